@@ -1,0 +1,193 @@
+//! One attempt: run the task's future to its end, or to the end of its time.
+
+use std::future::{Future, pending, poll_fn};
+use std::mem;
+use std::pin::{Pin, pin};
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+
+use crate::cell::Running;
+use crate::clock::Tick;
+use crate::context::Context;
+use crate::extra::Extra;
+use crate::outcome::{Limit, Outcome, PARENT_CANCELLED};
+use crate::panic::catch;
+
+/// How the manager reaches into a running attempt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach {
+    /// The manager stops and cannot wait: attempts are asked to end.
+    pub(crate) interrupt: CancellationToken,
+    /// …and now they are dropped.
+    pub(crate) abandon: CancellationToken,
+    /// How long an attempt that was asked to end may still run.
+    pub(crate) grace: Duration,
+}
+
+/// What an attempt is made of, besides the task.
+pub(crate) struct Attempt<'a> {
+    pub(crate) number: u32,
+    pub(crate) deadline: Option<(Tick, Limit, Duration)>,
+    pub(crate) span: &'a Span,
+    pub(crate) reach: &'a Reach,
+}
+
+/// Why an attempt was asked to end.
+#[derive(Clone, Copy)]
+enum Asked {
+    Deadline(Limit, Duration),
+    Cancel,
+    Stop,
+}
+
+impl Attempt<'_> {
+    /// Runs it. `on_wait` is called when it has to wait for the first time.
+    ///
+    /// Most tasks that are queued by the million never wait: for those there is no timer, no token
+    /// and no lock.
+    #[inline]
+    pub(crate) async fn run(self, running: &mut Running, on_wait: impl FnOnce()) -> Outcome {
+        let context = Context::new(running.cell().clone(), self.number);
+        let begun = catch(|| {
+            let _entered = self.span.enter();
+            running.begin(context);
+        });
+        if let Err(panic) = begun {
+            return Outcome::Panicked(panic);
+        }
+        let first = poll_fn(|poller| Poll::Ready(self.poll(running, poller))).await;
+        let outcome = match first {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => {
+                on_wait();
+                self.wait(running).await
+            }
+        };
+        if !matches!(outcome, Outcome::Done) {
+            // What is left of the future is the user's, and may panic when dropped. The attempt has
+            // its outcome already.
+            let _ = catch(|| running.drop_attempt());
+        }
+        outcome
+    }
+
+    #[inline]
+    fn poll(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
+        let _entered = self.span.enter();
+        match catch(|| running.poll(poller)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Ok(()))) => Poll::Ready(Outcome::Done),
+            Ok(Poll::Ready(Err(error))) => Poll::Ready(Outcome::Failed(error)),
+            Err(panic) => Poll::Ready(Outcome::Panicked(panic)),
+        }
+    }
+
+    /// Waits for the future, which has been polled once, and for what ends it early.
+    async fn wait(&self, running: &mut Running) -> Outcome {
+        let cell = running.cell().clone();
+        let extra = cell.extra_or_new();
+        let parent = extra.options.parent.token();
+        let mut parent_cancelled = pin!(async {
+            match parent {
+                Some(parent) => parent.cancelled().await,
+                None => pending().await,
+            }
+        });
+        let mut interrupted = pin!(self.reach.interrupt.cancelled());
+        let mut abandoned = pin!(self.reach.abandon.cancelled());
+        let mut timer = self
+            .deadline
+            .map(|(at, ..)| Box::pin(sleep_until(at.to_instant())));
+        let mut asked: Option<Asked> = None;
+        let mut was_polled = true;
+
+        poll_fn(|poller| {
+            if !mem::take(&mut was_polled)
+                && let Poll::Ready(outcome) = self.poll(running, poller)
+            {
+                return Poll::Ready(match asked {
+                    Some(asked) => asked.accept(outcome, extra),
+                    None => outcome,
+                });
+            }
+            // Before the flags are read: who sets them wakes whom it finds here.
+            extra.set_worker(poller.waker());
+            if asked.is_none() {
+                asked = if cell.is_cancel_requested()
+                    || parent_cancelled.as_mut().poll(poller).is_ready()
+                {
+                    Some(Asked::Cancel)
+                } else if interrupted.as_mut().poll(poller).is_ready() {
+                    Some(Asked::Stop)
+                } else if let Some((_, limit, after)) = self.deadline
+                    && is_ready(&mut timer, poller)
+                {
+                    Some(Asked::Deadline(limit, after))
+                } else {
+                    None
+                };
+                if let Some(asked) = asked {
+                    if !extra.cancel_attempt() {
+                        // It never asked for its token, so it cannot hear that it should end.
+                        return Poll::Ready(asked.outcome(extra));
+                    }
+                    timer = asked.grace(self.reach.grace).map(|grace| {
+                        Box::pin(sleep_until(Tick::now().saturating_add(grace).to_instant()))
+                    });
+                }
+            }
+            let Some(asked) = asked else {
+                return Poll::Pending;
+            };
+            if cell.is_abort_requested()
+                || abandoned.as_mut().poll(poller).is_ready()
+                || is_ready(&mut timer, poller)
+            {
+                return Poll::Ready(asked.outcome(extra));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+fn is_ready(timer: &mut Option<Pin<Box<Sleep>>>, poller: &mut Poller<'_>) -> bool {
+    timer
+        .as_mut()
+        .is_some_and(|timer| timer.as_mut().poll(poller).is_ready())
+}
+
+impl Asked {
+    /// How long the attempt may still run; a manager that stops says it itself.
+    fn grace(self, grace: Duration) -> Option<Duration> {
+        match self {
+            Self::Deadline(..) | Self::Cancel => Some(grace),
+            Self::Stop => None,
+        }
+    }
+
+    /// The outcome of an attempt that did not end when it was asked to.
+    fn outcome(self, extra: &Extra) -> Outcome {
+        match self {
+            Self::Deadline(limit, after) => Outcome::TimedOut { limit, after },
+            Self::Cancel => Outcome::Cancelled(
+                extra
+                    .cancel_reason()
+                    .unwrap_or_else(|| PARENT_CANCELLED.to_owned()),
+            ),
+            Self::Stop => Outcome::Interrupted,
+        }
+    }
+
+    /// The outcome of one that did: a success counts, an error is the end that was asked for.
+    fn accept(self, outcome: Outcome, extra: &Extra) -> Outcome {
+        match outcome {
+            Outcome::Failed(_) => self.outcome(extra),
+            other => other,
+        }
+    }
+}

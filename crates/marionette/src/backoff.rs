@@ -1,0 +1,312 @@
+//! How long a task waits before it is tried again: pure functions of policy, attempt and seed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A policy for the pause before each retry.
+///
+/// It is a value: giving the same one to a thousand tasks shares nothing between them.
+/// The usual policies are types that convert into it ([`Exponential`], [`Constant`], [`Linear`],
+/// [`Polynomial`]); [`Backoff::none`] retries at once, [`Backoff::from_fn`] is any other rule.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::{Backoff, Exponential, Jitter};
+///
+/// let backoff = Backoff::from(Exponential::default().jitter(Jitter::None));
+/// assert_eq!(backoff.pause(1, 0), Some(Duration::from_millis(500)));
+/// assert_eq!(backoff.pause(2, 0), Some(Duration::from_millis(750)));
+/// assert_eq!(backoff.pause(100, 0), Some(Duration::from_secs(60)));
+/// ```
+#[derive(Clone)]
+pub struct Backoff(Policy);
+
+#[derive(Clone)]
+enum Policy {
+    None,
+    Constant(Constant),
+    Linear(Linear),
+    Exponential(Exponential),
+    Polynomial(Polynomial),
+    Function(Arc<dyn Fn(u32) -> Option<Duration> + Send + Sync>),
+}
+
+impl Backoff {
+    /// No pause: a failed task is tried again at once, on the same worker.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Policy::None)
+    }
+
+    /// A rule of your own: from the number of attempts that failed so far (1 or more) to the
+    /// pause, or to `None` for "no further retry", which ends the task with its failures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::Backoff;
+    ///
+    /// let twice_then_stop =
+    ///     Backoff::from_fn(|failed| (failed <= 2).then_some(Duration::from_secs(10)));
+    /// assert_eq!(twice_then_stop.pause(3, 0), None);
+    /// ```
+    pub fn from_fn(rule: impl Fn(u32) -> Option<Duration> + Send + Sync + 'static) -> Self {
+        Self(Policy::Function(Arc::new(rule)))
+    }
+
+    /// The pause after `failed` attempts have failed (1 or more), or `None` for no further retry.
+    ///
+    /// The same policy, number and seed give the same pause; the seed decides the jitter alone.
+    #[must_use]
+    pub fn pause(&self, failed: u32, seed: u64) -> Option<Duration> {
+        let failed = failed.max(1);
+        match &self.0 {
+            Policy::None => Some(Duration::ZERO),
+            Policy::Constant(policy) => {
+                Some(policy.jitter.apply(policy.pause, Duration::MAX, seed))
+            }
+            Policy::Linear(policy) => Some(policy.jitter.apply(
+                policy.step.saturating_mul(failed),
+                policy.max,
+                seed,
+            )),
+            Policy::Exponential(policy) => Some(policy.pause(failed, seed)),
+            Policy::Polynomial(policy) => Some(policy.pause(failed, seed)),
+            Policy::Function(rule) => rule(failed),
+        }
+    }
+}
+
+/// The default is [`Exponential::default`].
+impl Default for Backoff {
+    fn default() -> Self {
+        Exponential::default().into()
+    }
+}
+
+impl fmt::Debug for Backoff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Policy::None => f.write_str("Backoff::none()"),
+            Policy::Constant(policy) => policy.fmt(f),
+            Policy::Linear(policy) => policy.fmt(f),
+            Policy::Exponential(policy) => policy.fmt(f),
+            Policy::Polynomial(policy) => policy.fmt(f),
+            Policy::Function(_) => f.write_str("Backoff::from_fn(..)"),
+        }
+    }
+}
+
+/// How chance spreads a pause, so that what failed together is not tried again together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Jitter {
+    /// The pause as it is.
+    None,
+    /// Anything within this share of the pause to both sides: 0.5 gives ± 50 %.
+    /// Shares above 1 count as 1, shares below 0 and what is not a number as 0.
+    Share(f64),
+    /// Anything from zero to the pause ("full jitter", [AWS Architecture Blog, 2015]).
+    ///
+    /// [AWS Architecture Blog, 2015]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    Full,
+}
+
+impl Jitter {
+    /// The pause with chance applied, never above `max`.
+    ///
+    /// The upper end of the range is cut at `max` before drawing: cutting the drawn value would
+    /// put half of all capped pauses at `max` exactly, and bring the herd back.
+    fn apply(self, pause: Duration, max: Duration, seed: u64) -> Duration {
+        let pause = pause.min(max);
+        let (low, high) = match self {
+            Self::None => return pause,
+            Self::Full => (Duration::ZERO, pause),
+            Self::Share(share) => {
+                let share = if share.is_nan() {
+                    0.0
+                } else {
+                    share.clamp(0.0, 1.0)
+                };
+                let spread = scale(pause, share);
+                (
+                    pause.saturating_sub(spread),
+                    pause.saturating_add(spread).min(max),
+                )
+            }
+        };
+        let drawn = fastrand::Rng::with_seed(seed).f64();
+        (low + scale(high.saturating_sub(low), drawn)).min(max)
+    }
+}
+
+/// `duration × factor`, the longest duration where that is too long to express.
+fn scale(duration: Duration, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
+}
+
+/// The same pause before every retry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Constant {
+    pause: Duration,
+    jitter: Jitter,
+}
+
+impl Constant {
+    /// This pause before every retry, without jitter.
+    #[must_use]
+    pub fn new(pause: Duration) -> Self {
+        Self {
+            pause,
+            jitter: Jitter::None,
+        }
+    }
+
+    /// How chance spreads the pause. Default is [`Jitter::None`].
+    #[must_use]
+    pub fn jitter(self, jitter: Jitter) -> Self {
+        Self { jitter, ..self }
+    }
+}
+
+/// Pauses that grow by the same step: one step, two steps, three.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Linear {
+    step: Duration,
+    max: Duration,
+    jitter: Jitter,
+}
+
+impl Linear {
+    /// Pauses that grow by `step`.
+    #[must_use]
+    pub fn new(step: Duration) -> Self {
+        Self {
+            step,
+            max: Duration::MAX,
+            jitter: Jitter::None,
+        }
+    }
+
+    /// The longest pause. Default is no limit.
+    #[must_use]
+    pub fn max(self, max: Duration) -> Self {
+        Self { max, ..self }
+    }
+
+    /// How chance spreads the pause. Default is [`Jitter::None`].
+    #[must_use]
+    pub fn jitter(self, jitter: Jitter) -> Self {
+        Self { jitter, ..self }
+    }
+}
+
+/// Pauses that grow by the same factor. The default is 500 ms, × 1.5, ± 50 %, at most 60 s.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exponential {
+    initial: Duration,
+    multiplier: f64,
+    max: Duration,
+    jitter: Jitter,
+}
+
+impl Default for Exponential {
+    fn default() -> Self {
+        Self {
+            initial: Duration::from_millis(500),
+            multiplier: 1.5,
+            max: Duration::from_secs(60),
+            jitter: Jitter::Share(0.5),
+        }
+    }
+}
+
+impl Exponential {
+    /// The pause after the first failure. Default is 500 ms.
+    #[must_use]
+    pub fn initial(self, initial: Duration) -> Self {
+        Self { initial, ..self }
+    }
+
+    /// By how much each pause exceeds the one before. Default is 1.5.
+    /// What is below 1 or not a number counts as 1.
+    #[must_use]
+    pub fn multiplier(self, multiplier: f64) -> Self {
+        Self {
+            multiplier: multiplier.max(1.0),
+            ..self
+        }
+    }
+
+    /// The longest pause, jitter included. Default is 60 s.
+    #[must_use]
+    pub fn max(self, max: Duration) -> Self {
+        Self { max, ..self }
+    }
+
+    /// How chance spreads the pause. Default is ± 50 %, `Jitter::Share(0.5)`.
+    #[must_use]
+    pub fn jitter(self, jitter: Jitter) -> Self {
+        Self { jitter, ..self }
+    }
+
+    fn pause(&self, failed: u32, seed: u64) -> Duration {
+        let exponent = i32::try_from(failed - 1).unwrap_or(i32::MAX);
+        let pause = scale(self.initial, self.multiplier.powi(exponent));
+        self.jitter.apply(pause, self.max, seed)
+    }
+}
+
+/// Pauses of attempt⁴ seconds ± 10 %: 1 s, 16 s, 81 s, 4 min, 10 min, 22 min, … at most a week.
+///
+/// The rule of the big job systems, for failures that last: 25 attempts span three weeks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Polynomial {
+    max: Duration,
+    jitter: Jitter,
+}
+
+impl Default for Polynomial {
+    fn default() -> Self {
+        Self {
+            max: Duration::from_secs(7 * 24 * 60 * 60),
+            jitter: Jitter::Share(0.1),
+        }
+    }
+}
+
+impl Polynomial {
+    /// The longest pause, jitter included. Default is 7 days.
+    #[must_use]
+    pub fn max(self, max: Duration) -> Self {
+        Self { max, ..self }
+    }
+
+    /// How chance spreads the pause. Default is ± 10 %, `Jitter::Share(0.1)`.
+    #[must_use]
+    pub fn jitter(self, jitter: Jitter) -> Self {
+        Self { jitter, ..self }
+    }
+
+    fn pause(&self, failed: u32, seed: u64) -> Duration {
+        let seconds = u64::from(failed).saturating_pow(4);
+        self.jitter
+            .apply(Duration::from_secs(seconds), self.max, seed)
+    }
+}
+
+macro_rules! into_backoff {
+    ($($policy:ident),*) => {$(
+        impl From<$policy> for Backoff {
+            fn from(policy: $policy) -> Self {
+                Self(Policy::$policy(policy))
+            }
+        }
+    )*};
+}
+
+into_backoff!(Constant, Linear, Exponential, Polynomial);

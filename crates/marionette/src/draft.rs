@@ -1,0 +1,86 @@
+//! A task that has not been accepted yet, with what it asks for.
+
+use std::sync::Arc;
+
+use crate::body::{Body, Offered};
+use crate::cell::{Cell, Joined, Waiting};
+use crate::clock::Tick;
+use crate::context::DEFAULT_NAME;
+use crate::extra::Extra;
+use crate::id::Identity;
+use crate::join::JoinHandle;
+use crate::task::IntoTask;
+
+/// A task that has not been accepted yet, with what it asks for.
+///
+/// It becomes a cell when it is offered to a queue, and comes back out of it when it is refused.
+#[doc(hidden)]
+pub struct Draft<S> {
+    pub(crate) source: S,
+    pub(crate) extra: Option<Box<Extra>>,
+    pub(crate) identity: Option<Identity>,
+}
+
+impl<S> Draft<S> {
+    pub(crate) fn new(source: S) -> Self {
+        Self {
+            source,
+            extra: None,
+            identity: None,
+        }
+    }
+
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.extra
+            .as_ref()
+            .and_then(|extra| extra.options.name.as_deref())
+            .unwrap_or(DEFAULT_NAME)
+    }
+}
+
+/// A draft that became a cell: kept by type until it is accepted.
+pub(crate) struct Offer<S, T> {
+    cell: Arc<Cell<dyn Offered<S, T>>>,
+}
+
+impl<S: 'static, T: 'static> Offer<S, T> {
+    pub(crate) fn new<M, H>(draft: Draft<S>) -> Self
+    where
+        H: IntoTask<M, Source = S, Output = T>,
+    {
+        let identity = draft.identity.unwrap_or_else(Identity::new);
+        let body = H::into_body(draft.source);
+        Self {
+            cell: Arc::new(Cell::new(body, identity, draft.extra)),
+        }
+    }
+
+    /// The side that waits and is run.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting::new(Arc::clone(&self.cell) as Arc<Cell<dyn Body>>)
+    }
+
+    pub(crate) fn created(&self) -> Tick {
+        self.cell.identity().created
+    }
+
+    /// The side that is awaited, once the other is accepted.
+    pub(crate) fn into_handle(self) -> JoinHandle<T> {
+        JoinHandle::new(Joined::new(self.cell))
+    }
+
+    /// The draft again, once the other side was refused.
+    pub(crate) fn into_draft(self) -> Option<Draft<S>> {
+        let source = self.cell.withdraw()?;
+        let extra = self.cell.extra().map(Extra::salvage);
+        Some(Draft {
+            source,
+            extra,
+            identity: Some(self.cell.identity()),
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! What the handle, the workers and the stop share: the store of this process and its clockwork.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::attempt::Reach;
+use crate::cell::Waiting;
+use crate::clock::Wall;
+use crate::config::Config;
+use crate::memory::futures::FutureTask;
+use crate::memory::queue::Queue;
+use crate::memory::scheduler::Timekeeper;
+use crate::observe::Observer;
+use crate::post::{Post, TaskRef};
+use crate::sync::{Mutex, MutexGuard};
+
+pub(crate) struct Engine {
+    pub(crate) config: Config,
+    pub(crate) queue: Arc<Queue<Waiting>>,
+    pub(crate) timekeeper: Timekeeper<Waiting, Queue<Waiting>>,
+    pub(crate) observer: Observer,
+    pub(crate) blocking: Arc<Semaphore>,
+    run: Mutex<Run>,
+    posts: Mutex<Posts>,
+    /// Where tasks are counted that run outside of the workers; its lock keeps the writers apart.
+    outside: Mutex<Arc<Post>>,
+}
+
+#[derive(Default)]
+struct Posts {
+    all: Vec<Arc<Post>>,
+    left: Vec<Arc<Post>>,
+}
+
+/// The present run, from a start to its stop. The lock is held while a run begins and ends, so that
+/// a stop never closes what a later start has opened.
+pub(crate) struct Run {
+    pub(crate) number: u64,
+    pub(crate) reach: Reach,
+    /// How many workers there should be.
+    pub(crate) workers: usize,
+    /// Tasks that the stop interrupted.
+    pub(crate) interrupted: Vec<TaskRef>,
+}
+
+impl Engine {
+    pub(crate) fn new(config: Config, grace: Duration, wall: Wall) -> Self {
+        let queue = Arc::new(Queue::new(config.queue_size));
+        let outside = Arc::new(Post::default());
+        Self {
+            timekeeper: Timekeeper::new(Arc::clone(&queue), wall, |task: &Waiting| {
+                task.cell().is_over()
+            }),
+            queue,
+            observer: Observer::new(&config.server_name),
+            blocking: Arc::new(Semaphore::new(config.workers)),
+            run: Mutex::new(Run {
+                number: 0,
+                reach: Reach {
+                    grace,
+                    ..Reach::default()
+                },
+                workers: config.workers,
+                interrupted: Vec::new(),
+            }),
+            posts: Mutex::new(Posts {
+                all: vec![Arc::clone(&outside)],
+                left: Vec::new(),
+            }),
+            outside: Mutex::new(outside),
+            config,
+        }
+    }
+
+    pub(crate) fn run(&self) -> MutexGuard<'_, Run> {
+        self.run.lock()
+    }
+
+    /// Tells this engine from others.
+    pub(crate) fn number(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// A post for a new worker. It outlives the worker: what was counted stays counted.
+    pub(crate) fn new_post(&self) -> Arc<Post> {
+        let mut posts = self.posts.lock();
+        if let Some(left) = posts.left.pop() {
+            return left;
+        }
+        let post = Arc::new(Post::default());
+        posts.all.push(Arc::clone(&post));
+        post
+    }
+
+    /// A worker has left its post: the next one may have it, and counts on.
+    pub(crate) fn return_post(&self, post: &Arc<Post>) {
+        self.posts.lock().left.push(Arc::clone(post));
+    }
+
+    pub(crate) fn posts(&self) -> Vec<Arc<Post>> {
+        self.posts.lock().all.clone()
+    }
+
+    pub(crate) fn outside(&self) -> MutexGuard<'_, Arc<Post>> {
+        self.outside.lock()
+    }
+
+    pub(crate) fn delay(&self, delay: Duration, task: Waiting) {
+        self.timekeeper.insert(FutureTask::after(delay, task));
+    }
+
+    /// The manager is gone: what waits is abandoned, what runs is dropped at its next await.
+    pub(crate) fn abandon(&self) {
+        let run = self.run();
+        self.queue.close();
+        drop(self.timekeeper.stop());
+        run.reach.interrupt.cancel();
+        run.reach.abandon.cancel();
+        drop(run);
+        drop(self.queue.take_all());
+        drop(self.timekeeper.take_all());
+    }
+}

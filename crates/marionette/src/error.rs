@@ -1,0 +1,288 @@
+//! The record of a task's failures: the user's own error, and the error of every attempt.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Tick;
+use crate::outcome::{Failure, FailureKind};
+
+/// Any error, boxed: what a user's error becomes on its way in.
+pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// Failures kept from the beginning and from the end of a record; more than that were tried, and
+/// those in between are counted but not kept.
+const KEPT_FIRST: usize = 64;
+const KEPT_LAST: usize = 64;
+
+/// Why a task ended without a result: the user's error if one was given, how many attempts were
+/// made, what became of each, and for how long it was tried.
+///
+/// It comes out of a [`JoinHandle`](crate::JoinHandle) and goes into the final log event.
+/// All attempts are kept up to 128; beyond that the first 64 and the last 64.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::Error;
+///
+/// let mut error = Error::msg("could not send the welcome mail to ada@example.org");
+/// error.append(Some("connection refused"));
+/// error.append(Some("mailbox is full"));
+/// assert_eq!(
+///     error.to_string(),
+///     "after 2 attempts: could not send the welcome mail to ada@example.org",
+/// );
+/// ```
+pub struct Error(Box<Record>);
+
+struct Record {
+    user: Option<BoxError>,
+    /// How the task ended, where that was not its last attempt's failure.
+    end: Option<Failure>,
+    attempts: u32,
+    failures: Vec<Failure>,
+    omitted: u32,
+    duration: Duration,
+}
+
+impl Error {
+    /// A record that carries the user's own error.
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        let mut record = Self::empty();
+        record.0.user = Some(error.into());
+        record
+    }
+
+    /// A record that carries a message; `Error::msg(format!(…))` for one with values.
+    pub fn msg(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(message.into().into_owned())
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self(Box::new(Record {
+            user: None,
+            end: None,
+            attempts: 0,
+            failures: Vec::new(),
+            omitted: 0,
+            duration: Duration::ZERO,
+        }))
+    }
+
+    /// Counts one attempt, and keeps its error if it had one.
+    pub fn append<E: Into<BoxError>>(&mut self, error: Option<E>) {
+        match error {
+            Some(error) => self.push(Failure::failed(error.into(), Duration::ZERO)),
+            None => self.0.attempts += 1,
+        }
+    }
+
+    /// Sets the total duration to the time that has passed since `start`.
+    pub fn since(&mut self, start: Instant) {
+        self.0.duration = Tick::now().since(Tick::from_instant(start));
+    }
+
+    pub(crate) fn push(&mut self, failure: Failure) {
+        self.0.attempts += 1;
+        if self.0.failures.len() == KEPT_FIRST + KEPT_LAST {
+            self.0.failures.remove(KEPT_FIRST);
+            self.0.omitted += 1;
+        }
+        self.0.failures.push(failure);
+    }
+
+    /// Completes the record of a task that ends in another way than by its last attempt.
+    pub(crate) fn end(&mut self, end: Failure) {
+        self.0.end = Some(end);
+    }
+
+    pub(crate) fn set_user(&mut self, error: Option<BoxError>) {
+        self.0.user = error.or(self.0.user.take());
+    }
+
+    pub(crate) fn set_duration(&mut self, duration: Duration) {
+        self.0.duration = duration;
+    }
+
+    /// How many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// The failures in the order of the attempts, and last the reason why the task ended where
+    /// that was not an attempt: a cancellation, an expiry, the end of its manager.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.0.failures.iter().chain(&self.0.end)
+    }
+
+    /// For how long the task was tried, pauses included.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.0.duration
+    }
+
+    /// The error that was given with `.error(…)`, if one was.
+    #[must_use]
+    pub fn user(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.user.as_deref()
+    }
+
+    /// What ended the task: the last of [`failures`](Self::failures).
+    fn last(&self) -> Option<&Failure> {
+        self.0.end.as_ref().or(self.0.failures.last())
+    }
+
+    fn ended_by(&self, kind: FailureKind) -> bool {
+        self.last().is_some_and(|last| last.kind() == kind)
+    }
+
+    /// Whether the task was cancelled: by its handle, its parent context, or itself.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.ended_by(FailureKind::Cancelled)
+    }
+
+    /// Whether the last attempt panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        self.ended_by(FailureKind::Panicked)
+    }
+
+    /// Whether the task ran out of time: in its last attempt, or in total.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.ended_by(FailureKind::TimedOut)
+    }
+
+    /// Whether the task was not started in time ([`expires`](crate::Submit::expires)).
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.ended_by(FailureKind::Expired)
+    }
+
+    /// Whether the manager (or its runtime) went away before the task came to an end.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.ended_by(FailureKind::Abandoned)
+    }
+
+    /// Whether the user's error, or one of its sources, is an `E`; without a user's error,
+    /// whether that of any attempt is.
+    #[must_use]
+    pub fn is<E: StdError + 'static>(&self) -> bool {
+        self.downcast_ref::<E>().is_some()
+    }
+
+    /// The user's error, or the first of its sources, that is an `E`; without a user's error,
+    /// the first that is one among those of the attempts.
+    #[must_use]
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        match &self.0.user {
+            Some(user) => find(user.as_ref()),
+            None => self.failures().find_map(|failure| find(failure.error()?)),
+        }
+    }
+
+    /// The whole record as one structured entry: what the final log event carries.
+    ///
+    /// With the feature `serde` it can be serialised.
+    #[must_use]
+    pub fn dict(&self) -> ErrorDict {
+        ErrorDict {
+            error: self.0.user.as_deref().map(|user| chain(user)),
+            attempts: self.0.attempts,
+            errors: self.failures().map(ToString::to_string).collect(),
+            omitted: self.0.omitted,
+            duration: self.0.duration,
+        }
+    }
+}
+
+/// An [`Error`] as plain data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ErrorDict {
+    /// The user's error with its sources, if one was given.
+    pub error: Option<String>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The error of each attempt with its sources; how the task ended, if not by its last attempt.
+    pub errors: Vec<String>,
+    /// How many errors in the middle were not kept.
+    pub omitted: u32,
+    /// For how long the task was tried, pauses included.
+    pub duration: Duration,
+}
+
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    sources(error).find_map(|source| source.downcast_ref())
+}
+
+fn sources<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// An error and its sources, each after a colon.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    let texts: Vec<_> = sources(error).map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attempts = self.0.attempts;
+        let s = if attempts == 1 { "" } else { "s" };
+        match &self.0.user {
+            Some(user) => write!(f, "after {attempts} attempt{s}: {user}"),
+            None => write!(f, "task failed after {attempts} attempt{s}"),
+        }
+    }
+}
+
+/// The record in full, one attempt a line: what `unwrap` and `{:?}` show.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        if let Some(user) = &self.0.user {
+            sources(user.as_ref())
+                .skip(1)
+                .try_for_each(|source| write!(f, ": {source}"))?;
+        }
+        if !self.0.duration.is_zero() {
+            write!(f, " (tried for {:?})", self.0.duration)?;
+        }
+        for (nth, failure) in (1..).zip(&self.0.failures) {
+            if nth == KEPT_FIRST + 1 && self.0.omitted > 0 {
+                write!(f, "\n  … {} more", self.0.omitted)?;
+            }
+            let nth = if nth > KEPT_FIRST {
+                nth + self.0.omitted as usize
+            } else {
+                nth
+            };
+            write!(f, "\n  {nth}. {failure}")?;
+        }
+        if let Some(end) = &self.0.end {
+            write!(f, "\n  end: {end}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The source is the user's error; without one, the error of the last attempt.
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.user {
+            Some(user) => Some(user.as_ref()),
+            None => self.last()?.error(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What only some tasks have, made when it is first needed: options, failures so far, a token.
+
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Tick;
+use crate::error::{BoxError, Error};
+use crate::options::Options;
+use crate::outcome::{Failure, Reason};
+use crate::sync::Mutex;
+
+/// Beside the options, which do not change once the task is accepted, all that changes later.
+/// The lock is a leaf: nothing else is locked and no user code runs while it is held.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) options: Options,
+    live: Mutex<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    /// The failures so far.
+    record: Option<Error>,
+    user: Option<BoxError>,
+    /// When it was first due, from which limits in total count.
+    due: Option<Tick>,
+    /// Of the attempt with this number.
+    token: Option<(u32, CancellationToken)>,
+    deadline: Option<Tick>,
+    cancel_reason: Option<String>,
+    /// Who awaits the result.
+    joiner: Option<Waker>,
+    /// Who runs the present attempt, while it waits.
+    worker: Option<Waker>,
+}
+
+impl Live {
+    fn failed(&self) -> u32 {
+        self.record.as_ref().map_or(0, Error::attempts)
+    }
+}
+
+impl Extra {
+    fn new(options: Options, user: Option<BoxError>) -> Self {
+        Self {
+            options,
+            live: Mutex::new(Live {
+                user,
+                ..Live::default()
+            }),
+        }
+    }
+
+    /// A copy as it was before acceptance, for a task that was refused.
+    pub(crate) fn salvage(&self) -> Box<Self> {
+        Box::new(Self::new(
+            self.options.clone(),
+            self.live.lock().user.take(),
+        ))
+    }
+
+    pub(crate) fn set_user(&self, error: BoxError) {
+        self.live.lock().user = Some(error);
+    }
+
+    /// When a task that became ready at `ready` was first due, and how many attempts have failed.
+    pub(crate) fn standing(&self, ready: Tick) -> (Tick, u32) {
+        let mut live = self.live.lock();
+        (*live.due.get_or_insert(ready), live.failed())
+    }
+
+    /// Prepares for an attempt of a task that became ready at `ready`: from how often it has failed
+    /// and when it was first due, `decide` says the deadline.
+    pub(crate) fn begin<R>(
+        &self,
+        ready: Tick,
+        decide: impl FnOnce(u32, Tick) -> (Option<Tick>, R),
+    ) -> R {
+        let mut live = self.live.lock();
+        let due = *live.due.get_or_insert(ready);
+        let (deadline, decided) = decide(live.failed(), due);
+        live.token = None;
+        live.worker = None;
+        live.deadline = deadline;
+        decided
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Tick> {
+        self.live.lock().deadline
+    }
+
+    /// Keeps the failure of an attempt.
+    pub(crate) fn push(&self, failure: Failure) {
+        self.live
+            .lock()
+            .record
+            .get_or_insert_with(Error::empty)
+            .push(failure);
+    }
+
+    /// The whole record of a task that ends for another reason than its last attempt.
+    pub(crate) fn final_error(&self, reason: Reason) -> Error {
+        let mut error = self.take_error();
+        error.end(Failure::new(reason, Duration::ZERO));
+        error
+    }
+
+    /// The whole record.
+    pub(crate) fn take_error(&self) -> Error {
+        let mut live = self.live.lock();
+        let mut error = live.record.take().unwrap_or_else(Error::empty);
+        error.set_user(live.user.take());
+        if let Some(due) = live.due {
+            error.set_duration(Tick::now().since(due));
+        }
+        error
+    }
+
+    /// The token of this attempt. An attempt that has ended finds its token cancelled.
+    pub(crate) fn token(
+        &self,
+        attempt: u32,
+        is_cancelled: impl FnOnce() -> bool,
+    ) -> CancellationToken {
+        let mut live = self.live.lock();
+        match &live.token {
+            Some((current, token)) if *current == attempt => return token.clone(),
+            Some((current, _)) if *current > attempt => return cancelled_token(),
+            _ => {}
+        }
+        let token = self.options.parent.child_token();
+        // Read under the lock: whoever cancels sets the flag first and then comes for the token.
+        if is_cancelled() {
+            token.cancel();
+        }
+        live.token = Some((attempt, token.clone()));
+        token
+    }
+
+    /// Cancels the token of the present attempt. Returns whether somebody has it.
+    pub(crate) fn cancel_attempt(&self) -> bool {
+        let token = self
+            .live
+            .lock()
+            .token
+            .as_ref()
+            .map(|(_, token)| token.clone());
+        token.inspect(CancellationToken::cancel).is_some()
+    }
+
+    /// Keeps the first reason.
+    pub(crate) fn set_cancel_reason(&self, why: String) {
+        self.live.lock().cancel_reason.get_or_insert(why);
+    }
+
+    pub(crate) fn cancel_reason(&self) -> Option<String> {
+        self.live.lock().cancel_reason.clone()
+    }
+
+    /// The cancellation that was asked for, as a reason to end.
+    pub(crate) fn cancelled(&self) -> Reason {
+        Reason::Cancelled(self.cancel_reason().unwrap_or_default())
+    }
+
+    pub(crate) fn set_joiner(&self, waker: &Waker) {
+        set(&mut self.live.lock().joiner, waker);
+    }
+
+    pub(crate) fn wake_joiner(&self) {
+        let joiner = self.live.lock().joiner.take();
+        joiner.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn set_worker(&self, waker: &Waker) {
+        set(&mut self.live.lock().worker, waker);
+    }
+
+    pub(crate) fn wake_worker(&self) {
+        let worker = self.live.lock().worker.take();
+        worker.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn set(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(place) => place.clone_from(waker),
+        None => *place = Some(waker.clone()),
+    }
+}
+
+fn cancelled_token() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
+}

@@ -1,0 +1,397 @@
+//! The workers' side of the queue: claim, park, give back, leave.
+
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll, Waker};
+
+use super::queue::{Batch, Phase, Queue, Ready, State, Wakes};
+use crate::sync::{Mutex, Ordering};
+
+/// How many tasks a worker takes at once. One lock serves them all; they are counted as waiting,
+/// can be stolen, and go back when the worker's task has to wait.
+const BATCH_MAX: usize = 16;
+
+/// How many woken workers may be on their way at once. One is not enough: it may have been woken on
+/// a thread that is blocked. More only chase each other: each wakes the next if there is work.
+const WOKEN_MAX: usize = 2;
+
+/// A worker's place in the queue. It leaves when dropped.
+pub(crate) struct Member<T> {
+    queue: Arc<Queue<T>>,
+    index: usize,
+    batch: Batch<T>,
+    has_left: bool,
+}
+
+pub(super) struct Slot<T> {
+    pub(super) batch: Batch<T>,
+    /// What the state counts for this batch.
+    pub(super) held: usize,
+    doing: Doing,
+    excused: bool,
+    /// In which opening of the queue it joined.
+    opening: u64,
+}
+
+enum Doing {
+    /// Between two tasks, or not polled yet.
+    Free,
+    Parked(Waker),
+    /// Parked, and woken since.
+    Woken,
+    Busy,
+}
+
+impl<T> Queue<T> {
+    /// Opens the queue for this many workers. Returns how many are missing.
+    pub(crate) fn open(&self, wanted: usize) -> usize {
+        self.change(|state, wakes| {
+            if state.phase == Phase::Closed {
+                // Who has not left yet belongs to what was closed, and leaves.
+                state.opening += 1;
+                state.live = 0;
+            }
+            state.phase = Phase::Open;
+            state.set_wanted(wanted, wakes)
+        })
+    }
+
+    /// Changes how many workers there should be. Surplus ones leave when they are done with what
+    /// they do. Returns how many are missing.
+    pub(crate) fn set_wanted(&self, wanted: usize) -> usize {
+        self.change(|state, wakes| state.set_wanted(wanted, wakes))
+    }
+
+    pub(crate) fn join(self: &Arc<Self>) -> Member<T> {
+        let batch = Batch::default();
+        let index = self.change(|state, wakes| {
+            let (batch, opening) = (Arc::clone(&batch), state.opening);
+            let slot = Slot {
+                batch,
+                held: 0,
+                doing: Doing::Free,
+                excused: false,
+                opening,
+            };
+            state.live += 1;
+            let index = match state.slots.iter().position(Option::is_none) {
+                Some(index) => {
+                    state.slots[index] = Some(slot);
+                    index
+                }
+                None => {
+                    state.slots.push(Some(slot));
+                    state.slots.len() - 1
+                }
+            };
+            state.grant(wakes);
+            index
+        });
+        Member {
+            queue: Arc::clone(self),
+            index,
+            batch,
+            has_left: false,
+        }
+    }
+
+    /// Workers take nothing more until `resume`; what runs goes on.
+    pub(crate) fn pause(&self) {
+        self.attention.store(true, Ordering::Relaxed);
+        self.change(|state, _| {
+            state.paused = true;
+            // A start that this does not count comes after it, and sees the flag.
+            state.count_batches();
+        });
+    }
+
+    pub(crate) fn resume(&self) {
+        self.change(|state, wakes| {
+            state.paused = false;
+            state.wake_all(wakes);
+            state.grant(wakes);
+        });
+    }
+
+    /// Lets all workers leave. What they have not started stays.
+    pub(crate) fn close(&self) {
+        self.attention.store(true, Ordering::Relaxed);
+        self.change(|state, wakes| {
+            state.phase = Phase::Closed;
+            state.dismiss_producers(wakes);
+            state.empty_batches();
+            state.wake_all(wakes);
+            state.tell_watchers(wakes);
+        });
+    }
+
+    /// Waits until nothing waits and nobody works, apart from who is excused; or the queue is closed.
+    pub(crate) fn poll_quiet(&self, poller: &mut Poller<'_>) -> Poll<()> {
+        self.watch(poller, |state| {
+            state.phase == Phase::Closed || state.is_quiet()
+        })
+    }
+
+    /// Waits until nobody works, apart from who is excused.
+    pub(crate) fn poll_still(&self, poller: &mut Poller<'_>) -> Poll<()> {
+        self.watch(poller, |state| state.busy <= state.excused)
+    }
+
+    /// Waits until all have left who are not busy; or the queue is open again.
+    pub(crate) fn poll_left(&self, poller: &mut Poller<'_>) -> Poll<()> {
+        self.watch(poller, |state| {
+            state.phase != Phase::Closed
+                || state
+                    .slots
+                    .iter()
+                    .flatten()
+                    .all(|slot| matches!(slot.doing, Doing::Busy))
+        })
+    }
+
+    fn watch(
+        &self,
+        poller: &mut Poller<'_>,
+        is_so: impl FnOnce(&mut State<T>) -> bool,
+    ) -> Poll<()> {
+        self.change(|state, _| {
+            if is_so(state) {
+                return Poll::Ready(());
+            }
+            if !state
+                .watchers
+                .iter()
+                .any(|watcher| watcher.will_wake(poller.waker()))
+            {
+                state.watchers.push(poller.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+
+    /// Workers that have not left, and those among them that are busy.
+    pub(crate) fn crew(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.live, state.busy)
+    }
+
+    /// The task of this worker waits for the queue to become quiet: it is not waited for.
+    pub(crate) fn excuse(&self, index: usize) {
+        self.change(|state, wakes| {
+            if let Some(slot) = state.slots[index].as_mut()
+                && !slot.excused
+            {
+                slot.excused = true;
+                state.excused += 1;
+                state.tell_watchers(wakes);
+            }
+        });
+    }
+}
+
+impl<T> Member<T> {
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Waits for a task to run; `None` when it is time to leave.
+    pub(crate) fn poll_claim(&mut self, poller: &mut Poller<'_>) -> Poll<Option<Ready<T>>> {
+        let next = self.batch.lock().pop_front();
+        // Read after the batch's lock: see the second invariant.
+        if next.is_some() && !self.queue.attention.load(Ordering::Relaxed) {
+            return Poll::Ready(next);
+        }
+        let index = self.index;
+        let claimed = self.queue.change(|state, wakes| {
+            if let Some(next) = next {
+                self.batch.lock().push_front(next);
+            }
+            state.claim(index, &self.batch, poller, wakes)
+        });
+        self.has_left = matches!(claimed, Poll::Ready(None));
+        claimed
+    }
+
+    /// The task that runs has to wait: what else this worker has taken goes back to the queue.
+    pub(crate) fn give_back(&self) {
+        let has_more = !self.batch.lock().is_empty();
+        if has_more || self.queue.attention.load(Ordering::Relaxed) {
+            self.queue.change(|state, wakes| {
+                state.give_back(self.index, &self.batch);
+                state.grant(wakes);
+                if !state.ready.is_empty() {
+                    state.wake_worker(wakes);
+                }
+            });
+        }
+    }
+}
+
+impl<T> Drop for Member<T> {
+    fn drop(&mut self) {
+        if !self.has_left {
+            self.queue
+                .change(|state, wakes| state.leave(self.index, &self.batch, wakes));
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn set_wanted(&mut self, wanted: usize, wakes: &mut Wakes) -> usize {
+        self.wanted = wanted;
+        if self.live > wanted {
+            self.wake_all(wakes);
+        }
+        self.grant(wakes);
+        wanted.saturating_sub(self.live)
+    }
+
+    fn slot(&mut self, index: usize) -> &mut Slot<T> {
+        self.slots[index]
+            .as_mut()
+            .expect("a member has its slot until it leaves")
+    }
+
+    fn claim(
+        &mut self,
+        index: usize,
+        batch: &Batch<T>,
+        poller: &mut Poller<'_>,
+        wakes: &mut Wakes,
+    ) -> Poll<Option<Ready<T>>> {
+        self.settle(index, batch);
+        let belongs = self.slot(index).opening == self.opening;
+        if !belongs || self.phase == Phase::Closed || self.live > self.wanted {
+            self.leave(index, batch, wakes);
+            return Poll::Ready(None);
+        }
+        if self.paused {
+            self.give_back(index, batch);
+            self.park(index, poller.waker().clone(), wakes);
+            return Poll::Pending;
+        }
+        let Some(next) = self.take_next(index, batch) else {
+            self.park(index, poller.waker().clone(), wakes);
+            return Poll::Pending;
+        };
+        self.slot(index).doing = Doing::Busy;
+        self.busy += 1;
+        self.grant(wakes);
+        if !self.ready.is_empty() || self.held > 0 {
+            self.wake_worker(wakes);
+        }
+        Poll::Ready(Some(next))
+    }
+
+    /// Brings the counts up to date for a worker that is not doing anything any more.
+    fn settle(&mut self, index: usize, batch: &Batch<T>) {
+        self.recount(index, batch.lock().len());
+        let slot = self.slot(index);
+        let excused = std::mem::take(&mut slot.excused);
+        let was = std::mem::replace(&mut slot.doing, Doing::Free);
+        self.excused -= usize::from(excused);
+        match was {
+            Doing::Free => {}
+            Doing::Parked(_) => self.parked.retain(|&parked| parked != index),
+            Doing::Woken => self.woken -= 1,
+            Doing::Busy => self.busy -= 1,
+        }
+    }
+
+    fn recount(&mut self, index: usize, held: usize) {
+        let before = std::mem::replace(&mut self.slot(index).held, held);
+        self.held = self.held + held - before;
+    }
+
+    /// The next task: of the own batch, else of the queue (and a batch with it), else stolen.
+    fn take_next(&mut self, index: usize, batch: &Batch<T>) -> Option<Ready<T>> {
+        let mut mine = batch.lock();
+        if mine.is_empty() {
+            let share = (self.ready.len() / self.live.max(1)).clamp(1, BATCH_MAX);
+            mine.extend(self.ready.drain(..share.min(self.ready.len())));
+        }
+        let next = mine.pop_front();
+        let held = mine.len();
+        drop(mine);
+        self.recount(index, held);
+        next.or_else(|| self.steal())
+    }
+
+    fn steal(&mut self) -> Option<Ready<T>> {
+        if self.held == 0 {
+            return None;
+        }
+        let (index, stolen, left) = self.slots.iter().enumerate().find_map(|(index, slot)| {
+            let mut batch = slot.as_ref()?.batch.lock();
+            let stolen = batch.pop_front()?;
+            Some((index, stolen, batch.len()))
+        })?;
+        self.recount(index, left);
+        Some(stolen)
+    }
+
+    /// Puts what this worker has not started back to where it came from.
+    fn give_back(&mut self, index: usize, batch: &Batch<T>) {
+        let mut batch = batch.lock();
+        while let Some(last) = batch.pop_back() {
+            self.ready.push_front(last);
+        }
+        drop(batch);
+        self.recount(index, 0);
+    }
+
+    /// Takes everything back that nobody has started.
+    fn empty_batches(&mut self) {
+        for slot in self.slots.iter_mut().flatten() {
+            let mut batch = slot.batch.lock();
+            while let Some(last) = batch.pop_back() {
+                self.ready.push_front(last);
+            }
+            slot.held = 0;
+        }
+        self.held = 0;
+    }
+
+    fn park(&mut self, index: usize, waker: Waker, wakes: &mut Wakes) {
+        self.slot(index).doing = Doing::Parked(waker);
+        self.parked.push(index);
+        self.grant(wakes);
+        self.tell_watchers(wakes);
+    }
+
+    fn leave(&mut self, index: usize, batch: &Batch<T>, wakes: &mut Wakes) {
+        self.give_back(index, batch);
+        self.settle(index, batch);
+        let left = self.slots[index].take();
+        if left.is_some_and(|slot| slot.opening == self.opening) {
+            self.live -= 1;
+        }
+        if !self.ready.is_empty() {
+            self.wake_worker(wakes);
+        }
+        self.grant(wakes);
+        self.tell_watchers(wakes);
+    }
+
+    /// Wakes one parked worker, unless enough are on their way.
+    pub(super) fn wake_worker(&mut self, wakes: &mut Wakes) {
+        if self.woken < WOKEN_MAX && !self.paused {
+            self.wake_one(wakes);
+        }
+    }
+
+    fn wake_one(&mut self, wakes: &mut Wakes) {
+        let Some(index) = self.parked.pop() else {
+            return;
+        };
+        self.woken += 1;
+        if let Doing::Parked(waker) = std::mem::replace(&mut self.slot(index).doing, Doing::Woken) {
+            wakes.push(waker);
+        }
+    }
+
+    fn wake_all(&mut self, wakes: &mut Wakes) {
+        while !self.parked.is_empty() {
+            self.wake_one(wakes);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! What waits for its time, in the order of time.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock::{Tick, Wall};
+
+/// Capacity below which nothing is given back.
+const KEPT: usize = 1024;
+
+/// When a future task is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// By the monotonic clock.
+    After(Tick),
+    /// By the wall clock: so long after the Unix epoch, in nanoseconds.
+    At(u64),
+}
+
+/// A task together with the time before which it must not run.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+/// use marionette::FutureTask;
+///
+/// let report = FutureTask::at(SystemTime::now() + Duration::from_secs(3600), "report").unwrap();
+/// assert_eq!(report.into_task(), "report");
+///
+/// let refused = FutureTask::at(UNIX_EPOCH, "report").unwrap_err();
+/// assert_eq!(refused.to_string(), "cannot schedule a task with a zero valued timestamp");
+/// ```
+#[derive(Clone, Debug)]
+pub struct FutureTask<T> {
+    pub(crate) due: Due,
+    pub(crate) task: T,
+}
+
+impl<T> FutureTask<T> {
+    /// A task that must not run before `delay` has passed, by the monotonic clock.
+    ///
+    /// A delay beyond what the clock can express (584 years) is due at the clock's end.
+    pub fn after(delay: Duration, task: T) -> Self {
+        Self {
+            due: Due::After(Tick::now().saturating_add(delay)),
+            task,
+        }
+    }
+
+    /// A task that must not run before `time`, by the wall clock.
+    ///
+    /// # Errors
+    ///
+    /// [`Unschedulable`] for the Unix epoch or earlier, and for times after the year 2554, which
+    /// the clock cannot express. The task comes back in the error.
+    pub fn at(time: impl Into<SystemTime>, task: T) -> Result<Self, Unschedulable<T>> {
+        let time = time.into();
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        match u64::try_from(since.as_nanos()) {
+            Ok(nanos) if nanos > 0 => Ok(Self {
+                due: Due::At(nanos),
+                task,
+            }),
+            _ => Err(Unschedulable { time, task }),
+        }
+    }
+
+    /// How long it is until the task is due; zero when it is.
+    pub fn remaining(&self) -> Duration {
+        remaining(self.due, &Wall::default())
+    }
+
+    /// The task.
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The task, without its time.
+    pub fn into_task(self) -> T {
+        self.task
+    }
+}
+
+fn remaining(due: Due, wall: &Wall) -> Duration {
+    match due {
+        Due::After(tick) => tick.since(Tick::now()),
+        Due::At(nanos) => (UNIX_EPOCH + Duration::from_nanos(nanos))
+            .duration_since(wall.now())
+            .unwrap_or_default(),
+    }
+}
+
+/// A time for which no task can be scheduled. The task comes back in it.
+pub struct Unschedulable<T> {
+    time: SystemTime,
+    task: T,
+}
+
+impl<T> Unschedulable<T> {
+    /// The task that was refused.
+    pub fn into_task(self) -> T {
+        self.task
+    }
+}
+
+/// What is wrong with this time.
+pub(crate) fn unschedulable(time: SystemTime) -> &'static str {
+    if time <= UNIX_EPOCH {
+        "cannot schedule a task with a zero valued timestamp"
+    } else {
+        "cannot schedule a task for a time after the year 2554"
+    }
+}
+
+impl<T> fmt::Display for Unschedulable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(unschedulable(self.time))
+    }
+}
+
+impl<T> fmt::Debug for Unschedulable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unschedulable")
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> std::error::Error for Unschedulable<T> {}
+
+/// Future tasks, always in the order of their times; equal times keep the order of insertion.
+///
+/// Insertion takes constant time on average and logarithmic time at worst, so that a million of
+/// them are ordinary; memory is given back when a burst has passed. It has no clockwork: ask it for
+/// what is due, or let a [`Scheduler`](crate::Scheduler) do so.
+///
+/// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock may
+/// be stepped.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::{FutureTask, Futures};
+///
+/// let mut futures = Futures::new();
+/// futures.insert(FutureTask::after(Duration::from_secs(60), "later"));
+/// futures.insert(FutureTask::after(Duration::ZERO, "now"));
+/// assert_eq!(futures.pop_due().map(FutureTask::into_task), Some("now"));
+/// assert!(futures.pop_due().is_none());
+/// assert_eq!(futures.len(), 1);
+/// ```
+pub struct Futures<T> {
+    /// A 4-ary heap or a wheel would be faster at a million by a few nanoseconds an entry; the
+    /// standard heap is fast enough for the figures in the README, and has no bugs.
+    delayed: BinaryHeap<Entry<T>>,
+    scheduled: BinaryHeap<Entry<T>>,
+    inserted: u64,
+    wall: Wall,
+}
+
+struct Entry<T> {
+    nanos: u64,
+    order: u64,
+    task: T,
+}
+
+impl<T> Ord for Entry<T> {
+    /// The standard heap has its greatest on top, so the earliest is the greatest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.nanos, other.order).cmp(&(self.nanos, self.order))
+    }
+}
+
+impl<T> PartialOrd for Entry<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Entry<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<T> Eq for Entry<T> {}
+
+impl<T> Default for Futures<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Futures<T> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_wall(Wall::default())
+    }
+
+    pub(crate) fn with_wall(wall: Wall) -> Self {
+        Self {
+            delayed: BinaryHeap::new(),
+            scheduled: BinaryHeap::new(),
+            inserted: 0,
+            wall,
+        }
+    }
+
+    /// Puts a future task in its place.
+    pub fn insert(&mut self, future: FutureTask<T>) {
+        let order = self.inserted;
+        self.inserted += 1;
+        let task = future.task;
+        match future.due {
+            Due::After(tick) => self.delayed.push(Entry {
+                nanos: tick.nanos(),
+                order,
+                task,
+            }),
+            Due::At(nanos) => self.scheduled.push(Entry { nanos, order, task }),
+        }
+    }
+
+    /// The first task that is due, if one is.
+    pub fn pop_due(&mut self) -> Option<FutureTask<T>> {
+        let now = Tick::now().nanos();
+        if self.delayed.peek().is_some_and(|first| first.nanos <= now) {
+            let Entry { nanos, task, .. } = pop(&mut self.delayed)?;
+            return Some(FutureTask {
+                due: Due::After(Tick::from_nanos(nanos)),
+                task,
+            });
+        }
+        // The wall clock is dearer to read: only if something waits for it.
+        let first = self.scheduled.peek()?;
+        if first.nanos > self.wall_nanos() {
+            return None;
+        }
+        let Entry { nanos, task, .. } = pop(&mut self.scheduled)?;
+        Some(FutureTask {
+            due: Due::At(nanos),
+            task,
+        })
+    }
+
+    fn wall_nanos(&self) -> u64 {
+        let since = self
+            .wall
+            .now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// How long it is until the first task is due; zero when it is, `None` when there is none.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        let delayed = self.next_delayed().map(|tick| tick.since(Tick::now()));
+        let scheduled = self
+            .scheduled
+            .peek()
+            .map(|first| remaining(Due::At(first.nanos), &self.wall));
+        delayed.into_iter().chain(scheduled).min()
+    }
+
+    /// When the first of those by the monotonic clock is due.
+    pub(crate) fn next_delayed(&self) -> Option<Tick> {
+        self.delayed
+            .peek()
+            .map(|first| Tick::from_nanos(first.nanos))
+    }
+
+    /// When the first of those by the wall clock is due, as the clocks stand now.
+    pub(crate) fn next_scheduled(&self) -> Option<Tick> {
+        self.scheduled
+            .peek()
+            .map(|first| self.tick_of(Due::At(first.nanos)))
+    }
+
+    /// When this is due, as the clocks stand now.
+    pub(crate) fn tick_of(&self, due: Due) -> Tick {
+        match due {
+            Due::After(tick) => tick,
+            Due::At(_) => Tick::now().saturating_add(remaining(due, &self.wall)),
+        }
+    }
+
+    /// All of them, leaving none.
+    pub(crate) fn take(&mut self) -> Self {
+        let wall = self.wall.clone();
+        std::mem::replace(self, Self::with_wall(wall))
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.delayed.len() + self.scheduled.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the next insertion will have to make room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.delayed.len() == self.delayed.capacity()
+            || self.scheduled.len() == self.scheduled.capacity()
+    }
+
+    /// Keeps only those for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.delayed.retain(|entry| keep(&entry.task));
+        self.scheduled.retain(|entry| keep(&entry.task));
+    }
+
+    /// Gives back the memory that is not needed now. It happens by itself after a burst.
+    pub fn shrink(&mut self) {
+        self.delayed.shrink_to_fit();
+        self.scheduled.shrink_to_fit();
+    }
+
+    /// Room for how many is held.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.delayed.capacity() + self.scheduled.capacity()
+    }
+
+    /// All of them, in the order of their times as the clocks stand now.
+    #[must_use]
+    pub fn into_sorted_vec(self) -> Vec<FutureTask<T>> {
+        let wall = self.wall;
+        let delayed = self
+            .delayed
+            .into_iter()
+            .map(|Entry { nanos, order, task }| {
+                let due = Due::After(Tick::from_nanos(nanos));
+                (remaining(due, &wall), order, FutureTask { due, task })
+            });
+        let scheduled = self
+            .scheduled
+            .into_iter()
+            .map(|Entry { nanos, order, task }| {
+                let due = Due::At(nanos);
+                (remaining(due, &wall), order, FutureTask { due, task })
+            });
+        let mut all: Vec<_> = delayed.chain(scheduled).collect();
+        all.sort_by_key(|(remaining, order, future)| {
+            let nanos = match future.due {
+                Due::After(tick) => tick.nanos(),
+                Due::At(nanos) => nanos,
+            };
+            (*remaining, nanos, *order)
+        });
+        all.into_iter().map(|(_, _, future)| future).collect()
+    }
+}
+
+/// Pops, and gives memory back when three quarters of it are not needed any more.
+fn pop<T>(heap: &mut BinaryHeap<Entry<T>>) -> Option<Entry<T>> {
+    let first = heap.pop();
+    if heap.capacity() > KEPT && heap.len() < heap.capacity() / 4 {
+        heap.shrink_to(heap.len() * 2);
+    }
+    first
+}
+
+impl<T> Extend<FutureTask<T>> for Futures<T> {
+    fn extend<I: IntoIterator<Item = FutureTask<T>>>(&mut self, futures: I) {
+        futures.into_iter().for_each(|future| self.insert(future));
+    }
+}
+
+impl<T> fmt::Debug for Futures<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Futures")
+            .field("len", &self.len())
+            .field("next_due", &self.next_due())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The store that is this process: a bounded queue, one sleeper, and what waits for its time.
+
+pub(crate) mod crew;
+pub(crate) mod futures;
+pub(crate) mod queue;
+pub(crate) mod scheduler;

@@ -1,0 +1,417 @@
+//! The bounded queue: producers wait for room, workers for tasks; the crew's side is in `crew.rs`.
+//!
+//! # Locks
+//!
+//! One lock guards [`State`]; each worker's batch has one of its own, so that a worker starts the
+//! next task of its batch without the first. Order: state, then a batch. No waker is called and no
+//! user code runs under either: wake-ups are collected in [`Wakes`] and happen after the unlock.
+//!
+//! # Invariants
+//!
+//! 1. *Room.* A task is accepted while fewer than `size + free` tasks wait, where `free` counts the
+//!    workers without a task. So exactly `size` wait once all workers are busy, and a size of zero
+//!    hands over to a free worker.
+//! 2. *No lost room.* Whenever a producer waits, there is no room: whoever makes room (a worker that
+//!    starts a task or becomes free) grants it. A worker starts tasks of its batch without the state's
+//!    lock, so a producer raises `attention` before it counts the batches: a start that it did not
+//!    count comes after that, sees the flag, and grants.
+//! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a worker
+//!    is on its way: a push wakes one, and a worker that takes a task and leaves others wakes the next.
+//! 4. *Order.* A grant belongs to the producer that has waited longest, and nobody overtakes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll, Waker};
+
+use super::crew::Slot;
+use crate::clock::Tick;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+
+/// How many due tasks may wait beyond the queue's size: their time has come, and they do not wait
+/// behind producers, but they cannot flood the queue either.
+const DUE_MARGIN: usize = 64;
+
+/// A task in the queue, and since when it is ready to run.
+#[derive(Debug)]
+pub(crate) struct Ready<T> {
+    pub(crate) at: Tick,
+    pub(crate) task: T,
+}
+
+pub(crate) struct Queue<T> {
+    pub(super) state: Mutex<State<T>>,
+    /// Workers must take the state's lock before they start a task: a producer waits for room, the
+    /// due tasks wait, the queue is paused or closed, or there are too many workers.
+    /// Written under the state's lock; its readers are ordered by the lock of a batch.
+    pub(super) attention: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Workers have left or are leaving.
+    Closed,
+    Open,
+    /// Nothing comes in; the workers finish what is there.
+    Draining,
+}
+
+pub(super) struct State<T> {
+    pub(super) phase: Phase,
+    pub(super) paused: bool,
+    pub(super) ready: VecDeque<Ready<T>>,
+    size: usize,
+    /// At least the number of tasks in the batches: starts are subtracted when a worker comes by.
+    pub(super) held: usize,
+    pub(super) slots: Vec<Option<Slot<T>>>,
+    /// Indices of the parked workers; the last to park is the first to be woken.
+    pub(super) parked: Vec<usize>,
+    pub(super) woken: usize,
+    pub(super) busy: usize,
+    /// Busy workers whose own task waits for the queue to become quiet.
+    pub(super) excused: usize,
+    /// Which opening this is; workers of an earlier one leave.
+    pub(super) opening: u64,
+    pub(super) live: usize,
+    pub(super) wanted: usize,
+    /// In the order of their coming; the first `granted` of them have room reserved.
+    producers: VecDeque<Producer>,
+    granted: usize,
+    next_ticket: u64,
+    due: Option<Waker>,
+    pub(super) watchers: Vec<Waker>,
+}
+
+struct Producer {
+    ticket: Ticket,
+    waker: Waker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// Why a task was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Full,
+    Stopped,
+}
+
+/// Wake-ups that are owed once the lock is released.
+#[derive(Default)]
+pub(crate) struct Wakes {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Wakes {
+    pub(super) fn push(&mut self, waker: Waker) {
+        match self.first {
+            None => self.first = Some(waker),
+            Some(_) => self.more.push(waker),
+        }
+    }
+
+    pub(super) fn wake(self) {
+        self.first
+            .into_iter()
+            .chain(self.more)
+            .for_each(Waker::wake);
+    }
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new(size: usize) -> Self {
+        Self {
+            state: Mutex::new(State::new(size)),
+            attention: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the lock, lets `change` have the state, and wakes whom it named.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State<T>, &mut Wakes) -> R) -> R {
+        let mut wakes = Wakes::default();
+        let mut state = self.state.lock();
+        let result = change(&mut state, &mut wakes);
+        self.note_attention(&state);
+        drop(state);
+        wakes.wake();
+        result
+    }
+
+    fn note_attention(&self, state: &MutexGuard<'_, State<T>>) {
+        self.attention
+            .store(state.needs_attention(), Ordering::Relaxed);
+    }
+
+    /// Accepts the task if there is room now.
+    pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
+        self.change(|state, wakes| {
+            if state.phase != Phase::Open {
+                return Err((Refused::Stopped, task));
+            }
+            if state.has_waiting_producers() || !state.has_room() {
+                return Err((Refused::Full, task));
+            }
+            state.push(Ready { at, task }, wakes);
+            Ok(())
+        })
+    }
+
+    /// Accepts as many of these tasks as there is room for now.
+    pub(crate) fn push_some(&self, tasks: &mut VecDeque<T>, at: Tick) -> Result<(), Refused> {
+        self.change(|state, wakes| {
+            if state.phase != Phase::Open {
+                return Err(Refused::Stopped);
+            }
+            while !state.has_waiting_producers() && state.has_room() {
+                let Some(task) = tasks.pop_front() else { break };
+                state.push(Ready { at, task }, wakes);
+            }
+            Ok(())
+        })
+    }
+
+    /// Accepts the task as soon as there is room. A ticket keeps the producer's place between polls;
+    /// whoever stops polling gives it back with [`forget`](Self::forget).
+    pub(crate) fn poll_push(
+        &self,
+        task: &mut Option<T>,
+        at: Tick,
+        ticket: &mut Option<Ticket>,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Result<(), Refused>> {
+        let mut wakes = Wakes::default();
+        let mut state = self.state.lock();
+        let polled = state.poll_room(ticket, poller, || {
+            // Before the batches are counted: see the second invariant.
+            self.attention.store(true, Ordering::Relaxed);
+        });
+        if let Poll::Ready(Ok(())) = polled
+            && let Some(task) = task.take()
+        {
+            state.push(Ready { at, task }, &mut wakes);
+        }
+        self.note_attention(&state);
+        drop(state);
+        wakes.wake();
+        polled
+    }
+
+    /// Gives up a place among the waiting producers.
+    pub(crate) fn forget(&self, ticket: Ticket) {
+        self.change(|state, wakes| {
+            if let Some(place) = state.place_of(ticket) {
+                state.producers.remove(place);
+                state.granted -= usize::from(place < state.granted);
+                state.grant(wakes);
+            }
+        });
+    }
+
+    /// Waits for room for one task whose time has come. Producers are not asked.
+    pub(crate) fn poll_due_room(&self, poller: &mut Poller<'_>) -> Poll<()> {
+        self.change(|state, _| {
+            let count = state.ready.len() + state.held;
+            if count < state.limit() + DUE_MARGIN {
+                state.due = None;
+                return Poll::Ready(());
+            }
+            state.due = Some(poller.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Puts a task whose time has come, or that goes on, at the end: it was accepted long ago.
+    pub(crate) fn push_accepted(&self, task: T, at: Tick) {
+        self.change(|state, wakes| state.push(Ready { at, task }, wakes));
+    }
+
+    /// Nothing comes in any more; waiting producers learn it now.
+    pub(crate) fn drain(&self) {
+        self.change(|state, wakes| {
+            if state.phase == Phase::Open {
+                state.phase = Phase::Draining;
+            }
+            state.dismiss_producers(wakes);
+            state.tell_watchers(wakes);
+        });
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.state.lock().phase
+    }
+
+    /// How many tasks wait.
+    pub(crate) fn len(&self) -> usize {
+        let mut state = self.state.lock();
+        state.count_batches();
+        state.ready.len() + state.held
+    }
+
+    /// All that waits, of a queue without workers.
+    pub(crate) fn take_all(&self) -> VecDeque<Ready<T>> {
+        std::mem::take(&mut self.state.lock().ready)
+    }
+}
+
+impl<T> State<T> {
+    fn new(size: usize) -> Self {
+        Self {
+            phase: Phase::Closed,
+            paused: false,
+            ready: VecDeque::new(),
+            size,
+            held: 0,
+            slots: Vec::new(),
+            parked: Vec::new(),
+            woken: 0,
+            busy: 0,
+            excused: 0,
+            opening: 0,
+            live: 0,
+            wanted: 0,
+            producers: VecDeque::new(),
+            granted: 0,
+            next_ticket: 0,
+            due: None,
+            watchers: Vec::new(),
+        }
+    }
+
+    fn needs_attention(&self) -> bool {
+        self.paused
+            || self.phase == Phase::Closed
+            || self.live > self.wanted
+            || self.has_waiting_producers()
+            || self.due.is_some()
+    }
+
+    /// How many tasks may wait: the first invariant.
+    fn limit(&self) -> usize {
+        let free = if self.paused {
+            0
+        } else {
+            self.live.min(self.wanted).saturating_sub(self.busy)
+        };
+        self.size.saturating_add(free)
+    }
+
+    fn has_waiting_producers(&self) -> bool {
+        self.producers.len() > self.granted
+    }
+
+    fn has_room(&mut self) -> bool {
+        if self.ready.len() + self.held + self.granted < self.limit() {
+            return true;
+        }
+        if self.held == 0 {
+            return false;
+        }
+        self.count_batches();
+        self.ready.len() + self.held + self.granted < self.limit()
+    }
+
+    fn poll_room(
+        &mut self,
+        ticket: &mut Option<Ticket>,
+        poller: &mut Poller<'_>,
+        raise_attention: impl FnOnce(),
+    ) -> Poll<Result<(), Refused>> {
+        let Some(mine) = *ticket else {
+            if self.phase != Phase::Open {
+                return Poll::Ready(Err(Refused::Stopped));
+            }
+            if self.has_waiting_producers() || !self.has_room() {
+                raise_attention();
+                self.count_batches();
+                if self.has_waiting_producers() || !self.has_room() {
+                    *ticket = Some(self.enlist(poller.waker().clone()));
+                    return Poll::Pending;
+                }
+            }
+            return Poll::Ready(Ok(()));
+        };
+        match self.place_of(mine) {
+            // Dismissed by a stop.
+            None => {
+                *ticket = None;
+                Poll::Ready(Err(Refused::Stopped))
+            }
+            Some(place) if place < self.granted => {
+                self.producers.remove(place);
+                self.granted -= 1;
+                *ticket = None;
+                Poll::Ready(Ok(()))
+            }
+            Some(place) => {
+                self.producers[place].waker.clone_from(poller.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn enlist(&mut self, waker: Waker) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.producers.push_back(Producer { ticket, waker });
+        ticket
+    }
+
+    fn place_of(&self, ticket: Ticket) -> Option<usize> {
+        self.producers
+            .binary_search_by_key(&ticket, |producer| producer.ticket)
+            .ok()
+    }
+
+    fn push(&mut self, ready: Ready<T>, wakes: &mut Wakes) {
+        self.ready.push_back(ready);
+        self.wake_worker(wakes);
+    }
+
+    /// Grants the room that there is to those who have waited longest.
+    pub(super) fn grant(&mut self, wakes: &mut Wakes) {
+        while self.has_waiting_producers() && self.has_room() {
+            wakes.push(self.producers[self.granted].waker.clone());
+            self.granted += 1;
+        }
+        let count = self.ready.len() + self.held;
+        if self.due.is_some() && count < self.limit() + DUE_MARGIN {
+            self.due
+                .take()
+                .into_iter()
+                .for_each(|waker| wakes.push(waker));
+        }
+    }
+
+    pub(super) fn dismiss_producers(&mut self, wakes: &mut Wakes) {
+        self.granted = 0;
+        self.producers
+            .drain(..)
+            .for_each(|producer| wakes.push(producer.waker));
+    }
+
+    /// Counts exactly what is in the batches.
+    pub(super) fn count_batches(&mut self) {
+        if self.held > 0 {
+            self.held = 0;
+            for slot in self.slots.iter_mut().flatten() {
+                slot.held = slot.batch.lock().len();
+                self.held += slot.held;
+            }
+        }
+    }
+
+    /// Whether nothing waits and nobody works, apart from who is excused.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.count_batches();
+        self.ready.is_empty() && self.held == 0 && self.granted == 0 && self.busy <= self.excused
+    }
+
+    /// Something has changed that somebody may wait for.
+    pub(super) fn tell_watchers(&mut self, wakes: &mut Wakes) {
+        self.watchers.drain(..).for_each(|waker| wakes.push(waker));
+    }
+}
+
+/// A batch of tasks that a worker has taken and not started: others may steal from it.
+pub(super) type Batch<T> = Arc<Mutex<VecDeque<Ready<T>>>>;

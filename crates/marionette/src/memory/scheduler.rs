@@ -1,0 +1,356 @@
+//! Hands out each future task at or after its time, never before. One sleeper, no ticking.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::sleep_until;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::futures::{Due, FutureTask, Futures, Unschedulable};
+use super::queue::Queue;
+use crate::clock::{Tick, Wall};
+use crate::sync::Mutex;
+
+/// How long the sleeper sleeps at most while something waits for the wall clock: a step of that
+/// clock tells nobody, so it is read again. Only a step forward can make a task late by this.
+const WALL_CHECK: Duration = Duration::from_secs(60);
+
+/// Where due tasks go.
+pub(crate) trait Outlet<T>: Send + Sync + 'static {
+    /// Room for one task.
+    type Place<'a>: Send;
+
+    /// Waits for room; `None` when there will be none any more.
+    fn place(&self) -> impl Future<Output = Option<Self::Place<'_>>> + Send;
+
+    /// Puts a task there, which was due at this tick.
+    fn put(&self, place: Self::Place<'_>, task: T, due: Tick);
+}
+
+impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
+    type Place<'a> = mpsc::Permit<'a, T>;
+
+    async fn place(&self) -> Option<mpsc::Permit<'_, T>> {
+        self.reserve().await.ok()
+    }
+
+    fn put(&self, place: mpsc::Permit<'_, T>, task: T, _: Tick) {
+        place.send(task);
+    }
+}
+
+impl<T: Send + 'static> Outlet<T> for Queue<T> {
+    type Place<'a> = ();
+
+    async fn place(&self) -> Option<()> {
+        poll_fn(|poller| self.poll_due_room(poller)).await;
+        Some(())
+    }
+
+    fn put(&self, (): (), task: T, due: Tick) {
+        self.push_accepted(task, due);
+    }
+}
+
+/// What waits for its time, and the one sleeper that waits with it.
+pub(crate) struct Timekeeper<T, O> {
+    table: Arc<Table<T>>,
+    outlet: Arc<O>,
+    sleeper: Mutex<Option<Sleeper>>,
+}
+
+struct Table<T> {
+    state: Mutex<State<T>>,
+    woken: Notify,
+    /// Tells which tasks need not be handed out any more: they go before room is made for others.
+    is_over: fn(&T) -> bool,
+}
+
+struct State<T> {
+    futures: Futures<T>,
+    /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is earlier.
+    sleeps_until: Tick,
+}
+
+/// A running sleeper, which ends when this is dropped.
+struct Sleeper {
+    _end: DropGuard,
+    ended: watch::Receiver<()>,
+}
+
+impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
+    pub(crate) fn new(outlet: Arc<O>, wall: Wall, is_over: fn(&T) -> bool) -> Self {
+        let state = State {
+            futures: Futures::with_wall(wall),
+            sleeps_until: Tick::default(),
+        };
+        let table = Table {
+            state: Mutex::new(state),
+            woken: Notify::new(),
+            is_over,
+        };
+        Self {
+            table: Arc::new(table),
+            outlet,
+            sleeper: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn insert(&self, future: FutureTask<T>) {
+        self.table.insert(future);
+    }
+
+    /// How many wait, without those that are over.
+    pub(crate) fn len(&self) -> usize {
+        let mut state = self.table.state.lock();
+        state.futures.retain(|task| !(self.table.is_over)(task));
+        state.futures.len()
+    }
+
+    pub(crate) fn take_all(&self) -> Futures<T> {
+        self.table.state.lock().futures.take()
+    }
+
+    /// Starts the sleeper, unless it runs.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime.
+    pub(crate) fn start(&self) {
+        let mut sleeper = self.sleeper.lock();
+        if sleeper.as_ref().is_some_and(Sleeper::runs) {
+            return;
+        }
+        let end = CancellationToken::new();
+        let (ends, ended) = watch::channel(());
+        let (table, outlet) = (Arc::clone(&self.table), Arc::clone(&self.outlet));
+        let until = end.clone();
+        tokio::spawn(async move {
+            let _ends = ends;
+            until.run_until_cancelled(table.keep_time(&*outlet)).await;
+        });
+        *sleeper = Some(Sleeper {
+            _end: end.drop_guard(),
+            ended,
+        });
+    }
+
+    /// Tells the sleeper to end. What it comes back with says when it has.
+    pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + use<T, O> {
+        let stopped = self
+            .sleeper
+            .lock()
+            .take()
+            .map(|sleeper| sleeper.ended.clone());
+        wait_for(stopped)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.sleeper.lock().as_ref().is_some_and(Sleeper::runs)
+    }
+
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<T, O> {
+        let ended = self
+            .sleeper
+            .lock()
+            .as_ref()
+            .map(|sleeper| sleeper.ended.clone());
+        wait_for(ended)
+    }
+}
+
+async fn wait_for(ended: Option<watch::Receiver<()>>) {
+    if let Some(mut ended) = ended {
+        // Nothing is ever sent: this ends when the sleeper drops the sender.
+        let _ = ended.changed().await;
+    }
+}
+
+impl Sleeper {
+    fn runs(&self) -> bool {
+        self.ended.has_changed().is_ok()
+    }
+}
+
+impl<T: Send + 'static> Table<T> {
+    fn insert(&self, future: FutureTask<T>) {
+        let due = future.due;
+        let mut state = self.state.lock();
+        if state.futures.is_full() {
+            state.futures.retain(|task| !(self.is_over)(task));
+        }
+        state.futures.insert(future);
+        let asleep = state.sleeps_until > Tick::default();
+        if asleep && state.futures.tick_of(due) < state.sleeps_until {
+            state.sleeps_until = Tick::default();
+            drop(state);
+            self.woken.notify_one();
+        }
+    }
+
+    /// Hands out what becomes due, until there is no outlet any more. Dropping it loses nothing.
+    async fn keep_time(&self, outlet: &impl Outlet<T>) {
+        let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
+        loop {
+            let until = self.state.lock().until_next();
+            if until > Tick::default() {
+                let ever = until < Tick::MAX;
+                if ever {
+                    sleep.as_mut().reset(until.to_instant());
+                }
+                tokio::select! {
+                    biased;
+                    () = self.woken.notified() => {}
+                    () = &mut sleep, if ever => {}
+                }
+                continue;
+            }
+            let Some(place) = outlet.place().await else {
+                return;
+            };
+            // There is no await between these two, so nothing is lost.
+            let due = self.state.lock().futures.pop_due();
+            if let Some(FutureTask { due, task }) = due {
+                let due = match due {
+                    Due::After(tick) => tick,
+                    Due::At(_) => Tick::now(),
+                };
+                outlet.put(place, task, due);
+            }
+        }
+    }
+}
+
+impl<T> State<T> {
+    /// Until when there is nothing to do: zero if something is due, the end of time if nothing waits.
+    fn until_next(&mut self) -> Tick {
+        let now = Tick::now();
+        let delayed = self.futures.next_delayed();
+        let scheduled = self.futures.next_scheduled();
+        let check = scheduled.map(|tick| tick.min(now.saturating_add(WALL_CHECK)));
+        let next = delayed.into_iter().chain(check).min().unwrap_or(Tick::MAX);
+        self.sleeps_until = if next <= now { Tick::default() } else { next };
+        self.sleeps_until
+    }
+}
+
+/// Sends each task on a channel at or after its time, and never before.
+///
+/// A [`TaskManager`](crate::TaskManager) has one inside; this one is for use alone. Tasks may be of
+/// any type. It accepts them before it is started; what is pending when it is stopped stays, and is
+/// sent after the next start. When the channel is full it waits, and uses no CPU.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::Scheduler;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (out, mut due) = tokio::sync::mpsc::channel(1);
+/// let scheduler = Scheduler::new(out);
+/// scheduler.delay(Duration::from_millis(20), "later");
+/// scheduler.delay(Duration::ZERO, "now");
+/// scheduler.start();
+/// assert_eq!(due.recv().await, Some("now"));
+/// assert_eq!(due.recv().await, Some("later"));
+/// # }
+/// ```
+pub struct Scheduler<T>(Timekeeper<T, mpsc::Sender<T>>);
+
+impl<T: Send + 'static> Scheduler<T> {
+    /// A scheduler that sends what is due on `out`.
+    #[must_use]
+    pub fn new(out: mpsc::Sender<T>) -> Self {
+        Self(Timekeeper::new(Arc::new(out), Wall::default(), |_| false))
+    }
+
+    /// Sends the task after this delay, by the monotonic clock.
+    pub fn delay(&self, delay: Duration, task: T) {
+        self.insert(FutureTask::after(delay, task));
+    }
+
+    /// Sends the task at this time, by the wall clock, also when that is stepped; at once if the
+    /// time has passed.
+    ///
+    /// After a step forward the task may be up to a minute late.
+    ///
+    /// # Errors
+    ///
+    /// [`Unschedulable`], with the task, for the Unix epoch or earlier and for times after 2554.
+    pub fn schedule(&self, time: impl Into<SystemTime>, task: T) -> Result<(), Unschedulable<T>> {
+        self.insert(FutureTask::at(time, task)?);
+        Ok(())
+    }
+
+    /// Sends the task at its time.
+    pub fn insert(&self, future: FutureTask<T>) {
+        self.0.insert(future);
+    }
+
+    /// Starts the scheduler in a task of its own; does nothing if it runs.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime.
+    pub fn start(&self) {
+        self.0.start();
+    }
+
+    /// Stops the scheduler, and waits until it has ended; does nothing if it is stopped. The channel
+    /// stays open, and what is pending stays here.
+    ///
+    /// # Cancel safety
+    ///
+    /// The scheduler ends also if the future is dropped, once it was polled.
+    pub async fn stop(&self) {
+        self.0.stop().await;
+    }
+
+    /// Whether it runs. It ends by itself when nobody receives on the channel any more.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.0.is_running()
+    }
+
+    /// Waits until it does not run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn ended(&self) {
+        self.0.ended().await;
+    }
+
+    /// How many tasks are pending.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no task is pending.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes out all that is pending.
+    #[must_use]
+    pub fn take_all(&self) -> Futures<T> {
+        self.0.take_all()
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Scheduler<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("pending", &self.len())
+            .field("is_running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}

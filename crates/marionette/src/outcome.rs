@@ -1,0 +1,232 @@
+//! How an attempt ended, and what is kept of one that failed.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::error::{BoxError, chain};
+
+/// What a task says when it does not succeed. Any error is one, through `?`, and means *retry*.
+///
+/// The four constructors say something else. It does not implement [`std::error::Error`], so that
+/// every type that does converts into it, as do strings, `anyhow::Error` and `eyre::Report`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::{Context, TaskError};
+/// # struct Reply { status: u16 }
+/// # async fn call() -> Result<Reply, std::io::Error> { Ok(Reply { status: 200 }) }
+///
+/// async fn call_the_webhook(_: Context) -> Result<(), TaskError> {
+///     let reply = call().await?; // an I/O error: try again by the backoff
+///     match reply.status {
+///         200 => Ok(()),
+///         410 => Err(TaskError::fatal("the receiver is gone")), // do not try again
+///         429 => Err(TaskError::retry_after(Duration::from_secs(60), "too many requests")),
+///         status => Err(format!("unexpected status {status}").into()),
+///     }
+/// }
+/// ```
+pub struct TaskError(pub(crate) Said);
+
+/// The vocabulary behind a [`TaskError`].
+pub(crate) enum Said {
+    Retry(BoxError),
+    RetryAfter(Duration, BoxError),
+    Fatal(BoxError),
+    Snooze(Duration),
+    Cancelled(String),
+}
+
+impl TaskError {
+    /// Gives up: no retry, however many are left.
+    pub fn fatal(error: impl Into<BoxError>) -> Self {
+        Self(Said::Fatal(error.into()))
+    }
+
+    /// Fails this attempt and overrides the backoff: the retry, if one is left, comes after `pause`.
+    pub fn retry_after(pause: Duration, error: impl Into<BoxError>) -> Self {
+        Self(Said::RetryAfter(pause, error.into()))
+    }
+
+    /// Asks to be run again after `pause`, without having failed: it uses no attempt.
+    ///
+    /// A plain future cannot run twice; for one it is a failure.
+    #[must_use]
+    pub fn snooze(pause: Duration) -> Self {
+        Self(Said::Snooze(pause))
+    }
+
+    /// Ends the task as cancelled, for this reason.
+    pub fn cancelled(why: impl Into<String>) -> Self {
+        Self(Said::Cancelled(why.into()))
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for TaskError {
+    fn from(error: E) -> Self {
+        Self(Said::Retry(error.into()))
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Said::Retry(error) | Said::RetryAfter(_, error) | Said::Fatal(error) => error.fmt(f),
+            Said::Snooze(pause) => write!(f, "snoozed for {pause:?}"),
+            Said::Cancelled(why) => write!(f, "cancelled: {why}"),
+        }
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Said::Retry(error) => write!(f, "Retry({error:?})"),
+            Said::RetryAfter(pause, error) => write!(f, "RetryAfter({pause:?}, {error:?})"),
+            Said::Fatal(error) => write!(f, "Fatal({error:?})"),
+            Said::Snooze(pause) => write!(f, "Snooze({pause:?})"),
+            Said::Cancelled(why) => write!(f, "Cancelled({why:?})"),
+        }
+    }
+}
+
+/// How one attempt ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The task returned `Ok`; its result lies in its cell.
+    Done,
+    /// The task returned `Err`.
+    Failed(TaskError),
+    Panicked(Panic),
+    /// The attempt (or the task in total) was out of time.
+    TimedOut {
+        limit: Limit,
+        after: Duration,
+    },
+    /// Somebody asked the task to end: its handle, or its parent context.
+    Cancelled(String),
+    /// The manager stopped in mid-attempt.
+    Interrupted,
+}
+
+/// Why a task ends whose parent was cancelled.
+pub(crate) const PARENT_CANCELLED: &str = "its parent context was cancelled";
+
+/// Which limit on time was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Attempt,
+    Total,
+}
+
+/// A panic as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    pub(crate) location: Option<String>,
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.message)?;
+        match &self.location {
+            Some(location) => write!(f, " at {location}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What became of one attempt that did not succeed, or of a task that ended without one.
+#[derive(Debug)]
+pub struct Failure {
+    reason: Reason,
+    duration: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) enum Reason {
+    Failed(BoxError),
+    Panicked(Panic),
+    TimedOut(Limit, Duration),
+    Cancelled(String),
+    Expired(Duration),
+    Abandoned,
+}
+
+/// The kinds of [`Failure`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The task returned an error.
+    Failed,
+    /// The task panicked.
+    Panicked,
+    /// The attempt, or the task in total, was out of time.
+    TimedOut,
+    /// The task was cancelled.
+    Cancelled,
+    /// The task was not started in time.
+    Expired,
+    /// The manager or its runtime went away.
+    Abandoned,
+}
+
+impl Failure {
+    pub(crate) fn new(reason: Reason, duration: Duration) -> Self {
+        Self { reason, duration }
+    }
+
+    pub(crate) fn failed(error: BoxError, duration: Duration) -> Self {
+        Self::new(Reason::Failed(error), duration)
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match &self.reason {
+            Reason::Failed(_) => FailureKind::Failed,
+            Reason::Panicked(_) => FailureKind::Panicked,
+            Reason::TimedOut(..) => FailureKind::TimedOut,
+            Reason::Cancelled(_) => FailureKind::Cancelled,
+            Reason::Expired(_) => FailureKind::Expired,
+            Reason::Abandoned => FailureKind::Abandoned,
+        }
+    }
+
+    /// The error that the task returned, if it returned one.
+    #[must_use]
+    pub fn error(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.reason {
+            Reason::Failed(error) => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// How long the attempt ran; zero for what was no attempt.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+}
+
+/// The error with its sources.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Reason::Failed(error) => f.write_str(&chain(error.as_ref())),
+            Reason::Panicked(panic) => panic.fmt(f),
+            Reason::TimedOut(Limit::Attempt, after) => write!(f, "timed out after {after:?}"),
+            Reason::TimedOut(Limit::Total, after) => {
+                write!(f, "given up after {after:?} in total")
+            }
+            Reason::Cancelled(why) => write!(f, "cancelled: {why}"),
+            Reason::Expired(late) => {
+                write!(f, "expired: not started within {late:?} of its time")
+            }
+            Reason::Abandoned => f.write_str("abandoned: the task manager is gone"),
+        }
+    }
+}

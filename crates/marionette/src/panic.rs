@@ -1,0 +1,55 @@
+//! A panic as data: caught, with its message and the place where it happened.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use crate::outcome::Panic;
+
+thread_local! {
+    static LOCATION: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Notes where panics happen, from now on: the payload of a panic does not say it.
+///
+/// The hook that was there before is called as ever. A hook that is set later hides the place, and
+/// nothing else.
+pub(crate) fn note_locations() {
+    static NOTED: Once = Once::new();
+    NOTED.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            LOCATION.set(info.location().map(ToString::to_string));
+            before(info);
+        }));
+    });
+}
+
+/// Calls `f`; a panic in it is returned as data.
+#[inline]
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+    panic::catch_unwind(AssertUnwindSafe(f)).map_err(describe)
+}
+
+#[cold]
+fn describe(payload: Box<dyn Any + Send>) -> Panic {
+    let payload = match payload.downcast::<Panic>() {
+        // It was caught on another thread before, and its place is known.
+        Ok(panic) => return *panic,
+        Err(payload) => payload,
+    };
+    let message = if let Some(text) = payload.downcast_ref::<&str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a value that is not text".to_owned()
+    };
+    // Dropping a payload may panic too.
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    Panic {
+        message,
+        location: LOCATION.take(),
+    }
+}

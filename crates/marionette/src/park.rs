@@ -1,0 +1,44 @@
+//! Waiting for a future on a thread outside of any runtime.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use crate::clock::Tick;
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for the future on this thread, for so long at most; `None` if it did not resolve by then.
+pub(crate) fn block_on<F: Future + Unpin>(
+    future: &mut F,
+    limit: Option<Duration>,
+) -> Option<F::Output> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut poller = Poller::from_waker(&waker);
+    let deadline = limit.map(|limit| Tick::now().saturating_add(limit));
+    loop {
+        if let Poll::Ready(output) = Pin::new(&mut *future).poll(&mut poller) {
+            return Some(output);
+        }
+        match deadline {
+            None => thread::park(),
+            Some(deadline) => match deadline.since(Tick::now()) {
+                Duration::ZERO => return None,
+                left => thread::park_timeout(left),
+            },
+        }
+    }
+}

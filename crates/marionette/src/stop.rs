@@ -1,0 +1,174 @@
+//! Stopping, in stages, and the report of it.
+//!
+//! 1. *Refuse.* Nothing comes in any more; producers that wait get their tasks back.
+//! 2. *Still the clock.* What waits for its time stays, for the next start.
+//! 3. *Drain.* All that was accepted runs. A stop without a limit waits for it however long it takes.
+//! 4. *Interrupt* (limit reached). Workers take nothing more; running attempts are asked to end.
+//! 5. *Abandon* (grace over). The futures of running attempts are dropped.
+//! 6. *Close.* The workers leave.
+//!
+//! Every stage is a state of the engine, not of this future: it may be dropped at any await, another
+//! stop goes on from there, and one in a hurry hurries the patient one.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::clock::Tick;
+use crate::current::Current;
+use crate::engine::Engine;
+use crate::memory::queue::Phase;
+use crate::post::TaskRef;
+use crate::stats::Stats;
+
+/// How long a dropped attempt has to say so, before it is reported as abandoned.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
+
+/// What a stop did, and what it left.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct StopReport {
+    /// Tasks that succeeded between the begin of the stop and its end.
+    pub done: u64,
+    /// Tasks that failed for good in that time.
+    pub failed: u64,
+    /// Tasks that were cancelled or have expired in that time.
+    pub cancelled: u64,
+    /// Tasks that were interrupted in mid-attempt. They wait in the queue for the next start, and no
+    /// attempt was counted; plain futures, which cannot run again, have ended as abandoned.
+    pub interrupted: Vec<TaskRef>,
+    /// Tasks that could not be interrupted, since they block their thread: they still run.
+    pub abandoned: Vec<TaskRef>,
+    /// Accepted tasks that were not started, or were interrupted: they wait for the next start.
+    pub queued: usize,
+    /// Future tasks, retries included: they wait for the next start.
+    pub waiting: usize,
+    /// How long the stop took.
+    pub duration: Duration,
+}
+
+impl StopReport {
+    /// Whether all that was accepted has run, and only future tasks are left.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.queued == 0 && self.interrupted.is_empty() && self.abandoned.is_empty()
+    }
+}
+
+impl fmt::Display for StopReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "stopped in {:?}: {} done, {} failed, {} cancelled; {} queued and {} future tasks wait",
+            self.duration, self.done, self.failed, self.cancelled, self.queued, self.waiting,
+        )?;
+        for (what, tasks) in [
+            ("interrupted", &self.interrupted),
+            ("still runs", &self.abandoned),
+        ] {
+            tasks
+                .iter()
+                .try_for_each(|task| write!(f, "\n  {what}: {} ({})", task.name, task.id))?;
+        }
+        Ok(())
+    }
+}
+
+/// Stops the engine. With a limit, what has not run by then is interrupted.
+pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport {
+    let began = Tick::now();
+    let caller = Current::of(engine.number());
+    let Some((run, before)) = refuse(engine) else {
+        return report(engine, &Stats::of(&engine.posts()), began, caller);
+    };
+    if let Some(caller) = &caller {
+        engine.queue.excuse(caller.worker);
+    }
+    engine.timekeeper.stop().await;
+    let quiet = poll_fn(|poller| engine.queue.poll_quiet(poller));
+    if !in_time(quiet, limit).await {
+        interrupt(engine, run).await;
+    }
+    close(engine, run).await;
+    report(engine, &before, began, caller)
+}
+
+/// Stage 1. Returns the number of the run that ends, and its figures so far; `None` if none runs.
+fn refuse(engine: &Engine) -> Option<(u64, Stats)> {
+    let run = engine.run();
+    if engine.queue.phase() == Phase::Closed {
+        return None;
+    }
+    let before = Stats::of(&engine.posts());
+    engine.queue.drain();
+    // What was accepted must run, so a pause ends here.
+    engine.queue.resume();
+    Some((run.number, before))
+}
+
+/// Stages 4 and 5.
+async fn interrupt(engine: &Engine, number: u64) {
+    let reach = {
+        let run = engine.run();
+        if run.number != number {
+            return;
+        }
+        engine.queue.close();
+        run.reach.clone()
+    };
+    reach.interrupt.cancel();
+    let still = || poll_fn(|poller| engine.queue.poll_still(poller));
+    if !in_time(still(), Some(reach.grace)).await {
+        reach.abandon.cancel();
+        in_time(still(), Some(LAST_MOMENT)).await;
+    }
+}
+
+/// Stage 6.
+async fn close(engine: &Engine, number: u64) {
+    {
+        let run = engine.run();
+        if run.number != number {
+            return;
+        }
+        engine.queue.close();
+    }
+    poll_fn(|poller| engine.queue.poll_left(poller)).await;
+}
+
+async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bool {
+    match limit {
+        None => {
+            event.await;
+            true
+        }
+        Some(limit) => timeout(limit, event).await.is_ok(),
+    }
+}
+
+/// What the stop did.
+fn report(engine: &Engine, before: &Stats, began: Tick, caller: Option<Current>) -> StopReport {
+    let posts = engine.posts();
+    let after = Stats::of(&posts);
+    let is_caller = |post| {
+        caller
+            .as_ref()
+            .is_some_and(|caller| std::ptr::eq(&*caller.post, post))
+    };
+    StopReport {
+        done: after.done - before.done,
+        failed: after.failed - before.failed,
+        cancelled: after.cancelled + after.expired - before.cancelled - before.expired,
+        interrupted: engine.run().interrupted.clone(),
+        abandoned: posts
+            .iter()
+            .filter(|post| !is_caller(&***post))
+            .filter_map(|post| post.task())
+            .collect(),
+        queued: engine.queue.len(),
+        waiting: engine.timekeeper.len(),
+        duration: Tick::now().since(began),
+    }
+}

@@ -1,0 +1,398 @@
+//! The ways in: what `queue`, `delay` and `schedule` return.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Sleep, sleep};
+
+use crate::backoff::Backoff;
+use crate::cell::Waiting;
+use crate::draft::{Draft, Offer};
+use crate::engine::Engine;
+use crate::error::BoxError;
+use crate::handler::TaskHandler;
+use crate::join::JoinHandle;
+use crate::memory::futures::FutureTask;
+use crate::memory::queue::Ticket;
+use crate::options::Parent;
+use crate::park::block_on;
+use crate::refusal::{QueueError, Refusal};
+use crate::task::{IntoTask, Repeatable};
+
+/// A task on its way in. Choose its options, then await it: the task is accepted when the future
+/// resolves, and not before.
+///
+/// # Errors
+///
+/// Awaiting it gives a [`QueueError`], with the task, when the manager does not run, when its time
+/// cannot be scheduled, or when the wait was limited and the queue stayed full.
+///
+/// # Cancel safety
+///
+/// If the future is dropped before it resolves, the task was not accepted and never runs.
+#[must_use = "a task is accepted only when this is awaited"]
+pub struct Submit<'a, H: IntoTask<M>, M> {
+    engine: &'a Engine,
+    handler: TaskHandler<H, M>,
+    way: Way,
+    patience: Option<Duration>,
+}
+
+/// The three ways in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    Queue,
+    Delay(Duration),
+    Schedule(SystemTime),
+}
+
+impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
+    pub(crate) fn new(engine: &'a Engine, way: Way, task: H) -> Self {
+        let handler = TaskHandler::from_draft(task.into_draft());
+        Self {
+            engine,
+            handler,
+            way,
+            patience: None,
+        }
+    }
+
+    fn with(self, set: impl FnOnce(TaskHandler<H, M>) -> TaskHandler<H, M>) -> Self {
+        Self {
+            handler: set(self.handler),
+            ..self
+        }
+    }
+
+    /// How often the task is retried after its first attempt fails. Default is 0.
+    pub fn retries(self, retries: u32) -> Self
+    where
+        M: Repeatable,
+    {
+        self.with(|handler| handler.retries(retries))
+    }
+
+    /// How long it waits before each retry. Default is [`Exponential::default`]: 500 ms, × 1.5,
+    /// ± 50 %, at most 60 s.
+    ///
+    /// [`Exponential::default`]: crate::Exponential
+    pub fn backoff(self, backoff: impl Into<Backoff>) -> Self
+    where
+        M: Repeatable,
+    {
+        self.with(|handler| handler.backoff(backoff))
+    }
+
+    /// How long each attempt may run. Default is no limit.
+    ///
+    /// When it is over, [`Context::cancelled`](crate::Context::cancelled) says so; after a grace
+    /// ([`Builder::grace`](crate::Builder::grace)) the attempt's future is dropped. The attempt has
+    /// failed then, and is retried like any other, unless it still succeeds within the grace.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|handler| handler.timeout(timeout))
+    }
+
+    /// How long the task may take in total, from the time when it was first due, with all its
+    /// attempts and the pauses between them. Default is no limit.
+    pub fn give_up_after(self, limit: Duration) -> Self {
+        self.with(|handler| handler.give_up_after(limit))
+    }
+
+    /// How late the task may be started: if no worker was free within this time after it was due, it
+    /// ends as expired. Default is no limit.
+    pub fn expires(self, limit: Duration) -> Self {
+        self.with(|handler| handler.expires(limit))
+    }
+
+    /// The parent of every attempt: cancellation and tracing span. Default is none.
+    pub fn context(self, parent: impl Into<Parent>) -> Self {
+        self.with(|handler| handler.context(parent))
+    }
+
+    /// The error to report when the task has failed for good, bundled with those of its attempts:
+    /// whatever says what it meant to somebody. Default is none.
+    pub fn error(self, error: impl Into<BoxError>) -> Self {
+        self.with(|handler| handler.error(error))
+    }
+
+    /// What the task is called in logs and reports. Default is its own name, or "async task".
+    pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.with(|handler| handler.name(name))
+    }
+
+    /// How long to wait for room in the queue at most, once this is awaited or waited for.
+    /// Default is no limit.
+    pub fn within(self, patience: Duration) -> Self {
+        Self {
+            patience: Some(patience),
+            ..self
+        }
+    }
+
+    /// Accepts the task now, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// A [`QueueError`], with the task, also when the queue is full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Config, Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Config { workers: 1, queue_size: 1, ..Config::default() })?;
+    /// tasks.start();
+    /// let count_the_visit = async |_: Context| Ok(());
+    /// while tasks.queue(count_the_visit).try_now().is_ok() {}
+    /// let refused = tasks.queue(count_the_visit).try_now().unwrap_err();
+    /// assert!(refused.is_full());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_now(self) -> Result<JoinHandle<H::Output>, QueueError<H>> {
+        let Self {
+            engine,
+            handler,
+            way,
+            ..
+        } = self;
+        let offer = Offer::new::<M, H>(handler.draft);
+        match way.offer(engine, &offer) {
+            Ok(()) => Ok(offer.into_handle()),
+            Err((refused, waiting)) => Err(refuse::<H, M>(refused, offer, waiting)),
+        }
+    }
+
+    /// Waits for room on this thread, which must not be one of a runtime's: for code outside.
+    ///
+    /// # Errors
+    ///
+    /// As when awaited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// tasks.start();
+    /// let outside = tasks.clone();
+    /// let thread = std::thread::spawn(move || {
+    ///     outside.queue(async |_: Context| Ok("from a thread")).blocking_wait()
+    /// });
+    /// let handle = thread.join().expect("it does not panic")?;
+    /// assert_eq!(handle.await?, "from a thread");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn blocking_wait(self) -> Result<JoinHandle<H::Output>, QueueError<H>> {
+        let patience = self.patience;
+        let mut submitting = Self {
+            patience: None,
+            ..self
+        }
+        .into_future();
+        match block_on(&mut submitting, patience) {
+            Some(accepted) => accepted,
+            None => Err(submitting.refuse(Refusal::Full)),
+        }
+    }
+}
+
+impl Way {
+    /// Offers the task on this way, without waiting.
+    fn offer<S: 'static, T: 'static>(
+        self,
+        engine: &Engine,
+        offer: &Offer<S, T>,
+    ) -> Result<(), (Refusal, Waiting)> {
+        let waiting = offer.waiting();
+        match self {
+            Self::Queue => engine
+                .queue
+                .try_push(waiting, offer.created())
+                .map_err(|(refused, waiting)| (refused.into(), waiting)),
+            Self::Delay(delay) => {
+                engine.delay(delay, waiting);
+                Ok(())
+            }
+            Self::Schedule(time) => match FutureTask::at(time, waiting) {
+                Ok(future) => {
+                    engine.timekeeper.insert(future);
+                    Ok(())
+                }
+                Err(refused) => Err((Refusal::Unschedulable(time), refused.into_task())),
+            },
+        }
+    }
+}
+
+/// Takes a refused task back out of its cell.
+fn refuse<H: IntoTask<M>, M>(
+    refusal: Refusal,
+    offer: Offer<H::Source, H::Output>,
+    waiting: Waiting,
+) -> QueueError<H> {
+    let draft = offer
+        .into_draft()
+        .expect("a task that was refused was not begun");
+    // Its cell is empty now: this ends nothing.
+    drop(waiting);
+    QueueError::new(refusal, H::from_draft(draft))
+}
+
+impl<'a, H: IntoTask<M>, M> IntoFuture for Submit<'a, H, M> {
+    type Output = Result<JoinHandle<H::Output>, QueueError<H>>;
+    type IntoFuture = Submitting<'a, H, M>;
+
+    fn into_future(self) -> Submitting<'a, H, M> {
+        Submitting {
+            engine: self.engine,
+            way: self.way,
+            stage: Stage::Draft(self.handler.draft),
+            patience: self.patience,
+            timer: None,
+        }
+    }
+}
+
+/// The future of a [`Submit`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Submitting<'a, H: IntoTask<M>, M> {
+    engine: &'a Engine,
+    way: Way,
+    stage: Stage<H::Source, H::Output>,
+    patience: Option<Duration>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+enum Stage<S, T> {
+    Draft(Draft<S>),
+    Waits {
+        offer: Offer<S, T>,
+        waiting: Option<Waiting>,
+        ticket: Option<Ticket>,
+    },
+    Over,
+}
+
+// Nothing in it is pinned: a task is moved into its cell before it is begun.
+impl<H: IntoTask<M>, M> Unpin for Submitting<'_, H, M> {}
+
+impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
+    type Output = Result<JoinHandle<H::Output>, QueueError<H>>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Stage::Draft(_) = this.stage
+            && let Stage::Draft(draft) = std::mem::replace(&mut this.stage, Stage::Over)
+        {
+            let offer = Offer::new::<M, H>(draft);
+            match this.way.offer(this.engine, &offer) {
+                Ok(()) => return Poll::Ready(Ok(offer.into_handle())),
+                Err((Refusal::Full, waiting)) => {
+                    this.stage = Stage::Waits {
+                        offer,
+                        waiting: Some(waiting),
+                        ticket: None,
+                    };
+                }
+                Err((refusal, waiting)) => {
+                    return Poll::Ready(Err(refuse::<H, M>(refusal, offer, waiting)));
+                }
+            }
+        }
+        this.poll_room(poller)
+    }
+}
+
+impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
+    fn poll_room(
+        &mut self,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Result<JoinHandle<H::Output>, QueueError<H>>> {
+        let Stage::Waits {
+            offer,
+            waiting,
+            ticket,
+        } = &mut self.stage
+        else {
+            panic!("a `Submit` was polled after it had resolved");
+        };
+        match self
+            .engine
+            .queue
+            .poll_push(waiting, offer.created(), ticket, poller)
+        {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refuse(refused.into()))),
+            Poll::Pending => {
+                if let Some(patience) = self.patience {
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+                    if timer.as_mut().poll(poller).is_ready() {
+                        return Poll::Ready(Err(self.refuse(Refusal::Full)));
+                    }
+                }
+                return Poll::Pending;
+            }
+        }
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Waits { offer, .. } => Poll::Ready(Ok(offer.into_handle())),
+            Stage::Draft(_) | Stage::Over => unreachable!("it was seen to wait above"),
+        }
+    }
+
+    /// Stops waiting, and takes the task back.
+    fn refuse(&mut self, refusal: Refusal) -> QueueError<H> {
+        let Stage::Waits {
+            offer,
+            waiting: Some(waiting),
+            ticket,
+        } = std::mem::replace(&mut self.stage, Stage::Over)
+        else {
+            unreachable!("only a task that waits is refused");
+        };
+        ticket
+            .into_iter()
+            .for_each(|ticket| self.engine.queue.forget(ticket));
+        refuse::<H, M>(refusal, offer, waiting)
+    }
+}
+
+impl<H: IntoTask<M>, M> Drop for Submitting<'_, H, M> {
+    fn drop(&mut self) {
+        if let Stage::Waits {
+            ticket: Some(ticket),
+            ..
+        } = &self.stage
+        {
+            self.engine.queue.forget(*ticket);
+        }
+    }
+}
+
+impl<H: IntoTask<M>, M> fmt::Debug for Submit<'_, H, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submit")
+            .field("handler", &self.handler)
+            .field("way", &self.way)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H: IntoTask<M>, M> fmt::Debug for Submitting<'_, H, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submitting")
+            .field("way", &self.way)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,219 @@
+//! What can be queued: a closure, an async function, a plain future, a type that is a task.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::body::{Offered, Once, Repeat, Source};
+use crate::context::{Context, DEFAULT_NAME};
+use crate::draft::Draft;
+use crate::outcome::TaskError;
+
+/// A task that is a type: state, a name, and what to do.
+///
+/// Each attempt calls [`run`](Self::run) on the same value, one attempt after the other.
+/// For code without a name a closure is shorter.
+///
+/// # Examples
+///
+/// ```
+/// use std::borrow::Cow;
+/// use marionette::{Context, Task, TaskError, TaskManager};
+///
+/// struct DestroyTopic {
+///     topic: String,
+/// }
+///
+/// impl Task for DestroyTopic {
+///     type Output = usize;
+///
+///     async fn run(&self, _: Context) -> Result<usize, TaskError> {
+///         // … delete the messages of `self.topic` …
+///         Ok(self.topic.len())
+///     }
+///
+///     fn name(&self) -> Cow<'static, str> {
+///         format!("destroy topic {}", self.topic).into()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::new(Default::default())?;
+/// tasks.start();
+/// let destroyed = tasks.queue(DestroyTopic { topic: "news".into() }).retries(3).await?;
+/// assert_eq!(destroyed.await?, 4);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Task: Send + Sync + 'static {
+    /// What a successful attempt returns.
+    type Output: Send + 'static;
+
+    /// One attempt.
+    ///
+    /// # Errors
+    ///
+    /// Any error fails the attempt; [`TaskError`] says what follows.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped at an await when it does not end within the grace after its timeout
+    /// or cancellation. The next attempt calls `run` anew.
+    fn run(&self, context: Context)
+    -> impl Future<Output = Result<Self::Output, TaskError>> + Send;
+
+    /// What the task is called in logs and reports. Default is "async task".
+    fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(DEFAULT_NAME)
+    }
+}
+
+/// What [`TaskManager`](crate::TaskManager) accepts as a task.
+///
+/// It is implemented for
+///
+/// - closures and functions `FnMut(Context) -> impl Future<Output = Result<T, TaskError>>`: the
+///   future of each attempt is made anew, so they can be retried. `async |_: Context| { … }` is one;
+/// - futures with that output: they run once;
+/// - types that implement [`Task`];
+/// - [`blocking`] code;
+/// - a [`TaskHandler`](crate::TaskHandler), which is taken as it is.
+///
+/// The parameter `M` tells these apart and is never written.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be queued as a task",
+    label = "neither a closure over `Context`, nor a future, nor a `Task`",
+    note = "a closure takes a `marionette::Context`: `async |cx: Context| {{ …; Ok(()) }}`",
+    note = "it (or the future) results in `Result<_, marionette::TaskError>`: every error converts with `?`, and the result of another call with `Ok(call.await?)`",
+    note = "its future is `Send + 'static`: let a closure clone what each attempt needs and move it into an `async move` block"
+)]
+pub trait IntoTask<M>: Sized + Send + 'static {
+    /// What the task results in.
+    type Output: Send + 'static;
+
+    #[doc(hidden)]
+    type Source: Send + 'static;
+
+    #[doc(hidden)]
+    fn into_body(source: Self::Source) -> impl Offered<Self::Source, Self::Output> + 'static;
+
+    #[doc(hidden)]
+    fn into_draft(self) -> Draft<Self::Source>;
+
+    #[doc(hidden)]
+    fn from_draft(draft: Draft<Self::Source>) -> Self;
+}
+
+/// Tasks that can be run again, and so can be retried.
+#[diagnostic::on_unimplemented(
+    message = "a plain future runs once and cannot be retried",
+    note = "queue a closure that makes the future for each attempt: `async |_: Context| {{ … }}`"
+)]
+pub trait Repeatable {}
+
+/// Marks closures and functions.
+#[doc(hidden)]
+pub struct ByCall<Fut, T>(PhantomData<fn() -> (Fut, T)>);
+
+/// Marks plain futures.
+#[doc(hidden)]
+pub struct ByFuture<T>(PhantomData<fn() -> T>);
+
+/// Marks types that implement [`Task`].
+#[doc(hidden)]
+pub struct ByType(());
+
+impl<Fut, T> Repeatable for ByCall<Fut, T> {}
+impl Repeatable for ByType {}
+
+impl<F, Fut, T> IntoTask<ByCall<Fut, T>> for F
+where
+    F: FnMut(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = T;
+    type Source = F;
+
+    fn into_body(source: F) -> impl Offered<F, T> + 'static {
+        Repeat::new(Own(source), |call: &mut Own<F>, context| call.0(context))
+    }
+
+    fn into_draft(self) -> Draft<F> {
+        Draft::new(self)
+    }
+
+    fn from_draft(draft: Draft<F>) -> Self {
+        draft.source
+    }
+}
+
+impl<Fut, T> IntoTask<ByFuture<T>> for Fut
+where
+    Fut: Future<Output = Result<T, TaskError>> + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = T;
+    type Source = Fut;
+
+    fn into_body(source: Fut) -> impl Offered<Fut, T> + 'static {
+        Once::new(source)
+    }
+
+    fn into_draft(self) -> Draft<Fut> {
+        Draft::new(self)
+    }
+
+    fn from_draft(draft: Draft<Fut>) -> Self {
+        draft.source
+    }
+}
+
+impl<K: Task> IntoTask<ByType> for K {
+    type Output = K::Output;
+    type Source = K;
+
+    fn into_body(source: K) -> impl Offered<K, K::Output> + 'static {
+        Repeat::new(Shared(Arc::new(source)), |task: &mut Shared<K>, context| {
+            let task = Arc::clone(&task.0);
+            async move { task.run(context).await }
+        })
+    }
+
+    fn into_draft(self) -> Draft<K> {
+        let name = self.name();
+        let mut draft = Draft::new(self);
+        if name != DEFAULT_NAME {
+            draft.extra().options.name = Some(name);
+        }
+        draft
+    }
+
+    fn from_draft(draft: Draft<K>) -> Self {
+        draft.source
+    }
+}
+
+/// A closure, called for each attempt.
+struct Own<F>(F);
+
+impl<F: Send> Source for Own<F> {
+    type Task = F;
+
+    fn into_task(self) -> Option<F> {
+        Some(self.0)
+    }
+}
+
+/// A task type, shared with the future of the attempt.
+struct Shared<K>(Arc<K>);
+
+impl<K: Send + Sync> Source for Shared<K> {
+    type Task = K;
+
+    fn into_task(self) -> Option<K> {
+        Arc::into_inner(self.0)
+    }
+}

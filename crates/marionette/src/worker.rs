@@ -1,0 +1,341 @@
+//! The circle: claim → attempt → verdict → settle.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attempt::{Attempt, Reach};
+use crate::body::Body;
+use crate::cell::{Cell, Over, Running, Waiting};
+use crate::clock::Tick;
+use crate::current::Current;
+use crate::engine::Engine;
+use crate::memory::crew::Member;
+use crate::memory::queue::Ready;
+use crate::outcome::{Failure, Outcome, Reason};
+use crate::post::{Post, TaskRef};
+use crate::tally::Tally;
+use crate::verdict::{Policy, Verdict, admit, judge};
+
+/// One of the fixed number of places where tasks run.
+pub(crate) struct Worker {
+    circle: Circle,
+    post: Arc<Post>,
+    member: Member<Waiting>,
+}
+
+impl Worker {
+    pub(crate) fn new(engine: Arc<Engine>, reach: Reach, member: Member<Waiting>) -> Self {
+        let post = engine.new_post();
+        Self {
+            circle: Circle { engine, reach },
+            post,
+            member,
+        }
+    }
+
+    /// What a task of this worker can find out about where it runs.
+    pub(crate) fn current(&self) -> Current {
+        let engine = &self.circle.engine;
+        Current {
+            manager: engine.number(),
+            worker: self.member.index(),
+            post: Arc::clone(&self.post),
+            blocking: Arc::clone(&engine.blocking),
+        }
+    }
+
+    /// Works until it is time to leave.
+    pub(crate) async fn work(mut self) {
+        let mut turn = Turn::begin();
+        while let Some(ready) = self.claim(&mut turn).await {
+            self.run(ready, &mut turn).await;
+        }
+    }
+
+    async fn claim(&mut self, turn: &mut Turn) -> Option<Ready<Waiting>> {
+        poll_fn(|poller| {
+            let polled = self.member.poll_claim(poller);
+            if polled.is_pending() {
+                turn.pause();
+            }
+            polled
+        })
+        .await
+    }
+
+    /// One task, from its claim until it is settled. Retries without a pause stay here.
+    async fn run(&self, Ready { at, task }: Ready<Waiting>, turn: &mut Turn) {
+        let tally = &self.post.tally;
+        let mut running = match task.claim() {
+            Ok(running) => running,
+            Err(Over(cell)) => return self.circle.was_cancelled(&*cell, tally),
+        };
+        self.post.take(running.cell());
+        tally.queue_wait.record(turn.now().nanos_since(at));
+        loop {
+            let started = turn.now();
+            let waits = || self.member.give_back();
+            let (outcome, number) = self.circle.attempt(&mut running, at, started, waits).await;
+            let ended = turn.ended();
+            let ran = Ran {
+                number,
+                nanos: ended.nanos_since(started),
+            };
+            let again = self.circle.settle(running, outcome, at, ended, ran, tally);
+            if turn.is_over() {
+                turn.pause();
+                tokio::task::yield_now().await;
+            }
+            match again {
+                Some(again) => running = again,
+                None => break,
+            }
+        }
+        self.post.leave();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.circle.engine.return_post(&self.post);
+    }
+}
+
+/// How long the present thread has been had, so that others get it too.
+struct Turn {
+    /// The end of the last attempt, which is the start of the next one unless there was a pause.
+    last: Option<Tick>,
+    began: Tick,
+    tasks: u32,
+}
+
+/// A worker lets others have its thread after so many tasks that did not wait, or so much time.
+const TURN_TASKS: u32 = 64;
+const TURN_TIME: Duration = Duration::from_micros(500);
+
+impl Turn {
+    fn begin() -> Self {
+        Self {
+            last: None,
+            began: Tick::now(),
+            tasks: 0,
+        }
+    }
+
+    fn now(&mut self) -> Tick {
+        *self.last.get_or_insert_with(Tick::now)
+    }
+
+    /// The thread was let go of.
+    fn pause(&mut self) {
+        self.last = None;
+        self.tasks = 0;
+    }
+
+    fn ended(&mut self) -> Tick {
+        let now = Tick::now();
+        if self.tasks == 0 {
+            self.began = self.last.unwrap_or(now);
+        }
+        self.tasks += 1;
+        self.last = Some(now);
+        now
+    }
+
+    fn is_over(&self) -> bool {
+        self.tasks >= TURN_TASKS
+            || self
+                .last
+                .is_some_and(|last| last.since(self.began) >= TURN_TIME)
+    }
+}
+
+/// The steps that are the same wherever a task runs.
+pub(crate) struct Circle {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) reach: Reach,
+}
+
+/// An attempt that was made: which, and for how many nanoseconds it ran.
+#[derive(Clone, Copy)]
+pub(crate) struct Ran {
+    pub(crate) number: u32,
+    pub(crate) nanos: u64,
+}
+
+/// How an attempt ended, or why there was none.
+pub(crate) type Made = Result<Outcome, Verdict>;
+
+impl Circle {
+    /// The attempt, unless the task may not start any more; and its number.
+    pub(crate) async fn attempt(
+        &self,
+        running: &mut Running,
+        ready: Tick,
+        started: Tick,
+        on_wait: impl FnOnce(),
+    ) -> (Made, u32) {
+        let cell = running.cell();
+        let mut number = 1;
+        let mut deadline = None;
+        if let Some(extra) = cell.extra() {
+            if cell.is_cancel_requested() {
+                return (Err(Verdict::End(extra.cancelled())), number);
+            }
+            let admitted = extra.begin(ready, |failed, due| {
+                let policy = Policy::new(&extra.options, due, failed);
+                number = failed + 1;
+                deadline = policy.deadline(started);
+                (deadline.map(|(at, ..)| at), admit(&policy, ready, started))
+            });
+            if let Err(verdict) = admitted {
+                return (Err(verdict), number);
+            }
+        }
+        let span = self.engine.observer.span(&**cell, number);
+        self.engine
+            .observer
+            .started(&**cell, number, started.nanos_since(ready));
+        let attempt = Attempt {
+            number,
+            deadline,
+            span: &span,
+            reach: &self.reach,
+        };
+        (Ok(attempt.run(running, on_wait).await), number)
+    }
+
+    /// The verdict, and what follows from it. Gives back a task that is to be tried again at once.
+    pub(crate) fn settle(
+        &self,
+        mut running: Running,
+        made: Made,
+        ready: Tick,
+        now: Tick,
+        ran: Ran,
+        tally: &Tally,
+    ) -> Option<Running> {
+        let observer = &self.engine.observer;
+        let verdict = match made {
+            Ok(Outcome::Done) => Verdict::Finish,
+            Ok(outcome) => self.judge(&mut running, outcome, ready, now, tally),
+            Err(verdict) => verdict,
+        };
+        tally.run_time.record(ran.nanos);
+        match verdict {
+            Verdict::Finish => {
+                tally.done.add_one();
+                observer.done(&**running.cell(), ran.nanos);
+                running.finish(None);
+            }
+            Verdict::Retry(reason, pause) => {
+                tally.retried.add_one();
+                let failure = Failure::new(reason, Duration::from_nanos(ran.nanos));
+                observer.retrying(&**running.cell(), ran.number, &failure, pause);
+                running.cell().extra_or_new().push(failure);
+                return self.again(running, pause, tally);
+            }
+            Verdict::Snooze(pause) => {
+                tally.snoozed.add_one();
+                observer.snoozed(&**running.cell(), pause);
+                return self.again(running, pause, tally);
+            }
+            Verdict::Resume => {
+                tally.interrupted.add_one();
+                observer.interrupted(&**running.cell());
+                self.engine
+                    .run()
+                    .interrupted
+                    .push(TaskRef::new(&**running.cell()));
+                match running.release() {
+                    Ok(waiting) => self.engine.queue.push_accepted(waiting, now),
+                    Err(running) => self.end_cancelled(running, tally),
+                }
+            }
+            Verdict::Bury(reason) => {
+                tally.failed.add_one();
+                let extra = running.cell().extra_or_new();
+                extra.push(Failure::new(reason, Duration::from_nanos(ran.nanos)));
+                let error = extra.take_error();
+                observer.failed(&**running.cell(), &error, ran.nanos);
+                running.finish(Some(error));
+            }
+            Verdict::End(reason) => self.end(running, reason, tally),
+        }
+        None
+    }
+
+    fn judge(
+        &self,
+        running: &mut Running,
+        outcome: Outcome,
+        ready: Tick,
+        now: Tick,
+        tally: &Tally,
+    ) -> Verdict {
+        match &outcome {
+            Outcome::Panicked(_) => tally.panicked.add_one(),
+            Outcome::TimedOut { .. } => tally.timed_out.add_one(),
+            _ => {}
+        }
+        let can_repeat = running.can_repeat();
+        let Some(extra) = running.cell().extra() else {
+            return judge(
+                outcome,
+                &Policy {
+                    can_repeat,
+                    ..Policy::default()
+                },
+                now,
+            );
+        };
+        let (due, failed) = extra.standing(ready);
+        let policy = Policy::new(&extra.options, due, failed);
+        judge(
+            outcome,
+            &Policy {
+                can_repeat,
+                seed: fastrand::u64(..),
+                ..policy
+            },
+            now,
+        )
+    }
+
+    /// Lets a task wait for its next attempt, or gives it back where there is no pause.
+    fn again(&self, running: Running, pause: Duration, tally: &Tally) -> Option<Running> {
+        // A retry without a pause stays on its worker, as long as nobody wants the worker to stop.
+        if pause.is_zero() && !self.reach.interrupt.is_cancelled() {
+            return Some(running);
+        }
+        match running.release() {
+            Ok(waiting) => self.engine.delay(pause, waiting),
+            Err(running) => self.end_cancelled(running, tally),
+        }
+        None
+    }
+
+    /// Ends a task that somebody cancelled when its attempt had just ended.
+    fn end_cancelled(&self, running: Running, tally: &Tally) {
+        let reason = running.cell().extra_or_new().cancelled();
+        self.end(running, reason, tally);
+    }
+
+    fn end(&self, running: Running, reason: Reason, tally: &Tally) {
+        match &reason {
+            Reason::Expired(_) => tally.expired.add_one(),
+            Reason::TimedOut(..) => tally.failed.add_one(),
+            _ => tally.cancelled.add_one(),
+        }
+        let error = running.cell().extra_or_new().final_error(reason);
+        self.engine.observer.failed(&**running.cell(), &error, 0);
+        running.finish(Some(error));
+    }
+
+    /// A task comes by that was cancelled while it waited; its handle knows it already.
+    pub(crate) fn was_cancelled(&self, cell: &Cell<dyn Body>, tally: &Tally) {
+        tally.cancelled.add_one();
+        self.engine.observer.cancelled_early(cell);
+    }
+}
