@@ -1,0 +1,3 @@
+//! Does one workload of ours over and over, for a profiler.
+
+fn main() {}

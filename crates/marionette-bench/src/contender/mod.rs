@@ -1,0 +1,59 @@
+//! Who is measured: what each must offer, and how the others are used, as a user would.
+
+pub(crate) mod name;
+
+pub(crate) mod apalis;
+pub(crate) mod channel;
+pub(crate) mod cron;
+pub(crate) mod delay_queue;
+pub(crate) mod marionette;
+pub(crate) mod pool;
+pub(crate) mod semaphore;
+pub(crate) mod spawn;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::work::Work;
+
+/// Tasks that run at once.
+pub(crate) const WORKERS: usize = 4;
+
+/// Tasks that may wait.
+pub(crate) const QUEUE: usize = 64;
+
+/// A way to run tasks. Each producer has a clone of its own.
+///
+/// The methods with a default body are those that not everybody has: [`name::Name::cannot`] says
+/// who lacks which, and nobody is asked for what it lacks.
+pub(crate) trait Contender<W: Work>: Clone + Send + Sync + 'static {
+    /// Four workers behind a queue of 64, running.
+    fn start() -> impl Future<Output = Self> + Send;
+
+    /// Hands a task in, from a task of the runtime; waits for room where there is a bound.
+    fn queue(&mut self, work: W) -> impl Future<Output = ()> + Send;
+
+    /// Hands a task in from a thread outside the runtime.
+    fn queue_blocking(&mut self, work: W) {
+        let _ = work;
+        unreachable!("only asked of those that can")
+    }
+
+    /// Hands a task in that runs after a pause.
+    fn delay(&mut self, after: Duration, work: W) -> impl Future<Output = ()> + Send {
+        async move {
+            let _ = (after, work);
+            unreachable!("only asked of those that can")
+        }
+    }
+
+    /// Waits until everything that was handed in by `delay` is where it waits for its time.
+    fn settled(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Stops as gracefully as it can, and returns how many tasks it gives back.
+    fn stop(self) -> impl Future<Output = u64> + Send {
+        async { unreachable!("only asked of those that can") }
+    }
+}

@@ -1,0 +1,48 @@
+//! How many tasks are accepted before `queue` waits, when none of them ends.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::contender::Contender;
+use crate::figures::Figures;
+use crate::work::{Failed, Work};
+use crate::workload::Measure;
+
+/// Waiting this long is waiting.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// More than this is no bound.
+const MANY: u32 = 10_000;
+
+/// The task: it stays.
+#[derive(Clone)]
+pub(crate) struct Stay;
+
+impl Work for Stay {
+    fn run(&self, _: u32) -> impl Future<Output = Result<(), Failed>> + Send + use<> {
+        async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        }
+    }
+}
+
+/// One producer.
+pub(super) struct Bound;
+
+impl Measure for Bound {
+    type Work = Stay;
+
+    async fn with<C: Contender<Stay>>(self) -> Figures {
+        let mut contender = C::start().await;
+        let mut accepted = 0;
+        while accepted < MANY
+            && tokio::time::timeout(PATIENCE, contender.queue(Stay))
+                .await
+                .is_ok()
+        {
+            accepted += 1;
+        }
+        Figures::from([("accepted", accepted.into())])
+    }
+}

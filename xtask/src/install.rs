@@ -1,0 +1,170 @@
+//! The tools that the steps of `ci` need: which they are, in which version, and how each is got.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::shell;
+use crate::stopwatch::Stopwatch;
+
+/// A program that is not part of the Rust toolchain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Nextest,
+    Deny,
+    Machete,
+    Typos,
+    Gungraun,
+    Valgrind,
+}
+
+/// Where a tool comes from.
+enum Origin {
+    /// A package on the crate registry, in this version.
+    Crate(&'static str, String),
+    /// A package of the Debian family of systems; elsewhere it is for the user to get.
+    Debian(&'static [&'static str]),
+}
+
+impl Tool {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Nextest,
+        Self::Deny,
+        Self::Machete,
+        Self::Typos,
+        Self::Gungraun,
+        Self::Valgrind,
+    ];
+
+    /// The name of the file to look for.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::Nextest => "cargo-nextest",
+            Self::Deny => "cargo-deny",
+            Self::Machete => "cargo-machete",
+            Self::Typos => "typos",
+            Self::Gungraun => "gungraun-runner",
+            Self::Valgrind => "valgrind",
+        }
+    }
+
+    fn origin(self) -> Result<Origin> {
+        let krate = |package, version: &str| Ok(Origin::Crate(package, version.to_owned()));
+        match self {
+            Self::Nextest => krate("cargo-nextest", "0.9.143"),
+            Self::Deny => krate("cargo-deny", "0.20.2"),
+            Self::Machete => krate("cargo-machete", "0.9.2"),
+            Self::Typos => krate("typos-cli", "1.52.0"),
+            Self::Gungraun => krate("gungraun-runner", &locked("gungraun")?),
+            // Its memory checker needs the symbols of the C library.
+            Self::Valgrind => Ok(Origin::Debian(&["valgrind", "libc6-dbg"])),
+        }
+    }
+
+    pub(crate) fn is_here(self) -> bool {
+        match self {
+            // The runner and the library refuse to work together in different versions.
+            Self::Gungraun => locked("gungraun").is_ok_and(|version| {
+                let mut command = shell::program(self.program());
+                let same = |text: String| text.split_whitespace().any(|word| word == version);
+                shell::output(command.arg("--version")).is_ok_and(same)
+            }),
+            _ => shell::find(self.program()).is_some(),
+        }
+    }
+
+    fn install(self) -> Result<()> {
+        match self.origin()? {
+            Origin::Crate(package, version) => from_registry(package, &version),
+            Origin::Debian(packages) => from_debian(packages),
+        }
+    }
+}
+
+pub(crate) fn main() -> Result<()> {
+    for tool in Tool::ALL {
+        if tool.is_here() {
+            println!("{} is here", tool.program());
+        }
+    }
+    missing(&Tool::ALL)
+}
+
+/// Installs those of `tools` that are missing; one that fails does not stop the others.
+pub(crate) fn missing(tools: &[Tool]) -> Result<()> {
+    let mut failed = Vec::new();
+    for tool in tools.iter().filter(|tool| !tool.is_here()) {
+        let program = tool.program();
+        println!("{program} is missing: installing it");
+        let stopwatch = Stopwatch::start();
+        match tool.install() {
+            Ok(()) if tool.is_here() => println!("{program} is here after {}", stopwatch.read()),
+            Ok(()) => println!("{program} is for you to install; what needs it will be skipped"),
+            Err(err) => failed.push(format!("{program} ({err:#})")),
+        }
+    }
+    // A gigabyte that nobody needs any more; it may not be there at all.
+    fs::remove_dir_all(build_folder()).ok();
+    ensure!(failed.is_empty(), "cannot install {}", failed.join(", "));
+    Ok(())
+}
+
+/// The tools run for seconds and compile for minutes, so they are built unoptimised; a build folder
+/// that they share spares them each other's dependencies.
+fn from_registry(package: &str, version: &str) -> Result<()> {
+    let mut command = shell::cargo("install --locked --debug --version");
+    command
+        .args([version, package])
+        .env("CARGO_TARGET_DIR", build_folder())
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_INCREMENTAL", "0");
+    shell::run(&mut command)
+}
+
+fn build_folder() -> PathBuf {
+    shell::target().join("tools")
+}
+
+/// Does nothing where only the user can do it.
+fn from_debian(packages: &[&str]) -> Result<()> {
+    if shell::find("apt-get").is_none() || !is_root() {
+        return Ok(());
+    }
+    shell::run(shell::program("apt-get").args(["update", "-qq"]))?;
+    let mut command = shell::program("apt-get");
+    command
+        .args(["install", "-qq", "-y", "--no-install-recommends"])
+        .args(packages);
+    shell::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn is_root() -> bool {
+    shell::output(shell::program("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// The version of `package` in Cargo.lock.
+fn locked(package: &str) -> Result<String> {
+    let lock = fs::read_to_string(shell::root().join("Cargo.lock"))?;
+    version_in(&lock, package).with_context(|| format!("Cargo.lock has no package {package}"))
+}
+
+fn version_in(lock: &str, package: &str) -> Option<String> {
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name);
+    let version = lines.nth(1)?.strip_prefix("version = ")?;
+    Some(version.trim_matches('"').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_locked() {
+        let lock = "[[package]]\nname = \"a-b\"\nversion = \"9.9.9\"\n\n\
+                    [[package]]\nname = \"a\"\nversion = \"0.20.1\"\n";
+        assert_eq!(version_in(lock, "a").as_deref(), Some("0.20.1"));
+        assert_eq!(version_in(lock, "b"), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! All automation of the repository. `cargo xtask --help` lists what there is.
+
+mod ci;
+mod step;
+
+mod bench;
+mod examples;
+mod install;
+mod loom;
+mod memcheck;
+mod miri;
+mod tidy;
+
+mod args;
+mod shell;
+
+mod child;
+mod diff;
+mod stopwatch;
+
+use std::process::ExitCode;
+
+use args::Args;
+
+const HELP: &str = "\
+cargo xtask: all automation of the repository
+
+USAGE: cargo xtask COMMAND [OPTIONS]
+
+COMMANDS
+  ci [STEP]...          Run every step of continuous integration, or the named ones.
+                        Installs the tools that the steps need and that are missing.
+      --list            Name the steps and stop.
+      --no-install      Install nothing: skip the steps whose tools are missing.
+  tidy                  Run our own checks of the sources. Fast, needs no tools.
+  examples [NAME]...    Run the examples and compare what they print with
+                        crates/marionette/examples/expected/NAME.txt.
+      --bless           Write what they print as the expected output.
+  bench --instructions  Count the instructions of the hot paths under valgrind.
+                        Fails where a benchmark exceeds its limit.
+  install               Install every tool that `ci` needs and that is missing.
+
+  -h, --help            Print this text.
+";
+
+fn main() -> ExitCode {
+    let mut args = Args::from_env();
+    if args.flag("--help") || args.flag("-h") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let done = match args.word().as_deref() {
+        Some("ci") => ci::main(args),
+        Some("tidy") => args.finish().and_then(|()| tidy::main()),
+        Some("examples") => examples::main(args),
+        Some("bench") => bench::main(args),
+        Some("install") => args.finish().and_then(|()| install::main()),
+        Some(other) => Err(anyhow::anyhow!(
+            "there is no command `{other}`; see `cargo xtask --help`"
+        )),
+        None => Err(anyhow::anyhow!("name a command; see `cargo xtask --help`")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Our own checks of the sources: rules of the house that no other tool knows.
+//!
+//! A check is a pure function from a file to its findings. Each says what to do.
+
+mod finding;
+mod source;
+
+mod attributes;
+mod header;
+mod imports;
+mod links;
+mod markers;
+mod ranks;
+mod size;
+mod unsafety;
+
+mod blocks;
+mod words;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::shell;
+use finding::Finding;
+use source::Source;
+
+/// What every Rust file must pass.
+const CHECKS: [fn(&Source) -> Vec<Finding>; 7] = [
+    attributes::check,
+    header::check,
+    imports::check,
+    markers::check,
+    ranks::check,
+    size::check,
+    unsafety::check,
+];
+
+pub(crate) fn main() -> Result<()> {
+    let mut paths = Vec::new();
+    collect(shell::root(), &mut paths)?;
+    let mut findings = ranks::check_table(&paths);
+    let mut files = 0;
+    for path in &paths {
+        let text = || {
+            let path = shell::root().join(path);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        match path.extension().and_then(OsStr::to_str) {
+            Some("rs") => {
+                let source = Source::new(path, text()?);
+                findings.extend(CHECKS.iter().flat_map(|check| check(&source)));
+            }
+            Some("md") => findings.extend(links::check(path, &text()?, |target| {
+                shell::root().join(target).exists()
+            })),
+            _ => continue,
+        }
+        files += 1;
+    }
+    for finding in &findings {
+        println!("{finding}");
+    }
+    ensure!(
+        findings.is_empty(),
+        "tidy found {} faults in {files} files",
+        findings.len()
+    );
+    println!("tidy: {files} files, no faults");
+    Ok(())
+}
+
+/// All files below `folder`, relative to the workspace, in order; what is hidden, built or fetched
+/// apart.
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
+    let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let skipped =
+            name.as_encoded_bytes().starts_with(b".") || name == "target" || name == "node_modules";
+        if skipped {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), paths)?;
+        } else {
+            let path = entry.path();
+            paths.push(path.strip_prefix(shell::root())?.to_owned());
+        }
+    }
+    Ok(())
+}
