@@ -27,7 +27,6 @@ use crate::manager::TaskManager;
 pub struct Builder {
     config: Config,
     grace: Duration,
-    is_precise: bool,
     wall: Wall,
 }
 
@@ -36,7 +35,6 @@ impl Default for Builder {
         Self {
             config: Config::default(),
             grace: Duration::from_secs(5),
-            is_precise: false,
             wall: Wall::default(),
         }
     }
@@ -75,6 +73,12 @@ impl Builder {
     /// a stop that cannot wait. Then its future is dropped. Default is 5 s.
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// The wall clock by which schedules go, for tests that step it. Default is the system's.
+    #[cfg(feature = "test-util")]
+    pub fn wall_clock(self, clock: &crate::testing::WallClock) -> Self {
+        Self { wall: clock.0.clone(), ..self }
     }
 
     /// Checks the settings and makes the manager, which is not running yet.

@@ -204,7 +204,7 @@ impl<B: Body + ?Sized> Cell<B> {
         // The user's values are dropped here, and dropping may panic: that harms nobody.
         // SAFETY: the caller is the one holder.
         let _ = catch_unwind(AssertUnwindSafe(|| unsafe {
-            self.body(|body| body.finish(end))
+            self.body(|body| body.finish(end));
         }));
         let before = self.state.fetch_xor(phase ^ OVER, Ordering::AcqRel);
         if before & HANDLE == 0 {
@@ -223,7 +223,7 @@ impl<B: Body + ?Sized> Cell<B> {
     unsafe fn clear(&self) {
         // SAFETY: the caller is the one holder.
         let _ = catch_unwind(AssertUnwindSafe(|| unsafe {
-            self.body(|body| body.clear())
+            self.body(|body| body.clear());
         }));
     }
 }

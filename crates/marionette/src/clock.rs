@@ -15,8 +15,8 @@ pub(crate) struct Tick(u64);
 /// Where ticks begin: a day before the first reading, so that a paused clock which was
 /// stopped earlier than that reading still lies after it.
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
-    let (instant, wall) = (monotonic(), system());
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let (instant, wall) = (monotonic(), system());
     match (instant.checked_sub(DAY), wall.checked_sub(DAY)) {
         (Some(instant), Some(wall)) => Origin { instant, wall },
         _ => Origin { instant, wall },

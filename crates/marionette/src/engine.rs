@@ -7,13 +7,14 @@ use tokio::sync::Semaphore;
 
 use crate::attempt::Reach;
 use crate::cell::Waiting;
-use crate::clock::Wall;
+use crate::clock::{Tick, Wall};
 use crate::config::Config;
 use crate::memory::futures::FutureTask;
 use crate::memory::queue::Queue;
 use crate::memory::scheduler::Timekeeper;
 use crate::observe::Observer;
 use crate::post::{Post, TaskRef};
+use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) struct Engine {
@@ -41,8 +42,23 @@ pub(crate) struct Run {
     pub(crate) reach: Reach,
     /// How many workers there should be.
     pub(crate) workers: usize,
+    /// The begin of its stop.
+    pub(crate) stop: Option<Begin>,
     /// Tasks that the stop interrupted.
     pub(crate) interrupted: Vec<TaskRef>,
+}
+
+/// When a stop began, and what the figures were: a second stop goes on from there.
+#[derive(Clone)]
+pub(crate) struct Begin {
+    pub(crate) at: Tick,
+    pub(crate) stats: Stats,
+}
+
+impl Begin {
+    pub(crate) fn now(engine: &Engine) -> Self {
+        Self { at: Tick::now(), stats: Stats::of(&engine.posts()) }
+    }
 }
 
 impl Engine {
@@ -63,6 +79,7 @@ impl Engine {
                     ..Reach::default()
                 },
                 workers: config.workers,
+                stop: None,
                 interrupted: Vec::new(),
             }),
             posts: Mutex::new(Posts {

@@ -65,6 +65,11 @@ impl Extra {
         self.live.lock().user = Some(error);
     }
 
+    /// How many attempts have failed.
+    pub(crate) fn failed(&self) -> u32 {
+        self.live.lock().failed()
+    }
+
     /// When a task that became ready at `ready` was first due, and how many attempts have failed.
     pub(crate) fn standing(&self, ready: Tick) -> (Tick, u32) {
         let mut live = self.live.lock();

@@ -11,13 +11,18 @@ use crate::clock::Wall;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::event::Events;
+use crate::exec::exec;
 use crate::handler::{TaskHandler, Unwrapped};
+use crate::join::JoinHandle;
+use crate::many::{QueueManyError, queue_many};
+use crate::memory::futures::FutureTask;
 use crate::memory::queue::Phase;
 use crate::panic;
 use crate::stats::Stats;
 use crate::stop::{StopReport, stop};
 use crate::submit::{Submit, Way};
 use crate::task::IntoTask;
+use crate::waiting::WaitingTask;
 use crate::worker::Worker;
 
 /// Runs tasks on a fixed number of workers behind a bounded queue.
@@ -110,6 +115,7 @@ impl TaskManager {
             }
         }
         run.number += 1;
+        run.stop = None;
         let missing = engine.queue.open(run.workers);
         self.spawn_workers(missing, &run.reach);
         drop(run);
@@ -217,6 +223,112 @@ impl TaskManager {
         M: Unwrapped,
     {
         TaskHandler::new(task)
+    }
+
+    /// Queues many tasks in one call, in their order, as room allows. Their options are those of
+    /// [`wrap`](Self::wrap).
+    ///
+    /// # Errors
+    ///
+    /// The manager does not run, or was stopped on the way: those that were accepted and those that
+    /// were not are in the error.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the tasks that were accepted by then run, and the others are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::new(Default::default())?;
+    /// # tasks.start();
+    /// let mails = (0..1000).map(|nth| {
+    ///     TaskManager::wrap(async move |_: Context| Ok(nth)).retries(3)
+    /// });
+    /// let handles = tasks.queue_many(mails).await.expect("it runs");
+    /// assert_eq!(handles.len(), 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn queue_many<H: IntoTask<M>, M>(
+        &self,
+        tasks: impl IntoIterator<Item = H>,
+    ) -> Result<Vec<JoinHandle<H::Output>>, QueueManyError<H, M>> {
+        queue_many(self.engine(), tasks).await
+    }
+
+    /// Makes one attempt at once, in the caller's own task and not on a worker. If it fails and
+    /// retries are left, the next attempt is scheduled by the backoff, on a worker.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, so is the attempt, and the task ends as abandoned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// let handler = TaskManager::wrap(async |cx: Context| Ok(cx.attempt())).retries(3);
+    /// assert_eq!(tasks.exec(handler).await.await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn exec<H: IntoTask<M>, M>(
+        &self,
+        handler: TaskHandler<H, M>,
+    ) -> JoinHandle<H::Output> {
+        exec(self.engine(), handler).await
+    }
+
+    /// Takes out all future tasks, in the order of their times: of a stopped manager, those that its
+    /// report counts as waiting.
+    ///
+    /// [`restore`](Self::restore) puts them into this or another manager; dropping them ends them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// let later = async |_: Context| Ok(());
+    /// tasks.delay(Duration::from_secs(60), later).name("later").await?;
+    ///
+    /// let waiting = tasks.take_waiting();
+    /// assert_eq!(waiting[0].task().name(), "later");
+    /// assert!(waiting[0].remaining() > Duration::from_secs(59));
+    ///
+    /// waiting.into_iter().for_each(|future| tasks.restore(future));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "dropping the tasks ends them"]
+    pub fn take_waiting(&self) -> Vec<FutureTask<WaitingTask>> {
+        let mut futures = self.engine().timekeeper.take_all();
+        futures.retain(|task| !task.cell().is_over());
+        futures.into_sorted_vec().into_iter().map(WaitingTask::wrap).collect()
+    }
+
+    /// Puts a future task back that was taken out; handle, id and failures stay the same.
+    pub fn restore(&self, future: FutureTask<WaitingTask>) {
+        self.engine().timekeeper.insert(WaitingTask::unwrap(future));
+    }
+
+    /// How long it is until the next future task is due.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.engine().timekeeper.next_due()
     }
 
     /// Stops: nothing comes in any more, all that was accepted runs, and the report says what still

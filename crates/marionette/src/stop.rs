@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::clock::Tick;
 use crate::current::Current;
-use crate::engine::Engine;
+use crate::engine::{Begin, Engine};
 use crate::memory::queue::Phase;
 use crate::post::TaskRef;
 use crate::stats::Stats;
@@ -78,10 +78,9 @@ impl fmt::Display for StopReport {
 
 /// Stops the engine. With a limit, what has not run by then is interrupted.
 pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport {
-    let began = Tick::now();
     let caller = Current::of(engine.number());
-    let Some((run, before)) = refuse(engine) else {
-        return report(engine, &Stats::of(&engine.posts()), began, caller);
+    let Some((run, begin)) = refuse(engine) else {
+        return report(engine, &Begin::now(engine), caller);
     };
     if let Some(caller) = &caller {
         engine.queue.excuse(caller.worker);
@@ -92,20 +91,20 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
         interrupt(engine, run).await;
     }
     close(engine, run).await;
-    report(engine, &before, began, caller)
+    report(engine, &begin, caller)
 }
 
-/// Stage 1. Returns the number of the run that ends, and its figures so far; `None` if none runs.
-fn refuse(engine: &Engine) -> Option<(u64, Stats)> {
-    let run = engine.run();
+/// Stage 1. Returns the number of the run that ends, and its begin; `None` if none runs.
+fn refuse(engine: &Engine) -> Option<(u64, Begin)> {
+    let mut run = engine.run();
     if engine.queue.phase() == Phase::Closed {
         return None;
     }
-    let before = Stats::of(&engine.posts());
+    let begin = run.stop.get_or_insert_with(|| Begin::now(engine)).clone();
     engine.queue.drain();
     // What was accepted must run, so a pause ends here.
     engine.queue.resume();
-    Some((run.number, before))
+    Some((run.number, begin))
 }
 
 /// Stages 4 and 5.
@@ -149,7 +148,8 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
 }
 
 /// What the stop did.
-fn report(engine: &Engine, before: &Stats, began: Tick, caller: Option<Current>) -> StopReport {
+fn report(engine: &Engine, begin: &Begin, caller: Option<Current>) -> StopReport {
+    let before = &begin.stats;
     let posts = engine.posts();
     let after = Stats::of(&posts);
     let is_caller = |post| {
@@ -168,7 +168,7 @@ fn report(engine: &Engine, before: &Stats, began: Tick, caller: Option<Current>)
             .filter_map(|post| post.task())
             .collect(),
         queued: engine.queue.len(),
-        waiting: engine.timekeeper.len(),
-        duration: Tick::now().since(began),
+        waiting: engine.timekeeper.sweep(),
+        duration: Tick::now().since(begin.at),
     }
 }

@@ -26,10 +26,6 @@ mod real {
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
-
-        pub(crate) fn into_inner(self) -> T {
-            self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-        }
     }
 
     /// The standard `UnsafeCell` with loom's interface.
@@ -39,10 +35,6 @@ mod real {
     impl<T> UnsafeCell<T> {
         pub(crate) const fn new(value: T) -> Self {
             Self(std::cell::UnsafeCell::new(value))
-        }
-
-        pub(crate) fn into_inner(self) -> T {
-            self.0.into_inner()
         }
     }
 
@@ -92,10 +84,6 @@ mod model {
                 watch: loom::cell::UnsafeCell::new(()),
                 value: std::cell::UnsafeCell::new(value),
             }
-        }
-
-        pub(crate) fn into_inner(self) -> T {
-            self.value.into_inner()
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
 use super::queue::{Batch, Phase, Queue, Ready, State, Wakes};
-use crate::sync::{Mutex, Ordering};
+use crate::sync::Ordering;
 
 /// How many tasks a worker takes at once. One lock serves them all; they are counted as waiting,
 /// can be stolen, and go back when the worker's task has to wait.

@@ -104,11 +104,21 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         self.table.insert(future);
     }
 
-    /// How many wait, without those that are over.
+    /// How many wait, with those that are over and not yet found.
     pub(crate) fn len(&self) -> usize {
+        self.table.state.lock().futures.len()
+    }
+
+    /// How many wait, without those that are over; it looks at each.
+    pub(crate) fn sweep(&self) -> usize {
         let mut state = self.table.state.lock();
         state.futures.retain(|task| !(self.table.is_over)(task));
         state.futures.len()
+    }
+
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.table.state.lock().futures.next_due()
     }
 
     pub(crate) fn take_all(&self) -> Futures<T> {

@@ -1,0 +1,35 @@
+//! One attempt at once, in the caller's own task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Tick;
+use crate::draft::Offer;
+use crate::engine::Engine;
+use crate::handler::TaskHandler;
+use crate::join::JoinHandle;
+use crate::task::IntoTask;
+use crate::worker::{Circle, Ran};
+
+pub(crate) async fn exec<H: IntoTask<M>, M>(
+    engine: &Arc<Engine>,
+    handler: TaskHandler<H, M>,
+) -> JoinHandle<H::Output> {
+    let offer = Offer::new::<M, H>(handler.draft);
+    let reach = engine.run().reach.clone();
+    let circle = Circle { engine: Arc::clone(engine), reach };
+    let started = Tick::now();
+    // Nobody else knows of it yet, so nobody can have cancelled it.
+    if let Ok(mut running) = offer.waiting().claim() {
+        let (made, number) = circle.attempt(&mut running, started, started, || {}).await;
+        let ended = Tick::now();
+        let ran = Ran { number, nanos: ended.nanos_since(started) };
+        let outside = engine.outside();
+        let again = circle.settle(running, made, started, ended, ran, &outside.tally);
+        // A retry without a pause is the workers' business as well.
+        if let Some(waiting) = again.and_then(|running| running.release().ok()) {
+            engine.delay(Duration::ZERO, waiting);
+        }
+    }
+    offer.into_handle()
+}

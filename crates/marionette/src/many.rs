@@ -1,0 +1,103 @@
+//! Many tasks in one call.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+
+use crate::cell::Waiting;
+use crate::clock::Tick;
+use crate::draft::Offer;
+use crate::engine::Engine;
+use crate::join::JoinHandle;
+use crate::memory::queue::{Queue, Refused, Ticket};
+use crate::refusal::Refusal;
+use crate::task::IntoTask;
+
+/// How many tasks are made into cells ahead of the room for them.
+const AHEAD: usize = 64;
+
+/// The manager stopped before all tasks were accepted: those that were, and those that come back.
+pub struct QueueManyError<H: IntoTask<M>, M> {
+    /// The handles of the tasks that were accepted, which are the first of those that were given.
+    pub accepted: Vec<JoinHandle<H::Output>>,
+    /// The tasks that were not, in their order.
+    pub refused: Vec<H>,
+}
+
+impl<H: IntoTask<M>, M> fmt::Display for QueueManyError<H, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (accepted, refused) = (self.accepted.len(), self.refused.len());
+        write!(f, "{}: {accepted} tasks were accepted, {refused} were not", Refusal::Stopped)
+    }
+}
+
+impl<H: IntoTask<M>, M> fmt::Debug for QueueManyError<H, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueManyError")
+            .field("accepted", &self.accepted.len())
+            .field("refused", &self.refused.len())
+            .finish()
+    }
+}
+
+/// Queues all of them, in their order, as room allows.
+pub(crate) async fn queue_many<H, M>(
+    engine: &Engine,
+    tasks: impl IntoIterator<Item = H>,
+) -> Result<Vec<JoinHandle<H::Output>>, QueueManyError<H, M>>
+where
+    H: IntoTask<M>,
+{
+    let mut tasks = tasks.into_iter();
+    let mut accepted = Vec::with_capacity(tasks.size_hint().0);
+    let mut offers: VecDeque<Offer<H::Source, H::Output>> = VecDeque::new();
+    let mut waiting: VecDeque<Waiting> = VecDeque::new();
+    loop {
+        for task in tasks.by_ref().take(AHEAD - offers.len()) {
+            let offer = Offer::new::<M, H>(task.into_draft());
+            waiting.push_back(offer.waiting());
+            offers.push_back(offer);
+        }
+        if waiting.is_empty() {
+            return Ok(accepted);
+        }
+        let mut pushed = engine.queue.push_some(&mut waiting, Tick::now());
+        if pushed.is_ok()
+            && waiting.len() == offers.len()
+            && let Some(first) = waiting.pop_front()
+        {
+            let mut place = Place { queue: &engine.queue, task: Some(first), ticket: None };
+            pushed = place.wait().await;
+            // What was refused is the first again.
+            place.task.take().into_iter().for_each(|first| waiting.push_front(first));
+        }
+        let count = offers.len() - waiting.len();
+        accepted.extend(offers.drain(..count).map(Offer::into_handle));
+        if pushed.is_err() {
+            // The tasks are taken out of their cells before those are dropped.
+            let withdrawn = offers.drain(..).filter_map(Offer::into_draft).map(H::from_draft);
+            let refused = withdrawn.chain(tasks).collect();
+            return Err(QueueManyError { accepted, refused });
+        }
+    }
+}
+
+/// A place among the waiting producers, given up when dropped.
+struct Place<'a> {
+    queue: &'a Queue<Waiting>,
+    task: Option<Waiting>,
+    ticket: Option<Ticket>,
+}
+
+impl Place<'_> {
+    async fn wait(&mut self) -> Result<(), Refused> {
+        let now = Tick::now();
+        poll_fn(|poller| self.queue.poll_push(&mut self.task, now, &mut self.ticket, poller)).await
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.ticket.into_iter().for_each(|ticket| self.queue.forget(ticket));
+    }
+}
