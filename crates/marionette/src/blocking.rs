@@ -51,6 +51,7 @@ pub struct Blocking<F>(F);
 
 /// Marks [`Blocking`] code.
 #[doc(hidden)]
+#[derive(Debug)]
 pub struct ByThread<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T> Repeatable for ByThread<T> {}

@@ -85,7 +85,7 @@ where
 }
 
 /// Where the futures come from, and how it gives back the task that was queued.
-pub trait Source: Send {
+pub(crate) trait Source: Send {
     /// The task that was queued.
     type Task;
     /// That task, unless an attempt still holds it.

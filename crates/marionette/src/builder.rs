@@ -78,7 +78,10 @@ impl Builder {
     /// The wall clock by which schedules go, for tests that step it. Default is the system's.
     #[cfg(feature = "test-util")]
     pub fn wall_clock(self, clock: &crate::testing::WallClock) -> Self {
-        Self { wall: clock.0.clone(), ..self }
+        Self {
+            wall: clock.0.clone(),
+            ..self
+        }
     }
 
     /// Checks the settings and makes the manager, which is not running yet.

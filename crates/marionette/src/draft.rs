@@ -1,5 +1,6 @@
 //! A task that has not been accepted yet, with what it asks for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::body::{Body, Offered};
@@ -39,6 +40,14 @@ impl<S> Draft<S> {
             .as_ref()
             .and_then(|extra| extra.options.name.as_deref())
             .unwrap_or(DEFAULT_NAME)
+    }
+}
+
+impl<S> fmt::Debug for Draft<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 

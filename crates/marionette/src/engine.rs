@@ -57,7 +57,10 @@ pub(crate) struct Begin {
 
 impl Begin {
     pub(crate) fn now(engine: &Engine) -> Self {
-        Self { at: Tick::now(), stats: Stats::of(&engine.posts()) }
+        Self {
+            at: Tick::now(),
+            stats: Stats::of(&engine.posts()),
+        }
     }
 }
 

@@ -17,13 +17,19 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
 ) -> JoinHandle<H::Output> {
     let offer = Offer::new::<M, H>(handler.draft);
     let reach = engine.run().reach.clone();
-    let circle = Circle { engine: Arc::clone(engine), reach };
+    let circle = Circle {
+        engine: Arc::clone(engine),
+        reach,
+    };
     let started = Tick::now();
     // Nobody else knows of it yet, so nobody can have cancelled it.
     if let Ok(mut running) = offer.waiting().claim() {
         let (made, number) = circle.attempt(&mut running, started, started, || {}).await;
         let ended = Tick::now();
-        let ran = Ran { number, nanos: ended.nanos_since(started) };
+        let ran = Ran {
+            number,
+            nanos: ended.nanos_since(started),
+        };
         let outside = engine.outside();
         let again = circle.settle(running, made, started, ended, ran, &outside.tally);
         // A retry without a pause is the workers' business as well.

@@ -145,6 +145,7 @@ impl<H: IntoTask<M>, M> fmt::Debug for TaskHandler<H, M> {
 
 /// Marks a [`TaskHandler`].
 #[doc(hidden)]
+#[derive(Debug)]
 pub struct ByHandler<M>(PhantomData<fn() -> M>);
 
 impl<M: Repeatable> Repeatable for ByHandler<M> {}

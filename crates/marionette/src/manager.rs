@@ -317,7 +317,11 @@ impl TaskManager {
     pub fn take_waiting(&self) -> Vec<FutureTask<WaitingTask>> {
         let mut futures = self.engine().timekeeper.take_all();
         futures.retain(|task| !task.cell().is_over());
-        futures.into_sorted_vec().into_iter().map(WaitingTask::wrap).collect()
+        futures
+            .into_sorted_vec()
+            .into_iter()
+            .map(WaitingTask::wrap)
+            .collect()
     }
 
     /// Puts a future task back that was taken out; handle, id and failures stay the same.

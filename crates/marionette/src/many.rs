@@ -27,7 +27,11 @@ pub struct QueueManyError<H: IntoTask<M>, M> {
 impl<H: IntoTask<M>, M> fmt::Display for QueueManyError<H, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (accepted, refused) = (self.accepted.len(), self.refused.len());
-        write!(f, "{}: {accepted} tasks were accepted, {refused} were not", Refusal::Stopped)
+        write!(
+            f,
+            "{}: {accepted} tasks were accepted, {refused} were not",
+            Refusal::Stopped
+        )
     }
 }
 
@@ -66,16 +70,27 @@ where
             && waiting.len() == offers.len()
             && let Some(first) = waiting.pop_front()
         {
-            let mut place = Place { queue: &engine.queue, task: Some(first), ticket: None };
+            let mut place = Place {
+                queue: &engine.queue,
+                task: Some(first),
+                ticket: None,
+            };
             pushed = place.wait().await;
             // What was refused is the first again.
-            place.task.take().into_iter().for_each(|first| waiting.push_front(first));
+            place
+                .task
+                .take()
+                .into_iter()
+                .for_each(|first| waiting.push_front(first));
         }
         let count = offers.len() - waiting.len();
         accepted.extend(offers.drain(..count).map(Offer::into_handle));
         if pushed.is_err() {
             // The tasks are taken out of their cells before those are dropped.
-            let withdrawn = offers.drain(..).filter_map(Offer::into_draft).map(H::from_draft);
+            let withdrawn = offers
+                .drain(..)
+                .filter_map(Offer::into_draft)
+                .map(H::from_draft);
             let refused = withdrawn.chain(tasks).collect();
             return Err(QueueManyError { accepted, refused });
         }
@@ -92,12 +107,18 @@ struct Place<'a> {
 impl Place<'_> {
     async fn wait(&mut self) -> Result<(), Refused> {
         let now = Tick::now();
-        poll_fn(|poller| self.queue.poll_push(&mut self.task, now, &mut self.ticket, poller)).await
+        poll_fn(|poller| {
+            self.queue
+                .poll_push(&mut self.task, now, &mut self.ticket, poller)
+        })
+        .await
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.ticket.into_iter().for_each(|ticket| self.queue.forget(ticket));
+        self.ticket
+            .into_iter()
+            .for_each(|ticket| self.queue.forget(ticket));
     }
 }

@@ -49,14 +49,12 @@ impl Observer {
     fn enabled_span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32) -> Span {
         let parent = cell.extra().and_then(|extra| extra.options.parent.span());
         let (server, id, name) = (&*self.server, cell.id(), context::name(cell));
-        match parent.and_then(Span::id) {
-            Some(parent) => tracing::info_span!(
-                target: "marionette", parent: parent, "task", server, task.id = %id, task.name = name, attempt
-            ),
-            None => tracing::info_span!(
-                target: "marionette", "task", server, task.id = %id, task.name = name, attempt
-            ),
-        }
+        // Without a parent of its own it is a child of the span in which the worker was started.
+        let parent = parent.and_then(Span::id).or_else(|| Span::current().id());
+        tracing::info_span!(
+            target: "marionette", parent: parent, "task",
+            server, task.id = %id, task.name = name, attempt
+        )
     }
 
     #[inline]

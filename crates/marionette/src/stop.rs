@@ -12,6 +12,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -20,7 +21,7 @@ use crate::clock::Tick;
 use crate::current::Current;
 use crate::engine::{Begin, Engine};
 use crate::memory::queue::Phase;
-use crate::post::TaskRef;
+use crate::post::{Post, TaskRef};
 use crate::stats::Stats;
 
 /// How long a dropped attempt has to say so, before it is reported as abandoned.
@@ -80,7 +81,7 @@ impl fmt::Display for StopReport {
 pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport {
     let caller = Current::of(engine.number());
     let Some((run, begin)) = refuse(engine) else {
-        return report(engine, &Begin::now(engine), caller);
+        return report(engine, &Begin::now(engine), caller.as_ref());
     };
     if let Some(caller) = &caller {
         engine.queue.excuse(caller.worker);
@@ -91,7 +92,7 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
         interrupt(engine, run).await;
     }
     close(engine, run).await;
-    report(engine, &begin, caller)
+    report(engine, &begin, caller.as_ref())
 }
 
 /// Stage 1. Returns the number of the run that ends, and its begin; `None` if none runs.
@@ -148,15 +149,11 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
 }
 
 /// What the stop did.
-fn report(engine: &Engine, begin: &Begin, caller: Option<Current>) -> StopReport {
+fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopReport {
     let before = &begin.stats;
     let posts = engine.posts();
     let after = Stats::of(&posts);
-    let is_caller = |post| {
-        caller
-            .as_ref()
-            .is_some_and(|caller| std::ptr::eq(&*caller.post, post))
-    };
+    let is_caller = |post: &Arc<Post>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
     StopReport {
         done: after.done - before.done,
         failed: after.failed - before.failed,
@@ -164,7 +161,7 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<Current>) -> StopReport
         interrupted: engine.run().interrupted.clone(),
         abandoned: posts
             .iter()
-            .filter(|post| !is_caller(&***post))
+            .filter(|post| !is_caller(post))
             .filter_map(|post| post.task())
             .collect(),
         queued: engine.queue.len(),

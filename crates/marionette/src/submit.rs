@@ -361,9 +361,9 @@ impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
         else {
             unreachable!("only a task that waits is refused");
         };
-        ticket
-            .into_iter()
-            .for_each(|ticket| self.engine.queue.forget(ticket));
+        if let Some(ticket) = ticket {
+            self.engine.queue.forget(ticket);
+        }
         refuse::<H, M>(refusal, offer, waiting)
     }
 }

@@ -115,14 +115,17 @@ pub trait Repeatable {}
 
 /// Marks closures and functions.
 #[doc(hidden)]
+#[derive(Debug)]
 pub struct ByCall<Fut, T>(PhantomData<fn() -> (Fut, T)>);
 
 /// Marks plain futures.
 #[doc(hidden)]
+#[derive(Debug)]
 pub struct ByFuture<T>(PhantomData<fn() -> T>);
 
 /// Marks types that implement [`Task`].
 #[doc(hidden)]
+#[derive(Debug)]
 pub struct ByType(());
 
 impl<Fut, T> Repeatable for ByCall<Fut, T> {}

@@ -40,7 +40,10 @@ use crate::manager::TaskManager;
 /// ```
 pub async fn drain(tasks: &TaskManager) {
     loop {
-        assert!(tasks.is_running(), "a task manager that is not running cannot be drained");
+        assert!(
+            tasks.is_running(),
+            "a task manager that is not running cannot be drained"
+        );
         tasks.idle().await;
         let Some(next) = tasks.next_due() else { return };
         // tokio's clock goes in whole milliseconds; less would not let it advance.
@@ -80,11 +83,13 @@ impl WallClock {
 
     /// Steps it forward. Steps of more than 292 years count as that.
     pub fn step_forward(&self, by: Duration) {
-        self.0.step_by(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX));
+        self.0
+            .step_by(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX));
     }
 
     /// Steps it back. Steps of more than 292 years count as that.
     pub fn step_back(&self, by: Duration) {
-        self.0.step_by(i64::try_from(by.as_nanos()).map_or(i64::MIN, |nanos| -nanos));
+        self.0
+            .step_by(i64::try_from(by.as_nanos()).map_or(i64::MIN, |nanos| -nanos));
     }
 }

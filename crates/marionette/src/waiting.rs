@@ -16,11 +16,17 @@ pub struct WaitingTask(Waiting);
 
 impl WaitingTask {
     pub(crate) fn wrap(future: FutureTask<Waiting>) -> FutureTask<Self> {
-        FutureTask { due: future.due, task: Self(future.task) }
+        FutureTask {
+            due: future.due,
+            task: Self(future.task),
+        }
     }
 
     pub(crate) fn unwrap(future: FutureTask<Self>) -> FutureTask<Waiting> {
-        FutureTask { due: future.due, task: future.task.0 }
+        FutureTask {
+            due: future.due,
+            task: future.task.0,
+        }
     }
 
     /// The id of the task.

@@ -69,7 +69,7 @@ impl Worker {
         let tally = &self.post.tally;
         let mut running = match task.claim() {
             Ok(running) => running,
-            Err(Over(cell)) => return self.circle.was_cancelled(&*cell, tally),
+            Err(Over(cell)) => return self.circle.was_cancelled(&cell, tally),
         };
         self.post.take(running.cell());
         tally.queue_wait.record(turn.now().nanos_since(at));
@@ -219,7 +219,7 @@ impl Circle {
         let observer = &self.engine.observer;
         let verdict = match made {
             Ok(Outcome::Done) => Verdict::Finish,
-            Ok(outcome) => self.judge(&mut running, outcome, ready, now, tally),
+            Ok(outcome) => Self::judge(&mut running, outcome, ready, now, tally),
             Err(verdict) => verdict,
         };
         tally.run_time.record(ran.nanos);
@@ -267,7 +267,6 @@ impl Circle {
     }
 
     fn judge(
-        &self,
         running: &mut Running,
         outcome: Outcome,
         ready: Tick,

@@ -73,16 +73,12 @@ impl<T> Queue<T> {
                 opening,
             };
             state.live += 1;
-            let index = match state.slots.iter().position(Option::is_none) {
-                Some(index) => {
-                    state.slots[index] = Some(slot);
-                    index
-                }
-                None => {
-                    state.slots.push(Some(slot));
-                    state.slots.len() - 1
-                }
-            };
+            let vacant = state.slots.iter().position(Option::is_none);
+            let index = vacant.unwrap_or_else(|| {
+                state.slots.push(None);
+                state.slots.len() - 1
+            });
+            state.slots[index] = Some(slot);
             state.grant(wakes);
             index
         });
