@@ -110,9 +110,8 @@ pub enum Jitter {
     /// Anything within this share of the pause to both sides: 0.5 gives ± 50 %.
     /// Shares above 1 count as 1, shares below 0 and what is not a number as 0.
     Share(f64),
-    /// Anything from zero to the pause ("full jitter", [AWS Architecture Blog, 2015]).
-    ///
-    /// [AWS Architecture Blog, 2015]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    /// Anything from zero to the pause: "full jitter", M. Brooker, Exponential Backoff And Jitter,
+    /// AWS Architecture Blog, 2015.
     Full,
 }
 

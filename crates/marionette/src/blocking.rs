@@ -14,14 +14,14 @@ use crate::task::{IntoTask, Repeatable};
 
 /// Marks code that blocks its thread as a task: it runs on a thread apart, not on the runtime's.
 ///
-/// It counts as a worker while it runs, so a manager with four workers runs at most four. Use it for
-/// work that computes for long or calls what is not async.
+/// It counts as a worker while it runs, so a manager with four workers runs at most four. Use it
+/// for work that computes for long or calls what is not async.
 ///
 /// **A thread cannot be stopped from outside.** At a timeout or a cancellation the attempt ends
 /// after its grace and its worker goes on, while the thread runs until the code returns; look at
 /// [`Context::is_cancelled`] in loops. Such threads stay counted against a pool of their own, as
-/// many as there are workers: when all of them are stuck, further blocking attempts wait. Attempts of
-/// one task never overlap: the next one waits for the thread of the one before.
+/// many as there are workers: when all of them are stuck, further blocking attempts wait. Attempts
+/// of one task never overlap: the next one waits for the thread of the one before.
 ///
 /// # Examples
 ///

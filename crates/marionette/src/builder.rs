@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::clock::Wall;
 use crate::config::{Config, ConfigError};
+use crate::engine::Engine;
 use crate::manager::TaskManager;
+use crate::memory::scheduler::Precision;
 
 /// Builds a [`TaskManager`]: made by [`TaskManager::builder`].
 ///
@@ -27,6 +29,7 @@ use crate::manager::TaskManager;
 pub struct Builder {
     config: Config,
     grace: Duration,
+    precision: Precision,
     wall: Wall,
 }
 
@@ -35,6 +38,7 @@ impl Default for Builder {
         Self {
             config: Config::default(),
             grace: Duration::from_secs(5),
+            precision: Precision::default(),
             wall: Wall::default(),
         }
     }
@@ -56,8 +60,8 @@ impl Builder {
         self
     }
 
-    /// How many tasks wait for a worker before `queue` waits too. Default is 64; zero hands each task
-    /// over to a free worker.
+    /// How many tasks wait for a worker before `queue` waits too. Default is 64; zero hands each
+    /// task over to a free worker.
     pub fn queue_size(mut self, queue_size: usize) -> Self {
         self.config.queue_size = queue_size;
         self
@@ -69,10 +73,19 @@ impl Builder {
         self
     }
 
-    /// How long an attempt may still run once it was asked to end: by its timeout, a cancellation, or
-    /// a stop that cannot wait. Then its future is dropped. Default is 5 s.
+    /// How long an attempt may still run once it was asked to end: by its timeout, a cancellation,
+    /// or a stop that cannot wait. Then its future is dropped. Default is 5 s.
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// Keeps the time of future tasks to within microseconds, with a thread of its own, where
+    /// otherwise it is the runtime's timer with whole milliseconds. Default is no.
+    ///
+    /// The thread goes by real time: not for tests on a paused clock.
+    pub fn precise(mut self) -> Self {
+        self.precision = Precision::Microseconds;
+        self
     }
 
     /// The wall clock by which schedules go, for tests that step it. Default is the system's.
@@ -91,6 +104,7 @@ impl Builder {
     /// As [`Config::validate`]: one message that names everything that is wrong.
     pub fn build(self) -> Result<TaskManager, ConfigError> {
         self.config.validate()?;
-        Ok(TaskManager::from_parts(self.config, self.grace, self.wall))
+        let engine = Engine::new(self.config, self.grace, self.wall, self.precision);
+        Ok(TaskManager::from_engine(engine))
     }
 }

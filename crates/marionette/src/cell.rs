@@ -1,4 +1,5 @@
-//! One task in one allocation: what everybody may read, and the body that one holder at a time runs.
+//! One task in one allocation: what everybody may read, and the body that one holder at a time
+//! runs.
 //!
 //! This is the only module with `unsafe` code. The reason is speed: a closure, its future and its
 //! result share the allocation that the queue and the handle share, and no lock is taken to run it.
@@ -9,11 +10,11 @@
 //!
 //! | phase | who may touch the body | how it is left |
 //! | --- | --- | --- |
-//! | `WAITING` | nobody | a compare-and-swap to `RUNNING` (claim) or `CLOSING` (cancel, drop) |
+//! | `WAITING` | nobody | by a swap to `RUNNING` (claim) or `CLOSING` (cancel, drop) |
 //! | `RUNNING` | the one [`Running`] | `release` to `WAITING`, `finish` to `OVER` |
 //! | `CLOSING` | the caller that swapped it in | `OVER` |
-//! | `OVER`, flag `HANDLE` set | the one [`Joined`] | for ever |
-//! | `OVER`, flag `HANDLE` clear | who cleared it, or who brought `OVER` and found it clear | for ever |
+//! | `OVER`, `HANDLE` set | the one [`Joined`] | for ever |
+//! | `OVER`, `HANDLE` clear | who cleared it, or who brought `OVER` and found it clear | for ever |
 //!
 //! Each change that hands the body on is a release, each that takes it is an acquire, so what one
 //! holder did to the body happens before what the next one does. loom checks the protocol (below),
@@ -152,8 +153,8 @@ impl<B: Body + ?Sized> Cell<B> {
     unsafe fn body<R>(&self, f: impl FnOnce(Pin<&mut B>) -> R) -> R {
         self.body.with_mut(|body| {
             // SAFETY: the caller is the only holder, so the reference is unique while `f` runs. The
-            // body never moves: it lies in a cell that is shared by `Arc`. (`withdraw` moves only what
-            // was never pinned.)
+            // body never moves: it lies in a cell that is shared by `Arc`. (`withdraw` moves only
+            // what was never pinned.)
             f(unsafe { Pin::new_unchecked(&mut *body) })
         })
     }
@@ -234,8 +235,8 @@ impl<S, T> Cell<dyn Offered<S, T>> {
         if !self.enter(CLOSING, 0) {
             return None;
         }
-        // SAFETY: this call brought `CLOSING` about, so it is the one holder, for ever: the phase is
-        // not left. As the body was not begun, no pinned reference to it ever existed.
+        // SAFETY: this call brought `CLOSING` about, so it is the one holder, for ever: the phase
+        // is not left. As the body was not begun, no pinned reference to it ever existed.
         self.body.with_mut(|body| unsafe { (*body).withdraw() })
     }
 }

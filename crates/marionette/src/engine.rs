@@ -11,7 +11,7 @@ use crate::clock::{Tick, Wall};
 use crate::config::Config;
 use crate::memory::futures::FutureTask;
 use crate::memory::queue::Queue;
-use crate::memory::scheduler::Timekeeper;
+use crate::memory::scheduler::{Precision, Timekeeper};
 use crate::observe::Observer;
 use crate::post::{Post, TaskRef};
 use crate::stats::Stats;
@@ -65,11 +65,11 @@ impl Begin {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, grace: Duration, wall: Wall) -> Self {
+    pub(crate) fn new(config: Config, grace: Duration, wall: Wall, precision: Precision) -> Self {
         let queue = Arc::new(Queue::new(config.queue_size));
         let outside = Arc::new(Post::default());
         Self {
-            timekeeper: Timekeeper::new(Arc::clone(&queue), wall, |task: &Waiting| {
+            timekeeper: Timekeeper::new(Arc::clone(&queue), wall, precision, |task: &Waiting| {
                 task.cell().is_over()
             }),
             queue,

@@ -16,9 +16,9 @@ use crate::task::{ByCall, ByFuture, ByType, IntoTask, Repeatable};
 /// A task wrapped with its id and its options, before it is queued: made by
 /// [`TaskManager::wrap`](crate::TaskManager::wrap).
 ///
-/// It has the option methods of [`Submit`](crate::Submit), so that options can be chosen in one place
-/// and the task queued in another. Queueing it wraps it no second time: id and options stay. It is
-/// also how the tasks of [`queue_many`](crate::TaskManager::queue_many) have options.
+/// It has the option methods of [`Submit`](crate::Submit), so that options can be chosen in one
+/// place and the task queued in another. Queueing it wraps it no second time: id and options stay.
+/// It is also how the tasks of [`queue_many`](crate::TaskManager::queue_many) have options.
 ///
 /// # Examples
 ///
@@ -171,7 +171,8 @@ where
     }
 }
 
-/// What can be wrapped with [`TaskManager::wrap`](crate::TaskManager::wrap): all but what is wrapped.
+/// What can be wrapped with [`TaskManager::wrap`](crate::TaskManager::wrap): all but what is
+/// wrapped.
 #[diagnostic::on_unimplemented(
     message = "a `TaskHandler` is wrapped already",
     note = "queue it as it is: its id and options stay"

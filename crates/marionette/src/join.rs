@@ -10,7 +10,8 @@ use crate::context;
 use crate::error::Error;
 use crate::id::TaskId;
 
-/// The handle of an accepted task. Await it for the result, or for the [`Error`] with every attempt.
+/// The handle of an accepted task. Await it for the result, or for the [`Error`] with every
+/// attempt.
 ///
 /// Dropping it neither cancels the task nor costs it anything. It never waits for ever: when the
 /// last clone of the manager is dropped, it resolves with an error that

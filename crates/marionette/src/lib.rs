@@ -1,4 +1,81 @@
 //! The task manager for Rust services.
+//!
+//! A service hands it slow, flaky or later work: a mail, a webhook, an index to rebuild, a report at
+//! midnight. It runs that work on a fixed number of workers behind a bounded queue, retries with
+//! backoff, runs things at a time, times out, cancels, survives panics, reports every failure in
+//! full, and stops without losing anything.
+//!
+//! ```
+//! use std::time::Duration;
+//! use marionette::{Config, Context, TaskManager};
+//! # async fn warm_the_cache() -> std::io::Result<()> { Ok(()) }
+//! # async fn send_the_mail(_to: &str) -> std::io::Result<&'static str> { Ok("250 accepted") }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
+//! tasks.start();
+//!
+//! tasks.queue(async |_: Context| Ok(warm_the_cache().await?)).await?;
+//!
+//! let to = String::from("ada@example.org");
+//! let error = format!("could not send the welcome mail to {to}");
+//! let sent = tasks
+//!     .queue(move |_: Context| {
+//!         let to = to.clone();
+//!         async move { Ok(send_the_mail(&to).await?) }
+//!     })
+//!     .retries(5)
+//!     .timeout(Duration::from_secs(10))
+//!     .error(error)
+//!     .await?; // waits while the queue is full
+//! assert_eq!(sent.await?, "250 accepted");
+//!
+//! tasks.delay(Duration::from_secs(30), async |_: Context| Ok(())).await?;
+//! println!("{}", tasks.stop().await); // runs all that was accepted, says what still waits
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The life of a task
+//!
+//! 1. It comes in by [`queue`](TaskManager::queue), [`delay`](TaskManager::delay) or
+//!    [`schedule`](TaskManager::schedule): a closure or async function over a [`Context`], a plain
+//!    future, a type that is a [`Task`], or [`blocking`] code. Options are methods of what those
+//!    return ([`Submit`]); awaiting it waits for room. A task that is refused comes back in the
+//!    [`QueueError`].
+//! 2. It waits: in the queue, or for its time.
+//! 3. A worker makes an attempt. The [`Context`] says which attempt it is, how long it has, and when
+//!    it should end. A panic is an attempt that failed.
+//! 4. What follows depends on the outcome. `Ok` is the end. Any error means *retry*, if retries are
+//!    left, after a pause by its [`Backoff`]; a [`TaskError`] can say *give up*, *retry then*,
+//!    *run me again*, or *cancelled*.
+//! 5. Its [`JoinHandle`], if somebody kept it, resolves to the result, or to the [`Error`] with what
+//!    became of every attempt; one log event reports a failure in full.
+//!
+//! # Guarantees
+//!
+//! - A task that was accepted runs, unless it is cancelled: [`stop`](TaskManager::stop) finishes what
+//!   is in the queue and reports which future tasks still wait. They stay, for the next start.
+//! - A future task never runs before its time.
+//! - The queue is bounded, and full queues wait, refuse or give up as you say.
+//! - A task that panics, fails, hangs at an await or is cancelled harms no other.
+//! - An idle manager uses no CPU.
+//! - A handle never waits for ever: dropping the manager resolves it.
+//!
+//! # What it does not do
+//!
+//! It lives in the process: what was accepted is gone when the process is. It does not promise an
+//! order between workers, or real time. It cannot stop code that blocks its thread.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `serde` | [`Config`] and [`ErrorDict`] can be serialised |
+//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `signal` | `TaskManager::stop_on_signal` |
+//! | `test-util` | the module `testing`: run a manager until nothing is left, step the wall clock |
 
 mod manager;
 mod builder;

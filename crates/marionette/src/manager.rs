@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use crate::attempt::Reach;
 use crate::builder::Builder;
-use crate::clock::Wall;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::event::Events;
@@ -27,9 +26,10 @@ use crate::worker::Worker;
 
 /// Runs tasks on a fixed number of workers behind a bounded queue.
 ///
-/// It is cheap to clone, and all clones are the same manager. When the last one is dropped without a
-/// [`stop`](Self::stop), what waits is abandoned and what runs is dropped at its next await; handles
-/// say so.
+/// It is cheap to clone, and all clones are the same manager. When the last one is dropped without
+/// a
+/// [`stop`](Self::stop), what waits is abandoned and what runs is dropped at its next await;
+/// handles say so.
 ///
 /// # Examples
 ///
@@ -80,8 +80,8 @@ impl TaskManager {
         Builder::default()
     }
 
-    pub(crate) fn from_parts(config: Config, grace: Duration, wall: Wall) -> Self {
-        let engine = Arc::new(Engine::new(config, grace, wall));
+    pub(crate) fn from_engine(engine: Engine) -> Self {
+        let engine = Arc::new(engine);
         Self {
             shared: Arc::new(Shared { engine }),
         }
@@ -93,8 +93,8 @@ impl TaskManager {
 
     /// Starts the workers and the clock; does nothing if the manager runs.
     ///
-    /// After a [`stop`](Self::stop) it resumes what was left. While a stop still drains, it takes that
-    /// stop back.
+    /// After a [`stop`](Self::stop) it resumes what was left. While a stop still drains, it takes
+    /// that stop back.
     ///
     /// # Panics
     ///
@@ -168,7 +168,8 @@ impl TaskManager {
 
     /// Runs a task after this delay, by the monotonic clock, and never before.
     ///
-    /// A future task is accepted at once, also when the manager does not run: it waits for the start.
+    /// A future task is accepted at once, also when the manager does not run: it waits for the
+    /// start.
     ///
     /// # Examples
     ///
@@ -188,10 +189,11 @@ impl TaskManager {
         Submit::new(self.engine(), Way::Delay(delay), task)
     }
 
-    /// Runs a task at this time, by the wall clock, and never before; at once if the time has passed.
+    /// Runs a task at this time, by the wall clock, and never before; at once if the time has
+    /// passed.
     ///
-    /// It follows the wall clock also when that is stepped: after a step forward the task may be up to
-    /// a minute late. A future task is accepted at once, also when the manager does not run.
+    /// It follows the wall clock also when that is stepped: after a step forward the task may be up
+    /// to a minute late. A future task is accepted at once, also when the manager does not run.
     ///
     /// # Examples
     ///
@@ -247,7 +249,7 @@ impl TaskManager {
     /// # let tasks = TaskManager::new(Default::default())?;
     /// # tasks.start();
     /// let mails = (0..1000).map(|nth| {
-    ///     TaskManager::wrap(async move |_: Context| Ok(nth)).retries(3)
+    ///     TaskManager::wrap(move |_: Context| async move { Ok(nth) }).retries(3)
     /// });
     /// let handles = tasks.queue_many(mails).await.expect("it runs");
     /// assert_eq!(handles.len(), 1000);
@@ -288,8 +290,8 @@ impl TaskManager {
         exec(self.engine(), handler).await
     }
 
-    /// Takes out all future tasks, in the order of their times: of a stopped manager, those that its
-    /// report counts as waiting.
+    /// Takes out all future tasks, in the order of their times: of a stopped manager, those that
+    /// its report counts as waiting.
     ///
     /// [`restore`](Self::restore) puts them into this or another manager; dropping them ends them.
     ///
@@ -371,8 +373,8 @@ impl TaskManager {
     ///
     /// Running attempts are asked to end; those that do not within the
     /// [grace](Builder::grace) are dropped at an await. Interrupted tasks and those that were not
-    /// started wait for the next start. The report lists them, and those that block their thread and
-    /// could not be dropped.
+    /// started wait for the next start. The report lists them, and those that block their thread
+    /// and could not be dropped.
     ///
     /// # Cancel safety
     ///
@@ -390,8 +392,8 @@ impl TaskManager {
         poll_fn(|poller| self.engine().queue.poll_quiet(poller)).await;
     }
 
-    /// Workers start no further task until [`resume`](Self::resume); what runs goes on, and tasks are
-    /// accepted as long as there is room.
+    /// Workers start no further task until [`resume`](Self::resume); what runs goes on, and tasks
+    /// are accepted as long as there is room.
     pub fn pause(&self) {
         self.engine().queue.pause();
     }

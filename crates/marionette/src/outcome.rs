@@ -46,7 +46,8 @@ impl TaskError {
         Self(Said::Fatal(error.into()))
     }
 
-    /// Fails this attempt and overrides the backoff: the retry, if one is left, comes after `pause`.
+    /// Fails this attempt and overrides the backoff: the retry, if one is left, comes after
+    /// `pause`.
     pub fn retry_after(pause: Duration, error: impl Into<BoxError>) -> Self {
         Self(Said::RetryAfter(pause, error.into()))
     }

@@ -14,8 +14,8 @@ use crate::tally::Tally;
 #[derive(Default)]
 pub(crate) struct Post {
     pub(crate) tally: Tally,
-    /// The identity of the task, in two words that one worker writes. A reader may see the halves of
-    /// two tasks; it asks when the worker is stuck with one.
+    /// The identity of the task, in two words that one worker writes. A reader may see the halves
+    /// of two tasks; it asks when the worker is stuck with one.
     created: AtomicU64,
     serial: AtomicU32,
     /// The task, if it has a name.

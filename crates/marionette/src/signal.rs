@@ -16,8 +16,8 @@ impl TaskManager {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, signals are no longer listened to, and a stop that has begun goes on.
-    /// The operating system's own reaction to them does not come back.
+    /// If the future is dropped, signals are no longer listened to, and a stop that has begun goes
+    /// on. The operating system's own reaction to them does not come back.
     ///
     /// # Examples
     ///

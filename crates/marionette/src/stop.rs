@@ -2,13 +2,14 @@
 //!
 //! 1. *Refuse.* Nothing comes in any more; producers that wait get their tasks back.
 //! 2. *Still the clock.* What waits for its time stays, for the next start.
-//! 3. *Drain.* All that was accepted runs. A stop without a limit waits for it however long it takes.
+//! 3. *Drain.* All that was accepted runs. A stop without a limit waits for it however long it
+//!    takes.
 //! 4. *Interrupt* (limit reached). Workers take nothing more; running attempts are asked to end.
 //! 5. *Abandon* (grace over). The futures of running attempts are dropped.
 //! 6. *Close.* The workers leave.
 //!
-//! Every stage is a state of the engine, not of this future: it may be dropped at any await, another
-//! stop goes on from there, and one in a hurry hurries the patient one.
+//! Every stage is a state of the engine, not of this future: it may be dropped at any await,
+//! another stop goes on from there, and one in a hurry hurries the patient one.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -37,8 +38,8 @@ pub struct StopReport {
     pub failed: u64,
     /// Tasks that were cancelled or have expired in that time.
     pub cancelled: u64,
-    /// Tasks that were interrupted in mid-attempt. They wait in the queue for the next start, and no
-    /// attempt was counted; plain futures, which cannot run again, have ended as abandoned.
+    /// Tasks that were interrupted in mid-attempt. They wait in the queue for the next start, and
+    /// no attempt was counted; plain futures, which cannot run again, have ended as abandoned.
     pub interrupted: Vec<TaskRef>,
     /// Tasks that could not be interrupted, since they block their thread: they still run.
     pub abandoned: Vec<TaskRef>,

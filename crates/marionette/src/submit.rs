@@ -102,8 +102,8 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
         self.with(|handler| handler.give_up_after(limit))
     }
 
-    /// How late the task may be started: if no worker was free within this time after it was due, it
-    /// ends as expired. Default is no limit.
+    /// How late the task may be started: if no worker was free within this time after it was due,
+    /// it ends as expired. Default is no limit.
     pub fn expires(self, limit: Duration) -> Self {
         self.with(|handler| handler.expires(limit))
     }

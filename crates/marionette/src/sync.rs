@@ -1,10 +1,11 @@
-//! The locks and atomics that our own waiting and waking is made of, so that loom can take their place.
-//! Under `--cfg marionette_loom` these are loom's; otherwise they are the standard library's.
+//! The locks and atomics that our own waiting and waking is made of, so that loom can take their
+//! place. Under `--cfg marionette_loom` these are loom's; otherwise they are the standard
+//! library's.
 
 #[cfg(marionette_loom)]
-pub(crate) use self::model::*;
+pub(crate) use self::model::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, UnsafeCell};
 #[cfg(not(marionette_loom))]
-pub(crate) use self::real::*;
+pub(crate) use self::real::{AtomicBool, AtomicU32, Mutex, MutexGuard, Ordering, UnsafeCell};
 
 #[cfg(not(marionette_loom))]
 mod real {
@@ -50,7 +51,7 @@ mod real {
 mod model {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    #[derive(Debug)]
+    #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
@@ -71,7 +72,8 @@ mod model {
         }
     }
 
-    /// loom's `UnsafeCell` is sized; a counter beside the value gives unsized values the same check.
+    /// loom's `UnsafeCell` is sized; a counter beside the value gives unsized values the same
+    /// check.
     #[derive(Debug)]
     pub(crate) struct UnsafeCell<T: ?Sized> {
         watch: loom::cell::UnsafeCell<()>,

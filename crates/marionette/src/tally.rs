@@ -10,7 +10,8 @@ use std::time::Duration;
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    /// Relaxed, and not one instruction: there is one writer, and readers want a figure, not an order.
+    /// Relaxed, and not one instruction: there is one writer, and readers want a figure, not an
+    /// order.
     #[inline]
     pub(crate) fn add_one(&self) {
         self.0.store(

@@ -75,10 +75,11 @@ pub trait Task: Send + Sync + 'static {
 /// It is implemented for
 ///
 /// - closures and functions `FnMut(Context) -> impl Future<Output = Result<T, TaskError>>`: the
-///   future of each attempt is made anew, so they can be retried. `async |_: Context| { … }` is one;
+///   future of each attempt is made anew, so they can be retried.
+///   `async |_: Context| { … }` is one;
 /// - futures with that output: they run once;
 /// - types that implement [`Task`];
-/// - [`blocking`] code;
+/// - [`blocking`](crate::blocking) code;
 /// - a [`TaskHandler`](crate::TaskHandler), which is taken as it is.
 ///
 /// The parameter `M` tells these apart and is never written.
@@ -86,8 +87,10 @@ pub trait Task: Send + Sync + 'static {
     message = "`{Self}` cannot be queued as a task",
     label = "neither a closure over `Context`, nor a future, nor a `Task`",
     note = "a closure takes a `marionette::Context`: `async |cx: Context| {{ …; Ok(()) }}`",
-    note = "it (or the future) results in `Result<_, marionette::TaskError>`: every error converts with `?`, and the result of another call with `Ok(call.await?)`",
-    note = "its future is `Send + 'static`: let a closure clone what each attempt needs and move it into an `async move` block"
+    note = "its result is `Result<_, marionette::TaskError>`: every error converts with `?`, and \
+            the result of another call with `Ok(call.await?)`",
+    note = "its future is `Send + 'static`: let the closure clone what each attempt needs and \
+            move it into an `async move` block"
 )]
 pub trait IntoTask<M>: Sized + Send + 'static {
     /// What the task results in.

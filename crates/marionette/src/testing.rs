@@ -1,7 +1,8 @@
 //! For tests of code that uses tasks, with the feature `test-util`.
 //!
-//! Everything runs on tokio's paused clock (`#[tokio::test(start_paused = true)]`): delays, backoffs
-//! and timeouts pass at once and in their order, and the wall clock of schedules goes along.
+//! Everything runs on tokio's paused clock (`#[tokio::test(start_paused = true)]`): delays,
+//! backoffs and timeouts pass at once and in their order, and the wall clock of schedules goes
+//! along.
 
 use std::time::Duration;
 

@@ -10,8 +10,8 @@ use crate::memory::futures::FutureTask;
 /// An accepted task that was taken out of its manager while it waited: made by
 /// [`TaskManager::take_waiting`](crate::TaskManager::take_waiting).
 ///
-/// It keeps its id, options, failures and handle. Dropping it ends the task: its handle resolves with
-/// an error that [`is_abandoned`](crate::Error::is_abandoned).
+/// It keeps its id, options, failures and handle. Dropping it ends the task: its handle resolves
+/// with an error that [`is_abandoned`](crate::Error::is_abandoned).
 pub struct WaitingTask(Waiting);
 
 impl WaitingTask {

@@ -18,11 +18,13 @@ const HERE: &str = "xtask/src/tidy/ranks.rs";
 /// Every module of the library, the highest rank first. ARCHITECTURE.md explains them.
 const RANKS: [&[&str]; 6] = [
     // 5: what a user holds.
-    &["manager", "builder", "submit"],
+    &[
+        "manager", "builder", "submit", "many", "exec", "signal", "testing",
+    ],
     // 4: the circle.
     &["worker"],
     // 3: its parts, and the store that is this process.
-    &["attempt", "stop", "engine", "refusal", "memory"],
+    &["attempt", "stop", "engine", "refusal", "waiting", "memory"],
     // 2: decisions and observations.
     &["verdict", "observe", "stats", "config"],
     // 1: the nouns, those that users see before those they do not.

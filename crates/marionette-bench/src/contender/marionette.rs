@@ -94,6 +94,7 @@ impl<V: Variant> Marionette<V> {
 impl<W: Work, V: Variant> Contender<W> for Marionette<V> {
     async fn start() -> Self {
         let tasks = TaskManager::builder().workers(WORKERS).queue_size(QUEUE);
+        let tasks = if V::PRECISE { tasks.precise() } else { tasks };
         let tasks = tasks.build().expect("these settings are valid");
         tasks.start();
         Self {

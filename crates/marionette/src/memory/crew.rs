@@ -120,7 +120,8 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Waits until nothing waits and nobody works, apart from who is excused; or the queue is closed.
+    /// Waits until nothing waits and nobody works, apart from who is excused; or the queue is
+    /// closed.
     pub(crate) fn poll_quiet(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.watch(poller, |state| {
             state.phase == Phase::Closed || state.is_quiet()

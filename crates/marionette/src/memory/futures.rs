@@ -137,8 +137,8 @@ impl<T> std::error::Error for Unschedulable<T> {}
 /// them are ordinary; memory is given back when a burst has passed. It has no clockwork: ask it for
 /// what is due, or let a [`Scheduler`](crate::Scheduler) do so.
 ///
-/// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock may
-/// be stepped.
+/// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock
+/// may be stepped.
 ///
 /// # Examples
 ///

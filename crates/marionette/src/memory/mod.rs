@@ -1,6 +1,9 @@
 //! The store that is this process: a bounded queue, one sleeper, and what waits for its time.
 
+pub(crate) mod alarm;
 pub(crate) mod crew;
 pub(crate) mod futures;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
+#[cfg(all(test, marionette_loom))]
+mod loom_tests;

@@ -11,12 +11,13 @@
 //! 1. *Room.* A task is accepted while fewer than `size + free` tasks wait, where `free` counts the
 //!    workers without a task. So exactly `size` wait once all workers are busy, and a size of zero
 //!    hands over to a free worker.
-//! 2. *No lost room.* Whenever a producer waits, there is no room: whoever makes room (a worker that
-//!    starts a task or becomes free) grants it. A worker starts tasks of its batch without the state's
-//!    lock, so a producer raises `attention` before it counts the batches: a start that it did not
-//!    count comes after that, sees the flag, and grants.
-//! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a worker
-//!    is on its way: a push wakes one, and a worker that takes a task and leaves others wakes the next.
+//! 2. *No lost room.* Whenever a producer waits, there is no room: whoever makes room (a worker
+//!    that starts a task or becomes free) grants it. A worker starts tasks of its batch without the
+//!    state's lock, so a producer raises `attention` before it counts the batches: a start that it
+//!    did not count comes after that, sees the flag, and grants.
+//! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a
+//!    worker is on its way: a push wakes one, and a worker that takes a task and leaves others
+//!    wakes the next.
 //! 4. *Order.* A grant belongs to the producer that has waited longest, and nobody overtakes it.
 
 use std::collections::VecDeque;
@@ -171,8 +172,8 @@ impl<T> Queue<T> {
         })
     }
 
-    /// Accepts the task as soon as there is room. A ticket keeps the producer's place between polls;
-    /// whoever stops polling gives it back with [`forget`](Self::forget).
+    /// Accepts the task as soon as there is room. A ticket keeps the producer's place between
+    /// polls; whoever stops polling gives it back with [`forget`](Self::forget).
     pub(crate) fn poll_push(
         &self,
         task: &mut Option<T>,

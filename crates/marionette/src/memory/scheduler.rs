@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::alarm::Alarm;
 use super::futures::{Due, FutureTask, Futures, Unschedulable};
 use super::queue::Queue;
 use crate::clock::{Tick, Wall};
@@ -68,11 +69,23 @@ struct Table<T> {
     woken: Notify,
     /// Tells which tasks need not be handed out any more: they go before room is made for others.
     is_over: fn(&T) -> bool,
+    precision: Precision,
+}
+
+/// By which clock the sleeper sleeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// The runtime's timer: whole milliseconds, and no thread.
+    #[default]
+    Milliseconds,
+    /// An alarm of its own: microseconds, and a thread.
+    Microseconds,
 }
 
 struct State<T> {
     futures: Futures<T>,
-    /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is earlier.
+    /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is
+    /// earlier.
     sleeps_until: Tick,
 }
 
@@ -83,7 +96,12 @@ struct Sleeper {
 }
 
 impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
-    pub(crate) fn new(outlet: Arc<O>, wall: Wall, is_over: fn(&T) -> bool) -> Self {
+    pub(crate) fn new(
+        outlet: Arc<O>,
+        wall: Wall,
+        precision: Precision,
+        is_over: fn(&T) -> bool,
+    ) -> Self {
         let state = State {
             futures: Futures::with_wall(wall),
             sleeps_until: Tick::default(),
@@ -92,6 +110,7 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
             state: Mutex::new(state),
             woken: Notify::new(),
             is_over,
+            precision,
         };
         Self {
             table: Arc::new(table),
@@ -204,11 +223,20 @@ impl<T: Send + 'static> Table<T> {
 
     /// Hands out what becomes due, until there is no outlet any more. Dropping it loses nothing.
     async fn keep_time(&self, outlet: &impl Outlet<T>) {
+        let alarm = (self.precision == Precision::Microseconds).then(Alarm::new);
         let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
         loop {
             let until = self.state.lock().until_next();
             if until > Tick::default() {
                 let ever = until < Tick::MAX;
+                if let Some(alarm) = &alarm {
+                    tokio::select! {
+                        biased;
+                        () = self.woken.notified() => {}
+                        () = alarm.sleep(until), if ever => {}
+                    }
+                    continue;
+                }
                 if ever {
                     sleep.as_mut().reset(until.to_instant());
                 }
@@ -236,7 +264,8 @@ impl<T: Send + 'static> Table<T> {
 }
 
 impl<T> State<T> {
-    /// Until when there is nothing to do: zero if something is due, the end of time if nothing waits.
+    /// Until when there is nothing to do: zero if something is due, the end of time if nothing
+    /// waits.
     fn until_next(&mut self) -> Tick {
         let now = Tick::now();
         let delayed = self.futures.next_delayed();
@@ -277,7 +306,12 @@ impl<T: Send + 'static> Scheduler<T> {
     /// A scheduler that sends what is due on `out`.
     #[must_use]
     pub fn new(out: mpsc::Sender<T>) -> Self {
-        Self(Timekeeper::new(Arc::new(out), Wall::default(), |_| false))
+        Self(Timekeeper::new(
+            Arc::new(out),
+            Wall::default(),
+            Precision::default(),
+            |_| false,
+        ))
     }
 
     /// Sends the task after this delay, by the monotonic clock.
@@ -312,8 +346,8 @@ impl<T: Send + 'static> Scheduler<T> {
         self.0.start();
     }
 
-    /// Stops the scheduler, and waits until it has ended; does nothing if it is stopped. The channel
-    /// stays open, and what is pending stays here.
+    /// Stops the scheduler, and waits until it has ended; does nothing if it is stopped. The
+    /// channel stays open, and what is pending stays here.
     ///
     /// # Cancel safety
     ///

@@ -2,10 +2,12 @@
 //!
 //! | name | kind | labels | unit |
 //! | --- | --- | --- | --- |
-//! | `marionette_tasks_total` | counter | `server`, `outcome`: `done`, `failed`, `cancelled` | tasks |
+//! | `marionette_tasks_total` | counter | `server`, `outcome` | tasks |
 //! | `marionette_retries_total` | counter | `server` | attempts |
 //! | `marionette_queue_wait_seconds` | histogram | `server` | seconds from ready to started |
 //! | `marionette_run_seconds` | histogram | `server`, `outcome` | seconds of the last attempt |
+//!
+//! An outcome is `done`, `failed` or `cancelled`.
 //!
 //! [`metrics`]: https://docs.rs/metrics
 
