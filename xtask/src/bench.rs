@@ -17,6 +17,6 @@ pub(crate) fn main(mut args: Args) -> Result<()> {
 /// The limits stand beside the benchmarks; one that exceeds its limit fails the command.
 pub(crate) fn instructions() -> Result<()> {
     shell::run(&mut shell::cargo(
-        "bench --locked --package marionette-bench --bench instructions",
+        "bench --locked --package marionette-bench --no-default-features --bench instructions",
     ))
 }

@@ -8,30 +8,31 @@
 //! ```text
 //! cargo run --release -p marionette-bench --bin in-process -- --help
 //! cargo bench -p marionette-bench --bench instructions
-//! cargo run --release -p marionette-bench --bin profile -- W1 30
 //! ```
 //!
 //! The first measures times, memory and CPU; the second counts instructions, for continuous
-//! integration; the third does one workload over and over, for a profiler.
+//! integration.
 //!
 //! All but the counting of instructions needs the feature `competitors`, which is on by default.
 
 #![cfg(feature = "competitors")]
 
-mod aim;
 mod arguments;
-mod child;
-mod clock;
-mod contender;
-mod figures;
-mod machine;
-mod report;
 mod run;
-mod samples;
-mod tally;
-mod usage;
+mod child;
+mod aim;
+mod report;
+
 mod work;
 mod workload;
+mod contender;
+
+mod figures;
+mod tally;
+mod samples;
+mod usage;
+mod clock;
+mod machine;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,8 @@ use crate::arguments::Plan;
 use crate::child;
 use crate::contender::name::Name;
 use crate::figures::Outcome;
-use crate::workload::{Metric, Workload};
+use crate::workload::Workload;
+use crate::workload::table::Metric;
 
 /// A measured workload.
 pub(crate) struct Table {

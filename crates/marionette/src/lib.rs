@@ -1,7 +1,7 @@
 //! The task manager for Rust services.
 //!
-//! A service hands it slow, flaky or later work: a mail, a webhook, an index to rebuild, a report at
-//! midnight. It runs that work on a fixed number of workers behind a bounded queue, retries with
+//! A service hands it slow, flaky or later work: a mail, a webhook, an index to rebuild, a report
+//! at midnight. It runs that work on a fixed number of workers behind a bounded queue, retries with
 //! backoff, runs things at a time, times out, cancels, survives panics, reports every failure in
 //! full, and stops without losing anything.
 //!
@@ -45,18 +45,18 @@
 //!    return ([`Submit`]); awaiting it waits for room. A task that is refused comes back in the
 //!    [`QueueError`].
 //! 2. It waits: in the queue, or for its time.
-//! 3. A worker makes an attempt. The [`Context`] says which attempt it is, how long it has, and when
-//!    it should end. A panic is an attempt that failed.
+//! 3. A worker makes an attempt. The [`Context`] says which attempt it is, how long it has, and
+//!    when it should end. A panic is an attempt that failed.
 //! 4. What follows depends on the outcome. `Ok` is the end. Any error means *retry*, if retries are
 //!    left, after a pause by its [`Backoff`]; a [`TaskError`] can say *give up*, *retry then*,
 //!    *run me again*, or *cancelled*.
-//! 5. Its [`JoinHandle`], if somebody kept it, resolves to the result, or to the [`Error`] with what
-//!    became of every attempt; one log event reports a failure in full.
+//! 5. Its [`JoinHandle`], if somebody kept it, resolves to the result, or to the [`Error`] with
+//!    what became of every attempt; one log event reports a failure in full.
 //!
 //! # Guarantees
 //!
-//! - A task that was accepted runs, unless it is cancelled: [`stop`](TaskManager::stop) finishes what
-//!   is in the queue and reports which future tasks still wait. They stay, for the next start.
+//! - A task that was accepted runs, unless it is cancelled: [`stop`](TaskManager::stop) finishes
+//!   what is in the queue and reports which future tasks still wait. They stay, for the next start.
 //! - A future task never runs before its time.
 //! - The queue is bounded, and full queues wait, refuse or give up as you say.
 //! - A task that panics, fails, hangs at an await or is cancelled harms no other.
@@ -106,6 +106,8 @@ mod stats;
 mod observe;
 mod draft;
 mod cell;
+#[cfg(all(test, marionette_loom))]
+mod cell_loom_tests;
 mod body;
 mod extra;
 mod post;

@@ -203,7 +203,7 @@ impl<K: Task> IntoTask<ByType> for K {
 }
 
 /// A closure, called for each attempt.
-struct Own<F>(F);
+pub(crate) struct Own<F>(pub(crate) F);
 
 impl<F: Send> Source for Own<F> {
     type Task = F;

@@ -2,14 +2,14 @@
 
 pub(crate) mod name;
 
-pub(crate) mod apalis;
-pub(crate) mod channel;
-pub(crate) mod cron;
-pub(crate) mod delay_queue;
 pub(crate) mod marionette;
-pub(crate) mod pool;
-pub(crate) mod semaphore;
 pub(crate) mod spawn;
+pub(crate) mod semaphore;
+pub(crate) mod pool;
+pub(crate) mod channel;
+pub(crate) mod delay_queue;
+pub(crate) mod apalis;
+pub(crate) mod cron;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,4 +1,4 @@
 //! What a run says, to a person or to a program.
 
-pub(crate) mod json;
 pub(crate) mod text;
+pub(crate) mod json;

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use crate::arguments::Plan;
 use crate::machine;
 use crate::run::{Cell, Row, Summary, Table};
-use crate::workload::{Metric, Size};
+use crate::workload::Size;
+use crate::workload::table::Metric;
 
 /// What stands above all tables.
 pub(crate) fn head(plan: &Plan) -> String {

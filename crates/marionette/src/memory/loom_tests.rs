@@ -124,8 +124,8 @@ fn a_start_from_a_batch_wakes_the_producer_that_waits_for_room() {
         // Two are in the batch now, and the queue is full.
         assert_eq!(claim(&mut member), Some(1));
         let producer = thread::spawn(move || push(&queue, 4));
-        // This starts without the state's lock, unless the producer was first. After it the worker is
-        // busy for ever, so it is this start that must tell of the room.
+        // This starts without the state's lock, unless the producer was first. After it the worker
+        // is busy for ever, so it is this start that must tell of the room.
         assert_eq!(claim(&mut member), Some(2));
         assert_eq!(producer.join().unwrap(), Ok(()));
         assert_eq!(claim(&mut member), Some(3));

@@ -1,3 +1,0 @@
-//! Writes the counted instructions into the committed file.
-
-fn main() {}

@@ -1,3 +1,0 @@
-//! Does one workload of ours over and over, for a profiler.
-
-fn main() {}
