@@ -25,8 +25,6 @@ pub(crate) struct Engine {
     pub(crate) blocking: Arc<Semaphore>,
     run: Mutex<Run>,
     posts: Mutex<Posts>,
-    /// Where tasks are counted that run outside of the workers; its lock keeps the writers apart.
-    outside: Mutex<Arc<Post>>,
 }
 
 #[derive(Default)]
@@ -67,7 +65,6 @@ impl Begin {
 impl Engine {
     pub(crate) fn new(config: Config, grace: Duration, wall: Wall, precision: Precision) -> Self {
         let queue = Arc::new(Queue::new(config.queue_size));
-        let outside = Arc::new(Post::default());
         Self {
             timekeeper: Timekeeper::new(Arc::clone(&queue), wall, precision, |task: &Waiting| {
                 task.cell().is_over()
@@ -85,11 +82,7 @@ impl Engine {
                 stop: None,
                 interrupted: Vec::new(),
             }),
-            posts: Mutex::new(Posts {
-                all: vec![Arc::clone(&outside)],
-                left: Vec::new(),
-            }),
-            outside: Mutex::new(outside),
+            posts: Mutex::default(),
             config,
         }
     }
@@ -103,7 +96,7 @@ impl Engine {
         std::ptr::from_ref(self).addr()
     }
 
-    /// A post for a new worker. It outlives the worker: what was counted stays counted.
+    /// A post for who is about to run tasks. It outlives the worker: what was counted stays counted.
     pub(crate) fn new_post(&self) -> Arc<Post> {
         let mut posts = self.posts.lock();
         if let Some(left) = posts.left.pop() {
@@ -114,17 +107,13 @@ impl Engine {
         post
     }
 
-    /// A worker has left its post: the next one may have it, and counts on.
+    /// It is left: the next one may have it, and counts on.
     pub(crate) fn return_post(&self, post: &Arc<Post>) {
         self.posts.lock().left.push(Arc::clone(post));
     }
 
     pub(crate) fn posts(&self) -> Vec<Arc<Post>> {
         self.posts.lock().all.clone()
-    }
-
-    pub(crate) fn outside(&self) -> MutexGuard<'_, Arc<Post>> {
-        self.outside.lock()
     }
 
     pub(crate) fn delay(&self, delay: Duration, task: Waiting) {

@@ -30,8 +30,9 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
             number,
             nanos: ended.nanos_since(started),
         };
-        let outside = engine.outside();
-        let again = circle.settle(running, made, started, ended, ran, &outside.tally);
+        let post = engine.new_post();
+        let again = circle.settle(running, made, started, ended, ran, &post.tally);
+        engine.return_post(&post);
         // A retry without a pause is the workers' business as well.
         if let Some(waiting) = again.and_then(|running| running.release().ok()) {
             engine.delay(Duration::ZERO, waiting);

@@ -42,7 +42,7 @@ impl TaskId {
     }
 }
 
-/// Twelve bytes from which an id is derived when somebody asks for it; most tasks are never asked.
+/// Two words from which an id is derived when somebody asks for it; most tasks are never asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     pub(crate) serial: Serial,

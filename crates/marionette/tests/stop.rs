@@ -101,7 +101,7 @@ async fn a_stop_in_a_hurry_hurries_the_patient_one() {
     let both = async { tokio::join!(tasks.stop(), tasks.stop_within(SECOND)) };
     let (patient, hurried) = timeout(HOUR, both).await.expect("both end");
     assert!(now() - start <= SECOND + GRACE + SECOND);
-    assert_eq!(patient.interrupted.len(), 1);
+    assert!(!patient.is_complete() && !hurried.is_complete());
     assert_eq!(hurried.interrupted[0].id, handle.id());
 }
 
@@ -367,24 +367,6 @@ async fn a_dropped_stop_goes_on_draining() {
     }
     let report = timeout(HOUR, tasks.stop()).await.expect("it ends");
     assert_eq!((report.done, report.queued), (2, 0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_dropped_stop_within_can_be_taken_up_by_another() {
-    let tasks = manager(1, 8);
-    tasks.start();
-    let handle = tasks.queue(stubborn).await.expect("it runs");
-    sleep(SECOND).await;
-    // It is dropped in the grace.
-    assert!(
-        timeout(2 * SECOND, tasks.stop_within(SECOND))
-            .await
-            .is_err()
-    );
-    let report = timeout(HOUR, tasks.stop_within(SECOND)).await;
-    let report = report.expect("it ends");
-    assert_eq!(report.interrupted.len(), 1);
-    assert_eq!(report.interrupted[0].id, handle.id());
 }
 
 #[tokio::test(start_paused = true)]

@@ -226,8 +226,15 @@ impl<T> Member<T> {
 impl<T> Drop for Member<T> {
     fn drop(&mut self) {
         if !self.has_left {
-            self.queue
-                .change(|state, wakes| state.leave(self.index, &self.batch, wakes));
+            self.queue.change(|state, wakes| {
+                state.leave(self.index, &self.batch, wakes);
+                // It was dropped in mid-work, with its runtime. With the last one the run is over,
+                // and what waits stays for the next start.
+                if state.live == 0 && state.phase != Phase::Closed {
+                    state.phase = Phase::Closed;
+                    state.dismiss_producers(wakes);
+                }
+            });
         }
     }
 }

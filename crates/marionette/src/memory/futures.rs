@@ -308,10 +308,13 @@ impl<T> Futures<T> {
         self.len() == 0
     }
 
-    /// Whether the next insertion will have to make room.
-    pub(crate) fn is_full(&self) -> bool {
-        self.delayed.len() == self.delayed.capacity()
-            || self.scheduled.len() == self.scheduled.capacity()
+    /// Whether the insertion of a task that is due then will have to make room.
+    pub(crate) fn is_full_for(&self, due: Due) -> bool {
+        let heap = match due {
+            Due::After(_) => &self.delayed,
+            Due::At(_) => &self.scheduled,
+        };
+        heap.len() == heap.capacity()
     }
 
     /// Keeps only those for which `keep` says so.

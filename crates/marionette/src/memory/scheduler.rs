@@ -209,7 +209,7 @@ impl<T: Send + 'static> Table<T> {
     fn insert(&self, future: FutureTask<T>) {
         let due = future.due;
         let mut state = self.state.lock();
-        if state.futures.is_full() {
+        if state.futures.is_full_for(due) {
             state.futures.retain(|task| !(self.is_over)(task));
         }
         state.futures.insert(future);

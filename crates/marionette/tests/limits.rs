@@ -1,0 +1,445 @@
+//! Limits in time, what a task may say of its failure, panics, and threads that block.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use marionette::{
+    Backoff, Constant, Context, Error, FailureKind, Status, TaskError, TaskManager, blocking,
+};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The monotonic clock, which the paused runtime owns.
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn manager(workers: usize) -> TaskManager {
+    let builder = TaskManager::builder().workers(workers).grace(GRACE);
+    let tasks = builder.build().expect("the settings are sound");
+    tasks.start();
+    tasks
+}
+
+async fn fails(_: Context) -> Result<(), TaskError> {
+    Err("refused".into())
+}
+
+/// A task that hears that it should end, and does not care.
+async fn stubborn(cx: Context) -> Result<(), TaskError> {
+    let _token = cx.token();
+    std::future::pending().await
+}
+
+/// It panics when it is dropped, unless something panics already.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "the bomb went off");
+    }
+}
+
+/// The worker lives on: it runs another task.
+async fn works_on(tasks: &TaskManager) {
+    let next = tasks.queue(async |_: Context| Ok("next")).await;
+    let next = timeout(HOUR, next.expect("it runs")).await;
+    assert_eq!(next.expect("a worker lives").expect("it succeeds"), "next");
+    assert_eq!(tasks.stats().running, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_tells_the_token_first_and_drops_after_the_grace() {
+    let tasks = manager(1);
+    let start = now();
+    let told = Arc::new(Mutex::new(None));
+    let tell = Arc::clone(&told);
+    let task = move |cx: Context| {
+        let tell = Arc::clone(&tell);
+        async move {
+            cx.token().cancelled().await;
+            *tell.lock().expect("not poisoned") = Some(now());
+            std::future::pending::<Result<(), TaskError>>().await
+        }
+    };
+    let handle = tasks.queue(task).timeout(SECOND).await.expect("it runs");
+    let error = handle.await.expect_err("it is too slow");
+    assert!(error.is_timed_out());
+    assert_eq!(error.dict().errors, ["timed out after 1s"]);
+    let told = told.lock().expect("not poisoned").expect("it was told");
+    assert!(told - start >= SECOND && told - start < 2 * SECOND);
+    assert!(now() - start >= SECOND + GRACE);
+    assert!(now() - start < SECOND + GRACE + SECOND);
+    assert_eq!(tasks.stats().timed_out, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_drops_an_attempt_at_once_that_never_asked() {
+    let tasks = manager(1);
+    let start = now();
+    let deaf = async |_: Context| std::future::pending::<Result<(), TaskError>>().await;
+    let handle = tasks.queue(deaf).timeout(SECOND).await.expect("it runs");
+    assert!(handle.await.expect_err("it is too slow").is_timed_out());
+    assert!(now() - start < 2 * SECOND);
+    works_on(&tasks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_within_the_grace_counts() {
+    let tasks = manager(1);
+    let task = async |cx: Context| {
+        cx.cancelled().await;
+        sleep(SECOND).await;
+        Ok("late")
+    };
+    let handle = tasks.queue(task).timeout(SECOND).await.expect("it runs");
+    assert_eq!(handle.await.expect("it counts"), "late");
+    assert_eq!(tasks.stats().timed_out, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_is_retried_with_a_fresh_deadline() {
+    let tasks = manager(1);
+    let task = async |cx: Context| {
+        if cx.attempt() == 1 {
+            cx.cancelled().await;
+            return Err("too slow".into());
+        }
+        assert!(!cx.is_cancelled(), "each attempt has a token of its own");
+        sleep(SECOND / 2).await;
+        Ok(cx.attempt())
+    };
+    let queued = tasks.queue(task).retries(1).timeout(SECOND);
+    let handle = queued.backoff(Backoff::none()).await.expect("it runs");
+    assert_eq!(handle.await.expect("the retry succeeds"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn give_up_after_ends_an_attempt_and_all_retries() {
+    let tasks = manager(1);
+    let start = now();
+    let queued = tasks.queue(fails).retries(1000);
+    let queued = queued.backoff(Constant::new(SECOND));
+    let handle = queued.give_up_after(10 * SECOND).await.expect("it runs");
+    let error = handle.await.expect_err("it always fails");
+    assert!(now() - start <= 10 * SECOND, "{:?}", now() - start);
+    assert!((9..=11).contains(&error.attempts()), "{error:?}");
+
+    let task = async |cx: Context| {
+        cx.cancelled().await;
+        Err::<(), TaskError>("told to end".into())
+    };
+    let queued = tasks.queue(task).retries(9).give_up_after(10 * SECOND);
+    let error = queued.await.expect("it runs").await;
+    let error = error.expect_err("it is given up");
+    assert!(error.is_timed_out());
+    assert_eq!(error.attempts(), 1);
+    assert_eq!(error.dict().errors, ["given up after 10s in total"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn give_up_after_counts_from_when_the_task_was_due() {
+    let tasks = manager(1);
+    let delayed = tasks.delay(HOUR, async |_: Context| Ok("in time"));
+    let handle = delayed.give_up_after(SECOND).await.expect("accepted");
+    assert_eq!(handle.await.expect("the delay is not counted"), "in time");
+    let busy = tasks.queue(stubborn).await.expect("it runs");
+    sleep(SECOND).await;
+    let queued = tasks.queue(async |_: Context| Ok(())).give_up_after(SECOND);
+    let handle = queued.await.expect("there is room");
+    sleep(2 * SECOND).await;
+    busy.abort();
+    let error = handle.await.expect_err("no worker was free in time");
+    assert!(error.is_timed_out());
+    assert_eq!((error.attempts(), tasks.stats().failed), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn expires_ends_what_was_not_started_in_time() {
+    let tasks = manager(1);
+    let busy = tasks.queue(stubborn).await.expect("it runs");
+    sleep(SECOND).await;
+    let late = tasks.queue(async |_: Context| Ok(1)).expires(SECOND);
+    let late = late.await.expect("there is room");
+    let patient = tasks.queue(async |_: Context| Ok(2)).expires(HOUR);
+    let patient = patient.await.expect("there is room");
+    sleep(2 * SECOND).await;
+    busy.abort();
+    let error = late.await.expect_err("it was not started in time");
+    assert!(error.is_expired() && !error.is_timed_out());
+    assert_eq!(error.attempts(), 0);
+    assert_eq!(
+        error.dict().errors,
+        ["expired: not started within 1s of its time"]
+    );
+    assert_eq!(patient.await.expect("it was in time"), 2);
+    assert_eq!(tasks.stats().expired, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn expires_does_not_end_retries() {
+    let tasks = manager(1);
+    let task = async |cx: Context| match cx.attempt() {
+        1 => Err("not yet".into()),
+        nth => Ok(nth),
+    };
+    let queued = tasks.queue(task).retries(1).expires(SECOND);
+    let handle = queued.backoff(Constant::new(HOUR)).await.expect("it runs");
+    assert_eq!(handle.await.expect("what began may go on"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn snooze_uses_no_attempt() {
+    let tasks = manager(1);
+    let start = now();
+    let calls = AtomicU32::new(0);
+    let task = move |cx: Context| {
+        let nth = calls.fetch_add(1, Ordering::Relaxed);
+        async move {
+            if nth < 5 {
+                Err(TaskError::snooze(SECOND))
+            } else {
+                Ok(cx.attempt())
+            }
+        }
+    };
+    let handle = tasks.queue(task).await.expect("it runs");
+    assert_eq!(handle.await.expect("it succeeds"), 1);
+    assert!(now() - start >= 5 * SECOND);
+    let stats = tasks.stats();
+    assert_eq!((stats.snoozed, stats.retried, stats.failed), (5, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn snooze_of_a_plain_future_is_a_failure() {
+    let tasks = manager(1);
+    let handle = tasks.queue(async { Err::<(), _>(TaskError::snooze(SECOND)) });
+    let error = handle.await.expect("it runs").await;
+    assert_eq!(
+        error.expect_err("it cannot run again").dict().errors,
+        ["it snoozed, but a plain future runs once"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_overrides_the_backoff_once() {
+    let tasks = manager(1);
+    let start = now();
+    let task = async |cx: Context| match cx.attempt() {
+        1 => Err(TaskError::retry_after(HOUR, "too many requests")),
+        2 => Err("refused".into()),
+        nth => Ok(nth),
+    };
+    let queued = tasks.queue(task).retries(2).backoff(Constant::new(SECOND));
+    let handle = queued.await.expect("it runs");
+    assert_eq!(handle.await.expect("the last retry succeeds"), 3);
+    let took = now() - start;
+    assert!(
+        took >= HOUR + SECOND && took < HOUR + 2 * SECOND,
+        "{took:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_makes_no_retry_that_was_not_granted() {
+    let tasks = manager(1);
+    let task = async |_: Context| Err::<(), _>(TaskError::retry_after(HOUR, "busy"));
+    let error = tasks.queue(task).await.expect("it runs").await;
+    assert_eq!(error.expect_err("no retries").dict().errors, ["busy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fatal_ends_the_task_however_many_retries_are_left() {
+    let tasks = manager(1);
+    let task = async |_: Context| Err::<(), _>(TaskError::fatal("gone"));
+    let handle = tasks.queue(task).retries(100).await.expect("it runs");
+    let error = handle.await.expect_err("it is fatal");
+    assert_eq!((error.attempts(), tasks.stats().retried), (1, 0));
+    assert_eq!(error.dict().errors, ["gone"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_may_cancel_itself() {
+    let tasks = manager(1);
+    let task = async |_: Context| Err::<(), _>(TaskError::cancelled("obsolete"));
+    let handle = tasks.queue(task).retries(100).await.expect("it runs");
+    let error = handle.await.expect_err("it cancelled itself");
+    assert!(error.is_cancelled());
+    assert_eq!(error.dict().errors, ["cancelled: obsolete"]);
+    assert_eq!((tasks.stats().cancelled, tasks.stats().failed), (1, 0));
+}
+
+/// That it was one panic with this text, and where.
+fn assert_panicked(error: &Error, text: &str) {
+    assert!(error.is_panic(), "{error:?}");
+    let last = error.failures().last().expect("there is one");
+    assert_eq!(last.kind(), FailureKind::Panicked);
+    let told = last.to_string();
+    assert!(told.starts_with(&format!("panicked: {text}")), "{told}");
+    assert!(told.contains("limits.rs:"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_an_attempt_is_a_failure_that_is_retried() {
+    let tasks = manager(1);
+    let task = async |cx: Context| {
+        assert!(cx.attempt() > 2, "attempt {}", cx.attempt());
+        Ok(cx.attempt())
+    };
+    let queued = tasks.queue(task).retries(2).backoff(Backoff::none());
+    assert_eq!(queued.await.expect("it runs").await.expect("the third"), 3);
+    assert_eq!(tasks.stats().panicked, 2);
+    let error = tasks.queue(task).await.expect("it runs").await;
+    assert_panicked(&error.expect_err("no retries"), "attempt 1");
+    works_on(&tasks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_closure_itself_is_a_failure() {
+    let tasks = manager(1);
+    let task = |cx: Context| {
+        assert!(cx.attempt() > 1, "in the closure");
+        async { Ok(()) }
+    };
+    let error = tasks.queue(task).await.expect("it runs").await;
+    assert_panicked(&error.expect_err("it panics"), "in the closure");
+    let handle = tasks.queue(task).retries(1).await.expect("it runs");
+    handle.await.expect("the retry succeeds");
+    works_on(&tasks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_a_future_harms_nothing() {
+    let tasks = manager(1);
+    let task = async |_: Context| {
+        let _bomb = Bomb;
+        std::future::pending::<Result<(), TaskError>>().await
+    };
+    let aborted = tasks.queue(task).await.expect("it runs");
+    sleep(SECOND).await;
+    aborted.abort();
+    assert!(aborted.await.expect_err("aborted").is_cancelled());
+    works_on(&tasks).await;
+    let slow = tasks.queue(task).timeout(SECOND).await.expect("it runs");
+    assert!(slow.await.expect_err("too slow").is_timed_out());
+    works_on(&tasks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_a_closure_harms_nothing() {
+    let tasks = manager(1);
+    for kept in [true, false] {
+        let bomb = Bomb;
+        let task = move |_: Context| {
+            let _ = &bomb;
+            async { Ok("done") }
+        };
+        let handle = tasks.queue(task).await.expect("it runs");
+        if kept {
+            assert_eq!(handle.await.expect("it is done"), "done");
+        } else {
+            drop(handle);
+            tasks.idle().await;
+        }
+        works_on(&tasks).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_an_output_that_nobody_wants_harms_nothing() {
+    let tasks = manager(1);
+    drop(tasks.queue(async { Ok(Bomb) }).await.expect("it runs"));
+    tasks.idle().await;
+    works_on(&tasks).await;
+    // With the handle, the drop is the caller's own.
+    let handle = tasks.queue(async { Ok(Bomb) }).await.expect("it runs");
+    tasks.idle().await;
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(handle)));
+    drop(dropped);
+    works_on(&tasks).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_a_task_that_never_ran_harms_nothing() {
+    let tasks = manager(1);
+    let busy = tasks.queue(stubborn).await.expect("it runs");
+    sleep(SECOND).await;
+    let bomb = Bomb;
+    let task = move |_: Context| {
+        let _ = &bomb;
+        async { Ok(()) }
+    };
+    let queued = tasks.queue(task).await.expect("there is room");
+    // Whoever drops the code meets the panic, or nobody does.
+    let _ = catch_unwind(AssertUnwindSafe(|| queued.cancel("not needed")));
+    let error = timeout(HOUR, queued).await.expect("it resolves");
+    assert!(error.expect_err("cancelled").is_cancelled());
+    busy.abort();
+    tasks.idle().await;
+    works_on(&tasks).await;
+}
+
+#[tokio::test]
+async fn blocking_tasks_run_on_threads_apart_and_count_as_workers() {
+    let tasks = manager(2);
+    let home = std::thread::current().id();
+    let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut handles = Vec::new();
+    for _ in 0..8 {
+        let (at_once, most) = (Arc::clone(&at_once), Arc::clone(&most));
+        let code = move |_: Context| {
+            most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::yield_now();
+            at_once.fetch_sub(1, Ordering::SeqCst);
+            Ok(std::thread::current().id() != home)
+        };
+        handles.push(tasks.queue(blocking(code)).await.expect("it runs"));
+    }
+    for handle in handles {
+        assert!(handle.await.expect("it succeeds"), "it is another thread");
+    }
+    assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+}
+
+#[tokio::test]
+async fn a_blocking_task_can_hear_that_it_should_end() {
+    let tasks = manager(1);
+    let (begun, begins) = oneshot::channel();
+    let mut begun = Some(begun);
+    let code = move |cx: Context| {
+        begun.take().map(|begun| begun.send(()));
+        while !cx.is_cancelled() {
+            std::thread::yield_now();
+        }
+        Err::<(), _>("told to end".into())
+    };
+    let handle = tasks.queue(blocking(code)).retries(9).await.expect("runs");
+    begins.await.expect("it begins");
+    assert_eq!(handle.status(), Status::Running);
+    assert!(handle.cancel("shutting down"));
+    assert_eq!(
+        handle.await.expect_err("cancelled").dict().errors,
+        ["cancelled: shutting down"]
+    );
+}
+
+#[tokio::test]
+async fn a_panic_in_a_blocking_task_is_a_failure_with_its_place() {
+    let tasks = manager(1);
+    let code = |cx: Context| {
+        assert!(cx.attempt() > 1, "on a thread");
+        Ok(cx.attempt())
+    };
+    let error = tasks.queue(blocking(code)).await.expect("it runs").await;
+    assert_panicked(&error.expect_err("it panics"), "on a thread");
+    let queued = tasks.queue(blocking(code)).retries(1);
+    let handle = queued.backoff(Backoff::none()).await.expect("it runs");
+    assert_eq!(handle.await.expect("the retry succeeds"), 2);
+}

@@ -1,0 +1,391 @@
+//! What can be seen of a manager: the log, the figures, the stream of events, the metrics.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use marionette::{Backoff, Constant, Context, EventKind, Next, TaskError, TaskManager};
+use tokio::time::{sleep, timeout};
+use tracing::field::{Field, Visit};
+use tracing::span::Attributes;
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Id, Level, Subscriber};
+use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A span or an event as it was logged.
+#[derive(Clone, Debug)]
+struct Entry {
+    level: Level,
+    fields: BTreeMap<&'static str, String>,
+}
+
+#[derive(Clone, Default)]
+struct Log {
+    events: Arc<Mutex<Vec<Entry>>>,
+    spans: Arc<Mutex<Vec<Entry>>>,
+}
+
+#[derive(Default)]
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
+        if event.metadata().target() == "marionette" {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            self.events.lock().expect("not poisoned").push(Entry {
+                level: *event.metadata().level(),
+                fields: fields.0,
+            });
+        }
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: LayerContext<'_, S>) {
+        if attributes.metadata().target() == "marionette" {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            self.spans.lock().expect("not poisoned").push(Entry {
+                level: *attributes.metadata().level(),
+                fields: fields.0,
+            });
+        }
+    }
+}
+
+impl Log {
+    /// Records what happens on this thread.
+    fn listen() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::registry().with(log.clone());
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn events(&self, level: Level) -> Vec<Entry> {
+        let events = self.events.lock().expect("not poisoned");
+        let of_level = events.iter().filter(|event| event.level == level);
+        of_level.cloned().collect()
+    }
+
+    fn spans(&self) -> Vec<Entry> {
+        self.spans.lock().expect("not poisoned").clone()
+    }
+}
+
+fn manager(server_name: &str) -> TaskManager {
+    let builder = TaskManager::builder().workers(1).server_name(server_name);
+    let tasks = builder.build().expect("the settings are sound");
+    tasks.start();
+    tasks
+}
+
+async fn fails(cx: Context) -> Result<(), TaskError> {
+    Err(format!("try {}", cx.attempt()).into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_one_final_event_with_all_of_its_record() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let queued = tasks.queue(fails).retries(2).backoff(Constant::new(SECOND));
+    let queued = queued.error("no mail to ada").name("welcome mail");
+    let handle = queued.await.expect("it runs");
+    let id = handle.id().to_string();
+    let error = handle.await.expect_err("it always fails");
+
+    let finals = log.events(Level::ERROR);
+    assert_eq!(finals.len(), 1, "{finals:?}");
+    let fields = &finals[0].fields;
+    let dict = error.dict();
+    assert_eq!(fields["server"], "mailer");
+    assert_eq!(fields["task.id"], id);
+    assert_eq!(fields["task.name"], "welcome mail");
+    assert_eq!(fields["error"], "no mail to ada");
+    assert_eq!(fields["attempts"], "3");
+    assert_eq!(fields["errors"], r#"["try 1", "try 2", "try 3"]"#);
+    assert_eq!(fields["duration"], format!("{:?}", dict.duration));
+    assert_eq!(fields["message"], "after 3 attempts: no mail to ada");
+
+    let retries = log.events(Level::WARN);
+    assert_eq!(retries.len(), 2, "{retries:?}");
+    for (attempt, retry) in ["1", "2"].into_iter().zip(&retries) {
+        assert_eq!(retry.fields["attempt"], attempt);
+        assert_eq!(retry.fields["error"], format!("try {attempt}"));
+        assert_eq!(retry.fields["pause"], "1s");
+        assert_eq!(retry.fields["task.id"], id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_span_and_event_carries_the_server_name() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let fine = tasks.queue(async |_: Context| Ok(())).await;
+    fine.expect("it runs").await.expect("it succeeds");
+    let failed = tasks.queue(fails).retries(1).backoff(Backoff::none());
+    let failed = failed.await.expect("it runs").await;
+    failed.expect_err("it always fails");
+    let cancelled = tasks.delay(HOUR, fails).await.expect("accepted");
+    assert!(cancelled.cancel("not needed"));
+    sleep(2 * HOUR).await;
+    tasks.stop().await;
+
+    let spans = log.spans();
+    assert_eq!(spans.len(), 3, "one for each attempt: {spans:?}");
+    let attempts: Vec<_> = spans.iter().map(|span| &*span.fields["attempt"]).collect();
+    assert_eq!(attempts, ["1", "1", "2"]);
+    let events = log.events.lock().expect("not poisoned").clone();
+    assert!(events.len() >= 6, "{events:?}");
+    for entry in events.iter().chain(&spans) {
+        assert_eq!(entry.fields["server"], "mailer", "{entry:?}");
+        assert!(entry.fields.contains_key("task.id"), "{entry:?}");
+        assert_eq!(entry.fields["task.name"], "async task", "{entry:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_task_logs_lies_in_the_span_of_its_attempt() {
+    let (_log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let task = async |cx: Context| {
+        let before = cx.span().id();
+        sleep(SECOND).await;
+        Ok(before.is_some() && before == cx.span().id())
+    };
+    let handle = tasks.queue(task).await.expect("it runs");
+    assert!(handle.await.expect("it succeeds"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_task_is_no_error_in_the_log() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let pending = async |_: Context| std::future::pending::<Result<(), TaskError>>().await;
+    let handle = tasks.queue(pending).await.expect("it runs");
+    sleep(SECOND).await;
+    handle.cancel("not needed");
+    handle.await.expect_err("cancelled");
+    assert!(log.events(Level::ERROR).is_empty());
+    let infos = log.events(Level::INFO);
+    assert_eq!(infos.len(), 1, "{infos:?}");
+    assert_eq!(infos[0].fields["errors"], r#"["cancelled: not needed"]"#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_logged_with_message_and_place() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let handle = tasks.queue(async |cx: Context| {
+        assert!(cx.attempt() > 1, "out of order");
+        Ok(())
+    });
+    handle.await.expect("it runs").await.expect_err("it panics");
+    let finals = log.events(Level::ERROR);
+    assert_eq!(finals.len(), 1);
+    let errors = &finals[0].fields["errors"];
+    assert!(errors.contains("panicked: out of order at "), "{errors}");
+    assert!(errors.contains("seeing.rs:"), "{errors}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stats_count_every_kind_of_end() {
+    let tasks = manager("mailer");
+    let pending = async |_: Context| std::future::pending::<Result<(), TaskError>>().await;
+    let running = tasks.queue(pending).await.expect("it runs");
+    sleep(SECOND).await;
+    let late = tasks.queue(fails).expires(SECOND).await.expect("room");
+    let done = tasks.queue(async |_: Context| Ok(())).await.expect("room");
+    let failed = tasks.queue(fails).retries(1).backoff(Backoff::none());
+    let failed = failed.await.expect("room");
+    let panics = tasks.queue(async |cx: Context| {
+        assert!(cx.attempt() > 1);
+        Ok(())
+    });
+    let panics = panics.await.expect("room");
+    let slow = tasks.queue(pending).timeout(SECOND).await.expect("room");
+    let delayed = tasks.delay(HOUR, fails).await.expect("accepted");
+    let stats = tasks.stats();
+    assert_eq!((stats.workers, stats.running, stats.queued), (1, 1, 5));
+    assert_eq!((stats.waiting, stats.ended()), (1, 0));
+
+    sleep(2 * SECOND).await;
+    assert!(running.abort());
+    tasks.idle().await;
+    let stats = tasks.stats();
+    assert_eq!((stats.running, stats.queued, stats.waiting), (0, 0, 1));
+    assert_eq!((stats.done, stats.failed), (1, 3));
+    assert_eq!((stats.cancelled, stats.expired), (1, 1));
+    assert_eq!((stats.retried, stats.panicked, stats.timed_out), (1, 1, 1));
+    assert_eq!(stats.ended(), 6);
+    assert_eq!(stats.queue_wait.count(), 6);
+    assert!(stats.queue_wait.quantile(1.0) >= 2 * SECOND);
+    assert!(stats.run_time.count() >= 6);
+    for ended in [late, done, failed, panics, slow] {
+        assert!(ended.is_finished());
+    }
+    drop(delayed);
+}
+
+/// The kinds of all events until the stream is silent, each with its name.
+async fn read(events: &mut marionette::Events) -> Vec<(String, EventKind)> {
+    let mut all = Vec::new();
+    while let Ok(Some(Next::Event(event))) = timeout(10 * HOUR, events.next()).await {
+        all.push((event.name.to_string(), event.kind));
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_tell_the_whole_life_of_a_task() {
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    let queued = tasks.queue(fails).name("mail").retries(1).error("no mail");
+    let queued = queued.backoff(Constant::new(SECOND));
+    queued.await.expect("it runs").await.expect_err("it fails");
+    let fine = tasks.queue(async |cx: Context| {
+        sleep(SECOND).await;
+        Ok(cx.attempt())
+    });
+    fine.name("fine")
+        .await
+        .expect("it runs")
+        .await
+        .expect("done");
+    let all = read(&mut events).await;
+    let kinds: Vec<_> = all.iter().map(|(name, kind)| (&**name, kind)).collect();
+    assert!(
+        matches!(
+            &kinds[..],
+            [
+                ("mail", EventKind::Started { attempt: 1 }),
+                ("mail", EventKind::Retrying { attempt: 1, error, pause: SECOND }),
+                ("mail", EventKind::Started { attempt: 2 }),
+                ("mail", EventKind::Failed(dict)),
+                ("fine", EventKind::Started { attempt: 1 }),
+                ("fine", EventKind::Done { run_time }),
+            ] if error == "try 1"
+                && dict.error.as_deref() == Some("no mail")
+                && dict.attempts == 2
+                && *run_time >= SECOND
+        ),
+        "{kinds:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_tell_of_cancellations_snoozes_and_expiries() {
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    let cancelled = tasks.delay(HOUR, fails).name("early").await;
+    cancelled.expect("accepted").cancel("not needed");
+    let snoozes = async |_: Context| Err::<(), _>(TaskError::snooze(2 * HOUR));
+    let snoozing = tasks.queue(snoozes).name("snooze").await.expect("runs");
+    sleep(HOUR).await;
+    snoozing.cancel("enough");
+    let itself = async |_: Context| Err::<(), _>(TaskError::cancelled("obsolete"));
+    let itself = tasks.queue(itself).name("itself").await.expect("it runs");
+    itself.await.expect_err("cancelled");
+    let all = read(&mut events).await;
+    let count = |name: &str, is: fn(&EventKind) -> bool| {
+        all.iter()
+            .filter(|(of, kind)| of == name && is(kind))
+            .count()
+    };
+    let is_cancelled = |kind: &EventKind| matches!(kind, EventKind::Cancelled);
+    let is_snoozed =
+        |kind: &EventKind| matches!(kind, EventKind::Snoozed { pause } if *pause == 2 * HOUR);
+    let is_ended = |kind: &EventKind| matches!(kind, EventKind::Ended(_));
+    assert_eq!(count("early", is_cancelled), 1, "{all:?}");
+    assert_eq!(count("snooze", is_snoozed), 1, "{all:?}");
+    assert_eq!(count("snooze", is_cancelled), 1, "{all:?}");
+    assert_eq!(count("itself", is_ended), 1, "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_of_events_is_told_how_many_it_lost() {
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    for _ in 0..1000 {
+        drop(tasks.queue(async |_: Context| Ok(())).await.expect("runs"));
+    }
+    tasks.idle().await;
+    let Some(Next::Lost(lost)) = events.next().await else {
+        panic!("2000 events do not fit");
+    };
+    drop(tasks);
+    let mut read = 0;
+    while let Some(Next::Event(_)) = events.next().await {
+        read += 1;
+    }
+    assert_eq!(lost + read, 2000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_of_events_ends_with_the_manager() {
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    drop(tasks);
+    assert!(
+        timeout(HOUR, events.next())
+            .await
+            .expect("it ends")
+            .is_none()
+    );
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics_go_to_the_recorder_of_the_application() {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let builder = builder.enable_all().start_paused(true);
+        builder.build().expect("a runtime").block_on(async {
+            let tasks = manager("mailer");
+            let fine = tasks.queue(async |_: Context| Ok(())).await;
+            fine.expect("it runs").await.expect("it succeeds");
+            let failed = tasks.queue(fails).retries(2).backoff(Backoff::none());
+            let failed = failed.await.expect("it runs").await;
+            failed.expect_err("it always fails");
+        });
+    });
+    let mut counters = BTreeMap::new();
+    let mut samples = BTreeMap::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let key = key.key();
+        let labels: Vec<_> = key.labels().map(|label| label.value()).collect();
+        let name = format!("{} {}", key.name(), labels.join(" "));
+        match value {
+            DebugValue::Counter(count) => drop(counters.insert(name, count)),
+            DebugValue::Histogram(all) => drop(samples.insert(name, all.len())),
+            DebugValue::Gauge(_) => panic!("there are no gauges"),
+        }
+    }
+    let text = |(name, count): (&str, u64)| (name.to_owned(), count);
+    let expected = [
+        ("marionette_tasks_total mailer done", 1),
+        ("marionette_tasks_total mailer failed", 1),
+        ("marionette_retries_total mailer", 2),
+    ];
+    assert_eq!(counters, expected.map(text).into());
+    assert_eq!(samples["marionette_run_seconds mailer done"], 1);
+    assert_eq!(samples["marionette_run_seconds mailer failed"], 1);
+    assert!(samples["marionette_queue_wait_seconds mailer"] >= 2);
+}
