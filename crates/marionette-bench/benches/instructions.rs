@@ -1,7 +1,8 @@
 //! Instructions of the hot paths, counted by valgrind: no busy machine can blur them.
 //!
-//! A count that exceeds its baseline by more than 5 % fails. The baselines belong to rustc 1.95; a
-//! change of the compiler, or a change for the better, calls for new ones, in a commit of their own.
+//! A count that exceeds its baseline by more than 5 % fails. The baselines belong to rustc 1.95:
+//! a change of the compiler, or a change for the better, calls for new ones, in a commit of their
+//! own.
 // The macros below make items without documentation, and repeat paths.
 #![allow(missing_docs, unused_qualifications)]
 

@@ -96,7 +96,7 @@ impl Engine {
         std::ptr::from_ref(self).addr()
     }
 
-    /// A post for who is about to run tasks. It outlives the worker: what was counted stays counted.
+    /// A post for who is about to run tasks. It outlives that: what was counted stays counted.
     pub(crate) fn new_post(&self) -> Arc<Post> {
         let mut posts = self.posts.lock();
         if let Some(left) = posts.left.pop() {

@@ -39,7 +39,6 @@ use crate::id::TaskId;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a task runs without its handle; `drop` it to say that the result is not needed"]
 pub struct JoinHandle<T>(Joined<T>);
 
 impl<T> JoinHandle<T> {

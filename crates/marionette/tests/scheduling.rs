@@ -246,9 +246,9 @@ impl Log {
     }
 
     fn ran(&self, at: Instant) -> bool {
-        self.runs.iter().any(|&(started, stopped)| {
-            started <= at && stopped.is_none_or(|stopped| at <= stopped)
-        })
+        self.runs
+            .iter()
+            .any(|&(started, stopped)| started <= at && stopped.is_none_or(|stopped| at <= stopped))
     }
 }
 

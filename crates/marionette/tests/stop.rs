@@ -62,7 +62,7 @@ async fn stop_right_after_start_waits_for_all_of_it() {
     let tasks = manager(4, 64);
     tasks.start();
     for _ in 0..64 {
-        let _ = tasks.queue(slow).try_now().expect("there is room");
+        tasks.queue(slow).try_now().expect("there is room");
     }
     let report = tasks.stop().await;
     assert_eq!(report.done, 64);
@@ -73,7 +73,7 @@ async fn stop_right_after_start_waits_for_all_of_it() {
 async fn stop_twice_reports_the_second_time_that_nothing_happened() {
     let tasks = manager(1, 8);
     tasks.start();
-    let _ = tasks.queue(slow).await.expect("it runs");
+    tasks.queue(slow).await.expect("it runs");
     assert_eq!(tasks.stop().await.done, 1);
     let again = tasks.stop().await;
     assert_eq!((again.done, again.queued, again.waiting), (0, 0, 0));
@@ -84,8 +84,8 @@ async fn stop_twice_reports_the_second_time_that_nothing_happened() {
 async fn two_stops_at_once_both_wait_for_the_same_end() {
     let tasks = manager(1, 8);
     tasks.start();
-    let _ = tasks.queue(slow).await.expect("it runs");
-    let _ = tasks.queue(slow).await.expect("it runs");
+    tasks.queue(slow).await.expect("it runs");
+    tasks.queue(slow).await.expect("it runs");
     let (one, two) = tokio::join!(tasks.stop(), tasks.stop());
     assert_eq!((one.done, two.done), (2, 2));
     assert!(one.duration >= 2 * SECOND && two.duration >= 2 * SECOND);
@@ -188,7 +188,7 @@ async fn stop_within_lets_all_run_that_ends_in_time() {
     let tasks = manager(1, 8);
     tasks.start();
     for _ in 0..3 {
-        let _ = tasks.queue(slow).await.expect("it runs");
+        tasks.queue(slow).await.expect("it runs");
     }
     let report = tasks.stop_within(HOUR).await;
     assert_eq!(report.done, 3);
