@@ -76,7 +76,9 @@ pub trait Task: Send + Sync + 'static {
 ///
 /// - closures and functions `FnMut(Context) -> impl Future<Output = Result<T, TaskError>>`: the
 ///   future of each attempt is made anew, so they can be retried.
-///   `async |_: Context| { … }` is one;
+///   `async |_: Context| { … }` is one, as long as it captures nothing that it would have to lend
+///   to its future. Else write
+///   `move |_: Context| { let to = to.clone(); async move { … } }`;
 /// - futures with that output: they run once;
 /// - types that implement [`Task`];
 /// - [`blocking`](crate::blocking) code;
@@ -87,6 +89,8 @@ pub trait Task: Send + Sync + 'static {
     message = "`{Self}` cannot be queued as a task",
     label = "neither a closure over `Context`, nor a future, nor a `Task`",
     note = "a closure takes a `marionette::Context`: `async |cx: Context| {{ …; Ok(()) }}`",
+    note = "an async closure that lends what it has captured to its future cannot be queued: write \
+            `move |cx: Context| {{ let to = to.clone(); async move {{ … }} }}`",
     note = "its result is `Result<_, marionette::TaskError>`: every error converts with `?`, and \
             the result of another call with `Ok(call.await?)`",
     note = "its future is `Send + 'static`: let the closure clone what each attempt needs and \

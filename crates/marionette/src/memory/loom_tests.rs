@@ -16,8 +16,14 @@ use crate::clock::Tick;
 /// Runs the model through all interleavings with at most three preemptions, unless the environment
 /// says another number.
 fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
+    check_within(3, name, model);
+}
+
+/// Likewise, with at most so many preemptions whatever the environment says: for large models.
+fn check_within(bound: usize, name: &str, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    let asked = builder.preemption_bound.unwrap_or(bound);
+    builder.preemption_bound = Some(if bound < 3 { asked.min(bound) } else { asked });
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&executions);
     builder.check(move || {
@@ -96,13 +102,15 @@ fn sorted(parts: impl IntoIterator<Item = Vec<usize>>) -> Vec<usize> {
 }
 
 #[test]
-fn a_hand_over_wakes_the_producer_and_the_worker() {
+fn each_hand_over_wakes_the_producer_and_the_worker() {
     check("hand-over", || {
         let (queue, mut member) = open(0, 1, 1..=1).one();
-        let producer = thread::spawn(move || push(&queue, 2));
-        assert_eq!(claim(&mut member), Some(1));
-        assert_eq!(claim(&mut member), Some(2));
-        assert_eq!(producer.join().unwrap(), Ok(()));
+        let producer = thread::spawn(move || (2..=4).map(|task| push(&queue, task)).collect());
+        for task in 1..=4 {
+            assert_eq!(claim(&mut member), Some(task));
+        }
+        let pushed: Vec<_> = producer.join().unwrap();
+        assert_eq!(pushed, [Ok(()); 3]);
     });
 }
 
@@ -180,6 +188,26 @@ fn two_pushes_find_two_workers_that_park() {
         assert_eq!(
             sorted(claimed.map(|task| task.into_iter().collect())),
             [1, 2]
+        );
+    });
+}
+
+#[test]
+fn three_pushes_find_three_workers_that_park() {
+    // More than may be woken at once: each worker wakes the next.
+    check_within(2, "three park, three pushes", || {
+        let Opened { queue, members } = open(3, 3, 1..=0);
+        let workers: Vec<_> = members
+            .into_iter()
+            .map(|mut member| thread::spawn(move || claim(&mut member)))
+            .collect();
+        for task in 1..=3 {
+            assert_eq!(queue.try_push(task, Tick::default()), Ok(()));
+        }
+        let claimed = workers.into_iter().map(|worker| worker.join().unwrap());
+        assert_eq!(
+            sorted(claimed.map(|task| task.into_iter().collect())),
+            [1, 2, 3]
         );
     });
 }
@@ -327,6 +355,36 @@ fn nothing_starts_between_pause_and_resume() {
         queue.close();
         worker.join().unwrap();
         assert_eq!(starts.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
+fn a_paused_batch_stays_until_it_is_resumed() {
+    check("resume", || {
+        let (queue, mut member) = open(2, 1, 1..=3).one();
+        assert_eq!(claim(&mut member), Some(1));
+        queue.pause();
+        let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        assert_eq!(queue.len(), 2);
+        let resumer = thread::spawn(move || queue.resume());
+        assert_eq!(claim(&mut member), Some(2));
+        assert_eq!(claim(&mut member), Some(3));
+        resumer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_drain_tells_a_producer_that_would_wait_for_ever() {
+    check("drain, busy", || {
+        let (queue, mut member) = open(0, 1, 1..=1).one();
+        assert_eq!(claim(&mut member), Some(1));
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || push(&queue, 2))
+        };
+        queue.drain();
+        assert_eq!(producer.join().unwrap(), Err(Refused::Stopped));
     });
 }
 
