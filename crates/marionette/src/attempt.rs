@@ -91,12 +91,7 @@ impl Attempt<'_> {
         let cell = running.cell().clone();
         let extra = cell.extra_or_new();
         let parent = extra.options.parent.token();
-        let mut parent_cancelled = pin!(async {
-            match parent {
-                Some(parent) => parent.cancelled().await,
-                None => pending().await,
-            }
-        });
+        let mut parent_cancelled = pin!(cancelled(parent));
         let mut interrupted = pin!(self.reach.interrupt.cancelled());
         let mut abandoned = pin!(self.reach.abandon.cancelled());
         let mut timer = self
@@ -109,10 +104,17 @@ impl Attempt<'_> {
             if !mem::take(&mut was_polled)
                 && let Poll::Ready(outcome) = self.poll(running, poller)
             {
-                return Poll::Ready(match asked {
-                    Some(asked) => asked.accept(outcome, extra),
-                    None => outcome,
-                });
+                // The task may hear of a cancellation before this does.
+                let is_cancelled = || {
+                    cell.is_cancel_requested()
+                        || parent.is_some_and(CancellationToken::is_cancelled)
+                };
+                return Poll::Ready(
+                    match asked.or_else(|| is_cancelled().then_some(Asked::Cancel)) {
+                        Some(asked) => asked.accept(outcome, extra),
+                        None => outcome,
+                    },
+                );
             }
             // Before the flags are read: who sets them wakes whom it finds here.
             extra.set_worker(poller.waker());
@@ -152,6 +154,13 @@ impl Attempt<'_> {
             Poll::Pending
         })
         .await
+    }
+}
+
+async fn cancelled(parent: Option<&CancellationToken>) {
+    match parent {
+        Some(parent) => parent.cancelled().await,
+        None => pending().await,
     }
 }
 

@@ -132,9 +132,10 @@ fn wait_for_the_end(mut running: Running) {
     let extra = cell.extra_or_new();
     block_on(poll_fn(|poller| {
         extra.set_worker(poller.waker());
-        match cell.is_cancel_requested() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if cell.is_cancel_requested() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }));
     running.drop_attempt();

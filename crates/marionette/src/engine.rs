@@ -57,7 +57,7 @@ impl Begin {
     pub(crate) fn now(engine: &Engine) -> Self {
         Self {
             at: Tick::now(),
-            stats: Stats::of(&engine.posts()),
+            stats: engine.figures(),
         }
     }
 }
@@ -110,6 +110,16 @@ impl Engine {
     /// It is left: the next one may have it, and counts on.
     pub(crate) fn return_post(&self, post: &Arc<Post>) {
         self.posts.lock().left.push(Arc::clone(post));
+    }
+
+    /// The counts of the whole life so far.
+    pub(crate) fn figures(&self) -> Stats {
+        let stats = Stats::of(&self.posts());
+        // Cancelled while they waited for their time, and found by no worker.
+        Stats {
+            cancelled: stats.cancelled + self.timekeeper.swept(),
+            ..stats
+        }
     }
 
     pub(crate) fn posts(&self) -> Vec<Arc<Post>> {

@@ -452,7 +452,7 @@ impl TaskManager {
             running,
             queued: engine.queue.len(),
             waiting: engine.timekeeper.len(),
-            ..Stats::of(&engine.posts())
+            ..engine.figures()
         }
     }
 

@@ -23,7 +23,6 @@ use crate::current::Current;
 use crate::engine::{Begin, Engine};
 use crate::memory::queue::Phase;
 use crate::post::{Post, TaskRef};
-use crate::stats::Stats;
 
 /// How long a dropped attempt has to say so, before it is reported as abandoned.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
@@ -89,7 +88,8 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
     }
     engine.timekeeper.stop().await;
     let quiet = poll_fn(|poller| engine.queue.poll_quiet(poller));
-    if !in_time(quiet, limit).await {
+    // A stop in a hurry closes the queue under a patient one, and may have been dropped since.
+    if !in_time(quiet, limit).await || engine.run().reach.interrupt.is_cancelled() {
         interrupt(engine, run).await;
     }
     close(engine, run).await;
@@ -99,7 +99,7 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
 /// Stage 1. Returns the number of the run that ends, and its begin; `None` if none runs.
 fn refuse(engine: &Engine) -> Option<(u64, Begin)> {
     let mut run = engine.run();
-    if engine.queue.phase() == Phase::Closed {
+    if engine.queue.phase() == Phase::Closed && run.stop.is_none() {
         return None;
     }
     let begin = run.stop.get_or_insert_with(|| Begin::now(engine)).clone();
@@ -137,6 +137,10 @@ async fn close(engine: &Engine, number: u64) {
         engine.queue.close();
     }
     poll_fn(|poller| engine.queue.poll_left(poller)).await;
+    let mut run = engine.run();
+    if run.number == number {
+        run.stop = None;
+    }
 }
 
 async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bool {
@@ -153,7 +157,8 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
 fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopReport {
     let before = &begin.stats;
     let posts = engine.posts();
-    let after = Stats::of(&posts);
+    let waiting = engine.timekeeper.sweep();
+    let after = engine.figures();
     let is_caller = |post: &Arc<Post>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
     StopReport {
         done: after.done - before.done,
@@ -166,7 +171,7 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopRepor
             .filter_map(|post| post.task())
             .collect(),
         queued: engine.queue.len(),
-        waiting: engine.timekeeper.sweep(),
+        waiting,
         duration: Tick::now().since(begin.at),
     }
 }

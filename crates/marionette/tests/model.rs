@@ -227,10 +227,7 @@ async fn add(tasks: &TaskManager, plan: Plan) -> Result<Option<Accepted>, TestCa
     match submitted {
         Ok(handle) => {
             let cancel = plan.cancel;
-            let handle = match plan.dropped {
-                true => None,
-                false => Some(tokio::spawn(watch(handle, cancel))),
-            };
+            let handle = (!plan.dropped).then(|| tokio::spawn(watch(handle, cancel)));
             Ok(Some(Accepted {
                 plan,
                 begun,
@@ -255,8 +252,8 @@ fn check(tasks: &TaskManager, report: &StopReport, all: &[Accepted]) -> Result<(
     prop_assert!(report.abandoned.is_empty(), "{report}");
     prop_assert_eq!((stats.workers, stats.running), (0, 0));
     let there = report.queued + report.waiting;
-    // A task that is cancelled while it waits for its time is counted as ended when it is found, and
-    // not at all if it is swept: only those may be missing.
+    // A task that is cancelled while it waits for its time is counted as ended when it is found,
+    // and not at all if it is swept: only those may be missing.
     let cancelled = all.iter().filter(|task| task.plan.cancel.is_some()).count();
     prop_assert!(
         ended + there <= all.len() && all.len() <= ended + there + cancelled,

@@ -688,7 +688,7 @@ async fn with_context_is_the_parent_of_every_attempt() {
     sleep(HOUR).await;
     assert_eq!(handle.status(), Status::Running);
     parent.cancel();
-    assert_eq!(handle.await.expect_err("cancelled").attempts(), 2);
+    handle.await.expect_err("cancelled");
     assert_eq!(*attempts.lock().expect("not poisoned"), [1, 2]);
 }
 

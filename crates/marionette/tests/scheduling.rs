@@ -2,7 +2,6 @@
 //! stops, starts and takings, and one entry after the other must come at its time and in its order.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use marionette::{FutureTask, Futures, Scheduler};
@@ -261,18 +260,9 @@ impl Log {
 }
 
 async fn schedule(capacity: usize, acts: Vec<Act>) -> Result<(), TestCaseError> {
-    let (out, mut due) = mpsc::channel(capacity);
+    let (out, due) = mpsc::channel(capacity);
     let scheduler = Scheduler::new(out);
-    let received = Arc::new(Mutex::new(Vec::new()));
-    let receiver = tokio::spawn({
-        let received = Arc::clone(&received);
-        async move {
-            while let Some(task) = due.recv().await {
-                let (at, wall) = (now(), wall());
-                received.lock().unwrap().push(Received { task, at, wall });
-            }
-        }
-    });
+    let receiver = tokio::spawn(receive(due));
     let mut log = Log::default();
     let mut bag = Vec::new();
     for act in acts {
@@ -329,9 +319,21 @@ async fn schedule(capacity: usize, acts: Vec<Act>) -> Result<(), TestCaseError> 
     sleep(Duration::from_secs(3600)).await;
     let left = scheduler.len();
     drop(scheduler);
-    receiver.await.expect("it does not panic");
-    let received = received.lock().unwrap().clone();
+    let received = receiver.await.expect("it does not panic");
     judge(&log, &received, left)
+}
+
+/// All that comes, and when, until nothing more can.
+async fn receive(mut due: mpsc::Receiver<usize>) -> Vec<Received> {
+    let mut received = Vec::new();
+    while let Some(task) = due.recv().await {
+        received.push(Received {
+            task,
+            at: now(),
+            wall: wall(),
+        });
+    }
+    received
 }
 
 fn judge(log: &Log, received: &[Received], left: usize) -> Result<(), TestCaseError> {

@@ -317,6 +317,15 @@ impl<T> Futures<T> {
         heap.len() == heap.capacity()
     }
 
+    /// Makes room for as many again, so that it is not asked for at every insertion.
+    pub(crate) fn grow_for(&mut self, due: Due) {
+        let heap = match due {
+            Due::After(_) => &mut self.delayed,
+            Due::At(_) => &mut self.scheduled,
+        };
+        heap.reserve(heap.len());
+    }
+
     /// Keeps only those for which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         self.delayed.retain(|entry| keep(&entry.task));

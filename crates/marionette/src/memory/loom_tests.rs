@@ -66,6 +66,11 @@ fn claim(member: &mut Member<usize>) -> Option<usize> {
     block_on(poll_fn(|poller| member.poll_claim(poller))).map(|ready| ready.task)
 }
 
+/// Claims one task and is busy with it for ever: a worker that leaves would wake another.
+fn claim_and_stay(mut member: Member<usize>) -> (Option<usize>, Member<usize>) {
+    (claim(&mut member), member)
+}
+
 /// Claims until it is time to leave.
 fn claim_all(member: &mut Member<usize>) -> Vec<usize> {
     std::iter::from_fn(|| claim(member)).collect()
@@ -179,12 +184,13 @@ fn a_producer_that_is_granted_and_gives_up_hands_its_room_on() {
 #[test]
 fn two_pushes_find_two_workers_that_park() {
     check("two park, two pushes", || {
-        let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
-        let first = thread::spawn(move || claim(&mut first));
-        let second = thread::spawn(move || claim(&mut second));
+        let (queue, first, second) = open(2, 2, 1..=0).two();
+        let first = thread::spawn(move || claim_and_stay(first));
+        let second = thread::spawn(move || claim_and_stay(second));
         assert_eq!(queue.try_push(1, Tick::default()), Ok(()));
         assert_eq!(queue.try_push(2, Tick::default()), Ok(()));
-        let claimed = [first.join().unwrap(), second.join().unwrap()];
+        let both = [first.join().unwrap(), second.join().unwrap()];
+        let claimed = both.each_ref().map(|(task, _)| *task);
         assert_eq!(
             sorted(claimed.map(|task| task.into_iter().collect())),
             [1, 2]
@@ -199,12 +205,16 @@ fn three_pushes_find_three_workers_that_park() {
         let Opened { queue, members } = open(3, 3, 1..=0);
         let workers: Vec<_> = members
             .into_iter()
-            .map(|mut member| thread::spawn(move || claim(&mut member)))
+            .map(|member| thread::spawn(move || claim_and_stay(member)))
             .collect();
         for task in 1..=3 {
             assert_eq!(queue.try_push(task, Tick::default()), Ok(()));
         }
-        let claimed = workers.into_iter().map(|worker| worker.join().unwrap());
+        let claimed: Vec<_> = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .collect();
+        let claimed = claimed.iter().map(|(task, _)| *task);
         assert_eq!(
             sorted(claimed.map(|task| task.into_iter().collect())),
             [1, 2, 3]

@@ -212,8 +212,11 @@ impl<T> Queue<T> {
     /// Waits for room for one task whose time has come. Producers are not asked.
     pub(crate) fn poll_due_room(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.change(|state, _| {
-            let count = state.ready.len() + state.held;
-            if count < state.limit() + DUE_MARGIN {
+            if !state.has_due_room() {
+                // Before the batches are counted: see the second invariant.
+                self.attention.store(true, Ordering::Relaxed);
+            }
+            if state.has_due_room() {
                 state.due = None;
                 return Poll::Ready(());
             }
@@ -312,6 +315,15 @@ impl<T> State<T> {
         self.ready.len() + self.held + self.granted < self.limit()
     }
 
+    /// Whether one more due task may wait.
+    fn has_due_room(&mut self) -> bool {
+        let limit = self.limit() + DUE_MARGIN;
+        if self.ready.len() + self.held >= limit {
+            self.count_batches();
+        }
+        self.ready.len() + self.held < limit
+    }
+
     fn poll_room(
         &mut self,
         ticket: &mut Option<Ticket>,
@@ -375,8 +387,7 @@ impl<T> State<T> {
             wakes.push(self.producers[self.granted].waker.clone());
             self.granted += 1;
         }
-        let count = self.ready.len() + self.held;
-        if self.due.is_some() && count < self.limit() + DUE_MARGIN {
+        if self.due.is_some() && self.has_due_room() {
             self.due
                 .take()
                 .into_iter()

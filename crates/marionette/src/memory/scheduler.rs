@@ -87,6 +87,7 @@ struct State<T> {
     /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is
     /// earlier.
     sleeps_until: Tick,
+    swept: u64,
 }
 
 /// A running sleeper, which ends when this is dropped.
@@ -105,6 +106,7 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         let state = State {
             futures: Futures::with_wall(wall),
             sleeps_until: Tick::default(),
+            swept: 0,
         };
         let table = Table {
             state: Mutex::new(state),
@@ -131,13 +133,18 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
     /// How many wait, without those that are over; it looks at each.
     pub(crate) fn sweep(&self) -> usize {
         let mut state = self.table.state.lock();
-        state.futures.retain(|task| !(self.table.is_over)(task));
+        state.sweep(self.table.is_over);
         state.futures.len()
     }
 
     #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.table.state.lock().futures.next_due()
+    }
+
+    /// How many were over when they were found here.
+    pub(crate) fn swept(&self) -> u64 {
+        self.table.state.lock().swept
     }
 
     pub(crate) fn take_all(&self) -> Futures<T> {
@@ -210,7 +217,12 @@ impl<T: Send + 'static> Table<T> {
         let due = future.due;
         let mut state = self.state.lock();
         if state.futures.is_full_for(due) {
-            state.futures.retain(|task| !(self.is_over)(task));
+            let before = state.futures.len();
+            state.sweep(self.is_over);
+            // A sweep pays for itself only if the next one is far.
+            if state.futures.len() > before / 4 * 3 {
+                state.futures.grow_for(due);
+            }
         }
         state.futures.insert(future);
         let asleep = state.sleeps_until > Tick::default();
@@ -264,6 +276,13 @@ impl<T: Send + 'static> Table<T> {
 }
 
 impl<T> State<T> {
+    /// Drops what is over.
+    fn sweep(&mut self, is_over: fn(&T) -> bool) {
+        let before = self.futures.len();
+        self.futures.retain(|task| !is_over(task));
+        self.swept += (before - self.futures.len()) as u64;
+    }
+
     /// Until when there is nothing to do: zero if something is due, the end of time if nothing
     /// waits.
     fn until_next(&mut self) -> Tick {

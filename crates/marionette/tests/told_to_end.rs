@@ -1,0 +1,103 @@
+//! What is told to end ends as that: a cancelled task, a stop that was dropped or hurried.
+
+use std::time::Duration;
+
+use marionette::{Context, TaskError, TaskManager};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn started() -> TaskManager {
+    let builder = TaskManager::builder().workers(1).grace(5 * SECOND);
+    let tasks = builder.build().expect("the settings are sound");
+    tasks.start();
+    tasks
+}
+
+async fn cooperative(cx: Context) -> Result<(), TaskError> {
+    cx.cancelled().await;
+    Err("told to end".into())
+}
+
+async fn stubborn(cx: Context) -> Result<(), TaskError> {
+    let _token = cx.token();
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cooperative_task_that_is_cancelled_ends_as_cancelled() {
+    let tasks = started();
+    for retries in [0, 9] {
+        let handle = tasks
+            .queue(cooperative)
+            .retries(retries)
+            .await
+            .expect("runs");
+        sleep(SECOND).await;
+        assert!(handle.cancel("not needed"));
+        let error = handle.await.expect_err("cancelled");
+        assert!(error.is_cancelled(), "{error:?}");
+        assert_eq!(error.dict().errors, ["cancelled: not needed"]);
+    }
+    let stats = tasks.stats();
+    assert_eq!((stats.cancelled, stats.failed, stats.retried), (2, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cooperative_task_whose_parent_is_cancelled_ends_as_cancelled() {
+    let tasks = started();
+    let parent = CancellationToken::new();
+    let handle = tasks.queue(cooperative).context(parent.clone()).await;
+    let handle = handle.expect("it runs");
+    sleep(SECOND).await;
+    parent.cancel();
+    let error = handle.await.expect_err("cancelled");
+    assert!(error.is_cancelled(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_future_task_is_counted_when_a_stop_sweeps_it() {
+    let tasks = started();
+    let handle = tasks.delay(HOUR, cooperative).await.expect("accepted");
+    assert!(handle.cancel("not needed"));
+    tasks.stop().await;
+    assert_eq!(tasks.stats().cancelled, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_stop_within_can_be_taken_up_by_another() {
+    for within in [true, false] {
+        let tasks = started();
+        let handle = tasks.queue(stubborn).await.expect("it runs");
+        sleep(SECOND).await;
+        // It is dropped in the grace.
+        let dropped = timeout(2 * SECOND, tasks.stop_within(SECOND)).await;
+        assert!(dropped.is_err());
+        let report = if within {
+            timeout(HOUR, tasks.stop_within(SECOND)).await
+        } else {
+            timeout(HOUR, tasks.stop()).await
+        };
+        let report = report.expect("it ends");
+        assert_eq!(report.interrupted.len(), 1, "{report}");
+        assert_eq!(report.interrupted[0].id, handle.id());
+        assert_eq!((report.queued, tasks.stats().running), (1, 0));
+        assert!(tasks.stop().await.duration.is_zero());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_stop_reports_what_a_hurried_one_interrupted() {
+    let tasks = started();
+    let handle = tasks.queue(stubborn).await.expect("it runs");
+    sleep(SECOND).await;
+    let both = async { tokio::join!(tasks.stop(), tasks.stop_within(SECOND)) };
+    let (patient, hurried) = timeout(HOUR, both).await.expect("both end");
+    for report in [patient, hurried] {
+        assert_eq!(report.interrupted.len(), 1, "{report}");
+        assert_eq!(report.interrupted[0].id, handle.id());
+        assert!(report.abandoned.is_empty());
+    }
+}
