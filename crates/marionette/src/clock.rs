@@ -104,7 +104,7 @@ fn system() -> SystemTime {
 /// the test has done to time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wall {
-    #[cfg(any(test, feature = "test-util"))]
+    #[cfg(feature = "test-util")]
     stepped: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
@@ -120,13 +120,13 @@ impl Wall {
         self.step(now)
     }
 
-    #[cfg(not(any(test, feature = "test-util")))]
+    #[cfg(not(feature = "test-util"))]
     #[allow(clippy::unused_self)] // The twin below has something to add.
     fn step(&self, now: SystemTime) -> SystemTime {
         now
     }
 
-    #[cfg(any(test, feature = "test-util"))]
+    #[cfg(feature = "test-util")]
     fn step(&self, now: SystemTime) -> SystemTime {
         let nanos = self.stepped.load(std::sync::atomic::Ordering::Relaxed);
         let by = Duration::from_nanos(nanos.unsigned_abs());
@@ -134,7 +134,7 @@ impl Wall {
     }
 
     /// Steps this wall clock by so many nanoseconds, as an operator or NTP would.
-    #[cfg(any(test, feature = "test-util"))]
+    #[cfg(feature = "test-util")]
     pub(crate) fn step_by(&self, nanos: i64) {
         self.stepped
             .fetch_add(nanos, std::sync::atomic::Ordering::Relaxed);

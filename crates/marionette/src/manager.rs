@@ -332,7 +332,7 @@ impl TaskManager {
     }
 
     /// How long it is until the next future task is due.
-    #[cfg(any(test, feature = "test-util"))]
+    #[cfg(feature = "test-util")]
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.engine().timekeeper.next_due()
     }

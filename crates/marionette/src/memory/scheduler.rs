@@ -137,7 +137,7 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         state.futures.len()
     }
 
-    #[cfg(any(test, feature = "test-util"))]
+    #[cfg(feature = "test-util")]
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.table.state.lock().futures.next_due()
     }
