@@ -69,6 +69,14 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
     }
 
     /// How often the task is retried after its first attempt fails. Default is 0.
+    ///
+    /// A plain future runs once, and cannot be retried:
+    ///
+    /// ```compile_fail,E0277
+    /// # async fn f(tasks: marionette::TaskManager) {
+    /// let _ = tasks.queue(async { Ok(()) }).retries(3).await;
+    /// # }
+    /// ```
     pub fn retries(self, retries: u32) -> Self
     where
         M: Repeatable,
