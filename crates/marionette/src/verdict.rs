@@ -157,3 +157,111 @@ fn snooze(policy: &Policy<'_>, pause: Duration, now: Tick) -> Verdict {
 fn parent_cancelled() -> Reason {
     Reason::Cancelled(PARENT_CANCELLED.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop_assert, proptest};
+
+    use super::*;
+    use crate::outcome::{Panic, TaskError};
+
+    fn fails() -> Outcome {
+        Outcome::Failed(TaskError::from("no"))
+    }
+
+    fn policy(retries_left: u32) -> Policy<'static> {
+        Policy {
+            retries_left,
+            can_repeat: true,
+            ..Policy::default()
+        }
+    }
+
+    const NOW: Tick = Tick::from_nanos(1_000_000_000);
+
+    #[test]
+    fn a_failure_is_retried_while_retries_are_left() {
+        assert!(matches!(
+            judge(fails(), &policy(1), NOW),
+            Verdict::Retry(..)
+        ));
+        assert!(matches!(judge(fails(), &policy(0), NOW), Verdict::Bury(_)));
+    }
+
+    #[test]
+    fn a_panic_and_a_timeout_are_failures_like_others() {
+        let panic = || {
+            Outcome::Panicked(Panic {
+                message: "no".into(),
+                location: None,
+            })
+        };
+        let late = || Outcome::TimedOut {
+            limit: Limit::Attempt,
+            after: Duration::ZERO,
+        };
+        assert!(matches!(
+            judge(panic(), &policy(1), NOW),
+            Verdict::Retry(..)
+        ));
+        assert!(matches!(judge(panic(), &policy(0), NOW), Verdict::Bury(_)));
+        assert!(matches!(judge(late(), &policy(1), NOW), Verdict::Retry(..)));
+        let total = Outcome::TimedOut {
+            limit: Limit::Total,
+            after: Duration::ZERO,
+        };
+        assert!(matches!(judge(total, &policy(1), NOW), Verdict::Bury(_)));
+    }
+
+    #[test]
+    fn a_stop_and_a_snooze_use_no_attempt() {
+        let snooze = || Outcome::Failed(TaskError::snooze(Duration::from_secs(1)));
+        assert!(matches!(
+            judge(Outcome::Interrupted, &policy(0), NOW),
+            Verdict::Resume
+        ));
+        assert!(matches!(
+            judge(snooze(), &policy(0), NOW),
+            Verdict::Snooze(_)
+        ));
+        // What runs once cannot go on.
+        let once = Policy {
+            can_repeat: false,
+            ..policy(0)
+        };
+        assert!(matches!(
+            judge(Outcome::Interrupted, &once, NOW),
+            Verdict::End(_)
+        ));
+        assert!(matches!(judge(snooze(), &once, NOW), Verdict::Bury(_)));
+    }
+
+    #[test]
+    fn a_cancelled_parent_ends_retries_and_starts() {
+        let orphan = Policy {
+            parent_cancelled: true,
+            ..policy(9)
+        };
+        assert!(matches!(judge(fails(), &orphan, NOW), Verdict::Bury(_)));
+        assert!(admit(&orphan, NOW, NOW).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_retried_beyond_its_limits(
+            (retries_left, failed_before, seed) in (0..3_u32, any::<u32>(), any::<u64>()),
+            (after, at, fatal) in (any::<u32>(), any::<u32>(), any::<bool>()),
+        ) {
+            let pause = Duration::from_nanos(after.into());
+            let limit = Duration::from_nanos(at.into());
+            let give_up = Some((NOW.saturating_add(limit), limit));
+            let policy = Policy { failed_before, give_up, seed, ..policy(retries_left) };
+            let error =
+                if fatal { TaskError::fatal("no") } else { TaskError::retry_after(pause, "no") };
+            let verdict = judge(Outcome::Failed(error), &policy, NOW);
+            let expected = retries_left > 0 && !fatal && pause < limit;
+            prop_assert!(matches!(verdict, Verdict::Retry(_, told) if told == pause) == expected);
+            prop_assert!(expected || matches!(verdict, Verdict::Bury(_)));
+        }
+    }
+}
