@@ -11,30 +11,25 @@ fn running() -> TaskManager {
     tasks
 }
 
-/// Runs a task that fails, and returns its error.
-async fn failure<F, Fut>(task: F) -> Error
+/// Runs a task that fails, and returns its error. The caller keeps the manager: one that is dropped
+/// abandons its tasks.
+async fn failure<F, Fut>(tasks: &TaskManager, task: F) -> Error
 where
     F: FnMut(Context) -> Fut + Send + 'static,
     Fut: Future<Output = Result<(), TaskError>> + Send + 'static,
 {
-    let handle = running().queue(task).await.expect("it runs");
+    let handle = tasks.queue(task).await.expect("it runs");
     handle.await.expect_err("it fails")
 }
 
 #[tokio::test]
 async fn a_standard_error_goes_in_with_a_question_mark_and_comes_out_as_itself() {
-    // The manager is kept: a dropped one abandons its tasks.
     let tasks = running();
     let read = async |_: Context| {
         Err(io::Error::from(io::ErrorKind::NotFound))?;
         Ok(())
     };
-    let error = tasks
-        .queue(read)
-        .await
-        .expect("it runs")
-        .await
-        .expect_err("it fails");
+    let error = failure(&tasks, read).await;
     assert_eq!(
         error.downcast_ref::<io::Error>().expect("it is one").kind(),
         io::ErrorKind::NotFound
@@ -50,12 +45,7 @@ async fn anyhow_goes_in_with_a_question_mark_and_its_chain_comes_out() {
         called?;
         Ok(())
     };
-    let error = tasks
-        .queue(call)
-        .await
-        .expect("it runs")
-        .await
-        .expect_err("it fails");
+    let error = failure(&tasks, call).await;
     let text = error.failures().next().expect("there was one").to_string();
     assert_eq!(text, "could not call the webhook: connection refused");
 }
@@ -68,12 +58,7 @@ async fn eyre_goes_in_with_a_question_mark() {
         called?;
         Ok(())
     };
-    let error = tasks
-        .queue(call)
-        .await
-        .expect("it runs")
-        .await
-        .expect_err("it fails");
+    let error = failure(&tasks, call).await;
     assert_eq!(
         error.failures().next().expect("there was one").to_string(),
         "connection refused"
@@ -84,12 +69,7 @@ async fn eyre_goes_in_with_a_question_mark() {
 async fn a_text_is_an_error_too() {
     let tasks = running();
     let call = async |_: Context| Err::<(), _>(format!("status {}", 500).into());
-    let error = tasks
-        .queue(call)
-        .await
-        .expect("it runs")
-        .await
-        .expect_err("it fails");
+    let error = failure(&tasks, call).await;
     assert_eq!(
         error.failures().next().expect("there was one").to_string(),
         "status 500"
@@ -98,7 +78,11 @@ async fn a_text_is_an_error_too() {
 
 #[tokio::test]
 async fn the_last_handle_of_a_manager_abandons_what_it_accepted() {
-    let error = failure(async |_: Context| std::future::pending().await).await;
+    let tasks = running();
+    let hangs = async { std::future::pending::<Result<(), TaskError>>().await };
+    let handle = tasks.queue(hangs).await.expect("it runs");
+    drop(tasks);
+    let error = handle.await.expect_err("it was abandoned");
     assert!(error.is_abandoned());
 }
 

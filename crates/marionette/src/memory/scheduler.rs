@@ -240,22 +240,18 @@ impl<T: Send + 'static> Table<T> {
         loop {
             let until = self.state.lock().until_next();
             if until > Tick::default() {
-                let ever = until < Tick::MAX;
-                if let Some(alarm) = &alarm {
-                    tokio::select! {
-                        biased;
-                        () = self.woken.notified() => {}
-                        () = alarm.sleep(until), if ever => {}
+                let slept = async {
+                    if let Some(alarm) = &alarm {
+                        alarm.sleep(until).await;
+                    } else {
+                        sleep.as_mut().reset(until.to_instant());
+                        sleep.as_mut().await;
                     }
-                    continue;
-                }
-                if ever {
-                    sleep.as_mut().reset(until.to_instant());
-                }
+                };
                 tokio::select! {
                     biased;
                     () = self.woken.notified() => {}
-                    () = &mut sleep, if ever => {}
+                    () = slept, if until < Tick::MAX => {}
                 }
                 continue;
             }
