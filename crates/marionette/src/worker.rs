@@ -11,6 +11,7 @@ use crate::clock::Tick;
 use crate::current::Current;
 use crate::engine::Engine;
 use crate::memory::crew::Member;
+use crate::memory::pace::{Pace, Pacer};
 use crate::memory::queue::Ready;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::post::{Post, TaskRef};
@@ -54,8 +55,9 @@ impl Worker {
     }
 
     async fn claim(&mut self, turn: &mut Turn) -> Option<Ready<Waiting>> {
+        let pace = turn.pace();
         poll_fn(|poller| {
-            let polled = self.member.poll_claim(poller);
+            let polled = self.member.poll_claim(poller, pace);
             if polled.is_pending() {
                 turn.pause();
             }
@@ -108,10 +110,11 @@ struct Turn {
     last: Option<Tick>,
     began: Tick,
     tasks: u32,
+    pacer: Pacer,
 }
 
 /// A worker lets others have its thread after so many tasks that did not wait, or so much time.
-const TURN_TASKS: u32 = 64;
+const TURN_TASKS: u32 = 256;
 const TURN_TIME: Duration = Duration::from_micros(500);
 
 impl Turn {
@@ -120,6 +123,7 @@ impl Turn {
             last: None,
             began: Tick::now(),
             tasks: 0,
+            pacer: Pacer::default(),
         }
     }
 
@@ -135,12 +139,18 @@ impl Turn {
 
     fn ended(&mut self) -> Tick {
         let now = Tick::now();
+        let since = self.last.unwrap_or(now);
         if self.tasks == 0 {
-            self.began = self.last.unwrap_or(now);
+            self.began = since;
         }
+        self.pacer.ran(now.since(since));
         self.tasks += 1;
         self.last = Some(now);
         now
+    }
+
+    fn pace(&self) -> Pace {
+        self.pacer.pace()
     }
 
     fn is_over(&self) -> bool {

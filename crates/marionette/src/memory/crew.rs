@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
-use super::queue::{Batch, Phase, Queue, Ready, State, Wakes};
+use super::pace::Pace;
+use super::queue::{Batch, NOTHING, ORDERS, Phase, Queue, ROOM, Ready, State, Wakes};
 use crate::sync::Ordering;
 
 /// How many tasks a worker takes at once. One lock serves them all; they are counted as waiting,
@@ -19,6 +20,8 @@ pub(crate) struct Member<T> {
     queue: Arc<Queue<T>>,
     index: usize,
     batch: Batch<T>,
+    /// What the state was told last.
+    pace: Pace,
     has_left: bool,
 }
 
@@ -86,14 +89,15 @@ impl<T> Queue<T> {
             queue: Arc::clone(self),
             index,
             batch,
+            pace: Pace::Unknown,
             has_left: false,
         }
     }
 
     /// Workers take nothing more until `resume`; what runs goes on.
     pub(crate) fn pause(&self) {
-        self.attention.store(true, Ordering::Relaxed);
         self.change(|state, _| {
+            self.attention.store(ORDERS, Ordering::Relaxed);
             state.paused = true;
             // A start that this does not count comes after it, and sees the flag.
             state.count_batches();
@@ -110,8 +114,8 @@ impl<T> Queue<T> {
 
     /// Lets all workers leave. What they have not started stays.
     pub(crate) fn close(&self) {
-        self.attention.store(true, Ordering::Relaxed);
         self.change(|state, wakes| {
+            self.attention.store(ORDERS, Ordering::Relaxed);
             state.phase = Phase::Closed;
             state.dismiss_producers(wakes);
             state.empty_batches();
@@ -191,28 +195,49 @@ impl<T> Member<T> {
     }
 
     /// Waits for a task to run; `None` when it is time to leave.
-    pub(crate) fn poll_claim(&mut self, poller: &mut Poller<'_>) -> Poll<Option<Ready<T>>> {
+    ///
+    /// A worker at a quick pace lets those who wait for room wait until its batch is done: one
+    /// wake-up serves many tasks.
+    pub(crate) fn poll_claim(
+        &mut self,
+        poller: &mut Poller<'_>,
+        pace: Pace,
+    ) -> Poll<Option<Ready<T>>> {
         let next = self.batch.lock().pop_front();
-        // Read after the batch's lock: see the second invariant.
-        if next.is_some() && !self.queue.attention.load(Ordering::Relaxed) {
+        if next.is_some() && self.goes_on(pace) {
             return Poll::Ready(next);
         }
+        self.pace = pace;
         let index = self.index;
         let claimed = self.queue.change(|state, wakes| {
             if let Some(next) = next {
                 self.batch.lock().push_front(next);
             }
+            state.pace = pace;
             state.claim(index, &self.batch, poller, wakes)
         });
         self.has_left = matches!(claimed, Poll::Ready(None));
         claimed
     }
 
+    /// Whether the next task of the batch may be started without the state's lock.
+    fn goes_on(&self, pace: Pace) -> bool {
+        // Read after the batch's lock: see the second invariant.
+        let attention = || self.queue.attention.load(Ordering::Relaxed);
+        match (self.pace, pace) {
+            (_, Pace::Quick) => attention() <= ROOM,
+            (Pace::Unknown, Pace::Unknown) => attention() == NOTHING,
+            // It has taken a batch for itself alone, and others sleep who could help.
+            (Pace::Quick, Pace::Unknown) => false,
+        }
+    }
+
     /// The task that runs has to wait: what else this worker has taken goes back to the queue.
     pub(crate) fn give_back(&self) {
         let has_more = !self.batch.lock().is_empty();
-        if has_more || self.queue.attention.load(Ordering::Relaxed) {
+        if has_more || self.queue.attention.load(Ordering::Relaxed) != NOTHING {
             self.queue.change(|state, wakes| {
+                state.pace = Pace::Unknown;
                 state.give_back(self.index, &self.batch);
                 state.grant(wakes);
                 if !state.ready.is_empty() {
@@ -280,7 +305,8 @@ impl<T> State<T> {
         self.slot(index).doing = Doing::Busy;
         self.busy += 1;
         self.grant(wakes);
-        if !self.ready.is_empty() || self.held > 0 {
+        let leaves_some = !self.ready.is_empty() || self.held > 0;
+        if leaves_some && self.pace == Pace::Unknown {
             self.wake_worker(wakes);
         }
         Poll::Ready(Some(next))
@@ -310,7 +336,11 @@ impl<T> State<T> {
     fn take_next(&mut self, index: usize, batch: &Batch<T>) -> Option<Ready<T>> {
         let mut mine = batch.lock();
         if mine.is_empty() {
-            let share = (self.ready.len() / self.live.max(1)).clamp(1, BATCH_MAX);
+            let sharers = match self.pace {
+                Pace::Quick => 1,
+                Pace::Unknown => self.live.max(1),
+            };
+            let share = (self.ready.len() / sharers).clamp(1, BATCH_MAX);
             mine.extend(self.ready.drain(..share.min(self.ready.len())));
         }
         let next = mine.pop_front();
@@ -378,7 +408,11 @@ impl<T> State<T> {
 
     /// Wakes one parked worker, unless enough are on their way.
     pub(super) fn wake_worker(&mut self, wakes: &mut Wakes) {
-        if self.woken < WOKEN_MAX && !self.paused {
+        let max = match self.pace {
+            Pace::Quick => 1,
+            Pace::Unknown => WOKEN_MAX,
+        };
+        if self.woken < max && !self.paused {
             self.wake_one(wakes);
         }
     }

@@ -10,17 +10,18 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::crew::Member;
+use super::pace::Pace;
 use super::queue::{Queue, Refused, Ticket};
 use crate::clock::Tick;
 
 /// Runs the model through all interleavings with at most three preemptions, unless the environment
 /// says another number.
-fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
     check_within(3, name, model);
 }
 
 /// Likewise, with at most so many preemptions whatever the environment says: for large models.
-fn check_within(bound: usize, name: &str, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn check_within(bound: usize, name: &str, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     let asked = builder.preemption_bound.unwrap_or(bound);
     builder.preemption_bound = Some(if bound < 3 { asked.min(bound) } else { asked });
@@ -33,10 +34,10 @@ fn check_within(bound: usize, name: &str, model: impl Fn() + Sync + Send + 'stat
     println!("{name}: {} executions", executions.load(Ordering::Relaxed));
 }
 
-type Tasks = Arc<Queue<usize>>;
+pub(super) type Tasks = Arc<Queue<usize>>;
 
 /// A queue with its workers, and these tasks accepted.
-fn open(size: usize, workers: usize, tasks: std::ops::RangeInclusive<usize>) -> Opened {
+pub(super) fn open(size: usize, workers: usize, tasks: std::ops::RangeInclusive<usize>) -> Opened {
     let queue = Arc::new(Queue::new(size));
     assert_eq!(queue.open(workers), workers);
     let members = (0..workers).map(|_| queue.join()).collect();
@@ -46,24 +47,28 @@ fn open(size: usize, workers: usize, tasks: std::ops::RangeInclusive<usize>) -> 
     Opened { queue, members }
 }
 
-struct Opened {
+pub(super) struct Opened {
     queue: Tasks,
     members: Vec<Member<usize>>,
 }
 
 impl Opened {
-    fn one(mut self) -> (Tasks, Member<usize>) {
+    pub(super) fn one(mut self) -> (Tasks, Member<usize>) {
         (self.queue, self.members.remove(0))
     }
 
-    fn two(mut self) -> (Tasks, Member<usize>, Member<usize>) {
+    pub(super) fn two(mut self) -> (Tasks, Member<usize>, Member<usize>) {
         let first = self.members.remove(0);
         (self.queue, first, self.members.remove(0))
     }
 }
 
-fn claim(member: &mut Member<usize>) -> Option<usize> {
-    block_on(poll_fn(|poller| member.poll_claim(poller))).map(|ready| ready.task)
+pub(super) fn claim(member: &mut Member<usize>) -> Option<usize> {
+    claim_at(member, Pace::Unknown)
+}
+
+pub(super) fn claim_at(member: &mut Member<usize>, pace: Pace) -> Option<usize> {
+    block_on(poll_fn(|poller| member.poll_claim(poller, pace))).map(|ready| ready.task)
 }
 
 /// Claims one task and is busy with it for ever: a worker that leaves would wake another.
@@ -76,7 +81,7 @@ fn claim_all(member: &mut Member<usize>) -> Vec<usize> {
     std::iter::from_fn(|| claim(member)).collect()
 }
 
-fn push(queue: &Queue<usize>, task: usize) -> Result<(), Refused> {
+pub(super) fn push(queue: &Queue<usize>, task: usize) -> Result<(), Refused> {
     let (mut task, mut ticket) = (Some(task), None);
     block_on(poll_fn(|poller| {
         queue.poll_push(&mut task, Tick::default(), &mut ticket, poller)
@@ -248,7 +253,7 @@ fn a_worker_that_is_woken_and_dropped_passes_the_task_on() {
     check("woken and dropped", || {
         let (queue, mut leaves, mut stays) = open(1, 2, 1..=0).two();
         let leaves = thread::spawn(move || {
-            let polled = leaves.poll_claim(&mut Poller::from_waker(Waker::noop()));
+            let polled = leaves.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Unknown);
             drop(leaves);
             matches!(polled, Poll::Ready(Some(_)))
         });
@@ -374,7 +379,7 @@ fn a_paused_batch_stays_until_it_is_resumed() {
         let (queue, mut member) = open(2, 1, 1..=3).one();
         assert_eq!(claim(&mut member), Some(1));
         queue.pause();
-        let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()));
+        let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Unknown);
         assert!(polled.is_pending());
         assert_eq!(queue.len(), 2);
         let resumer = thread::spawn(move || queue.resume());

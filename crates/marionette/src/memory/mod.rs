@@ -3,7 +3,10 @@
 pub(crate) mod alarm;
 pub(crate) mod crew;
 pub(crate) mod futures;
+pub(crate) mod pace;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 #[cfg(all(test, marionette_loom))]
 mod loom_tests;
+#[cfg(all(test, marionette_loom))]
+mod pace_loom_tests;

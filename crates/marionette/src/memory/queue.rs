@@ -11,13 +11,14 @@
 //! 1. *Room.* A task is accepted while fewer than `size + free` tasks wait, where `free` counts the
 //!    workers without a task. So exactly `size` wait once all workers are busy, and a size of zero
 //!    hands over to a free worker.
-//! 2. *No lost room.* Whenever a producer waits, there is no room: whoever makes room (a worker
-//!    that starts a task or becomes free) grants it. A worker starts tasks of its batch without the
-//!    state's lock, so a producer raises `attention` before it counts the batches: a start that it
-//!    did not count comes after that, sees the flag, and grants.
+//! 2. *No lost room.* Whenever a producer waits, there is no room, or somebody is on the way who
+//!    grants it: a worker that starts a task or becomes free, or a producer that was granted room
+//!    and passes on what it leaves. A worker starts tasks of its batch without the state's lock,
+//!    so a producer raises `attention` before it counts the batches: a start that it did not count
+//!    comes after that, sees the flag, and grants (at a quick pace, once its batch is done).
 //! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a
 //!    worker is on its way: a push wakes one, and a worker that takes a task and leaves others
-//!    wakes the next.
+//!    wakes the next. A worker at a quick [`Pace`] does so when its task has to wait or took long.
 //! 4. *Order.* A grant belongs to the producer that has waited longest, and nobody overtakes it.
 
 use std::collections::VecDeque;
@@ -25,8 +26,9 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
 use super::crew::Slot;
+use super::pace::Pace;
 use crate::clock::Tick;
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
 
 /// How many due tasks may wait beyond the queue's size: their time has come, and they do not wait
 /// behind producers, but they cannot flood the queue either.
@@ -41,11 +43,17 @@ pub(crate) struct Ready<T> {
 
 pub(crate) struct Queue<T> {
     pub(super) state: Mutex<State<T>>,
-    /// Workers must take the state's lock before they start a task: a producer waits for room, the
-    /// due tasks wait, the queue is paused or closed, or there are too many workers.
+    /// Why workers must take the state's lock before they start a task of their batch.
     /// Written under the state's lock; its readers are ordered by the lock of a batch.
-    pub(super) attention: AtomicBool,
+    pub(super) attention: AtomicU32,
 }
+
+/// Nobody needs the workers to take the state's lock.
+pub(super) const NOTHING: u32 = 0;
+/// A producer or the due tasks wait for room.
+pub(super) const ROOM: u32 = 1;
+/// The queue is paused or closed, or there are too many workers.
+pub(super) const ORDERS: u32 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -67,6 +75,8 @@ pub(super) struct State<T> {
     /// Indices of the parked workers; the last to park is the first to be woken.
     pub(super) parked: Vec<usize>,
     pub(super) woken: usize,
+    /// That of the worker which came by last.
+    pub(super) pace: Pace,
     pub(super) busy: usize,
     /// Busy workers whose own task waits for the queue to become quiet.
     pub(super) excused: usize,
@@ -124,7 +134,7 @@ impl<T> Queue<T> {
     pub(crate) fn new(size: usize) -> Self {
         Self {
             state: Mutex::new(State::new(size)),
-            attention: AtomicBool::new(false),
+            attention: AtomicU32::new(NOTHING),
         }
     }
 
@@ -140,8 +150,7 @@ impl<T> Queue<T> {
     }
 
     fn note_attention(&self, state: &MutexGuard<'_, State<T>>) {
-        self.attention
-            .store(state.needs_attention(), Ordering::Relaxed);
+        self.attention.store(state.attention(), Ordering::Relaxed);
     }
 
     /// Accepts the task if there is room now.
@@ -185,12 +194,13 @@ impl<T> Queue<T> {
         let mut state = self.state.lock();
         let polled = state.poll_room(ticket, poller, || {
             // Before the batches are counted: see the second invariant.
-            self.attention.store(true, Ordering::Relaxed);
+            self.attention.fetch_max(ROOM, Ordering::Relaxed);
         });
         if let Poll::Ready(Ok(())) = polled
             && let Some(task) = task.take()
         {
             state.push(Ready { at, task }, &mut wakes);
+            state.grant(&mut wakes);
         }
         self.note_attention(&state);
         drop(state);
@@ -214,7 +224,7 @@ impl<T> Queue<T> {
         self.change(|state, _| {
             if !state.has_due_room() {
                 // Before the batches are counted: see the second invariant.
-                self.attention.store(true, Ordering::Relaxed);
+                self.attention.fetch_max(ROOM, Ordering::Relaxed);
             }
             if state.has_due_room() {
                 state.due = None;
@@ -269,6 +279,7 @@ impl<T> State<T> {
             slots: Vec::new(),
             parked: Vec::new(),
             woken: 0,
+            pace: Pace::Unknown,
             busy: 0,
             excused: 0,
             opening: 0,
@@ -282,12 +293,14 @@ impl<T> State<T> {
         }
     }
 
-    fn needs_attention(&self) -> bool {
-        self.paused
-            || self.phase == Phase::Closed
-            || self.live > self.wanted
-            || self.has_waiting_producers()
-            || self.due.is_some()
+    fn attention(&self) -> u32 {
+        if self.paused || self.phase == Phase::Closed || self.live > self.wanted {
+            ORDERS
+        } else if self.has_waiting_producers() || self.due.is_some() {
+            ROOM
+        } else {
+            NOTHING
+        }
     }
 
     /// How many tasks may wait: the first invariant.
@@ -386,6 +399,10 @@ impl<T> State<T> {
         while self.has_waiting_producers() && self.has_room() {
             wakes.push(self.producers[self.granted].waker.clone());
             self.granted += 1;
+            if self.pace == Pace::Quick {
+                // It passes the rest on when it comes.
+                break;
+            }
         }
         if self.due.is_some() && self.has_due_room() {
             self.due

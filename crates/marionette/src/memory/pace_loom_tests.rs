@@ -1,0 +1,80 @@
+//! Models of the queue at a quick pace: wake-ups are fewer then, and none that counts is lost.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::loom_tests::{check, check_within, claim, claim_at, open, push};
+use super::pace::Pace;
+
+#[test]
+fn a_quick_worker_lets_every_waiting_producer_in() {
+    check_within(2, "quick, two producers", || {
+        let (queue, mut member) = open(1, 1, 1..=2).one();
+        let producers = [3, 4].map(|task| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || push(&queue, task))
+        });
+        let mut claimed: Vec<_> = (1..=4)
+            .map(|_| claim_at(&mut member, Pace::Quick))
+            .collect();
+        claimed.sort_unstable();
+        assert_eq!(claimed, [Some(1), Some(2), Some(3), Some(4)]);
+        for producer in producers {
+            assert_eq!(producer.join().unwrap(), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn a_producer_that_is_let_in_passes_the_rest_of_the_room_on() {
+    check("quick, passed on", || {
+        let (queue, mut member) = open(2, 1, 1..=3).one();
+        let producers = [4, 5].map(|task| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || push(&queue, task))
+        });
+        // The batch is taken at once, and the last of it is never done with.
+        for task in 1..=3 {
+            assert_eq!(claim_at(&mut member, Pace::Quick), Some(task));
+        }
+        member.give_back();
+        for producer in producers {
+            assert_eq!(producer.join().unwrap(), Ok(()));
+        }
+    });
+}
+
+#[test]
+fn a_worker_that_is_not_quick_any_more_wakes_another_for_its_batch() {
+    check("quick no more", || {
+        let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
+        let helper = thread::spawn(move || (claim(&mut second), second));
+        for task in 1..=3 {
+            assert_eq!(push(&queue, task), Ok(()));
+        }
+        // Whatever the helper got of it, the last is not left to a worker that takes long.
+        let mut claimed = vec![claim_at(&mut first, Pace::Quick)];
+        claimed.push(claim(&mut first));
+        let (helped, _second) = helper.join().unwrap();
+        claimed.push(helped);
+        claimed.sort_unstable();
+        assert_eq!(claimed, [Some(1), Some(2), Some(3)]);
+    });
+}
+
+#[test]
+fn a_quick_worker_whose_task_has_to_wait_wakes_another_for_its_batch() {
+    check("quick, and waits", || {
+        let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
+        let helper = thread::spawn(move || (claim(&mut second), second));
+        for task in 1..=2 {
+            assert_eq!(push(&queue, task), Ok(()));
+        }
+        let claimed = claim_at(&mut first, Pace::Quick);
+        first.give_back();
+        let (helped, _second) = helper.join().unwrap();
+        assert_eq!(claimed.xor(helped), None);
+        assert_eq!(claimed.max(helped), Some(2));
+    });
+}
