@@ -1,0 +1,32 @@
+//! `Builder::precise` against the real clock: never early, and on time between the milliseconds of
+//! the runtime's timer.
+
+use std::time::{Duration, Instant};
+
+use marionette::{Context, TaskManager};
+
+const COUNT: usize = 200;
+/// Short enough that the timer, with whole milliseconds, would be late by one in the median.
+const DELAY: Duration = Duration::from_micros(100);
+
+/// The real clock: it is the one that the alarm goes by.
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[tokio::test]
+async fn a_precise_manager_is_never_early_and_late_by_less_than_a_millisecond_in_the_median() {
+    let tasks = TaskManager::builder().precise().build();
+    let tasks = tasks.expect("the settings are sound");
+    tasks.start();
+    let mut late = Vec::with_capacity(COUNT);
+    for _ in 0..COUNT {
+        let due = now() + DELAY;
+        let handle = tasks.delay(DELAY, async |_: Context| Ok(now())).await;
+        let ran = handle.expect("accepted").await.expect("it runs");
+        late.push(ran.checked_duration_since(due).expect("it is not early"));
+    }
+    late.sort_unstable();
+    assert!(late[COUNT / 2] < Duration::from_millis(1), "{late:?}");
+}
