@@ -1,17 +1,17 @@
 //! Bad input of every kind: settings, environment, times, durations, huge counts; each with what
 //! it is answered.
 
+mod common;
+
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
+use common::{HOUR, SECOND, quick};
 use marionette::{
     Backoff, Config, Constant, Context, Exponential, FutureTask, Futures, Jitter, Linear,
     Polynomial, Status, TaskError, TaskManager,
 };
 use tokio::time::{sleep, timeout};
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 fn config(workers: usize, queue_size: usize, server_name: &str) -> Config {
     Config {
@@ -19,10 +19,6 @@ fn config(workers: usize, queue_size: usize, server_name: &str) -> Config {
         queue_size,
         server_name: server_name.to_owned(),
     }
-}
-
-async fn quick(_: Context) -> Result<(), TaskError> {
-    Ok(())
 }
 
 fn started() -> TaskManager {

@@ -1,10 +1,13 @@
 //! One test for each fault of the Go package that we were asked not to have, named after our claim.
 
+mod common;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use common::{HOUR, SECOND, fails, manager, quick, slow, wall};
 use marionette::{
     Backoff, Constant, Context, EventKind, Exponential, FutureTask, Next, Scheduler, Status,
     TaskError, TaskManager,
@@ -13,35 +16,8 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
 /// What is slow by nature takes seconds; what has the fault takes for ever.
 const FOR_EVER: Duration = Duration::from_secs(120);
-
-#[allow(clippy::disallowed_methods)]
-fn wall() -> SystemTime {
-    SystemTime::now()
-}
-
-fn manager(workers: usize, queue_size: usize) -> TaskManager {
-    let builder = TaskManager::builder().workers(workers);
-    let builder = builder.queue_size(queue_size);
-    builder.build().expect("the settings are sound")
-}
-
-async fn quick(_: Context) -> Result<(), TaskError> {
-    Ok(())
-}
-
-async fn slow(_: Context) -> Result<(), TaskError> {
-    sleep(SECOND).await;
-    Ok(())
-}
-
-async fn fails(_: Context) -> Result<(), TaskError> {
-    Err("refused".into())
-}
 
 /// Keeps a worker busy until the sender is used.
 async fn keep_busy(tasks: &TaskManager) -> oneshot::Sender<()> {

@@ -1,42 +1,18 @@
 //! The handle of a task: cancelled, aborted, dropped, awaited, in every state of the task.
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::{GRACE, HOUR, SECOND, now, quick, started, stubborn};
 use marionette::{Constant, Context, FailureKind, JoinHandle, Status, TaskError, TaskManager};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep, timeout};
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-const GRACE: Duration = Duration::from_secs(5);
-
-/// The monotonic clock, which the paused runtime owns.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn manager() -> TaskManager {
-    let builder = TaskManager::builder().workers(1).queue_size(8).grace(GRACE);
-    let tasks = builder.build().expect("the settings are sound");
-    tasks.start();
-    tasks
-}
-
-/// A task that hears that it should end, and does not care.
-async fn stubborn(cx: Context) -> Result<(), TaskError> {
-    let _token = cx.token();
-    std::future::pending().await
-}
+use tokio::time::{sleep, timeout};
 
 /// A task that cannot hear that it should end.
 async fn deaf(_: Context) -> Result<(), TaskError> {
     std::future::pending().await
-}
-
-async fn quick(_: Context) -> Result<(), TaskError> {
-    Ok(())
 }
 
 /// The one reason for which the task behind this handle ended.
@@ -51,7 +27,7 @@ async fn reason<T>(handle: JoinHandle<T>) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_gives_the_typed_result() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let handle = tasks.queue(async |_: Context| Ok(vec![1_u8, 2]));
     let handle = handle.name("numbers").await.expect("it runs");
     assert_eq!(
@@ -63,7 +39,7 @@ async fn a_handle_gives_the_typed_result() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_knows_every_state() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let go = Arc::new(Notify::new());
     let gate = Arc::clone(&go);
     let handle = tasks
@@ -100,7 +76,7 @@ async fn a_handle_knows_every_state() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_while_queued_ends_at_once_and_never_runs() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let busy = tasks.queue(deaf).await.expect("it runs");
     sleep(SECOND).await;
     let (ran, runs) = oneshot::channel::<()>();
@@ -120,7 +96,7 @@ async fn cancel_while_queued_ends_at_once_and_never_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_while_delayed_ends_at_once_and_never_runs() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let delayed = tasks.delay(HOUR, quick).await.expect("accepted");
     assert!(delayed.cancel("not needed"));
     assert_eq!(reason(delayed).await, "cancelled: not needed");
@@ -131,7 +107,7 @@ async fn cancel_while_delayed_ends_at_once_and_never_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_between_two_attempts_ends_at_once_with_the_failures_so_far() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let fails = async |_: Context| Err::<(), TaskError>("refused".into());
     let handle = tasks.queue(fails).retries(9).backoff(Constant::new(HOUR));
     let handle = handle.await.expect("it runs");
@@ -147,7 +123,7 @@ async fn cancel_between_two_attempts_ends_at_once_with_the_failures_so_far() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_of_a_cooperative_attempt_is_its_end_and_no_retry_follows() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let asks = async |cx: Context| {
         cx.cancelled().await;
         assert!(cx.is_cancelled());
@@ -165,7 +141,7 @@ async fn cancel_of_a_cooperative_attempt_is_its_end_and_no_retry_follows() {
 
 #[tokio::test(start_paused = true)]
 async fn ok_after_a_cancel_is_a_success() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let asks = async |cx: Context| {
         cx.cancelled().await;
         sleep(SECOND).await;
@@ -179,7 +155,7 @@ async fn ok_after_a_cancel_is_a_success() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_of_a_stubborn_attempt_drops_it_after_the_grace() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let handle = tasks.queue(stubborn).await.expect("it runs");
     sleep(SECOND).await;
     let start = now();
@@ -191,7 +167,7 @@ async fn cancel_of_a_stubborn_attempt_drops_it_after_the_grace() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_of_a_deaf_attempt_drops_it_at_once() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let handle = tasks.queue(deaf).await.expect("it runs");
     sleep(SECOND).await;
     let start = now();
@@ -202,7 +178,7 @@ async fn cancel_of_a_deaf_attempt_drops_it_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn abort_in_the_grace_ends_it() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let handle = tasks.queue(stubborn).await.expect("it runs");
     sleep(SECOND).await;
     let start = now();
@@ -220,7 +196,7 @@ async fn abort_in_the_grace_ends_it() {
 
 #[tokio::test(start_paused = true)]
 async fn abort_drops_a_running_attempt_at_once() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let handle = tasks.queue(stubborn).retries(9).await.expect("it runs");
     sleep(SECOND).await;
     let start = now();
@@ -233,7 +209,7 @@ async fn abort_drops_a_running_attempt_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn abort_while_waiting_never_runs() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let delayed = tasks.delay(HOUR, quick).await.expect("accepted");
     assert!(delayed.abort());
     assert!(!delayed.abort());
@@ -242,7 +218,7 @@ async fn abort_while_waiting_never_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_after_the_end_changes_nothing() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let handle = tasks.queue(async |_: Context| Ok(1)).await.expect("runs");
     tasks.idle().await;
     assert!(!handle.cancel("too late"));
@@ -267,7 +243,7 @@ async fn cancelling_a_queued_task_makes_room_for_a_producer() {
 
 #[tokio::test(start_paused = true)]
 async fn dropping_a_handle_does_not_cancel() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let (ran, runs) = oneshot::channel();
     let handle = tasks.queue(async move {
         sleep(SECOND).await;
@@ -280,7 +256,7 @@ async fn dropping_a_handle_does_not_cancel() {
 #[tokio::test(start_paused = true)]
 async fn dropping_a_handle_leaks_neither_task_nor_result() {
     struct Output(Arc<()>);
-    let tasks = manager();
+    let tasks = started(1, 8);
     let alive = Arc::new(());
     let (captured, result) = (Arc::clone(&alive), Arc::clone(&alive));
     let code = move |_: Context| {
@@ -310,7 +286,7 @@ async fn dropping_a_handle_leaks_neither_task_nor_result() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_can_be_polled_by_reference_and_lose_nothing() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let slow = async |_: Context| {
         sleep(10 * SECOND).await;
         Ok("done")
@@ -324,7 +300,7 @@ async fn a_handle_can_be_polled_by_reference_and_lose_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_wakes_the_task_that_polled_it_last() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let slow = async |_: Context| {
         sleep(SECOND).await;
         Ok(7)
@@ -344,7 +320,7 @@ fn a_handle_resolves_when_the_runtime_is_gone() {
     };
     let first = runtime();
     let (tasks, running, queued) = first.block_on(async {
-        let tasks = manager();
+        let tasks = started(1, 8);
         let running = tasks.queue(stubborn).await.expect("it runs");
         let queued = tasks.queue(quick).await.expect("there is room");
         tokio::task::yield_now().await;
@@ -361,7 +337,7 @@ fn a_handle_resolves_when_the_runtime_is_gone() {
 
 #[tokio::test]
 async fn a_thread_outside_of_the_runtime_may_queue_and_wait() {
-    let tasks = manager();
+    let tasks = started(1, 8);
     let outside = tasks.clone();
     let thread = std::thread::spawn(move || {
         outside

@@ -1,42 +1,17 @@
 //! Limits in time, what a task may say of its failure, panics, and threads that block.
 
+mod common;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+use common::{GRACE, HOUR, SECOND, fails, now, started, stubborn};
 use marionette::{
     Backoff, Constant, Context, Error, FailureKind, Status, TaskError, TaskManager, blocking,
 };
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-const GRACE: Duration = Duration::from_secs(5);
-
-/// The monotonic clock, which the paused runtime owns.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn manager(workers: usize) -> TaskManager {
-    let builder = TaskManager::builder().workers(workers).grace(GRACE);
-    let tasks = builder.build().expect("the settings are sound");
-    tasks.start();
-    tasks
-}
-
-async fn fails(_: Context) -> Result<(), TaskError> {
-    Err("refused".into())
-}
-
-/// A task that hears that it should end, and does not care.
-async fn stubborn(cx: Context) -> Result<(), TaskError> {
-    let _token = cx.token();
-    std::future::pending().await
-}
+use tokio::time::{sleep, timeout};
 
 /// It panics when it is dropped, unless something panics already.
 struct Bomb;
@@ -57,7 +32,7 @@ async fn works_on(tasks: &TaskManager) {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_tells_the_token_first_and_drops_after_the_grace() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let start = now();
     let told = Arc::new(Mutex::new(None));
     let tell = Arc::clone(&told);
@@ -82,7 +57,7 @@ async fn a_timeout_tells_the_token_first_and_drops_after_the_grace() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_drops_an_attempt_at_once_that_never_asked() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let start = now();
     let deaf = async |_: Context| std::future::pending::<Result<(), TaskError>>().await;
     let handle = tasks.queue(deaf).timeout(SECOND).await.expect("it runs");
@@ -93,7 +68,7 @@ async fn a_timeout_drops_an_attempt_at_once_that_never_asked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_within_the_grace_counts() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |cx: Context| {
         cx.cancelled().await;
         sleep(SECOND).await;
@@ -106,7 +81,7 @@ async fn a_success_within_the_grace_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_is_retried_with_a_fresh_deadline() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |cx: Context| {
         if cx.attempt() == 1 {
             cx.cancelled().await;
@@ -123,7 +98,7 @@ async fn a_timeout_is_retried_with_a_fresh_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn give_up_after_ends_an_attempt_and_all_retries() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let start = now();
     let queued = tasks.queue(fails).retries(1000);
     let queued = queued.backoff(Constant::new(SECOND));
@@ -146,7 +121,7 @@ async fn give_up_after_ends_an_attempt_and_all_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn give_up_after_counts_from_when_the_task_was_due() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let delayed = tasks.delay(HOUR, async |_: Context| Ok("in time"));
     let handle = delayed.give_up_after(SECOND).await.expect("accepted");
     assert_eq!(handle.await.expect("the delay is not counted"), "in time");
@@ -163,7 +138,7 @@ async fn give_up_after_counts_from_when_the_task_was_due() {
 
 #[tokio::test(start_paused = true)]
 async fn expires_ends_what_was_not_started_in_time() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let busy = tasks.queue(stubborn).await.expect("it runs");
     sleep(SECOND).await;
     let late = tasks.queue(async |_: Context| Ok(1)).expires(SECOND);
@@ -185,7 +160,7 @@ async fn expires_ends_what_was_not_started_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn expires_does_not_end_retries() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |cx: Context| match cx.attempt() {
         1 => Err("not yet".into()),
         nth => Ok(nth),
@@ -197,7 +172,7 @@ async fn expires_does_not_end_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn snooze_uses_no_attempt() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let start = now();
     let calls = AtomicU32::new(0);
     let task = move |cx: Context| {
@@ -219,7 +194,7 @@ async fn snooze_uses_no_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn snooze_of_a_plain_future_is_a_failure() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let handle = tasks.queue(async { Err::<(), _>(TaskError::snooze(SECOND)) });
     let error = handle.await.expect("it runs").await;
     assert_eq!(
@@ -230,7 +205,7 @@ async fn snooze_of_a_plain_future_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_overrides_the_backoff_once() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let start = now();
     let task = async |cx: Context| match cx.attempt() {
         1 => Err(TaskError::retry_after(HOUR, "too many requests")),
@@ -249,7 +224,7 @@ async fn retry_after_overrides_the_backoff_once() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_makes_no_retry_that_was_not_granted() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |_: Context| Err::<(), _>(TaskError::retry_after(HOUR, "busy"));
     let error = tasks.queue(task).await.expect("it runs").await;
     assert_eq!(error.expect_err("no retries").dict().errors, ["busy"]);
@@ -257,7 +232,7 @@ async fn retry_after_makes_no_retry_that_was_not_granted() {
 
 #[tokio::test(start_paused = true)]
 async fn fatal_ends_the_task_however_many_retries_are_left() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |_: Context| Err::<(), _>(TaskError::fatal("gone"));
     let handle = tasks.queue(task).retries(100).await.expect("it runs");
     let error = handle.await.expect_err("it is fatal");
@@ -267,7 +242,7 @@ async fn fatal_ends_the_task_however_many_retries_are_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_may_cancel_itself() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |_: Context| Err::<(), _>(TaskError::cancelled("obsolete"));
     let handle = tasks.queue(task).retries(100).await.expect("it runs");
     let error = handle.await.expect_err("it cancelled itself");
@@ -288,7 +263,7 @@ fn assert_panicked(error: &Error, text: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_an_attempt_is_a_failure_that_is_retried() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |cx: Context| {
         assert!(cx.attempt() > 2, "attempt {}", cx.attempt());
         Ok(cx.attempt())
@@ -303,7 +278,7 @@ async fn a_panic_in_an_attempt_is_a_failure_that_is_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_closure_itself_is_a_failure() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = |cx: Context| {
         assert!(cx.attempt() > 1, "in the closure");
         async { Ok(()) }
@@ -317,7 +292,7 @@ async fn a_panic_in_the_closure_itself_is_a_failure() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_drop_of_a_future_harms_nothing() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let task = async |_: Context| {
         let _bomb = Bomb;
         std::future::pending::<Result<(), TaskError>>().await
@@ -334,7 +309,7 @@ async fn a_panic_in_the_drop_of_a_future_harms_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_drop_of_a_closure_harms_nothing() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     for kept in [true, false] {
         let bomb = Bomb;
         let task = move |_: Context| {
@@ -354,7 +329,7 @@ async fn a_panic_in_the_drop_of_a_closure_harms_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_drop_of_an_output_that_nobody_wants_harms_nothing() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     drop(tasks.queue(async { Ok(Bomb) }).await.expect("it runs"));
     tasks.idle().await;
     works_on(&tasks).await;
@@ -368,7 +343,7 @@ async fn a_panic_in_the_drop_of_an_output_that_nobody_wants_harms_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_drop_of_a_task_that_never_ran_harms_nothing() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let busy = tasks.queue(stubborn).await.expect("it runs");
     sleep(SECOND).await;
     let bomb = Bomb;
@@ -388,7 +363,7 @@ async fn a_panic_in_the_drop_of_a_task_that_never_ran_harms_nothing() {
 
 #[tokio::test]
 async fn blocking_tasks_run_on_threads_apart_and_count_as_workers() {
-    let tasks = manager(2);
+    let tasks = started(2, 64);
     let home = std::thread::current().id();
     let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut handles = Vec::new();
@@ -410,7 +385,7 @@ async fn blocking_tasks_run_on_threads_apart_and_count_as_workers() {
 
 #[tokio::test]
 async fn a_blocking_task_can_hear_that_it_should_end() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let (begun, begins) = oneshot::channel();
     let mut begun = Some(begun);
     let code = move |cx: Context| {
@@ -432,7 +407,7 @@ async fn a_blocking_task_can_hear_that_it_should_end() {
 
 #[tokio::test]
 async fn a_panic_in_a_blocking_task_is_a_failure_with_its_place() {
-    let tasks = manager(1);
+    let tasks = started(1, 64);
     let code = |cx: Context| {
         assert!(cx.attempt() > 1, "on a thread");
         Ok(cx.attempt())

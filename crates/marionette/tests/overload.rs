@@ -1,17 +1,18 @@
 //! More than the workers can do: a burst of due tasks, and producers that are faster than workers.
 //! Nothing is lost, early or twice, and no more waits than was promised.
 
+mod common;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::{HOUR, SECOND, now, quick, started};
 use marionette::{Context, JoinHandle, Task, TaskError, TaskManager};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 const MILLI: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 const WORKERS: usize = 4;
 const QUEUE_SIZE: usize = 64;
@@ -21,24 +22,6 @@ const DUE_MARGIN: usize = 64;
 const TAKES: Duration = Duration::from_millis(40);
 const PACE: Duration = Duration::from_millis(10);
 const BURST: usize = 10_000;
-
-/// The monotonic clock, which the paused runtime owns.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn manager() -> TaskManager {
-    let builder = TaskManager::builder().workers(WORKERS);
-    let tasks = builder.queue_size(QUEUE_SIZE).build();
-    let tasks = tasks.expect("the settings are sound");
-    tasks.start();
-    tasks
-}
-
-async fn quick(_: Context) -> Result<(), TaskError> {
-    Ok(())
-}
 
 /// What the tasks of a burst have seen.
 struct Seen {
@@ -104,7 +87,7 @@ async fn burst(tasks: &TaskManager, seen: &Arc<Seen>) -> Vec<JoinHandle<()>> {
 
 #[tokio::test(start_paused = true)]
 async fn h1_ten_thousand_tasks_due_at_one_instant_run_once_each_and_never_early() {
-    let tasks = manager();
+    let tasks = started(WORKERS, QUEUE_SIZE);
     let seen = Seen::new(&tasks);
     let handles = burst(&tasks, &seen).await;
     assert_eq!(tasks.stats().waiting, BURST);
@@ -121,7 +104,7 @@ async fn h1_ten_thousand_tasks_due_at_one_instant_run_once_each_and_never_early(
 
 #[tokio::test(start_paused = true)]
 async fn h1_of_a_burst_the_queue_and_the_margin_wait_for_a_worker_and_no_more() {
-    let tasks = manager();
+    let tasks = started(WORKERS, QUEUE_SIZE);
     let seen = Seen::new(&tasks);
     for handle in burst(&tasks, &seen).await {
         handle.await.expect("it found no more in the queue");
@@ -132,7 +115,7 @@ async fn h1_of_a_burst_the_queue_and_the_margin_wait_for_a_worker_and_no_more() 
 
 #[tokio::test(start_paused = true)]
 async fn h1_producers_get_in_before_the_last_of_a_burst_has_begun() {
-    let tasks = manager();
+    let tasks = started(WORKERS, QUEUE_SIZE);
     let seen = Seen::new(&tasks);
     let handles = burst(&tasks, &seen).await;
     // The burst is due, and has filled the queue.
@@ -179,7 +162,7 @@ impl Drop for Alive {
 #[tokio::test(start_paused = true)]
 async fn b1_a_producer_ten_times_faster_than_the_workers_fills_the_queue_and_no_more() {
     const COUNT: u32 = 1_000;
-    let tasks = manager();
+    let tasks = started(WORKERS, QUEUE_SIZE);
     let start = now();
     let alive = Arc::new(AtomicUsize::new(0));
     let mut most = 0;
@@ -225,7 +208,7 @@ impl Task for Numbered {
 #[tokio::test(start_paused = true)]
 async fn b1_a_producer_that_does_not_wait_gets_back_each_task_for_which_there_is_no_room() {
     const COUNT: usize = 1_000;
-    let tasks = manager();
+    let tasks = started(WORKERS, QUEUE_SIZE);
     let ran = Arc::new(Mutex::new(Vec::new()));
     let mut accepted = Vec::new();
     for number in 0..COUNT {

@@ -1,40 +1,21 @@
 //! One test for each row of the table "Coming from Go": what the package of that name offers, and
 //! what we do.
 
+mod common;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
+use common::{HOUR, SECOND, manager, now, wall};
 use marionette::{
     Backoff, Config, Constant, Context, Error, Exponential, FutureTask, Futures, Jitter, Linear,
     Polynomial, Scheduler, Status, Task, TaskError, TaskManager,
 };
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// The monotonic clock, which the paused runtime owns.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-#[allow(clippy::disallowed_methods)]
-fn wall() -> SystemTime {
-    SystemTime::now()
-}
-
-fn manager(workers: usize, queue_size: usize) -> TaskManager {
-    TaskManager::builder()
-        .workers(workers)
-        .queue_size(queue_size)
-        .build()
-        .expect("the settings are sound")
-}
 
 #[derive(Debug, PartialEq)]
 struct MailRefused(u32);

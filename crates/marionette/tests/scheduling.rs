@@ -1,9 +1,12 @@
 //! What waits for its time, against a sorted list, on the paused clock: random insertions, waits,
 //! stops, starts and takings, and one entry after the other must come at its time and in its order.
 
+mod common;
+
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
+use common::now;
 use marionette::{FutureTask, Futures, Scheduler};
 use proptest::prelude::{ProptestConfig, Strategy, prop_oneof, proptest};
 use proptest::strategy::Just;
@@ -16,12 +19,6 @@ const MILLI: Duration = Duration::from_millis(1);
 /// The wall clock is read together with the real one, and this thread may lose its core in between.
 /// All else goes by whole seconds.
 const JITTER: Duration = Duration::from_millis(900);
-
-/// The monotonic clock, which the paused runtime owns.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
-}
 
 /// The wall clock, moved along with the paused one.
 #[allow(clippy::disallowed_methods)]

@@ -1,10 +1,12 @@
 //! What can be seen of a manager: the log, the figures, the stream of events, the metrics.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+use common::{HOUR, SECOND};
 use marionette::{Backoff, Constant, Context, EventKind, Next, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 use tracing::field::{Field, Visit};
@@ -13,9 +15,6 @@ use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Id, Level, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// A span or an event as it was logged.
 #[derive(Clone, Debug)]

@@ -1,49 +1,15 @@
 //! Every way to stop a manager, and to start it again: nothing that was accepted is lost.
 
+mod common;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use common::{GRACE, HOUR, SECOND, cooperative, manager, now, slow, stubborn};
 use marionette::{Constant, Context, Status, TaskError, TaskManager, blocking};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
-
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-const GRACE: Duration = Duration::from_secs(5);
-
-/// The monotonic clock, which the paused runtime owns.
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn manager(workers: usize, queue_size: usize) -> TaskManager {
-    TaskManager::builder()
-        .workers(workers)
-        .queue_size(queue_size)
-        .grace(GRACE)
-        .build()
-        .expect("the settings are sound")
-}
-
-/// A task that takes a second and cannot hear that it should end.
-async fn slow(_: Context) -> Result<(), TaskError> {
-    sleep(SECOND).await;
-    Ok(())
-}
-
-/// A task that ends as soon as it is asked to.
-async fn cooperative(cx: Context) -> Result<(), TaskError> {
-    cx.cancelled().await;
-    Err("asked to end".into())
-}
-
-/// A task that hears that it should end, and does not care.
-async fn stubborn(cx: Context) -> Result<(), TaskError> {
-    let _token = cx.token();
-    std::future::pending().await
-}
+use tokio::time::{sleep, timeout};
 
 #[tokio::test(start_paused = true)]
 async fn stop_before_start_does_nothing_and_counts_what_waits() {

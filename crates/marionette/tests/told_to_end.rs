@@ -1,34 +1,14 @@
 //! What is told to end ends as that: a cancelled task, a stop that was dropped or hurried.
 
-use std::time::Duration;
+mod common;
 
-use marionette::{Context, TaskError, TaskManager};
+use common::{HOUR, SECOND, cooperative, started, stubborn};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn started() -> TaskManager {
-    let builder = TaskManager::builder().workers(1).grace(5 * SECOND);
-    let tasks = builder.build().expect("the settings are sound");
-    tasks.start();
-    tasks
-}
-
-async fn cooperative(cx: Context) -> Result<(), TaskError> {
-    cx.cancelled().await;
-    Err("told to end".into())
-}
-
-async fn stubborn(cx: Context) -> Result<(), TaskError> {
-    let _token = cx.token();
-    std::future::pending().await
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_cooperative_task_that_is_cancelled_ends_as_cancelled() {
-    let tasks = started();
+    let tasks = started(1, 64);
     for retries in [0, 9] {
         let handle = tasks
             .queue(cooperative)
@@ -47,7 +27,7 @@ async fn a_cooperative_task_that_is_cancelled_ends_as_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cooperative_task_whose_parent_is_cancelled_ends_as_cancelled() {
-    let tasks = started();
+    let tasks = started(1, 64);
     let parent = CancellationToken::new();
     let handle = tasks.queue(cooperative).context(parent.clone()).await;
     let handle = handle.expect("it runs");
@@ -59,7 +39,7 @@ async fn a_cooperative_task_whose_parent_is_cancelled_ends_as_cancelled() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_future_task_is_counted_when_a_stop_sweeps_it() {
-    let tasks = started();
+    let tasks = started(1, 64);
     let handle = tasks.delay(HOUR, cooperative).await.expect("accepted");
     assert!(handle.cancel("not needed"));
     tasks.stop().await;
@@ -69,7 +49,7 @@ async fn a_cancelled_future_task_is_counted_when_a_stop_sweeps_it() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_stop_within_can_be_taken_up_by_another() {
     for within in [true, false] {
-        let tasks = started();
+        let tasks = started(1, 64);
         let handle = tasks.queue(stubborn).await.expect("it runs");
         sleep(SECOND).await;
         // It is dropped in the grace.
@@ -90,7 +70,7 @@ async fn a_dropped_stop_within_can_be_taken_up_by_another() {
 
 #[tokio::test(start_paused = true)]
 async fn a_patient_stop_reports_what_a_hurried_one_interrupted() {
-    let tasks = started();
+    let tasks = started(1, 64);
     let handle = tasks.queue(stubborn).await.expect("it runs");
     sleep(SECOND).await;
     let both = async { tokio::join!(tasks.stop(), tasks.stop_within(SECOND)) };
