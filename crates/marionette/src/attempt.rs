@@ -60,7 +60,7 @@ impl Attempt<'_> {
             return Outcome::Panicked(panic);
         }
         let first = poll_fn(|poller| Poll::Ready(self.poll(running, poller))).await;
-        let outcome = match first {
+        let mut outcome = match first {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => {
                 on_wait();
@@ -68,9 +68,7 @@ impl Attempt<'_> {
             }
         };
         if !matches!(outcome, Outcome::Done) {
-            // What is left of the future is the user's, and may panic when dropped. The attempt has
-            // its outcome already.
-            let _ = catch(|| running.drop_attempt());
+            no_success(running, &mut outcome);
         }
         outcome
     }
@@ -104,17 +102,10 @@ impl Attempt<'_> {
             if !mem::take(&mut was_polled)
                 && let Poll::Ready(outcome) = self.poll(running, poller)
             {
-                // The task may hear of a cancellation before this does.
-                let is_cancelled = || {
-                    cell.is_cancel_requested()
-                        || parent.is_some_and(CancellationToken::is_cancelled)
-                };
-                return Poll::Ready(
-                    match asked.or_else(|| is_cancelled().then_some(Asked::Cancel)) {
-                        Some(asked) => asked.accept(outcome, extra),
-                        None => outcome,
-                    },
-                );
+                return Poll::Ready(match asked {
+                    Some(asked) => asked.accept(outcome, extra),
+                    None => outcome,
+                });
             }
             // Before the flags are read: who sets them wakes whom it finds here.
             extra.set_worker(poller.waker());
@@ -155,6 +146,22 @@ impl Attempt<'_> {
         })
         .await
     }
+}
+
+/// Ends an attempt that did not succeed. It may have heard of a cancellation, by its handle or its
+/// parent, before anybody asked it to end: then that is its outcome.
+#[cold]
+fn no_success(running: &mut Running, outcome: &mut Outcome) {
+    let cell = running.cell();
+    if matches!(outcome, Outcome::Failed(_))
+        && let Some(extra) = cell.extra()
+        && (cell.is_cancel_requested() || extra.options.parent.is_cancelled())
+    {
+        *outcome = Asked::Cancel.outcome(extra);
+    }
+    // What is left of the future is the user's, and may panic when dropped. The attempt has its
+    // outcome already.
+    let _ = catch(|| running.drop_attempt());
 }
 
 async fn cancelled(parent: Option<&CancellationToken>) {

@@ -2,7 +2,10 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
+
 use common::{HOUR, SECOND, cooperative, started, stubborn};
+use marionette::{Context, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +38,52 @@ async fn a_cooperative_task_whose_parent_is_cancelled_ends_as_cancelled() {
     parent.cancel();
     let error = handle.await.expect_err("cancelled");
     assert!(error.is_cancelled(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_cancelled_before_it_waits_ends_as_cancelled() {
+    let tasks = started(1, 64);
+    for abort in [false, true] {
+        let place = Arc::new(Mutex::new(None::<JoinHandle<()>>));
+        let itself = Arc::clone(&place);
+        let ends = move |cx: Context| {
+            if let Some(handle) = &*itself.lock().expect("nobody panics") {
+                assert!(if abort {
+                    handle.abort()
+                } else {
+                    handle.cancel("aborted")
+                });
+            }
+            cooperative(cx)
+        };
+        tasks.pause();
+        let handle = tasks.queue(ends).retries(9).await.expect("it runs");
+        *place.lock().expect("nobody panics") = Some(handle);
+        tasks.resume();
+        tasks.idle().await;
+        let handle = place.lock().expect("nobody panics").take();
+        let error = handle.expect("it is there").await.expect_err("cancelled");
+        assert!(error.is_cancelled(), "{error:?}");
+        assert_eq!(error.dict().errors, ["cancelled: aborted"]);
+    }
+    let stats = tasks.stats();
+    assert_eq!((stats.cancelled, stats.failed, stats.retried), (2, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_parent_is_cancelled_before_it_waits_ends_as_cancelled() {
+    let tasks = started(1, 64);
+    let parent = CancellationToken::new();
+    let cancelled = parent.clone();
+    let ends = move |cx: Context| {
+        cancelled.cancel();
+        cooperative(cx)
+    };
+    let handle = tasks.queue(ends).context(parent).retries(9).await;
+    let error = handle.expect("it runs").await.expect_err("cancelled");
+    assert!(error.is_cancelled(), "{error:?}");
+    let stats = tasks.stats();
+    assert_eq!((stats.cancelled, stats.failed, stats.retried), (1, 0, 0));
 }
 
 #[tokio::test(start_paused = true)]
