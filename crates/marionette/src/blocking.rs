@@ -1,8 +1,9 @@
 //! Tasks that block their thread: they run on threads of their own, and count as workers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::body::{Offered, Repeat, Source};
 use crate::context::Context;
@@ -56,6 +57,60 @@ pub struct ByThread<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T> Repeatable for ByThread<T> {}
 
+/// The places of a manager's threads: as many as it has workers.
+pub(crate) struct Pool {
+    places: Arc<Semaphore>,
+    /// Places that should be gone and were taken when that was said. Whoever gets a place gives it
+    /// up while there are any, so all places but these are within the bound.
+    surplus: AtomicUsize,
+}
+
+impl Pool {
+    pub(crate) fn new(places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            surplus: AtomicUsize::new(0),
+        }
+    }
+
+    /// Changes the number of places from `before`. One caller at a time.
+    pub(crate) fn resize(&self, before: usize, places: usize) {
+        if let Some(fewer) = before.checked_sub(places) {
+            let gone = self.places.forget_permits(fewer);
+            self.surplus.fetch_add(fewer - gone, Ordering::AcqRel);
+        } else {
+            let more = places - before;
+            let surplus =
+                self.surplus
+                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, |surplus| {
+                        Some(surplus.saturating_sub(more))
+                    });
+            let stay = surplus.map_or(0, |surplus| surplus.min(more));
+            self.places.add_permits(more - stay);
+        }
+    }
+
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            // The semaphore is never closed.
+            let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+            if !self.is_surplus() {
+                return Some(place);
+            }
+            place.forget();
+        }
+    }
+
+    /// Whether there is a place too many; if so, the caller gives up the one it has.
+    fn is_surplus(&self) -> bool {
+        self.surplus
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |surplus| {
+                surplus.checked_sub(1)
+            })
+            .is_ok()
+    }
+}
+
 /// The code; its lock keeps the attempts apart.
 struct Alone<F>(Arc<Mutex<F>>);
 
@@ -98,8 +153,7 @@ where
 {
     let mut code = code.lock_owned().await;
     let place = match Current::blocking() {
-        // The semaphore is never closed.
-        Some(pool) => pool.acquire_owned().await.ok(),
+        Some(pool) => pool.place().await,
         None => None,
     };
     let span = context.span();

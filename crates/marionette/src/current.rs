@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
+use crate::blocking::Pool;
 use crate::post::Post;
 
 tokio::task_local! {
@@ -18,7 +17,7 @@ pub(crate) struct Current {
     pub(crate) manager: usize,
     pub(crate) worker: usize,
     pub(crate) post: Arc<Post>,
-    pub(crate) blocking: Arc<Semaphore>,
+    pub(crate) blocking: Arc<Pool>,
 }
 
 impl Current {
@@ -32,7 +31,7 @@ impl Current {
         (current.manager == manager).then_some(current)
     }
 
-    pub(crate) fn blocking() -> Option<Arc<Semaphore>> {
+    pub(crate) fn blocking() -> Option<Arc<Pool>> {
         CURRENT
             .try_with(|current| Arc::clone(&current.blocking))
             .ok()

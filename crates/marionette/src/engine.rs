@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::attempt::Reach;
+use crate::blocking::Pool;
 use crate::cell::Waiting;
 use crate::clock::{Tick, Wall};
 use crate::config::Config;
@@ -22,7 +21,7 @@ pub(crate) struct Engine {
     pub(crate) queue: Arc<Queue<Waiting>>,
     pub(crate) timekeeper: Timekeeper<Waiting, Queue<Waiting>>,
     pub(crate) observer: Observer,
-    pub(crate) blocking: Arc<Semaphore>,
+    pub(crate) blocking: Arc<Pool>,
     run: Mutex<Run>,
     posts: Mutex<Posts>,
 }
@@ -71,7 +70,7 @@ impl Engine {
             }),
             queue,
             observer: Observer::new(&config.server_name),
-            blocking: Arc::new(Semaphore::new(config.workers)),
+            blocking: Arc::new(Pool::new(config.workers)),
             run: Mutex::new(Run {
                 number: 0,
                 reach: Reach {

@@ -421,11 +421,7 @@ impl TaskManager {
         .validate()?;
         let mut run = engine.run();
         let before = std::mem::replace(&mut run.workers, workers);
-        if workers > before {
-            engine.blocking.add_permits(workers - before);
-        } else {
-            engine.blocking.forget_permits(before - workers);
-        }
+        engine.blocking.resize(before, workers);
         if engine.queue.phase() != Phase::Closed {
             let missing = engine.queue.set_wanted(workers);
             self.spawn_workers(missing, &run.reach);

@@ -10,7 +10,7 @@ use common::{GRACE, HOUR, SECOND, fails, now, started, stubborn};
 use marionette::{
     Backoff, Constant, Context, Error, FailureKind, Status, TaskError, TaskManager, blocking,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 /// It panics when it is dropped, unless something panics already.
@@ -403,6 +403,44 @@ async fn a_blocking_task_can_hear_that_it_should_end() {
         handle.await.expect_err("cancelled").dict().errors,
         ["cancelled: shutting down"]
     );
+}
+
+#[tokio::test]
+async fn fewer_workers_have_fewer_threads_once_those_that_are_stuck_come_back() {
+    let tasks = started(2, 64);
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    // It is stuck until the test drops the sender, whatever becomes of its attempt.
+    let stuck = || {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let begun = begun.clone();
+        let code = move |_: Context| {
+            let _ = begun.send(());
+            let _ = released.recv();
+            Ok(())
+        };
+        (release, tasks.queue(blocking(code)))
+    };
+    let mut before = Vec::new();
+    for _ in 0..2 {
+        let (release, queued) = stuck();
+        before.push((release, queued.await.expect("it runs")));
+        begins.recv().await.expect("it begins");
+    }
+    tasks.set_workers(1).expect("there is one");
+    for (_, handle) in &before {
+        assert!(handle.abort());
+    }
+    drop(before);
+    let (first, queued) = stuck();
+    let handle = queued.await.expect("it runs");
+    begins.recv().await.expect("it begins");
+    assert!(handle.abort());
+    let (_second, queued) = stuck();
+    drop(queued.await.expect("it runs"));
+    let begun = timeout(SECOND / 20, begins.recv()).await;
+    assert!(begun.is_err(), "the first has the one thread");
+    drop(first);
+    begins.recv().await.expect("it begins");
 }
 
 #[tokio::test]
