@@ -108,14 +108,14 @@ impl Error {
         self.0.duration = duration;
     }
 
-    /// How many attempts were made.
+    /// How many attempts were made: those that failed, and one in which the task was cancelled.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
     /// The failures in the order of the attempts, and last the reason why the task ended where
-    /// that was not an attempt: a cancellation, an expiry, the end of its manager.
+    /// that was not an attempt: a cancellation while it waited, an expiry, the end of its manager.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.0.failures.iter().chain(&self.0.end)
     }

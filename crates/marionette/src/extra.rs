@@ -105,6 +105,12 @@ impl Extra {
             .push(failure);
     }
 
+    /// The whole record of a task that ends by its last attempt, which ran for so long.
+    pub(crate) fn last_error(&self, reason: Reason, nanos: u64) -> Error {
+        self.push(Failure::new(reason, Duration::from_nanos(nanos)));
+        self.take_error()
+    }
+
     /// The whole record of a task that ends for another reason than its last attempt.
     pub(crate) fn final_error(&self, reason: Reason) -> Error {
         let mut error = self.take_error();

@@ -227,6 +227,7 @@ impl Circle {
         tally: &Tally,
     ) -> Option<Running> {
         let observer = &self.engine.observer;
+        let was_made = made.is_ok();
         let verdict = match made {
             Ok(Outcome::Done) => Verdict::Finish,
             Ok(outcome) => Self::judge(&mut running, outcome, ready, now, tally),
@@ -265,13 +266,11 @@ impl Circle {
             }
             Verdict::Bury(reason) => {
                 tally.failed.add_one();
-                let extra = running.cell().extra_or_new();
-                extra.push(Failure::new(reason, Duration::from_nanos(ran.nanos)));
-                let error = extra.take_error();
+                let error = running.cell().extra_or_new().last_error(reason, ran.nanos);
                 observer.failed(&**running.cell(), &error, ran.nanos);
                 running.finish(Some(error));
             }
-            Verdict::End(reason) => self.end(running, reason, tally),
+            Verdict::End(reason) => self.end(running, reason, was_made.then_some(ran), tally),
         }
         None
     }
@@ -328,17 +327,27 @@ impl Circle {
     /// Ends a task that somebody cancelled when its attempt had just ended.
     fn end_cancelled(&self, running: Running, tally: &Tally) {
         let reason = running.cell().extra_or_new().cancelled();
-        self.end(running, reason, tally);
+        self.end(running, reason, None, tally);
     }
 
-    fn end(&self, running: Running, reason: Reason, tally: &Tally) {
+    /// Ends a task, in the attempt that ran or without one.
+    fn end(&self, running: Running, reason: Reason, ran: Option<Ran>, tally: &Tally) {
         match &reason {
             Reason::Expired(_) => tally.expired.add_one(),
             Reason::TimedOut(..) => tally.failed.add_one(),
             _ => tally.cancelled.add_one(),
         }
-        let error = running.cell().extra_or_new().final_error(reason);
-        self.engine.observer.failed(&**running.cell(), &error, 0);
+        // Out of time is here only one that wanted to snooze for longer: that uses no attempt.
+        let ran = ran.filter(|_| !matches!(reason, Reason::TimedOut(..)));
+        let extra = running.cell().extra_or_new();
+        let error = match ran {
+            Some(ran) => extra.last_error(reason, ran.nanos),
+            None => extra.final_error(reason),
+        };
+        let nanos = ran.map_or(0, |ran| ran.nanos);
+        self.engine
+            .observer
+            .failed(&**running.cell(), &error, nanos);
         running.finish(Some(error));
     }
 

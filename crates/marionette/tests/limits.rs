@@ -190,6 +190,10 @@ async fn snooze_uses_no_attempt() {
     assert!(now() - start >= 5 * SECOND);
     let stats = tasks.stats();
     assert_eq!((stats.snoozed, stats.retried, stats.failed), (5, 0, 0));
+    let for_too_long = async |_: Context| Err::<(), _>(TaskError::snooze(HOUR));
+    let handle = tasks.queue(for_too_long).give_up_after(SECOND).await;
+    let error = handle.expect("it runs").await.expect_err("out of time");
+    assert_eq!((error.is_timed_out(), error.attempts()), (true, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{HOUR, SECOND, cooperative, started, stubborn};
-use marionette::{Context, JoinHandle};
+use marionette::{Constant, Context, Error, FailureKind, JoinHandle, TaskError};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +84,55 @@ async fn a_task_whose_parent_is_cancelled_before_it_waits_ends_as_cancelled() {
     assert!(error.is_cancelled(), "{error:?}");
     let stats = tasks.stats();
     assert_eq!((stats.cancelled, stats.failed, stats.retried), (1, 0, 0));
+}
+
+/// How many attempts were made, and for how many seconds the one ran that was cancelled.
+fn cancelled(error: &Error) -> (u32, u64) {
+    let last = error.failures().last().expect("there was one");
+    assert_eq!(last.kind(), FailureKind::Cancelled, "{error:?}");
+    (error.attempts(), last.duration().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_cancelled_counts_with_its_duration() {
+    let tasks = started(1, 64);
+    let fails_once = async |cx: Context| match cx.attempt() {
+        1 => Err("refused".into()),
+        _ => cooperative(cx).await,
+    };
+    for abort in [false, true] {
+        let queued = tasks.queue(fails_once).retries(9);
+        let handle = queued.backoff(Constant::new(SECOND)).await.expect("runs");
+        // The second attempt begins after one second.
+        sleep(7 * SECOND / 2).await;
+        assert!(if abort {
+            handle.abort()
+        } else {
+            handle.cancel("not needed")
+        });
+        let error = handle.await.expect_err("cancelled");
+        assert_eq!(cancelled(&error), (2, 2), "{error:?}");
+    }
+    let itself = async |_: Context| {
+        sleep(3 * SECOND / 2).await;
+        Err::<(), _>(TaskError::cancelled("obsolete"))
+    };
+    let error = tasks.queue(itself).await.expect("runs").await;
+    assert_eq!(cancelled(&error.expect_err("cancelled")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_cancelled_while_it_waits_counts_no_attempt() {
+    let tasks = started(1, 64);
+    let handle = tasks.delay(HOUR, cooperative).await.expect("accepted");
+    sleep(SECOND).await;
+    handle.cancel("not needed");
+    assert_eq!(cancelled(&handle.await.expect_err("cancelled")), (0, 0));
+    let parent = CancellationToken::new();
+    parent.cancel();
+    let handle = tasks.queue(cooperative).context(parent).await;
+    let error = handle.expect("runs").await.expect_err("cancelled");
+    assert_eq!(cancelled(&error), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
