@@ -1,6 +1,7 @@
 //! What the handle, the workers and the stop share: the store of this process and its clockwork.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::attempt::Reach;
@@ -8,7 +9,7 @@ use crate::blocking::Pool;
 use crate::cell::Waiting;
 use crate::clock::{Tick, Wall};
 use crate::config::Config;
-use crate::memory::futures::FutureTask;
+use crate::memory::futures::{FutureTask, Futures};
 use crate::memory::queue::Queue;
 use crate::memory::scheduler::{Precision, Timekeeper};
 use crate::observe::Observer;
@@ -22,6 +23,8 @@ pub(crate) struct Engine {
     pub(crate) timekeeper: Timekeeper<Waiting, Queue<Waiting>>,
     pub(crate) observer: Observer,
     pub(crate) blocking: Arc<Pool>,
+    /// Tasks that were cancelled while they waited, and found by no worker.
+    swept: AtomicU64,
     run: Mutex<Run>,
     posts: Mutex<Posts>,
 }
@@ -65,12 +68,11 @@ impl Engine {
     pub(crate) fn new(config: Config, grace: Duration, wall: Wall, precision: Precision) -> Self {
         let queue = Arc::new(Queue::new(config.queue_size));
         Self {
-            timekeeper: Timekeeper::new(Arc::clone(&queue), wall, precision, |task: &Waiting| {
-                task.cell().is_over()
-            }),
+            timekeeper: Timekeeper::new(Arc::clone(&queue), wall, precision, is_over),
             queue,
             observer: Observer::new(&config.server_name),
             blocking: Arc::new(Pool::new(config.workers)),
+            swept: AtomicU64::new(0),
             run: Mutex::new(Run {
                 number: 0,
                 reach: Reach {
@@ -114,9 +116,8 @@ impl Engine {
     /// The counts of the whole life so far.
     pub(crate) fn figures(&self) -> Stats {
         let stats = Stats::of(&self.posts());
-        // Cancelled while they waited for their time, and found by no worker.
         Stats {
-            cancelled: stats.cancelled + self.timekeeper.swept(),
+            cancelled: stats.cancelled + self.swept.load(Ordering::Relaxed),
             ..stats
         }
     }
@@ -126,7 +127,37 @@ impl Engine {
     }
 
     pub(crate) fn delay(&self, delay: Duration, task: Waiting) {
-        self.timekeeper.insert(FutureTask::after(delay, task));
+        self.keep(FutureTask::after(delay, task));
+    }
+
+    /// Keeps a task until its time.
+    pub(crate) fn keep(&self, future: FutureTask<Waiting>) {
+        if let Some(over) = self.timekeeper.insert(future) {
+            self.were_cancelled(over);
+        }
+    }
+
+    /// How many tasks wait for their time, without those that were cancelled: these go.
+    pub(crate) fn sweep(&self) -> usize {
+        let (waiting, over) = self.timekeeper.sweep();
+        self.were_cancelled(over);
+        waiting
+    }
+
+    /// Takes out all that waits for its time, without what was cancelled: that goes.
+    pub(crate) fn take_futures(&self) -> Futures<Waiting> {
+        let mut futures = self.timekeeper.take_all();
+        self.were_cancelled(futures.extract(is_over));
+        futures
+    }
+
+    /// Tells of tasks that were cancelled while they waited, and are found here and by no worker.
+    /// No lock is held, since whoever listens may call the manager.
+    fn were_cancelled(&self, over: impl IntoIterator<Item = Waiting>) {
+        for task in over {
+            self.swept.fetch_add(1, Ordering::Relaxed);
+            self.observer.cancelled_early(&**task.cell());
+        }
     }
 
     /// The manager is gone: what waits is abandoned, what runs is dropped at its next await.
@@ -137,7 +168,13 @@ impl Engine {
         run.reach.interrupt.cancel();
         run.reach.abandon.cancel();
         drop(run);
-        drop(self.queue.take_all());
-        drop(self.timekeeper.take_all());
+        let queued = self.queue.take_all().into_iter().map(|ready| ready.task);
+        self.were_cancelled(queued.filter(is_over));
+        drop(self.take_futures());
     }
+}
+
+/// Whether a task was cancelled while it waits, so that it only takes up room.
+fn is_over(task: &Waiting) -> bool {
+    task.cell().is_over()
 }

@@ -317,9 +317,8 @@ impl TaskManager {
     /// ```
     #[must_use = "dropping the tasks ends them"]
     pub fn take_waiting(&self) -> Vec<FutureTask<WaitingTask>> {
-        let mut futures = self.engine().timekeeper.take_all();
-        futures.retain(|task| !task.cell().is_over());
-        futures
+        self.engine()
+            .take_futures()
             .into_sorted_vec()
             .into_iter()
             .map(WaitingTask::wrap)
@@ -328,7 +327,7 @@ impl TaskManager {
 
     /// Puts a future task back that was taken out; handle, id and failures stay the same.
     pub fn restore(&self, future: FutureTask<WaitingTask>) {
-        self.engine().timekeeper.insert(WaitingTask::unwrap(future));
+        self.engine().keep(WaitingTask::unwrap(future));
     }
 
     /// How long it is until the next future task is due.

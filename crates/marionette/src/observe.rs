@@ -118,7 +118,8 @@ impl Observer {
         );
     }
 
-    /// A task was cancelled while it waited, and has now been found.
+    /// A task was cancelled while it waited, and has now been found: by a worker, or by who makes
+    /// room, stops or takes out what waits.
     #[cold]
     pub(crate) fn cancelled_early<B: ?Sized>(&self, cell: &Cell<B>) {
         metrics::ended(&self.server, "cancelled", 0);

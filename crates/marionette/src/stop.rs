@@ -157,7 +157,7 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
 fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopReport {
     let before = &begin.stats;
     let posts = engine.posts();
-    let waiting = engine.timekeeper.sweep();
+    let waiting = engine.sweep();
     let after = engine.figures();
     let is_caller = |post: &Arc<Post>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
     StopReport {

@@ -234,7 +234,7 @@ impl Way {
             }
             Self::Schedule(time) => match FutureTask::at(time, waiting) {
                 Ok(future) => {
-                    engine.timekeeper.insert(future);
+                    engine.keep(future);
                     Ok(())
                 }
                 Err(refused) => Err((Refusal::Unschedulable(time), refused.into_task())),

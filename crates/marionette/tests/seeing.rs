@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
 
 use common::{HOUR, SECOND};
 use marionette::{Backoff, Constant, Context, EventKind, Next, TaskError, TaskManager};
@@ -312,6 +313,112 @@ async fn events_tell_of_cancellations_snoozes_and_expiries() {
     assert_eq!(count("snooze", is_snoozed), 1, "{all:?}");
     assert_eq!(count("snooze", is_cancelled), 1, "{all:?}");
     assert_eq!(count("itself", is_ended), 1, "{all:?}");
+}
+
+/// The names of the tasks that were cancelled while they waited: the log and the events agree.
+async fn cancelled_early(log: &Log, events: &mut marionette::Events) -> Vec<String> {
+    let all = read(events).await;
+    let cancelled = all
+        .into_iter()
+        .filter(|(_, kind)| matches!(kind, EventKind::Cancelled));
+    let told: Vec<_> = cancelled.map(|(name, _)| name).collect();
+    let mut logged = log.events(Level::INFO);
+    logged.retain(|entry| entry.fields["message"] == "cancelled before it was started");
+    let logged = logged.iter().map(|entry| &entry.fields["task.name"]);
+    assert_eq!(logged.collect::<Vec<_>>(), told.iter().collect::<Vec<_>>());
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_tells_of_what_was_cancelled_while_it_waited() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    let queued = tasks.queue(fails).name("retried").retries(1);
+    let queued = queued.backoff(Constant::new(HOUR)).await;
+    let retried = queued.expect("it runs");
+    let delayed = tasks.delay(HOUR, fails).name("delayed").await;
+    let far = UNIX_EPOCH + Duration::from_secs(8_000_000_000);
+    let scheduled = tasks.schedule(far, fails).name("scheduled").await;
+    sleep(SECOND).await;
+    tasks.pause();
+    let queued = tasks.queue(fails).name("queued").await.expect("room");
+    let all = [
+        retried,
+        delayed.expect("accepted"),
+        scheduled.expect("accepted"),
+        queued,
+    ];
+    assert!(all.iter().all(|handle| handle.cancel("not needed")));
+    for _ in 0..2 {
+        assert_eq!(tasks.stop().await.waiting, 0);
+        assert_eq!(tasks.stats().cancelled, 4);
+        tasks.start();
+    }
+    let mut told = cancelled_early(&log, &mut events).await;
+    told.sort();
+    assert_eq!(told, ["delayed", "queued", "retried", "scheduled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_task_that_was_cancelled_while_it_waited_is_told_once_however_it_is_found() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    for nth in 0..100 {
+        let delayed = tasks.delay(HOUR, fails).name(nth.to_string()).await;
+        assert!(delayed.expect("accepted").cancel("not needed"));
+    }
+    let stats = tasks.stats();
+    assert!(stats.cancelled > 0, "some went when room was made");
+    assert_eq!(stats.cancelled, 100 - stats.waiting as u64);
+    // The others are found by the worker.
+    let told = cancelled_early(&log, &mut events).await;
+    let mut numbers: Vec<usize> = told.iter().map(|name| name.parse().expect("one")).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..100), "{told:?}");
+    let stats = tasks.stats();
+    assert_eq!((stats.cancelled, stats.waiting), (100, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn taking_out_what_waits_tells_of_what_was_cancelled() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    let cancelled = tasks.delay(HOUR, fails).name("cancelled").await;
+    let later = tasks.delay(HOUR, fails).name("later").await;
+    let later = later.expect("accepted");
+    assert!(cancelled.expect("accepted").cancel("not needed"));
+    let taken = tasks.take_waiting();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(tasks.stats().cancelled, 1);
+    // One that is cancelled outside of the manager is found once it is back.
+    assert!(later.cancel("not needed"));
+    for future in taken {
+        tasks.restore(future);
+    }
+    assert_eq!(tasks.stats().cancelled, 1);
+    let told = cancelled_early(&log, &mut events).await;
+    assert_eq!(told, ["cancelled", "later"]);
+    assert_eq!(tasks.stats().cancelled, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_manager_tells_of_what_was_cancelled_while_it_waited() {
+    let (log, _listening) = Log::listen();
+    let tasks = manager("mailer");
+    let mut events = tasks.events();
+    tasks.pause();
+    let queued = tasks.queue(fails).name("queued").await.expect("room");
+    let delayed = tasks.delay(HOUR, fails).name("delayed").await;
+    let abandoned = tasks.queue(fails).name("abandoned").await.expect("room");
+    assert!(queued.cancel("not needed"));
+    assert!(delayed.expect("accepted").cancel("not needed"));
+    drop(tasks);
+    assert!(abandoned.await.expect_err("it did not run").is_abandoned());
+    let told = cancelled_early(&log, &mut events).await;
+    assert_eq!(told, ["queued", "delayed"]);
 }
 
 #[tokio::test(start_paused = true)]

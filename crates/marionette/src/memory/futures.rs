@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::fmt;
+use std::mem;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::{Tick, Wall};
@@ -293,7 +294,7 @@ impl<T> Futures<T> {
     /// All of them, leaving none.
     pub(crate) fn take(&mut self) -> Self {
         let wall = self.wall.clone();
-        std::mem::replace(self, Self::with_wall(wall))
+        mem::replace(self, Self::with_wall(wall))
     }
 
     /// How many wait.
@@ -330,6 +331,20 @@ impl<T> Futures<T> {
     pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         self.delayed.retain(|entry| keep(&entry.task));
         self.scheduled.retain(|entry| keep(&entry.task));
+    }
+
+    /// Takes out those for which `is_over` says so, in no order.
+    pub(crate) fn extract(&mut self, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut over = Vec::new();
+        for heap in [&mut self.delayed, &mut self.scheduled] {
+            if heap.iter().any(|entry| is_over(&entry.task)) {
+                let mut entries = mem::take(heap).into_vec();
+                let found = entries.extract_if(.., |entry| is_over(&entry.task));
+                over.extend(found.map(|entry| entry.task));
+                *heap = entries.into();
+            }
+        }
+        over
     }
 
     /// Gives back the memory that is not needed now. It happens by itself after a burst.

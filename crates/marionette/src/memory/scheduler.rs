@@ -87,7 +87,6 @@ struct State<T> {
     /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is
     /// earlier.
     sleeps_until: Tick,
-    swept: u64,
 }
 
 /// A running sleeper, which ends when this is dropped.
@@ -106,7 +105,6 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         let state = State {
             futures: Futures::with_wall(wall),
             sleeps_until: Tick::default(),
-            swept: 0,
         };
         let table = Table {
             state: Mutex::new(state),
@@ -121,8 +119,11 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         }
     }
 
-    pub(crate) fn insert(&self, future: FutureTask<T>) {
-        self.table.insert(future);
+    /// Takes a task in. Where that needs room, those that are over make it, and come back; else
+    /// there is not even an empty list of them, which would cost each insertion something.
+    #[must_use = "what is over is to be told"]
+    pub(crate) fn insert(&self, future: FutureTask<T>) -> Option<Vec<T>> {
+        self.table.insert(future)
     }
 
     /// How many wait, with those that are over and not yet found.
@@ -130,21 +131,17 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         self.table.state.lock().futures.len()
     }
 
-    /// How many wait, without those that are over; it looks at each.
-    pub(crate) fn sweep(&self) -> usize {
+    /// Takes out those that are over; it looks at each. How many wait without them, and they.
+    #[must_use = "what is over is to be told"]
+    pub(crate) fn sweep(&self) -> (usize, Vec<T>) {
         let mut state = self.table.state.lock();
-        state.sweep(self.table.is_over);
-        state.futures.len()
+        let over = state.futures.extract(self.table.is_over);
+        (state.futures.len(), over)
     }
 
     #[cfg(feature = "test-util")]
     pub(crate) fn next_due(&self) -> Option<Duration> {
         self.table.state.lock().futures.next_due()
-    }
-
-    /// How many were over when they were found here.
-    pub(crate) fn swept(&self) -> u64 {
-        self.table.state.lock().swept
     }
 
     pub(crate) fn take_all(&self) -> Futures<T> {
@@ -213,12 +210,13 @@ impl Sleeper {
 }
 
 impl<T: Send + 'static> Table<T> {
-    fn insert(&self, future: FutureTask<T>) {
+    fn insert(&self, future: FutureTask<T>) -> Option<Vec<T>> {
         let due = future.due;
+        let mut over = None;
         let mut state = self.state.lock();
         if state.futures.is_full_for(due) {
             let before = state.futures.len();
-            state.sweep(self.is_over);
+            over = Some(state.futures.extract(self.is_over));
             // A sweep pays for itself only if the next one is far.
             if state.futures.len() > before / 4 * 3 {
                 state.futures.grow_for(due);
@@ -231,6 +229,7 @@ impl<T: Send + 'static> Table<T> {
             drop(state);
             self.woken.notify_one();
         }
+        over
     }
 
     /// Hands out what becomes due, until there is no outlet any more. Dropping it loses nothing.
@@ -272,13 +271,6 @@ impl<T: Send + 'static> Table<T> {
 }
 
 impl<T> State<T> {
-    /// Drops what is over.
-    fn sweep(&mut self, is_over: fn(&T) -> bool) {
-        let before = self.futures.len();
-        self.futures.retain(|task| !is_over(task));
-        self.swept += (before - self.futures.len()) as u64;
-    }
-
     /// Until when there is nothing to do: zero if something is due, the end of time if nothing
     /// waits.
     fn until_next(&mut self) -> Tick {
@@ -349,7 +341,8 @@ impl<T: Send + 'static> Scheduler<T> {
 
     /// Sends the task at its time.
     pub fn insert(&self, future: FutureTask<T>) {
-        self.0.insert(future);
+        // Here none is ever over.
+        drop(self.0.insert(future));
     }
 
     /// Starts the scheduler in a task of its own; does nothing if it runs.
