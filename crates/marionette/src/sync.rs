@@ -64,12 +64,6 @@ mod model {
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().expect("no user code runs under our locks")
         }
-
-        pub(crate) fn into_inner(self) -> T {
-            self.0
-                .into_inner()
-                .expect("no user code runs under our locks")
-        }
     }
 
     /// loom's `UnsafeCell` is sized; a counter beside the value gives unsized values the same

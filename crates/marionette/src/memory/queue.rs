@@ -19,7 +19,8 @@
 //! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a
 //!    worker is on its way: a push wakes one, and a worker that takes a task and leaves others
 //!    wakes the next. A worker at a quick [`Pace`] does so when its task has to wait or took long.
-//! 4. *Order.* A grant belongs to the producer that has waited longest, and nobody overtakes it.
+//! 4. *Order.* A grant belongs to the producer that has waited longest, and no producer overtakes
+//!    it. While due tasks wait for room too, they and the producers get it by turns.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ use super::pace::Pace;
 use crate::clock::Tick;
 use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
 
-/// How many due tasks may wait beyond the queue's size: their time has come, and they do not wait
-/// behind producers, but they cannot flood the queue either.
+/// How many due tasks may wait beyond the queue's size while no producer waits: their time has
+/// come, but they cannot flood the queue. While one waits, room goes to both by turns.
 const DUE_MARGIN: usize = 64;
 
 /// A task in the queue, and since when it is ready to run.
@@ -89,6 +90,8 @@ pub(super) struct State<T> {
     granted: usize,
     next_ticket: u64,
     due: Option<Waker>,
+    /// Where producers and the due tasks both wait, room goes to them by turns: this one's is due.
+    due_next: bool,
     pub(super) watchers: Vec<Waker>,
 }
 
@@ -228,11 +231,21 @@ impl<T> Queue<T> {
             }
             if state.has_due_room() {
                 state.due = None;
+                state.due_next = false;
                 return Poll::Ready(());
             }
             state.due = Some(poller.waker().clone());
             Poll::Pending
         })
+    }
+
+    /// No due task waits for room any more, or none needed what it got: others may have it.
+    pub(crate) fn forget_due(&self) {
+        self.change(|state, wakes| {
+            state.due = None;
+            state.due_next = false;
+            state.grant(wakes);
+        });
     }
 
     /// Puts a task whose time has come, or that goes on, at the end: it was accepted long ago.
@@ -289,6 +302,7 @@ impl<T> State<T> {
             granted: 0,
             next_ticket: 0,
             due: None,
+            due_next: false,
             watchers: Vec::new(),
         }
     }
@@ -330,7 +344,12 @@ impl<T> State<T> {
 
     /// Whether one more due task may wait.
     fn has_due_room(&mut self) -> bool {
-        let limit = self.limit() + DUE_MARGIN;
+        let margin = match (self.has_waiting_producers(), self.due_next) {
+            (false, _) => DUE_MARGIN,
+            (true, true) => 0,
+            (true, false) => return false,
+        };
+        let limit = self.limit() + margin;
         if self.ready.len() + self.held >= limit {
             self.count_batches();
         }
@@ -396,7 +415,11 @@ impl<T> State<T> {
 
     /// Grants the room that there is to those who have waited longest.
     pub(super) fn grant(&mut self, wakes: &mut Wakes) {
-        while self.has_waiting_producers() && self.has_room() {
+        while self.has_waiting_producers()
+            && !(self.due_next && self.due.is_some())
+            && self.has_room()
+        {
+            self.due_next = true;
             wakes.push(self.producers[self.granted].waker.clone());
             self.granted += 1;
             if self.pace == Pace::Quick {
@@ -417,6 +440,7 @@ impl<T> State<T> {
         self.producers
             .drain(..)
             .for_each(|producer| wakes.push(producer.waker));
+        self.grant(wakes);
     }
 
     /// Counts exactly what is in the batches.

@@ -45,15 +45,30 @@ impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
 }
 
 impl<T: Send + 'static> Outlet<T> for Queue<T> {
-    type Place<'a> = ();
+    type Place<'a> = DuePlace<'a, T>;
 
-    async fn place(&self) -> Option<()> {
+    async fn place(&self) -> Option<DuePlace<'_, T>> {
+        let place = DuePlace { queue: Some(self) };
         poll_fn(|poller| self.poll_due_room(poller)).await;
-        Some(())
+        Some(place)
     }
 
-    fn put(&self, (): (), task: T, due: Tick) {
+    fn put(&self, mut place: DuePlace<'_, T>, task: T, due: Tick) {
+        place.queue = None;
         self.push_accepted(task, due);
+    }
+}
+
+/// Room in the queue for a due task, or the wait for it. Who drops it lets others have the room.
+pub(crate) struct DuePlace<'a, T> {
+    queue: Option<&'a Queue<T>>,
+}
+
+impl<T> Drop for DuePlace<'_, T> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue {
+            queue.forget_due();
+        }
     }
 }
 
