@@ -11,7 +11,7 @@ use crate::clock::Tick;
 use crate::current::Current;
 use crate::engine::Engine;
 use crate::memory::crew::Member;
-use crate::memory::pace::{Pace, Pacer};
+use crate::memory::pace::Pacer;
 use crate::memory::queue::Ready;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::post::{Post, TaskRef};
@@ -55,7 +55,7 @@ impl Worker {
     }
 
     async fn claim(&mut self, turn: &mut Turn) -> Option<Ready<Waiting>> {
-        let pace = turn.pace();
+        let pace = turn.pacer.pace();
         poll_fn(|poller| {
             let polled = self.member.poll_claim(poller, pace);
             if polled.is_pending() {
@@ -147,10 +147,6 @@ impl Turn {
         self.tasks += 1;
         self.last = Some(now);
         now
-    }
-
-    fn pace(&self) -> Pace {
-        self.pacer.pace()
     }
 
     fn is_over(&self) -> bool {
