@@ -1,11 +1,13 @@
 //! Models of the queue at a quick pace: wake-ups are fewer then, and none that counts is lost.
 
 use std::sync::Arc;
+use std::task::{Context as Poller, Poll, Waker};
 
 use loom::thread;
 
 use super::loom_tests::{check, check_within, claim, claim_at, open, push};
 use super::pace::Pace;
+use crate::clock::Tick;
 
 #[test]
 fn a_quick_worker_lets_every_waiting_producer_in() {
@@ -30,18 +32,23 @@ fn a_quick_worker_lets_every_waiting_producer_in() {
 fn a_producer_that_is_let_in_passes_the_rest_of_the_room_on() {
     check("quick, passed on", || {
         let (queue, mut member) = open(2, 1, 1..=3).one();
-        let producers = [4, 5].map(|task| {
-            let queue = Arc::clone(&queue);
-            thread::spawn(move || push(&queue, task))
-        });
-        // The batch is taken at once, and the last of it is never done with.
-        for task in 1..=3 {
-            assert_eq!(claim_at(&mut member, Pace::Quick), Some(task));
-        }
-        member.give_back();
-        for producer in producers {
-            assert_eq!(producer.join().unwrap(), Ok(()));
-        }
+        assert_eq!(claim_at(&mut member, Pace::Quick), Some(1));
+        let mut poller = Poller::from_waker(Waker::noop());
+        let mut producers = [4, 5].map(|task| (Some(task), None));
+        let mut offer = |which: usize| {
+            let (task, ticket) = &mut producers[which];
+            queue.poll_push(task, Tick::default(), ticket, &mut poller)
+        };
+        assert_eq!([offer(0), offer(1)], [Poll::Pending, Poll::Pending]);
+        // The rest of the batch, and then there is nothing left to do.
+        assert_eq!(claim_at(&mut member, Pace::Quick), Some(2));
+        assert_eq!(claim_at(&mut member, Pace::Quick), Some(3));
+        let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick);
+        assert!(polled.is_pending());
+        // One wake-up at a time: the second comes from the first, whatever the worker does.
+        assert_eq!(offer(1), Poll::Pending);
+        assert_eq!(offer(0), Poll::Ready(Ok(())));
+        assert_eq!(offer(1), Poll::Ready(Ok(())));
     });
 }
 
@@ -50,6 +57,9 @@ fn a_worker_that_is_not_quick_any_more_wakes_another_for_its_batch() {
     check("quick no more", || {
         let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
         let helper = thread::spawn(move || (claim(&mut second), second));
+        // It parks at a quick pace, so the tasks that come wake one worker and not both.
+        let polled = first.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick);
+        assert!(polled.is_pending());
         for task in 1..=3 {
             assert_eq!(push(&queue, task), Ok(()));
         }
@@ -68,6 +78,8 @@ fn a_quick_worker_whose_task_has_to_wait_wakes_another_for_its_batch() {
     check("quick, and waits", || {
         let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
         let helper = thread::spawn(move || (claim(&mut second), second));
+        let polled = first.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick);
+        assert!(polled.is_pending());
         for task in 1..=2 {
             assert_eq!(push(&queue, task), Ok(()));
         }
