@@ -35,6 +35,13 @@ use crate::clock::Tick;
 pub struct TaskId(Uuid);
 
 impl TaskId {
+    /// A new one.
+    #[must_use]
+    #[allow(clippy::new_without_default)] // No two are the same: there is no default.
+    pub fn new() -> Self {
+        Identity::new().id()
+    }
+
     /// The id as a [`Uuid`].
     #[must_use]
     pub fn uuid(self) -> Uuid {
@@ -113,6 +120,21 @@ impl fmt::Display for TaskId {
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TaskId({})", self.0)
+    }
+}
+
+impl From<Uuid> for TaskId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+/// As [`Uuid`]'s: with or without hyphens.
+impl std::str::FromStr for TaskId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
     }
 }
 

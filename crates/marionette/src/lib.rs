@@ -92,6 +92,8 @@ mod stop;
 mod engine;
 mod attempt;
 mod memory;
+pub mod store;
+pub mod inspect;
 mod verdict;
 mod task;
 mod handler;

@@ -26,7 +26,7 @@ const RANKS: [&[&str]; 6] = [
     // 3: its parts, and the store that is this process.
     &["attempt", "stop", "engine", "refusal", "waiting", "memory"],
     // 2: decisions and observations.
-    &["verdict", "observe", "stats", "config"],
+    &["store", "inspect", "verdict", "observe", "stats", "config"],
     // 1: the nouns, those that users see before those they do not.
     &[
         "task", "handler", "blocking", "options", "context", "join", "outcome", "error", "event",

@@ -1,0 +1,1 @@
+//! What every store must do, as tests. A store is done when it passes, and only then.

@@ -1,0 +1,1 @@
+//! Durable jobs in one file: a store in SQLite.

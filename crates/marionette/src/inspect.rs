@@ -1,0 +1,209 @@
+//! What a person asks of a store, and changes in it.
+
+use std::time::{Duration, SystemTime};
+
+use crate::id::TaskId;
+use crate::store::{
+    JobOptions, JobState, PastOutcome, Priority, Store, StoreFuture, WorkerId, WorkerInfo,
+};
+
+/// What a person asks of a store, and changes in it.
+///
+/// Every change names the jobs that it is for, and answers how many it changed: a job in a state
+/// for which the change makes no sense is left as it is.
+pub trait Inspect: Store {
+    /// How many jobs there are, by queue, kind and state.
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>>;
+
+    /// Jobs that match, newest first, page by page.
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed>;
+
+    /// One job in full; `None` if the store does not know it.
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>>;
+
+    /// Makes jobs ready at once: those that wait for their time, and those that ended as dead,
+    /// cancelled or quarantined. The latter begin anew, with no failed attempt and no crash, and
+    /// keep their history.
+    fn retry(&self, which: Which) -> StoreFuture<'_, u64>;
+
+    /// Cancels jobs: one that waits ends at once, one that runs is told by its worker's next
+    /// [`renew`](Store::renew).
+    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64>;
+
+    /// Deletes jobs, with their history. One that runs is left.
+    fn delete(&self, which: Which) -> StoreFuture<'_, u64>;
+
+    /// Changes when a job that waits is due.
+    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64>;
+
+    /// Nobody claims from this queue until it is resumed; what runs goes on, and jobs are accepted.
+    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()>;
+
+    /// Ends a pause.
+    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()>;
+
+    /// The queues that are paused.
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>>;
+
+    /// The workers that count as alive.
+    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>>;
+}
+
+/// How many jobs of one queue and kind are in one state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Count {
+    /// The queue.
+    pub queue: String,
+    /// The kind.
+    pub kind: String,
+    /// The state.
+    pub state: JobState,
+    /// How many.
+    pub jobs: u64,
+}
+
+impl Count {
+    /// For authors of stores.
+    #[must_use]
+    pub fn new(queue: String, kind: String, state: JobState, jobs: u64) -> Self {
+        Self {
+            queue,
+            kind,
+            state,
+            jobs,
+        }
+    }
+}
+
+/// Which jobs a change is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// These.
+    Ids(Vec<TaskId>),
+    /// All that match. A store works through them in steps, and none of them twice.
+    Matching(Filter),
+}
+
+/// Which jobs match: all conditions that are set hold. The default matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In one of these states; none named means any.
+    pub states: Vec<JobState>,
+    /// Of one of these kinds.
+    pub kinds: Vec<String>,
+    /// In one of these queues.
+    pub queues: Vec<String>,
+    /// Accepted at this time or later.
+    pub accepted_from: Option<SystemTime>,
+    /// Accepted before this time.
+    pub accepted_before: Option<SystemTime>,
+    /// With this text in the payload, the name, or the reason of the end; as it is, with its case.
+    pub text: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Jobs that were listed behind this one; `None` for the first page.
+    pub after: Option<TaskId>,
+    /// How many at most, up to 1,000.
+    pub limit: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            after: None,
+            limit: 100,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The jobs.
+    pub jobs: Vec<JobSummary>,
+    /// Where the next page begins; `None` if this is the last.
+    pub next: Option<TaskId>,
+}
+
+/// A job in a line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSummary {
+    /// Its id.
+    pub id: TaskId,
+    /// Its kind.
+    pub kind: String,
+    /// Its queue.
+    pub queue: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// Where it stands.
+    pub state: JobState,
+    /// When it was accepted.
+    pub accepted: SystemTime,
+    /// When it is or was due.
+    pub due: SystemTime,
+    /// When its last attempt was started, if one was.
+    pub started: Option<SystemTime>,
+    /// When it ended, if it has.
+    pub ended: Option<SystemTime>,
+    /// How many attempts have failed.
+    pub failed: u32,
+    /// How often its worker died.
+    pub crashes: u32,
+    /// Who has it, if somebody has.
+    pub worker: Option<WorkerId>,
+    /// The error of its last failed attempt, or why it ended.
+    pub reason: Option<String>,
+}
+
+/// A job in full.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobDetails {
+    /// The job in a line.
+    pub summary: JobSummary,
+    /// Its arguments.
+    pub payload: Vec<u8>,
+    /// What it asked for.
+    pub options: JobOptions,
+    /// Its result, if it is done.
+    pub result: Option<Vec<u8>>,
+    /// Every attempt that is kept, snoozed, interrupted and crashed ones too; the oldest first.
+    pub attempts: Vec<TimedAttempt>,
+}
+
+/// An attempt with its times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimedAttempt {
+    /// Which attempt it was, from 1; a snoozed, interrupted or crashed one has the number of the
+    /// one that follows it.
+    pub number: u32,
+    /// When it was claimed.
+    pub started: SystemTime,
+    /// When the store heard of its end.
+    pub ended: SystemTime,
+    /// How long it ran, as its worker tells it.
+    pub ran: Duration,
+    /// How it ended.
+    pub outcome: PastOutcome,
+    /// Its error with its sources.
+    pub error: Option<String>,
+    /// Who made it, if that is known.
+    pub worker: Option<WorkerId>,
+}
+
+/// A worker that counts as alive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveWorker {
+    /// As it introduced itself.
+    pub info: WorkerInfo,
+    /// When it was first seen.
+    pub since: SystemTime,
+    /// When it last gave a sign of life.
+    pub seen: SystemTime,
+    /// How many jobs it has.
+    pub running: u64,
+}

@@ -1,0 +1,105 @@
+//! What goes wrong in a store.
+
+use std::fmt;
+
+use crate::error::{BoxError, chain};
+
+/// An error of a store. Its kind says what the caller can do about it.
+#[derive(Debug)]
+pub struct StoreError {
+    kind: Kind,
+    what: String,
+    source: Option<BoxError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Unavailable,
+    Full,
+    Refused,
+    Broken,
+}
+
+impl StoreError {
+    fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            source: None,
+        }
+    }
+
+    /// It cannot be reached or is busy; another try later may succeed.
+    pub fn unavailable(what: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, what)
+    }
+
+    /// There is no room: the disk, or a limit of the store.
+    pub fn full(what: impl Into<String>) -> Self {
+        Self::new(Kind::Full, what)
+    }
+
+    /// What was asked for is not possible: another try would end the same.
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, what)
+    }
+
+    /// It is damaged, of another version, or not a store.
+    pub fn broken(what: impl Into<String>) -> Self {
+        Self::new(Kind::Broken, what)
+    }
+
+    /// The error behind it.
+    #[must_use]
+    pub fn with_source(self, source: impl Into<BoxError>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
+    }
+
+    /// Whether another try later may succeed without anybody doing something.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == Kind::Unavailable
+    }
+
+    /// Whether there was no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.kind == Kind::Full
+    }
+
+    /// Whether what was asked for is not possible.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.kind == Kind::Refused
+    }
+
+    /// Whether the store is damaged, of another version, or not a store.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.kind == Kind::Broken
+    }
+
+    /// The error and its sources in one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.source {
+            Some(source) => Some(source.as_ref()),
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A job as data: what it is, what it asks for, where it stands.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::TaskId;
+
+/// The longest payload and the longest result, in bytes: 1 MiB.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// The longest text of an error that is kept, in bytes: 8 KiB.
+pub const ERROR_BYTES_MAX: usize = 8 * 1024;
+/// The longest name of a kind or a queue, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Checks the name of a kind or a queue: 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_`, `.`, `:`, `-`.
+///
+/// # Errors
+///
+/// A message that names what is wrong, to be put behind "the name of the queue" or the like.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if name.len() > NAME_BYTES_MAX {
+        let bytes = name.len();
+        return Err(format!("has {bytes} bytes, the limit is {NAME_BYTES_MAX}"));
+    }
+    let allowed = |char: char| char.is_ascii_alphanumeric() || "_.:-".contains(char);
+    match name.chars().find(|&char| !allowed(char)) {
+        Some(char) => Err(format!(
+            "is {name:?}; {char:?} is none of A–Z, a–z, 0–9, _ . : -"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A job on its way into a store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Its id, by which inserting it twice is known.
+    pub id: TaskId,
+    /// Which handler runs it.
+    pub kind: Cow<'static, str>,
+    /// The queue in which it waits.
+    pub queue: Cow<'static, str>,
+    /// Whether it goes before others.
+    pub priority: Priority,
+    /// When it may run.
+    pub due: Due,
+    /// Its arguments, at most [`PAYLOAD_BYTES_MAX`].
+    pub payload: Vec<u8>,
+    /// What else it asks for.
+    pub options: JobOptions,
+    /// How many jobs may wait in its queue, this one included; `None` for no limit.
+    pub queue_limit: Option<u64>,
+}
+
+/// When a job may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// At once.
+    Now,
+    /// So long after it is accepted.
+    After(Duration),
+    /// At this time of the wall clock.
+    At(SystemTime),
+}
+
+/// Which of the jobs that are due goes first: the higher one. Default is 0.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Priority(pub i8);
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What became of a job that was to be inserted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is in the store.
+    Accepted,
+    /// Its queue is full; it is not.
+    Full,
+}
+
+/// What a job asks for, as stores keep it: they give it back as it was, and look at `keep_result`
+/// alone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct JobOptions {
+    /// How often it is retried after its first attempt fails.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retries: u32,
+    /// How long it waits before each retry; `None` for the default.
+    #[serde(skip_serializing_if = "is_default")]
+    pub backoff: Option<StoredBackoff>,
+    /// How long each attempt may run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub timeout: Option<Duration>,
+    /// How long it may take in total, from when it was first due.
+    #[serde(skip_serializing_if = "is_default")]
+    pub give_up_after: Option<Duration>,
+    /// How late it may be started.
+    #[serde(skip_serializing_if = "is_default")]
+    pub expires: Option<Duration>,
+    /// What it is called in logs and reports; its kind, if it has no name.
+    #[serde(skip_serializing_if = "is_default")]
+    pub name: Option<String>,
+    /// The error to report when it has failed for good.
+    #[serde(skip_serializing_if = "is_default")]
+    pub error: Option<String>,
+    /// For how long the store keeps it and its result once it is done; `None` for as long as the
+    /// store keeps what is done.
+    #[serde(skip_serializing_if = "is_default")]
+    pub keep_result: Option<Duration>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A [`Backoff`](crate::Backoff) as data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[allow(missing_docs)] // The policies of the same names say what the fields mean.
+pub enum StoredBackoff {
+    None,
+    Constant {
+        pause: Duration,
+        jitter: StoredJitter,
+    },
+    Linear {
+        step: Duration,
+        max: Duration,
+        jitter: StoredJitter,
+    },
+    Exponential {
+        initial: Duration,
+        multiplier: f64,
+        max: Duration,
+        jitter: StoredJitter,
+    },
+    Polynomial {
+        max: Duration,
+        jitter: StoredJitter,
+    },
+}
+
+/// A [`Jitter`](crate::Jitter) as data.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[allow(missing_docs)] // As above.
+pub enum StoredJitter {
+    None,
+    Share(f64),
+    Full,
+}
+
+/// Where a job stands, in the words of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JobState {
+    /// It is due and waits for a worker.
+    Ready,
+    /// It has not failed, and waits for its time.
+    Scheduled,
+    /// An attempt failed, and the next one waits for its time.
+    Retrying,
+    /// A worker has it.
+    Running,
+    /// It has succeeded.
+    Done,
+    /// It has failed for good, and is kept for a person to look at.
+    Dead,
+    /// It was cancelled, or not started in time.
+    Cancelled,
+    /// Its worker died three times while it had it; kept for a person to look at.
+    Quarantined,
+}
+
+impl JobState {
+    /// All of them, in the order of a job's life.
+    pub const ALL: [Self; 8] = [
+        Self::Ready,
+        Self::Scheduled,
+        Self::Retrying,
+        Self::Running,
+        Self::Done,
+        Self::Dead,
+        Self::Cancelled,
+        Self::Quarantined,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Scheduled => "scheduled",
+            Self::Retrying => "retrying",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// Whether nothing follows any more by itself.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Dead | Self::Cancelled | Self::Quarantined
+        )
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,123 @@
+//! The contract of a store: where jobs wait and are kept. This is all that an author of one needs.
+//!
+//! # The life of a job
+//!
+//! ```text
+//!  insert ──▶ ready / scheduled ──claim──▶ running ──settle──▶ done, dead, cancelled
+//!                   ▲                         │
+//!                   └── retry, snooze, release┤ settle
+//!                   └── its worker died ──────┴─ sweep ──▶ quarantined (the third time)
+//! ```
+//!
+//! There is no state *ready*: a job that waits is ready once its time has come by the store's
+//! clock.
+//!
+//! # What every method keeps to
+//!
+//! - *Many at once.* Each takes many, answers in their order, and commits them together or not at
+//!   all. Callers do not wait for each other: a store may put calls that come at the same time into
+//!   one commit.
+//! - *May be repeated.* A caller that got an error does not know whether the call had its effect,
+//!   and calls again with the same arguments: that must end as if it had been called once.
+//! - *May be dropped.* A future that is dropped has had its effect or will have none; either is
+//!   right, and nothing else is lost.
+//! - *Fenced.* A [`Lease`] is one claim of one job. Whatever is written about a claimed job names
+//!   it, and has no effect if the job has been claimed again since.
+//! - *The store's clock.* Callers tell durations; the store alone says what is due.
+//! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own, so no
+//!   future may rely on the runtime in which the store was made.
+
+mod claim;
+mod error;
+mod job;
+mod settle;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use claim::{Claim, Claimed, Lease, Renewal, Wanted, WorkerId, WorkerInfo};
+pub use error::StoreError;
+pub use job::{
+    Due, ERROR_BYTES_MAX, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob,
+    PAYLOAD_BYTES_MAX, Priority, StoredBackoff, StoredJitter, check_name,
+};
+pub use settle::{Attempted, Ended, Next, PastAttempt, PastOutcome, Settled, Settlement, Swept};
+
+/// What a method of a [`Store`] returns.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Where jobs wait and are kept.
+///
+/// The module's text says what holds for every method. `marionette-conformance` has the tests that
+/// decide when a store is done.
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Accepts jobs. Once this returns `Ok`, they are committed and synced by the store's rules.
+    ///
+    /// A job whose id is known already is accepted and changes nothing. A job for a queue that has
+    /// reached [`NewJob::queue_limit`] is [`Inserted::Full`]; the others of the call are accepted.
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
+
+    /// Gives a worker jobs that are due: those of the highest priority first, and of one priority
+    /// those that have been due for longest. Each gets a new lease.
+    ///
+    /// A lost claim is harmless (the lease lapses), so it need not be synced.
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
+
+    /// Says that this worker lives, and extends these leases; makes the worker known when it is
+    /// new. The answers say, in order, which leases still hold.
+    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
+
+    /// Writes what became of claimed jobs.
+    ///
+    /// What names a lease that no longer holds has no effect and is [`Settled::Stale`]. Repeating a
+    /// settlement that had its effect is [`Settled::Applied`].
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>>;
+
+    /// Clears up: takes the jobs of dead workers from them, quarantines those whose workers died
+    /// three times, forgets dead workers, prunes what has been kept for long enough.
+    ///
+    /// It does a bounded amount of work in each call.
+    fn sweep(&self) -> StoreFuture<'_, Swept>;
+
+    /// Waits until a claim of these may find a job; returns early whenever it likes, and at the
+    /// latest after [`Timing::poll`].
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
+
+    /// How these jobs have ended, in order.
+    fn ended(&self, jobs: Vec<crate::id::TaskId>) -> StoreFuture<'_, Vec<Ended>>;
+
+    /// The times that all processes on this store agree on.
+    fn timing(&self) -> Timing {
+        Timing::default()
+    }
+}
+
+/// The times that all processes on a store agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timing {
+    /// After how long without a sign of life a worker counts as dead. Default is 15 s.
+    pub lease: Duration,
+    /// How often a worker that has jobs gives a sign of life. Default is 1 s.
+    pub renew: Duration,
+    /// How often each process sweeps. Default is 5 s.
+    pub sweep: Duration,
+    /// How long a change may go unnoticed if its notification is lost. Default is 1 s.
+    pub poll: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(15),
+            renew: Duration::from_secs(1),
+            sweep: Duration::from_secs(5),
+            poll: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A store can be held as `dyn Store`.
+const _: Option<&dyn Store> = None;

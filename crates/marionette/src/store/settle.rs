@@ -1,0 +1,139 @@
+//! What became of claimed jobs, and what is kept of it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::claim::{Lease, WorkerId};
+use crate::store::job::JobState;
+
+/// What became of a claimed job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settlement {
+    /// The claim that it belongs to.
+    pub lease: Lease,
+    /// The attempt that was made, if one was; it becomes part of the job's history.
+    pub attempt: Option<Attempted>,
+    /// What follows.
+    pub next: Next,
+}
+
+/// An attempt, as its worker tells of it. Its end is when the store hears of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempted {
+    /// How long it ran.
+    pub ran: Duration,
+    /// How it ended.
+    pub outcome: PastOutcome,
+    /// Its error with its sources, at most [`ERROR_BYTES_MAX`](super::ERROR_BYTES_MAX).
+    pub error: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PastOutcome {
+    /// It succeeded.
+    Done,
+    /// It returned an error.
+    Failed,
+    /// It panicked.
+    Panicked,
+    /// It was out of time.
+    TimedOut,
+    /// It was cancelled.
+    Cancelled,
+    /// It asked to be run again: no failure.
+    Snoozed,
+    /// Its manager stopped: no failure.
+    Interrupted,
+    /// Its worker died.
+    Crashed,
+}
+
+impl PastOutcome {
+    /// Whether it counts as one of the job's failed attempts.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Panicked | Self::TimedOut)
+    }
+}
+
+/// What follows for a job that was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is done; this is its result.
+    Done(Vec<u8>),
+    /// Its attempt failed, and it is due again after this pause.
+    Retry(Duration),
+    /// It is due again after this pause; no attempt was used.
+    Snooze(Duration),
+    /// It is due at once, as it was before it was claimed; no attempt was used.
+    Release,
+    /// It has failed for good, and is kept.
+    Bury,
+    /// It ends as cancelled, for this reason.
+    Cancel(String),
+}
+
+/// What became of a settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is written.
+    Applied,
+    /// The lease no longer held: it has no effect.
+    Stale,
+}
+
+/// An attempt as it is kept. A store keeps the first 5 and the last 20 of a job at least.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastAttempt {
+    /// Which attempt it was, from 1, snoozed and interrupted ones not counted.
+    pub number: u32,
+    /// How long it ran.
+    pub ran: Duration,
+    /// How it ended.
+    pub outcome: PastOutcome,
+    /// Its error with its sources.
+    pub error: Option<String>,
+    /// Who made it, if that is known.
+    pub worker: Option<WorkerId>,
+}
+
+/// How a job has ended, for who awaits it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// It has not.
+    NotYet,
+    /// It succeeded, with this result.
+    Done(Vec<u8>),
+    /// It ended without success.
+    Otherwise {
+        /// Dead, cancelled or quarantined.
+        state: JobState,
+        /// Why, if not by its last attempt.
+        reason: Option<String>,
+        /// The error that its options named.
+        error: Option<String>,
+        /// Its attempts, as far as they are kept.
+        attempts: Vec<PastAttempt>,
+    },
+    /// The store does not know it: it was pruned or deleted, or never was there.
+    Unknown,
+}
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Swept {
+    /// Jobs that were taken from dead workers and wait again.
+    pub released: u64,
+    /// Jobs that were quarantined.
+    pub quarantined: u64,
+    /// Jobs that were pruned.
+    pub pruned: u64,
+    /// Whether there is more to do at once.
+    pub more: bool,
+}
