@@ -1,11 +1,13 @@
 //! The settings of a manager beyond its size.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Wall;
 use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::manager::TaskManager;
+use crate::memory::Memory;
 use crate::memory::scheduler::Precision;
 
 /// Builds a [`TaskManager`]: made by [`TaskManager::builder`].
@@ -105,6 +107,10 @@ impl Builder {
     pub fn build(self) -> Result<TaskManager, ConfigError> {
         self.config.validate()?;
         let engine = Engine::new(self.config, self.grace, self.wall, self.precision);
-        Ok(TaskManager::from_engine(engine))
+        Ok(TaskManager::from_parts(
+            Arc::new(engine),
+            None,
+            Arc::new(Memory),
+        ))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::manager::TaskManager;
 use crate::stop::StopReport;
 
-impl TaskManager {
+impl<S: ?Sized> TaskManager<S> {
     /// Waits for SIGINT or SIGTERM (Ctrl-C where there are no signals) and stops: the first one
     /// drains, a second one hurries and does not wait for what has not run.
     ///

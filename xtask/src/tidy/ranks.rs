@@ -22,15 +22,16 @@ const RANKS: [&[&str]; 6] = [
         "manager", "builder", "submit", "many", "exec", "signal", "testing",
     ],
     // 4: the circle.
-    &["worker"],
+    &["durable", "worker"],
     // 3: its parts, and the store that is this process.
     &["attempt", "stop", "engine", "refusal", "waiting", "memory"],
     // 2: decisions and observations.
-    &["store", "inspect", "verdict", "observe", "stats", "config"],
+    &["verdict", "observe", "stats", "config"],
     // 1: the nouns, those that users see before those they do not.
     &[
-        "task", "handler", "blocking", "options", "context", "join", "outcome", "error", "event",
-        "draft", "body", "cell", "extra", "post", "current", "panic",
+        "store", "inspect", "task", "job", "registry", "handler", "blocking", "options", "context",
+        "join", "outcome", "error", "event", "draft", "body", "cell", "extra", "post", "current",
+        "panic",
     ],
     // 0: what could be in any library.
     &["backoff", "id", "clock", "sync", "tally", "park", "metrics"],

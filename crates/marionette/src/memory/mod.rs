@@ -10,3 +10,7 @@ pub(crate) mod scheduler;
 mod loom_tests;
 #[cfg(all(test, marionette_loom))]
 mod pace_loom_tests;
+
+/// Where the tasks of a manager without a store wait: this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;

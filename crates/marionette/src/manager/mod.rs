@@ -1,0 +1,272 @@
+//! The handle: what a service holds.
+
+mod jobs;
+mod tasks;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::attempt::Reach;
+use crate::config::{Config, ConfigError};
+use crate::durable::Durable;
+use crate::engine::Engine;
+use crate::event::Events;
+use crate::memory::Memory;
+use crate::memory::queue::Phase;
+use crate::panic;
+use crate::stats::Stats;
+use crate::stop::{StopReport, stop};
+use crate::worker::Worker;
+
+/// Runs tasks on a fixed number of workers behind a bounded queue.
+///
+/// It is cheap to clone, and all clones are the same manager. When the last one is dropped without
+/// a
+/// [`stop`](Self::stop), what waits is abandoned and what runs is dropped at its next await;
+/// handles say so.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::{Config, Context, TaskManager};
+/// # async fn warm_the_cache() -> std::io::Result<()> { Ok(()) }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
+/// tasks.start();
+///
+/// tasks.queue(async |_: Context| Ok(warm_the_cache().await?)).retries(3).await?;
+///
+/// println!("{}", tasks.stop().await);
+/// # Ok(())
+/// # }
+/// ```
+pub struct TaskManager<S: ?Sized = Memory> {
+    shared: Arc<Shared>,
+    store: Arc<S>,
+}
+
+/// Held by the clones of the handle alone: workers hold the engine, and end when this is dropped.
+struct Shared {
+    engine: Arc<Engine>,
+    durable: Option<Arc<Durable>>,
+}
+
+impl<S: ?Sized> Clone for TaskManager<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            store: Arc::clone(&self.store),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.engine.abandon();
+    }
+}
+
+impl<S: ?Sized> TaskManager<S> {
+    /// A manager of tasks in memory if there is nothing durable, of jobs in this store otherwise.
+    pub(crate) fn from_parts(
+        engine: Arc<Engine>,
+        durable: Option<Arc<Durable>>,
+        store: Arc<S>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared { engine, durable }),
+            store,
+        }
+    }
+
+    fn engine(&self) -> &Arc<Engine> {
+        &self.shared.engine
+    }
+
+    /// Starts the workers and the clock; does nothing if the manager runs.
+    ///
+    /// After a [`stop`](Self::stop) it resumes what was left. While a stop still drains, it takes
+    /// that stop back.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime.
+    pub fn start(&self) {
+        panic::note_locations();
+        let engine = self.engine();
+        let mut run = engine.run();
+        match engine.queue.phase() {
+            Phase::Open => return,
+            Phase::Draining => {}
+            Phase::Closed => {
+                run.reach = Reach {
+                    grace: run.reach.grace,
+                    ..Reach::default()
+                };
+                run.interrupted.clear();
+            }
+        }
+        run.number += 1;
+        run.stop = None;
+        let missing = engine.queue.open(run.workers);
+        self.spawn_workers(missing, &run.reach);
+        drop(run);
+        engine.timekeeper.start();
+    }
+
+    fn spawn_workers(&self, count: usize, reach: &Reach) {
+        let engine = self.engine();
+        for _ in 0..count {
+            let member = engine.queue.join();
+            let worker = Worker::new(Arc::clone(engine), reach.clone(), member);
+            let current = worker.current();
+            tokio::spawn(current.scope(worker.work()));
+        }
+    }
+
+    /// Whether the manager accepts tasks: it was started, and no stop has begun since.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.engine().queue.phase() == Phase::Open
+    }
+
+    /// How long it is until the next future task is due.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.engine().timekeeper.next_due()
+    }
+
+    /// Stops: nothing comes in any more, all that was accepted runs, and the report says what still
+    /// waits for its time. A paused manager is resumed for it.
+    ///
+    /// Future tasks, retries included, stay with the manager: [`start`](Self::start) resumes them.
+    /// Stopping twice does nothing. A task may stop its own manager: it is not waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped the manager goes on to drain; another `stop` waits for the rest.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// tasks.start();
+    /// tasks.queue(async |_: Context| Ok(())).await?;
+    /// tasks.delay(Duration::from_secs(3600), async |_: Context| Ok(())).await?;
+    ///
+    /// let report = tasks.stop().await;
+    /// assert_eq!((report.done, report.waiting), (1, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stop(&self) -> StopReport {
+        stop(self.engine(), None).await
+    }
+
+    /// Stops within about this limit and two graces: what has not run by the limit is interrupted.
+    ///
+    /// Running attempts are asked to end; those that do not within the
+    /// [grace](Builder::grace) are dropped at an await. Interrupted tasks and those that were not
+    /// started wait for the next start. The report lists them, and those that block their thread
+    /// and could not be dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// As for [`stop`](Self::stop).
+    pub async fn stop_within(&self, limit: Duration) -> StopReport {
+        stop(self.engine(), Some(limit)).await
+    }
+
+    /// Waits until no task waits for a worker and none runs. Future tasks are not waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn idle(&self) {
+        poll_fn(|poller| self.engine().queue.poll_quiet(poller)).await;
+    }
+
+    /// Workers start no further task until [`resume`](Self::resume); what runs goes on, and tasks
+    /// are accepted as long as there is room.
+    pub fn pause(&self) {
+        self.engine().queue.pause();
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.engine().queue.resume();
+    }
+
+    /// Changes the number of workers. Surplus ones leave when they have done what they do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::validate`]: there is at least one.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a Tokio runtime, if the manager runs.
+    pub fn set_workers(&self, workers: usize) -> Result<(), ConfigError> {
+        let engine = self.engine();
+        Config {
+            workers,
+            ..engine.config.clone()
+        }
+        .validate()?;
+        let mut run = engine.run();
+        let before = std::mem::replace(&mut run.workers, workers);
+        engine.blocking.resize(before, workers);
+        if engine.queue.phase() != Phase::Closed {
+            let missing = engine.queue.set_wanted(workers);
+            self.spawn_workers(missing, &run.reach);
+        }
+        Ok(())
+    }
+
+    /// The manager in numbers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let tasks = marionette::TaskManager::new(Default::default())?;
+    /// let stats = tasks.stats();
+    /// println!("{} tasks wait, {} have failed", stats.queued + stats.waiting, stats.failed);
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let engine = self.engine();
+        let (workers, running) = engine.queue.crew();
+        Stats {
+            workers,
+            running,
+            queued: engine.queue.len(),
+            waiting: engine.timekeeper.len(),
+            ..engine.figures()
+        }
+    }
+
+    /// What happens to tasks from now on, as a stream for code.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.engine().observer.feed.subscribe()
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for TaskManager<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskManager")
+            .field("server_name", &self.engine().config.server_name)
+            .field("is_running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}

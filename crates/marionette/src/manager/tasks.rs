@@ -1,0 +1,224 @@
+//! The ways in for tasks that live in this process.
+
+use std::time::{Duration, SystemTime};
+
+use crate::builder::Builder;
+use crate::config::{Config, ConfigError};
+use crate::exec::exec;
+use crate::handler::{TaskHandler, Unwrapped};
+use crate::join::JoinHandle;
+use crate::manager::TaskManager;
+use crate::many::{QueueManyError, queue_many};
+use crate::memory::futures::FutureTask;
+use crate::submit::{Submit, Way};
+use crate::task::IntoTask;
+use crate::waiting::WaitingTask;
+
+impl TaskManager {
+    /// A manager with these settings, which is not running yet. A config that
+    /// [is zero](Config::is_zero) means the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::validate`].
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::builder().config(config).build()
+    }
+
+    /// More settings.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Runs a task as soon as a worker is free. Awaiting it waits while the queue is full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, TaskManager};
+    /// # async fn send_the_mail(_: &str) -> std::io::Result<usize> { Ok(250) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::new(Default::default())?;
+    /// # tasks.start();
+    /// let to = "ada@example.org";
+    /// let sent = tasks
+    ///     .queue(async move |_: Context| Ok(send_the_mail(to).await?))
+    ///     .retries(3)
+    ///     .timeout(Duration::from_secs(10))
+    ///     .error(format!("could not send the welcome mail to {to}"))
+    ///     .await?;
+    /// assert_eq!(sent.await?, 250);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn queue<H: IntoTask<M>, M>(&self, task: H) -> Submit<'_, H, M> {
+        Submit::new(self.engine(), Way::Queue, task)
+    }
+
+    /// Runs a task after this delay, by the monotonic clock, and never before.
+    ///
+    /// A future task is accepted at once, also when the manager does not run: it waits for the
+    /// start.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::new(Default::default())?;
+    /// # tasks.start();
+    /// tasks.delay(Duration::from_secs(30), async |_: Context| Ok(())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn delay<H: IntoTask<M>, M>(&self, delay: Duration, task: H) -> Submit<'_, H, M> {
+        Submit::new(self.engine(), Way::Delay(delay), task)
+    }
+
+    /// Runs a task at this time, by the wall clock, and never before; at once if the time has
+    /// passed.
+    ///
+    /// It follows the wall clock also when that is stepped: after a step forward the task may be up
+    /// to a minute late. A future task is accepted at once, also when the manager does not run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::new(Default::default())?;
+    /// # tasks.start();
+    /// let tonight = SystemTime::now() + Duration::from_secs(8 * 60 * 60);
+    /// tasks.schedule(tonight, async |_: Context| Ok(())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn schedule<H: IntoTask<M>, M>(
+        &self,
+        time: impl Into<SystemTime>,
+        task: H,
+    ) -> Submit<'_, H, M> {
+        Submit::new(self.engine(), Way::Schedule(time.into()), task)
+    }
+
+    /// Wraps a task, so that it gets its id and its options before it is queued.
+    pub fn wrap<H, M>(task: H) -> TaskHandler<H, M>
+    where
+        H: IntoTask<M>,
+        M: Unwrapped,
+    {
+        TaskHandler::new(task)
+    }
+
+    /// Queues many tasks in one call, in their order, as room allows. Their options are those of
+    /// [`wrap`](Self::wrap).
+    ///
+    /// # Errors
+    ///
+    /// The manager does not run, or was stopped on the way: those that were accepted and those that
+    /// were not are in the error.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the tasks that were accepted by then run, and the others are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::new(Default::default())?;
+    /// # tasks.start();
+    /// let mails = (0..1000).map(|nth| {
+    ///     TaskManager::wrap(move |_: Context| async move { Ok(nth) }).retries(3)
+    /// });
+    /// let handles = tasks.queue_many(mails).await.expect("it runs");
+    /// assert_eq!(handles.len(), 1000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn queue_many<H: IntoTask<M>, M>(
+        &self,
+        tasks: impl IntoIterator<Item = H>,
+    ) -> Result<Vec<JoinHandle<H::Output>>, QueueManyError<H, M>> {
+        queue_many(self.engine(), tasks).await
+    }
+
+    /// Makes one attempt at once, in the caller's own task and not on a worker. If it fails and
+    /// retries are left, the next attempt is scheduled by the backoff, on a worker.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, so is the attempt, and the task ends as abandoned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// let handler = TaskManager::wrap(async |cx: Context| Ok(cx.attempt())).retries(3);
+    /// assert_eq!(tasks.exec(handler).await.await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn exec<H: IntoTask<M>, M>(
+        &self,
+        handler: TaskHandler<H, M>,
+    ) -> JoinHandle<H::Output> {
+        exec(self.engine(), handler).await
+    }
+
+    /// Takes out all future tasks, in the order of their times: of a stopped manager, those that
+    /// its report counts as waiting.
+    ///
+    /// [`restore`](Self::restore) puts them into this or another manager; dropping them ends them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// let later = async |_: Context| Ok(());
+    /// tasks.delay(Duration::from_secs(60), later).name("later").await?;
+    ///
+    /// let waiting = tasks.take_waiting();
+    /// assert_eq!(waiting[0].task().name(), "later");
+    /// assert!(waiting[0].remaining() > Duration::from_secs(59));
+    ///
+    /// waiting.into_iter().for_each(|future| tasks.restore(future));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "dropping the tasks ends them"]
+    pub fn take_waiting(&self) -> Vec<FutureTask<WaitingTask>> {
+        self.engine()
+            .take_futures()
+            .into_sorted_vec()
+            .into_iter()
+            .map(WaitingTask::wrap)
+            .collect()
+    }
+
+    /// Puts a future task back that was taken out; handle, id and failures stay the same.
+    pub fn restore(&self, future: FutureTask<WaitingTask>) {
+        self.engine().keep(WaitingTask::unwrap(future));
+    }
+}
