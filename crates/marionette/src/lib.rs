@@ -145,6 +145,7 @@ pub use many::QueueManyError;
 pub use memory::Memory;
 pub use memory::futures::{FutureTask, Futures, Unschedulable};
 pub use memory::scheduler::Scheduler;
+pub use memory::store::{MemoryStore, MemoryStoreBuilder};
 pub use options::Parent;
 pub use outcome::{Failure, FailureKind, TaskError};
 pub use post::TaskRef;

@@ -6,6 +6,7 @@ pub(crate) mod futures;
 pub(crate) mod pace;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
+pub(crate) mod store;
 #[cfg(all(test, marionette_loom))]
 mod loom_tests;
 #[cfg(all(test, marionette_loom))]

@@ -1,0 +1,224 @@
+//! All jobs of a store in this process, and what is done with them all day: insert, claim, renew,
+//! settle.
+//! Every change of a job's phase goes through the four transitions at the end of this file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Tick;
+use crate::id::TaskId;
+use crate::memory::store::Retention;
+use crate::memory::store::due::{LaneName, Lanes, Moment, Now};
+use crate::memory::store::moves::End;
+use crate::memory::store::row::{Phase, Row};
+use crate::store::{
+    Claim, Claimed, Ended, Inserted, JobState, Lease, NewJob, Next, PAYLOAD_BYTES_MAX, Renewal,
+    Settled, Settlement, StoreError, WorkerId, WorkerInfo, check_name,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) retention: Retention,
+    /// By the key that leases name; a key is used once.
+    pub(super) rows: BTreeMap<i64, Row>,
+    pub(super) keys: BTreeMap<TaskId, i64>,
+    pub(super) lanes: Lanes,
+    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) paused: BTreeSet<String>,
+    /// What has ended, by when it is pruned.
+    pub(super) expiring: BTreeSet<(Tick, i64)>,
+    /// What is done and asked for no time of its own, by when it ended.
+    pub(super) done: BTreeSet<(Tick, i64)>,
+    last_key: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) info: WorkerInfo,
+    pub(super) since: Now,
+    pub(super) seen: Now,
+    /// The keys of its jobs.
+    pub(super) jobs: BTreeSet<i64>,
+}
+
+impl State {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self {
+            retention,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        jobs: Vec<NewJob>,
+        now: Now,
+    ) -> Result<Vec<Inserted>, StoreError> {
+        // All or nothing: what is refused is found before anything is written.
+        for job in &jobs {
+            check(job)?;
+        }
+        Ok(jobs
+            .into_iter()
+            .map(|job| self.insert_one(job, now))
+            .collect())
+    }
+
+    fn insert_one(&mut self, job: NewJob, now: Now) -> Inserted {
+        if self.keys.contains_key(&job.id) {
+            return Inserted::Accepted;
+        }
+        if let Some(limit) = job.queue_limit {
+            let waiting = self.lanes.waiting(&job.queue) as u64;
+            if waiting >= limit {
+                return Inserted::Full;
+            }
+        }
+        self.last_key += 1;
+        let key = self.last_key;
+        self.keys.insert(job.id, key);
+        self.rows.insert(key, Row::new(job, now));
+        self.put_in(key);
+        Inserted::Accepted
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim, now: Now) -> Result<Vec<Claimed>, StoreError> {
+        if !self.workers.contains_key(&claim.worker) {
+            // Its jobs would be nobody's: only a worker that is known can be found dead.
+            let worker = claim.worker;
+            let what = format!("the worker {worker} is not known here: it has to renew first");
+            return Err(StoreError::unavailable(what));
+        }
+        let paused = &self.paused;
+        let may = |name: &LaneName| name.is_wanted(&claim.wanted) && !paused.contains(&*name.queue);
+        let mut suspects = claim.suspects;
+        let mut keys = Vec::new();
+        for candidate in self.lanes.candidates(may, now, claim.limit) {
+            if keys.len() == claim.limit {
+                break;
+            }
+            if candidate.suspect {
+                if suspects == 0 {
+                    continue;
+                }
+                suspects -= 1;
+            }
+            keys.push(candidate.key);
+        }
+        Ok(keys
+            .into_iter()
+            .map(|key| self.start(key, claim.worker, now))
+            .collect())
+    }
+
+    pub(super) fn renew(&mut self, info: WorkerInfo, leases: &[Lease], now: Now) -> Vec<Renewal> {
+        let id = info.id;
+        let worker = self.workers.entry(id).or_insert_with(|| Worker {
+            info: info.clone(),
+            since: now,
+            seen: now,
+            jobs: BTreeSet::new(),
+        });
+        worker.info = info;
+        worker.seen = now;
+        leases
+            .iter()
+            .map(|lease| self.renew_one(id, *lease, now))
+            .collect()
+    }
+
+    fn renew_one(&mut self, worker: WorkerId, lease: Lease, now: Now) -> Renewal {
+        let running = self.held(lease).and_then(Row::running);
+        let Some(running) = running.filter(|running| running.worker == worker) else {
+            return Renewal::Lost;
+        };
+        running.renewed = now.tick;
+        match &running.cancel {
+            Some(reason) => Renewal::Cancel(reason.clone()),
+            None => Renewal::Kept,
+        }
+    }
+
+    /// The job of a lease that holds.
+    fn held(&mut self, lease: Lease) -> Option<&mut Row> {
+        let row = self.rows.get_mut(&lease.key)?;
+        let holds = row.id == lease.job
+            && row.token == lease.token
+            && matches!(row.phase, Phase::Running(_));
+        holds.then_some(row)
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        settlements: Vec<Settlement>,
+        now: Now,
+    ) -> Result<Vec<Settled>, StoreError> {
+        for settlement in &settlements {
+            if let Next::Done(result) = &settlement.next {
+                check_size("result", result)?;
+            }
+        }
+        let settlements = settlements.into_iter();
+        Ok(settlements
+            .map(|settlement| self.settle_one(settlement, now))
+            .collect())
+    }
+
+    fn settle_one(&mut self, settlement: Settlement, now: Now) -> Settled {
+        let Settlement {
+            lease,
+            attempt,
+            next,
+        } = settlement;
+        let row = self.rows.get(&lease.key);
+        if row.is_some_and(|row| row.id == lease.job && row.settled == lease.token) {
+            return Settled::Applied;
+        }
+        let Some(row) = self.held(lease) else {
+            return Settled::Stale;
+        };
+        row.settled = lease.token;
+        if let Some(attempt) = attempt {
+            row.record(attempt, now);
+        }
+        match next {
+            Next::Done(result) => self.end(lease.key, JobState::Done, End::With(result), now),
+            Next::Bury => self.end(lease.key, JobState::Dead, End::AsTried, now),
+            Next::Cancel(reason) => {
+                self.end(lease.key, JobState::Cancelled, End::For(reason), now);
+            }
+            Next::Retry(pause) | Next::Snooze(pause) => {
+                self.give_back(lease.key, Moment::after(pause, now), now);
+            }
+            Next::Release => {
+                let due = row.due;
+                self.give_back(lease.key, due, now);
+            }
+        }
+        Settled::Applied
+    }
+
+    pub(super) fn ended(&self, id: TaskId) -> Ended {
+        match self.keys.get(&id) {
+            Some(key) => self.rows[key].ended(),
+            None => Ended::Unknown,
+        }
+    }
+}
+
+fn check(job: &NewJob) -> Result<(), StoreError> {
+    for (what, name) in [("kind", &job.kind), ("queue", &job.queue)] {
+        check_name(name)
+            .map_err(|wrong| StoreError::refused(format!("the name of the {what} {wrong}")))?;
+    }
+    check_size("payload", &job.payload)
+}
+
+fn check_size(what: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() <= PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    let length = bytes.len();
+    Err(StoreError::refused(format!(
+        "the {what} has {length} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+    )))
+}

@@ -1,0 +1,106 @@
+//! What is cleared up now and then: jobs of dead workers, leases that nobody renews, what has been
+//! kept for long enough.
+
+use crate::memory::store::due::Now;
+use crate::memory::store::moves::End;
+use crate::memory::store::row::Phase;
+use crate::memory::store::state::State;
+use crate::store::{Attempted, JobState, PastOutcome, Swept, Timing, WorkerId};
+
+/// How many jobs one sweep takes from workers, and how many it prunes, at most.
+const STEP: usize = 1_000;
+/// How often a worker may die with a job.
+const CRASHES_MAX: u32 = 3;
+
+impl State {
+    pub(super) fn sweep(&mut self, timing: &Timing, now: Now) -> Swept {
+        let mut swept = Swept::default();
+        self.rescue(timing, now, &mut swept);
+        self.free(timing, now, &mut swept);
+        self.prune(now, &mut swept);
+        swept
+    }
+
+    /// Takes their jobs from the workers that are dead.
+    fn rescue(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
+        let workers = self.workers.iter();
+        let dead = workers.filter(|(_, worker)| now.tick.since(worker.seen.tick) >= timing.lease);
+        let dead: Vec<WorkerId> = dead.map(|(id, _)| *id).collect();
+        let mut left = STEP;
+        for id in dead {
+            let worker = &self.workers[&id];
+            let seen = worker.seen;
+            let keys: Vec<i64> = worker.jobs.iter().copied().take(left).collect();
+            let all = keys.len() == worker.jobs.len();
+            left -= keys.len();
+            for key in keys {
+                self.crash(key, seen, now, swept);
+            }
+            if all {
+                self.workers.remove(&id);
+            } else {
+                swept.more = true;
+            }
+        }
+    }
+
+    fn crash(&mut self, key: i64, seen: Now, now: Now, swept: &mut Swept) {
+        let mut crashes = 0;
+        self.change(key, |row| {
+            let claimed = row.running().map_or(seen.tick, |running| running.claimed);
+            let attempt = Attempted {
+                ran: seen.tick.since(claimed),
+                outcome: PastOutcome::Crashed,
+                error: None,
+            };
+            row.record(attempt, now);
+            row.crashes = row.crashes.saturating_add(1);
+            crashes = row.crashes;
+        });
+        let due = self.rows[&key].due;
+        if crashes >= CRASHES_MAX {
+            let reason = format!("its worker died {crashes} times while it had it");
+            self.end(key, JobState::Quarantined, End::For(reason), now);
+            swept.quarantined += 1;
+        } else if self.give_back(key, due, now) {
+            swept.released += 1;
+        }
+    }
+
+    /// Gives back what a worker that lives has not named for the length of a lease: it was lost on
+    /// its way to the worker, and nobody runs it.
+    fn free(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
+        let keys = self.workers.values().flat_map(|worker| &worker.jobs);
+        let lapsed = keys.filter(|key| match &self.rows[key].phase {
+            Phase::Running(running) => now.tick.since(running.renewed) >= timing.lease,
+            Phase::Waiting | Phase::Over(_) => false,
+        });
+        let lapsed: Vec<i64> = lapsed.copied().take(STEP).collect();
+        swept.more |= lapsed.len() == STEP;
+        for key in lapsed {
+            let due = self.rows[&key].due;
+            if self.give_back(key, due, now) {
+                swept.released += 1;
+            }
+        }
+    }
+
+    fn prune(&mut self, now: Now, swept: &mut Swept) {
+        let expired = self.expiring.range(..=(now.tick, i64::MAX));
+        let mut keys: Vec<i64> = expired.map(|&(_, key)| key).take(STEP).collect();
+        if keys.is_empty() {
+            let beyond = self.done.len().saturating_sub(self.retention.done_count);
+            keys = self
+                .done
+                .iter()
+                .map(|&(_, key)| key)
+                .take(beyond.min(STEP))
+                .collect();
+        }
+        swept.more |= keys.len() == STEP;
+        for key in keys {
+            self.remove(key);
+            swept.pruned += 1;
+        }
+    }
+}
