@@ -22,10 +22,10 @@ use std::time::Duration;
 /// assert_eq!(backoff.pause(100, 0), Some(Duration::from_secs(60)));
 /// ```
 #[derive(Clone)]
-pub struct Backoff(Policy);
+pub struct Backoff(pub(crate) Policy);
 
 #[derive(Clone)]
-enum Policy {
+pub(crate) enum Policy {
     None,
     Constant(Constant),
     Linear(Linear),
@@ -151,8 +151,8 @@ fn scale(duration: Duration, factor: f64) -> Duration {
 /// The same pause before every retry.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant {
-    pause: Duration,
-    jitter: Jitter,
+    pub(crate) pause: Duration,
+    pub(crate) jitter: Jitter,
 }
 
 impl Constant {
@@ -175,9 +175,9 @@ impl Constant {
 /// Pauses that grow by the same step: one step, two steps, three.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Linear {
-    step: Duration,
-    max: Duration,
-    jitter: Jitter,
+    pub(crate) step: Duration,
+    pub(crate) max: Duration,
+    pub(crate) jitter: Jitter,
 }
 
 impl Linear {
@@ -207,10 +207,10 @@ impl Linear {
 /// Pauses that grow by the same factor. The default is 500 ms, × 1.5, ± 50 %, at most 60 s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exponential {
-    initial: Duration,
-    multiplier: f64,
-    max: Duration,
-    jitter: Jitter,
+    pub(crate) initial: Duration,
+    pub(crate) multiplier: f64,
+    pub(crate) max: Duration,
+    pub(crate) jitter: Jitter,
 }
 
 impl Default for Exponential {
@@ -265,8 +265,8 @@ impl Exponential {
 /// The rule of the big job systems, for failures that last: 25 attempts span three weeks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Polynomial {
-    max: Duration,
-    jitter: Jitter,
+    pub(crate) max: Duration,
+    pub(crate) jitter: Jitter,
 }
 
 impl Default for Polynomial {

@@ -91,8 +91,19 @@ impl<B> Cell<B> {
 }
 
 impl<B: ?Sized> Cell<B> {
+    /// The id of the task, or of the job that it is.
     pub(crate) fn id(&self) -> TaskId {
-        self.identity.id()
+        match self.extra().and_then(|extra| extra.leased.as_ref()) {
+            Some(leased) => leased.lease().job,
+            None => self.identity.id(),
+        }
+    }
+
+    /// A job that goes away unsettled goes back to its store, without cost.
+    fn release_job(&self) {
+        if let Some(leased) = self.extra().and_then(|extra| extra.leased.as_ref()) {
+            leased.release();
+        }
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -163,8 +174,9 @@ impl<B: Body + ?Sized> Cell<B> {
     /// Returns whether it had any effect.
     pub(crate) fn cancel(&self, why: String, abort: bool) -> bool {
         if self.close(|cell| {
-            cell.extra_or_new()
-                .final_error(Reason::Cancelled(why.clone()))
+            let extra = cell.extra_or_new();
+            extra.set_cancel_reason(why.clone());
+            extra.final_error(Reason::Cancelled(why.clone()))
         }) {
             return true;
         }
@@ -269,6 +281,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(cell) = self.0.take() {
+            cell.release_job();
             cell.close(|cell| cell.extra_or_new().final_error(Reason::Abandoned));
         }
     }
@@ -346,6 +359,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(cell) = self.0.take() else { return };
+        cell.release_job();
         let end = cell.extra_or_new().final_error(Reason::Abandoned);
         // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
         unsafe { cell.conclude(RUNNING, Some(end)) };

@@ -12,12 +12,13 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tick(u64);
 
-/// Where ticks begin: a day before the first reading, so that a paused clock which was
-/// stopped earlier than that reading still lies after it.
+/// Where ticks begin: ten years before the first reading, so that a paused clock which was stopped
+/// earlier than that reading still lies after it, and so does the time at which a stored job was
+/// first due. Where the platform has no such instant, what lies before the reading counts as it.
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
     let (instant, wall) = (monotonic(), system());
-    match (instant.checked_sub(DAY), wall.checked_sub(DAY)) {
+    match (instant.checked_sub(LONG), wall.checked_sub(LONG)) {
         (Some(instant), Some(wall)) => Origin { instant, wall },
         _ => Origin { instant, wall },
     }

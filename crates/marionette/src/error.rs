@@ -95,6 +95,15 @@ impl Error {
         self.0.failures.push(failure);
     }
 
+    /// The record of a job as its store knows it: so many attempts, of which these are kept.
+    pub(crate) fn restored(failures: Vec<Failure>, attempts: u32) -> Self {
+        let mut error = Self::empty();
+        failures.into_iter().for_each(|failure| error.push(failure));
+        error.0.omitted += attempts.saturating_sub(error.0.attempts);
+        error.0.attempts = attempts;
+        error
+    }
+
     /// Completes the record of a task that ends in another way than by its last attempt.
     pub(crate) fn end(&mut self, end: Failure) {
         self.0.end = Some(end);

@@ -1,5 +1,6 @@
 //! What only some tasks have, made when it is first needed: options, failures so far, a token.
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Tick;
 use crate::error::{BoxError, Error};
+use crate::leased::Leased;
 use crate::options::Options;
 use crate::outcome::{Failure, Reason};
 use crate::sync::Mutex;
@@ -16,6 +18,8 @@ use crate::sync::Mutex;
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) options: Options,
+    /// The job that this task is, if it came from a store.
+    pub(crate) leased: Option<Arc<Leased>>,
     live: Mutex<Live>,
 }
 
@@ -46,8 +50,29 @@ impl Extra {
     fn new(options: Options, user: Option<BoxError>) -> Self {
         Self {
             options,
+            leased: None,
             live: Mutex::new(Live {
                 user,
+                ..Live::default()
+            }),
+        }
+    }
+
+    /// Of a job as its store knows it: with the failures so far, and since when it has been due.
+    pub(crate) fn of_job(
+        options: Options,
+        leased: Arc<Leased>,
+        user: Option<BoxError>,
+        record: Option<Error>,
+        due: Tick,
+    ) -> Self {
+        Self {
+            options,
+            leased: Some(leased),
+            live: Mutex::new(Live {
+                record,
+                user,
+                due: Some(due),
                 ..Live::default()
             }),
         }

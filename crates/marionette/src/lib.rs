@@ -115,6 +115,7 @@ mod cell;
 mod cell_loom_tests;
 mod body;
 mod extra;
+mod leased;
 mod post;
 mod current;
 mod metrics;

@@ -157,6 +157,19 @@ pub(crate) enum Reason {
     Abandoned,
 }
 
+impl Reason {
+    pub(crate) fn kind(&self) -> FailureKind {
+        match self {
+            Self::Failed(_) => FailureKind::Failed,
+            Self::Panicked(_) => FailureKind::Panicked,
+            Self::TimedOut(..) => FailureKind::TimedOut,
+            Self::Cancelled(_) => FailureKind::Cancelled,
+            Self::Expired(_) => FailureKind::Expired,
+            Self::Abandoned => FailureKind::Abandoned,
+        }
+    }
+}
+
 /// The kinds of [`Failure`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -187,14 +200,7 @@ impl Failure {
     /// What kind of failure it was.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
-        match &self.reason {
-            Reason::Failed(_) => FailureKind::Failed,
-            Reason::Panicked(_) => FailureKind::Panicked,
-            Reason::TimedOut(..) => FailureKind::TimedOut,
-            Reason::Cancelled(_) => FailureKind::Cancelled,
-            Reason::Expired(_) => FailureKind::Expired,
-            Reason::Abandoned => FailureKind::Abandoned,
-        }
+        self.reason.kind()
     }
 
     /// The error that the task returned, if it returned one.
@@ -216,18 +222,24 @@ impl Failure {
 /// The error with its sources.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Reason::Failed(error) => f.write_str(&chain(error.as_ref())),
-            Reason::Panicked(panic) => panic.fmt(f),
-            Reason::TimedOut(Limit::Attempt, after) => write!(f, "timed out after {after:?}"),
-            Reason::TimedOut(Limit::Total, after) => {
+        self.reason.fmt(f)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => f.write_str(&chain(error.as_ref())),
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::TimedOut(Limit::Attempt, after) => write!(f, "timed out after {after:?}"),
+            Self::TimedOut(Limit::Total, after) => {
                 write!(f, "given up after {after:?} in total")
             }
-            Reason::Cancelled(why) => write!(f, "cancelled: {why}"),
-            Reason::Expired(late) => {
+            Self::Cancelled(why) => write!(f, "cancelled: {why}"),
+            Self::Expired(late) => {
                 write!(f, "expired: not started within {late:?} of its time")
             }
-            Reason::Abandoned => f.write_str("abandoned: the task manager is gone"),
+            Self::Abandoned => f.write_str("abandoned: the task manager is gone"),
         }
     }
 }

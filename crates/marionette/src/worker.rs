@@ -9,12 +9,15 @@ use crate::body::Body;
 use crate::cell::{Cell, Over, Running, Waiting};
 use crate::clock::Tick;
 use crate::current::Current;
+use crate::durable::told::told;
 use crate::engine::Engine;
+use crate::leased::Leased;
 use crate::memory::crew::Member;
 use crate::memory::pace::Pacer;
 use crate::memory::queue::Ready;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::post::{Post, TaskRef};
+use crate::store::Next;
 use crate::tally::Tally;
 use crate::verdict::{Policy, Verdict, admit, judge};
 
@@ -230,6 +233,11 @@ impl Circle {
             Err(verdict) => verdict,
         };
         tally.run_time.record(ran.nanos);
+        let leased = leased(&running);
+        if let Some(leased) = &leased {
+            let (attempt, next) = told(&verdict, leased, was_made.then_some(ran.nanos));
+            leased.settle(attempt, next);
+        }
         match verdict {
             Verdict::Finish => {
                 tally.done.add_one();
@@ -240,13 +248,19 @@ impl Circle {
                 tally.retried.add_one();
                 let failure = Failure::new(reason, Duration::from_nanos(ran.nanos));
                 observer.retrying(&**running.cell(), ran.number, &failure, pause);
-                running.cell().extra_or_new().push(failure);
-                return self.again(running, pause, tally);
+                if leased.is_none() {
+                    running.cell().extra_or_new().push(failure);
+                    return self.again(running, pause, tally);
+                }
+                running.finish(None);
             }
             Verdict::Snooze(pause) => {
                 tally.snoozed.add_one();
                 observer.snoozed(&**running.cell(), pause);
-                return self.again(running, pause, tally);
+                if leased.is_none() {
+                    return self.again(running, pause, tally);
+                }
+                running.finish(None);
             }
             Verdict::Resume => {
                 tally.interrupted.add_one();
@@ -255,6 +269,10 @@ impl Circle {
                     .run()
                     .interrupted
                     .push(TaskRef::new(&**running.cell()));
+                if leased.is_some() {
+                    running.finish(None);
+                    return None;
+                }
                 match running.release() {
                     Ok(waiting) => self.engine.queue.push_accepted(waiting, now),
                     Err(running) => self.end_cancelled(running, tally),
@@ -351,5 +369,18 @@ impl Circle {
     pub(crate) fn was_cancelled(&self, cell: &Cell<dyn Body>, tally: &Tally) {
         tally.cancelled.add_one();
         self.engine.observer.cancelled_early(cell);
+        if let Some(extra) = cell.extra()
+            && let Some(leased) = &extra.leased
+        {
+            leased.settle(
+                None,
+                Next::Cancel(extra.cancel_reason().unwrap_or_default()),
+            );
+        }
     }
+}
+
+/// The job that a running task is, if it came from a store.
+fn leased(running: &Running) -> Option<Arc<Leased>> {
+    running.cell().extra()?.leased.clone()
 }

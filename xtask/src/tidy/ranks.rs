@@ -30,8 +30,8 @@ const RANKS: [&[&str]; 6] = [
     // 1: the nouns, those that users see before those they do not.
     &[
         "store", "inspect", "task", "job", "registry", "handler", "blocking", "options", "context",
-        "join", "outcome", "error", "event", "draft", "body", "cell", "extra", "post", "current",
-        "panic",
+        "join", "outcome", "error", "event", "draft", "body", "cell", "extra", "leased", "post",
+        "current", "panic",
     ],
     // 0: what could be in any library.
     &["backoff", "id", "clock", "sync", "tally", "park", "metrics"],

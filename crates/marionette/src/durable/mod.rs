@@ -1,19 +1,61 @@
-//! Jobs from a store on the workers of this process: claimed, run, settled, and kept meanwhile.
+//! Jobs from a store on the workers of this process.
+//!
+//! ```text
+//!            claimer            workers            settler
+//!   store ───claim───▶ queue ───attempt──▶ outbox ───settle──▶ store
+//!                      keeper: renews the leases of all that is on its way
+//! ```
+//!
+//! A [`Session`] is one incarnation, from a start to its stop.
+//! The attempt itself is that of every task: what is here brings jobs to the workers and carries
+//! away what became of them.
+
+mod claimer;
+mod ends;
+mod held;
+mod keeper;
+mod pace;
+mod run;
+mod session;
+mod settler;
+pub(crate) mod told;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::timeout;
+
+use crate::durable::ends::Ends;
+use crate::durable::session::Session;
 use crate::engine::Engine;
 use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::registry::Registry;
-use crate::store::{Ended, StoreError, Wanted};
+use crate::stop::{StopReport, stop};
+use crate::store::{Ended, StoreError, Timing, Wanted};
+use crate::sync::Mutex;
 
 /// What a manager with a store has beside its engine.
 pub(crate) struct Durable {
     pub(crate) store: Arc<dyn Inspect>,
-    pub(crate) engine: Arc<Engine>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) wanted: Wanted,
+    engine: Arc<Engine>,
+    wanted: Wanted,
+    timing: Timing,
+    ends: Arc<Ends>,
+    keeping: Keeping,
+    session: Mutex<Option<Arc<Session>>>,
+}
+
+/// Where the leases are renewed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// On a thread of its own, so that a runtime that is blocked does not look dead.
+    #[default]
+    Thread,
+    /// In the runtime, for tests that own its clock.
+    #[cfg(feature = "test-util")]
+    Task,
 }
 
 impl Durable {
@@ -23,20 +65,100 @@ impl Durable {
         engine: Arc<Engine>,
         registry: Arc<Registry>,
         queues: Arc<[String]>,
+        keeping: Keeping,
     ) -> Self {
         let kinds = registry.kinds().map(str::to_owned).collect();
         Self {
+            timing: store.timing(),
+            ends: Arc::new(Ends::new(Arc::clone(&store))),
             store,
-            engine,
             registry,
+            engine,
             wanted: Wanted { kinds, queues },
+            keeping,
+            session: Mutex::default(),
+        }
+    }
+
+    /// Begins to claim, unless that goes on already or there is nothing to claim for.
+    pub(crate) fn start(&self) {
+        let mut session = self.session.lock();
+        let goes_on = session
+            .as_ref()
+            .is_some_and(|session| !session.is_closing());
+        if goes_on || self.wanted.kinds.is_empty() {
+            return;
+        }
+        let begun = Session::begin(self);
+        *session = Some(begun);
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        self.session.lock().clone()
+    }
+
+    /// Stops in the stages of [`stop`](crate::stop), with three of its own: claims end before the
+    /// first; what was claimed and not started goes back to the store, without cost, before the
+    /// drain and after it; and what became of the rest is written at last.
+    pub(crate) async fn stop(&self, limit: Option<Duration>) -> StopReport {
+        let Some(session) = self.session() else {
+            return stop(&self.engine, limit).await;
+        };
+        session.close();
+        let claimed = session.claimer_is_done();
+        match limit {
+            None => claimed.await,
+            // A claim that takes longer gives its jobs back when it is done.
+            Some(limit) => drop(timeout(limit, claimed).await),
+        }
+        // Dropping a task that was not begun releases its job.
+        let mut released = self.engine.queue.take_waiting().len();
+        let mut report = stop(&self.engine, limit).await;
+        released += self.engine.queue.take_waiting().len();
+        report.queued = released;
+        let written = session.outbox.all_is_written();
+        match limit {
+            // Nothing lasts longer than its lease.
+            None => written.await,
+            Some(limit) => drop(timeout(limit.max(LAST_WORDS), written).await),
+        }
+        session.end();
+        report
+    }
+
+    /// The manager is gone: running jobs are dropped at their next await, and released.
+    pub(crate) fn abandon(&self) {
+        self.ends.close();
+        if let Some(session) = self.session() {
+            session.close();
+            session.end();
+        }
+    }
+
+    /// Work may be possible again that was not.
+    pub(crate) fn resume(&self) {
+        if let Some(session) = self.session() {
+            session.outbox.room.notify_one();
+        }
+    }
+
+    /// Waits until the store has nothing that this manager could run now, and nothing runs.
+    pub(crate) async fn idle(&self) {
+        if let Some(session) = self.session() {
+            session.idle().await;
         }
     }
 
     /// Waits until this job has ended, in this process or in another: never
     /// [`Ended::NotYet`].
+    ///
+    /// # Errors
+    ///
+    /// The store says one, or the manager is gone.
     pub(crate) async fn ended(&self, id: TaskId) -> Result<Ended, StoreError> {
-        let mut ended = self.store.ended(vec![id]).await?;
-        Ok(ended.pop().unwrap_or(Ended::Unknown))
+        self.ends.wait(id, self.timing.poll).await
     }
 }
+
+/// How long a stop with a limit still waits for the store to take what became of jobs.
+const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -66,6 +66,9 @@ impl<S: ?Sized> Clone for TaskManager<S> {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        if let Some(durable) = &self.durable {
+            durable.abandon();
+        }
         self.engine.abandon();
     }
 }
@@ -97,6 +100,13 @@ impl<S: ?Sized> TaskManager<S> {
     /// Panics outside of a Tokio runtime.
     pub fn start(&self) {
         panic::note_locations();
+        self.start_engine();
+        if let Some(durable) = &self.shared.durable {
+            durable.start();
+        }
+    }
+
+    fn start_engine(&self) {
         let engine = self.engine();
         let mut run = engine.run();
         match engine.queue.phase() {
@@ -169,7 +179,7 @@ impl<S: ?Sized> TaskManager<S> {
     /// # }
     /// ```
     pub async fn stop(&self) -> StopReport {
-        stop(self.engine(), None).await
+        self.stop_by(None).await
     }
 
     /// Stops within about this limit and two graces: what has not run by the limit is interrupted.
@@ -183,7 +193,14 @@ impl<S: ?Sized> TaskManager<S> {
     ///
     /// As for [`stop`](Self::stop).
     pub async fn stop_within(&self, limit: Duration) -> StopReport {
-        stop(self.engine(), Some(limit)).await
+        self.stop_by(Some(limit)).await
+    }
+
+    async fn stop_by(&self, limit: Option<Duration>) -> StopReport {
+        match &self.shared.durable {
+            Some(durable) => durable.stop(limit).await,
+            None => stop(self.engine(), limit).await,
+        }
     }
 
     /// Waits until no task waits for a worker and none runs. Future tasks are not waited for.
@@ -192,7 +209,10 @@ impl<S: ?Sized> TaskManager<S> {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn idle(&self) {
-        poll_fn(|poller| self.engine().queue.poll_quiet(poller)).await;
+        match &self.shared.durable {
+            Some(durable) => durable.idle().await,
+            None => poll_fn(|poller| self.engine().queue.poll_quiet(poller)).await,
+        }
     }
 
     /// Workers start no further task until [`resume`](Self::resume); what runs goes on, and tasks
@@ -204,6 +224,9 @@ impl<S: ?Sized> TaskManager<S> {
     /// Ends a [`pause`](Self::pause).
     pub fn resume(&self) {
         self.engine().queue.resume();
+        if let Some(durable) = &self.shared.durable {
+            durable.resume();
+        }
     }
 
     /// Changes the number of workers. Surplus ones leave when they have done what they do.

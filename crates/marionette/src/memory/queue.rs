@@ -275,6 +275,19 @@ impl<T> Queue<T> {
         state.ready.len() + state.held
     }
 
+    /// Takes out what waits and lies in no worker's batch.
+    pub(crate) fn take_waiting(&self) -> VecDeque<Ready<T>> {
+        self.change(|state, wakes| {
+            let waiting = std::mem::take(&mut state.ready);
+            state.tell_watchers(wakes);
+            waiting
+        })
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.state.lock().paused
+    }
+
     /// All that waits, of a queue without workers.
     pub(crate) fn take_all(&self) -> VecDeque<Ready<T>> {
         std::mem::take(&mut self.state.lock().ready)

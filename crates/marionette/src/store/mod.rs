@@ -27,6 +27,7 @@
 //! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own, so no
 //!   future may rely on the runtime in which the store was made.
 
+mod backoff;
 mod claim;
 mod error;
 mod job;

@@ -1,0 +1,190 @@
+//! Claims jobs as the workers can take them, and brings them to the workers.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Tick;
+use crate::durable::Durable;
+use crate::durable::pace::Pace;
+use crate::durable::run::{before, task};
+use crate::durable::session::{Session, Standing};
+use crate::leased::Leased;
+use crate::registry::Registry;
+use crate::store::{Claim, Claimed, Next, StoreError, Wanted};
+
+/// More unsettled jobs than this are not held, however fast they go.
+const HELD_MAX: usize = 8 * 1024;
+/// How long to wait after the first error of the store; it doubles up to `PAUSE_MAX`.
+const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+pub(crate) struct Claimer {
+    session: Arc<Session>,
+    registry: Arc<Registry>,
+    wanted: Wanted,
+    pace: Pace,
+    errors: u32,
+}
+
+/// Dropped with its claimer, also when the runtime goes.
+struct Leaves(Arc<Session>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.standing.send_replace(Standing::Left);
+    }
+}
+
+impl Claimer {
+    pub(crate) fn new(session: Arc<Session>, durable: &Durable) -> Self {
+        Self {
+            session,
+            registry: Arc::clone(&durable.registry),
+            wanted: durable.wanted.clone(),
+            pace: Pace::new(),
+            errors: 0,
+        }
+    }
+
+    pub(crate) async fn work(mut self) {
+        let _leaves = Leaves(Arc::clone(&self.session));
+        self.introduce().await;
+        while !self.session.is_closing() {
+            let limit = self.room().await;
+            if self.session.is_closing() {
+                return;
+            }
+            let asked = Tick::now();
+            let claim = Claim {
+                worker: self.session.info.id,
+                wanted: self.wanted.clone(),
+                limit,
+                suspects: usize::from(self.session.outbox.suspects() == 0),
+            };
+            match self.session.store.claim(claim).await {
+                Ok(claimed) => {
+                    self.errors = 0;
+                    let found = claimed.len();
+                    claimed
+                        .into_iter()
+                        .for_each(|claimed| self.hand_over(claimed, asked));
+                    if found < limit {
+                        self.wait().await;
+                    }
+                }
+                Err(error) => self.failed("claim", &error).await,
+            }
+        }
+    }
+
+    /// A worker is known to the store before it claims.
+    async fn introduce(&mut self) {
+        while !self.session.is_closing() {
+            let info = self.session.info.clone();
+            match self.session.store.renew(info, Vec::new()).await {
+                Ok(_) => return,
+                Err(error) => self.failed("renew", &error).await,
+            }
+        }
+    }
+
+    /// Waits until more jobs are wanted, and says how many; or until the session closes.
+    async fn room(&mut self) -> usize {
+        let Session {
+            outbox,
+            held,
+            engine,
+            closing,
+            ..
+        } = &*self.session;
+        loop {
+            let (workers, _) = engine.queue.crew();
+            self.pace.measure(outbox.gone(), Tick::now());
+            let target = self.pace.target(workers);
+            let low = Pace::low(target, workers);
+            // The mark is set before the count is read: who lets go later sees the mark.
+            outbox.wake_at(low);
+            let in_hand = outbox.in_hand();
+            if closing.is_cancelled() {
+                return 0;
+            }
+            if in_hand <= low && held.len() < HELD_MAX && !engine.queue.is_paused() {
+                return target - in_hand;
+            }
+            tokio::select! {
+                () = outbox.room.notified() => {}
+                () = closing.cancelled() => return 0,
+            }
+        }
+    }
+
+    /// Waits until the store may have something.
+    async fn wait(&mut self) {
+        let session = Arc::clone(&self.session);
+        // A suspect that is ready would end the wait at once while another one runs.
+        let one_suspect_runs = session.outbox.suspects() > 0;
+        session.standing.send_replace(Standing::Waits);
+        let waited = tokio::select! {
+            biased;
+            () = session.closing.cancelled() => return,
+            () = async {
+                if one_suspect_runs {
+                    session.outbox.room.notified().await;
+                } else {
+                    pending::<()>().await;
+                }
+            } => Ok(()),
+            waited = async {
+                if one_suspect_runs {
+                    tokio::time::sleep(session.timing.poll.min(PAUSE)).await;
+                }
+                session.store.wait(self.wanted.clone()).await
+            } => waited,
+        };
+        session.standing.send_replace(Standing::Claims);
+        match waited {
+            Ok(()) => self.errors = 0,
+            Err(error) => self.failed("wait", &error).await,
+        }
+    }
+
+    /// The store said an error: it is told, and left alone for a while.
+    async fn failed(&mut self, what: &str, error: &StoreError) {
+        self.errors = self.errors.saturating_add(1);
+        self.session
+            .engine
+            .observer
+            .store_failed(what, error, self.errors);
+        let pause = PAUSE
+            .saturating_mul(1 << self.errors.min(10))
+            .min(PAUSE_MAX);
+        tokio::select! {
+            () = self.session.closing.cancelled() => {}
+            () = tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)) => {}
+        }
+    }
+
+    /// Brings a job to the workers, unless the session closes.
+    fn hand_over(&self, claimed: Claimed, asked: Tick) {
+        let session = &self.session;
+        let leased = Arc::new(Leased::new(
+            claimed.lease,
+            claimed.crashes > 0,
+            Arc::clone(&session.outbox),
+        ));
+        let Some((kind, runner)) = self.registry.get(&claimed.kind) else {
+            return leased.settle(None, Next::Release);
+        };
+        if session.is_closing() {
+            return leased.settle(None, Next::Release);
+        }
+        let now = Tick::now();
+        let ready = before(now, claimed.late);
+        let waiting = task(claimed, kind, Arc::clone(runner), Arc::clone(&leased), now);
+        session
+            .held
+            .insert(leased, Arc::clone(waiting.cell()), asked);
+        session.engine.queue.push_accepted(waiting, ready);
+    }
+}

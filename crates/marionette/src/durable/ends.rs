@@ -1,0 +1,162 @@
+//! Who waits for the end of which job.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::id::TaskId;
+use crate::inspect::Inspect;
+use crate::store::{Ended, Next, StoreError};
+use crate::sync::Mutex;
+
+/// Who waits for the end of which job. What ends in this process is told at once; for what others
+/// run, one task asks the store for all that is waited for.
+pub(crate) struct Ends {
+    store: Arc<dyn Inspect>,
+    waiting: Mutex<Waiting>,
+    /// How many jobs are waited for: settling looks no further if there are none.
+    count: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: HashMap<TaskId, Vec<oneshot::Sender<Ended>>>,
+    is_asking: bool,
+    is_closed: bool,
+}
+
+impl Ends {
+    pub(crate) fn new(store: Arc<dyn Inspect>) -> Self {
+        Self {
+            store,
+            waiting: Mutex::default(),
+            count: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until this job has ended. The store is asked after at most `poll`, which is only for
+    /// what other processes run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub(crate) async fn wait(
+        self: &Arc<Self>,
+        job: TaskId,
+        poll: Duration,
+    ) -> Result<Ended, StoreError> {
+        // In line before the store is asked: an end in between is told.
+        let (sender, end) = oneshot::channel();
+        {
+            let mut waiting = self.waiting.lock();
+            if waiting.is_closed {
+                return Err(gone());
+            }
+            let senders = waiting.jobs.entry(job).or_default();
+            senders.retain(|sender| !sender.is_closed());
+            senders.push(sender);
+            self.count.store(waiting.jobs.len(), Ordering::Release);
+        }
+        if let Some(ended) = self.store.ended(vec![job]).await?.pop()
+            && ended != Ended::NotYet
+        {
+            // Another who waits is told too.
+            self.resolve(job, &ended);
+            return Ok(ended);
+        }
+        self.ask_after(poll);
+        end.await.map_err(|_| gone())
+    }
+
+    /// Begins to ask the store, unless somebody does.
+    fn ask_after(self: &Arc<Self>, poll: Duration) {
+        let mut waiting = self.waiting.lock();
+        if !std::mem::replace(&mut waiting.is_asking, true) {
+            tokio::spawn(ask(Arc::downgrade(self), poll));
+        }
+    }
+
+    /// What follows for a job that was settled here.
+    pub(crate) fn tell(self: &Arc<Self>, job: TaskId, next: Next) {
+        if self.count.load(Ordering::Acquire) == 0 || !self.waiting.lock().jobs.contains_key(&job) {
+            return;
+        }
+        match next {
+            Next::Done(result) => self.resolve(job, &Ended::Done(result)),
+            Next::Retry(_) | Next::Snooze(_) | Next::Release => {}
+            // The store has its whole history.
+            Next::Bury | Next::Cancel(_) => {
+                let ends = Arc::clone(self);
+                tokio::spawn(async move {
+                    // If this fails, who asks the store will find it.
+                    if let Ok(mut ended) = ends.store.ended(vec![job]).await
+                        && let Some(ended) = ended.pop()
+                        && ended != Ended::NotYet
+                    {
+                        ends.resolve(job, &ended);
+                    }
+                });
+            }
+        }
+    }
+
+    fn resolve(&self, job: TaskId, ended: &Ended) {
+        let senders = {
+            let mut waiting = self.waiting.lock();
+            let senders = waiting.jobs.remove(&job);
+            self.count.store(waiting.jobs.len(), Ordering::Release);
+            senders
+        };
+        for sender in senders.into_iter().flatten() {
+            // An error says that this one does not wait any more.
+            let _ = sender.send(ended.clone());
+        }
+    }
+
+    /// Nobody waits any more: the manager is gone.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.is_closed = true;
+        waiting.jobs.clear();
+        self.count.store(0, Ordering::Release);
+    }
+
+    /// The jobs that somebody waits for; with none, asking ends.
+    fn waited_for(&self) -> Option<Vec<TaskId>> {
+        let mut waiting = self.waiting.lock();
+        waiting.jobs.retain(|_, senders| {
+            senders.retain(|sender| !sender.is_closed());
+            !senders.is_empty()
+        });
+        self.count.store(waiting.jobs.len(), Ordering::Release);
+        waiting.is_asking = !waiting.jobs.is_empty();
+        waiting
+            .is_asking
+            .then(|| waiting.jobs.keys().copied().collect())
+    }
+}
+
+async fn ask(ends: Weak<Ends>, poll: Duration) {
+    loop {
+        sleep(poll).await;
+        let Some(ends) = ends.upgrade() else { return };
+        let Some(jobs) = ends.waited_for() else {
+            return;
+        };
+        // An error heals, or not: who waits goes on to wait, as for a job that does not end.
+        let ended = ends.store.ended(jobs.clone()).await.unwrap_or_default();
+        for (job, ended) in jobs.into_iter().zip(ended) {
+            if ended != Ended::NotYet {
+                ends.resolve(job, &ended);
+            }
+        }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::unavailable("the task manager is gone")
+}

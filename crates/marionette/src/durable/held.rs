@@ -1,0 +1,111 @@
+//! The claimed jobs that this process has not settled yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::body::Body;
+use crate::cell::Cell;
+use crate::clock::Tick;
+use crate::leased::Leased;
+use crate::store::Lease;
+use crate::sync::Mutex;
+
+/// The claimed jobs that this process has not settled yet, by their leases.
+#[derive(Default)]
+pub(crate) struct Held {
+    jobs: Mutex<HashMap<Lease, Job>>,
+    /// Something is held again.
+    pub(crate) begun: Notify,
+}
+
+struct Job {
+    leased: Arc<Leased>,
+    cell: Arc<Cell<dyn Body>>,
+    /// When its lease was known to hold, by our own clock: the begin of the call that said so.
+    known: Tick,
+}
+
+impl Held {
+    pub(crate) fn insert(&self, leased: Arc<Leased>, cell: Arc<Cell<dyn Body>>, known: Tick) {
+        let job = Job {
+            cell,
+            known,
+            leased: Arc::clone(&leased),
+        };
+        let mut jobs = self.jobs.lock();
+        jobs.insert(leased.lease(), job);
+        let is_first = jobs.len() == 1;
+        drop(jobs);
+        if is_first {
+            self.begun.notify_one();
+        }
+    }
+
+    pub(crate) fn remove<'a>(&self, leases: impl Iterator<Item = &'a Lease>) {
+        let removed: Vec<_> = {
+            let mut jobs = self.jobs.lock();
+            leases.filter_map(|lease| jobs.remove(lease)).collect()
+        };
+        // What a job holds is the user's, and is dropped outside of the lock.
+        drop(removed);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.lock().len()
+    }
+
+    pub(crate) fn leases(&self) -> Vec<Lease> {
+        self.jobs.lock().keys().copied().collect()
+    }
+
+    /// Whether a worker still has it, so that it was not settled yet.
+    pub(crate) fn is_in_hand(&self, lease: &Lease) -> bool {
+        let jobs = self.jobs.lock();
+        jobs.get(lease).is_some_and(|job| !job.leased.is_out())
+    }
+
+    /// Whether it is held.
+    pub(crate) fn has(&self, lease: &Lease) -> bool {
+        self.jobs.lock().contains_key(lease)
+    }
+
+    /// These leases held at this time.
+    pub(crate) fn known(&self, leases: &[Lease], at: Tick) {
+        let mut jobs = self.jobs.lock();
+        for lease in leases {
+            if let Some(job) = jobs.get_mut(lease) {
+                job.known = at;
+            }
+        }
+    }
+
+    /// The leases of which nothing has been heard since this time.
+    pub(crate) fn unknown_since(&self, at: Tick) -> Vec<Lease> {
+        let jobs = self.jobs.lock();
+        let old = jobs.iter().filter(|(_, job)| job.known < at);
+        old.map(|(lease, _)| *lease).collect()
+    }
+
+    /// Asks a job to end.
+    pub(crate) fn cancel(&self, lease: &Lease, why: &str) {
+        // A cancellation runs wakers, and no lock is held for those.
+        let cell = {
+            let jobs = self.jobs.lock();
+            jobs.get(lease).map(|job| Arc::clone(&job.cell))
+        };
+        if let Some(cell) = cell {
+            cell.cancel(why.to_owned(), false);
+        }
+    }
+
+    /// A lease no longer holds: its job is asked to end, and writes nothing any more.
+    pub(crate) fn lose(&self, lease: &Lease) {
+        let lost = self.jobs.lock().remove(lease);
+        if let Some(job) = lost {
+            job.leased.lose();
+            job.cell.cancel("its lease was lost".to_owned(), false);
+        }
+    }
+}

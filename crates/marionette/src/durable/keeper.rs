@@ -1,0 +1,131 @@
+//! Keeps the leases: says that this process lives, hears what was lost or cancelled, and gives up
+//! by itself what it can no longer be sure of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::clock::Tick;
+use crate::durable::Keeping;
+use crate::durable::run::before;
+use crate::durable::session::{Ending, Session};
+use crate::store::{Lease, Renewal, StoreError, Timing};
+
+/// Begins to keep the leases of a session, until it ends.
+pub(crate) fn begin(session: &Arc<Session>, keeping: Keeping) {
+    let session = Arc::clone(session);
+    match keeping {
+        Keeping::Thread => {
+            let work = move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_time()
+                    .build();
+                match runtime {
+                    Ok(runtime) => runtime.block_on(keep(&session)),
+                    Err(error) => no_keeper(&session, &error),
+                }
+            };
+            let thread = std::thread::Builder::new().name("marionette-keeper".into());
+            // Without a thread nobody says that this process lives; its claims lapse, and run
+            // elsewhere.
+            if let Err(error) = thread.spawn(work) {
+                tracing::error!(target: "marionette", %error, "no thread to keep leases with");
+            }
+        }
+        #[cfg(feature = "test-util")]
+        Keeping::Task => drop(tokio::spawn(async move { keep(&session).await })),
+    }
+}
+
+#[cold]
+fn no_keeper(session: &Session, error: &std::io::Error) {
+    session.close();
+    tracing::error!(target: "marionette", %error, "no timer to keep leases with");
+}
+
+/// The time before the end of a lease at which it is given up: until then others cannot have it.
+fn margin(timing: &Timing) -> Duration {
+    timing.lease / 5
+}
+
+async fn keep(session: &Session) {
+    let timing = &session.timing;
+    let mut errors = 0;
+    loop {
+        // A call that hangs must not keep us from giving up what we cannot be sure of.
+        let leases = session.held.leases();
+        let asked = Tick::now();
+        let renewed = session.store.renew(session.info.clone(), leases.clone());
+        match timeout(timing.lease / 3, renewed).await {
+            Ok(Ok(renewals)) => {
+                errors = 0;
+                hear(session, &leases, &renewals, asked);
+            }
+            Ok(Err(error)) => {
+                errors += 1;
+                session
+                    .engine
+                    .observer
+                    .store_failed("renew", &error, errors);
+            }
+            Err(_) => {
+                errors += 1;
+                let error = StoreError::unavailable("the store does not answer");
+                session
+                    .engine
+                    .observer
+                    .store_failed("renew", &error, errors);
+            }
+        }
+        give_up_what_is_unsure(session);
+        if pause(session).await.is_err() && session.held.len() == 0 {
+            return;
+        }
+    }
+}
+
+/// Waits for the time of the next renewal. While nothing is held that is seldom; what is claimed
+/// then has a lease of its own, and the usual rhythm begins.
+async fn pause(session: &Session) -> Result<(), Ending> {
+    let timing = &session.timing;
+    if session.held.len() == 0 {
+        tokio::select! {
+            biased;
+            () = session.ending.cancelled() => return Err(Ending),
+            () = session.held.begun.notified() => {}
+            () = tokio::time::sleep(timing.lease / 3) => return Ok(()),
+        }
+    }
+    let paused = session.pause(timing.renew).await;
+    if paused.is_err() && session.held.len() > 0 {
+        // It ends, and a job that blocks its thread keeps its lease until it is done.
+        tokio::time::sleep(timing.renew).await;
+    }
+    paused
+}
+
+fn hear(session: &Session, leases: &[Lease], renewals: &[Renewal], asked: Tick) {
+    session.held.known(leases, asked);
+    for (lease, renewal) in leases.iter().zip(renewals) {
+        match renewal {
+            Renewal::Kept => {}
+            Renewal::Cancel(why) => session.held.cancel(lease, why),
+            // What was settled while we asked is not lost.
+            Renewal::Lost if session.held.is_in_hand(lease) => {
+                session.held.lose(lease);
+                session.engine.observer.lease_lost(lease.job);
+            }
+            Renewal::Lost => {}
+        }
+    }
+}
+
+fn give_up_what_is_unsure(session: &Session) {
+    let sure = session.timing.lease.saturating_sub(margin(&session.timing));
+    let since = before(Tick::now(), sure);
+    for lease in session.held.unknown_since(since) {
+        session.held.lose(&lease);
+        session.engine.observer.lease_lost(lease.job);
+    }
+}

@@ -1,0 +1,96 @@
+//! A claimed job as a task of the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::body::Repeat;
+use crate::cell::{Cell, Waiting};
+use crate::clock::Tick;
+use crate::context::Context;
+use crate::error::Error;
+use crate::extra::Extra;
+use crate::id::Identity;
+use crate::leased::{Leased, failure};
+use crate::options::Options;
+use crate::outcome::TaskError;
+use crate::registry::Runner;
+use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX};
+use crate::task::Own;
+
+/// The one attempt of a claim.
+struct Attempt {
+    runner: Arc<dyn Runner>,
+    payload: Vec<u8>,
+    leased: Arc<Leased>,
+}
+
+/// A claimed job as a task that waits for a worker.
+pub(crate) fn task(
+    claimed: Claimed,
+    kind: &'static str,
+    runner: Arc<dyn Runner>,
+    leased: Arc<Leased>,
+    now: Tick,
+) -> Waiting {
+    let failures = claimed
+        .attempts
+        .iter()
+        .filter(|past| past.outcome.is_failure());
+    let record = (claimed.failed > 0)
+        .then(|| Error::restored(failures.map(failure).collect(), claimed.failed));
+    let user = claimed.options.error.clone().map(Into::into);
+    let due = before(now, claimed.age);
+    let options = options(claimed.options, kind);
+    let extra = Extra::of_job(options, Arc::clone(&leased), user, record, due);
+    let attempt = Attempt {
+        runner,
+        payload: claimed.payload,
+        leased,
+    };
+    let body = Repeat::new(Own(attempt), |Own(attempt): &mut Own<Attempt>, context| {
+        let payload = std::mem::take(&mut attempt.payload);
+        run(
+            Arc::clone(&attempt.runner),
+            payload,
+            Arc::clone(&attempt.leased),
+            context,
+        )
+    });
+    let cell = Cell::new(body, Identity::new(), Some(Box::new(extra)));
+    Waiting::new(Arc::new(cell))
+}
+
+async fn run(
+    runner: Arc<dyn Runner>,
+    payload: Vec<u8>,
+    leased: Arc<Leased>,
+    context: Context,
+) -> Result<(), TaskError> {
+    let result = runner.run(payload, context).await?;
+    let bytes = result.len();
+    if bytes > PAYLOAD_BYTES_MAX {
+        return Err(TaskError::fatal(format!(
+            "its result has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+        )));
+    }
+    leased.keep_result(result);
+    Ok(())
+}
+
+/// So long before `now`; the begin of all ticks where that lies before it.
+pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
+    let nanos = u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX);
+    Tick::from_nanos(now.nanos().saturating_sub(nanos))
+}
+
+fn options(options: JobOptions, kind: &'static str) -> Options {
+    Options {
+        retries: options.retries,
+        backoff: options.backoff.map(Into::into),
+        timeout: options.timeout,
+        give_up_after: options.give_up_after,
+        expires: options.expires,
+        name: Some(options.name.map_or(kind.into(), Into::into)),
+        ..Options::default()
+    }
+}

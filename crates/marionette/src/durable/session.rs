@@ -1,0 +1,160 @@
+//! One incarnation of a manager: what it holds, and who works for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::durable::claimer::Claimer;
+use crate::durable::ends::Ends;
+use crate::durable::held::Held;
+use crate::durable::{Durable, keeper, settler};
+use crate::engine::Engine;
+use crate::inspect::Inspect;
+use crate::leased::Outbox;
+use crate::store::{Timing, WorkerId, WorkerInfo};
+
+/// One incarnation, from a start to its stop. Claimer, settler, keeper and sweeper share it.
+pub(crate) struct Session {
+    pub(crate) store: Arc<dyn Inspect>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) info: WorkerInfo,
+    pub(crate) timing: Timing,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) held: Held,
+    pub(crate) ends: Arc<Ends>,
+    /// Nothing is claimed any more.
+    pub(crate) closing: CancellationToken,
+    /// Whoever works for it leaves once nothing is held.
+    pub(crate) ending: CancellationToken,
+    pub(crate) standing: watch::Sender<Standing>,
+}
+
+/// What the claimer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It claims, or waits for workers.
+    Claims,
+    /// It found less than it asked for, and waits for the store.
+    Waits,
+    /// It has left.
+    Left,
+}
+
+impl Session {
+    pub(crate) fn begin(durable: &Durable) -> Arc<Self> {
+        let session = Arc::new(Self {
+            store: Arc::clone(&durable.store),
+            engine: Arc::clone(&durable.engine),
+            info: WorkerInfo {
+                id: WorkerId::new(),
+                server: Arc::clone(&durable.engine.observer.server),
+                process: std::process::id(),
+                slots: durable.engine.run().workers,
+            },
+            timing: durable.timing,
+            outbox: Arc::default(),
+            held: Held::default(),
+            ends: Arc::clone(&durable.ends),
+            closing: CancellationToken::new(),
+            ending: CancellationToken::new(),
+            standing: watch::Sender::new(Standing::Claims),
+        });
+        let claimer = Claimer::new(Arc::clone(&session), durable);
+        tokio::spawn(claimer.work());
+        tokio::spawn(settler::work(Arc::clone(&session)));
+        tokio::spawn(sweep(Arc::clone(&session)));
+        keeper::begin(&session, durable.keeping);
+        session
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Waits until the claimer has left: nothing more comes to the workers.
+    pub(crate) async fn claimer_is_done(&self) {
+        let mut standing = self.standing.subscribe();
+        // An error would say that the session is gone, but we have it.
+        let _ = standing
+            .wait_for(|standing| *standing == Standing::Left)
+            .await;
+    }
+
+    /// Lets everybody leave, once nothing is held: a job that blocks its thread keeps its lease.
+    pub(crate) fn end(&self) {
+        self.ending.cancel();
+        self.outbox.filled.notify_one();
+    }
+
+    /// Waits until there is nothing to claim and nothing in hand.
+    pub(crate) async fn idle(&self) {
+        let mut standing = self.standing.subscribe();
+        loop {
+            if standing
+                .wait_for(|standing| *standing != Standing::Claims)
+                .await
+                .is_err()
+            {
+                return;
+            }
+            self.outbox.all_is_gone().await;
+            self.outbox.all_is_written().await;
+            if *standing.borrow_and_update() != Standing::Claims && self.outbox.in_hand() == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// Clears up after dead workers, ours and others', and prunes.
+async fn sweep(session: Arc<Session>) {
+    let mut failed = 0;
+    loop {
+        let swept = session.store.sweep().await;
+        match &swept {
+            Ok(swept) => {
+                failed = 0;
+                if swept.released + swept.quarantined > 0 {
+                    session
+                        .engine
+                        .observer
+                        .swept(swept.released, swept.quarantined);
+                }
+            }
+            Err(error) => {
+                failed += 1;
+                session.engine.observer.store_failed("sweep", error, failed);
+            }
+        }
+        if swept.is_ok_and(|swept| swept.more) {
+            // Others want the store too.
+            tokio::task::yield_now().await;
+            continue;
+        }
+        // A quarter to both sides, so that processes that were started together part.
+        let pause = session.timing.sweep.mul_f64(0.75 + fastrand::f64() / 2.0);
+        if session.pause(pause).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The session ends.
+pub(crate) struct Ending;
+
+impl Session {
+    /// Waits for so long, unless the session ends.
+    pub(crate) async fn pause(&self, pause: Duration) -> Result<(), Ending> {
+        tokio::select! {
+            biased;
+            () = self.ending.cancelled() => Err(Ending),
+            () = tokio::time::sleep(pause) => Ok(()),
+        }
+    }
+}
