@@ -18,6 +18,8 @@ mod pace;
 mod run;
 mod session;
 mod settler;
+#[cfg(all(test, feature = "test-util", not(marionette_loom)))]
+mod tests;
 pub(crate) mod told;
 
 use std::sync::Arc;

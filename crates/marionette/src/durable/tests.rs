@@ -1,0 +1,163 @@
+//! The engine of jobs over the store in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{Durable, Keeping};
+use crate::engine::Engine;
+use crate::manager::TaskManager;
+use crate::memory::store::MemoryStore;
+use crate::registry::Registry;
+use crate::store::{Due, Ended, JobOptions, JobState, NewJob, Priority, Store};
+use crate::{Context, Job, TaskError, TaskId};
+
+#[derive(Serialize, Deserialize)]
+struct Add(u32);
+
+impl Job for Add {
+    const KIND: &'static str = "add";
+    type Output = u32;
+}
+
+fn manager(registry: Registry) -> (TaskManager<MemoryStore>, Arc<Durable>, MemoryStore) {
+    let store = MemoryStore::new();
+    let engine = Arc::new(Engine::new(
+        crate::Config::default(),
+        Duration::from_secs(5),
+        crate::clock::Wall::default(),
+        crate::memory::scheduler::Precision::default(),
+    ));
+    let durable = Arc::new(Durable::new(
+        Arc::new(store.clone()),
+        Arc::clone(&engine),
+        Arc::new(registry),
+        Arc::new([]),
+        Keeping::Task,
+    ));
+    let shared = Some(Arc::clone(&durable));
+    let tasks = TaskManager::from_parts(engine, shared, Arc::new(store.clone()));
+    (tasks, durable, store)
+}
+
+fn job(number: u32) -> NewJob {
+    NewJob {
+        id: TaskId::new(),
+        kind: "add".into(),
+        queue: "default".into(),
+        priority: Priority::default(),
+        due: Due::Now,
+        payload: number.to_string().into_bytes(),
+        options: JobOptions::default(),
+        queue_limit: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_runs_and_its_end_is_told() {
+    let mut registry = Registry::default();
+    registry.add::<Add, _>(|Add(number), _: Context| async move { Ok(number + 1) });
+    let (tasks, durable, store) = manager(registry);
+    tasks.start();
+    let job = job(41);
+    let id = job.id;
+    store.insert(vec![job]).await.expect("it is accepted");
+    assert_eq!(
+        durable.ended(id).await.expect("it ends"),
+        Ended::Done(b"42".to_vec())
+    );
+    assert_eq!((tasks.stats().done, tasks.stop().await.queued), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_retried_by_its_options_and_buried_with_every_error() {
+    let tried = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&tried);
+    let mut registry = Registry::default();
+    registry.add::<Add, _>(move |_: Add, cx: Context| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move { Err::<u32, TaskError>(format!("no {}", cx.attempt()).into()) }
+    });
+    let (tasks, durable, store) = manager(registry);
+    tasks.start();
+    let mut job = job(1);
+    job.options.retries = 2;
+    let id = job.id;
+    store.insert(vec![job]).await.expect("it is accepted");
+    let Ended::Otherwise {
+        state, attempts, ..
+    } = durable.ended(id).await.expect("it ends")
+    else {
+        panic!("it fails");
+    };
+    assert_eq!(state, JobState::Dead);
+    let errors: Vec<_> = attempts.iter().map(|past| past.error.as_deref()).collect();
+    assert_eq!(errors, [Some("no 1"), Some("no 2"), Some("no 3")]);
+    assert_eq!(tried.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_releases_what_it_interrupts_without_cost() {
+    let mut registry = Registry::default();
+    registry.add::<Add, _>(|_: Add, _: Context| std::future::pending());
+    let (tasks, _, store) = manager(registry);
+    tasks.start();
+    let jobs: Vec<_> = (0..10).map(job).collect();
+    let id = jobs[0].id;
+    store.insert(jobs).await.expect("they are accepted");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let report = tasks.stop_within(Duration::from_secs(1)).await;
+    assert_eq!(report.interrupted.len(), 4, "{report}");
+    let details = crate::inspect::Inspect::job(&store, id)
+        .await
+        .expect("it answers");
+    let summary = details.expect("it is there").summary;
+    assert_eq!((summary.state, summary.failed), (JobState::Ready, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_is_dropped_gives_its_jobs_back() {
+    let mut registry = Registry::default();
+    registry.add::<Add, _>(|_: Add, _: Context| std::future::pending());
+    let (tasks, durable, store) = manager(registry);
+    tasks.start();
+    let jobs: Vec<_> = (0..10).map(job).collect();
+    let id = jobs[0].id;
+    store.insert(jobs).await.expect("they are accepted");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(tasks);
+    assert!(durable.ended(id).await.is_err());
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let details = crate::inspect::Inspect::job(&store, id)
+        .await
+        .expect("it answers");
+    assert_eq!(details.expect("it is there").summary.state, JobState::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_job_hears_that_somebody_cancelled_it() {
+    let mut registry = Registry::default();
+    registry.add::<Add, _>(|_: Add, cx: Context| async move {
+        cx.cancelled().await;
+        Err::<u32, TaskError>("stopped half-way".into())
+    });
+    let (tasks, durable, store) = manager(registry);
+    tasks.start();
+    let job = job(1);
+    let id = job.id;
+    store.insert(vec![job]).await.expect("it is accepted");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let which = crate::inspect::Which::Ids(vec![id]);
+    let cancelled = crate::inspect::Inspect::cancel(&store, which, "no need".into()).await;
+    assert_eq!(cancelled.expect("it answers"), 1);
+    let Ended::Otherwise { state, reason, .. } = durable.ended(id).await.expect("it ends") else {
+        panic!("it was cancelled");
+    };
+    assert_eq!(
+        (state, reason.as_deref()),
+        (JobState::Cancelled, Some("no need"))
+    );
+    drop(tasks);
+}
