@@ -233,8 +233,7 @@ impl Circle {
             Err(verdict) => verdict,
         };
         tally.run_time.record(ran.nanos);
-        let leased = leased(&running);
-        if let Some(leased) = &leased {
+        if let Some(leased) = leased(&running) {
             let (attempt, next) = told(&verdict, leased, was_made.then_some(ran.nanos));
             leased.settle(attempt, next);
         }
@@ -248,19 +247,13 @@ impl Circle {
                 tally.retried.add_one();
                 let failure = Failure::new(reason, Duration::from_nanos(ran.nanos));
                 observer.retrying(&**running.cell(), ran.number, &failure, pause);
-                if leased.is_none() {
-                    running.cell().extra_or_new().push(failure);
-                    return self.again(running, pause, tally);
-                }
-                running.finish(None);
+                running.cell().extra_or_new().push(failure);
+                return self.again(running, pause, tally);
             }
             Verdict::Snooze(pause) => {
                 tally.snoozed.add_one();
                 observer.snoozed(&**running.cell(), pause);
-                if leased.is_none() {
-                    return self.again(running, pause, tally);
-                }
-                running.finish(None);
+                return self.again(running, pause, tally);
             }
             Verdict::Resume => {
                 tally.interrupted.add_one();
@@ -269,14 +262,7 @@ impl Circle {
                     .run()
                     .interrupted
                     .push(TaskRef::new(&**running.cell()));
-                if leased.is_some() {
-                    running.finish(None);
-                    return None;
-                }
-                match running.release() {
-                    Ok(waiting) => self.engine.queue.push_accepted(waiting, now),
-                    Err(running) => self.end_cancelled(running, tally),
-                }
+                self.resume(running, now, tally);
             }
             Verdict::Bury(reason) => {
                 tally.failed.add_one();
@@ -327,6 +313,11 @@ impl Circle {
 
     /// Lets a task wait for its next attempt, or gives it back where there is no pause.
     fn again(&self, running: Running, pause: Duration, tally: &Tally) -> Option<Running> {
+        if leased(&running).is_some() {
+            // It waits in its store.
+            running.finish(None);
+            return None;
+        }
         // A retry without a pause stays on its worker, as long as nobody wants the worker to stop.
         if pause.is_zero() && !self.reach.interrupt.is_cancelled() {
             return Some(running);
@@ -336,6 +327,17 @@ impl Circle {
             Err(running) => self.end_cancelled(running, tally),
         }
         None
+    }
+
+    /// Puts a task back that a stop interrupted.
+    fn resume(&self, running: Running, now: Tick, tally: &Tally) {
+        if leased(&running).is_some() {
+            return running.finish(None);
+        }
+        match running.release() {
+            Ok(waiting) => self.engine.queue.push_accepted(waiting, now),
+            Err(running) => self.end_cancelled(running, tally),
+        }
     }
 
     /// Ends a task that somebody cancelled when its attempt had just ended.
@@ -381,6 +383,6 @@ impl Circle {
 }
 
 /// The job that a running task is, if it came from a store.
-fn leased(running: &Running) -> Option<Arc<Leased>> {
-    running.cell().extra()?.leased.clone()
+fn leased(running: &Running) -> Option<&Leased> {
+    running.cell().extra()?.leased.as_deref()
 }
