@@ -5,43 +5,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Tick;
-use crate::durable::Keeping;
 use crate::durable::run::before;
 use crate::durable::session::{Ending, Session};
 use crate::store::{Lease, Renewal, StoreError, Timing};
 
-/// Begins to keep the leases of a session, until it ends.
-pub(crate) fn begin(session: &Arc<Session>, keeping: Keeping) {
+/// Begins to keep the leases of a session, until it ends: on a thread of its own, so that a runtime
+/// that is blocked does not look dead.
+pub(crate) fn begin(session: &Arc<Session>) {
     let session = Arc::clone(session);
-    match keeping {
-        Keeping::Thread => {
-            let work = move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_time()
-                    .build();
-                match runtime {
-                    Ok(runtime) => runtime.block_on(keep(&session)),
-                    Err(error) => no_keeper(&session, &error),
-                }
-            };
-            let thread = std::thread::Builder::new().name("marionette-keeper".into());
-            // Without a thread nobody says that this process lives; its claims lapse, and run
-            // elsewhere.
-            if let Err(error) = thread.spawn(work) {
-                tracing::error!(target: "marionette", %error, "no thread to keep leases with");
-            }
+    if session.store.is_volatile() {
+        tokio::spawn(async move { keep(&session).await });
+        return;
+    }
+    let closing = session.closing.clone();
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(keep(&session)),
+            Err(error) => no_keeper(&session.closing, &error),
         }
-        #[cfg(feature = "test-util")]
-        Keeping::Task => drop(tokio::spawn(async move { keep(&session).await })),
+    };
+    let thread = std::thread::Builder::new().name("marionette-keeper".into());
+    if let Err(error) = thread.spawn(work) {
+        no_keeper(&closing, &error);
     }
 }
 
+/// Nobody could say that this process lives: it claims nothing.
 #[cold]
-fn no_keeper(session: &Session, error: &std::io::Error) {
-    session.close();
-    tracing::error!(target: "marionette", %error, "no timer to keep leases with");
+fn no_keeper(closing: &CancellationToken, error: &std::io::Error) {
+    closing.cancel();
+    tracing::error!(target: "marionette", %error, "leases cannot be kept, so no job is claimed");
 }
 
 /// The time before the end of a lease at which it is given up: until then others cannot have it.

@@ -45,19 +45,7 @@ pub(crate) struct Durable {
     wanted: Wanted,
     timing: Timing,
     ends: Arc<Ends>,
-    keeping: Keeping,
     session: Mutex<Option<Arc<Session>>>,
-}
-
-/// Where the leases are renewed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Keeping {
-    /// On a thread of its own, so that a runtime that is blocked does not look dead.
-    #[default]
-    Thread,
-    /// In the runtime, for tests that own its clock.
-    #[cfg(feature = "test-util")]
-    Task,
 }
 
 impl Durable {
@@ -67,7 +55,6 @@ impl Durable {
         engine: Arc<Engine>,
         registry: Arc<Registry>,
         queues: Arc<[String]>,
-        keeping: Keeping,
     ) -> Self {
         let kinds = registry.kinds().map(str::to_owned).collect();
         Self {
@@ -77,7 +64,6 @@ impl Durable {
             registry,
             engine,
             wanted: Wanted { kinds, queues },
-            keeping,
             session: Mutex::default(),
         }
     }

@@ -65,7 +65,7 @@ impl Session {
         tokio::spawn(claimer.work());
         tokio::spawn(settler::work(Arc::clone(&session)));
         tokio::spawn(sweep(Arc::clone(&session)));
-        keeper::begin(&session, durable.keeping);
+        keeper::begin(&session);
         session
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{Durable, Keeping};
+use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::manager::TaskManager;
 use crate::memory::store::MemoryStore;
@@ -35,7 +35,6 @@ fn manager(registry: Registry) -> (TaskManager<MemoryStore>, Arc<Durable>, Memor
         Arc::clone(&engine),
         Arc::new(registry),
         Arc::new([]),
-        Keeping::Task,
     ));
     let shared = Some(Arc::clone(&durable));
     let tasks = TaskManager::from_parts(engine, shared, Arc::new(store.clone()));

@@ -24,8 +24,9 @@
 //! - *Fenced.* A [`Lease`] is one claim of one job. Whatever is written about a claimed job names
 //!   it, and has no effect if the job has been claimed again since.
 //! - *The store's clock.* Callers tell durations; the store alone says what is due.
-//! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own, so no
-//!   future may rely on the runtime in which the store was made.
+//! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own (unless
+//!   the store [is volatile](Store::is_volatile)), so no future may rely on the runtime in which the
+//!   store was made.
 
 mod backoff;
 mod claim;
@@ -88,6 +89,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// How these jobs have ended, in order.
     fn ended(&self, jobs: Vec<crate::id::TaskId>) -> StoreFuture<'_, Vec<Ended>>;
+
+    /// Whether all that it holds goes with this process. Then leases are renewed in the runtime of
+    /// the manager and on its clock, since nobody could take over from a process that is blocked.
+    /// Default is no: they are renewed on a thread of its own.
+    fn is_volatile(&self) -> bool {
+        false
+    }
 
     /// The times that all processes on this store agree on.
     fn timing(&self) -> Timing {

@@ -247,6 +247,10 @@ impl Store for MemoryStore {
         self.alone(move |state, _| Ok(jobs.into_iter().map(|id| state.ended(id)).collect()))
     }
 
+    fn is_volatile(&self) -> bool {
+        true
+    }
+
     fn timing(&self) -> Timing {
         self.shared.timing
     }
