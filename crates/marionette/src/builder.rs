@@ -1,14 +1,19 @@
-//! The settings of a manager beyond its size.
+//! The settings of a manager beyond its size: its time, its store, its handlers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Wall;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Problem};
+use crate::durable::{Durable, Keeping};
 use crate::engine::Engine;
+use crate::inspect::Inspect;
+use crate::job::{Handler, Job};
 use crate::manager::TaskManager;
 use crate::memory::Memory;
 use crate::memory::scheduler::Precision;
+use crate::registry::Registry;
 
 /// Builds a [`TaskManager`]: made by [`TaskManager::builder`].
 ///
@@ -26,13 +31,17 @@ use crate::memory::scheduler::Precision;
 ///     .build()?;
 /// # Ok::<(), marionette::ConfigError>(())
 /// ```
-#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
-pub struct Builder {
+pub struct Builder<S: ?Sized = Memory> {
     config: Config,
     grace: Duration,
     precision: Precision,
     wall: Wall,
+    registry: Registry,
+    /// None named means all.
+    queues: Vec<String>,
+    keeping: Keeping,
+    store: Arc<S>,
 }
 
 impl Default for Builder {
@@ -42,11 +51,15 @@ impl Default for Builder {
             grace: Duration::from_secs(5),
             precision: Precision::default(),
             wall: Wall::default(),
+            registry: Registry::default(),
+            queues: Vec::new(),
+            keeping: Keeping::default(),
+            store: Arc::new(Memory),
         }
     }
 }
 
-impl Builder {
+impl<S: ?Sized> Builder<S> {
     /// All of this config. Default is [`Config::default`], which also stands for one that
     /// [is zero](Config::is_zero).
     pub fn config(self, config: Config) -> Self {
@@ -99,18 +112,168 @@ impl Builder {
         }
     }
 
+    /// Registers the code that runs jobs of one type. There may be any number of types, and one
+    /// handler for each.
+    ///
+    /// A manager with a store claims only jobs of the kinds that it has handlers for. One that has
+    /// none queues jobs, and runs none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, Job, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    /// # async fn send_the_mail(_: &str) -> std::io::Result<()> { Ok(()) }
+    ///
+    /// let tasks = TaskManager::builder()
+    ///     .handle(async |mail: SendMail, _: Context| Ok(send_the_mail(&mail.to).await?))
+    ///     .build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn handle<J: Job, H: Handler<J>>(mut self, handler: H) -> Self {
+        self.registry.add(handler);
+        self
+    }
+
+    /// Checks all of it.
+    fn problems(&self) -> Result<(), ConfigError> {
+        let jobs = self.registry.problems().iter().cloned().map(Problem::Jobs);
+        ConfigError::unless_empty(self.config.problems().into_iter().chain(jobs).collect())
+    }
+
+    fn into_engine(self) -> (Arc<Engine>, Arc<S>) {
+        let mut engine = Engine::new(self.config, self.grace, self.wall, self.precision);
+        engine.registry = Arc::new(self.registry);
+        (Arc::new(engine), self.store)
+    }
+}
+
+impl Builder {
+    /// Where jobs wait and are kept. With a store, the manager takes [`Job`]s and nothing else, and
+    /// what it has accepted survives as the store does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// let tasks = TaskManager::builder()
+    ///     .store(MemoryStore::default())
+    ///     .queues(["mail", "reports"])
+    ///     .queue_limit("mail", 100_000)
+    ///     .build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn store<S: Inspect>(self, store: S) -> Builder<S> {
+        Builder {
+            config: self.config,
+            grace: self.grace,
+            precision: self.precision,
+            wall: self.wall,
+            registry: self.registry,
+            queues: self.queues,
+            keeping: self.keeping,
+            store: Arc::new(store),
+        }
+    }
+
     /// Checks the settings and makes the manager, which is not running yet.
     ///
     /// # Errors
     ///
-    /// As [`Config::validate`]: one message that names everything that is wrong.
+    /// As [`Config::validate`], and more than one handler for a kind of job, or a kind that has no
+    /// proper name: one message that names everything that is wrong.
     pub fn build(self) -> Result<TaskManager, ConfigError> {
-        self.config.validate()?;
-        let engine = Engine::new(self.config, self.grace, self.wall, self.precision);
-        Ok(TaskManager::from_parts(
-            Arc::new(engine),
-            None,
-            Arc::new(Memory),
-        ))
+        self.problems()?;
+        let (engine, store) = self.into_engine();
+        Ok(TaskManager::from_parts(engine, None, store))
+    }
+}
+
+impl<S: Inspect> Builder<S> {
+    /// The queues on which this manager works. Default is all. It may store jobs in any queue.
+    pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.queues = queues.into_iter().map(Into::into).collect();
+        self.queues
+            .iter()
+            .for_each(|queue| self.registry.check_queue(queue));
+        self
+    }
+
+    /// How many jobs may wait in a queue: when it is full, this manager waits before it stores more
+    /// ([`Enqueue::within`]), or refuses them ([`Enqueue::try_now`]). Default is no limit.
+    ///
+    /// It holds for what this manager stores; give the same limit to all that store jobs in that
+    /// queue.
+    ///
+    /// [`Enqueue::within`]: crate::Enqueue::within
+    /// [`Enqueue::try_now`]: crate::Enqueue::try_now
+    pub fn queue_limit(mut self, queue: impl Into<String>, jobs: u64) -> Self {
+        self.registry.limit_queue(queue.into(), jobs);
+        self
+    }
+
+    /// Renews the leases in the runtime, for tests on a paused clock. Default is on a thread of its
+    /// own, which goes by real time, so that a runtime that is blocked does not look dead.
+    #[cfg(feature = "test-util")]
+    pub fn renew_in_runtime(self) -> Self {
+        Self {
+            keeping: Keeping::Task,
+            ..self
+        }
+    }
+
+    /// Checks the settings and makes the manager, which is not running yet. It takes jobs at once;
+    /// it works on them when it is [started](TaskManager::start), if it has handlers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::validate`], and more than one handler for a kind of job, a kind or a queue that
+    /// has no proper name, or a queue whose limit is zero: one message that names everything that
+    /// is wrong.
+    pub fn build(self) -> Result<TaskManager<S>, ConfigError> {
+        self.problems()?;
+        let queues = self.queues.as_slice().into();
+        let keeping = self.keeping;
+        let (engine, store) = self.into_engine();
+        let durable = Durable::new(
+            Arc::clone(&store) as Arc<dyn Inspect>,
+            Arc::clone(&engine),
+            Arc::clone(&engine.registry),
+            queues,
+            keeping,
+        );
+        let durable = Some(Arc::new(durable));
+        Ok(TaskManager::from_parts(engine, durable, store))
+    }
+}
+
+impl<S: ?Sized> Clone for Builder<S> {
+    fn clone(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            grace: self.grace,
+            precision: self.precision,
+            wall: self.wall.clone(),
+            registry: self.registry.clone(),
+            queues: self.queues.clone(),
+            keeping: self.keeping,
+            store: Arc::clone(&self.store),
+        }
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Builder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("grace", &self.grace)
+            .field("precision", &self.precision)
+            .field("handlers", &self.registry)
+            .field("queues", &self.queues)
+            .finish_non_exhaustive()
     }
 }

@@ -122,7 +122,7 @@ impl Config {
         ConfigError::unless_empty(self.problems())
     }
 
-    fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.workers == 0 {
             problems.push(Problem::NoWorkers);
@@ -213,7 +213,7 @@ pub struct ConfigError {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Problem {
+pub(crate) enum Problem {
     NoWorkers,
     NoServerName,
     TooMany(&'static str, usize, usize),
@@ -222,10 +222,12 @@ enum Problem {
         value: String,
         expected: &'static str,
     },
+    /// About handlers and queues.
+    Jobs(String),
 }
 
 impl ConfigError {
-    fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
+    pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() {
             Ok(())
         } else {
@@ -274,6 +276,7 @@ impl fmt::Display for Problem {
             } => {
                 write!(f, "{variable} is {value:?}, expected {expected}")
             }
+            Self::Jobs(problem) => f.write_str(problem),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::memory::queue::Queue;
 use crate::memory::scheduler::{Precision, Timekeeper};
 use crate::observe::Observer;
 use crate::post::{Post, TaskRef};
+use crate::registry::Registry;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -23,6 +24,7 @@ pub(crate) struct Engine {
     pub(crate) timekeeper: Timekeeper<Waiting, Queue<Waiting>>,
     pub(crate) observer: Observer,
     pub(crate) blocking: Arc<Pool>,
+    pub(crate) registry: Arc<Registry>,
     /// Tasks that were cancelled while they waited, and found by no worker.
     swept: AtomicU64,
     run: Mutex<Run>,
@@ -72,6 +74,7 @@ impl Engine {
             queue,
             observer: Observer::new(&config.server_name),
             blocking: Arc::new(Pool::new(config.workers)),
+            registry: Arc::default(),
             swept: AtomicU64::new(0),
             run: Mutex::new(Run {
                 number: 0,

@@ -37,16 +37,18 @@ const KEPT_LAST: usize = 64;
 ///     "after 2 attempts: could not send the welcome mail to ada@example.org",
 /// );
 /// ```
-pub struct Error(Box<Record>);
+pub struct Error(pub(crate) Box<Record>);
 
-struct Record {
-    user: Option<BoxError>,
+pub(crate) struct Record {
+    pub(crate) user: Option<BoxError>,
     /// How the task ended, where that was not its last attempt's failure.
-    end: Option<Failure>,
-    attempts: u32,
-    failures: Vec<Failure>,
-    omitted: u32,
-    duration: Duration,
+    pub(crate) end: Option<Failure>,
+    pub(crate) attempts: u32,
+    pub(crate) failures: Vec<Failure>,
+    /// How many were not kept, behind the first so many.
+    pub(crate) omitted: u32,
+    pub(crate) kept_first: usize,
+    pub(crate) duration: Duration,
 }
 
 impl Error {
@@ -69,6 +71,7 @@ impl Error {
             attempts: 0,
             failures: Vec::new(),
             omitted: 0,
+            kept_first: KEPT_FIRST,
             duration: Duration::ZERO,
         }))
     }
@@ -111,6 +114,10 @@ impl Error {
 
     pub(crate) fn set_user(&mut self, error: Option<BoxError>) {
         self.0.user = error.or(self.0.user.take());
+    }
+
+    pub(crate) fn into_user(self) -> Option<BoxError> {
+        self.0.user
     }
 
     pub(crate) fn set_duration(&mut self, duration: Duration) {
@@ -178,6 +185,18 @@ impl Error {
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.ended_by(FailureKind::Abandoned)
+    }
+
+    /// Whether the job is quarantined: its worker died three times while it had it.
+    #[must_use]
+    pub fn is_quarantined(&self) -> bool {
+        self.ended_by(FailureKind::Quarantined)
+    }
+
+    /// Whether the store does not know the job: it was pruned or deleted, or never was there.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.ended_by(FailureKind::Unknown)
     }
 
     /// Whether the user's error, or one of its sources, is an `E`; without a user's error,
@@ -269,10 +288,11 @@ impl fmt::Debug for Error {
             write!(f, " (tried for {:?})", self.0.duration)?;
         }
         for (nth, failure) in (1..).zip(&self.0.failures) {
-            if nth == KEPT_FIRST + 1 && self.0.omitted > 0 {
+            let kept_first = self.0.kept_first;
+            if nth == kept_first + 1 && self.0.omitted > 0 {
                 write!(f, "\n  … {} more", self.0.omitted)?;
             }
-            let nth = if nth > KEPT_FIRST {
+            let nth = if nth > kept_first {
                 nth + self.0.omitted as usize
             } else {
                 nth

@@ -15,7 +15,10 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     engine: &Arc<Engine>,
     handler: TaskHandler<H, M>,
 ) -> JoinHandle<H::Output> {
-    let offer = Offer::new::<M, H>(handler.draft);
+    let mut draft = handler.draft;
+    // A job that is unfit says so itself when it runs, since there is nobody else to tell.
+    let _ = H::prepare(&mut draft, &engine.registry);
+    let offer = Offer::new::<M, H>(draft);
     let reach = engine.run().reach.clone();
     let circle = Circle {
         engine: Arc::clone(engine),

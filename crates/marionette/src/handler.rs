@@ -11,6 +11,8 @@ use crate::draft::Draft;
 use crate::error::BoxError;
 use crate::id::{Identity, TaskId};
 use crate::options::Parent;
+use crate::parcel::{ByJob, Unfit};
+use crate::registry::Registry;
 use crate::task::{ByCall, ByFuture, ByType, IntoTask, Repeatable};
 
 /// A task wrapped with its id and its options, before it is queued: made by
@@ -169,6 +171,11 @@ where
     fn from_draft(draft: Draft<H::Source>) -> Self {
         Self::from_draft(draft)
     }
+
+    #[inline]
+    fn prepare(draft: &mut Draft<H::Source>, registry: &Registry) -> Result<(), Box<Unfit>> {
+        H::prepare(draft, registry)
+    }
 }
 
 /// What can be wrapped with [`TaskManager::wrap`](crate::TaskManager::wrap): all but what is
@@ -182,4 +189,5 @@ pub trait Unwrapped {}
 impl<Fut, T> Unwrapped for ByCall<Fut, T> {}
 impl<T> Unwrapped for ByFuture<T> {}
 impl Unwrapped for ByType {}
+impl Unwrapped for ByJob {}
 impl<T> Unwrapped for crate::blocking::ByThread<T> {}

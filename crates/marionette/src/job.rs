@@ -7,10 +7,59 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::BoxError;
+use crate::handler::TaskHandler;
 use crate::outcome::TaskError;
+use crate::parcel::ByJob;
 
 /// A task as data: arguments that can be stored, under a name that says which [`Handler`] runs
 /// them.
+///
+/// A job is what a manager with a store takes, since it outlives the process that queued it. A
+/// manager without a store takes it as well, so a service can begin in memory and add the store
+/// later. A type is a job or a [`Task`](crate::Task), not both.
+///
+/// The arguments travel between versions of a program: what was stored yesterday is read today.
+/// Give a new field `#[serde(default)]`, and leave old names as they are.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::{Context, Job, TaskManager};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct SendMail {
+///     to: String,
+/// }
+///
+/// impl Job for SendMail {
+///     const KIND: &'static str = "send_mail";
+///     type Output = usize;
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::builder()
+///     .handle(async |mail: SendMail, _: Context| Ok(mail.to.len()))
+///     .build()?;
+/// tasks.start();
+///
+/// let sent = tasks.queue(SendMail { to: "ada@example.org".into() }).retries(3).await?;
+/// assert_eq!(sent.await?, 15);
+/// # Ok(())
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Job`, so it cannot be stored",
+    label = "not a `Job`: this is code, or data without a kind",
+    note = "a manager with a store takes jobs, which are data: they are run later, perhaps by \
+            another process",
+    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
+            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
+            `Job` for it, and register the code once, with \
+            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
+    note = "or queue it with a manager without a store: `TaskManager::new(Config::default())`"
+)]
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// The name under which jobs of this type are stored. It outlives the process: choose it once,
     /// and do not change it while jobs wait. 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
@@ -18,6 +67,38 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 
     /// What a successful attempt results in.
     type Output: Serialize + DeserializeOwned + Send + 'static;
+
+    /// The queue in which jobs of this type wait, unless one is told otherwise
+    /// ([`Enqueue::in_queue`](crate::Enqueue::in_queue)). Default is "default". Named as kinds are.
+    const QUEUE: &'static str = "default";
+
+    /// What every job of this type asks for, unless it asks for something else itself. Default is
+    /// nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{ByJob, Job, TaskHandler};
+    /// # use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct SendMail {
+    ///     to: String,
+    /// }
+    ///
+    /// impl Job for SendMail {
+    ///     const KIND: &'static str = "send_mail";
+    ///     type Output = ();
+    ///
+    ///     fn defaults(job: TaskHandler<Self, ByJob>) -> TaskHandler<Self, ByJob> {
+    ///         job.retries(8).timeout(Duration::from_secs(30))
+    ///     }
+    /// }
+    /// ```
+    fn defaults(job: TaskHandler<Self, ByJob>) -> TaskHandler<Self, ByJob> {
+        job
+    }
 
     /// The arguments as they are stored. Default is JSON.
     ///
@@ -57,6 +138,60 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 }
 
 /// The code that runs jobs of one type: a closure over the job and a [`Context`], or a type.
+///
+/// A handler has what the code needs and the arguments are not: a connection, a client, a key. It
+/// is registered once ([`Builder::handle`](crate::Builder::handle)) and called for every attempt.
+///
+/// # Examples
+///
+/// A closure clones for each attempt what it lends out:
+///
+/// ```
+/// # use std::sync::Arc;
+/// use marionette::{Context, Job, TaskManager};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct SendMail { to: String }
+/// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+/// # struct Mailer;
+/// # impl Mailer { async fn send(&self, _: &str) -> std::io::Result<()> { Ok(()) } }
+///
+/// let mailer = Arc::new(Mailer);
+/// let builder = TaskManager::builder().handle(move |mail: SendMail, _: Context| {
+///     let mailer = Arc::clone(&mailer);
+///     async move { Ok(mailer.send(&mail.to).await?) }
+/// });
+/// ```
+///
+/// A type lends its attempts what it has:
+///
+/// ```
+/// use marionette::{Context, Handler, Job, TaskError, TaskManager};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct SendMail { to: String }
+/// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+/// # struct Mailer;
+/// # impl Mailer { async fn send(&self, _: &str) -> std::io::Result<()> { Ok(()) } }
+///
+/// impl Handler<SendMail> for Mailer {
+///     async fn handle(&self, mail: SendMail, _: Context) -> Result<(), TaskError> {
+///         Ok(self.send(&mail.to).await?)
+///     }
+/// }
+///
+/// let builder = TaskManager::builder().handle(Mailer);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot handle jobs of type `{J}`",
+    label = "not a handler of `{J}`",
+    note = "a closure takes the job and a `marionette::Context`, with their types: \
+            `async |mail: SendMail, cx: Context| {{ …; Ok(()) }}`",
+    note = "an async closure that lends what it has captured to its future is no handler: write \
+            `move |mail: SendMail, cx: Context| {{ let m = mailer.clone(); async move {{ … }} }}`",
+    note = "its result is `Result<_, marionette::TaskError>` with the `Output` of the job: every \
+            error converts with `?`, and the result of another call with `Ok(call.await?)`"
+)]
 pub trait Handler<J: Job>: Send + Sync + 'static {
     /// One attempt.
     ///

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::outcome::{Failure, Limit, Panic, Reason};
+use crate::outcome::{Failure, FailureKind, Panic, Reason};
 use crate::store::{Attempted, ERROR_BYTES_MAX, Lease, Next, PastAttempt, PastOutcome, Settlement};
 use crate::sync::Mutex;
 
@@ -221,7 +221,7 @@ pub(crate) fn failure(past: &PastAttempt) -> Failure {
                 location: None,
             })
         }
-        PastOutcome::TimedOut => Reason::TimedOut(Limit::Attempt, past.ran),
+        PastOutcome::TimedOut => Reason::Told(FailureKind::TimedOut, text),
         PastOutcome::Cancelled => {
             let why = text.strip_prefix("cancelled: ").unwrap_or(&text).to_owned();
             Reason::Cancelled(why)

@@ -16,12 +16,14 @@ use crate::task::IntoTask;
 /// How many tasks are made into cells ahead of the room for them.
 const AHEAD: usize = 64;
 
-/// The manager stopped before all tasks were accepted: those that were, and those that come back.
+/// Not all tasks were accepted, since the manager stopped or one is a job that it cannot take:
+/// those that were, and those that come back.
 pub struct QueueManyError<H: IntoTask<M>, M> {
     /// The handles of the tasks that were accepted, which are the first of those that were given.
     pub accepted: Vec<JoinHandle<H::Output>>,
     /// The tasks that were not, in their order.
     pub refused: Vec<H>,
+    why: Refusal,
 }
 
 impl<H: IntoTask<M>, M> fmt::Display for QueueManyError<H, M> {
@@ -30,7 +32,7 @@ impl<H: IntoTask<M>, M> fmt::Display for QueueManyError<H, M> {
         write!(
             f,
             "{}: {accepted} tasks were accepted, {refused} were not",
-            Refusal::Stopped
+            self.why
         )
     }
 }
@@ -58,7 +60,18 @@ where
     let mut waiting: VecDeque<Waiting> = VecDeque::new();
     loop {
         for task in tasks.by_ref().take(AHEAD - offers.len()) {
-            let offer = Offer::new::<M, H>(task.into_draft());
+            let mut draft = task.into_draft();
+            if let Err(why) = H::prepare(&mut draft, &engine.registry) {
+                let unfit = H::from_draft(draft);
+                let refused = withdraw(offers).chain([unfit]).chain(tasks).collect();
+                let why = Refusal::Unfit(why);
+                return Err(QueueManyError {
+                    accepted,
+                    refused,
+                    why,
+                });
+            }
+            let offer = Offer::new::<M, H>(draft);
             waiting.push_back(offer.waiting());
             offers.push_back(offer);
         }
@@ -85,16 +98,26 @@ where
         }
         let count = offers.len() - waiting.len();
         accepted.extend(offers.drain(..count).map(Offer::into_handle));
-        if pushed.is_err() {
-            // The tasks are taken out of their cells before those are dropped.
-            let withdrawn = offers
-                .drain(..)
-                .filter_map(Offer::into_draft)
-                .map(H::from_draft);
-            let refused = withdrawn.chain(tasks).collect();
-            return Err(QueueManyError { accepted, refused });
+        if let Err(why) = pushed {
+            let refused = withdraw(offers).chain(tasks).collect();
+            let why = why.into();
+            return Err(QueueManyError {
+                accepted,
+                refused,
+                why,
+            });
         }
     }
+}
+
+/// Takes tasks that were not accepted out of their cells, before those are dropped.
+fn withdraw<H: IntoTask<M>, M>(
+    offers: VecDeque<Offer<H::Source, H::Output>>,
+) -> impl Iterator<Item = H> {
+    offers
+        .into_iter()
+        .filter_map(Offer::into_draft)
+        .map(H::from_draft)
 }
 
 /// A place among the waiting producers, given up when dropped.

@@ -155,6 +155,8 @@ pub(crate) enum Reason {
     Cancelled(String),
     Expired(Duration),
     Abandoned,
+    /// As a store tells it.
+    Told(FailureKind, String),
 }
 
 impl Reason {
@@ -166,6 +168,7 @@ impl Reason {
             Self::Cancelled(_) => FailureKind::Cancelled,
             Self::Expired(_) => FailureKind::Expired,
             Self::Abandoned => FailureKind::Abandoned,
+            Self::Told(kind, _) => *kind,
         }
     }
 }
@@ -186,6 +189,10 @@ pub enum FailureKind {
     Expired,
     /// The manager or its runtime went away.
     Abandoned,
+    /// The job's worker died three times while it had it.
+    Quarantined,
+    /// The store does not know the job.
+    Unknown,
 }
 
 impl Failure {
@@ -240,6 +247,7 @@ impl fmt::Display for Reason {
                 write!(f, "expired: not started within {late:?} of its time")
             }
             Self::Abandoned => f.write_str("abandoned: the task manager is gone"),
+            Self::Told(_, text) => f.write_str(text),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! A task that was not accepted, and why.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use crate::memory::futures::unschedulable;
 use crate::memory::queue::Refused;
+use crate::parcel::Unfit;
+use crate::store::StoreError;
 
 /// A task that was not accepted; it comes back in the error.
 ///
@@ -34,11 +37,14 @@ pub struct QueueError<H> {
 }
 
 /// Why a task was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Refusal {
     Full,
     Stopped,
     Unschedulable(SystemTime),
+    /// It is a job that this manager, or its store, cannot take as it is.
+    Unfit(Box<Unfit>),
+    Store(Box<StoreError>),
 }
 
 impl From<Refused> for Refusal {
@@ -60,17 +66,54 @@ impl<H> QueueError<H> {
 
     /// Whether the manager was not running.
     pub fn is_stopped(&self) -> bool {
-        self.refusal == Refusal::Stopped
+        matches!(self.refusal, Refusal::Stopped)
     }
 
     /// Whether the queue was full, and stayed so for as long as was waited.
     pub fn is_full(&self) -> bool {
-        self.refusal == Refusal::Full
+        matches!(self.refusal, Refusal::Full)
     }
 
     /// Whether the time was one for which nothing can be scheduled.
     pub fn is_unschedulable(&self) -> bool {
         matches!(self.refusal, Refusal::Unschedulable(_))
+    }
+
+    /// Whether no handler is registered for jobs of this kind, in a manager without a store.
+    pub fn is_unknown_kind(&self) -> bool {
+        self.is_unfit(|unfit| matches!(unfit, Unfit::UnknownKind { .. }))
+    }
+
+    /// Whether the arguments of the job are longer than what is stored, once encoded.
+    pub fn is_too_large(&self) -> bool {
+        self.is_unfit(|unfit| matches!(unfit, Unfit::TooLarge { .. }))
+    }
+
+    /// Whether the job cannot be stored as it is: its arguments do not encode or are too large, its
+    /// kind or queue has no proper name, or an option is code.
+    pub fn is_unstorable(&self) -> bool {
+        self.is_unfit(|unfit| !matches!(unfit, Unfit::UnknownKind { .. }))
+    }
+
+    fn is_unfit(&self, which: impl FnOnce(&Unfit) -> bool) -> bool {
+        matches!(&self.refusal, Refusal::Unfit(unfit) if which(unfit))
+    }
+
+    /// Whether the store cannot be reached or is busy: another try later may succeed.
+    ///
+    /// The job may have been accepted all the same. What was wrapped with
+    /// [`wrap`](crate::TaskManager::wrap) can be queued again without a thought: it has its id, and
+    /// a store accepts an id once.
+    pub fn is_unavailable(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_unavailable)
+    }
+
+    /// The error of the store, if it was one.
+    pub fn store_error(&self) -> Option<&StoreError> {
+        match &self.refusal {
+            Refusal::Store(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// The task that was refused. Its options are gone, unless it is a
@@ -88,6 +131,8 @@ impl fmt::Display for Refusal {
             Self::Full => f.write_str("the queue is full"),
             Self::Stopped => f.write_str("the task manager is not running"),
             Self::Unschedulable(time) => f.write_str(unschedulable(*time)),
+            Self::Unfit(unfit) => unfit.fmt(f),
+            Self::Store(error) => error.fmt(f),
         }
     }
 }
@@ -104,4 +149,19 @@ impl<H> fmt::Debug for QueueError<H> {
     }
 }
 
-impl<H> std::error::Error for QueueError<H> {}
+impl Refusal {
+    pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unfit(unfit) => unfit.source(),
+            Self::Store(error) => error.source(),
+            Self::Full | Self::Stopped | Self::Unschedulable(_) => None,
+        }
+    }
+}
+
+/// What is behind the error of a store, or behind arguments that do not encode.
+impl<H> std::error::Error for QueueError<H> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.refusal.source()
+    }
+}

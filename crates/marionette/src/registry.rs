@@ -1,18 +1,27 @@
-//! Which handler runs which kind of job.
+//! Which handler runs which kind of job, and what the queues are limited to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::context::Context;
+use crate::error::BoxError;
 use crate::job::{Handler, Job};
 use crate::outcome::TaskError;
+use crate::store::check_name;
 
-/// The handlers of one manager, by the kind of job that they run.
+/// What one manager was told about jobs: its handlers, by the kind of job that they run, and the
+/// limits of queues.
+#[doc(hidden)]
 #[derive(Clone, Default)]
-pub(crate) struct Registry {
+pub struct Registry {
     runners: BTreeMap<&'static str, Arc<dyn Runner>>,
+    queue_limits: BTreeMap<String, u64>,
+    /// What cannot work, in the order in which it was said.
+    problems: Vec<String>,
 }
 
 /// A handler with its types erased: from a payload to an encoded result.
@@ -24,13 +33,21 @@ pub(crate) type RunnerFuture =
     Pin<Box<dyn Future<Output = Result<Vec<u8>, TaskError>> + Send + 'static>>;
 
 impl Registry {
-    /// Adds a handler. Returns whether it is the first for its kind.
-    pub(crate) fn add<J: Job, H: Handler<J>>(&mut self, handler: H) -> bool {
+    /// Adds a handler, the only one for its kind.
+    pub(crate) fn add<J: Job, H: Handler<J>>(&mut self, handler: H) {
+        let kind = J::KIND;
+        if let Err(what) = check_name(kind) {
+            self.problems
+                .push(format!("the name of a kind of job {what}"));
+        }
         let typed: Typed<J, H> = Typed {
             handler,
-            job: std::marker::PhantomData,
+            job: PhantomData,
         };
-        self.runners.insert(J::KIND, Arc::new(typed)).is_none()
+        if self.runners.insert(kind, Arc::new(typed)).is_some() {
+            self.problems
+                .push(format!("jobs of kind `{kind}` have more than one handler"));
+        }
     }
 
     pub(crate) fn get(&self, kind: &str) -> Option<(&'static str, &Arc<dyn Runner>)> {
@@ -42,35 +59,94 @@ impl Registry {
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.runners.keys().copied()
     }
+
+    /// Limits how many jobs wait in this queue.
+    pub(crate) fn limit_queue(&mut self, queue: String, jobs: u64) {
+        self.check_queue(&queue);
+        if jobs == 0 {
+            let what = format!("the limit of the queue `{queue}` is 0, so it accepts nothing");
+            self.problems.push(what);
+        }
+        self.queue_limits.insert(queue, jobs);
+    }
+
+    pub(crate) fn queue_limit(&self, queue: &str) -> Option<u64> {
+        self.queue_limits.get(queue).copied()
+    }
+
+    pub(crate) fn check_queue(&mut self, queue: &str) {
+        if let Err(what) = check_name(queue) {
+            self.problems.push(format!("the name of a queue {what}"));
+        }
+    }
+
+    /// All that cannot work.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
+    }
 }
 
 struct Typed<J, H> {
     handler: H,
-    job: std::marker::PhantomData<fn(J)>,
+    job: PhantomData<fn(J)>,
 }
 
 impl<J: Job, H: Handler<J>> Runner for Typed<J, H> {
     fn run(self: Arc<Self>, payload: Vec<u8>, context: Context) -> RunnerFuture {
         Box::pin(async move {
-            let job = J::decode(&payload).map_err(|error| {
-                let kind = J::KIND;
-                TaskError::fatal(format!(
-                    "a payload of kind `{kind}` does not decode: {error}"
-                ))
-            })?;
+            let job = decode::<J>(&payload).map_err(TaskError::fatal)?;
+            // The handler may run for long, and needs only the job.
+            drop(payload);
             let output = self.handler.handle(job, context).await?;
-            J::encode_output(&output).map_err(|error| {
-                let kind = J::KIND;
-                TaskError::fatal(format!(
-                    "a result of kind `{kind}` does not encode: {error}"
-                ))
-            })
+            encode_output::<J>(&output).map_err(TaskError::fatal)
         })
     }
 }
 
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+fn decode<J: Job>(payload: &[u8]) -> Result<J, CodecError> {
+    J::decode(payload).map_err(|error| CodecError::new::<J>("a payload", "decode", error))
+}
+
+fn encode_output<J: Job>(output: &J::Output) -> Result<Vec<u8>, CodecError> {
+    J::encode_output(output).map_err(|error| CodecError::new::<J>("a result", "encode", error))
+}
+
+/// The result of a job from what its runner or its store gave.
+pub(crate) fn decode_output<J: Job>(result: &[u8]) -> Result<J::Output, CodecError> {
+    J::decode_output(result).map_err(|error| CodecError::new::<J>("a result", "decode", error))
+}
+
+/// Arguments or a result that cannot be stored, or cannot be read again.
+#[derive(Debug)]
+pub(crate) struct CodecError {
+    text: String,
+    source: BoxError,
+}
+
+impl CodecError {
+    pub(crate) fn new<J: Job>(what: &str, verb: &str, source: BoxError) -> Self {
+        let kind = J::KIND;
+        Self {
+            text: format!("{what} of kind `{kind}` does not {verb}"),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for CodecError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.source.as_ref())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.kinds()).finish()
     }
 }

@@ -170,7 +170,11 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
             way,
             ..
         } = self;
-        let offer = Offer::new::<M, H>(handler.draft);
+        let mut draft = handler.draft;
+        if let Err(unfit) = H::prepare(&mut draft, &engine.registry) {
+            return Err(QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft)));
+        }
+        let offer = Offer::new::<M, H>(draft);
         match way.offer(engine, &offer) {
             Ok(()) => Ok(offer.into_handle()),
             Err((refused, waiting)) => Err(refuse::<H, M>(refused, offer, waiting)),
@@ -302,8 +306,12 @@ impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let Stage::Draft(_) = this.stage
-            && let Stage::Draft(draft) = std::mem::replace(&mut this.stage, Stage::Over)
+            && let Stage::Draft(mut draft) = std::mem::replace(&mut this.stage, Stage::Over)
         {
+            if let Err(unfit) = H::prepare(&mut draft, &this.engine.registry) {
+                let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
+                return Poll::Ready(Err(refused));
+            }
             let offer = Offer::new::<M, H>(draft);
             match this.way.offer(this.engine, &offer) {
                 Ok(()) => return Poll::Ready(Ok(offer.into_handle())),

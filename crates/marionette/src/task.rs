@@ -9,6 +9,8 @@ use crate::body::{Offered, Once, Repeat, Source};
 use crate::context::{Context, DEFAULT_NAME};
 use crate::draft::Draft;
 use crate::outcome::TaskError;
+use crate::parcel::Unfit;
+use crate::registry::Registry;
 
 /// A task that is a type: state, a name, and what to do.
 ///
@@ -80,14 +82,14 @@ pub trait Task: Send + Sync + 'static {
 ///   to its future. Else write
 ///   `move |_: Context| { let to = to.clone(); async move { … } }`;
 /// - futures with that output: they run once;
-/// - types that implement [`Task`];
+/// - types that implement [`Task`], or [`Job`](crate::Job), but not both;
 /// - [`blocking`](crate::blocking) code;
 /// - a [`TaskHandler`](crate::TaskHandler), which is taken as it is.
 ///
 /// The parameter `M` tells these apart and is never written.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be queued as a task",
-    label = "neither a closure over `Context`, nor a future, nor a `Task`",
+    label = "neither a closure over `Context`, nor a future, nor a `Task`, nor a `Job`",
     note = "a closure takes a `marionette::Context`: `async |cx: Context| {{ …; Ok(()) }}`",
     note = "an async closure that lends what it has captured to its future cannot be queued: write \
             `move |cx: Context| {{ let to = to.clone(); async move {{ … }} }}`",
@@ -111,6 +113,13 @@ pub trait IntoTask<M>: Sized + Send + 'static {
 
     #[doc(hidden)]
     fn from_draft(draft: Draft<Self::Source>) -> Self;
+
+    /// Makes it ready for a manager with these handlers, or says why it cannot be.
+    #[doc(hidden)]
+    #[inline]
+    fn prepare(_: &mut Draft<Self::Source>, _: &Registry) -> Result<(), Box<Unfit>> {
+        Ok(())
+    }
 }
 
 /// Tasks that can be run again, and so can be retried.

@@ -19,7 +19,16 @@ const HERE: &str = "xtask/src/tidy/ranks.rs";
 const RANKS: [&[&str]; 6] = [
     // 5: what a user holds.
     &[
-        "manager", "builder", "submit", "many", "exec", "signal", "testing",
+        "manager",
+        "builder",
+        "submit",
+        "many",
+        "enqueue",
+        "enqueue_many",
+        "job_handle",
+        "exec",
+        "signal",
+        "testing",
     ],
     // 4: the circle.
     &["durable", "worker"],
@@ -29,9 +38,9 @@ const RANKS: [&[&str]; 6] = [
     &["verdict", "observe", "stats", "config"],
     // 1: the nouns, those that users see before those they do not.
     &[
-        "store", "inspect", "task", "job", "registry", "handler", "blocking", "options", "context",
-        "join", "outcome", "error", "event", "draft", "body", "cell", "extra", "leased", "post",
-        "current", "panic",
+        "store", "inspect", "task", "job", "registry", "parcel", "handler", "blocking", "options",
+        "context", "join", "outcome", "error", "ended", "event", "draft", "body", "cell", "extra",
+        "leased", "post", "current", "panic",
     ],
     // 0: what could be in any library.
     &["backoff", "id", "clock", "sync", "tally", "park", "metrics"],

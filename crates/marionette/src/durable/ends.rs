@@ -125,6 +125,10 @@ impl Ends {
         self.count.store(0, Ordering::Release);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.waiting.lock().is_closed
+    }
+
     /// The jobs that somebody waits for; with none, asking ends.
     fn waited_for(&self) -> Option<Vec<TaskId>> {
         let mut waiting = self.waiting.lock();

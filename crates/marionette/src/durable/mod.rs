@@ -123,6 +123,11 @@ impl Durable {
         }
     }
 
+    /// Whether the manager is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.ends.is_closed()
+    }
+
     /// Work may be possible again that was not.
     pub(crate) fn resume(&self) {
         if let Some(session) = self.session() {

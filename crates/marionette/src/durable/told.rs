@@ -42,13 +42,17 @@ fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next)
         Reason::Expired(_) => (attempt, Next::Cancel(reason.to_string())),
         // A manager that goes away is no fault of the job.
         Reason::Abandoned => (attempt, Next::Release),
-        Reason::Failed(_) | Reason::Panicked(_) | Reason::TimedOut(..) => (attempt, Next::Bury),
+        Reason::Failed(_) | Reason::Panicked(_) | Reason::TimedOut(..) | Reason::Told(..) => {
+            (attempt, Next::Bury)
+        }
     }
 }
 
 fn outcome(reason: &Reason) -> PastOutcome {
     match reason.kind() {
-        FailureKind::Failed => PastOutcome::Failed,
+        FailureKind::Failed | FailureKind::Quarantined | FailureKind::Unknown => {
+            PastOutcome::Failed
+        }
         FailureKind::Panicked => PastOutcome::Panicked,
         FailureKind::TimedOut => PastOutcome::TimedOut,
         FailureKind::Cancelled | FailureKind::Expired => PastOutcome::Cancelled,

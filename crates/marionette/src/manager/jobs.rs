@@ -1,11 +1,151 @@
 //! The ways in for jobs, which wait in a store.
 
-use crate::inspect::Inspect;
-use crate::manager::TaskManager;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use crate::durable::Durable;
+use crate::enqueue::{Enqueue, IntoJob};
+use crate::enqueue_many::{EnqueueManyError, enqueue_many};
+use crate::id::TaskId;
+use crate::inspect::Inspect;
+use crate::job::Job;
+use crate::job_handle::JobHandle;
+use crate::manager::TaskManager;
+use crate::store::Due;
+
+/// A manager with a store: it takes [`Job`]s, and does so whether it was started or not. Started or
+/// stopped is only whether it works.
 impl<S: Inspect> TaskManager<S> {
-    /// The store.
+    /// The store, for what a person asks of it and changes in it.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    fn durable(&self) -> &Arc<Durable> {
+        let durable = self.shared.durable.as_ref();
+        durable.expect("a manager with a store is built with what works on it")
+    }
+
+    /// Stores a job, which runs as soon as a worker of any process is free.
+    ///
+    /// A closure cannot be stored, and does not compile. Awaiting it waits while the queue has
+    /// reached its [limit](crate::Builder::queue_limit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, Job, MemoryStore, TaskManager};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct SendMail {
+    ///     to: String,
+    /// }
+    ///
+    /// impl Job for SendMail {
+    ///     const KIND: &'static str = "send_mail";
+    ///     type Output = usize;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::builder()
+    ///     .store(MemoryStore::default()) // or one that outlives the process
+    ///     .handle(async |mail: SendMail, _: Context| Ok(mail.to.len()))
+    ///     .build()?;
+    ///
+    /// let handle = tasks
+    ///     .queue(SendMail { to: "ada@example.org".into() })
+    ///     .retries(8)
+    ///     .timeout(Duration::from_secs(30))
+    ///     .await?;
+    /// println!("stored as {}", handle.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn queue<J: IntoJob>(&self, job: J) -> Enqueue<'_, J> {
+        Enqueue::new(self.durable(), Due::Now, job)
+    }
+
+    /// Stores a job that runs after this delay, by the clock of the store, and never before.
+    pub fn delay<J: IntoJob>(&self, delay: Duration, job: J) -> Enqueue<'_, J> {
+        Enqueue::new(self.durable(), Due::After(delay), job)
+    }
+
+    /// Stores a job that runs at this time, by the clock of the store, and never before; at once if
+    /// the time has passed.
+    pub fn schedule<J: IntoJob>(&self, time: impl Into<SystemTime>, job: J) -> Enqueue<'_, J> {
+        Enqueue::new(self.durable(), Due::At(time.into()), job)
+    }
+
+    /// Stores many jobs, up to a thousand in one call of the store, which commits them together.
+    /// Their options are those of [`wrap`](TaskManager::wrap).
+    ///
+    /// # Errors
+    ///
+    /// A job cannot be stored, or the store could not be reached: those that were accepted and
+    /// those that were not are in the error.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, some jobs were accepted and others were not. Those that were
+    /// wrapped can be queued again: they have their ids, and a store accepts an id once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::builder().store(MemoryStore::default()).build()?;
+    /// let mails = (0..1_000).map(|nth| {
+    ///     TaskManager::wrap(SendMail { to: format!("{nth}@example.org") }).retries(3)
+    /// });
+    /// let handles = tasks.queue_many(mails).await?;
+    /// assert_eq!(handles.len(), 1_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn queue_many<J: IntoJob>(
+        &self,
+        jobs: impl IntoIterator<Item = J>,
+    ) -> Result<Vec<JobHandle<J::Job>>, EnqueueManyError<J>> {
+        enqueue_many(self.durable(), jobs).await
+    }
+
+    /// The handle of a job that is in the store, whoever queued it: to await it, to see where it
+    /// stands, to cancel it.
+    ///
+    /// The type is not checked: awaiting the handle of a job of another type gives an error if the
+    /// result does not decode.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::builder().store(MemoryStore::default()).build()?;
+    /// let id = tasks.queue(SendMail { to: "ada@example.org".into() }).await?.id();
+    ///
+    /// let handle = tasks.handle::<SendMail>(id);
+    /// assert!(handle.cancel("it was a mistake").await?);
+    /// assert!(handle.await.unwrap_err().is_cancelled());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handle<J: Job>(&self, id: TaskId) -> JobHandle<J> {
+        JobHandle::new(id, Arc::downgrade(self.durable()))
     }
 }

@@ -140,7 +140,8 @@ mod tests {
             let read: StoredBackoff = serde_json::from_str(&text).expect("it was written by us");
             prop_assert_eq!(read, stored);
             for failed in [1, 2, 10, failed] {
-                prop_assert_eq!(Backoff::from(read).pause(failed, seed), backoff.pause(failed, seed));
+                let pause = Backoff::from(read).pause(failed, seed);
+                prop_assert_eq!(pause, backoff.pause(failed, seed));
             }
         }
     }
