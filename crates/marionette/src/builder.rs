@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Wall;
 use crate::config::{Config, ConfigError, Problem};
-use crate::durable::{Durable, Keeping};
+use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::inspect::Inspect;
 use crate::job::{Handler, Job};
@@ -40,7 +40,6 @@ pub struct Builder<S: ?Sized = Memory> {
     registry: Registry,
     /// None named means all.
     queues: Vec<String>,
-    keeping: Keeping,
     store: Arc<S>,
 }
 
@@ -53,7 +52,6 @@ impl Default for Builder {
             wall: Wall::default(),
             registry: Registry::default(),
             queues: Vec::new(),
-            keeping: Keeping::default(),
             store: Arc::new(Memory),
         }
     }
@@ -175,7 +173,6 @@ impl Builder {
             wall: self.wall,
             registry: self.registry,
             queues: self.queues,
-            keeping: self.keeping,
             store: Arc::new(store),
         }
     }
@@ -216,16 +213,6 @@ impl<S: Inspect> Builder<S> {
         self
     }
 
-    /// Renews the leases in the runtime, for tests on a paused clock. Default is on a thread of its
-    /// own, which goes by real time, so that a runtime that is blocked does not look dead.
-    #[cfg(feature = "test-util")]
-    pub fn renew_in_runtime(self) -> Self {
-        Self {
-            keeping: Keeping::Task,
-            ..self
-        }
-    }
-
     /// Checks the settings and makes the manager, which is not running yet. It takes jobs at once;
     /// it works on them when it is [started](TaskManager::start), if it has handlers.
     ///
@@ -237,14 +224,12 @@ impl<S: Inspect> Builder<S> {
     pub fn build(self) -> Result<TaskManager<S>, ConfigError> {
         self.problems()?;
         let queues = self.queues.as_slice().into();
-        let keeping = self.keeping;
         let (engine, store) = self.into_engine();
         let durable = Durable::new(
             Arc::clone(&store) as Arc<dyn Inspect>,
             Arc::clone(&engine),
             Arc::clone(&engine.registry),
             queues,
-            keeping,
         );
         let durable = Some(Arc::new(durable));
         Ok(TaskManager::from_parts(engine, durable, store))
@@ -260,7 +245,6 @@ impl<S: ?Sized> Clone for Builder<S> {
             wall: self.wall.clone(),
             registry: self.registry.clone(),
             queues: self.queues.clone(),
-            keeping: self.keeping,
             store: Arc::clone(&self.store),
         }
     }

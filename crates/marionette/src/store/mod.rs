@@ -25,8 +25,8 @@
 //!   it, and has no effect if the job has been claimed again since.
 //! - *The store's clock.* Callers tell durations; the store alone says what is due.
 //! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own (unless
-//!   the store [is volatile](Store::is_volatile)), so no future may rely on the runtime in which the
-//!   store was made.
+//!   the store [is volatile](Store::is_volatile)), so no future may rely on the runtime in which
+//!   the store was made.
 
 mod backoff;
 mod claim;
