@@ -101,7 +101,9 @@ impl Error {
     /// The record of a job as its store knows it: so many attempts, of which these are kept.
     pub(crate) fn restored(failures: Vec<Failure>, attempts: u32) -> Self {
         let mut error = Self::empty();
-        failures.into_iter().for_each(|failure| error.push(failure));
+        for failure in failures {
+            error.push(failure);
+        }
         error.0.omitted += attempts.saturating_sub(error.0.attempts);
         error.0.attempts = attempts;
         error

@@ -204,7 +204,11 @@ impl Outbox {
 pub(crate) fn clip(mut text: String) -> String {
     const MARK: &str = " […]";
     if text.len() > ERROR_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX - MARK.len()));
+        let mut end = ERROR_BYTES_MAX - MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
         text.push_str(MARK);
     }
     text

@@ -42,6 +42,7 @@ impl<H: IntoTask<M>, M> fmt::Debug for QueueManyError<H, M> {
         f.debug_struct("QueueManyError")
             .field("accepted", &self.accepted.len())
             .field("refused", &self.refused.len())
+            .field("why", &self.why)
             .finish()
     }
 }

@@ -186,7 +186,9 @@ impl<J: Job> TaskHandler<J, ByJob> {
         // The error is taken to be read, and put back for a job that is refused.
         let user = extra.take_error().into_user();
         let error = user.as_ref().map(|user| clip(chain(user.as_ref())));
-        user.into_iter().for_each(|user| extra.set_user(user));
+        if let Some(user) = user {
+            extra.set_user(user);
+        }
         let options = &extra.options;
         let name = options.name.as_deref().filter(|&name| name != J::KIND);
         Ok(JobOptions {

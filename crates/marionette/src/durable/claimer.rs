@@ -66,9 +66,9 @@ impl Claimer {
                 Ok(claimed) => {
                     self.errors = 0;
                     let found = claimed.len();
-                    claimed
-                        .into_iter()
-                        .for_each(|claimed| self.hand_over(claimed, asked));
+                    for claimed in claimed {
+                        self.hand_over(claimed, asked);
+                    }
                     if found < limit {
                         self.wait().await;
                     }
@@ -184,7 +184,7 @@ impl Claimer {
         let waiting = task(claimed, kind, Arc::clone(runner), Arc::clone(&leased), now);
         session
             .held
-            .insert(leased, Arc::clone(waiting.cell()), asked);
+            .insert(&leased, Arc::clone(waiting.cell()), asked);
         session.engine.queue.push_accepted(waiting, ready);
     }
 }

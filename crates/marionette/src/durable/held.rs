@@ -28,11 +28,11 @@ struct Job {
 }
 
 impl Held {
-    pub(crate) fn insert(&self, leased: Arc<Leased>, cell: Arc<Cell<dyn Body>>, known: Tick) {
+    pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Arc<Cell<dyn Body>>, known: Tick) {
         let job = Job {
             cell,
             known,
-            leased: Arc::clone(&leased),
+            leased: Arc::clone(leased),
         };
         let mut jobs = self.jobs.lock();
         jobs.insert(leased.lease(), job);

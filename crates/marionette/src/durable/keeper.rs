@@ -108,14 +108,13 @@ fn hear(session: &Session, leases: &[Lease], renewals: &[Renewal], asked: Tick) 
     session.held.known(leases, asked);
     for (lease, renewal) in leases.iter().zip(renewals) {
         match renewal {
-            Renewal::Kept => {}
             Renewal::Cancel(why) => session.held.cancel(lease, why),
             // What was settled while we asked is not lost.
             Renewal::Lost if session.held.is_in_hand(lease) => {
                 session.held.lose(lease);
                 session.engine.observer.lease_lost(lease.job);
             }
-            Renewal::Lost => {}
+            Renewal::Kept | Renewal::Lost => {}
         }
     }
 }
