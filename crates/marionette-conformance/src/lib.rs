@@ -1,1 +1,44 @@
 //! What every store must do, as tests. A store is done when it passes, and only then.
+//!
+//! A store's crate has a test without a harness that names a [`Fixture`], the place where the store
+//! keeps its data, and calls [`run`]:
+//!
+//! ```toml
+//! [[test]]
+//! name = "conformance"
+//! harness = false
+//! ```
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use std::sync::Arc;
+//!
+//! use marionette::MemoryStore;
+//! use marionette::inspect::Inspect;
+//! use marionette_conformance::{Fixture, FixtureFuture, run};
+//!
+//! #[derive(Default)]
+//! struct InMemory(MemoryStore);
+//!
+//! impl Fixture for InMemory {
+//!     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+//!         Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Inspect> })
+//!     }
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     run(|| Box::new(InMemory::default()))
+//! }
+//! ```
+//!
+//! Each case is a test of its own, with a fixture of its own, and `cargo test` filters them by name
+//! as usual. `MARIONETTE_MODEL_CASES` says how many random cases the model is compared with, and
+//! `MARIONETTE_SEED` repeats those of a failure.
+
+mod bed;
+mod cases;
+mod fixture;
+mod suite;
+
+pub use fixture::{Fixture, FixtureFuture};
+pub use suite::run;

@@ -35,7 +35,7 @@ pub(super) struct Row {
     /// Of the last claim; each has the next one.
     pub(super) token: i64,
     /// Of the last claim that was settled, by which a repeated settlement is known.
-    pub(super) settled: i64,
+    pub(super) settled: Option<i64>,
     pub(super) attempts: Vec<TimedAttempt>,
     pub(super) phase: Phase,
 }
@@ -88,7 +88,7 @@ impl Row {
             failed: 0,
             crashes: 0,
             token: 0,
-            settled: 0,
+            settled: None,
             attempts: Vec::new(),
             phase: Phase::Waiting,
         }

@@ -170,13 +170,13 @@ impl State {
             next,
         } = settlement;
         let row = self.rows.get(&lease.key);
-        if row.is_some_and(|row| row.id == lease.job && row.settled == lease.token) {
+        if row.is_some_and(|row| row.id == lease.job && row.settled == Some(lease.token)) {
             return Settled::Applied;
         }
         let Some(row) = self.held(lease) else {
             return Settled::Stale;
         };
-        row.settled = lease.token;
+        row.settled = Some(lease.token);
         if let Some(attempt) = attempt {
             row.record(attempt, now);
         }

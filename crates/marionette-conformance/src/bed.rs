@@ -1,0 +1,315 @@
+//! What every case starts from: a store, a worker that it knows, and short words for what is done
+//! with them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use marionette::TaskId;
+use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Listed, Page, Which};
+use marionette::store::{
+    Attempted, Claim, Claimed, Due, Inserted, JobOptions, JobState, Lease, NewJob, Next,
+    PastOutcome, Priority, Renewal, Settled, Settlement, Swept, Wanted, WorkerId, WorkerInfo,
+};
+
+use crate::fixture::Fixture;
+
+/// The kind of a job that says nothing else.
+pub(crate) const KIND: &str = "mail";
+/// Its queue.
+pub(crate) const QUEUE: &str = "default";
+
+pub(crate) struct Bed {
+    pub(crate) fixture: Arc<dyn Fixture>,
+    pub(crate) store: Arc<dyn Inspect>,
+    /// A worker that the store knows.
+    pub(crate) worker: WorkerInfo,
+}
+
+/// A job that asks for nothing in particular.
+pub(crate) fn job() -> NewJob {
+    NewJob {
+        id: TaskId::new(),
+        kind: KIND.into(),
+        queue: QUEUE.into(),
+        priority: Priority(0),
+        due: Due::Now,
+        payload: b"{}".to_vec(),
+        options: JobOptions::default(),
+        queue_limit: None,
+    }
+}
+
+pub(crate) fn jobs(count: usize) -> Vec<NewJob> {
+    (0..count).map(|_| job()).collect()
+}
+
+pub(crate) fn worker() -> WorkerInfo {
+    WorkerInfo {
+        id: WorkerId::new(),
+        server: "server".into(),
+        process: 1,
+        slots: 4,
+    }
+}
+
+/// Any queue, these kinds.
+pub(crate) fn kinds(kinds: &[&str]) -> Wanted {
+    Wanted {
+        kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
+        queues: Arc::new([]),
+    }
+}
+
+pub(crate) fn wanted() -> Wanted {
+    kinds(&[KIND])
+}
+
+pub(crate) fn claim(worker: &WorkerInfo, limit: usize) -> Claim {
+    Claim {
+        worker: worker.id,
+        wanted: wanted(),
+        limit,
+        suspects: limit,
+    }
+}
+
+/// An attempt that failed with this error.
+pub(crate) fn failure(error: &str) -> Attempted {
+    Attempted {
+        ran: Duration::from_millis(7),
+        outcome: PastOutcome::Failed,
+        error: Some(error.to_owned()),
+    }
+}
+
+pub(crate) fn attempt(outcome: PastOutcome) -> Attempted {
+    Attempted {
+        ran: Duration::from_millis(7),
+        outcome,
+        error: None,
+    }
+}
+
+pub(crate) fn ids(claimed: &[Claimed]) -> Vec<TaskId> {
+    claimed.iter().map(|claimed| claimed.lease.job).collect()
+}
+
+pub(crate) fn leases(claimed: &[Claimed]) -> Vec<Lease> {
+    claimed.iter().map(|claimed| claimed.lease).collect()
+}
+
+pub(crate) fn only(ids: &[TaskId]) -> Which {
+    Which::Ids(ids.to_vec())
+}
+
+impl Bed {
+    pub(crate) async fn new(fixture: Arc<dyn Fixture>) -> Self {
+        let store = fixture.open().await;
+        let bed = Self {
+            fixture,
+            store,
+            worker: worker(),
+        };
+        bed.renew(&bed.worker, &[]).await;
+        bed
+    }
+
+    /// Another worker that the store knows.
+    pub(crate) async fn another_worker(&self) -> WorkerInfo {
+        let worker = worker();
+        self.renew(&worker, &[]).await;
+        worker
+    }
+
+    pub(crate) fn units(&self, count: u32) -> Duration {
+        self.fixture.unit() * count
+    }
+
+    /// Lets units of time pass, while nobody gives a sign of life.
+    pub(crate) async fn pass(&self, units: u32) {
+        self.fixture.pass(self.units(units)).await;
+    }
+
+    /// Lets units of time pass, while these workers name these leases.
+    pub(crate) async fn pass_alive(&self, units: u32, alive: &[(&WorkerInfo, &[Lease])]) {
+        for _ in 0..units {
+            self.pass(1).await;
+            for (worker, leases) in alive {
+                self.renew(worker, leases).await;
+            }
+        }
+    }
+
+    /// Lets so much time pass that a worker who says nothing is dead, and sweeps.
+    pub(crate) async fn pass_lease(&self) -> Swept {
+        self.pass_lease_alive(&[]).await
+    }
+
+    /// The same, while these workers name these leases.
+    pub(crate) async fn pass_lease_alive(&self, alive: &[(&WorkerInfo, &[Lease])]) -> Swept {
+        let units = self.lease_units() + 1;
+        self.pass_alive(units, alive).await;
+        self.sweep().await
+    }
+
+    pub(crate) fn lease_units(&self) -> u32 {
+        let lease = self.store.timing().lease.as_secs_f64();
+        let units = (lease / self.fixture.unit().as_secs_f64()).ceil();
+        assert!(
+            (2.0..=100.0).contains(&units),
+            "a lease has ten units, not {units}"
+        );
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is 2 to 100.
+        let units = units as u32;
+        units
+    }
+
+    pub(crate) async fn insert(&self, jobs: Vec<NewJob>) -> Vec<TaskId> {
+        let ids = jobs.iter().map(|job| job.id).collect();
+        let count = jobs.len();
+        let inserted = self
+            .store
+            .insert(jobs)
+            .await
+            .expect("these jobs are in order");
+        assert_eq!(inserted, vec![Inserted::Accepted; count]);
+        ids
+    }
+
+    pub(crate) async fn insert_one(&self, job: NewJob) -> TaskId {
+        self.insert(vec![job]).await[0]
+    }
+
+    /// Claims as the bed's worker.
+    pub(crate) async fn claim(&self, limit: usize) -> Vec<Claimed> {
+        self.claim_as(claim(&self.worker, limit)).await
+    }
+
+    pub(crate) async fn claim_as(&self, claim: Claim) -> Vec<Claimed> {
+        let limit = claim.limit;
+        let claimed = self.store.claim(claim).await.expect("the worker is known");
+        assert!(
+            claimed.len() <= limit,
+            "{} of at most {limit}",
+            claimed.len()
+        );
+        claimed
+    }
+
+    /// Inserts a job that asks for nothing in particular, and claims it.
+    pub(crate) async fn claimed(&self) -> Claimed {
+        let id = self.insert_one(job()).await;
+        self.claim_one(id).await
+    }
+
+    /// Claims one job, which has to be this one.
+    pub(crate) async fn claim_one(&self, id: TaskId) -> Claimed {
+        let mut claimed = self.claim(1).await;
+        assert_eq!(ids(&claimed), [id]);
+        claimed.remove(0)
+    }
+
+    pub(crate) async fn renew(&self, worker: &WorkerInfo, leases: &[Lease]) -> Vec<Renewal> {
+        let renewals = self.store.renew(worker.clone(), leases.to_vec()).await;
+        let renewals = renewals.expect("a renewal");
+        assert_eq!(renewals.len(), leases.len(), "one answer for each lease");
+        renewals
+    }
+
+    /// Settles without an attempt.
+    pub(crate) async fn settle(&self, lease: Lease, next: Next) -> Settled {
+        let settlement = Settlement {
+            lease,
+            attempt: None,
+            next,
+        };
+        self.settle_all(vec![settlement]).await[0]
+    }
+
+    /// Settles with an attempt.
+    pub(crate) async fn settle_attempt(
+        &self,
+        lease: Lease,
+        attempt: Attempted,
+        next: Next,
+    ) -> Settled {
+        let settlement = Settlement {
+            lease,
+            attempt: Some(attempt),
+            next,
+        };
+        self.settle_all(vec![settlement]).await[0]
+    }
+
+    pub(crate) async fn settle_all(&self, settlements: Vec<Settlement>) -> Vec<Settled> {
+        let count = settlements.len();
+        let settled = self
+            .store
+            .settle(settlements)
+            .await
+            .expect("they are in order");
+        assert_eq!(settled.len(), count, "one answer for each settlement");
+        settled
+    }
+
+    /// Sweeps until there is nothing more to do at once.
+    pub(crate) async fn sweep(&self) -> Swept {
+        let mut all = Swept::default();
+        for _ in 0..1_000 {
+            let swept = self.store.sweep().await.expect("a sweep");
+            all.released += swept.released;
+            all.quarantined += swept.quarantined;
+            all.pruned += swept.pruned;
+            if !swept.more {
+                return all;
+            }
+        }
+        panic!("a sweep that always has more to do: {all:?}");
+    }
+
+    /// Lets a new worker die with this job, the only one that can be claimed.
+    pub(crate) async fn crash(&self, id: TaskId) -> Swept {
+        let doomed = self.another_worker().await;
+        let claimed = self.claim_as(claim(&doomed, 1)).await;
+        assert_eq!(ids(&claimed), [id]);
+        let swept = self.pass_lease_alive(&[(&self.worker, &[])]).await;
+        self.renew(&self.worker, &[]).await;
+        swept
+    }
+
+    pub(crate) async fn details(&self, id: TaskId) -> JobDetails {
+        let details = self.store.job(id).await.expect("an answer");
+        details.unwrap_or_else(|| panic!("the job {id} is in the store"))
+    }
+
+    pub(crate) async fn summary(&self, id: TaskId) -> JobSummary {
+        self.details(id).await.summary
+    }
+
+    pub(crate) async fn state(&self, id: TaskId) -> JobState {
+        self.summary(id).await.state
+    }
+
+    pub(crate) async fn list(&self, filter: Filter, page: Page) -> Listed {
+        let listed = self.store.list(filter, page).await.expect("a list");
+        assert!(listed.jobs.len() <= page.limit);
+        listed
+    }
+
+    /// All jobs of the store, read page by page.
+    pub(crate) async fn all(&self) -> Vec<JobSummary> {
+        let mut all = Vec::new();
+        let mut page = Page {
+            after: None,
+            limit: 1_000,
+        };
+        loop {
+            let listed = self.list(Filter::default(), page).await;
+            all.extend(listed.jobs);
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => return all,
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Much in one call.
+
+use marionette::inspect::{Filter, Which};
+use marionette::store::{Due, Ended, NewJob, Next, Renewal, Settled, Settlement};
+
+use crate::bed::{Bed, ids, job, jobs, leases};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        ten_thousand_in_one_call_of_each_method,
+        ten_thousand_that_are_due_at_once_are_all_claimed,
+        a_million_bytes_a_hundred_times,
+    ]
+}
+
+const MANY: usize = 10_000;
+
+async fn ten_thousand_in_one_call_of_each_method(bed: Bed) {
+    let new = jobs(MANY);
+    let expected = bed.insert(new.clone()).await;
+    bed.insert(new).await;
+    let claimed = bed.claim(MANY).await;
+    let mut got = ids(&claimed);
+    got.sort();
+    assert!(got == expected, "each once");
+    let leases = leases(&claimed);
+    let renewed = bed.renew(&bed.worker, &leases).await;
+    assert!(renewed.iter().all(|renewal| *renewal == Renewal::Kept));
+    let settlements = leases.iter().map(|&lease| Settlement {
+        lease,
+        attempt: None,
+        next: Next::Done(lease.job.to_string().into_bytes()),
+    });
+    let settlements: Vec<_> = settlements.collect();
+    let settled = bed.settle_all(settlements.clone()).await;
+    assert!(settled.iter().all(|settled| *settled == Settled::Applied));
+    let again = bed.settle_all(settlements).await;
+    assert!(again == settled);
+    let ended = bed.store.ended(expected.clone()).await.expect("an answer");
+    for (id, ended) in expected.iter().zip(ended) {
+        assert_eq!(ended, Ended::Done(id.to_string().into_bytes()));
+    }
+    assert_eq!(bed.all().await.len(), MANY);
+    let deleted = bed
+        .store
+        .delete(Which::Ids(expected))
+        .await
+        .expect("a change");
+    assert_eq!(deleted, MANY as u64);
+    let all = Which::Matching(Filter::default());
+    assert_eq!(bed.store.delete(all).await.expect("a change"), 0);
+}
+
+/// H1.
+async fn ten_thousand_that_are_due_at_once_are_all_claimed(bed: Bed) {
+    let due = Due::After(bed.units(4));
+    let new = (0..MANY).map(|_| NewJob { due, ..job() }).collect();
+    let expected = bed.insert(new).await;
+    bed.pass_alive(5, &[(&bed.worker, &[])]).await;
+    let mut got = Vec::new();
+    loop {
+        let claimed = bed.claim(100).await;
+        if claimed.is_empty() {
+            break;
+        }
+        got.extend(ids(&claimed));
+    }
+    got.sort();
+    assert!(got == expected, "{} of {MANY}", got.len());
+}
+
+async fn a_million_bytes_a_hundred_times(bed: Bed) {
+    let big = (0..100u8).map(|byte| NewJob {
+        payload: vec![byte; 1_000_000],
+        ..job()
+    });
+    let big: Vec<_> = big.collect();
+    bed.insert(big.clone()).await;
+    let mut claimed = bed.claim(100).await;
+    claimed.sort_by_key(|claimed| claimed.lease.job);
+    for (new, claimed) in big.iter().zip(&claimed) {
+        assert!(new.payload == claimed.payload);
+    }
+    assert_eq!(claimed.len(), 100);
+}

@@ -1,0 +1,146 @@
+//! How jobs have ended, for who awaits them.
+
+use marionette::TaskId;
+use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome};
+
+use crate::bed::{Bed, attempt, failure, job, only};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        what_has_not_ended_has_not,
+        what_is_done_has_its_result,
+        what_is_dead_has_its_attempts_and_the_error_that_it_named,
+        what_is_cancelled_says_why,
+        what_is_unknown_is_unknown,
+        the_answers_come_in_the_order_of_the_jobs,
+        what_a_person_brings_back_has_not_ended,
+    ]
+}
+
+async fn ended(bed: &Bed, id: TaskId) -> Ended {
+    let mut ended = bed.store.ended(vec![id]).await.expect("an answer");
+    assert_eq!(ended.len(), 1);
+    ended.remove(0)
+}
+
+async fn what_has_not_ended_has_not(bed: Bed) {
+    let claimed = bed.claimed().await;
+    let later = NewJob {
+        due: Due::After(bed.units(500)),
+        ..job()
+    };
+    let later = bed.insert_one(later).await;
+    let ready = bed.insert_one(job()).await;
+    for id in [claimed.lease.job, later, ready] {
+        assert_eq!(ended(&bed, id).await, Ended::NotYet);
+    }
+    let retry = Next::Retry(bed.units(500));
+    bed.settle_attempt(claimed.lease, failure("x"), retry).await;
+    assert_eq!(ended(&bed, claimed.lease.job).await, Ended::NotYet);
+}
+
+async fn what_is_done_has_its_result(bed: Bed) {
+    for result in [Vec::new(), b"null".to_vec()] {
+        let claimed = bed.claimed().await;
+        bed.settle(claimed.lease, Next::Done(result.clone())).await;
+        assert_eq!(ended(&bed, claimed.lease.job).await, Ended::Done(result));
+    }
+}
+
+async fn what_is_dead_has_its_attempts_and_the_error_that_it_named(bed: Bed) {
+    let mut new = job();
+    new.options.error = Some("could not send the mail".to_owned());
+    let id = bed.insert_one(new).await;
+    let claimed = bed.claim_one(id).await;
+    let retry = Next::Retry(std::time::Duration::ZERO);
+    bed.settle_attempt(claimed.lease, failure("first"), retry)
+        .await;
+    let claimed = bed.claim_one(id).await;
+    let mut panicked = attempt(PastOutcome::Panicked);
+    panicked.error = Some("second".to_owned());
+    bed.settle_attempt(claimed.lease, panicked, Next::Bury)
+        .await;
+    let Ended::Otherwise {
+        state,
+        error,
+        attempts,
+        ..
+    } = ended(&bed, id).await
+    else {
+        panic!("it is dead");
+    };
+    assert_eq!(state, JobState::Dead);
+    assert_eq!(error.as_deref(), Some("could not send the mail"));
+    let told = attempts
+        .iter()
+        .map(|it| (it.number, it.outcome, it.error.as_deref()));
+    let expected = [
+        (1, PastOutcome::Failed, Some("first")),
+        (2, PastOutcome::Panicked, Some("second")),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+async fn what_is_cancelled_says_why(bed: Bed) {
+    let waiting = bed.insert_one(job()).await;
+    bed.store
+        .cancel(only(&[waiting]), "a".to_owned())
+        .await
+        .expect("a change");
+    let claimed = bed.claimed().await;
+    bed.settle(claimed.lease, Next::Cancel("b".to_owned()))
+        .await;
+    for (id, expected) in [(waiting, "a"), (claimed.lease.job, "b")] {
+        let Ended::Otherwise {
+            state,
+            reason,
+            error,
+            attempts,
+            ..
+        } = ended(&bed, id).await
+        else {
+            panic!("it is cancelled");
+        };
+        assert_eq!(
+            (state, reason.as_deref()),
+            (JobState::Cancelled, Some(expected))
+        );
+        assert_eq!((error, attempts), (None, Vec::new()));
+    }
+}
+
+async fn what_is_unknown_is_unknown(bed: Bed) {
+    assert_eq!(ended(&bed, TaskId::new()).await, Ended::Unknown);
+    let id = bed.insert_one(job()).await;
+    bed.store.delete(only(&[id])).await.expect("a change");
+    assert_eq!(ended(&bed, id).await, Ended::Unknown);
+}
+
+async fn the_answers_come_in_the_order_of_the_jobs(bed: Bed) {
+    let done = bed.claimed().await.lease;
+    bed.settle(done, Next::Done(b"x".to_vec())).await;
+    let waiting = bed.insert_one(job()).await;
+    let asked = vec![waiting, done.job, TaskId::new(), done.job, waiting];
+    let ended = bed.store.ended(asked).await.expect("an answer");
+    let done = Ended::Done(b"x".to_vec());
+    let expected = [
+        Ended::NotYet,
+        done.clone(),
+        Ended::Unknown,
+        done,
+        Ended::NotYet,
+    ];
+    assert_eq!(ended, expected);
+}
+
+async fn what_a_person_brings_back_has_not_ended(bed: Bed) {
+    let claimed = bed.claimed().await;
+    bed.settle_attempt(claimed.lease, failure("x"), Next::Bury)
+        .await;
+    bed.store
+        .retry(only(&[claimed.lease.job]))
+        .await
+        .expect("a change");
+    assert_eq!(ended(&bed, claimed.lease.job).await, Ended::NotYet);
+}

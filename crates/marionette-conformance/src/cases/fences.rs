@@ -1,0 +1,155 @@
+//! A worker that lost its lease can change nothing any more.
+
+use std::time::Duration;
+
+use marionette::store::{Claimed, Lease, NewJob, Next, Renewal, Settled};
+
+use crate::bed::{Bed, claim, failure, ids, job, only};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        a_settlement_that_comes_after_the_job_was_taken_away_is_stale,
+        a_settlement_that_comes_while_another_runs_the_job_is_stale,
+        a_settlement_that_comes_after_another_ended_the_job_is_stale,
+        a_late_settle_after_a_claim_by_the_same_worker_is_stale,
+        a_late_settle_of_a_deleted_job_is_stale,
+        a_lease_is_worth_nothing_for_a_new_job_of_the_same_id,
+        a_claim_that_was_never_made_is_worth_nothing,
+        a_person_who_ends_a_job_does_not_leave_its_lease_behind,
+    ]
+}
+
+fn nexts() -> Vec<Next> {
+    vec![
+        Next::Done(b"late".to_vec()),
+        Next::Retry(Duration::ZERO),
+        Next::Snooze(Duration::ZERO),
+        Next::Release,
+        Next::Bury,
+        Next::Cancel("late".to_owned()),
+    ]
+}
+
+/// Everything that can be written in the name of a lease has no effect.
+async fn is_worth_nothing(bed: &Bed, lease: Lease) {
+    let before = bed.store.job(lease.job).await.expect("an answer");
+    for next in nexts() {
+        let settled = bed
+            .settle_attempt(lease, failure("late"), next.clone())
+            .await;
+        assert_eq!(settled, Settled::Stale, "{next:?}");
+        let after = bed.store.job(lease.job).await.expect("an answer");
+        assert_eq!(after, before, "{next:?}");
+    }
+    assert_eq!(bed.renew(&bed.worker, &[lease]).await, [Renewal::Lost]);
+    let after = bed.store.job(lease.job).await.expect("an answer");
+    assert_eq!(after, before);
+}
+
+/// A job whose worker, the bed's, was silent for too long.
+async fn taken_away(bed: &Bed) -> Claimed {
+    let claimed = bed.claimed().await;
+    bed.pass_lease().await;
+    claimed
+}
+
+async fn a_settlement_that_comes_after_the_job_was_taken_away_is_stale(bed: Bed) {
+    let claimed = taken_away(&bed).await;
+    is_worth_nothing(&bed, claimed.lease).await;
+    bed.renew(&bed.worker, &[]).await;
+    bed.claim_one(claimed.lease.job).await;
+}
+
+async fn a_settlement_that_comes_while_another_runs_the_job_is_stale(bed: Bed) {
+    let late = taken_away(&bed).await;
+    let other = bed.another_worker().await;
+    let claimed = bed.claim_as(claim(&other, 1)).await;
+    assert_eq!(ids(&claimed), [late.lease.job]);
+    is_worth_nothing(&bed, late.lease).await;
+    let lease = claimed[0].lease;
+    assert_eq!(bed.renew(&other, &[lease]).await, [Renewal::Kept]);
+    let settled = bed.settle(lease, Next::Done(b"in time".to_vec())).await;
+    assert_eq!(settled, Settled::Applied);
+}
+
+async fn a_settlement_that_comes_after_another_ended_the_job_is_stale(bed: Bed) {
+    for next in nexts() {
+        let late = taken_away(&bed).await;
+        let other = bed.another_worker().await;
+        let claimed = bed.claim_as(claim(&other, 1)).await;
+        assert_eq!(ids(&claimed), [late.lease.job]);
+        bed.settle(claimed[0].lease, next).await;
+        is_worth_nothing(&bed, late.lease).await;
+        bed.store
+            .delete(only(&[late.lease.job]))
+            .await
+            .expect("a change");
+    }
+}
+
+async fn a_late_settle_after_a_claim_by_the_same_worker_is_stale(bed: Bed) {
+    let late = taken_away(&bed).await;
+    bed.renew(&bed.worker, &[]).await;
+    let again = bed.claim_one(late.lease.job).await;
+    is_worth_nothing(&bed, late.lease).await;
+    assert_eq!(
+        bed.renew(&bed.worker, &[again.lease]).await,
+        [Renewal::Kept]
+    );
+}
+
+async fn a_late_settle_of_a_deleted_job_is_stale(bed: Bed) {
+    let late = taken_away(&bed).await;
+    let deleted = bed
+        .store
+        .delete(only(&[late.lease.job]))
+        .await
+        .expect("a change");
+    assert_eq!(deleted, 1);
+    is_worth_nothing(&bed, late.lease).await;
+}
+
+async fn a_lease_is_worth_nothing_for_a_new_job_of_the_same_id(bed: Bed) {
+    let late = taken_away(&bed).await;
+    let id = late.lease.job;
+    bed.store.delete(only(&[id])).await.expect("a change");
+    bed.insert(vec![NewJob { id, ..job() }]).await;
+    is_worth_nothing(&bed, late.lease).await;
+    bed.renew(&bed.worker, &[]).await;
+    let claimed = bed.claim_one(id).await;
+    is_worth_nothing(&bed, late.lease).await;
+    assert_eq!(
+        bed.renew(&bed.worker, &[claimed.lease]).await,
+        [Renewal::Kept]
+    );
+}
+
+async fn a_claim_that_was_never_made_is_worth_nothing(bed: Bed) {
+    let claimed = bed.claimed().await;
+    for token in [0, claimed.lease.token + 1, i64::MIN, i64::MAX] {
+        let never = Lease {
+            token,
+            ..claimed.lease
+        };
+        is_worth_nothing(&bed, never).await;
+    }
+    assert_eq!(
+        bed.renew(&bed.worker, &[claimed.lease]).await,
+        [Renewal::Kept]
+    );
+}
+
+async fn a_person_who_ends_a_job_does_not_leave_its_lease_behind(bed: Bed) {
+    let late = taken_away(&bed).await;
+    let which = only(&[late.lease.job]);
+    let cancelled = bed
+        .store
+        .cancel(which.clone(), "x".to_owned())
+        .await
+        .expect("a change");
+    assert_eq!(cancelled, 1);
+    is_worth_nothing(&bed, late.lease).await;
+    bed.store.retry(which).await.expect("a change");
+    is_worth_nothing(&bed, late.lease).await;
+}

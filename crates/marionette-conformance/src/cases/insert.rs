@@ -1,0 +1,256 @@
+//! What is accepted, what is refused, and what that changes.
+
+use marionette::TaskId;
+use marionette::inspect::{Filter, Page};
+use marionette::store::{
+    Due, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob, Next, Priority, StoredBackoff,
+    StoredJitter,
+};
+
+use crate::bed::{Bed, claim, ids, job, jobs, kinds, only};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        an_accepted_job_is_claimed_once,
+        a_job_comes_back_as_it_was,
+        an_id_that_is_known_is_accepted_and_changes_nothing,
+        an_id_twice_in_a_call_is_one_job,
+        a_known_id_changes_nothing_whatever_became_of_its_job,
+        a_full_queue_refuses_and_the_others_are_accepted,
+        only_jobs_that_wait_count_for_the_limit_of_a_queue,
+        a_known_job_is_accepted_though_its_queue_is_full,
+        a_bad_name_is_refused_and_nothing_of_the_call_is_kept,
+        a_name_may_have_128_bytes,
+        nothing_inserted_is_nothing,
+        any_uuid_is_an_id,
+    ]
+}
+
+async fn an_accepted_job_is_claimed_once(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    let claimed = bed.claim_one(id).await;
+    assert!(bed.claim(1).await.is_empty());
+    bed.settle(claimed.lease, Next::Done(Vec::new())).await;
+    assert!(bed.claim(1).await.is_empty());
+}
+
+async fn a_job_comes_back_as_it_was(bed: Bed) {
+    let mut options = JobOptions::default();
+    options.retries = u32::MAX;
+    options.backoff = Some(StoredBackoff::Exponential {
+        initial: bed.units(1),
+        multiplier: 1.5,
+        max: std::time::Duration::MAX,
+        jitter: StoredJitter::Share(0.1),
+    });
+    options.timeout = Some(std::time::Duration::from_nanos(1));
+    options.give_up_after = Some(std::time::Duration::MAX);
+    options.name = Some("the mail to Zoë\n".to_owned());
+    options.error = Some("could not send it".to_owned());
+    let job = NewJob {
+        kind: "A-z.0:9_".into(),
+        queue: "Q-q.0:9_".into(),
+        priority: Priority(-128),
+        payload: b"{\"to\":\"zo\xc3\xab\"}".to_vec(),
+        options,
+        ..job()
+    };
+    bed.insert(vec![job.clone()]).await;
+    let mut asked = claim(&bed.worker, 5);
+    asked.wanted = kinds(&[&job.kind]);
+    let claimed = bed.claim_as(asked).await;
+    let [claimed] = &claimed[..] else {
+        panic!("one job: {claimed:?}");
+    };
+    assert_eq!(claimed.lease.job, job.id);
+    assert_eq!(*claimed.kind, *job.kind);
+    assert_eq!(*claimed.queue, *job.queue);
+    assert_eq!(claimed.priority, job.priority);
+    assert_eq!(claimed.payload, job.payload);
+    assert_eq!(claimed.options, job.options);
+    assert_eq!((claimed.failed, claimed.crashes), (0, 0));
+    assert_eq!(claimed.attempts, []);
+    let details = bed.details(job.id).await;
+    assert_eq!(details.payload, job.payload);
+    assert_eq!(details.options, job.options);
+    assert_eq!(details.summary.kind, *job.kind);
+    assert_eq!(details.summary.queue, *job.queue);
+    assert_eq!(details.summary.priority, job.priority);
+}
+
+async fn an_id_that_is_known_is_accepted_and_changes_nothing(bed: Bed) {
+    let first = job();
+    let again = NewJob {
+        kind: "other".into(),
+        queue: "other".into(),
+        priority: Priority(9),
+        due: Due::After(bed.units(5)),
+        payload: b"other".to_vec(),
+        ..first.clone()
+    };
+    bed.insert(vec![first.clone()]).await;
+    let before = bed.details(first.id).await;
+    bed.insert(vec![first.clone(), again]).await;
+    assert_eq!(bed.details(first.id).await, before);
+    assert_eq!(bed.all().await.len(), 1);
+}
+
+async fn an_id_twice_in_a_call_is_one_job(bed: Bed) {
+    let first = job();
+    let second = NewJob {
+        payload: b"second".to_vec(),
+        ..first.clone()
+    };
+    bed.insert(vec![first.clone(), second]).await;
+    let claimed = bed.claim(5).await;
+    assert_eq!(ids(&claimed), [first.id]);
+    assert_eq!(claimed[0].payload, first.payload);
+}
+
+async fn a_known_id_changes_nothing_whatever_became_of_its_job(bed: Bed) {
+    let again = jobs(4);
+    bed.insert(again.clone()).await;
+    let claimed = bed.claim(3).await;
+    assert_eq!(claimed.len(), 3);
+    bed.settle(claimed[0].lease, Next::Done(b"result".to_vec()))
+        .await;
+    bed.settle(claimed[1].lease, Next::Bury).await;
+    let before = bed.all().await;
+    bed.insert(again).await;
+    assert_eq!(bed.all().await, before);
+    assert_eq!(bed.claim(5).await.len(), 1);
+}
+
+async fn a_full_queue_refuses_and_the_others_are_accepted(bed: Bed) {
+    let limited = || NewJob {
+        queue_limit: Some(2),
+        ..job()
+    };
+    let elsewhere = NewJob {
+        queue: "elsewhere".into(),
+        ..limited()
+    };
+    let refused = limited();
+    let unlimited = job();
+    let call = vec![
+        limited(),
+        limited(),
+        refused.clone(),
+        elsewhere,
+        unlimited,
+        limited(),
+    ];
+    let inserted = bed.store.insert(call).await.expect("they are in order");
+    let (yes, full) = (Inserted::Accepted, Inserted::Full);
+    assert_eq!(inserted, [yes, yes, full, yes, yes, full]);
+    assert_eq!(bed.all().await.len(), 4);
+    assert_eq!(bed.store.job(refused.id).await.expect("an answer"), None);
+    assert_eq!(bed.claim(3).await.len(), 3);
+    bed.insert(vec![refused]).await;
+}
+
+async fn only_jobs_that_wait_count_for_the_limit_of_a_queue(bed: Bed) {
+    let limited = || NewJob {
+        queue_limit: Some(1),
+        ..job()
+    };
+    let first = bed.insert_one(limited()).await;
+    let claimed = bed.claim_one(first).await;
+    let scheduled = NewJob {
+        due: Due::After(bed.units(50)),
+        ..limited()
+    };
+    let scheduled = bed.insert_one(scheduled).await;
+    let full = bed
+        .store
+        .insert(vec![limited()])
+        .await
+        .expect("it is in order");
+    assert_eq!(full, [Inserted::Full], "one that is scheduled waits too");
+    bed.settle(claimed.lease, Next::Done(Vec::new())).await;
+    bed.store
+        .cancel(only(&[scheduled]), "room".to_owned())
+        .await
+        .expect("a change");
+    bed.insert(vec![limited()]).await;
+}
+
+async fn a_known_job_is_accepted_though_its_queue_is_full(bed: Bed) {
+    let limited = NewJob {
+        queue_limit: Some(1),
+        ..job()
+    };
+    bed.insert(vec![limited.clone()]).await;
+    bed.insert(vec![limited]).await;
+}
+
+async fn a_bad_name_is_refused_and_nothing_of_the_call_is_kept(bed: Bed) {
+    let long = "x".repeat(NAME_BYTES_MAX + 1);
+    let bad = [
+        "", " ", "a b", "ü", "a/b", "a\0", "{a}", "a'", "a%", "*", "a\n", &long,
+    ];
+    for name in bad {
+        let kind = NewJob {
+            kind: name.to_owned().into(),
+            ..job()
+        };
+        let queue = NewJob {
+            queue: name.to_owned().into(),
+            ..job()
+        };
+        for bad in [kind, queue] {
+            let call = vec![job(), bad, job()];
+            let error = bed.store.insert(call).await.expect_err(name);
+            assert!(error.is_refused(), "{name:?}: {error:?}");
+        }
+    }
+    assert_eq!(bed.all().await, []);
+}
+
+async fn a_name_may_have_128_bytes(bed: Bed) {
+    let name = "x".repeat(NAME_BYTES_MAX);
+    let id = NewJob {
+        kind: name.clone().into(),
+        queue: name.clone().into(),
+        ..job()
+    };
+    let id = bed.insert_one(id).await;
+    let mut asked = claim(&bed.worker, 1);
+    asked.wanted = kinds(&[&name]);
+    assert_eq!(ids(&bed.claim_as(asked).await), [id]);
+    let filter = Filter {
+        queues: vec![name.clone()],
+        kinds: vec![name],
+        ..Filter::default()
+    };
+    assert_eq!(bed.list(filter, Page::default()).await.jobs.len(), 1);
+}
+
+async fn nothing_inserted_is_nothing(bed: Bed) {
+    assert_eq!(
+        bed.store
+            .insert(Vec::new())
+            .await
+            .expect("nothing is in order"),
+        []
+    );
+    assert_eq!(bed.settle_all(Vec::new()).await, []);
+    assert_eq!(bed.store.ended(Vec::new()).await.expect("an answer"), []);
+    assert!(bed.claim(0).await.is_empty());
+    assert_eq!(bed.all().await, []);
+}
+
+async fn any_uuid_is_an_id(bed: Bed) {
+    let ids = [
+        uuid::Uuid::nil(),
+        uuid::Uuid::max(),
+        uuid::Uuid::from_u128(1 << 63),
+    ];
+    let ids = ids.map(TaskId::from);
+    for id in ids {
+        bed.insert_one(NewJob { id, ..job() }).await;
+        assert_eq!(bed.state(id).await, JobState::Ready);
+    }
+    assert_eq!(bed.claim(5).await.len(), 3);
+}

@@ -1,0 +1,44 @@
+//! The cases, one file for each topic. A claim is the name of its function.
+
+mod batches;
+mod claim;
+mod crashes;
+mod due;
+mod ended;
+mod fences;
+mod insert;
+mod inspect;
+mod lists;
+mod payloads;
+mod queues;
+mod renew;
+mod repeat;
+mod retention;
+mod settle;
+mod together;
+mod wait;
+
+use crate::suite::Case;
+
+/// All cases, by topic.
+pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
+    vec![
+        ("insert", insert::cases()),
+        ("payloads", payloads::cases()),
+        ("claim", claim::cases()),
+        ("queues", queues::cases()),
+        ("due", due::cases()),
+        ("renew", renew::cases()),
+        ("settle", settle::cases()),
+        ("fences", fences::cases()),
+        ("crashes", crashes::cases()),
+        ("wait", wait::cases()),
+        ("ended", ended::cases()),
+        ("retention", retention::cases()),
+        ("inspect", inspect::cases()),
+        ("lists", lists::cases()),
+        ("batches", batches::cases()),
+        ("together", together::cases()),
+        ("repeat", repeat::cases()),
+    ]
+}

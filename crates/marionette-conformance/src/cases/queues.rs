@@ -1,0 +1,171 @@
+//! Kinds and queues: who wants what, and queues that are paused.
+
+use std::sync::Arc;
+
+use marionette::TaskId;
+use marionette::store::{JobState, NewJob, Next, Wanted};
+
+use crate::bed::{Bed, QUEUE, claim, ids, job, kinds};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        only_the_kinds_that_are_wanted_are_claimed,
+        only_the_queues_that_are_named_are_claimed_from,
+        no_queue_named_means_all,
+        no_kind_named_means_none,
+        a_name_is_compared_as_a_whole_and_with_its_case,
+        an_unknown_kind_waits_for_who_knows_it,
+        a_paused_queue_gives_nothing_until_it_is_resumed,
+        a_pause_lets_run_what_runs,
+        a_pause_said_twice_ends_at_once,
+        a_queue_may_be_paused_before_it_has_jobs,
+    ]
+}
+
+async fn place(bed: &Bed, kind: &'static str, queue: &'static str) -> TaskId {
+    let job = NewJob {
+        kind: kind.into(),
+        queue: queue.into(),
+        ..job()
+    };
+    bed.insert_one(job).await
+}
+
+async fn claim_of(bed: &Bed, kinds: &[&str], queues: &[&str]) -> Vec<TaskId> {
+    let mut asked = claim(&bed.worker, 100);
+    asked.wanted = Wanted {
+        queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
+        ..crate::bed::kinds(kinds)
+    };
+    let mut claimed = ids(&bed.claim_as(asked).await);
+    claimed.sort();
+    claimed
+}
+
+async fn only_the_kinds_that_are_wanted_are_claimed(bed: Bed) {
+    let a = place(&bed, "a", QUEUE).await;
+    let b = place(&bed, "b", QUEUE).await;
+    let c = place(&bed, "c", QUEUE).await;
+    assert_eq!(claim_of(&bed, &["a", "c", "none"], &[]).await, [a, c]);
+    assert_eq!(claim_of(&bed, &["b"], &[]).await, [b]);
+}
+
+async fn only_the_queues_that_are_named_are_claimed_from(bed: Bed) {
+    let x = place(&bed, "a", "x").await;
+    let y = place(&bed, "a", "y").await;
+    let z = place(&bed, "a", "z").await;
+    place(&bed, "b", "x").await;
+    assert_eq!(claim_of(&bed, &["a"], &["none"]).await, []);
+    assert_eq!(claim_of(&bed, &["a"], &["y"]).await, [y]);
+    assert_eq!(claim_of(&bed, &["a"], &["x", "y", "z"]).await, [x, z]);
+}
+
+async fn no_queue_named_means_all(bed: Bed) {
+    let x = place(&bed, "a", "x").await;
+    let y = place(&bed, "a", "y").await;
+    assert_eq!(claim_of(&bed, &["a"], &[]).await, [x, y]);
+}
+
+async fn no_kind_named_means_none(bed: Bed) {
+    place(&bed, "a", QUEUE).await;
+    assert_eq!(claim_of(&bed, &[], &[]).await, []);
+}
+
+async fn a_name_is_compared_as_a_whole_and_with_its_case(bed: Bed) {
+    let exact = place(&bed, "a_b", "x.y").await;
+    place(&bed, "A_b", "x.y").await;
+    place(&bed, "a-b", "x.y").await;
+    place(&bed, "a_b", "X.y").await;
+    place(&bed, "a_b", "x:y").await;
+    place(&bed, "a_bc", "x.y").await;
+    place(&bed, "a_b", "x.y.z").await;
+    assert_eq!(claim_of(&bed, &["a_b"], &["x.y"]).await, [exact]);
+}
+
+/// K7: a worker of another version must not touch it, also not when it clears up.
+async fn an_unknown_kind_waits_for_who_knows_it(bed: Bed) {
+    let new = place(&bed, "new", QUEUE).await;
+    for _ in 0..5 {
+        assert!(bed.claim(10).await.is_empty());
+        bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    }
+    let summary = bed.summary(new).await;
+    assert_eq!(summary.state, JobState::Ready);
+    assert_eq!((summary.failed, summary.crashes), (0, 0));
+    let mut asked = claim(&bed.worker, 10);
+    asked.wanted = kinds(&["new"]);
+    assert_eq!(ids(&bed.claim_as(asked).await), [new]);
+}
+
+async fn paused(bed: &Bed) -> Vec<String> {
+    let mut paused = bed.store.paused_queues().await.expect("an answer");
+    paused.sort();
+    paused
+}
+
+async fn a_paused_queue_gives_nothing_until_it_is_resumed(bed: Bed) {
+    let x = place(&bed, "a", "x").await;
+    let y = place(&bed, "a", "y").await;
+    bed.store
+        .pause_queue("x".to_owned())
+        .await
+        .expect("a change");
+    assert_eq!(paused(&bed).await, ["x"]);
+    let later = place(&bed, "a", "x").await;
+    assert_eq!(claim_of(&bed, &["a"], &["x"]).await, []);
+    assert_eq!(claim_of(&bed, &["a"], &[]).await, [y]);
+    assert_eq!(bed.state(x).await, JobState::Ready);
+    bed.store
+        .resume_queue("x".to_owned())
+        .await
+        .expect("a change");
+    assert_eq!(paused(&bed).await, <[String; 0]>::default());
+    assert_eq!(claim_of(&bed, &["a"], &[]).await, [x, later]);
+}
+
+async fn a_pause_lets_run_what_runs(bed: Bed) {
+    let claimed = bed.claimed().await;
+    bed.store
+        .pause_queue(QUEUE.to_owned())
+        .await
+        .expect("a change");
+    let lease = claimed.lease;
+    let renewed = bed.renew(&bed.worker, &[lease]).await;
+    assert_eq!(renewed, [marionette::store::Renewal::Kept]);
+    let settled = bed.settle(lease, Next::Done(Vec::new())).await;
+    assert_eq!(settled, marionette::store::Settled::Applied);
+    assert_eq!(bed.state(lease.job).await, JobState::Done);
+}
+
+async fn a_pause_said_twice_ends_at_once(bed: Bed) {
+    let x = place(&bed, "a", "x").await;
+    for _ in 0..2 {
+        bed.store
+            .pause_queue("x".to_owned())
+            .await
+            .expect("a change");
+    }
+    assert_eq!(paused(&bed).await, ["x"]);
+    for _ in 0..2 {
+        bed.store
+            .resume_queue("x".to_owned())
+            .await
+            .expect("a change");
+    }
+    assert_eq!(claim_of(&bed, &["a"], &[]).await, [x]);
+}
+
+async fn a_queue_may_be_paused_before_it_has_jobs(bed: Bed) {
+    bed.store
+        .pause_queue("x".to_owned())
+        .await
+        .expect("a change");
+    place(&bed, "a", "x").await;
+    assert_eq!(claim_of(&bed, &["a"], &[]).await, []);
+    let other = bed.fixture.open().await;
+    assert_eq!(
+        other.paused_queues().await.expect("an answer"),
+        [Arc::<str>::from("x").to_string()]
+    );
+}

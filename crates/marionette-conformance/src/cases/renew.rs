@@ -1,0 +1,152 @@
+//! Signs of life: which leases hold, what they learn, and who is known.
+
+use marionette::store::{JobState, Next, Renewal, Settled};
+
+use crate::bed::{Bed, claim, ids, jobs, leases, only};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        a_lease_that_is_renewed_holds_for_as_long_as_it_takes,
+        the_answers_come_in_the_order_of_the_leases,
+        a_lease_that_ended_is_lost,
+        a_cancelled_job_is_told_by_its_renewal_again_and_again,
+        a_lease_that_is_never_named_comes_back_without_a_crash,
+        a_worker_that_is_new_becomes_known,
+        a_worker_may_change_what_it_says_of_itself,
+        a_worker_that_is_silent_is_forgotten,
+    ]
+}
+
+async fn a_lease_that_is_renewed_holds_for_as_long_as_it_takes(bed: Bed) {
+    let claimed = bed.claimed().await;
+    let lease = claimed.lease;
+    for _ in 0..4 {
+        bed.pass_lease_alive(&[(&bed.worker, &[lease])]).await;
+        assert_eq!(bed.state(lease.job).await, JobState::Running);
+    }
+    assert_eq!(bed.renew(&bed.worker, &[lease]).await, [Renewal::Kept]);
+    let settled = bed.settle(lease, Next::Done(Vec::new())).await;
+    assert_eq!(settled, Settled::Applied);
+    assert_eq!(bed.summary(lease.job).await.crashes, 0);
+}
+
+async fn the_answers_come_in_the_order_of_the_leases(bed: Bed) {
+    bed.insert(jobs(3)).await;
+    let leases = leases(&bed.claim(3).await);
+    bed.settle(leases[1], Next::Done(Vec::new())).await;
+    let cancelled = only(&[leases[2].job]);
+    bed.store
+        .cancel(cancelled, "enough".to_owned())
+        .await
+        .expect("a change");
+    let mut expected = vec![
+        Renewal::Kept,
+        Renewal::Lost,
+        Renewal::Cancel("enough".to_owned()),
+    ];
+    assert_eq!(bed.renew(&bed.worker, &leases).await, expected);
+    expected.reverse();
+    let backwards: Vec<_> = leases.into_iter().rev().collect();
+    assert_eq!(bed.renew(&bed.worker, &backwards).await, expected);
+}
+
+async fn a_lease_that_ended_is_lost(bed: Bed) {
+    let nexts = [
+        Next::Done(Vec::new()),
+        Next::Retry(bed.units(1)),
+        Next::Snooze(bed.units(1)),
+        Next::Release,
+        Next::Bury,
+        Next::Cancel("enough".to_owned()),
+    ];
+    for next in nexts {
+        let claimed = bed.claimed().await;
+        bed.settle(claimed.lease, next.clone()).await;
+        let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+        assert_eq!(renewed, [Renewal::Lost], "{next:?}");
+        bed.store
+            .delete(only(&[claimed.lease.job]))
+            .await
+            .expect("a change");
+        let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+        assert_eq!(renewed, [Renewal::Lost], "{next:?}, deleted");
+    }
+}
+
+async fn a_cancelled_job_is_told_by_its_renewal_again_and_again(bed: Bed) {
+    let claimed = bed.claimed().await;
+    let id = claimed.lease.job;
+    let reason = "the order\nwas withdrawn".to_owned();
+    let changed = bed
+        .store
+        .cancel(only(&[id]), reason.clone())
+        .await
+        .expect("a change");
+    assert_eq!(changed, 1);
+    assert_eq!(bed.state(id).await, JobState::Running);
+    for _ in 0..3 {
+        let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+        assert_eq!(renewed, [Renewal::Cancel(reason.clone())]);
+    }
+    bed.settle(claimed.lease, Next::Cancel(reason.clone()))
+        .await;
+    let summary = bed.summary(id).await;
+    assert_eq!(summary.state, JobState::Cancelled);
+    assert_eq!(summary.reason, Some(reason));
+}
+
+/// The answer to a claim may be lost on its way. The worker lives, and does not know of the job.
+async fn a_lease_that_is_never_named_comes_back_without_a_crash(bed: Bed) {
+    bed.insert(jobs(2)).await;
+    let kept = bed.claim(1).await;
+    let lost = bed.claim(1).await;
+    bed.pass_lease_alive(&[(&bed.worker, &leases(&kept))]).await;
+    let again = bed.claim(2).await;
+    assert_eq!(ids(&again), ids(&lost));
+    assert_eq!((again[0].crashes, again[0].failed), (0, 0));
+    let stale = bed.settle(lost[0].lease, Next::Bury).await;
+    assert_eq!(stale, Settled::Stale);
+    assert_eq!(
+        bed.renew(&bed.worker, &leases(&kept)).await,
+        [Renewal::Kept]
+    );
+}
+
+async fn a_worker_that_is_new_becomes_known(bed: Bed) {
+    let worker = bed.another_worker().await;
+    let live = bed.store.workers().await.expect("an answer");
+    let known: Vec<_> = live.iter().map(|live| live.info.clone()).collect();
+    assert_eq!(live.len(), 2);
+    assert!(
+        known.contains(&worker) && known.contains(&bed.worker),
+        "{known:?}"
+    );
+    bed.insert(jobs(3)).await;
+    bed.claim_as(claim(&worker, 2)).await;
+    for live in bed.store.workers().await.expect("an answer") {
+        let running = if live.info == worker { 2 } else { 0 };
+        assert_eq!(live.running, running);
+        assert!(live.since <= live.seen);
+    }
+}
+
+async fn a_worker_may_change_what_it_says_of_itself(bed: Bed) {
+    let mut changed = bed.worker.clone();
+    changed.slots = 64;
+    changed.server = "renamed".into();
+    bed.pass(2).await;
+    bed.renew(&changed, &[]).await;
+    let live = bed.store.workers().await.expect("an answer");
+    assert_eq!(live.len(), 1);
+    assert_eq!(live[0].info, changed);
+    assert!(live[0].seen >= live[0].since + bed.units(1), "{live:?}");
+}
+
+async fn a_worker_that_is_silent_is_forgotten(bed: Bed) {
+    bed.another_worker().await;
+    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    let live = bed.store.workers().await.expect("an answer");
+    let live: Vec<_> = live.into_iter().map(|live| live.info).collect();
+    assert_eq!(live, std::slice::from_ref(&bed.worker));
+}

@@ -1,0 +1,206 @@
+//! Every call may be dropped at any await and may be repeated: that ends as if it had been called
+//! once.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use marionette::inspect::Which;
+use marionette::store::{Inserted, JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
+
+use crate::bed::{Bed, claim, failure, ids, job, jobs, leases, only};
+use crate::suite::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        an_insert_that_is_dropped_and_repeated_inserts_once,
+        a_settlement_that_is_dropped_and_repeated_is_written_once,
+        every_settlement_can_be_repeated,
+        a_settlement_can_be_repeated_after_the_job_was_claimed_again,
+        a_claim_that_is_dropped_loses_no_job,
+        a_renewal_that_is_dropped_takes_no_lease,
+        a_sweep_that_is_dropped_and_repeated_counts_one_crash,
+        a_change_that_is_dropped_and_repeated_is_made_once,
+        a_wait_that_is_dropped_leaves_nothing_behind,
+    ]
+}
+
+/// Polls so many times, then drops; says whether the future came to its end.
+async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|_| true)
+    })
+    .await
+}
+
+/// At how many polls a call is dropped. No store should need more.
+const POLLS: std::ops::Range<usize> = 0..6;
+
+async fn an_insert_that_is_dropped_and_repeated_inserts_once(bed: Bed) {
+    for polls in POLLS {
+        let new = jobs(3);
+        dropped_after(polls, bed.store.insert(new.clone())).await;
+        let expected = bed.insert(new).await;
+        let mut claimed = ids(&bed.claim(10).await);
+        claimed.sort();
+        assert_eq!(claimed, expected, "dropped after {polls} polls");
+    }
+}
+
+fn failed(lease: Lease, next: Next) -> Vec<Settlement> {
+    let attempt = Some(failure("once"));
+    vec![Settlement {
+        lease,
+        attempt,
+        next,
+    }]
+}
+
+async fn a_settlement_that_is_dropped_and_repeated_is_written_once(bed: Bed) {
+    for polls in POLLS {
+        let lease = bed.claimed().await.lease;
+        let settlement = failed(lease, Next::Retry(bed.units(500)));
+        dropped_after(polls, bed.store.settle(settlement.clone())).await;
+        assert_eq!(bed.settle_all(settlement).await, [Settled::Applied]);
+        let details = bed.details(lease.job).await;
+        assert_eq!(details.summary.state, JobState::Retrying);
+        assert_eq!((details.summary.failed, details.attempts.len()), (1, 1));
+    }
+}
+
+async fn every_settlement_can_be_repeated(bed: Bed) {
+    let nexts = [
+        Next::Done(b"x".to_vec()),
+        Next::Retry(bed.units(500)),
+        Next::Snooze(bed.units(500)),
+        Next::Release,
+        Next::Bury,
+        Next::Cancel("x".to_owned()),
+    ];
+    for next in nexts {
+        let lease = bed.claimed().await.lease;
+        let settlement = failed(lease, next.clone());
+        assert_eq!(bed.settle_all(settlement.clone()).await, [Settled::Applied]);
+        let before = bed.details(lease.job).await;
+        for _ in 0..3 {
+            let again = bed.settle_all(settlement.clone()).await;
+            assert_eq!(again, [Settled::Applied], "{next:?}");
+        }
+        let twice = [settlement.clone(), settlement].concat();
+        assert_eq!(
+            bed.settle_all(twice).await,
+            [Settled::Applied; 2],
+            "{next:?}"
+        );
+        assert_eq!(bed.details(lease.job).await, before, "{next:?}");
+        bed.store
+            .delete(only(&[lease.job]))
+            .await
+            .expect("a change");
+    }
+}
+
+async fn a_settlement_can_be_repeated_after_the_job_was_claimed_again(bed: Bed) {
+    let lease = bed.claimed().await.lease;
+    let settlement = failed(lease, Next::Retry(Duration::ZERO));
+    assert_eq!(bed.settle_all(settlement.clone()).await, [Settled::Applied]);
+    let again = bed.claim_one(lease.job).await.lease;
+    let before = bed.details(lease.job).await;
+    assert_eq!(bed.settle_all(settlement).await, [Settled::Applied]);
+    assert_eq!(bed.details(lease.job).await, before);
+    assert_eq!(bed.renew(&bed.worker, &[again]).await, [Renewal::Kept]);
+    let done = bed.settle(again, Next::Done(Vec::new())).await;
+    assert_eq!(done, Settled::Applied);
+}
+
+async fn a_claim_that_is_dropped_loses_no_job(bed: Bed) {
+    for polls in POLLS {
+        let expected = bed.insert(jobs(2)).await;
+        dropped_after(polls, bed.store.claim(claim(&bed.worker, 5))).await;
+        bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+        let mut claimed = bed.claim(5).await;
+        claimed.sort_by_key(|claimed| claimed.lease.job);
+        assert_eq!(ids(&claimed), expected, "dropped after {polls} polls");
+        assert!(
+            claimed.iter().all(|claimed| claimed.crashes == 0),
+            "its worker lived"
+        );
+        for claimed in claimed {
+            bed.settle(claimed.lease, Next::Done(Vec::new())).await;
+        }
+    }
+}
+
+async fn a_renewal_that_is_dropped_takes_no_lease(bed: Bed) {
+    bed.insert(jobs(2)).await;
+    let leases = leases(&bed.claim(2).await);
+    for polls in POLLS {
+        dropped_after(polls, bed.store.renew(bed.worker.clone(), leases.clone())).await;
+        let renewed = bed.renew(&bed.worker, &leases).await;
+        assert_eq!(renewed, [Renewal::Kept, Renewal::Kept]);
+    }
+}
+
+async fn a_sweep_that_is_dropped_and_repeated_counts_one_crash(bed: Bed) {
+    for polls in POLLS {
+        let id = bed.insert_one(job()).await;
+        let doomed = bed.another_worker().await;
+        bed.claim_as(claim(&doomed, 1)).await;
+        bed.pass(bed.lease_units() + 1).await;
+        dropped_after(polls, bed.store.sweep()).await;
+        bed.sweep().await;
+        bed.sweep().await;
+        let details = bed.details(id).await;
+        assert_eq!((details.summary.crashes, details.attempts.len()), (1, 1));
+        assert_eq!(bed.sweep().await, Swept::default());
+        bed.store.delete(only(&[id])).await.expect("a change");
+    }
+}
+
+async fn a_change_that_is_dropped_and_repeated_is_made_once(bed: Bed) {
+    for polls in POLLS {
+        let id = bed.insert_one(job()).await;
+        let which = || only(&[id]);
+        let reason = || "enough".to_owned();
+        dropped_after(polls, bed.store.cancel(which(), reason())).await;
+        bed.store.cancel(which(), reason()).await.expect("a change");
+        assert_eq!(bed.state(id).await, JobState::Cancelled);
+        dropped_after(polls, bed.store.retry(which())).await;
+        bed.store.retry(which()).await.expect("a change");
+        assert_eq!(bed.state(id).await, JobState::Ready);
+        dropped_after(polls, bed.store.pause_queue("x".to_owned())).await;
+        bed.store
+            .pause_queue("x".to_owned())
+            .await
+            .expect("a change");
+        dropped_after(polls, bed.store.delete(which())).await;
+        bed.store.delete(which()).await.expect("a change");
+        assert_eq!(bed.all().await, []);
+        let all = Which::Matching(marionette::inspect::Filter::default());
+        assert_eq!(bed.store.delete(all).await.expect("a change"), 0);
+        let new = job();
+        dropped_after(polls, bed.store.insert(vec![new.clone()])).await;
+        let inserted = bed
+            .store
+            .insert(vec![new.clone()])
+            .await
+            .expect("it is in order");
+        assert_eq!(inserted, [Inserted::Accepted]);
+        bed.store.delete(only(&[new.id])).await.expect("a change");
+    }
+}
+
+async fn a_wait_that_is_dropped_leaves_nothing_behind(bed: Bed) {
+    for polls in 0..3 {
+        dropped_after(polls.min(1), bed.store.wait(crate::bed::wanted())).await;
+    }
+    let id = bed.insert_one(job()).await;
+    bed.claim_one(id).await;
+}

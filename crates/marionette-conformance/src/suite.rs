@@ -1,0 +1,55 @@
+//! The list of all cases, and how they are run: one test each, each on a fixture of its own.
+
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use crate::bed::Bed;
+use crate::cases;
+use crate::fixture::Fixture;
+
+/// One claim about stores, and the code that checks it.
+pub(crate) struct Case {
+    /// The claim.
+    pub(crate) name: &'static str,
+    /// Panics if the claim does not hold.
+    pub(crate) run: fn(Bed) -> Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Lists async functions over a [`Bed`] as cases.
+macro_rules! claims {
+    ($($name:ident),* $(,)?) => {
+        vec![$($crate::suite::Case {
+            name: stringify!($name),
+            run: |bed| Box::pin($name(bed)),
+        }),*]
+    };
+}
+pub(crate) use claims;
+
+/// Runs all cases, or those that the arguments of the process name, each on a fixture of its own.
+///
+/// Returns what `main` has to return; the arguments are those of every Rust test.
+pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for (topic, cases) in cases::all() {
+        for case in cases {
+            let name = format!("{topic}::{}", case.name);
+            trials.push(Trial::test(name, move || {
+                check(make(), &case);
+                Ok(())
+            }));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn check(fixture: Box<dyn Fixture>, case: &Case) {
+    let runtime = fixture.runtime();
+    runtime.block_on(async {
+        let bed = Bed::new(fixture.into()).await;
+        (case.run)(bed).await;
+    });
+}
