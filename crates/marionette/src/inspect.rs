@@ -15,7 +15,8 @@ pub trait Inspect: Store {
     /// How many jobs there are, by queue, kind and state.
     fn counts(&self) -> StoreFuture<'_, Vec<Count>>;
 
-    /// Jobs that match, newest first, page by page.
+    /// Jobs that match, newest first (by their ids), page by page. A page goes on behind a job also
+    /// when that one is gone by then.
     fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed>;
 
     /// One job in full; `None` if the store does not know it.
@@ -23,17 +24,18 @@ pub trait Inspect: Store {
 
     /// Makes jobs ready at once: those that wait for their time, and those that ended as dead,
     /// cancelled or quarantined. The latter begin anew, with no failed attempt and no crash, and
-    /// keep their history.
+    /// keep their history. The limits in total of both count from now.
     fn retry(&self, which: Which) -> StoreFuture<'_, u64>;
 
     /// Cancels jobs: one that waits ends at once, one that runs is told by its worker's next
-    /// [`renew`](Store::renew).
+    /// [`renew`](Store::renew), and does not run again unless it succeeds or fails for good first.
+    /// The first reason stays.
     fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64>;
 
     /// Deletes jobs, with their history. One that runs is left.
     fn delete(&self, which: Which) -> StoreFuture<'_, u64>;
 
-    /// Changes when a job that waits is due.
+    /// Changes when a job that waits is due; its limits in total count from there.
     fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64>;
 
     /// Nobody claims from this queue until it is resumed; what runs goes on, and jobs are accepted.
@@ -98,7 +100,8 @@ pub struct Filter {
     pub accepted_from: Option<SystemTime>,
     /// Accepted before this time.
     pub accepted_before: Option<SystemTime>,
-    /// With this text in the payload, the name, or the reason of the end; as it is, with its case.
+    /// With this text in the payload, the name, or, if it has ended, the
+    /// [reason](JobSummary::reason); as it is, with its case.
     pub text: Option<String>,
 }
 
@@ -107,7 +110,7 @@ pub struct Filter {
 pub struct Page {
     /// Jobs that were listed behind this one; `None` for the first page.
     pub after: Option<TaskId>,
-    /// How many at most, up to 1,000.
+    /// How many at most: 1 to 1,000, and the nearer of the two for what lies beyond.
     pub limit: usize,
 }
 
@@ -156,7 +159,8 @@ pub struct JobSummary {
     pub crashes: u32,
     /// Who has it, if somebody has.
     pub worker: Option<WorkerId>,
-    /// The error of its last failed attempt, or why it ended.
+    /// Why it ended, if somebody said; else the error of its last failed attempt since it began
+    /// (anew).
     pub reason: Option<String>,
 }
 

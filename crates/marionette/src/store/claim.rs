@@ -104,9 +104,12 @@ pub struct Claimed {
     pub crashes: u32,
     /// How long it has been due.
     pub late: Duration,
-    /// How long ago it was first due; limits in total count from there.
+    /// How long ago it was first due; limits in total count from there. Retries and snoozes do not
+    /// change it; a person who [retries](crate::inspect::Inspect::retry) or
+    /// [reschedules](crate::inspect::Inspect::reschedule) it does.
     pub age: Duration,
-    /// The attempts that failed, as far as they are kept; the oldest first.
+    /// The [failures](super::PastOutcome::is_failure) among its attempts, as far as they are kept;
+    /// the oldest first.
     pub attempts: Vec<PastAttempt>,
 }
 

@@ -54,7 +54,8 @@ pub struct NewJob {
     pub payload: Vec<u8>,
     /// What else it asks for.
     pub options: JobOptions,
-    /// How many jobs may wait in its queue, this one included; `None` for no limit.
+    /// How many jobs may wait in its queue, this one included; `None` for no limit. What is
+    /// scheduled waits, what runs does not.
     pub queue_limit: Option<u64>,
 }
 

@@ -59,32 +59,62 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// A job whose id is known already is accepted and changes nothing. A job for a queue that has
     /// reached [`NewJob::queue_limit`] is [`Inserted::Full`]; the others of the call are accepted.
+    ///
+    /// # Errors
+    ///
+    /// [Refused](StoreError::is_refused), and nothing of the call is kept, if a name is none by
+    /// [`check_name`] or a payload is longer than [`PAYLOAD_BYTES_MAX`].
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
 
     /// Gives a worker jobs that are due: those of the highest priority first, and of one priority
     /// those that have been due for longest. Each gets a new lease.
     ///
     /// A lost claim is harmless (the lease lapses), so it need not be synced.
+    ///
+    /// # Errors
+    ///
+    /// [Unavailable](StoreError::is_unavailable) if the worker is not known: it has never renewed,
+    /// or was found dead. It renews and tries again.
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
     /// Says that this worker lives, and extends these leases; makes the worker known when it is
     /// new. The answers say, in order, which leases still hold.
+    ///
+    /// A worker names all leases that it has. One that it does not name for the length of a lease
+    /// lapses, since its claim was lost on the way to the worker.
     fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
 
     /// Writes what became of claimed jobs.
     ///
     /// What names a lease that no longer holds has no effect and is [`Settled::Stale`]. Repeating a
-    /// settlement that had its effect is [`Settled::Applied`].
+    /// settlement that had its effect is [`Settled::Applied`], also when the job has been claimed
+    /// again since; repeating one before the last that had its effect may be either.
+    ///
+    /// A job that somebody wants cancelled does not wait again: what would be a retry, a snooze or
+    /// a release ends it as cancelled, for the reason of who wants that.
+    ///
+    /// # Errors
+    ///
+    /// [Refused](StoreError::is_refused), and nothing of the call is written, if a result is longer
+    /// than [`PAYLOAD_BYTES_MAX`].
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>>;
 
     /// Clears up: takes the jobs of dead workers from them, quarantines those whose workers died
     /// three times, forgets dead workers, prunes what has been kept for long enough.
+    ///
+    /// A job that is taken from a dead worker waits again as it did before, with one crash more and
+    /// [`PastOutcome::Crashed`] in its history; no attempt was used. A lease that lapsed while its
+    /// worker lived is given back without either.
     ///
     /// It does a bounded amount of work in each call.
     fn sweep(&self) -> StoreFuture<'_, Swept>;
 
     /// Waits until a claim of these may find a job; returns early whenever it likes, and at the
     /// latest after [`Timing::poll`].
+    ///
+    /// A worker that waits again and again must not use a processor for it. So what nobody who
+    /// waits may claim now is no reason to return at once: another kind, a paused queue, and a
+    /// suspect that was due before the wait began, since the worker may have its suspects already.
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
 
     /// How these jobs have ended, in order.

@@ -8,6 +8,9 @@ use crate::store::claim::{Lease, WorkerId};
 use crate::store::job::JobState;
 
 /// What became of a claimed job.
+///
+/// Whether the job has one failed attempt more depends on the outcome of the attempt alone
+/// ([`PastOutcome::is_failure`]), not on what follows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
     /// The claim that it belongs to.
@@ -69,7 +72,7 @@ pub enum Next {
     Retry(Duration),
     /// It is due again after this pause; no attempt was used.
     Snooze(Duration),
-    /// It is due at once, as it was before it was claimed; no attempt was used.
+    /// It is due as it was before it was claimed, and so has its place again; no attempt was used.
     Release,
     /// It has failed for good, and is kept.
     Bury,
@@ -89,7 +92,7 @@ pub enum Settled {
 /// An attempt as it is kept. A store keeps the first 5 and the last 20 of a job at least.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastAttempt {
-    /// Which attempt it was, from 1, snoozed and interrupted ones not counted.
+    /// Which attempt it was, from 1: one more than had failed before it.
     pub number: u32,
     /// How long it ran.
     pub ran: Duration,
@@ -117,7 +120,7 @@ pub enum Ended {
         reason: Option<String>,
         /// The error that its options named.
         error: Option<String>,
-        /// Its attempts, as far as they are kept.
+        /// Its attempts, as far as they are kept: all, not only those that failed.
         attempts: Vec<PastAttempt>,
     },
     /// The store does not know it: it was pruned or deleted, or never was there.
