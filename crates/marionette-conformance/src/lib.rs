@@ -38,6 +38,7 @@
 mod bed;
 mod cases;
 mod fixture;
+pub mod history;
 mod suite;
 
 pub use fixture::{Fixture, FixtureFuture};

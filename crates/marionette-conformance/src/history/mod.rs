@@ -1,0 +1,119 @@
+//! What happened, as those who did it tell it: a file to which several processes append, and the
+//! invariants that are checked from it once all is over.
+//!
+//! A producer writes that it begins to insert a job and what came of it; a handler writes that an
+//! attempt starts, has its effect, and is over; whoever kills a process writes that. Each line goes
+//! to the file in one write, so that a process that is killed leaves whole lines behind, or one
+//! that is torn and known as such.
+//!
+//! ```
+//! use marionette::{MemoryStore, TaskId};
+//! use marionette_conformance::history::{Event, Events, Finals, History};
+//!
+//! # let path = std::env::temp_dir().join(format!("history-{}", TaskId::new()));
+//! let history = History::append_to(&path, 1)?;
+//! let job = TaskId::new();
+//! history.write(&Event::AcceptBegin(job));
+//! history.write(&Event::Accepted(job));
+//!
+//! let events = Events::read(&path)?;
+//! // A store that does not know the job has lost it.
+//! let faults = events.faults(&Finals::default());
+//! assert!(faults[0].to_string().starts_with("I1: job"));
+//! # std::fs::remove_file(&path)?;
+//! # std::io::Result::Ok(())
+//! ```
+
+mod check;
+mod events;
+mod finals;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use marionette::TaskId;
+
+pub use check::Fault;
+pub use events::{Event, Events, Run};
+pub use finals::Finals;
+
+/// A history, as one process writes it.
+#[derive(Debug)]
+pub struct History {
+    file: File,
+    process: u64,
+    runs: AtomicU64,
+}
+
+impl History {
+    /// Opens or makes the file. `process` is a number that no other process of this history has:
+    /// the operating system may use its own a second time.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn append_to(path: &Path, process: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        Ok(Self {
+            file,
+            process,
+            runs: AtomicU64::new(0),
+        })
+    }
+
+    /// Writes what this process did.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the file cannot be written: a history with gaps proves nothing.
+    pub fn write(&self, event: &Event) {
+        let line = events::line(self.process, event);
+        let written = (&self.file).write(line.as_bytes());
+        assert_eq!(
+            written.expect("the history is writable"),
+            line.len(),
+            "a line is written at once"
+        );
+    }
+
+    /// Writes that an attempt of a job starts. What is returned writes the rest, and that the
+    /// attempt is over when it is dropped.
+    pub fn start(&self, job: TaskId) -> Attempt<'_> {
+        let run = Run {
+            process: self.process,
+            number: self.runs.fetch_add(1, Ordering::Relaxed),
+        };
+        self.write(&Event::Start(job, run));
+        Attempt {
+            history: self,
+            job,
+            run,
+        }
+    }
+}
+
+/// An attempt that runs.
+#[derive(Debug)]
+#[must_use = "the attempt is over when this is dropped"]
+pub struct Attempt<'a> {
+    history: &'a History,
+    job: TaskId,
+    run: Run,
+}
+
+impl Attempt<'_> {
+    /// Writes that it had its effect.
+    pub fn effect(&self) {
+        self.history.write(&Event::Effect(self.job, self.run));
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.history.write(&Event::End(self.job, self.run));
+    }
+}
