@@ -1,0 +1,114 @@
+//! What SQLite says, in the words of the store's contract.
+
+use std::fmt;
+use std::path::Path;
+
+use marionette::store::StoreError;
+use rusqlite::ErrorCode;
+
+/// Why an operation of the writer or the reader failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// SQLite failed: the transaction is void.
+    Sqlite(rusqlite::Error),
+    /// It was refused before it wrote anything: others in the transaction are as they were.
+    Refused(StoreError),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(err: rusqlite::Error) -> Self {
+        Self::Sqlite(err)
+    }
+}
+
+/// An error of SQLite that can be told to several callers.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    kind: Kind,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Unavailable,
+    Full,
+    Refused,
+    Broken,
+}
+
+impl Fault {
+    /// What went wrong in this file.
+    pub(crate) fn new(path: &Path, err: &rusqlite::Error) -> Self {
+        let text = match err {
+            rusqlite::Error::SqliteFailure(code, _) => {
+                format!("{}: {err} (code {})", path.display(), code.extended_code)
+            }
+            _ => format!("{}: {err}", path.display()),
+        };
+        Self {
+            kind: kind(err),
+            text,
+        }
+    }
+
+    /// Nobody can work with this file any more.
+    pub(crate) fn broken(path: &Path, what: impl fmt::Display) -> Self {
+        Self {
+            kind: Kind::Broken,
+            text: format!("{}: {what}", path.display()),
+        }
+    }
+
+    /// Whether each operation of a transaction should be tried alone: one of them may be the cause.
+    pub(crate) fn is_of_one(&self) -> bool {
+        matches!(self.kind, Kind::Full | Kind::Refused)
+    }
+
+    pub(crate) fn to_error(&self) -> StoreError {
+        match self.kind {
+            Kind::Unavailable => StoreError::unavailable(&*self.text),
+            Kind::Full => StoreError::full(&*self.text),
+            Kind::Refused => StoreError::refused(&*self.text),
+            Kind::Broken => StoreError::broken(&*self.text),
+        }
+    }
+}
+
+/// The same for one caller, with the error itself behind it.
+pub(crate) fn store_error(path: &Path, err: rusqlite::Error) -> StoreError {
+    Fault::new(path, &err).to_error().with_source(err)
+}
+
+/// What a caller can do about it.
+fn kind(err: &rusqlite::Error) -> Kind {
+    // Of `SQLITE_IOERR`: the memory that the connections share could not be made, for want of
+    // room; a page could not be read in full, because the file was cut off.
+    const NO_ROOM_FOR_SHARED_MEMORY: i32 = 0x130a;
+    const FILE_CUT_OFF: i32 = 0x020a;
+    let rusqlite::Error::SqliteFailure(code, _) = err else {
+        return Kind::Broken;
+    };
+    match (code.extended_code, code.code) {
+        (NO_ROOM_FOR_SHARED_MEMORY, _) | (_, ErrorCode::DiskFull) => Kind::Full,
+        (FILE_CUT_OFF, _) => Kind::Broken,
+        (
+            _,
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::OperationInterrupted,
+        ) => Kind::Unavailable,
+        (
+            _,
+            ErrorCode::ConstraintViolation
+            | ErrorCode::TooBig
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::AuthorizationForStatementDenied,
+        ) => Kind::Refused,
+        _ => Kind::Broken,
+    }
+}

@@ -1,0 +1,54 @@
+//! Changes by ids or by filter, in steps: each is a transaction of its own, and no job is in two.
+
+use marionette::inspect::Which;
+use marionette::store::StoreError;
+
+use super::list::{self, Behind};
+use crate::codec::Id;
+use crate::store::SqliteStore;
+use crate::writer::{Change, Durability, Writer};
+
+/// How many jobs are changed in one transaction.
+const STEP: usize = 250;
+
+impl SqliteStore {
+    pub(crate) async fn change(&self, which: Which, change: Change) -> Result<u64, StoreError> {
+        let filter = match which {
+            Which::Ids(ids) => {
+                let mut ids: Vec<Id> = ids.into_iter().map(Id::of).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                return self.change_ids(ids, None, &change).await;
+            }
+            Which::Matching(filter) => filter,
+        };
+        // Ids go down from step to step, so what comes in meanwhile is not met, and nothing twice.
+        let (mut behind, mut changed) = (Some(Behind::Start), 0);
+        while let Some(from) = behind {
+            let looked_for = filter.clone();
+            let matching = move |reader: &mut crate::reader::Reader<'_>| {
+                Ok(list::matching(reader, &looked_for, from)?)
+            };
+            let (ids, next) = self.read(matching).await?;
+            changed += self.change_ids(ids, Some(&filter), &change).await?;
+            behind = next;
+        }
+        Ok(changed)
+    }
+
+    /// The filter is asked again in each transaction: a job may have moved on meanwhile.
+    async fn change_ids(
+        &self,
+        ids: Vec<Id>,
+        filter: Option<&marionette::inspect::Filter>,
+        change: &Change,
+    ) -> Result<u64, StoreError> {
+        let mut changed = 0;
+        for step in ids.chunks(STEP) {
+            let (ids, filter, change) = (step.to_vec(), filter.cloned(), change.clone());
+            let work = move |writer: &mut Writer<'_>| writer.change(&ids, filter.as_ref(), &change);
+            changed += self.write(step.len(), Durability::Synced, work).await?;
+        }
+        Ok(changed)
+    }
+}

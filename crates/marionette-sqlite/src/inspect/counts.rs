@@ -1,0 +1,112 @@
+//! How many jobs there are, which queues are paused, which workers live.
+
+use std::collections::BTreeMap;
+
+use marionette::inspect::{Count, LiveWorker};
+use marionette::store::{JobState, WorkerInfo};
+
+use crate::clock;
+use crate::codec::{self, Id};
+use crate::reader::Reader;
+use crate::state::State;
+
+/// By queue, kind and state.
+type Counts = BTreeMap<(String, String, JobState), u64>;
+
+pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
+    reader.lanes.refresh(reader.connection)?;
+    let mut counts = Counts::new();
+    waiting(reader, &mut counts)?;
+    let mut by_lane = BTreeMap::<(i64, JobState), u64>::new();
+    let mut tally = |sql: &str, state: JobState| -> rusqlite::Result<()> {
+        let mut statement = reader.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            *by_lane.entry((row.get(0)?, state)).or_default() += 1;
+        }
+        Ok(())
+    };
+    tally(include_str!("../sql/count_running.sql"), JobState::Running)?;
+    tally(include_str!("../sql/count_until.sql"), JobState::Done)?;
+    let mut statement = reader
+        .connection
+        .prepare_cached(include_str!("../sql/count_ended.sql"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let state: State = row.get(0)?;
+        *by_lane
+            .entry((row.get(1)?, state.told(0, 0, 0)))
+            .or_default() += 1;
+    }
+    for ((lane, state), jobs) in by_lane {
+        let lane = reader.lanes.by_id(reader.connection, lane)?;
+        let key = (lane.queue.to_string(), lane.kind.to_string(), state);
+        *counts.entry(key).or_default() += jobs;
+    }
+    let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
+    Ok(counts
+        .map(|((queue, kind, state), jobs)| Count::new(queue, kind, state, jobs))
+        .collect())
+}
+
+fn waiting(reader: &Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
+    let now = clock::now();
+    let mut statement = reader
+        .connection
+        .prepare_cached(include_str!("../sql/count_waiting.sql"))?;
+    for lane in reader.lanes.all() {
+        let states = [JobState::Ready, JobState::Retrying, JobState::Scheduled];
+        let jobs = statement.query_row([lane.id, now], |row| {
+            Ok([
+                codec::count(row, 0)?,
+                codec::count(row, 1)?,
+                codec::count(row, 2)?,
+            ])
+        })?;
+        for (state, jobs) in states.into_iter().zip(jobs) {
+            let key = (lane.queue.to_string(), lane.kind.to_string(), state);
+            *counts.entry(key).or_default() += jobs;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
+    let mut statement = reader
+        .connection
+        .prepare_cached(include_str!("../sql/paused.sql"))?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    rows.collect()
+}
+
+pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> {
+    let lease = clock::round_up(reader.shared.settings.timing.lease);
+    let alive_since = clock::now().saturating_sub(lease);
+    let mut running = reader
+        .connection
+        .prepare_cached(include_str!("../sql/running_count_of_worker.sql"))?;
+    let mut statement = reader
+        .connection
+        .prepare_cached(include_str!("../sql/workers.sql"))?;
+    let mut rows = statement.query([])?;
+    let mut workers = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, seen): (Id, i64) = (row.get(0)?, row.get(6)?);
+        if seen <= alive_since {
+            continue;
+        }
+        let server: String = row.get(1)?;
+        workers.push(LiveWorker {
+            info: WorkerInfo {
+                id: id.worker(),
+                server: server.into(),
+                process: row.get(2)?,
+                slots: usize::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+            },
+            since: clock::time(row.get(5)?),
+            seen: clock::time(seen),
+            running: running.query_row([id], |row| codec::count(row, 0))?,
+        });
+    }
+    Ok(workers)
+}

@@ -1,0 +1,70 @@
+//! What a person asks of the store, and changes in it.
+
+mod job;
+mod list;
+mod counts;
+mod change;
+
+use std::time::SystemTime;
+
+use marionette::TaskId;
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::store::{StoreError, StoreFuture, check_name};
+
+use crate::clock;
+use crate::store::SqliteStore;
+use crate::writer::{Change, Durability, Writer};
+
+pub(crate) use job::{JOB_BY_ID, Job, ended};
+
+impl Inspect for SqliteStore {
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
+        Box::pin(self.read(|reader| Ok(counts::counts(reader)?)))
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+        Box::pin(self.read(move |reader| Ok(list::list(reader, &filter, page)?)))
+    }
+
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
+        Box::pin(self.read(move |reader| Ok(list::details(reader, id)?)))
+    }
+
+    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Change::Retry))
+    }
+
+    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Change::Cancel(reason)))
+    }
+
+    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Change::Delete))
+    }
+
+    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Change::Reschedule(clock::micros(due))))
+    }
+
+    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            check_name(&queue)
+                .map_err(|what| StoreError::refused(format!("the name of the queue {what}")))?;
+            let work = move |writer: &mut Writer<'_>| writer.pause(&queue);
+            self.write(1, Durability::Synced, work).await
+        })
+    }
+
+    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        let work = move |writer: &mut Writer<'_>| writer.resume(&queue);
+        Box::pin(self.write(1, Durability::Synced, work))
+    }
+
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+        Box::pin(self.read(|reader| Ok(counts::paused(reader)?)))
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
+        Box::pin(self.read(|reader| Ok(counts::workers(reader)?)))
+    }
+}

@@ -1,0 +1,200 @@
+//! Opening the file: which SQLite, which mode, which settings of a connection.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use marionette::store::StoreError;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::clock;
+use crate::codec;
+use crate::error::store_error;
+use crate::failpoint;
+use crate::options::Settings;
+
+/// The first version of SQLite in which a WAL that begins anew cannot damage the database.
+const SQLITE_MIN: i32 = 3_051_003;
+/// How much of the file a connection keeps in memory, in KiB.
+const CACHE_KIB: i32 = 16 * 1024;
+/// The WAL is copied by the writer after it has answered; this is for when it never comes to that.
+const CHECKPOINT_PAGES_MAX: i32 = 16_000;
+
+/// Whether this version of the SQLite library may be used.
+pub(crate) fn check_library(number: i32, name: &str) -> Result<(), StoreError> {
+    if number >= SQLITE_MIN {
+        return Ok(());
+    }
+    let what = format!(
+        "the SQLite library is {name}, which can lose data of a WAL; 3.51.3 or newer is needed"
+    );
+    Err(StoreError::broken(what))
+}
+
+/// Whether this can be the name of a file that several connections open.
+pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
+    let text = path.as_os_str();
+    if text == ":memory:" || text.is_empty() {
+        let what = format!(
+            "{:?} is no file: the threads of a store would each have a database of its own; \
+             use marionette::MemoryStore",
+            path.display().to_string()
+        );
+        return Err(StoreError::refused(what));
+    }
+    Ok(())
+}
+
+/// Makes the file, for its owner alone, if there is none. SQLite gives the files beside it the same
+/// mode.
+///
+/// A file that exists is not opened here: closing it again would take the locks from every other
+/// connection of this process to it.
+pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(file) => {
+            drop(file);
+            failpoint::at("sqlite::open::created");
+            sync_directory(path).map_err(|err| io_error(path, err))
+        }
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(err) => Err(io_error(path, err)),
+    }
+}
+
+/// Makes sure that the names of new files beside this one survive a loss of power.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn io_error(path: &Path, err: io::Error) -> StoreError {
+    let what = format!("{}: {err}", path.display());
+    let error = match err.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::full(what),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => StoreError::refused(what),
+        _ => StoreError::unavailable(what),
+    };
+    error.with_source(err)
+}
+
+/// The connection that writes.
+pub(crate) fn writer(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let failed = |err| store_error(path, err);
+    let connection =
+        connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    wal(&connection, settings.busy).map_err(failed)?;
+    failpoint::at("sqlite::open::wal");
+    // What must survive a loss of power is synced by the writer itself; see there.
+    connection
+        .pragma_update(None, "synchronous", "NORMAL")
+        .map_err(failed)?;
+    connection
+        .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES_MAX)
+        .map_err(failed)?;
+    if let Some(bytes) = settings.bytes_max {
+        limit(&connection, bytes).map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// A connection that reads, beside the writer.
+pub(crate) fn reader(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let open = || {
+        let connection = connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        Ok(connection)
+    };
+    open().map_err(|err| store_error(path, err))
+}
+
+fn connect(path: &Path, busy: Duration, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    // Each connection stays in one thread, so SQLite need not lock it.
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Turns the WAL on. SQLite does not wait for others here, so this does.
+fn wal(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
+    let until: Instant = clock::monotonic() + busy;
+    loop {
+        match connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(_) => return Err(rusqlite::Error::InvalidQuery),
+            Err(err)
+                if err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && clock::monotonic() < until =>
+            {
+                clock::pause(Duration::from_millis(5));
+            }
+            Err(err) => return Err(err),
+        }
+    }
+}
+
+fn limit(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    let page = connection.pragma_query_value(None, "page_size", |row| codec::count(row, 0))?;
+    let pages = i64::try_from((bytes / page).max(1)).unwrap_or(i64::MAX);
+    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+}
+
+/// The file in which SQLite resolved the name, and its WAL.
+pub(crate) fn resolved(connection: &Connection, path: &Path) -> PathBuf {
+    connection
+        .path()
+        .map_or_else(|| path.to_owned(), PathBuf::from)
+}
+
+/// The WAL of a database, to sync it.
+pub(crate) fn open_wal(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    let wal = Path::new(&name);
+    let open = || {
+        let file = OpenOptions::new().write(true).open(wal)?;
+        sync_directory(path)?;
+        Ok(file)
+    };
+    open().map_err(|err| io_error(wal, err))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqlite_that_can_lose_a_wal_is_refused() {
+        let err = check_library(3_051_002, "3.51.2").expect_err("it is too old");
+        assert!(err.is_broken());
+        assert!(err.to_string().contains("3.51.2"), "{err}");
+        assert!(err.to_string().contains("3.51.3"), "{err}");
+        check_library(3_051_003, "3.51.3").expect("it is new enough");
+    }
+
+    #[test]
+    fn a_database_in_memory_is_refused() {
+        for name in [":memory:", ""] {
+            let err = check_path(Path::new(name)).expect_err("it is no file");
+            assert!(err.is_refused());
+            assert!(err.to_string().contains("MemoryStore"), "{err}");
+        }
+    }
+}

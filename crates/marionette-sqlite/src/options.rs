@@ -1,0 +1,174 @@
+//! The settings of a store.
+
+use std::path::Path;
+use std::time::Duration;
+
+use marionette::store::{StoreError, Timing};
+
+use crate::store::SqliteStore;
+
+/// When `Ok` is told to who inserts, settles or changes jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// Once it is committed and synced to the disk: it survives a loss of power.
+    #[default]
+    Full,
+    /// Once it is committed: it survives the end of every process, and the last moments may be lost
+    /// when the power fails or the system does. The file is never damaged by that.
+    Normal,
+}
+
+impl Synchronous {
+    pub(crate) fn is_full(self) -> bool {
+        self == Self::Full
+    }
+}
+
+/// How a [`SqliteStore`] is opened; made by [`SqliteStore::options`].
+///
+/// The times have to be the same in all processes that share a file.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette_sqlite::{SqliteStore, Synchronous};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("tasks.db");
+/// let store = SqliteStore::options()
+///     .synchronous(Synchronous::Normal)
+///     .keep_done(Duration::from_secs(60 * 60))
+///     .open(path)
+///     .await?;
+/// # drop(store);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Options {
+    pub(crate) settings: Settings,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) synchronous: Synchronous,
+    pub(crate) timing: Timing,
+    pub(crate) keep_done: Duration,
+    pub(crate) keep_done_count: u64,
+    pub(crate) keep_failed: Duration,
+    pub(crate) bytes_max: Option<u64>,
+    pub(crate) busy: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let mut timing = Timing::default();
+        timing.lease = Duration::from_secs(15);
+        timing.renew = Duration::from_secs(1);
+        timing.sweep = Duration::from_millis(500);
+        timing.poll = Duration::from_millis(100);
+        let settings = Settings {
+            synchronous: Synchronous::default(),
+            timing,
+            keep_done: DAY,
+            keep_done_count: 1_000_000,
+            keep_failed: 30 * DAY,
+            bytes_max: None,
+            busy: Duration::from_secs(5),
+        };
+        Self { settings }
+    }
+}
+
+impl Options {
+    /// When `Ok` is told to who inserts, settles or changes jobs. Default is
+    /// [`Synchronous::Full`].
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.settings.synchronous = synchronous;
+        self
+    }
+
+    /// After how long without a sign of life a worker counts as dead whose process still runs.
+    /// Default is 15 s. A worker whose process has ended is found at the next sweep.
+    ///
+    /// Workers give a sign of life every second, and at least three times in this time.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.timing.lease = lease;
+        self.settings.timing.renew = self.settings.timing.renew.min(lease / 3);
+        self
+    }
+
+    /// How often a worker gives a sign of life. Default is 1 s.
+    pub fn renew(mut self, renew: Duration) -> Self {
+        self.settings.timing.renew = renew;
+        self
+    }
+
+    /// How often each process clears up. Default is 500 ms.
+    pub fn sweep(mut self, sweep: Duration) -> Self {
+        self.settings.timing.sweep = sweep;
+        self
+    }
+
+    /// How long a change by another process may go unnoticed. Default is 100 ms.
+    pub fn poll(mut self, poll: Duration) -> Self {
+        self.settings.timing.poll = poll;
+        self
+    }
+
+    /// For how long jobs are kept that are done, if they do not say it themselves. Default is a
+    /// day.
+    pub fn keep_done(mut self, time: Duration) -> Self {
+        self.settings.keep_done = time;
+        self
+    }
+
+    /// How many jobs are kept that are done and do not say for how long, the latest. Default is
+    /// 1,000,000.
+    pub fn keep_done_count(mut self, count: u64) -> Self {
+        self.settings.keep_done_count = count;
+        self
+    }
+
+    /// For how long jobs are kept that are dead, cancelled or quarantined. Default is 30 days.
+    pub fn keep_failed(mut self, time: Duration) -> Self {
+        self.settings.keep_failed = time;
+        self
+    }
+
+    /// How large the file may become, in bytes; what does not fit is refused as
+    /// [full](StoreError::is_full). Default is no limit but the disk.
+    pub fn bytes_max(mut self, bytes: u64) -> Self {
+        self.settings.bytes_max = Some(bytes);
+        self
+    }
+
+    /// For how long a transaction waits for those of other processes before it fails as
+    /// [unavailable](StoreError::is_unavailable). Default is 5 s.
+    pub fn busy_timeout(mut self, time: Duration) -> Self {
+        self.settings.busy = time;
+        self
+    }
+
+    /// Opens the store in this file, and makes the file if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [Broken](StoreError::is_broken) if it is no database, is damaged, or was made by a newer
+    /// version of this library, or if the SQLite library is older than 3.51.3.
+    /// [Refused](StoreError::is_refused) for `:memory:` and the empty name.
+    /// [Full](StoreError::is_full) and [unavailable](StoreError::is_unavailable) as everywhere.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the store is closed again.
+    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(path.as_ref(), self.settings).await
+    }
+}

@@ -1,0 +1,66 @@
+//! The thread that reads: what people ask, so that a long list never delays the writer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use marionette::store::StoreError;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::error::{Failure, store_error};
+use crate::inbox::Inbox;
+use crate::lanes::Lanes;
+use crate::shared::Shared;
+use crate::writer;
+
+/// A question, which answers its caller itself.
+pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
+
+/// The reader at work: what its questions use.
+#[derive(Debug)]
+pub(crate) struct Reader<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) lanes: Lanes,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl<'c> Reader<'c> {
+    pub(crate) fn new(connection: &'c Connection, shared: Arc<Shared>) -> Self {
+        Self {
+            connection,
+            lanes: Lanes::default(),
+            shared,
+        }
+    }
+
+    /// Works until the inbox is closed and empty.
+    pub(crate) fn work(&mut self, inbox: &Inbox<Question>) {
+        let mut questions = Vec::new();
+        while inbox.take(&mut questions) {
+            for question in questions.drain(..) {
+                question(self);
+            }
+        }
+    }
+}
+
+/// Asks the reader, and waits for the answer.
+pub(crate) async fn ask<R: Send + 'static>(
+    path: &Path,
+    inbox: &Inbox<Question>,
+    question: impl FnOnce(&mut Reader<'_>) -> Result<R, Failure> + Send + 'static,
+) -> Result<R, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    let question = move |reader: &mut Reader<'_>| {
+        let answer = question(reader).map_err(|failure| match failure {
+            Failure::Refused(err) => err,
+            Failure::Sqlite(err) => store_error(&reader.shared.path, err),
+        });
+        // A caller that went away needs no answer.
+        let _ = reply.send(answer);
+    };
+    if inbox.push(Box::new(question)).is_err() {
+        return Err(writer::stopped(path));
+    }
+    writer::answer(path, answer).await
+}

@@ -1,0 +1,88 @@
+//! The tables and their versions. The version stands in a table, since `user_version` belongs to
+//! the application that shares the file.
+
+use std::path::Path;
+
+use marionette::store::StoreError;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::error::store_error;
+use crate::failpoint;
+
+/// What brings a file from each version to the next.
+const MIGRATIONS: [&str; 1] = [include_str!("sql/schema_1.sql")];
+
+/// The version that this library works with.
+#[allow(clippy::cast_possible_truncation)] // There will not be four billion.
+const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Brings the file to this library's version. Several processes may do it at once.
+pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |err| store_error(path, err);
+    if check(version(connection).map_err(failed)?, path)? {
+        return Ok(());
+    }
+    failpoint::at("sqlite::migrate::begin");
+    connection
+        .execute_batch("BEGIN EXCLUSIVE")
+        .map_err(failed)?;
+    let done = migrate_from(connection, path);
+    if done.is_err() {
+        // If this fails, SQLite has rolled back already.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
+}
+
+fn migrate_from(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = |err| store_error(path, err);
+    // Another process may have been faster.
+    let from = version(connection).map_err(failed)?;
+    if !check(from, path)? {
+        for migration in &MIGRATIONS[from as usize..] {
+            connection.execute_batch(migration).map_err(failed)?;
+            failpoint::at("sqlite::migrate::tables");
+        }
+        write_version(connection).map_err(failed)?;
+    }
+    failpoint::at("sqlite::migrate::commit");
+    connection.execute_batch("COMMIT").map_err(failed)?;
+    failpoint::at("sqlite::migrate::committed");
+    Ok(())
+}
+
+/// Whether the file is of this version; an error if it is of a newer one.
+fn check(version: u32, path: &Path) -> Result<bool, StoreError> {
+    if version > VERSION {
+        let path = path.display();
+        let what = format!(
+            "{path}: its tables are of version {version}, this library knows versions up to \
+             {VERSION}; use a newer one"
+        );
+        return Err(StoreError::broken(what));
+    }
+    Ok(version == VERSION)
+}
+
+/// The version of the tables; 0 if there are none.
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'marionette_meta'";
+    if !connection.prepare(exists)?.exists([])? {
+        return Ok(0);
+    }
+    let query = "SELECT value FROM marionette_meta WHERE name = 'version'";
+    let version = connection
+        .query_row(query, [], |row| row.get(0))
+        .optional()?;
+    Ok(version.unwrap_or(0))
+}
+
+fn write_version(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE IF NOT EXISTS marionette_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    )?;
+    let upsert = "INSERT INTO marionette_meta (name, value) VALUES ('version', ?1)
+        ON CONFLICT (name) DO UPDATE SET value = ?1";
+    connection.execute(upsert, [VERSION])?;
+    Ok(())
+}

@@ -1,0 +1,6 @@
+-- Adds an attempt to a job's history.
+-- arguments: 1 job, 2 n, 3 number, 4 started, 5 ended, 6 nanoseconds, 7 outcome, 8 error, 9 worker
+-- result: one change
+-- index: the primary key of marionette_attempt
+INSERT INTO marionette_attempt (job, n, number, started, ended, ran, outcome, error, worker)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)

@@ -1,0 +1,6 @@
+-- The attempts of a job that are kept, the oldest first.
+-- arguments: 1 job
+-- result: number, started, ended, ran, outcome, error, worker
+-- index: the primary key of marionette_attempt
+SELECT number, started, ended, ran, outcome, error, worker
+FROM marionette_attempt WHERE job = ?1 ORDER BY n

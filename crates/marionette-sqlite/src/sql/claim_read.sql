@@ -1,0 +1,6 @@
+-- What a worker needs to know of a job.
+-- arguments: 1 seq
+-- result: id, token, failed, crashes, history, due, first_due, options, payload
+-- index: the rowid of marionette_job
+SELECT id, token, failed, crashes, history, due, first_due, options, payload
+FROM marionette_job WHERE seq = ?1

@@ -1,0 +1,6 @@
+-- How many jobs a worker has.
+-- arguments: 1 worker
+-- result: the count
+-- index: marionette_job_running
+SELECT count(*) FROM marionette_job INDEXED BY marionette_job_running
+WHERE state = 3 AND worker = ?1

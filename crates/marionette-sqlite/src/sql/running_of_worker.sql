@@ -1,0 +1,6 @@
+-- The jobs that a worker has.
+-- arguments: 1 worker, 2 limit
+-- result: seq, token, started
+-- index: marionette_job_running
+SELECT seq, token, started FROM marionette_job INDEXED BY marionette_job_running
+WHERE state = 3 AND worker = ?1 LIMIT ?2

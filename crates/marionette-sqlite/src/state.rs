@@ -1,0 +1,60 @@
+//! Where a job stands, as the file says it. The statements spell the numbers out, because SQLite
+//! uses a partial index only for a condition without a parameter.
+
+use marionette::store::JobState;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+
+/// Where a job stands. Each has one byte in the file, so that a row keeps its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Waiting = 2,
+    Running = 3,
+    Done = 4,
+    Dead = 5,
+    Cancelled = 6,
+    Quarantined = 7,
+}
+
+impl State {
+    const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Running,
+        Self::Done,
+        Self::Dead,
+        Self::Cancelled,
+        Self::Quarantined,
+    ];
+
+    /// The state in a person's words; what waits is told apart by when it is due.
+    pub(crate) fn told(self, due: i64, failed: u32, now: i64) -> JobState {
+        match self {
+            Self::Waiting if due <= now => JobState::Ready,
+            Self::Waiting if failed > 0 => JobState::Retrying,
+            Self::Waiting => JobState::Scheduled,
+            Self::Running => JobState::Running,
+            Self::Done => JobState::Done,
+            Self::Dead => JobState::Dead,
+            Self::Cancelled => JobState::Cancelled,
+            Self::Quarantined => JobState::Quarantined,
+        }
+    }
+
+    /// Whether nothing follows any more by itself.
+    pub(crate) fn is_end(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running)
+    }
+}
+
+impl ToSql for State {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok((*self as i64).into())
+    }
+}
+
+impl FromSql for State {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        let known = Self::ALL.into_iter().find(|state| *state as i64 == number);
+        known.ok_or(FromSqlError::OutOfRange(number))
+    }
+}

@@ -1,0 +1,328 @@
+//! The handle: it passes calls on to the threads, and ends them when the last clone goes.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use marionette::TaskId;
+use marionette::store::{
+    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
+    StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::codec::Id;
+use crate::error::{Failure, store_error};
+use crate::inbox::Inbox;
+use crate::inspect;
+use crate::opening;
+use crate::options::{Options, Settings};
+use crate::reader::{self, Question, Reader};
+use crate::schema;
+use crate::shared::Shared;
+use crate::waiters::Waiters;
+use crate::writer::{
+    self, Accepting, Call, Durability, Operations, Writer, check_settlements, settlements_weight,
+};
+
+/// A store of durable jobs in one file. Clones are the same store.
+///
+/// The [crate's text](crate) says what it promises and how.
+///
+/// # Examples
+///
+/// ```
+/// use marionette_sqlite::SqliteStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("tasks.db");
+/// let store = SqliteStore::open(path).await?;
+/// # drop(store);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+/// What ends with the last clone.
+struct Inner {
+    shared: Arc<Shared>,
+    operations: Arc<Operations>,
+    questions: Arc<Inbox<Question>>,
+    threads: Vec<JoinHandle<()>>,
+    /// When the done jobs are counted again.
+    count_at: Mutex<Option<Instant>>,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file with the default settings, and makes the file if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the store is closed again.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open(path).await
+    }
+
+    /// The settings, to be changed before it is opened.
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.shared.path
+    }
+
+    /// Opening blocks, so it is done by a thread, which then becomes the writer.
+    pub(crate) async fn open_with(path: &Path, settings: Settings) -> Result<Self, StoreError> {
+        opening::check_library(rusqlite::version_number(), rusqlite::version())?;
+        opening::check_path(path)?;
+        let (reply, opened) = oneshot::channel();
+        let name = path.to_owned();
+        let thread = spawn("mtt-sqlite-open", move || {
+            let _ = reply.send(Inner::open(&name, settings));
+        })?;
+        let inner = opened.await.unwrap_or_else(|_| Err(writer::stopped(path)));
+        // It has answered, so it ends now.
+        let _ = thread.join();
+        inner.map(|inner| Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Does something in the writer's next transaction.
+    pub(crate) async fn write<R: Send + 'static>(
+        &self,
+        weight: usize,
+        durability: Durability,
+        work: impl FnMut(&mut Writer<'_>) -> Result<R, Failure> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (call, answer) = Call::new(weight, durability, work);
+        if self.inner.operations.push(Box::new(call)).is_err() {
+            return Err(writer::stopped(self.path()));
+        }
+        writer::answer(self.path(), answer).await
+    }
+
+    /// Asks the reader.
+    pub(crate) async fn read<R: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Reader<'_>) -> Result<R, Failure> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        reader::ask(self.path(), &self.inner.questions, question).await
+    }
+
+    /// Wakes everybody in this process who waits for jobs.
+    ///
+    /// After jobs were [inserted in a transaction of the caller](Self::insert_in) and that is
+    /// committed, this saves up to a tenth of a second ([`Options::poll`]); nothing depends on it.
+    pub fn wake(&self) {
+        self.inner.shared.waiters.wake_all();
+    }
+
+    /// When the newest done job ended that is beyond the number that is kept. Counting takes at
+    /// most a hundredth of the time.
+    async fn done_behind(&self) -> Result<Option<i64>, StoreError> {
+        let now = clock::monotonic();
+        {
+            let mut at = lock(&self.inner.count_at);
+            if at.is_some_and(|at| now < at) {
+                return Ok(None);
+            }
+            *at = Some(now + Duration::from_secs(60));
+        }
+        let kept = self.inner.shared.settings.keep_done_count;
+        let behind = self
+            .read(move |reader| Ok(writer::done_behind(reader.connection, kept)?))
+            .await;
+        let after = clock::monotonic();
+        *lock(&self.inner.count_at) = Some(after + (after - now) * 100);
+        // The job itself is beyond it too.
+        Ok(behind?.map(|ended| ended + 1))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let thread = Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|err| {
+        StoreError::unavailable("a thread of the store could not be started").with_source(err)
+    })
+}
+
+impl Inner {
+    fn open(path: &Path, settings: Settings) -> Result<Self, StoreError> {
+        opening::create(path)?;
+        let writing = opening::writer(path, &settings)?;
+        let path = opening::resolved(&writing, path);
+        schema::migrate(&writing, &path)?;
+        let wal = opening::open_wal(&path)?;
+        let reading = opening::reader(&path, &settings)?;
+        let looking = opening::reader(&path, &settings)?;
+        let shared = Arc::new(Shared {
+            path: PathBuf::from(&path),
+            settings,
+            waiters: Waiters::default(),
+        });
+        let mut inner = Self {
+            shared: shared.clone(),
+            operations: Arc::new(Operations::new()),
+            questions: Arc::new(Inbox::new()),
+            threads: Vec::new(),
+            count_at: Mutex::new(None),
+        };
+        inner.start_writer(writing, wal)?;
+        inner.start_reader(reading)?;
+        inner.threads.push(spawn("mtt-sqlite-wake", move || {
+            // Should it end by a panic, whoever waits still looks for itself after a while.
+            let _ = catch_unwind(AssertUnwindSafe(|| shared.waiters.run(&looking)));
+            shared.waiters.close();
+        })?);
+        Ok(inner)
+    }
+
+    fn start_writer(
+        &mut self,
+        connection: Connection,
+        wal: std::fs::File,
+    ) -> Result<(), StoreError> {
+        // Statements are prepared here already, so that what is wrong with the file is told now.
+        Writer::new(
+            &connection,
+            wal.try_clone().map_err(wal_error)?,
+            self.shared.clone(),
+        )
+        .map_err(|err| store_error(&self.shared.path, err))?;
+        let (operations, shared) = (self.operations.clone(), self.shared.clone());
+        self.threads.push(spawn("mtt-sqlite-write", move || {
+            let work = || {
+                if let Ok(mut writer) = Writer::new(&connection, wal, shared) {
+                    writer.work(&operations);
+                }
+            };
+            // What was put in and is never answered tells its callers that the store is broken.
+            let _ = catch_unwind(AssertUnwindSafe(work));
+            operations.abandon();
+        })?);
+        Ok(())
+    }
+
+    fn start_reader(&mut self, connection: Connection) -> Result<(), StoreError> {
+        let (questions, shared) = (self.questions.clone(), self.shared.clone());
+        self.threads.push(spawn("mtt-sqlite-read", move || {
+            let work = || Reader::new(&connection, shared).work(&questions);
+            let _ = catch_unwind(AssertUnwindSafe(work));
+            questions.abandon();
+        })?);
+        Ok(())
+    }
+}
+
+fn wal_error(err: std::io::Error) -> StoreError {
+    StoreError::unavailable("the WAL cannot be opened twice").with_source(err)
+}
+
+/// The threads end when they have done what waits; then the file and the locks are released.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.operations.close();
+        self.questions.close();
+        self.shared.waiters.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = &mut f.debug_struct("SqliteStore");
+        store.field("path", &self.path()).finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        Box::pin(async move {
+            let jobs = Accepting::all(jobs)?;
+            let weight = Accepting::weight(&jobs);
+            let work = move |writer: &mut Writer<'_>| writer.insert(&jobs);
+            self.write(weight, Durability::Synced, work).await
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        Box::pin(async move {
+            let weight = claim.limit.min(1000);
+            let work = move |writer: &mut Writer<'_>| writer.claim(&claim);
+            self.write(weight, Durability::Committed, work).await
+        })
+    }
+
+    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        Box::pin(async move {
+            let weight = 1 + leases.len() / 4;
+            let work = move |writer: &mut Writer<'_>| writer.renew(&worker, &leases);
+            self.write(weight, Durability::Committed, work).await
+        })
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        Box::pin(async move {
+            check_settlements(&settlements)?;
+            let weight = settlements_weight(&settlements);
+            let work = move |writer: &mut Writer<'_>| writer.settle(&settlements);
+            self.write(weight, Durability::Synced, work).await
+        })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, Swept> {
+        Box::pin(async move {
+            let done_before = self.done_behind().await?;
+            let work = move |writer: &mut Writer<'_>| writer.sweep(done_before);
+            self.write(500, Durability::Synced, work).await
+        })
+    }
+
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let poll = self.inner.shared.settings.timing.poll;
+            let woken = self.inner.shared.waiters.add(wanted, poll);
+            if woken.await.is_err() && self.inner.shared.waiters.is_closed() {
+                return Err(writer::stopped(self.path()));
+            }
+            Ok(())
+        })
+    }
+
+    fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        Box::pin(async move {
+            let ids: Vec<Id> = jobs.into_iter().map(Id::of).collect();
+            self.read(move |reader| Ok(inspect::ended(reader.connection, &ids)?))
+                .await
+        })
+    }
+
+    fn timing(&self) -> Timing {
+        self.inner.shared.settings.timing
+    }
+}

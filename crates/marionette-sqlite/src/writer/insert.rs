@@ -1,0 +1,184 @@
+//! Accepting jobs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use marionette::store::{Due, Inserted, NewJob, PAYLOAD_BYTES_MAX, StoreError, check_name};
+use rusqlite::{Connection, Statement, params};
+
+use super::Writer;
+use crate::clock;
+use crate::codec::{self, Id, Readable, options_to_sql};
+use crate::error::Failure;
+use crate::failpoint;
+use crate::lanes::{Lane, Lanes};
+
+/// A job that has been looked over and is ready to be written.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    job: NewJob,
+    options: Option<String>,
+    keep: Option<i64>,
+}
+
+impl Accepting {
+    /// Looks over jobs; refuses all of them if one cannot be stored.
+    pub(crate) fn all(jobs: Vec<NewJob>) -> Result<Vec<Self>, StoreError> {
+        jobs.into_iter().map(Self::new).collect()
+    }
+
+    fn new(job: NewJob) -> Result<Self, StoreError> {
+        let refused = |what: String| {
+            let (id, kind) = (job.id, &job.kind);
+            StoreError::refused(format!("job {id} ({kind}): {what}"))
+        };
+        check_name(&job.kind).map_err(|what| refused(format!("the name of the kind {what}")))?;
+        check_name(&job.queue).map_err(|what| refused(format!("the name of the queue {what}")))?;
+        let bytes = job.payload.len();
+        if bytes > PAYLOAD_BYTES_MAX {
+            let what = format!("its payload has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}");
+            return Err(refused(what));
+        }
+        let options = options_to_sql(&job.options)
+            .map_err(|err| refused(format!("its options are not JSON: {err}")))?;
+        let keep = job.options.keep_result.map(clock::round_up);
+        Ok(Self { job, options, keep })
+    }
+
+    /// About how much work these are, one for a row.
+    pub(crate) fn weight(all: &[Self]) -> usize {
+        all.iter().map(|one| 1 + one.job.payload.len() / 512).sum()
+    }
+
+    /// The lane in which it waits.
+    pub(crate) fn lane(
+        &self,
+        connection: &Connection,
+        lanes: &mut Lanes,
+    ) -> rusqlite::Result<Arc<Lane>> {
+        let place = (&*self.job.queue, &*self.job.kind);
+        lanes.of(connection, place, self.job.priority, false)
+    }
+
+    /// When it is due, if it is accepted now.
+    pub(crate) fn due(&self, now: i64) -> i64 {
+        match self.job.due {
+            Due::Now => now,
+            Due::After(pause) => now.saturating_add(clock::round_up(pause)),
+            Due::At(time) => clock::micros(time),
+        }
+    }
+}
+
+impl Writer<'_> {
+    pub(crate) fn insert(&mut self, jobs: &[Accepting]) -> Result<Vec<Inserted>, Failure> {
+        failpoint::at("sqlite::insert::begin");
+        let mut waiting = Waiting::default();
+        let mut answers = Vec::with_capacity(jobs.len());
+        for accepting in jobs {
+            let lane = accepting.lane(self.connection, &mut self.lanes)?;
+            if waiting.is_full(self.connection, &mut self.lanes, accepting)? {
+                answers.push(Inserted::Full);
+                continue;
+            }
+            let due = accepting.due(self.now);
+            if insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
+                waiting.add(accepting);
+                match self.wakes.last_mut() {
+                    Some((last, earliest)) if last.id == lane.id => *earliest = due.min(*earliest),
+                    _ => self.wakes.push((lane, due)),
+                }
+            }
+            failpoint::at("sqlite::insert::row");
+            answers.push(Inserted::Accepted);
+        }
+        failpoint::at("sqlite::insert::end");
+        Ok(answers)
+    }
+}
+
+/// Writes a job; `false` if it is known already.
+pub(crate) fn insert_one(
+    insert: &mut Statement<'_>,
+    accepting: &Accepting,
+    lane: i64,
+    due: i64,
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let Accepting { job, options, keep } = accepting;
+    let (id, payload) = (Id::of(job.id), Readable(&job.payload));
+    let changes = insert.execute(params![id, lane, due, now, keep, options, payload])?;
+    Ok(changes == 1)
+}
+
+/// How many jobs wait in queues that have a limit, counted once for each call.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Counted up to the highest limit that was asked for.
+    queues: HashMap<String, Counted>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    jobs: u64,
+    up_to: u64,
+}
+
+impl Waiting {
+    /// Whether a queue has no room for a job. One that is known already needs none.
+    pub(crate) fn is_full(
+        &mut self,
+        connection: &Connection,
+        lanes: &mut Lanes,
+        accepting: &Accepting,
+    ) -> rusqlite::Result<bool> {
+        let Some(limit) = accepting.job.queue_limit else {
+            return Ok(false);
+        };
+        let queue = &*accepting.job.queue;
+        let counted = self.queues.get(queue).copied();
+        let counted = match counted {
+            Some(counted) if counted.jobs < counted.up_to || limit <= counted.up_to => counted,
+            _ => {
+                let jobs = count(connection, lanes, queue, limit)?;
+                let counted = Counted { jobs, up_to: limit };
+                self.queues.insert(queue.to_owned(), counted);
+                counted
+            }
+        };
+        if counted.jobs < limit {
+            return Ok(false);
+        }
+        let known = connection
+            .prepare_cached(include_str!("../sql/known_job.sql"))?
+            .exists([Id::of(accepting.job.id)])?;
+        Ok(!known)
+    }
+
+    /// One more waits.
+    pub(crate) fn add(&mut self, accepting: &Accepting) {
+        if let Some(counted) = self.queues.get_mut(&*accepting.job.queue) {
+            counted.jobs += 1;
+        }
+    }
+}
+
+/// How many jobs wait in a queue, counted up to a limit.
+fn count(
+    connection: &Connection,
+    lanes: &mut Lanes,
+    queue: &str,
+    limit: u64,
+) -> rusqlite::Result<u64> {
+    lanes.refresh(connection)?;
+    let mut statement = connection.prepare_cached(include_str!("../sql/waiting_in_lane.sql"))?;
+    let mut jobs = 0;
+    for lane in lanes.all().filter(|lane| *lane.queue == *queue) {
+        if jobs >= limit {
+            break;
+        }
+        let left = i64::try_from(limit - jobs).unwrap_or(i64::MAX);
+        jobs += statement.query_row([lane.id, left], |row| codec::count(row, 0))?;
+    }
+    Ok(jobs)
+}

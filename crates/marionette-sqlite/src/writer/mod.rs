@@ -1,0 +1,254 @@
+//! The one thread that writes. It takes all calls that wait, does them in one transaction, commits
+//! and syncs once, and answers all.
+//!
+//! # How a commit becomes durable
+//!
+//! SQLite itself runs with `synchronous = NORMAL`: a commit is written to the WAL and not synced,
+//! which is all that a claim or a sign of life needs. When a call of the transaction must survive a
+//! loss of power (an insert, a settlement, a change), the writer then calls `fdatasync` on the WAL
+//! before it answers: the same call at the same place as with `synchronous = FULL`, but only for
+//! who needs it, and after others have been answered. It is sound because a frame leaves the WAL
+//! only by a checkpoint, and in `NORMAL` a checkpoint syncs the WAL before it writes to the
+//! database, and the database before the WAL may begin anew.
+//!
+//! A sync that fails leaves it open what is on the disk, and a later one that succeeds does not
+//! mend that; so the store is broken from then on and has to be opened again.
+
+mod operation;
+mod insert;
+mod claim;
+mod renew;
+mod settle;
+mod sweep;
+mod change;
+
+use std::fs::File;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Statement};
+
+use crate::clock;
+use crate::codec::Id;
+use crate::error::Fault;
+use crate::failpoint;
+use crate::inbox::Inbox;
+use crate::lanes::{Lane, Lanes};
+use crate::liveness::Liveness;
+use crate::shared::Shared;
+
+pub(crate) use change::Change;
+pub(crate) use insert::{Accepting, Waiting, insert_one};
+pub(crate) use operation::{Call, Durability, Operation, answer, stopped};
+pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
+pub(crate) use sweep::done_behind;
+
+/// The inbox of the writer.
+pub(crate) type Operations = Inbox<Box<dyn Operation>>;
+
+/// How much work one transaction does at most, if it comes from more than one call.
+const WEIGHT_MAX: usize = 4096;
+/// After about how many pages in the WAL they are copied into the database.
+const CHECKPOINT_PAGES: usize = 2000;
+
+/// The writer at work: what its operations use.
+pub(crate) struct Writer<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) sql: Statements<'c>,
+    pub(crate) lanes: Lanes,
+    pub(crate) liveness: Liveness,
+    pub(crate) shared: Arc<Shared>,
+    /// The time of the transaction.
+    pub(crate) now: i64,
+    /// What is ready or due later because of this transaction: whoever waits for it is told.
+    pub(crate) wakes: Vec<(Arc<Lane>, i64)>,
+    /// Workers that this transaction forgets; their files go once it is committed.
+    pub(crate) gone: Vec<(Id, Option<File>)>,
+    wal: File,
+    /// About how many pages are in the WAL.
+    pages: usize,
+    fault: Option<Fault>,
+}
+
+/// Statements that are needed all the time; the others are in the connection's cache.
+pub(crate) struct Statements<'c> {
+    begin: Statement<'c>,
+    commit: Statement<'c>,
+    pub(crate) insert: Statement<'c>,
+    pub(crate) due: Statement<'c>,
+    pub(crate) claim_read: Statement<'c>,
+    pub(crate) claim_take: Statement<'c>,
+    pub(crate) settle_done: Statement<'c>,
+    pub(crate) settle_read: Statement<'c>,
+    pub(crate) lease_read: Statement<'c>,
+}
+
+impl<'c> Statements<'c> {
+    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            begin: connection.prepare("BEGIN IMMEDIATE")?,
+            commit: connection.prepare("COMMIT")?,
+            insert: connection.prepare(include_str!("../sql/insert_job.sql"))?,
+            due: connection.prepare(include_str!("../sql/due_in_lane.sql"))?,
+            claim_read: connection.prepare(include_str!("../sql/claim_read.sql"))?,
+            claim_take: connection.prepare(include_str!("../sql/claim_take.sql"))?,
+            settle_done: connection.prepare(include_str!("../sql/settle_done.sql"))?,
+            settle_read: connection.prepare(include_str!("../sql/settle_read.sql"))?,
+            lease_read: connection.prepare(include_str!("../sql/lease_read.sql"))?,
+        })
+    }
+}
+
+impl<'c> Writer<'c> {
+    pub(crate) fn new(
+        connection: &'c Connection,
+        wal: File,
+        shared: Arc<Shared>,
+    ) -> rusqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            sql: Statements::new(connection)?,
+            lanes: Lanes::default(),
+            liveness: Liveness::new(&shared.path),
+            shared,
+            now: clock::now(),
+            wakes: Vec::new(),
+            gone: Vec::new(),
+            wal,
+            pages: 0,
+            fault: None,
+        })
+    }
+
+    /// Works until the inbox is closed and empty.
+    pub(crate) fn work(&mut self, inbox: &Operations) {
+        let mut operations = Vec::new();
+        while inbox.take(&mut operations) {
+            let mut rest = &mut *operations;
+            while !rest.is_empty() {
+                let (batch, behind) = rest.split_at_mut(batch_len(rest));
+                self.batch(batch);
+                rest = behind;
+            }
+            operations.clear();
+        }
+        self.liveness.leave(self.connection);
+    }
+
+    /// Does some operations and answers them.
+    fn batch(&mut self, operations: &mut [Box<dyn Operation>]) {
+        if let Some(fault) = &self.fault {
+            return answer_all(operations, Err(fault));
+        }
+        match self.transaction(operations) {
+            Ok(()) => self.finish(operations),
+            // One of them may be what it was about: each has another try alone.
+            Err(fault) if fault.is_of_one() && operations.len() > 1 => {
+                for operation in operations {
+                    self.batch(std::slice::from_mut(operation));
+                }
+            }
+            Err(fault) => answer_all(operations, Err(&fault)),
+        }
+    }
+
+    /// Does some operations in one transaction, all or none.
+    fn transaction(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<(), Fault> {
+        failpoint::at("sqlite::batch::begin");
+        let done = self.steps(operations);
+        if done.is_err() {
+            // SQLite has rolled back by itself after some errors; then there is nothing to do.
+            if !self.connection.is_autocommit() {
+                let _ = self.connection.execute_batch("ROLLBACK");
+            }
+            self.lanes.forget();
+            self.wakes.clear();
+            self.gone.clear();
+        }
+        done.map_err(|err| Fault::new(&self.shared.path, &err))
+    }
+
+    fn steps(&mut self, operations: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
+        self.sql.begin.execute([])?;
+        failpoint::at("sqlite::batch::begun");
+        self.now = clock::now();
+        for operation in operations {
+            self.pages += 4 + operation.weight() / 8;
+            operation.run(self)?;
+        }
+        failpoint::at("sqlite::batch::commit");
+        self.sql.commit.execute([])?;
+        failpoint::at("sqlite::batch::committed");
+        Ok(())
+    }
+
+    /// After the commit: wakes who waits for these jobs, syncs, answers, and copies the WAL.
+    fn finish(&mut self, operations: &mut [Box<dyn Operation>]) {
+        self.shared.waiters.tell(&self.wakes, clock::now());
+        self.wakes.clear();
+        for (worker, lock) in self.gone.drain(..) {
+            self.liveness.forget(worker, lock.is_some());
+            drop(lock);
+        }
+        let mut unsynced = false;
+        for operation in operations.iter_mut() {
+            match operation.durability() {
+                Durability::Committed => operation.answer(Ok(())),
+                Durability::Synced => unsynced = true,
+            }
+        }
+        if unsynced {
+            self.sync();
+            let outcome = self.fault.as_ref().map_or(Ok(()), Err);
+            let synced =
+                |operation: &&mut Box<dyn Operation>| operation.durability() == Durability::Synced;
+            for operation in operations.iter_mut().filter(synced) {
+                operation.answer(outcome);
+            }
+        }
+        failpoint::at("sqlite::batch::answered");
+        if self.pages >= CHECKPOINT_PAGES {
+            self.checkpoint();
+        }
+    }
+
+    /// Brings what is in the WAL to the disk.
+    fn sync(&mut self) {
+        if !self.shared.settings.synchronous.is_full() {
+            return;
+        }
+        if let Err(err) = self.wal.sync_data() {
+            let what = format!("the WAL could not be synced; open the store again: {err}");
+            self.fault = Some(Fault::broken(&self.shared.path, what));
+        }
+        failpoint::at("sqlite::batch::synced");
+    }
+
+    /// Copies the WAL into the database as far as no reader needs it. It can fail only for reasons
+    /// that the next transaction meets too, and a larger WAL is no fault.
+    fn checkpoint(&mut self) {
+        failpoint::at("sqlite::checkpoint::begin");
+        self.pages = 0;
+        let _ = self
+            .connection
+            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
+            .and_then(|mut statement| statement.query_row([], |_| Ok(())));
+        failpoint::at("sqlite::checkpoint::end");
+    }
+}
+
+/// How many of these make one transaction: the first, and more while they are small.
+fn batch_len(operations: &[Box<dyn Operation>]) -> usize {
+    let mut weight = 0;
+    let weights = operations.iter().map(|operation| operation.weight());
+    let sums = weights.map(|one| {
+        weight += one;
+        weight
+    });
+    sums.take_while(|sum| *sum <= WEIGHT_MAX).count().max(1)
+}
+
+fn answer_all(operations: &mut [Box<dyn Operation>], outcome: Result<(), &Fault>) {
+    for operation in operations {
+        operation.answer(outcome);
+    }
+}

@@ -1,0 +1,127 @@
+//! What the writer does for its callers: each call is an operation that can be repeated until its
+//! transaction is committed.
+
+use std::fmt;
+use std::path::Path;
+
+use marionette::store::StoreError;
+use tokio::sync::oneshot;
+
+use super::Writer;
+use crate::error::{Failure, Fault};
+
+/// One call.
+pub(crate) trait Operation: Send {
+    /// Does it, in the writer's transaction; again if that had to be rolled back.
+    fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()>;
+
+    /// Tells the caller what came of it: the transaction is committed, or has failed.
+    fn answer(&mut self, outcome: Result<(), &Fault>);
+
+    /// How much work it is, about; one for a row.
+    fn weight(&self) -> usize;
+
+    /// Whether its caller waits until it is on the disk.
+    fn durability(&self) -> Durability;
+}
+
+/// When a caller is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Once it is on the disk.
+    Synced,
+    /// Once it is committed; losing it is harmless.
+    Committed,
+}
+
+/// A call that a closure does.
+pub(crate) struct Call<F, R> {
+    pub(crate) work: F,
+    pub(crate) weight: usize,
+    pub(crate) durability: Durability,
+    answer: Option<Result<R, StoreError>>,
+    reply: Option<oneshot::Sender<Result<R, StoreError>>>,
+}
+
+impl<F, R> Call<F, R>
+where
+    F: FnMut(&mut Writer<'_>) -> Result<R, Failure> + Send,
+    R: Send,
+{
+    pub(crate) fn new(
+        weight: usize,
+        durability: Durability,
+        work: F,
+    ) -> (Self, oneshot::Receiver<Result<R, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        let call = Self {
+            work,
+            weight,
+            durability,
+            answer: None,
+            reply: Some(reply),
+        };
+        (call, answer)
+    }
+}
+
+impl<F, R> Operation for Call<F, R>
+where
+    F: FnMut(&mut Writer<'_>) -> Result<R, Failure> + Send,
+    R: Send,
+{
+    fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()> {
+        self.answer = Some(match (self.work)(writer) {
+            Ok(answer) => Ok(answer),
+            Err(Failure::Refused(err)) => Err(err),
+            Err(Failure::Sqlite(err)) => return Err(err),
+        });
+        Ok(())
+    }
+
+    fn answer(&mut self, outcome: Result<(), &Fault>) {
+        let answer = match outcome {
+            Ok(()) => self.answer.take(),
+            Err(fault) => Some(Err(fault.to_error())),
+        };
+        if let (Some(reply), Some(answer)) = (self.reply.take(), answer) {
+            // A caller that went away needs no answer.
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+impl<F, R> fmt::Debug for Call<F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("weight", &self.weight)
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for dyn Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Operation")
+    }
+}
+
+/// The answer, once it comes. The thread that owed it has panicked if it does not.
+pub(crate) async fn answer<R>(
+    path: &Path,
+    receiver: oneshot::Receiver<Result<R, StoreError>>,
+) -> Result<R, StoreError> {
+    receiver.await.unwrap_or_else(|_| Err(stopped(path)))
+}
+
+pub(crate) fn stopped(path: &Path) -> StoreError {
+    Fault::broken(path, "a thread of the store has stopped unexpectedly").to_error()
+}

@@ -1,0 +1,252 @@
+//! Clearing up: jobs of dead workers, jobs that were lost on the way to their worker, jobs that
+//! were kept for long enough. Each call does a bounded amount.
+
+use std::collections::HashSet;
+use std::fs::File;
+
+use marionette::store::{Attempted, PastOutcome, Swept};
+use rusqlite::{OptionalExtension, params};
+
+use super::Writer;
+use super::settle::{End, Standing};
+use crate::clock;
+use crate::codec::Id;
+use crate::error::Failure;
+use crate::failpoint;
+use crate::liveness::Lock;
+use crate::state::State;
+
+/// How many jobs one sweep takes from workers, and how many it prunes, at most.
+const STEP: usize = 500;
+/// How often a worker may die with a job.
+const CRASHES_MAX: u32 = 3;
+
+/// A worker as it is listed.
+#[derive(Debug)]
+struct Listed {
+    id: Id,
+    beat: i64,
+    seen: i64,
+}
+
+/// A dead worker.
+#[derive(Debug)]
+struct Dead {
+    id: Id,
+    seen: i64,
+    /// Its lock, so that nobody else takes its place meanwhile.
+    lock: Option<File>,
+}
+
+impl Writer<'_> {
+    /// `done_before`: what is done and ended before that is beyond the number that is kept.
+    pub(crate) fn sweep(&mut self, done_before: Option<i64>) -> Result<Swept, Failure> {
+        failpoint::at("sqlite::sweep::begin");
+        let mut swept = Swept::default();
+        self.rescue(&mut swept)?;
+        self.free(&mut swept)?;
+        self.prune(done_before, &mut swept)?;
+        Ok(swept)
+    }
+
+    /// Takes their jobs from the workers that are dead.
+    fn rescue(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
+        let mut left = STEP;
+        for dead in self.dead()? {
+            let jobs = self.jobs_of(dead.id, left)?;
+            let all = jobs.len() < left;
+            left -= jobs.len();
+            for seq in jobs {
+                self.crash(seq, &dead, swept)?;
+            }
+            if !all {
+                swept.more = true;
+                return Ok(());
+            }
+            self.connection
+                .prepare_cached(include_str!("../sql/worker_delete.sql"))?
+                .execute([dead.id])?;
+            failpoint::at("sqlite::sweep::forgotten");
+            self.gone.push((dead.id, dead.lock));
+        }
+        Ok(())
+    }
+
+    /// The workers that are dead: nobody holds their lock, or they give no sign of life.
+    fn dead(&mut self) -> rusqlite::Result<Vec<Dead>> {
+        let workers = self.listed_workers()?;
+        let known: HashSet<Id> = workers.iter().map(|worker| worker.id).collect();
+        self.liveness.retain(&known);
+        self.liveness.tidy(&known);
+        let lease = self.shared.settings.timing.lease;
+        let mut dead = Vec::new();
+        for Listed { id, beat, seen } in workers {
+            let silent = self.liveness.is_silent(id, beat, lease);
+            let lock = if self.liveness.is_ours(id) {
+                Lock::Held
+            } else {
+                // What cannot be looked at says nothing; then silence alone decides.
+                self.liveness.lock_of(id).unwrap_or(Lock::Missing)
+            };
+            match lock {
+                Lock::Free(lock) => dead.push(Dead {
+                    id,
+                    seen,
+                    lock: Some(lock),
+                }),
+                Lock::Held | Lock::Missing if silent => dead.push(Dead {
+                    id,
+                    seen,
+                    lock: None,
+                }),
+                Lock::Held | Lock::Missing => (),
+            }
+        }
+        Ok(dead)
+    }
+
+    fn listed_workers(&self) -> rusqlite::Result<Vec<Listed>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../sql/workers.sql"))?;
+        let rows = statement.query_map([], |row| {
+            Ok(Listed {
+                id: row.get(0)?,
+                beat: row.get(4)?,
+                seen: row.get(6)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    fn jobs_of(&self, worker: Id, limit: usize) -> rusqlite::Result<Vec<i64>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../sql/running_of_worker.sql"))?;
+        let rows = statement.query_map(params![worker, number(limit)], |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// The worker of a job has died.
+    fn crash(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
+        let Some(mut job) = self.standing(seq)? else {
+            return Ok(());
+        };
+        let attempt = Attempted {
+            ran: clock::length(dead.seen - job.started),
+            outcome: PastOutcome::Crashed,
+            error: None,
+        };
+        self.record(&mut job, &attempt)?;
+        failpoint::at("sqlite::sweep::attempt");
+        job.crashes = job.crashes.saturating_add(1);
+        if job.crashes < CRASHES_MAX {
+            swept.released += u64::from(self.take_back(job)?);
+            return Ok(());
+        }
+        job.token += 1;
+        let (crashes, last) = (job.crashes, dead.id.0);
+        let reason =
+            format!("its worker died {crashes} times while it had it; the last was {last}");
+        let end = End {
+            state: State::Quarantined,
+            result: None,
+            reason: Some(&reason),
+        };
+        self.end(&job, &end)?;
+        swept.quarantined += 1;
+        Ok(())
+    }
+
+    /// Lets a job wait whose worker did not give it back: what that one writes is void.
+    fn take_back(&mut self, mut job: Standing) -> rusqlite::Result<bool> {
+        job.token += 1;
+        let waits = self.give_back(&job)?;
+        failpoint::at("sqlite::sweep::released");
+        Ok(waits)
+    }
+
+    /// Gives back what a worker that lives has not named for the length of a lease.
+    fn free(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
+        let lease = self.shared.settings.timing.lease;
+        let lapsed = self.liveness.lapsed(lease, STEP);
+        swept.more |= lapsed.len() == STEP;
+        for (seq, token) in lapsed {
+            let job = self.standing(seq)?;
+            let holds = |job: &Standing| job.state == State::Running && job.token == token;
+            if let Some(job) = job.filter(holds) {
+                swept.released += u64::from(self.take_back(job)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was kept for long enough.
+    fn prune(&mut self, done_before: Option<i64>, swept: &mut Swept) -> rusqlite::Result<()> {
+        let settings = self.shared.settings;
+        let before = |kept| {
+            self.now
+                .saturating_sub(clock::round_up(kept))
+                .saturating_add(1)
+        };
+        let failed = before(settings.keep_failed);
+        let done = before(settings.keep_done).max(done_before.unwrap_or(0));
+        let states = [
+            (State::Done, done),
+            (State::Dead, failed),
+            (State::Cancelled, failed),
+            (State::Quarantined, failed),
+        ];
+        let mut seqs = self.seqs(
+            include_str!("../sql/expired_jobs.sql"),
+            params![self.now, number(STEP)],
+        )?;
+        for (state, before) in states {
+            let left = STEP.saturating_sub(seqs.len());
+            if left > 0 {
+                let old = include_str!("../sql/old_jobs.sql");
+                seqs.extend(self.seqs(old, params![state, before, number(left)])?);
+            }
+        }
+        swept.more |= seqs.len() == STEP;
+        for seq in seqs {
+            self.delete(seq)?;
+            failpoint::at("sqlite::sweep::pruned");
+            swept.pruned += 1;
+        }
+        Ok(())
+    }
+
+    fn seqs(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<i64>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// Forgets a job and its history.
+    pub(crate) fn delete(&self, seq: i64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(include_str!("../sql/attempts_delete.sql"))?
+            .execute([seq])?;
+        self.connection
+            .prepare_cached(include_str!("../sql/job_delete.sql"))?
+            .execute([seq])?;
+        Ok(())
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// When the newest done job ended that is beyond the number that is kept.
+pub(crate) fn done_behind(
+    connection: &rusqlite::Connection,
+    kept: u64,
+) -> rusqlite::Result<Option<i64>> {
+    let kept = i64::try_from(kept).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(include_str!("../sql/done_behind.sql"))?
+        .query_row([kept], |row| row.get(0))
+        .optional()
+}
