@@ -22,6 +22,17 @@ use crate::task::IntoTask;
 
 /// What a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that was
 /// [wrapped](crate::TaskManager::wrap), which is taken with its id and its options.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, and this manager has a store: it takes jobs",
+    label = "neither a `Job`, nor one that was wrapped",
+    note = "a manager with a store takes jobs, which are data: they are run later, perhaps by \
+            another process",
+    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
+            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
+            `Job` for it, and register the code once, with \
+            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
+    note = "or queue it with a manager without a store: `TaskManager::new(Config::default())`"
+)]
 pub trait IntoJob: Sized + Send + 'static {
     /// The job.
     type Job: Job;

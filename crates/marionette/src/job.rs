@@ -51,14 +51,8 @@ use crate::parcel::ByJob;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Job`, so it cannot be stored",
-    label = "not a `Job`: this is code, or data without a kind",
-    note = "a manager with a store takes jobs, which are data: they are run later, perhaps by \
-            another process",
-    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
-            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
-            `Job` for it, and register the code once, with \
-            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
-    note = "or queue it with a manager without a store: `TaskManager::new(Config::default())`"
+    label = "not a `Job`",
+    note = "a type is one when it implements `Job`, which needs `Serialize` and `Deserialize`"
 )]
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// The name under which jobs of this type are stored. It outlives the process: choose it once,

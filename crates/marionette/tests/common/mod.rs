@@ -2,6 +2,8 @@
 // Each test file is a crate of its own and uses a part; where a task is not used, none awaits it.
 #![allow(dead_code, clippy::unused_async)]
 
+pub(crate) mod jobs;
+
 use std::time::{Duration, SystemTime};
 
 use marionette::{Context, TaskError, TaskManager};

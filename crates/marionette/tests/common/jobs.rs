@@ -1,0 +1,222 @@
+//! What the tests of jobs have in common: jobs, managers with a store, and a store that fails.
+// Each test file is a crate of its own and uses a part.
+#![allow(dead_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::store::{
+    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
+    StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+};
+use marionette::{Builder, Context, Job, MemoryStore, TaskError, TaskId, TaskManager};
+use serde::{Deserialize, Serialize};
+
+/// A job whose result is the length of its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SendMail {
+    pub(crate) to: String,
+}
+
+impl Job for SendMail {
+    const KIND: &'static str = "send_mail";
+    type Output = usize;
+}
+
+pub(crate) fn mail(to: &str) -> SendMail {
+    SendMail { to: to.into() }
+}
+
+pub(crate) async fn send(mail: SendMail, _: Context) -> Result<usize, TaskError> {
+    Ok(mail.to.len())
+}
+
+/// A job that does what it says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Act {
+    Fail,
+    FailWith(String),
+    Panic,
+    Hang,
+    Obey,
+}
+
+impl Job for Act {
+    const KIND: &'static str = "act";
+    type Output = ();
+}
+
+pub(crate) async fn act(act: Act, cx: Context) -> Result<(), TaskError> {
+    match act {
+        Act::Fail => Err(format!("refused {}", cx.attempt()).into()),
+        Act::FailWith(text) => Err(text.into()),
+        Act::Panic => panic!("oh no"),
+        Act::Hang => std::future::pending().await,
+        Act::Obey => {
+            cx.cancelled().await;
+            Err("told to end".into())
+        }
+    }
+}
+
+/// With both handlers.
+pub(crate) fn builder<S: Inspect>(store: S) -> Builder<S> {
+    TaskManager::builder().store(store).handle(send).handle(act)
+}
+
+/// A manager that runs.
+pub(crate) fn started(store: &MemoryStore) -> TaskManager<MemoryStore> {
+    let tasks = builder(store.clone()).build().expect("it is sound");
+    tasks.start();
+    tasks
+}
+
+/// A manager that only stores jobs.
+pub(crate) fn producer(store: &MemoryStore) -> TaskManager<MemoryStore> {
+    let builder = TaskManager::builder().store(store.clone());
+    builder.build().expect("it is sound")
+}
+
+pub(crate) async fn details(store: &impl Inspect, id: TaskId) -> JobDetails {
+    let details = store.job(id).await.expect("it answers");
+    details.expect("it is there")
+}
+
+/// A store in memory whose insertions are counted, and fail when they are told to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faulty {
+    pub(crate) inner: MemoryStore,
+    inserts: Arc<AtomicUsize>,
+    fails: Arc<AtomicBool>,
+    loses_answers: Arc<AtomicBool>,
+    forgets: Arc<AtomicBool>,
+}
+
+impl Faulty {
+    pub(crate) fn inserts(&self) -> usize {
+        self.inserts.load(Ordering::Relaxed)
+    }
+
+    /// From now on an insertion is an error, and has no effect.
+    pub(crate) fn fail(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
+    }
+
+    /// From now on an insertion has its effect, and is an error.
+    pub(crate) fn lose_answers(&self, loses: bool) {
+        self.loses_answers.store(loses, Ordering::Relaxed);
+    }
+
+    /// From now on an insertion answers for no job.
+    pub(crate) fn forget(&self) {
+        self.forgets.store(true, Ordering::Relaxed);
+    }
+}
+
+fn unreachable() -> StoreError {
+    StoreError::unavailable("the store does not answer").with_source("connection refused")
+}
+
+impl Store for Faulty {
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        Box::pin(async move {
+            self.inserts.fetch_add(1, Ordering::Relaxed);
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(unreachable());
+            }
+            let inserted = self.inner.insert(jobs).await?;
+            if self.loses_answers.load(Ordering::Relaxed) {
+                return Err(unreachable());
+            }
+            if self.forgets.load(Ordering::Relaxed) {
+                return Ok(Vec::new());
+            }
+            Ok(inserted)
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.inner.claim(claim)
+    }
+
+    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.inner.renew(worker, leases)
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        self.inner.settle(settlements)
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, Swept> {
+        self.inner.sweep()
+    }
+
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        self.inner.wait(wanted)
+    }
+
+    fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        Box::pin(async move {
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(unreachable());
+            }
+            self.inner.ended(jobs).await
+        })
+    }
+
+    fn is_volatile(&self) -> bool {
+        self.inner.is_volatile()
+    }
+
+    fn timing(&self) -> Timing {
+        self.inner.timing()
+    }
+}
+
+impl Inspect for Faulty {
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
+        self.inner.counts()
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+        self.inner.list(filter, page)
+    }
+
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
+        self.inner.job(id)
+    }
+
+    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
+        self.inner.retry(which)
+    }
+
+    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
+        self.inner.cancel(which, reason)
+    }
+
+    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
+        self.inner.delete(which)
+    }
+
+    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
+        self.inner.reschedule(which, due)
+    }
+
+    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        self.inner.pause_queue(queue)
+    }
+
+    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        self.inner.resume_queue(queue)
+    }
+
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+        self.inner.paused_queues()
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
+        self.inner.workers()
+    }
+}

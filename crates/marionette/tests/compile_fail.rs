@@ -1,0 +1,7 @@
+//! What does not compile says what to do instead. The texts are those of the compiler in
+//! rust-toolchain.toml; `TRYBUILD=overwrite` writes them anew.
+
+#[test]
+fn what_cannot_be_queued_explains_itself() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+}
