@@ -1,4 +1,4 @@
-//! The examples of the library, run as a reader would run them, and what they print compared with
+//! The examples, run as a reader would run them, and what they print compared with
 //! what they should print.
 
 use std::fs;
@@ -16,6 +16,29 @@ use crate::stopwatch::Stopwatch;
 /// An example is a demonstration; one that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// The packages with examples, and where they lie.
+const HOMES: [Home; 2] = [
+    Home {
+        package: LIBRARY,
+        folder: "crates/marionette/examples",
+    },
+    Home {
+        package: "marionette-sqlite",
+        folder: "crates/marionette-sqlite/examples",
+    },
+];
+
+#[derive(Clone, Copy)]
+struct Home {
+    package: &'static str,
+    folder: &'static str,
+}
+
+struct Example {
+    home: Home,
+    name: String,
+}
+
 pub(crate) fn main(mut args: Args) -> Result<()> {
     let bless = args.flag("--bless");
     let names = args.words()?;
@@ -28,33 +51,30 @@ pub(crate) fn main(mut args: Args) -> Result<()> {
 
 /// Runs the named examples, or all that have an expected output, and fails at any difference.
 pub(crate) fn compare(names: &[String]) -> Result<()> {
-    let names = if names.is_empty() {
-        with_expected_output()?
-    } else {
-        names.to_vec()
-    };
+    let examples = chosen(names)?;
     ensure!(
-        !names.is_empty(),
+        !examples.is_empty(),
         "no example has an expected output; write one with --bless NAME"
     );
     build()?;
     let mut failed = Vec::new();
-    for name in names {
-        let expected = fs::read_to_string(expected(&name))
+    for example in examples {
+        let name = &example.name;
+        let expected = fs::read_to_string(example.expected())
             .with_context(|| format!("example {name} has no expected output"))?;
         let stopwatch = Stopwatch::start();
-        match print_of(&name) {
+        match example.print() {
             Ok(actual) if actual == expected => println!("ok {name} ({})", stopwatch.read()),
             Ok(actual) => {
                 println!(
                     "DIFFERS {name} (- expected, + printed)\n{}",
                     diff(&expected, &actual)
                 );
-                failed.push(name);
+                failed.push(example.name);
             }
             Err(err) => {
                 println!("FAILED {name}: {err:#}");
-                failed.push(name);
+                failed.push(example.name);
             }
         }
     }
@@ -68,48 +88,78 @@ pub(crate) fn compare(names: &[String]) -> Result<()> {
 
 /// Runs the named examples, or all that have an expected output, and keeps what they print.
 fn write(names: &[String]) -> Result<()> {
-    let names = if names.is_empty() {
-        with_expected_output()?
-    } else {
-        names.to_vec()
-    };
+    let examples = chosen(names)?;
     build()?;
-    fs::create_dir_all(folder().join("expected"))?;
-    for name in names {
-        fs::write(expected(&name), print_of(&name)?)?;
-        println!("wrote {}", expected(&name).display());
+    for example in examples {
+        fs::create_dir_all(example.home.folder().join("expected"))?;
+        fs::write(example.expected(), example.print()?)?;
+        println!("wrote {}", example.expected().display());
     }
     Ok(())
 }
 
 fn build() -> Result<()> {
-    shell::run(&mut shell::cargo(&format!(
-        "build --locked --package {LIBRARY} --all-features --examples"
-    )))
+    HOMES.into_iter().try_for_each(|Home { package, .. }| {
+        shell::run(&mut shell::cargo(&format!(
+            "build --locked --package {package} --all-features --examples"
+        )))
+    })
 }
 
-fn print_of(name: &str) -> Result<String> {
-    let mut command = shell::cargo("run --quiet --locked --all-features");
-    command.args(["--package", LIBRARY, "--example", name]);
-    command.env_remove("RUST_LOG");
-    shell::output_within(&mut command, LIMIT)
+/// The named examples, or all that have an expected output.
+fn chosen(names: &[String]) -> Result<Vec<Example>> {
+    let mut chosen = Vec::new();
+    for home in HOMES {
+        let has = |name: &&String| home.folder().join(format!("{name}.rs")).is_file();
+        let own = if names.is_empty() {
+            home.with_expected_output()?
+        } else {
+            names.iter().filter(has).cloned().collect()
+        };
+        chosen.extend(own.into_iter().map(|name| Example { home, name }));
+    }
+    let known = |name: &&String| !chosen.iter().any(|example| example.name == **name);
+    if let Some(unknown) = names.iter().find(known) {
+        bail!("there is no example `{unknown}`");
+    }
+    Ok(chosen)
 }
 
-/// The names of the files in `expected`, each of which must belong to an example. Examples without
-/// one are named, so that nobody takes them for checked.
-fn with_expected_output() -> Result<Vec<String>> {
-    let examples = stems(&folder())?;
-    let expected = stems(&folder().join("expected"))?;
-    if let Some(stray) = expected.iter().find(|name| !examples.contains(name)) {
-        bail!("expected/{stray}.txt belongs to no example; remove it");
+impl Example {
+    fn expected(&self) -> PathBuf {
+        let name = format!("{}.txt", self.name);
+        self.home.folder().join("expected").join(name)
     }
-    for name in examples
-        .iter()
-        .filter(|name| *name != "expected" && !expected.contains(name))
-    {
-        println!("not compared, since expected/{name}.txt does not exist: {name}");
+
+    fn print(&self) -> Result<String> {
+        let mut command = shell::cargo("run --quiet --locked --all-features");
+        command.args(["--package", self.home.package, "--example", &self.name]);
+        command.env_remove("RUST_LOG");
+        shell::output_within(&mut command, LIMIT)
     }
-    Ok(expected)
+}
+
+impl Home {
+    fn folder(self) -> PathBuf {
+        shell::root().join(self.folder)
+    }
+
+    /// The names of the files in `expected`, each of which must belong to an example. Examples
+    /// without one are named, so that nobody takes them for checked.
+    fn with_expected_output(self) -> Result<Vec<String>> {
+        let examples = stems(&self.folder())?;
+        let expected = stems(&self.folder().join("expected"))?;
+        if let Some(stray) = expected.iter().find(|name| !examples.contains(name)) {
+            bail!("expected/{stray}.txt belongs to no example; remove it");
+        }
+        for name in examples
+            .iter()
+            .filter(|name| *name != "expected" && !expected.contains(name))
+        {
+            println!("not compared, since expected/{name}.txt does not exist: {name}");
+        }
+        Ok(expected)
+    }
 }
 
 /// The names, without extensions, of what lies in `folder`, sorted; nothing when it does not exist.
@@ -128,12 +178,4 @@ fn stems(folder: &Path) -> Result<Vec<String>> {
     }
     stems.sort();
     Ok(stems)
-}
-
-fn folder() -> PathBuf {
-    shell::root().join("crates/marionette/examples")
-}
-
-fn expected(name: &str) -> PathBuf {
-    folder().join("expected").join(format!("{name}.txt"))
 }
