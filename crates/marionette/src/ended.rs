@@ -103,3 +103,95 @@ fn told(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
         otherwise(reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(number: u32, outcome: PastOutcome, error: &str) -> PastAttempt {
+        PastAttempt {
+            number,
+            ran: Duration::from_secs(1),
+            outcome,
+            error: Some(error.to_owned()),
+            worker: None,
+        }
+    }
+
+    fn failed(number: u32) -> PastAttempt {
+        past(number, PastOutcome::Failed, &format!("no {number}"))
+    }
+
+    #[test]
+    fn the_gap_between_the_attempts_that_are_kept_is_counted() {
+        let attempts = (1..=5).chain(31..=50).map(failed).collect();
+        let error = record(JobState::Dead, None, Some("no luck".into()), attempts);
+        assert_eq!((error.attempts(), error.dict().omitted), (50, 25));
+        let text = format!("{error:?}");
+        assert!(text.starts_with("after 50 attempts: no luck (tried for 25s)\n  1. no 1\n"));
+        assert!(
+            text.contains("\n  5. no 5\n  … 25 more\n  31. no 31\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  50. no 50"), "{text}");
+    }
+
+    #[test]
+    fn what_was_no_failure_is_not_told_as_one() {
+        let attempts = vec![
+            past(1, PastOutcome::Interrupted, ""),
+            past(1, PastOutcome::Crashed, ""),
+            failed(1),
+            past(2, PastOutcome::Snoozed, ""),
+            past(2, PastOutcome::Panicked, "panicked: oh no at src/main.rs:7"),
+        ];
+        let error = record(JobState::Dead, None, None, attempts);
+        assert_eq!((error.attempts(), error.is_panic()), (2, true));
+        let told: Vec<_> = error.failures().map(ToString::to_string).collect();
+        assert_eq!(told, ["no 1", "panicked: oh no at src/main.rs:7"]);
+    }
+
+    #[test]
+    fn a_job_that_was_begun_anew_tells_all_its_attempts() {
+        let attempts = [1, 2, 1].map(failed).into();
+        let error = record(JobState::Dead, None, None, attempts);
+        assert_eq!((error.attempts(), error.dict().omitted), (3, 0));
+    }
+
+    #[test]
+    fn every_end_has_its_question() {
+        let ended = |state, reason: &str| record(state, Some(reason.to_owned()), None, Vec::new());
+        let quarantined = ended(JobState::Quarantined, "its worker died");
+        assert!(quarantined.is_quarantined());
+        assert!(format!("{quarantined:?}").ends_with("end: quarantined: its worker died"));
+        assert!(ended(JobState::Cancelled, "no need").is_cancelled());
+        let late = ended(
+            JobState::Cancelled,
+            "expired: not started within 1s of its time",
+        );
+        assert!(late.is_expired());
+        assert!(ended(JobState::Dead, "given up after 1s in total").is_timed_out());
+        let unknown = result::<Unit>(Ended::Unknown).expect_err("it is unknown");
+        assert!(unknown.is_unknown() && !unknown.is_abandoned());
+        assert!(abandoned().is_abandoned());
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Unit;
+
+    impl Job for Unit {
+        const KIND: &'static str = "unit";
+        type Output = ();
+    }
+
+    #[test]
+    fn a_result_that_does_not_decode_is_an_error_without_an_attempt() {
+        let error = result::<Unit>(Ended::Done(b"7".to_vec())).expect_err("it is no unit");
+        assert_eq!(error.attempts(), 0);
+        let text = format!("{error:?}");
+        assert!(
+            text.contains("a result of kind `unit` does not decode: invalid type"),
+            "{text}"
+        );
+    }
+}

@@ -30,7 +30,30 @@ use crate::store::{Ended, JobState, StoreError};
 /// The result is there as long as the store keeps it ([`Enqueue::keep_result`]); after that the
 /// error [`is_unknown`](Error::is_unknown).
 ///
-/// [`Enqueue::keep_result`]: crate::Enqueue::keep_result
+/// # Examples
+///
+/// ```
+/// use marionette::store::JobState;
+/// use marionette::{Context, Job, MemoryStore, TaskManager};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Add(u32, u32);
+/// # impl Job for Add { const KIND: &'static str = "add"; type Output = u32; }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::builder()
+///     .store(MemoryStore::new())
+///     .handle(async |Add(a, b): Add, _: Context| Ok(a + b))
+///     .build()?;
+///
+/// let handle = tasks.queue(Add(2, 3)).await?;
+/// assert_eq!(handle.status().await?, Some(JobState::Ready));
+/// tasks.start();
+/// assert_eq!(handle.await?, 5);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Cancel safety
 ///
@@ -39,6 +62,8 @@ use crate::store::{Ended, JobState, StoreError};
 /// # Panics
 ///
 /// Polling it again after it has resolved panics.
+///
+/// [`Enqueue::keep_result`]: crate::Enqueue::keep_result
 pub struct JobHandle<J> {
     id: TaskId,
     durable: Weak<Durable>,

@@ -41,9 +41,9 @@
 //!
 //! 1. It comes in by [`queue`](TaskManager::queue), [`delay`](TaskManager::delay) or
 //!    [`schedule`](TaskManager::schedule): a closure or async function over a [`Context`], a plain
-//!    future, a type that is a [`Task`], or [`blocking`] code. Options are methods of what those
-//!    return ([`Submit`]); awaiting it waits for room. A task that is refused comes back in the
-//!    [`QueueError`].
+//!    future, a type that is a [`Task`] or a [`Job`], or [`blocking`] code. Options are methods of
+//!    what those return ([`Submit`]); awaiting it waits for room. A task that is refused comes back
+//!    in the [`QueueError`].
 //! 2. It waits: in the queue, or for its time.
 //! 3. A worker makes an attempt. The [`Context`] says which attempt it is, how long it has, and
 //!    when it should end. A panic is an attempt that failed.
@@ -52,6 +52,52 @@
 //!    *run me again*, or *cancelled*.
 //! 5. Its [`JoinHandle`], if somebody kept it, resolves to the result, or to the [`Error`] with
 //!    what became of every attempt; one log event reports a failure in full.
+//!
+//! # Jobs and stores
+//!
+//! What must outlive the process is a [`Job`]: arguments that can be stored, under a name, apart
+//! from the [`Handler`] that runs them. With a [store](Builder::store), a manager takes jobs and
+//! nothing else, by the same verbs and with the same options.
+//!
+//! ```
+//! use std::time::Duration;
+//! use marionette::{Context, Job, MemoryStore, TaskManager};
+//! use serde::{Deserialize, Serialize};
+//! # async fn send_the_mail(_to: &str) -> std::io::Result<String> { Ok("250 accepted".into()) }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct SendMail {
+//!     to: String,
+//! }
+//!
+//! impl Job for SendMail {
+//!     const KIND: &'static str = "send_mail";
+//!     type Output = String;
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tasks = TaskManager::builder()
+//!     .store(MemoryStore::new()) // stands for one that outlives the process
+//!     .handle(async |mail: SendMail, _: Context| Ok(send_the_mail(&mail.to).await?))
+//!     .build()?;
+//! tasks.start();
+//!
+//! let mail = SendMail { to: "ada@example.org".into() };
+//! let sent = tasks.queue(mail).retries(8).timeout(Duration::from_secs(30)).await?; // committed
+//! assert_eq!(sent.await?, "250 accepted");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - A process may only store jobs, only work on them, or both. A worker takes only the kinds that
+//!   it has handlers for, whoever stored them.
+//! - A [`JobHandle`] awaits, asks and cancels a job from any process;
+//!   [`TaskManager::handle`] makes one from an id.
+//! - Jobs run without a store too: leave out `.store(…)`, and the same types run in memory. What
+//!   does not survive encoding is found there, before there is anything to lose.
+//! - A closure is code and cannot be stored: giving one to a manager with a store does not compile.
+//! - [`store`] is the contract for whoever writes a store, [`inspect`] what a person asks of one.
 //!
 //! # Guarantees
 //!
@@ -65,8 +111,10 @@
 //!
 //! # What it does not do
 //!
-//! It lives in the process: what was accepted is gone when the process is. It does not promise an
-//! order between workers, or real time. It cannot stop code that blocks its thread.
+//! Without a store it lives in the process: what was accepted is gone when the process is. With
+//! one, a job runs at least once, and twice if a process dies between its work and the news of it.
+//! It does not promise an order between workers, or real time. It cannot stop code that blocks its
+//! thread.
 //!
 //! # Features
 //!
@@ -83,7 +131,6 @@ mod config;
 mod submit;
 mod many;
 mod enqueue;
-mod enqueue_many;
 mod job_handle;
 mod exec;
 #[cfg(feature = "signal")]
@@ -140,8 +187,7 @@ pub use builder::Builder;
 pub use cell::Status;
 pub use config::{Config, ConfigError};
 pub use context::Context;
-pub use enqueue::{Enqueue, Enqueuing, IntoJob};
-pub use enqueue_many::EnqueueManyError;
+pub use enqueue::{Enqueue, EnqueueManyError, Enqueuing, IntoJob};
 pub use error::{BoxError, Error, ErrorDict};
 pub use event::{Event, EventKind, Events, Next};
 pub use handler::TaskHandler;

@@ -280,6 +280,21 @@ async fn a_job_that_was_not_started_in_time_is_expired() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_is_out_of_time_before_its_start_says_so() {
+    let store = MemoryStore::new();
+    let tasks = builder(store).build().expect("it is sound");
+    let handle = tasks.queue(mail("ada")).give_up_after(MINUTE).await;
+    let handle = handle.expect("it is accepted");
+    sleep(HOUR).await;
+    tasks.start();
+    let error = handle.await.expect_err("it is too late");
+    assert!(error.is_timed_out(), "{error:?}");
+    let told = format!("{error:?}");
+    let expected = "task failed after 0 attempts\n  end: given up after 60s in total";
+    assert_eq!(told, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_handle_of_a_job_that_nobody_knows_says_so() {
     let tasks = producer(&MemoryStore::new());
     let handle = tasks.handle::<SendMail>(TaskId::new());

@@ -24,7 +24,6 @@ const RANKS: [&[&str]; 6] = [
         "submit",
         "many",
         "enqueue",
-        "enqueue_many",
         "job_handle",
         "exec",
         "signal",

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::durable::Durable;
-use crate::enqueue::{Enqueue, IntoJob};
-use crate::enqueue_many::{EnqueueManyError, enqueue_many};
+use crate::enqueue::{Enqueue, EnqueueManyError, IntoJob, enqueue_many};
 use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::job::Job;
@@ -69,12 +68,50 @@ impl<S: Inspect> TaskManager<S> {
     }
 
     /// Stores a job that runs after this delay, by the clock of the store, and never before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Remind { user: u64 }
+    /// # impl Job for Remind { const KIND: &'static str = "remind"; type Output = (); }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// tasks.delay(7 * day, Remind { user: 42 }).retries(8).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn delay<J: IntoJob>(&self, delay: Duration, job: J) -> Enqueue<'_, J> {
         Enqueue::new(self.durable(), Due::After(delay), job)
     }
 
     /// Stores a job that runs at this time, by the clock of the store, and never before; at once if
     /// the time has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Bill { month: u8 }
+    /// # impl Job for Bill { const KIND: &'static str = "bill"; type Output = (); }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
+    /// let midnight = SystemTime::now() + Duration::from_secs(8 * 60 * 60);
+    /// tasks.schedule(midnight, Bill { month: 11 }).in_queue("billing").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn schedule<J: IntoJob>(&self, time: impl Into<SystemTime>, job: J) -> Enqueue<'_, J> {
         Enqueue::new(self.durable(), Due::At(time.into()), job)
     }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::durable::Durable;
-use crate::enqueue::{IntoJob, Room, insert_as_room_allows, prepare};
+use crate::enqueue::insert::{Room, insert_as_room_allows, prepare};
+use crate::enqueue::wrapped::IntoJob;
 use crate::handler::TaskHandler;
 use crate::job_handle::JobHandle;
 use crate::parcel::ByJob;

@@ -1,125 +1,31 @@
 //! The ways in for jobs: what `queue`, `delay` and `schedule` of a manager with a store return.
 
+mod insert;
+mod many;
+mod wrapped;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::clock::Tick;
 use crate::durable::Durable;
+use crate::enqueue::insert::{Room, insert_as_room_allows, prepare};
 use crate::error::BoxError;
 use crate::handler::TaskHandler;
-use crate::job::Job;
 use crate::job_handle::JobHandle;
-use crate::memory::futures::FutureTask;
 use crate::parcel::ByJob;
-use crate::refusal::{QueueError, Refusal};
-use crate::store::{Due, Inserted, NewJob, Priority, StoreError};
-use crate::task::IntoTask;
+use crate::refusal::QueueError;
+use crate::store::Due;
 
-/// What a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that was
-/// [wrapped](crate::TaskManager::wrap), which is taken with its id and its options.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be stored, and this manager has a store: it takes jobs",
-    label = "neither a `Job`, nor one that was wrapped",
-    note = "a manager with a store takes jobs, which are data: they are run later, perhaps by \
-            another process",
-    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
-            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
-            `Job` for it, and register the code once, with \
-            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
-    note = "or queue it with a manager without a store: `TaskManager::new(Config::default())`"
-)]
-pub trait IntoJob: Sized + Send + 'static {
-    /// The job.
-    type Job: Job;
-
-    #[doc(hidden)]
-    fn into_handler(self) -> TaskHandler<Self::Job, ByJob>;
-
-    #[doc(hidden)]
-    fn from_handler(handler: TaskHandler<Self::Job, ByJob>) -> Self;
-}
-
-impl<J: Job> IntoJob for J {
-    type Job = J;
-
-    fn into_handler(self) -> TaskHandler<J, ByJob> {
-        TaskHandler::from_draft(self.into_draft())
-    }
-
-    fn from_handler(handler: TaskHandler<J, ByJob>) -> J {
-        J::from_draft(handler.draft)
-    }
-}
-
-impl<J: Job> IntoJob for TaskHandler<J, ByJob> {
-    type Job = J;
-
-    fn into_handler(self) -> Self {
-        self
-    }
-
-    fn from_handler(handler: Self) -> Self {
-        handler
-    }
-}
-
-/// What jobs alone can ask for.
-impl<J: Job> TaskHandler<J, ByJob> {
-    /// See [`Enqueue::priority`]. A manager without a store has no priorities.
-    pub fn priority(mut self, priority: i8) -> Self {
-        self.draft.source.priority = Priority(priority);
-        self
-    }
-
-    /// See [`Enqueue::in_queue`]. A manager without a store has one queue for all.
-    pub fn in_queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
-        self.draft.source.queue = queue.into();
-        self
-    }
-
-    /// See [`Enqueue::keep_result`]. A manager without a store gives the result to the handle.
-    pub fn keep_result(mut self, time: Duration) -> Self {
-        self.draft.source.keep_result = Some(time);
-        self
-    }
-
-    /// The job as a row, due at once: for a store that takes jobs inside of a transaction of
-    /// yours, so that they are accepted if and only if it commits.
-    ///
-    /// The row's fields are there to be changed: when it is due, and how many jobs may wait in its
-    /// queue.
-    ///
-    /// # Errors
-    ///
-    /// The job [cannot be stored](QueueError::is_unstorable).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use marionette::{Job, TaskManager};
-    /// # use serde::{Deserialize, Serialize};
-    /// # #[derive(Serialize, Deserialize)]
-    /// # struct SendMail { to: String }
-    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
-    ///
-    /// let mail = SendMail { to: "ada@example.org".into() };
-    /// let row = TaskManager::wrap(mail).retries(8).into_new_job()?;
-    /// assert_eq!(row.kind, "send_mail");
-    /// assert_eq!(row.payload, br#"{"to":"ada@example.org"}"#);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn into_new_job(mut self) -> Result<NewJob, QueueError<Self>> {
-        match self.new_job(Due::Now) {
-            Ok(job) => Ok(job),
-            Err(unfit) => Err(QueueError::new(Refusal::Unfit(unfit), self)),
-        }
-    }
-}
+pub use many::EnqueueManyError;
+pub(crate) use many::enqueue_many;
+pub use wrapped::IntoJob;
 
 /// A job on its way in. Choose its options, then await it: once that gives `Ok`, the job is
 /// committed by the rules of its store, and is not lost any more.
@@ -142,14 +48,6 @@ pub struct Enqueue<'a, J: IntoJob> {
     handler: TaskHandler<J::Job, ByJob>,
     due: Due,
     room: Room,
-}
-
-/// What to do while a queue is full.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Room {
-    Wait,
-    WaitUntil(Tick),
-    Refuse,
 }
 
 impl<'a, J: IntoJob> Enqueue<'a, J> {
@@ -257,6 +155,28 @@ impl<'a, J: IntoJob> Enqueue<'a, J> {
     ///
     /// A [`QueueError`], with the job, also when the queue is full.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Count { visitor: u64 }
+    /// # impl Job for Count { const KIND: &'static str = "count"; type Output = (); }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = MemoryStore::new();
+    /// let tasks = TaskManager::builder().store(store).queue_limit("default", 1).build()?;
+    /// tasks.queue(Count { visitor: 1 }).try_now().await?;
+    ///
+    /// let refused = tasks.queue(Count { visitor: 2 }).try_now().await.unwrap_err();
+    /// assert!(refused.is_full());
+    /// assert_eq!(refused.into_task().visitor, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// As when awaited.
@@ -290,85 +210,6 @@ impl<'a, J: IntoJob> Enqueue<'a, J> {
     }
 }
 
-/// The row of a job for the store of this manager.
-pub(crate) fn prepare<J: Job>(
-    durable: &Durable,
-    handler: &mut TaskHandler<J, ByJob>,
-    due: Due,
-) -> Result<NewJob, Refusal> {
-    if let Due::At(time) = due
-        && FutureTask::at(time, ()).is_err()
-    {
-        return Err(Refusal::Unschedulable(time));
-    }
-    let job = handler.new_job(due).map_err(Refusal::Unfit)?;
-    Ok(NewJob {
-        queue_limit: durable.registry.queue_limit(&job.queue),
-        ..job
-    })
-}
-
-/// Jobs that could not be inserted, and why; by their places among those that were given.
-pub(crate) struct Stuck {
-    pub(crate) places: Vec<usize>,
-    pub(crate) why: Refusal,
-}
-
-/// The first pause before a full queue is tried again; the longest is the poll of its store.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-
-/// Inserts jobs, again and again those for which there was no room. Nobody tells when there is room
-/// again, since it may be made by any process.
-pub(crate) async fn insert_as_room_allows(
-    durable: &Durable,
-    mut jobs: Vec<NewJob>,
-    room: Room,
-) -> Result<(), Stuck> {
-    let pause_max = durable.store.timing().poll.max(PAUSE_MIN);
-    let mut pause = PAUSE_MIN;
-    let mut places: Vec<usize> = (0..jobs.len()).collect();
-    loop {
-        let limited = jobs.iter().any(|job| job.queue_limit.is_some());
-        let again = limited.then(|| jobs.clone());
-        let inserted = match durable.store.insert(jobs).await {
-            Ok(inserted) if inserted.len() == places.len() => Ok(inserted),
-            Ok(_) => Err(StoreError::broken("the store did not answer for every job")),
-            Err(error) => Err(error),
-        };
-        let inserted = match inserted {
-            Ok(inserted) => inserted,
-            Err(error) => {
-                let why = Refusal::Store(Box::new(error));
-                return Err(Stuck { places, why });
-            }
-        };
-        retain_full(&mut places, &inserted);
-        let Some(mut again) = again.filter(|_| !places.is_empty()) else {
-            return Ok(());
-        };
-        retain_full(&mut again, &inserted);
-        let now = Tick::now();
-        let patience = match room {
-            Room::Wait => pause_max,
-            Room::WaitUntil(at) => at.since(now),
-            Room::Refuse => Duration::ZERO,
-        };
-        if patience.is_zero() {
-            let why = Refusal::Full;
-            return Err(Stuck { places, why });
-        }
-        tokio::time::sleep(pause.min(patience)).await;
-        pause = (pause * 2).min(pause_max);
-        jobs = again;
-    }
-}
-
-/// Keeps what there was no room for.
-fn retain_full<T>(items: &mut Vec<T>, inserted: &[Inserted]) {
-    let mut inserted = inserted.iter();
-    items.retain(|_| inserted.next() == Some(&Inserted::Full));
-}
-
 impl<'a, J: IntoJob> IntoFuture for Enqueue<'a, J> {
     type Output = Result<JobHandle<J::Job>, QueueError<J>>;
     type IntoFuture = Enqueuing<'a, J>;
@@ -387,10 +228,7 @@ pub struct Enqueuing<'a, J: IntoJob>(
 impl<J: IntoJob> Future for Enqueuing<'_, J> {
     type Output = Result<JobHandle<J::Job>, QueueError<J>>;
 
-    fn poll(
-        mut self: Pin<&mut Self>,
-        poller: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(poller)
     }
 }

@@ -1,0 +1,112 @@
+//! What can be stored: a job, or one that was wrapped with its id and its options.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::handler::TaskHandler;
+use crate::job::Job;
+use crate::parcel::ByJob;
+use crate::refusal::{QueueError, Refusal};
+use crate::store::{Due, NewJob, Priority};
+use crate::task::IntoTask;
+
+/// What a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that was
+/// [wrapped](crate::TaskManager::wrap), which is taken with its id and its options.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored, and this manager has a store: it takes jobs",
+    label = "neither a `Job`, nor one that was wrapped",
+    note = "a manager with a store takes jobs, which are data: they are run later, perhaps by \
+            another process",
+    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
+            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
+            `Job` for it, and register the code once, with \
+            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
+    note = "or queue it with a manager without a store: `TaskManager::new(Config::default())`"
+)]
+pub trait IntoJob: Sized + Send + 'static {
+    /// The job.
+    type Job: Job;
+
+    #[doc(hidden)]
+    fn into_handler(self) -> TaskHandler<Self::Job, ByJob>;
+
+    #[doc(hidden)]
+    fn from_handler(handler: TaskHandler<Self::Job, ByJob>) -> Self;
+}
+
+impl<J: Job> IntoJob for J {
+    type Job = J;
+
+    fn into_handler(self) -> TaskHandler<J, ByJob> {
+        TaskHandler::from_draft(self.into_draft())
+    }
+
+    fn from_handler(handler: TaskHandler<J, ByJob>) -> J {
+        J::from_draft(handler.draft)
+    }
+}
+
+impl<J: Job> IntoJob for TaskHandler<J, ByJob> {
+    type Job = J;
+
+    fn into_handler(self) -> Self {
+        self
+    }
+
+    fn from_handler(handler: Self) -> Self {
+        handler
+    }
+}
+
+/// What jobs alone can ask for.
+impl<J: Job> TaskHandler<J, ByJob> {
+    /// See [`Enqueue::priority`]. A manager without a store has no priorities.
+    pub fn priority(mut self, priority: i8) -> Self {
+        self.draft.source.priority = Priority(priority);
+        self
+    }
+
+    /// See [`Enqueue::in_queue`]. A manager without a store has one queue for all.
+    pub fn in_queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
+        self.draft.source.queue = queue.into();
+        self
+    }
+
+    /// See [`Enqueue::keep_result`]. A manager without a store gives the result to the handle.
+    pub fn keep_result(mut self, time: Duration) -> Self {
+        self.draft.source.keep_result = Some(time);
+        self
+    }
+
+    /// The job as a row, due at once: for a store that takes jobs inside of a transaction of
+    /// yours, so that they are accepted if and only if it commits.
+    ///
+    /// The row's fields are there to be changed: when it is due, and how many jobs may wait in its
+    /// queue.
+    ///
+    /// # Errors
+    ///
+    /// The job [cannot be stored](QueueError::is_unstorable).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Job, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    ///
+    /// let mail = SendMail { to: "ada@example.org".into() };
+    /// let row = TaskManager::wrap(mail).retries(8).into_new_job()?;
+    /// assert_eq!(row.kind, "send_mail");
+    /// assert_eq!(row.payload, br#"{"to":"ada@example.org"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_new_job(mut self) -> Result<NewJob, QueueError<Self>> {
+        match self.new_job(Due::Now) {
+            Ok(job) => Ok(job),
+            Err(unfit) => Err(QueueError::new(Refusal::Unfit(unfit), self)),
+        }
+    }
+}
