@@ -37,9 +37,12 @@
 
 mod bed;
 mod cases;
+mod faulty;
 mod fixture;
 pub mod history;
+mod model;
 mod suite;
 
+pub use faulty::{Fault, FaultyStore, Method};
 pub use fixture::{Fixture, FixtureFuture};
 pub use suite::run;

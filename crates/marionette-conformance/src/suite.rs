@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 use crate::bed::Bed;
 use crate::cases;
 use crate::fixture::Fixture;
+use crate::model;
 
 /// One claim about stores, and the code that checks it.
 pub(crate) struct Case {
@@ -43,6 +44,9 @@ pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
             }));
         }
     }
+    trials.push(Trial::test("model::random_operations_agree", move || {
+        Ok(model::agree(make)?)
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -86,11 +86,13 @@ async fn a_time_that_is_past_means_at_once(bed: Bed) {
     );
 }
 
+/// A store may show such a time as 1970.
 async fn a_time_before_1970_means_at_once(bed: Bed) {
     let date = UNIX_EPOCH - Duration::from_secs(86_400 * 365);
     let id = insert_due(&bed, Due::At(date)).await;
-    assert_eq!(bed.state(id).await, JobState::Ready);
-    assert!(close(bed.summary(id).await.due, date));
+    let summary = bed.summary(id).await;
+    assert_eq!(summary.state, JobState::Ready);
+    assert!(summary.due <= UNIX_EPOCH, "{:?}", summary.due);
     bed.claim_one(id).await;
 }
 

@@ -3,8 +3,9 @@
 mod batches;
 mod claim;
 mod crashes;
-mod due;
+pub(crate) mod due;
 mod ended;
+mod faults;
 mod fences;
 mod insert;
 mod inspect;
@@ -40,5 +41,6 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("batches", batches::cases()),
         ("together", together::cases()),
         ("repeat", repeat::cases()),
+        ("faults", faults::cases()),
     ]
 }

@@ -1,0 +1,288 @@
+//! A store that fails on purpose: at a call that was named, or at random from a seed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use marionette::TaskId;
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::store::{
+    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
+    StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+};
+
+/// A store that fails on purpose, in front of one that does not.
+///
+/// Clones are the same store, so a test keeps one and gives the other away.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::MemoryStore;
+/// use marionette::store::Store;
+/// use marionette_conformance::{Fault, FaultyStore, Method};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let store = FaultyStore::new(MemoryStore::new());
+/// store.fail(Method::Sweep, 2, Fault::After);
+/// assert!(store.sweep().await.is_ok());
+/// assert!(store.sweep().await.is_err()); // it has swept, and its answer was lost
+/// assert!(store.sweep().await.is_ok());
+/// assert_eq!(store.calls(Method::Sweep), 3);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FaultyStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Arc<dyn Inspect>,
+    plan: Mutex<Plan>,
+}
+
+/// How a call fails. Its error says that the store is unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It has no effect.
+    Before,
+    /// It has had its effect, and the answer is lost.
+    After,
+}
+
+/// A method of [`Store`] or [`Inspect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // They are called as the methods are.
+pub enum Method {
+    Insert,
+    Claim,
+    Renew,
+    Settle,
+    Sweep,
+    Wait,
+    Ended,
+    Counts,
+    List,
+    Job,
+    Retry,
+    Cancel,
+    Delete,
+    Reschedule,
+    PauseQueue,
+    ResumeQueue,
+    PausedQueues,
+    Workers,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    calls: BTreeMap<Method, u64>,
+    total: u64,
+    /// The calls of one method that fail.
+    of_method: BTreeMap<(Method, u64), Fault>,
+    /// The calls that fail, whichever method is called.
+    of_all: BTreeMap<u64, Fault>,
+    random: Option<Random>,
+}
+
+#[derive(Debug)]
+struct Random {
+    rng: fastrand::Rng,
+    share: f64,
+}
+
+impl FaultyStore {
+    /// A store that does not fail yet.
+    pub fn new(inner: impl Inspect) -> Self {
+        Self::over(Arc::new(inner))
+    }
+
+    /// The same over a store that is shared already.
+    pub fn over(inner: Arc<dyn Inspect>) -> Self {
+        let plan = Mutex::default();
+        Self {
+            shared: Arc::new(Shared { inner, plan }),
+        }
+    }
+
+    /// Lets the `nth` call of this method fail, counted from 1 and from the store's beginning.
+    pub fn fail(&self, method: Method, nth: u64, fault: Fault) {
+        self.plan().of_method.insert((method, nth), fault);
+    }
+
+    /// Lets the `nth` call fail, whichever method is called.
+    pub fn fail_any(&self, nth: u64, fault: Fault) {
+        self.plan().of_all.insert(nth, fault);
+    }
+
+    /// Lets this share of all calls fail, half of them after their effect. Which ones follows from
+    /// the seed and the order of the calls.
+    pub fn fail_at_random(&self, seed: u64, share: f64) {
+        let rng = fastrand::Rng::with_seed(seed);
+        self.plan().random = Some(Random { rng, share });
+    }
+
+    /// Lets nothing fail any more.
+    pub fn heal(&self) {
+        let mut plan = self.plan();
+        plan.of_method.clear();
+        plan.of_all.clear();
+        plan.random = None;
+    }
+
+    /// How often a method has been called, failures included.
+    pub fn calls(&self, method: Method) -> u64 {
+        self.plan().calls.get(&method).copied().unwrap_or(0)
+    }
+
+    /// How often any method has been called.
+    pub fn calls_in_total(&self) -> u64 {
+        self.plan().total
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        // A plan is whole between any two statements that change it.
+        let plan = self.shared.plan.lock();
+        plan.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call<'a, T: Send + 'a>(
+        &'a self,
+        method: Method,
+        inner: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let (fault, call) = self.plan().next(method);
+            let error = || {
+                let what = format!("call {call} of {method:?} fails on purpose");
+                Err(StoreError::unavailable(what))
+            };
+            match fault {
+                None => inner.await,
+                Some(Fault::Before) => error(),
+                Some(Fault::After) => {
+                    inner.await?;
+                    error()
+                }
+            }
+        })
+    }
+}
+
+impl Plan {
+    /// Counts a call; says how it fails, and which of its method it is.
+    fn next(&mut self, method: Method) -> (Option<Fault>, u64) {
+        self.total += 1;
+        let calls = self.calls.entry(method).or_default();
+        *calls += 1;
+        let named = self.of_method.get(&(method, *calls)).copied();
+        let any = self.of_all.get(&self.total).copied();
+        let random = self.random.as_mut().and_then(Random::next);
+        (named.or(any).or(random), *calls)
+    }
+}
+
+impl Random {
+    fn next(&mut self) -> Option<Fault> {
+        // Both are drawn every time, so that the share does not move what comes later.
+        let (fails, before) = (self.rng.f64() < self.share, self.rng.bool());
+        let fault = if before { Fault::Before } else { Fault::After };
+        fails.then_some(fault)
+    }
+}
+
+impl fmt::Debug for FaultyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = self.plan();
+        f.debug_struct("FaultyStore")
+            .field("inner", &self.shared.inner)
+            .field("plan", &*plan)
+            .finish()
+    }
+}
+
+impl Store for FaultyStore {
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        self.call(Method::Insert, self.shared.inner.insert(jobs))
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.call(Method::Claim, self.shared.inner.claim(claim))
+    }
+
+    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.call(Method::Renew, self.shared.inner.renew(worker, leases))
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        self.call(Method::Settle, self.shared.inner.settle(settlements))
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, Swept> {
+        self.call(Method::Sweep, self.shared.inner.sweep())
+    }
+
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        self.call(Method::Wait, self.shared.inner.wait(wanted))
+    }
+
+    fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        self.call(Method::Ended, self.shared.inner.ended(jobs))
+    }
+
+    fn is_volatile(&self) -> bool {
+        self.shared.inner.is_volatile()
+    }
+
+    fn timing(&self) -> Timing {
+        self.shared.inner.timing()
+    }
+}
+
+impl Inspect for FaultyStore {
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
+        self.call(Method::Counts, self.shared.inner.counts())
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+        self.call(Method::List, self.shared.inner.list(filter, page))
+    }
+
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
+        self.call(Method::Job, self.shared.inner.job(id))
+    }
+
+    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
+        self.call(Method::Retry, self.shared.inner.retry(which))
+    }
+
+    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
+        self.call(Method::Cancel, self.shared.inner.cancel(which, reason))
+    }
+
+    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
+        self.call(Method::Delete, self.shared.inner.delete(which))
+    }
+
+    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
+        self.call(Method::Reschedule, self.shared.inner.reschedule(which, due))
+    }
+
+    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        self.call(Method::PauseQueue, self.shared.inner.pause_queue(queue))
+    }
+
+    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        self.call(Method::ResumeQueue, self.shared.inner.resume_queue(queue))
+    }
+
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+        self.call(Method::PausedQueues, self.shared.inner.paused_queues())
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
+        self.call(Method::Workers, self.shared.inner.workers())
+    }
+}

@@ -1,0 +1,392 @@
+//! Does each operation to the store and to the model, and compares the answers.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::time::{Duration, SystemTime};
+
+use marionette::TaskId;
+use marionette::inspect::{Filter, Page, Which};
+use marionette::store::{
+    Attempted, Claim, Claimed, Due, Lease, NewJob, Next, PastOutcome, Priority, Settled,
+    Settlement, Wanted, WorkerInfo,
+};
+
+use crate::bed::{Bed, job, worker};
+use crate::cases::due::present;
+use crate::model::ops::{IDS, New, Op, Pick, Query, Then, WORKERS, When};
+use crate::model::reference::Model;
+
+/// A store, the model of it, and who works on both.
+pub(crate) struct Drive {
+    pub(crate) bed: Bed,
+    pub(crate) model: Model,
+    /// The store's time at the model's zero.
+    pub(crate) zero: SystemTime,
+    /// In the order in which they were made.
+    pub(crate) ids: Vec<TaskId>,
+    pub(crate) workers: Vec<WorkerInfo>,
+    /// Every lease that was ever given.
+    given: Vec<Given>,
+}
+
+/// A lease, and what the model calls it.
+#[derive(Clone)]
+struct Given {
+    lease: Lease,
+    serial: usize,
+    claim: usize,
+    worker: usize,
+    /// What was written in its name, to be repeated as it was.
+    settlement: Option<(Settlement, i64)>,
+}
+
+/// Whether store and model say the same.
+#[allow(clippy::needless_pass_by_value)] // Both were made to be compared here.
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, store: T, model: T) -> Result<(), String> {
+    if store == model {
+        return Ok(());
+    }
+    Err(format!("{what}\n  store: {store:?}\n  model: {model:?}"))
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+impl Drive {
+    pub(crate) async fn new(bed: Bed) -> Self {
+        let mut model = Model::default();
+        model.renew(bed.worker.id);
+        let mut workers = vec![bed.worker.clone()];
+        workers.extend((1..WORKERS).map(|_| worker()));
+        Self {
+            zero: present(&bed).await,
+            bed,
+            model,
+            ids: (0..IDS).map(|_| TaskId::new()).collect(),
+            workers,
+            given: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn step(&mut self, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Insert(new) => self.insert(new).await,
+            Op::Claim {
+                worker,
+                kinds,
+                queues,
+                limit,
+                suspects,
+            } => {
+                let claim = Claim {
+                    worker: self.workers[*worker].id,
+                    wanted: Wanted {
+                        kinds: owned(kinds).into(),
+                        queues: owned(queues).into(),
+                    },
+                    limit: *limit,
+                    suspects: *suspects,
+                };
+                let claimable = self.model.claimable(kinds, queues, *limit, *suspects);
+                let expected = claimable
+                    .iter()
+                    .map(|job| (job.new.priority, job.due))
+                    .collect();
+                self.claim(*worker, claim, expected).await
+            }
+            Op::Renew(worker) => self.renew(*worker).await,
+            Op::Settle(settlements) => self.settle(settlements).await,
+            Op::Sweep => {
+                let swept = self.bed.sweep().await;
+                let swept = (swept.released, swept.quarantined, swept.pruned);
+                same("swept", swept, self.model.sweep())
+            }
+            Op::Pass(threes) => {
+                self.bed.pass(threes * 3).await;
+                self.model.now += i64::from(threes * 3);
+                Ok(())
+            }
+            Op::Pause(queue) => {
+                let paused = self.bed.store.pause_queue((*queue).to_owned()).await;
+                self.model.paused.insert((*queue).to_owned());
+                same("paused", paused.is_ok(), true)
+            }
+            Op::Resume(queue) => {
+                let resumed = self.bed.store.resume_queue((*queue).to_owned()).await;
+                self.model.paused.remove(*queue);
+                same("resumed", resumed.is_ok(), true)
+            }
+            Op::List(query, limit) => self.list(query, *limit).await,
+            Op::Retry(pick) | Op::Cancel(pick) | Op::Delete(pick) | Op::Reschedule(pick, _) => {
+                self.change(op, pick).await
+            }
+        }
+    }
+
+    async fn insert(&mut self, new: &[New]) -> Result<(), String> {
+        let mut jobs = Vec::new();
+        for new in new {
+            jobs.push(self.new_job(new).await);
+        }
+        let inserted = self.bed.store.insert(jobs.clone()).await;
+        let now = self.model.now;
+        let mut expected = Vec::new();
+        for (new, job) in new.iter().zip(jobs) {
+            let due = match new.due {
+                When::Now => now,
+                When::After(pause) => now + i64::from(pause),
+                When::At(offset) => now + i64::from(offset),
+            };
+            expected.push(self.model.insert(job, due, new.keep.map(i64::from)));
+        }
+        same(
+            "inserted",
+            inserted.map_err(|error| error.chain()),
+            Ok(expected),
+        )
+    }
+
+    async fn new_job(&self, new: &New) -> NewJob {
+        let mut job = NewJob {
+            id: self.ids[new.id],
+            kind: new.kind.into(),
+            queue: new.queue.into(),
+            priority: Priority(new.priority),
+            due: match new.due {
+                When::Now => Due::Now,
+                When::After(pause) => Due::After(self.bed.units(pause)),
+                When::At(offset) => Due::At(self.date(offset).await),
+            },
+            payload: format!("payload {} {}", new.id, new.kind).into_bytes(),
+            queue_limit: new.limit,
+            ..job()
+        };
+        job.options.keep_result = new.keep.map(|keep| self.bed.units(keep));
+        job.options.error = Some(format!("error {}", new.id));
+        job
+    }
+
+    /// So many units from now, by the store's clock.
+    async fn date(&self, offset: i32) -> SystemTime {
+        let present = present(&self.bed).await;
+        let distance = self.bed.units(offset.unsigned_abs());
+        if offset < 0 {
+            present - distance
+        } else {
+            present + distance
+        }
+    }
+
+    async fn claim(
+        &mut self,
+        worker: usize,
+        claim: Claim,
+        expected: Vec<(Priority, i64)>,
+    ) -> Result<(), String> {
+        let id = claim.worker;
+        let claimed = match self.bed.store.claim(claim).await {
+            // One that is silent for too long may be known still.
+            Err(error) if !self.model.is_alive(id) => {
+                return same("the error", error.is_unavailable(), true);
+            }
+            Err(error) => return Err(error.chain()),
+            Ok(_) if !self.model.is_known(id) => return Err("the worker is not known".to_owned()),
+            Ok(claimed) => claimed,
+        };
+        let mut got = Vec::new();
+        for claimed in claimed {
+            let job = self
+                .model
+                .by_id(claimed.lease.job)
+                .ok_or("a job that is none")?;
+            got.push((job.new.priority, job.due));
+            let serial = job.serial;
+            self.compare_claimed(&claimed, job)?;
+            self.model.start(serial, id);
+            self.give(&claimed, serial, worker)?;
+        }
+        same("claimed", got, expected)
+    }
+
+    fn give(&mut self, claimed: &Claimed, serial: usize, worker: usize) -> Result<(), String> {
+        let lease = claimed.lease;
+        let before = self.given.iter().filter(|given| given.serial == serial);
+        let last = before.map(|given| given.lease.token).max();
+        same(
+            "the token grows",
+            last.is_none_or(|last| last < lease.token),
+            true,
+        )?;
+        let claims = self.model.by_id(lease.job).map(|job| job.claims);
+        self.given.push(Given {
+            lease,
+            serial,
+            claim: claims.expect("it was started"),
+            worker,
+            settlement: None,
+        });
+        Ok(())
+    }
+
+    async fn renew(&mut self, worker: usize) -> Result<(), String> {
+        let given = self.given.iter().filter(|given| given.worker == worker);
+        let given: Vec<_> = given.cloned().collect();
+        let leases = given.iter().map(|given| given.lease).collect();
+        let info = self.workers[worker].clone();
+        let renewals = self.bed.store.renew(info.clone(), leases).await;
+        self.model.renew(info.id);
+        let expected = given
+            .iter()
+            .map(|given| self.model.renewal(given.serial, given.claim));
+        let expected = Ok(expected.collect());
+        same("renewed", renewals.map_err(|error| error.chain()), expected)
+    }
+
+    async fn settle(&mut self, settlements: &[(usize, Then)]) -> Result<(), String> {
+        let mut named = BTreeSet::new();
+        let mut call = Vec::new();
+        for &(back, then) in settlements {
+            let Some(index) = self.given.len().checked_sub(back + 1) else {
+                continue;
+            };
+            if named.insert(index) {
+                call.push((index, self.settlement(index, then)));
+            }
+        }
+        let all = call.iter().map(|(_, (settlement, _))| settlement.clone());
+        let settled = self.bed.store.settle(all.collect()).await;
+        let settled = settled.map_err(|error| error.chain())?;
+        same("how many are settled", settled.len(), call.len())?;
+        for (answer, (index, (settlement, pause))) in settled.into_iter().zip(call) {
+            let given = &mut self.given[index];
+            let (attempt, next) = (settlement.attempt.as_ref(), &settlement.next);
+            let expected = self
+                .model
+                .settle(given.serial, given.claim, attempt, next, pause);
+            // One before the last that had its effect: it may be known or not.
+            if given.settlement.is_none() || expected == Settled::Applied {
+                same(&format!("settled: {settlement:?}"), answer, expected)?;
+            }
+            if expected == Settled::Applied {
+                given.settlement = Some((settlement, pause));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be written, and its pause in units.
+    fn settlement(&self, index: usize, then: Then) -> (Settlement, i64) {
+        let given = &self.given[index];
+        if let Some(settlement) = &given.settlement {
+            return settlement.clone();
+        }
+        let (next, pause) = match then {
+            Then::Done => (Next::Done(format!("result {index}").into_bytes()), 0),
+            Then::Retry(pause) => (Next::Retry(self.bed.units(pause)), pause),
+            Then::Snooze(pause) => (Next::Snooze(self.bed.units(pause)), pause),
+            Then::Release | Then::Untouched => (Next::Release, 0),
+            Then::Bury => (Next::Bury, 0),
+            Then::Cancel => (Next::Cancel(format!("cancelled {index}")), 0),
+        };
+        let outcome = match then {
+            Then::Done => Some(PastOutcome::Done),
+            Then::Retry(pause) if pause % 2 == 0 => Some(PastOutcome::Failed),
+            Then::Retry(_) => Some(PastOutcome::Panicked),
+            Then::Snooze(_) => Some(PastOutcome::Snoozed),
+            Then::Release => Some(PastOutcome::Interrupted),
+            Then::Untouched => None,
+            Then::Bury => Some(PastOutcome::TimedOut),
+            Then::Cancel => Some(PastOutcome::Cancelled),
+        };
+        let error = |outcome: PastOutcome| {
+            let fails = outcome.is_failure() || outcome == PastOutcome::Cancelled;
+            fails.then(|| format!("broken {index}"))
+        };
+        let attempt = outcome.map(|outcome| Attempted {
+            ran: Duration::from_millis(7),
+            outcome,
+            error: error(outcome),
+        });
+        let lease = given.lease;
+        let settlement = Settlement {
+            lease,
+            attempt,
+            next,
+        };
+        (settlement, i64::from(pause))
+    }
+
+    async fn change(&mut self, op: &Op, pick: &Pick) -> Result<(), String> {
+        let (which, chosen): (_, Vec<usize>) = match pick {
+            Pick::Ids(indices) => {
+                let ids: Vec<_> = indices.iter().map(|&index| self.ids[index]).collect();
+                let jobs = self
+                    .model
+                    .jobs
+                    .iter()
+                    .filter(|job| ids.contains(&job.new.id));
+                (
+                    Which::Ids(ids.clone()),
+                    jobs.map(|job| job.serial).collect(),
+                )
+            }
+            Pick::Matching(query) => {
+                let filter = filter(query);
+                let jobs = self.model.matching(&filter).into_iter();
+                (
+                    Which::Matching(filter.clone()),
+                    jobs.map(|job| job.serial).collect(),
+                )
+            }
+        };
+        let store = &self.bed.store;
+        let reason = "that is enough";
+        let (changed, expected) = match op {
+            Op::Retry(_) => (store.retry(which).await, self.model.retry(&chosen)),
+            Op::Cancel(_) => {
+                let cancelled = store.cancel(which, reason.to_owned()).await;
+                (cancelled, self.model.cancel(&chosen, reason))
+            }
+            Op::Delete(_) => (store.delete(which).await, self.model.delete(&chosen)),
+            Op::Reschedule(_, offset) => {
+                let date = self.date(*offset).await;
+                let due = self.model.now + i64::from(*offset);
+                let rescheduled = store.reschedule(which, date).await;
+                (rescheduled, self.model.reschedule(&chosen, due))
+            }
+            _ => unreachable!("the others are no changes"),
+        };
+        same(
+            "changed",
+            changed.map_err(|error| error.chain()),
+            Ok(expected),
+        )
+    }
+
+    async fn list(&self, query: &Query, limit: usize) -> Result<(), String> {
+        let filter = filter(query);
+        let expected = self.model.matching(&filter).into_iter();
+        let expected: Vec<_> = expected.map(|job| job.new.id).collect();
+        let mut listed = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.bed.list(filter.clone(), Page { after, limit }).await;
+            listed.extend(page.jobs.iter().map(|job| job.id));
+            after = page.next;
+            if after.is_none() || listed.len() > expected.len() {
+                return same("listed", listed, expected);
+            }
+        }
+    }
+}
+
+fn filter(query: &Query) -> Filter {
+    Filter {
+        states: query.states.clone(),
+        kinds: owned(&query.kinds),
+        queues: owned(&query.queues),
+        text: query.text.map(str::to_owned),
+        ..Filter::default()
+    }
+}

@@ -1,0 +1,391 @@
+//! A store that is too simple to be wrong: a list of jobs, searched from end to end, and a clock
+//! that counts units.
+
+use std::collections::BTreeSet;
+
+use marionette::TaskId;
+use marionette::inspect::Filter;
+use marionette::store::{
+    Attempted, Inserted, JobState, NewJob, Next, PastOutcome, Renewal, Settled, WorkerId,
+};
+
+/// How long a lease takes, in units.
+pub(crate) const LEASE: i64 = 10;
+
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) now: i64,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) workers: Vec<Worker>,
+    pub(crate) paused: BTreeSet<String>,
+    /// How many jobs there have ever been.
+    serials: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) seen: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// Tells a job from one that had the same id before.
+    pub(crate) serial: usize,
+    pub(crate) new: NewJob,
+    /// For how long it is kept once it is done, if it says so.
+    pub(crate) keep: Option<i64>,
+    pub(crate) due: i64,
+    pub(crate) first_due: i64,
+    pub(crate) started: bool,
+    pub(crate) failed: u32,
+    pub(crate) crashes: u32,
+    /// How often it was claimed.
+    pub(crate) claims: usize,
+    /// Which of its claims was settled last.
+    pub(crate) settled: Option<usize>,
+    pub(crate) attempts: Vec<Past>,
+    pub(crate) phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Phase {
+    Waiting,
+    Running {
+        worker: WorkerId,
+        cancel: Option<String>,
+    },
+    Over {
+        state: JobState,
+        reason: Option<String>,
+        result: Option<Vec<u8>>,
+        at: i64,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Past {
+    pub(crate) number: u32,
+    pub(crate) outcome: PastOutcome,
+    pub(crate) error: Option<String>,
+    pub(crate) worker: WorkerId,
+}
+
+impl Job {
+    pub(crate) fn state(&self, now: i64) -> JobState {
+        match &self.phase {
+            Phase::Running { .. } => JobState::Running,
+            Phase::Over { state, .. } => *state,
+            Phase::Waiting if self.due <= now => JobState::Ready,
+            Phase::Waiting if self.failed > 0 => JobState::Retrying,
+            Phase::Waiting => JobState::Scheduled,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> Option<String> {
+        if let Phase::Over {
+            reason: Some(reason),
+            ..
+        } = &self.phase
+        {
+            return Some(reason.clone());
+        }
+        let mut latest_first = self.attempts.iter().rev();
+        let last = latest_first.find(|past| past.outcome.is_failure());
+        let last = last.filter(|_| self.failed > 0);
+        last.and_then(|past| past.error.clone())
+    }
+
+    pub(crate) fn matches(&self, filter: &Filter, now: i64) -> bool {
+        let text = |text: &String| {
+            let payload = String::from_utf8_lossy(&self.new.payload);
+            let is_over = matches!(self.phase, Phase::Over { .. });
+            let reason = self.reason().filter(|_| is_over).unwrap_or_default();
+            payload.contains(text.as_str()) || reason.contains(text.as_str())
+        };
+        (filter.states.is_empty() || filter.states.contains(&self.state(now)))
+            && (filter.kinds.is_empty() || filter.kinds.iter().any(|it| **it == *self.new.kind))
+            && (filter.queues.is_empty() || filter.queues.iter().any(|it| **it == *self.new.queue))
+            && filter.text.as_ref().is_none_or(text)
+    }
+
+    fn end(&mut self, state: JobState, reason: Option<String>, result: Option<Vec<u8>>, at: i64) {
+        self.phase = Phase::Over {
+            state,
+            reason,
+            result,
+            at,
+        };
+    }
+
+    /// Back to waiting, unless somebody wants it cancelled.
+    fn wait(&mut self, due: i64, now: i64) {
+        if let Phase::Running {
+            cancel: Some(reason),
+            ..
+        } = &self.phase
+        {
+            let reason = Some(reason.clone());
+            self.end(JobState::Cancelled, reason, None, now);
+        } else {
+            self.due = due;
+            self.phase = Phase::Waiting;
+        }
+    }
+
+    fn record(&mut self, outcome: PastOutcome, error: Option<String>) {
+        let Phase::Running { worker, .. } = self.phase else {
+            unreachable!("only a job that runs has an attempt");
+        };
+        self.attempts.push(Past {
+            number: self.failed + 1,
+            outcome,
+            error,
+            worker,
+        });
+        self.failed += u32::from(outcome.is_failure());
+    }
+}
+
+impl Model {
+    pub(crate) fn insert(&mut self, new: NewJob, due: i64, keep: Option<i64>) -> Inserted {
+        if self.jobs.iter().any(|job| job.new.id == new.id) {
+            return Inserted::Accepted;
+        }
+        let waiting = self.jobs.iter().filter(|job| job.phase == Phase::Waiting);
+        let waiting = waiting.filter(|job| job.new.queue == new.queue).count();
+        if new.queue_limit.is_some_and(|limit| waiting as u64 >= limit) {
+            return Inserted::Full;
+        }
+        self.serials += 1;
+        self.jobs.push(Job {
+            serial: self.serials,
+            new,
+            keep,
+            due,
+            first_due: due,
+            started: false,
+            failed: 0,
+            crashes: 0,
+            claims: 0,
+            settled: None,
+            attempts: Vec::new(),
+            phase: Phase::Waiting,
+        });
+        Inserted::Accepted
+    }
+
+    /// The jobs that a claim has to give, in one of the orders in which it may.
+    pub(crate) fn claimable(
+        &self,
+        kinds: &[&str],
+        queues: &[&str],
+        limit: usize,
+        mut suspects: usize,
+    ) -> Vec<&Job> {
+        let ready = self
+            .jobs
+            .iter()
+            .filter(|job| job.state(self.now) == JobState::Ready);
+        let ready = ready.filter(|job| kinds.contains(&&*job.new.kind));
+        let ready = ready.filter(|job| queues.is_empty() || queues.contains(&&*job.new.queue));
+        let ready = ready.filter(|job| !self.paused.contains(&*job.new.queue));
+        let mut ready: Vec<_> = ready.collect();
+        ready.sort_by_key(|job| (std::cmp::Reverse(job.new.priority), job.due));
+        ready.retain(|job| {
+            let is_suspect = job.crashes > 0;
+            let goes = !is_suspect || suspects > 0;
+            suspects -= usize::from(is_suspect && goes);
+            goes
+        });
+        ready.truncate(limit);
+        ready
+    }
+
+    pub(crate) fn start(&mut self, serial: usize, worker: WorkerId) {
+        let job = self.job_mut(serial).expect("it was claimable");
+        job.claims += 1;
+        job.started = true;
+        job.phase = Phase::Running {
+            worker,
+            cancel: None,
+        };
+    }
+
+    /// Whether the worker is known, and whether it is silent for too long.
+    pub(crate) fn is_known(&self, worker: WorkerId) -> bool {
+        self.workers.iter().any(|it| it.id == worker)
+    }
+
+    pub(crate) fn is_alive(&self, worker: WorkerId) -> bool {
+        let mut workers = self.workers.iter();
+        workers.any(|it| it.id == worker && self.now - it.seen < LEASE)
+    }
+
+    pub(crate) fn renew(&mut self, worker: WorkerId) {
+        self.workers.retain(|it| it.id != worker);
+        self.workers.push(Worker {
+            id: worker,
+            seen: self.now,
+        });
+    }
+
+    /// What a lease learns: the `claim`-th claim of a job.
+    pub(crate) fn renewal(&self, serial: usize, claim: usize) -> Renewal {
+        let mut jobs = self.jobs.iter();
+        let job = jobs.find(|job| job.serial == serial && job.claims == claim);
+        match job.map(|job| &job.phase) {
+            Some(Phase::Running { cancel: None, .. }) => Renewal::Kept,
+            Some(Phase::Running {
+                cancel: Some(reason),
+                ..
+            }) => Renewal::Cancel(reason.clone()),
+            _ => Renewal::Lost,
+        }
+    }
+
+    pub(crate) fn settle(
+        &mut self,
+        serial: usize,
+        claim: usize,
+        attempt: Option<&Attempted>,
+        next: &Next,
+        pause: i64,
+    ) -> Settled {
+        let now = self.now;
+        let Some(job) = self.job_mut(serial) else {
+            return Settled::Stale;
+        };
+        if job.settled == Some(claim) {
+            return Settled::Applied;
+        }
+        if job.claims != claim || !matches!(job.phase, Phase::Running { .. }) {
+            return Settled::Stale;
+        }
+        job.settled = Some(claim);
+        if let Some(attempt) = attempt {
+            job.record(attempt.outcome, attempt.error.clone());
+        }
+        match next.clone() {
+            Next::Done(result) => job.end(JobState::Done, None, Some(result), now),
+            Next::Bury => job.end(JobState::Dead, None, None, now),
+            Next::Cancel(reason) => job.end(JobState::Cancelled, Some(reason), None, now),
+            Next::Retry(_) | Next::Snooze(_) => job.wait(now + pause, now),
+            Next::Release => job.wait(job.due, now),
+        }
+        Settled::Applied
+    }
+
+    /// How many were released, quarantined and pruned.
+    pub(crate) fn sweep(&mut self) -> (u64, u64, u64) {
+        let now = self.now;
+        let (mut released, mut quarantined) = (0, 0);
+        let dead = self
+            .workers
+            .iter()
+            .filter(|worker| now - worker.seen >= LEASE);
+        let dead: Vec<WorkerId> = dead.map(|worker| worker.id).collect();
+        self.workers.retain(|worker| !dead.contains(&worker.id));
+        for job in &mut self.jobs {
+            match job.phase {
+                Phase::Running { worker, .. } if dead.contains(&worker) => {}
+                _ => continue,
+            }
+            job.record(PastOutcome::Crashed, None);
+            job.crashes += 1;
+            if job.crashes == 3 {
+                job.end(JobState::Quarantined, None, None, now);
+                quarantined += 1;
+            } else {
+                job.wait(job.due, now);
+                released += u64::from(job.phase == Phase::Waiting);
+            }
+        }
+        let before = self.jobs.len();
+        self.jobs.retain(|job| match (&job.phase, job.keep) {
+            (
+                Phase::Over {
+                    state: JobState::Done,
+                    at,
+                    ..
+                },
+                Some(keep),
+            ) => now < at + keep,
+            _ => true,
+        });
+        (released, quarantined, (before - self.jobs.len()) as u64)
+    }
+
+    pub(crate) fn retry(&mut self, chosen: &[usize]) -> u64 {
+        let now = self.now;
+        self.change(chosen, |job| {
+            match job.state(now) {
+                JobState::Scheduled | JobState::Retrying => {}
+                JobState::Dead | JobState::Cancelled | JobState::Quarantined => {
+                    job.failed = 0;
+                    job.crashes = 0;
+                    job.phase = Phase::Waiting;
+                }
+                _ => return false,
+            }
+            (job.due, job.first_due) = (now, now);
+            true
+        })
+    }
+
+    pub(crate) fn cancel(&mut self, chosen: &[usize], reason: &str) -> u64 {
+        let now = self.now;
+        self.change(chosen, |job| match &mut job.phase {
+            Phase::Waiting => {
+                job.end(JobState::Cancelled, Some(reason.to_owned()), None, now);
+                true
+            }
+            Phase::Running { cancel, .. } if cancel.is_none() => {
+                *cancel = Some(reason.to_owned());
+                true
+            }
+            _ => false,
+        })
+    }
+
+    pub(crate) fn delete(&mut self, chosen: &[usize]) -> u64 {
+        let before = self.jobs.len();
+        self.jobs.retain(|job| {
+            !chosen.contains(&job.serial) || matches!(job.phase, Phase::Running { .. })
+        });
+        (before - self.jobs.len()) as u64
+    }
+
+    pub(crate) fn reschedule(&mut self, chosen: &[usize], due: i64) -> u64 {
+        self.change(chosen, |job| {
+            let waits = job.phase == Phase::Waiting;
+            if waits {
+                (job.due, job.first_due) = (due, due);
+            }
+            waits
+        })
+    }
+
+    fn change(&mut self, chosen: &[usize], change: impl FnMut(&mut Job) -> bool) -> u64 {
+        let jobs = self
+            .jobs
+            .iter_mut()
+            .filter(|job| chosen.contains(&job.serial));
+        jobs.map(change).map(u64::from).sum()
+    }
+
+    pub(crate) fn matching(&self, filter: &Filter) -> Vec<&Job> {
+        let jobs = self.jobs.iter().filter(|job| job.matches(filter, self.now));
+        let mut jobs: Vec<_> = jobs.collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.new.id));
+        jobs
+    }
+
+    pub(crate) fn by_id(&self, id: TaskId) -> Option<&Job> {
+        self.jobs.iter().find(|job| job.new.id == id)
+    }
+
+    fn job_mut(&mut self, serial: usize) -> Option<&mut Job> {
+        self.jobs.iter_mut().find(|job| job.serial == serial)
+    }
+}
