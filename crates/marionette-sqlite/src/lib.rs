@@ -26,3 +26,8 @@ pub use rusqlite;
 pub use failpoint::FAIL_POINTS;
 pub use options::{Options, Synchronous};
 pub use store::SqliteStore;
+
+/// The README's examples are compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -212,8 +212,3 @@ pub use submit::{Submit, Submitting};
 pub use tally::Histogram;
 pub use task::{IntoTask, Repeatable, Task};
 pub use waiting::WaitingTask;
-
-/// The README's examples are compiled and run with the others.
-#[cfg(all(doctest, feature = "signal", feature = "test-util"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
