@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::jobs::{Act, Faulty, SendMail, act, builder, mail, producer, send};
+use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer, send};
 use common::{HOUR, SECOND, now};
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{JobState, StoreError};
@@ -143,14 +143,32 @@ async fn a_wrapped_job_that_is_queued_again_is_accepted_once() {
     let tasks = TaskManager::builder().store(store.clone()).build();
     let tasks = tasks.expect("it is sound");
     store.lose_answers(true);
-    let wrapped = TaskManager::wrap(mail("ada")).error("no luck");
-    let refused = tasks.queue(wrapped).await.expect_err("the answer is lost");
+    let refused = tasks.queue(TaskManager::wrap(mail("ada"))).await;
+    let wrapped = refused.expect_err("the answer is lost").into_task();
     store.lose_answers(false);
-    let handle = tasks.queue(refused.into_task()).await;
-    let id = handle.expect("it is accepted").id();
-    assert_eq!(count(&store).await, 1);
-    let job = common::jobs::details(&store, id).await;
+    let id = wrapped.id();
+    let handle = tasks.queue(wrapped).await.expect("it is accepted");
+    assert_eq!((handle.id(), count(&store).await), (id, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrapped_job_that_comes_back_has_all_its_options() {
+    let store = Faulty::default();
+    let tasks = TaskManager::builder().store(store.clone()).build();
+    let tasks = tasks.expect("it is sound");
+    store.fail(true);
+    let wrapped = TaskManager::wrap(mail("ada")).error("no luck").retries(3);
+    let refused = tasks.queue(wrapped).in_queue("mail").priority(2).await;
+    let wrapped = refused.expect_err("it fails").into_task();
+    store.fail(false);
+    let handle = tasks.queue(wrapped).await.expect("it is accepted");
+    let job = details(&store, handle.id()).await;
     assert_eq!(job.options.error.as_deref(), Some("no luck"));
+    let (summary, retries) = (job.summary, job.options.retries);
+    assert_eq!(
+        (retries, &*summary.queue, summary.priority.0),
+        (3, "mail", 2)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,7 +203,9 @@ async fn a_full_queue_refuses_or_is_waited_for() {
     let to = |to: &str| tasks.queue(mail(to)).in_queue("mail");
     to("a").await.expect("there is room");
     to("b").await.expect("there is room");
-    let refused = to("c").try_now().await.expect_err("it is full");
+    let refused = timeout(HOUR, to("c").try_now()).await;
+    let refused = refused.expect("it does not wait");
+    let refused = refused.expect_err("it is full");
     assert!(refused.is_full());
     assert_eq!(refused.into_task(), mail("c"));
     let began = now();
