@@ -1,0 +1,186 @@
+//! The file: who may read it, what is refused, what else may be in it.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Place, insert, job, known_worker};
+use marionette::inspect::Inspect;
+use marionette::store::{Store, StoreError};
+use marionette_sqlite::SqliteStore;
+use marionette_sqlite::rusqlite::Connection;
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |path: &Path| {
+        let metadata = fs::metadata(path).expect("it is there");
+        metadata.permissions().mode() & 0o777
+    };
+    let place = Place::new();
+    let store = place.open().await;
+    let worker = known_worker(&store).await;
+    insert(&store, job()).await;
+    let name = place.path().display().to_string();
+    for end in ["", "-wal", "-shm"] {
+        let path = format!("{name}{end}");
+        assert_eq!(mode(Path::new(&path)), 0o600, "{path}");
+    }
+    let workers = format!("{name}-workers");
+    assert_eq!(mode(Path::new(&workers)), 0o700);
+    let lock = Path::new(&workers).join(worker.id.to_string());
+    assert_eq!(mode(&lock), 0o600);
+    drop(store);
+    assert!(
+        !lock.exists(),
+        "a worker without jobs leaves nothing behind"
+    );
+}
+
+async fn refused(place: &Place) -> StoreError {
+    let opened = SqliteStore::open(place.path()).await;
+    let err = opened.expect_err("it must not be opened");
+    let name = place.path().display().to_string();
+    assert!(
+        err.to_string().contains(&name),
+        "the error names the file: {err}"
+    );
+    err
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_refused() {
+    let place = Place::new();
+    drop(place.open().await);
+    let connection = Connection::open(place.path()).expect("it is a database");
+    let newer = "UPDATE marionette_meta SET value = 7 WHERE name = 'version'";
+    assert_eq!(connection.execute(newer, []).expect("it can be written"), 1);
+    drop(connection);
+    let err = refused(&place).await;
+    assert!(err.is_broken());
+    let text = err.to_string();
+    assert!(
+        text.contains("version 7") && text.contains("up to 1"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused() {
+    let place = Place::new();
+    fs::write(place.path(), "to be or not to be, ".repeat(500)).expect("there is room");
+    assert!(refused(&place).await.is_broken());
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_refused_or_fails_as_broken() {
+    let place = Place::new();
+    let store = place.open().await;
+    for _ in 0..50 {
+        insert(&store, job()).await;
+    }
+    let id = insert(&store, job()).await;
+    drop(store);
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(place.path())
+        .expect("it is there");
+    let length = file.metadata().expect("it is there").len();
+    file.set_len(length / 2).expect("it can be cut");
+    drop(file);
+    let err = match SqliteStore::open(place.path()).await {
+        Err(err) => err,
+        Ok(store) => match store.job(id).await {
+            Err(err) => err,
+            Ok(_) => store.counts().await.expect_err("half of it is gone"),
+        },
+    };
+    assert!(err.is_broken(), "{err:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_told_as_broken() {
+    let place = Place::new();
+    let store = place.open().await;
+    let id = insert(&store, job()).await;
+    drop(store);
+    let mut bytes = fs::read(place.path()).expect("it is there");
+    // All pages behind the first, which holds the schema.
+    bytes[4096..].fill(0xa5);
+    fs::write(place.path(), bytes).expect("there is room");
+    let err = match SqliteStore::open(place.path()).await {
+        Err(err) => err,
+        Ok(store) => store.job(id).await.expect_err("nothing is left"),
+    };
+    assert!(err.is_broken(), "{err:?}");
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    for name in [":memory:", ""] {
+        let err = SqliteStore::open(name).await.expect_err("it is no file");
+        assert!(err.is_refused(), "{err:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_refused() {
+    let place = Place::new();
+    let path = place.directory.path().join("nowhere").join("tasks.db");
+    let err = SqliteStore::open(&path)
+        .await
+        .expect_err("there is no such directory");
+    assert!(err.is_refused(), "{err:?}");
+    assert!(err.to_string().contains("nowhere"), "{err}");
+}
+
+#[tokio::test]
+async fn the_file_may_be_shared_with_tables_of_the_application() {
+    let place = Place::new();
+    let connection = Connection::open(place.path()).expect("there is room");
+    let theirs = "CREATE TABLE orders (item TEXT); INSERT INTO orders VALUES ('tea');
+        PRAGMA user_version = 42";
+    connection.execute_batch(theirs).expect("it can be written");
+    let store = place.open().await;
+    let id = insert(&store, job()).await;
+    assert!(store.job(id).await.expect("an answer").is_some());
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0));
+    assert_eq!(version.expect("an answer"), 42);
+    let item = connection.query_row("SELECT item FROM orders", [], |row| row.get::<_, String>(0));
+    assert_eq!(item.expect("an answer"), "tea");
+    let ours = "SELECT count(*) FROM sqlite_schema
+        WHERE tbl_name NOT LIKE 'marionette%' AND tbl_name <> 'orders'";
+    let strangers = connection.query_row(ours, [], |row| row.get::<_, i32>(0));
+    assert_eq!(strangers.expect("an answer"), 0, "all names begin alike");
+}
+
+#[tokio::test]
+async fn ids_of_rows_may_be_beyond_31_bits() {
+    let place = Place::new();
+    let store = place.open().await;
+    let first = insert(&store, job()).await;
+    let connection = Connection::open(place.path()).expect("it is a database");
+    connection
+        .execute(
+            "UPDATE marionette_job SET seq = ?1",
+            [i64::from(i32::MAX) - 9],
+        )
+        .expect("it can be written");
+    let mut ids = vec![first];
+    for _ in 0..20 {
+        ids.push(insert(&store, job()).await);
+    }
+    let worker = known_worker(&store).await;
+    let claimed = common::claim(&store, &worker, 100).await;
+    let got: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
+    assert_eq!(got, ids);
+    assert!(claimed[20].lease.key > i64::from(i32::MAX));
+    for claimed in claimed {
+        let settled = common::settle(&store, common::done(claimed.lease)).await;
+        assert_eq!(settled, marionette::store::Settled::Applied);
+    }
+    assert_eq!(store.ended(ids).await.expect("an answer").len(), 21);
+}
