@@ -43,8 +43,10 @@ pub struct StopReport {
     /// Tasks that could not be interrupted, since they block their thread: they still run.
     pub abandoned: Vec<TaskRef>,
     /// Accepted tasks that were not started, or were interrupted: they wait for the next start.
+    /// Of jobs, those that went back to the store; what was never claimed is not counted.
     pub queued: usize,
-    /// Future tasks, retries included: they wait for the next start.
+    /// Future tasks, retries included: they wait for the next start. Jobs wait in their store, and
+    /// are not counted.
     pub waiting: usize,
     /// How long the stop took.
     pub duration: Duration,

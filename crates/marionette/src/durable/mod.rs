@@ -103,7 +103,7 @@ impl Durable {
         let mut released = self.engine.queue.take_waiting().len();
         let mut report = stop(&self.engine, limit).await;
         released += self.engine.queue.take_waiting().len();
-        report.queued = released;
+        report.queued = released + report.interrupted.len();
         let written = session.outbox.all_is_written();
         match limit {
             // Nothing lasts longer than its lease.

@@ -25,7 +25,10 @@ use crate::worker::Worker;
 /// It is cheap to clone, and all clones are the same manager. When the last one is dropped without
 /// a
 /// [`stop`](Self::stop), what waits is abandoned and what runs is dropped at its next await;
-/// handles say so.
+/// handles say so. Jobs go back to their store instead.
+///
+/// The type of the store is that of the manager: `TaskManager` has none and runs tasks,
+/// `TaskManager<SqliteStore>` runs [jobs](crate::Job).
 ///
 /// # Examples
 ///
@@ -156,6 +159,10 @@ impl<S: ?Sized> TaskManager<S> {
     /// Future tasks, retries included, stay with the manager: [`start`](Self::start) resumes them.
     /// Stopping twice does nothing. A task may stop its own manager: it is not waited for.
     ///
+    /// A manager with a store claims no more, finishes what runs, and gives back what it has
+    /// claimed and not begun; what waits in the store stays there. It returns once the store has
+    /// taken what became of the jobs that ran, or after their leases have lapsed.
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped the manager goes on to drain; another `stop` waits for the rest.
@@ -205,6 +212,9 @@ impl<S: ?Sized> TaskManager<S> {
 
     /// Waits until no task waits for a worker and none runs. Future tasks are not waited for.
     ///
+    /// With a store: until it has no job that this manager could run now, and none runs here.
+    /// A manager that was not started runs none, and does not wait.
+    ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
@@ -216,7 +226,7 @@ impl<S: ?Sized> TaskManager<S> {
     }
 
     /// Workers start no further task until [`resume`](Self::resume); what runs goes on, and tasks
-    /// are accepted as long as there is room.
+    /// are accepted as long as there is room. With a store, nothing more is claimed either.
     pub fn pause(&self) {
         self.engine().queue.pause();
     }
