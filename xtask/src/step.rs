@@ -84,6 +84,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: || examples::compare(&[]).map(|()| Outcome::Passed),
     },
     Step {
+        name: "oldest",
+        about: "the SQLite store works with the oldest rusqlite that it allows",
+        needs: &[],
+        run: oldest,
+    },
+    Step {
         name: "loom",
         about: "models of our own synchronisation",
         needs: &[],
@@ -126,6 +132,11 @@ fn run(words: &str) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// In a target folder of its own, like its lock file: the two ends of the range exclude each other.
+fn oldest() -> Result<Outcome> {
+    run("run --quiet --locked --manifest-path xtask/oldest/Cargo.toml --target-dir target/oldest")
+}
+
 fn typos() -> Result<Outcome> {
     shell::run(&mut shell::program("typos"))?;
     Ok(Outcome::Passed)
@@ -135,6 +146,7 @@ fn features() -> Result<Outcome> {
     run(&format!(
         "clippy --locked --package {LIBRARY} --all-targets -- --deny warnings"
     ))?;
+    run("clippy --locked --package marionette-sqlite --lib -- --deny warnings")?;
     for feature in FEATURES {
         run(&format!(
             "clippy --locked --package {LIBRARY} --lib --no-default-features \
