@@ -52,6 +52,14 @@ impl Held {
         drop(removed);
     }
 
+    /// Lets go of all, as if their leases were lost.
+    pub(crate) fn clear(&self) {
+        let held = std::mem::take(&mut *self.jobs.lock());
+        for job in held.values() {
+            job.leased.lose();
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.jobs.lock().len()
     }

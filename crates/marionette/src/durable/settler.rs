@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use crate::durable::session::Session;
 use crate::store::{Settled, Settlement, StoreError};
 
@@ -12,6 +14,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Works until the session ends and nothing is held any more.
 pub(crate) async fn work(session: Arc<Session>) {
+    let _leaves = Leaves(Arc::clone(&session));
     loop {
         let settlements = session.outbox.take();
         if !settlements.is_empty() {
@@ -21,7 +24,28 @@ pub(crate) async fn work(session: Arc<Session>) {
         if session.ending.is_cancelled() && session.held.len() == 0 {
             return;
         }
-        session.outbox.filled.notified().await;
+        let filled = session.outbox.filled.notified();
+        if session.ending.is_cancelled() {
+            // The last that is held may also be lost, of which nobody tells here.
+            let _ = timeout(session.timing.renew, filled).await;
+        } else {
+            tokio::select! {
+                () = filled => {}
+                () = session.ending.cancelled() => {}
+            }
+        }
+    }
+}
+
+/// Dropped with the settler. If that is because the runtime goes, nothing can be settled any more:
+/// the leases must lapse, and not be kept for ever.
+struct Leaves(Arc<Session>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.end();
+        self.0.held.clear();
     }
 }
 

@@ -160,3 +160,26 @@ async fn a_running_job_hears_that_somebody_cancelled_it() {
     );
     drop(tasks);
 }
+
+#[test]
+fn jobs_of_a_runtime_that_is_gone_are_not_kept_for_ever() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.expect("a runtime");
+    let mut registry = Registry::default();
+    registry.add::<Add, _>(|_: Add, _: Context| std::future::pending());
+    let (tasks, durable, store) = manager(registry);
+    runtime.block_on(async {
+        tasks.start();
+        store.insert(vec![job(1)]).await.expect("it is accepted");
+        while tasks.stats().running == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let session = durable.session().expect("it was started");
+    assert_eq!(session.held.len(), 1);
+    drop(runtime);
+    assert_eq!(session.held.len(), 0);
+    assert!(session.ending.is_cancelled(), "its keeper would go on");
+}
