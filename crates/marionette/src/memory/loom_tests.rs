@@ -429,7 +429,7 @@ fn a_batch_is_stolen_from_and_started_from_at_once() {
         });
         let claimed = workers.map(|worker| worker.join().unwrap());
         assert_eq!(sorted(claimed), [2, 3]);
-        assert_eq!(left(&queue), []);
+        assert!(left(&queue).is_empty());
     });
 }
 
