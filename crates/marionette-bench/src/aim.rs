@@ -1,37 +1,33 @@
-//! What we aim at, from the project's anchors: a figure, and a ratio to a competitor in the same
-//! run. Where there is a ratio, it decides: figures move with the machine.
+//! What we aim at in process.
 
 use crate::contender::name::Name::{self, Bare, EveryOption, Precise, Timer};
+use crate::sheet::Goal;
 use crate::workload::Workload::{
     self, Bound, Stop, StopFull, StopRetry, W1, W1x, W2, W3, W4a, W4b, W5, W6, W7,
 };
 
-/// One aim of one row.
+/// The goal of one metric of one row.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Aim {
+struct Aim {
     workload: Workload,
     contender: Name,
     /// The key of the metric.
-    pub(crate) metric: &'static str,
-    /// The figure is at most this.
-    pub(crate) at_most: f64,
-    /// The ratio to the base of the workload is at most this.
-    pub(crate) ratio: Option<f64>,
+    metric: &'static str,
+    goal: Goal,
 }
 
 const fn aim(
     workload: Workload,
     contender: Name,
     metric: &'static str,
-    at_most: f64,
+    figure: f64,
     ratio: Option<f64>,
 ) -> Aim {
     Aim {
         workload,
         contender,
         metric,
-        at_most,
-        ratio,
+        goal: Goal { figure, ratio },
     }
 }
 
@@ -73,33 +69,17 @@ const AIMS: &[Aim] = &[
     aim(Bound, Bare, "accepted", 68.0, None),
 ];
 
-/// The aims of a row.
-pub(crate) fn of(workload: Workload, contender: Name) -> impl Iterator<Item = &'static Aim> {
-    AIMS.iter()
-        .filter(move |aim| aim.workload == workload && aim.contender == contender)
-}
-
-impl Aim {
-    /// Whether the row reached it.
-    pub(crate) fn reached(&self, figure: f64, ratio: Option<f64>) -> bool {
-        match (self.ratio, ratio) {
-            (Some(aimed), Some(ratio)) => ratio <= aimed,
-            _ => figure <= self.at_most,
-        }
-    }
+/// The goal of a metric of a row.
+pub(crate) fn goal(workload: Workload, contender: &str, metric: &str) -> Option<Goal> {
+    let aim = AIMS.iter().find(|aim| {
+        aim.workload == workload && aim.contender.label() == contender && aim.metric == metric
+    });
+    aim.map(|aim| aim.goal)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ratio_decides_where_there_is_one() {
-        let aim = aim(W1, Bare, "ns", 90.0, Some(0.26));
-        assert!(aim.reached(180.0, Some(0.25)));
-        assert!(!aim.reached(80.0, Some(0.3)));
-        assert!(aim.reached(80.0, None));
-    }
 
     #[test]
     fn every_aim_names_a_metric_of_its_workload() {

@@ -1,52 +1,17 @@
-//! One measurement in a process of its own: memory, CPU time and threads are its alone.
+//! The parent's side of a measurement: a child process, and what it answers.
 
-use std::process::{self, Command};
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
-use tokio::runtime::Builder;
+use marionette_yardstick::figures::{self, Outcome};
 
-use crate::arguments;
-use crate::clock;
-use crate::contender::name::Name;
-use crate::figures::{self, Outcome};
-use crate::workload::{Size, Workload};
-
-/// The runtime's threads.
-const THREADS: usize = 2;
-
-/// A child that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(180);
-
-/// The child's side: measures, and answers on standard output.
-///
-/// It ends without taking anything down: dropping a million waiting tasks is not measured.
-pub(crate) fn measure(workload: Workload, name: Name, size: Size) -> ! {
-    thread::spawn(|| {
-        clock::sleep(LIMIT);
-        eprintln!("gave up after {} s", LIMIT.as_secs());
-        process::exit(1);
-    });
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_time()
-        .build();
-    let runtime = runtime.expect("the runtime starts");
-    let figures = runtime.block_on(workload.measure(name, size));
-    println!("{}", figures::write(&figures));
-    process::exit(0);
+/// A child of this program, or another program.
+pub(crate) fn this_program() -> Command {
+    Command::new(std::env::current_exe().expect("the program has a path"))
 }
 
-/// The parent's side: starts a child, waits, and reads its answer.
-pub(crate) fn ask(workload: Workload, name: Name, size: Size) -> Outcome {
-    if let Some(why) = name.cannot(workload) {
-        return Outcome::Cannot(why.to_owned());
-    }
-    let program = std::env::current_exe().expect("the program has a path");
-    let output = Command::new(program)
-        .args(arguments::child_words(workload, name, size))
-        .output();
-    let output = match output {
+/// Starts a child, waits, and reads its answer.
+pub(crate) fn ask(command: &mut Command) -> Outcome {
+    let output = match command.output() {
         Ok(output) => output,
         Err(err) => return Outcome::Failed(format!("the child did not start: {err}")),
     };

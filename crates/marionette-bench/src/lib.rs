@@ -17,62 +17,18 @@
 
 #![cfg(feature = "competitors")]
 
-mod arguments;
-mod run;
-mod child;
-mod aim;
-mod report;
+mod in_process;
 
+mod arguments;
+mod aim;
 mod work;
 mod workload;
 mod contender;
 
-mod figures;
-mod tally;
-mod samples;
-mod usage;
-mod clock;
+mod run;
+mod sheet;
+mod report;
+mod child;
 mod machine;
 
-use std::process::ExitCode;
-
-use crate::arguments::Command;
-
-/// The program `in-process`.
-#[must_use]
-pub fn in_process() -> ExitCode {
-    let plan = match arguments::parse() {
-        Ok(Command::Run(plan)) => plan,
-        Ok(Command::Child(workload, name, size)) => child::measure(workload, name, size),
-        Ok(Command::Help) => {
-            print!("{}", arguments::HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(what) => {
-            eprintln!("{what}");
-            return ExitCode::from(2);
-        }
-    };
-    if !plan.json {
-        print!("{}", report::text::head(&plan));
-    }
-    let mut tables = Vec::new();
-    for &workload in &plan.workloads {
-        let table = run::table(&plan, workload, |round, name| {
-            eprintln!(
-                "{} round {round}/{}: {}",
-                workload.id(),
-                plan.runs,
-                name.label()
-            );
-        });
-        if !plan.json {
-            print!("{}", report::text::table(&plan, &table));
-        }
-        tables.push(table);
-    }
-    if plan.json {
-        println!("{:#}", report::json::report(&plan, &tables));
-    }
-    ExitCode::SUCCESS
-}
+pub use in_process::in_process;

@@ -4,10 +4,10 @@ use std::fs;
 use std::thread;
 
 /// The lock file of the workspace, from which the versions come.
-const LOCK: &str = include_str!("../../../Cargo.lock");
+pub(crate) const LOCK: &str = include_str!("../../../Cargo.lock");
 
-/// The crates whose versions matter.
-const CRATES: [&str; 9] = [
+/// The crates whose versions matter in process.
+pub(crate) const IN_PROCESS: [&str; 9] = [
     "marionette-tasks",
     "tokio",
     "tokio-util",
@@ -47,11 +47,14 @@ fn processor() -> String {
         .to_owned()
 }
 
-/// Each crate that matters with the version in the lock file.
-pub(crate) fn versions() -> Vec<(&'static str, &'static str)> {
-    CRATES
-        .into_iter()
-        .map(|name| (name, version(LOCK, name).unwrap_or("unknown")))
+/// Each of these crates with its version in the lock file.
+pub(crate) fn versions(
+    lock: &'static str,
+    crates: &[&'static str],
+) -> Vec<(&'static str, &'static str)> {
+    crates
+        .iter()
+        .map(|&name| (name, version(lock, name).unwrap_or("unknown")))
         .collect()
 }
 

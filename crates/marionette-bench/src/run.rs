@@ -1,18 +1,14 @@
 //! A run: rounds in which every contender is measured once, A B C A B C, so that all share the
 //! minute; and what the rounds give together.
 
-use crate::aim::{self, Aim};
-use crate::arguments::Plan;
-use crate::child;
-use crate::contender::name::Name;
-use crate::figures::Outcome;
-use crate::workload::Workload;
-use crate::workload::table::Metric;
+use marionette_yardstick::figures::Outcome;
+
+use crate::sheet::{Goal, Metric, Sheet};
 
 /// A measured workload.
 pub(crate) struct Table {
-    /// Which.
-    pub(crate) workload: Workload,
+    /// What it is about.
+    pub(crate) sheet: Sheet,
     /// Each contender that takes part.
     pub(crate) rows: Vec<Row>,
 }
@@ -20,7 +16,7 @@ pub(crate) struct Table {
 /// A contender in a workload.
 pub(crate) struct Row {
     /// Which.
-    pub(crate) name: Name,
+    pub(crate) label: &'static str,
     /// What it did.
     pub(crate) cell: Cell,
 }
@@ -44,7 +40,7 @@ pub(crate) struct Summary {
     /// The median of the ratios to the base, each within its round.
     pub(crate) ratio: Option<f64>,
     /// What we aimed at, and whether we reached it.
-    pub(crate) aim: Option<(&'static Aim, bool)>,
+    pub(crate) aim: Option<(Goal, bool)>,
 }
 
 impl Summary {
@@ -64,60 +60,73 @@ impl Summary {
     }
 }
 
-/// What each contender answered, round by round.
-type Answers = Vec<(Name, Vec<Outcome>)>;
-
-/// Measures one workload; `progress` is told what comes next.
-pub(crate) fn table(plan: &Plan, workload: Workload, mut progress: impl FnMut(u32, Name)) -> Table {
-    let takes_part = |name: &Name| name.appears_in(workload) && plan.contenders.contains(name);
-    let mut answers: Answers = Name::ALL
-        .into_iter()
-        .filter(takes_part)
-        .map(|name| (name, Vec::new()))
-        .collect();
-    for round in 1..=plan.runs {
-        for (name, outcomes) in &mut answers {
-            progress(round, *name);
-            outcomes.push(child::ask(workload, *name, plan.size));
-        }
-    }
-    let rows = answers
-        .iter()
-        .map(|(name, _)| row(workload, *name, &answers))
-        .collect();
-    Table { workload, rows }
+/// What a contender answered, round by round.
+pub(crate) struct Answer {
+    /// Who.
+    pub(crate) label: &'static str,
+    /// What, in order.
+    pub(crate) outcomes: Vec<Outcome>,
 }
 
-fn row(workload: Workload, name: Name, answers: &Answers) -> Row {
-    let outcomes = outcomes(answers, name);
-    let complaint = outcomes.iter().find_map(|outcome| match outcome {
+/// Asks each contender once a round.
+pub(crate) fn rounds<C: Copy>(
+    contenders: &[C],
+    runs: u32,
+    label: impl Fn(C) -> &'static str,
+    mut ask: impl FnMut(u32, C) -> Outcome,
+) -> Vec<Answer> {
+    let mut answers: Vec<_> = contenders
+        .iter()
+        .map(|&contender| Answer {
+            label: label(contender),
+            outcomes: Vec::new(),
+        })
+        .collect();
+    for round in 1..=runs {
+        for (&contender, answer) in contenders.iter().zip(&mut answers) {
+            answer.outcomes.push(ask(round, contender));
+        }
+    }
+    answers
+}
+
+/// What the answers give together; `goal` tells what is aimed at, by label and key of the metric.
+pub(crate) fn table(
+    sheet: Sheet,
+    answers: &[Answer],
+    goal: impl Fn(&str, &str) -> Option<Goal>,
+) -> Table {
+    let base = outcomes_of(answers, sheet.base);
+    let rows = answers
+        .iter()
+        .map(|answer| row(&sheet, answer, base, &goal))
+        .collect();
+    Table { sheet, rows }
+}
+
+fn row(
+    sheet: &Sheet,
+    answer: &Answer,
+    base: &[Outcome],
+    goal: impl Fn(&str, &str) -> Option<Goal>,
+) -> Row {
+    let complaint = answer.outcomes.iter().find_map(|outcome| match outcome {
         Outcome::Measured(_) => None,
         Outcome::Cannot(why) => Some(Cell::Cannot(why.clone())),
         Outcome::Failed(what) => Some(Cell::Failed(what.clone())),
     });
     let summaries = || {
-        let base = workload
-            .base()
-            .map(|base| self::outcomes(answers, base))
-            .unwrap_or_default();
-        workload
-            .metrics()
-            .iter()
-            .map(|metric| summary(workload, name, *metric, outcomes, base))
+        let metrics = sheet.metrics.iter();
+        metrics.map(|&metric| summary(metric, answer, base, goal(answer.label, metric.key)))
     };
     Row {
-        name,
+        label: answer.label,
         cell: complaint.unwrap_or_else(|| Cell::Figures(summaries().collect())),
     }
 }
 
-fn summary(
-    workload: Workload,
-    name: Name,
-    metric: Metric,
-    outcomes: &[Outcome],
-    base: &[Outcome],
-) -> Summary {
+fn summary(metric: Metric, answer: &Answer, base: &[Outcome], goal: Option<Goal>) -> Summary {
+    let outcomes = &answer.outcomes;
     let rounds: Vec<f64> = outcomes
         .iter()
         .filter_map(|outcome| figure(outcome, metric))
@@ -131,8 +140,7 @@ fn summary(
     let ratio = (!ratios.is_empty())
         .then(|| median(&ratios))
         .filter(|&ratio| ratio >= 0.0);
-    let aim = aim::of(workload, name).find(|aim| aim.metric == metric.key);
-    let aim = aim.map(|aim| (aim, aim.reached(median(&rounds), ratio)));
+    let aim = goal.map(|goal| (goal, goal.reached(metric.better, median(&rounds), ratio)));
     Summary {
         metric,
         rounds,
@@ -141,11 +149,9 @@ fn summary(
     }
 }
 
-fn outcomes(answers: &Answers, name: Name) -> &[Outcome] {
-    answers
-        .iter()
-        .find(|(other, _)| *other == name)
-        .map_or(&[], |(_, outcomes)| outcomes)
+fn outcomes_of<'a>(answers: &'a [Answer], label: Option<&str>) -> &'a [Outcome] {
+    let answer = answers.iter().find(|answer| Some(answer.label) == label);
+    answer.map_or(&[], |answer| &answer.outcomes)
 }
 
 fn figure(outcome: &Outcome, metric: Metric) -> Option<f64> {
@@ -172,9 +178,29 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::sheet::less;
+
+    const SHEET: Sheet = Sheet {
+        id: "W0",
+        title: String::new(),
+        metrics: &[less("ns", "ns/task", 0)],
+        base: Some("theirs"),
+    };
 
     fn measured(ns: f64) -> Outcome {
         Outcome::Measured(BTreeMap::from([("ns".to_owned(), ns)]))
+    }
+
+    fn answer(label: &'static str, outcomes: Vec<Outcome>) -> Answer {
+        Answer { label, outcomes }
+    }
+
+    fn goal(label: &str, _: &str) -> Option<Goal> {
+        let goal = Goal {
+            figure: 90.0,
+            ratio: Some(0.26),
+        };
+        (label == "ours").then_some(goal)
     }
 
     #[test]
@@ -182,8 +208,9 @@ mod tests {
         // The third minute was slow for everybody.
         let ours = vec![measured(50.0), measured(60.0), measured(500.0)];
         let theirs = vec![measured(100.0), measured(100.0), measured(1_000.0)];
-        let answers = vec![(Name::Bare, ours), (Name::KindSpawn, theirs)];
-        let Cell::Figures(summaries) = row(Workload::W1, Name::Bare, &answers).cell else {
+        let answers = [answer("ours", ours), answer("theirs", theirs)];
+        let table = table(SHEET, &answers, goal);
+        let Cell::Figures(summaries) = &table.rows[0].cell else {
             panic!("there are figures")
         };
         let ns = &summaries[0];
@@ -195,7 +222,7 @@ mod tests {
     #[test]
     fn one_bad_round_spoils_the_row() {
         let ours = vec![measured(50.0), Outcome::Failed("it hung".to_owned())];
-        let row = row(Workload::W1, Name::Bare, &vec![(Name::Bare, ours)]);
-        assert!(matches!(row.cell, Cell::Failed(what) if what == "it hung"));
+        let table = table(SHEET, &[answer("ours", ours)], goal);
+        assert!(matches!(&table.rows[0].cell, Cell::Failed(what) if what == "it hung"));
     }
 }

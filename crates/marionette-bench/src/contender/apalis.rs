@@ -118,8 +118,9 @@ impl<W: Work, const PARALLEL: bool> Contender<W> for Apalis<W, PARALLEL> {
 mod tests {
     use std::time::Duration;
 
+    use marionette_yardstick::tally::Tally;
+
     use super::*;
-    use crate::tally::Tally;
     use crate::workload::throughput::Count;
 
     /// Why it has no figures where tasks wait for their time.

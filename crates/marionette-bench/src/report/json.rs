@@ -2,37 +2,38 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::arguments::Plan;
 use crate::machine;
+use crate::report::About;
 use crate::run::{Cell, Row, Summary, Table};
-use crate::workload::Size;
+use crate::sheet::Better;
 
 /// The whole report.
-pub(crate) fn report(plan: &Plan, tables: &[Table]) -> Value {
-    let versions: Map<String, Value> = machine::versions()
-        .into_iter()
-        .map(|(name, version)| (name.to_owned(), Value::from(version)))
+pub(crate) fn report(about: &About, tables: &[Table]) -> Value {
+    let versions: Map<String, Value> = about
+        .versions
+        .iter()
+        .map(|&(name, version)| (name.to_owned(), Value::from(version)))
         .collect();
     json!({
         "machine": machine::describe(),
         "versions": versions,
-        "rounds": plan.runs,
-        "quick": plan.size == Size::Quick,
-        "tables": tables.iter().map(|t| table(plan, t)).collect::<Vec<_>>(),
+        "rounds": about.rounds,
+        "part": about.part,
+        "tables": tables.iter().map(table).collect::<Vec<_>>(),
     })
 }
 
-fn table(plan: &Plan, table: &Table) -> Value {
+fn table(table: &Table) -> Value {
     json!({
-        "workload": table.workload.id(),
-        "title": table.workload.title(plan.size),
-        "base": table.workload.base().map(crate::contender::name::Name::label),
+        "workload": table.sheet.id,
+        "title": table.sheet.title,
+        "base": table.sheet.base,
         "rows": table.rows.iter().map(row).collect::<Vec<_>>(),
     })
 }
 
 fn row(row: &Row) -> Value {
-    let contender = row.name.label();
+    let contender = row.label;
     match &row.cell {
         Cell::Figures(summaries) => {
             let figures: Map<String, Value> = summaries.iter().map(summary).collect();
@@ -44,9 +45,13 @@ fn row(row: &Row) -> Value {
 }
 
 fn summary(summary: &Summary) -> (String, Value) {
-    let aim = summary.aim.map(
-        |(aim, reached)| json!({ "at_most": aim.at_most, "ratio": aim.ratio, "reached": reached }),
-    );
+    let limit = match summary.metric.better {
+        Better::Less => "at_most",
+        Better::More => "at_least",
+    };
+    let aim = summary
+        .aim
+        .map(|(aim, reached)| json!({ limit: aim.figure, "ratio": aim.ratio, "reached": reached }));
     let figure = json!({
         "median": summary.median(),
         "min": summary.min(),

@@ -2,51 +2,44 @@
 
 use std::fmt::Write;
 
-use crate::arguments::Plan;
 use crate::machine;
+use crate::report::About;
 use crate::run::{Cell, Row, Summary, Table};
-use crate::workload::Size;
-use crate::workload::table::Metric;
+use crate::sheet::Metric;
 
 /// What stands above all tables.
-pub(crate) fn head(plan: &Plan) -> String {
-    let versions: Vec<String> = machine::versions()
+pub(crate) fn head(about: &About) -> String {
+    let versions: Vec<String> = about
+        .versions
         .iter()
         .map(|(name, version)| format!("{name} {version}"))
         .collect();
-    let rounds = plan.runs;
-    let quick = if plan.size == Size::Quick {
-        "\nquick     a tenth of the size"
-    } else {
-        ""
+    let part = match about.part {
+        1 => String::new(),
+        part => format!("\npart      1/{part} of the size: no figures to quote"),
     };
     format!(
-        "machine   {}\nversions  {}\nmethod    median (min–max) of {rounds} interleaved rounds, \
-         each measurement a process of its own;\n          4 workers, 2 runtime threads, queue 64; \
-         a ratio is the median of the ratios within the rounds{quick}\n",
+        "machine   {}\nversions  {}\nmethod    median (min–max) of {} interleaved rounds, \
+         each measurement a process of its own;\n          {}; \
+         a ratio is the median of the ratios within the rounds{part}\n",
         machine::describe(),
         versions.join(", "),
+        about.rounds,
+        about.method,
     )
 }
 
 /// One table.
-pub(crate) fn table(plan: &Plan, table: &Table) -> String {
-    let metrics = table.workload.metrics();
-    let base = table
-        .workload
-        .base()
-        .map(|base| format!("× {}", base.label()));
-    let mut lines = vec![heads(metrics, base.as_deref())];
+pub(crate) fn table(table: &Table) -> String {
+    let sheet = &table.sheet;
+    let base = sheet.base.map(|base| format!("× {base}"));
+    let mut lines = vec![heads(sheet.metrics, base.as_deref())];
     for row in &table.rows {
         if let Cell::Figures(summaries) = &row.cell {
             lines.push(cells(row, summaries, base.is_some()));
         }
     }
-    let mut text = format!(
-        "\n{}  {}\n",
-        table.workload.id(),
-        table.workload.title(plan.size)
-    );
+    let mut text = format!("\n{}  {}\n", sheet.id, sheet.title);
     let widths = widths(&lines);
     let mut figures = lines.iter();
     write_line(&mut text, figures.next(), &widths);
@@ -74,7 +67,7 @@ fn heads(metrics: &[Metric], base: Option<&str>) -> Vec<String> {
 }
 
 fn cells(row: &Row, summaries: &[Summary], has_base: bool) -> Vec<String> {
-    let mut cells = vec![row.name.label().to_owned()];
+    let mut cells = vec![row.label.to_owned()];
     for (index, summary) in summaries.iter().enumerate() {
         let decimals = summary.metric.decimals;
         cells.push(format!("{:.decimals$}", summary.median()));
@@ -99,13 +92,14 @@ fn cells(row: &Row, summaries: &[Summary], has_base: bool) -> Vec<String> {
 /// The aim of a metric beside what became of it.
 fn aim(summary: &Summary) -> Option<String> {
     let (aim, reached) = summary.aim?;
+    let sign = summary.metric.better.sign();
     let ratio = aim
         .ratio
-        .map_or(String::new(), |ratio| format!(" (≤ {ratio} ×)"));
+        .map_or(String::new(), |ratio| format!(" ({sign} {ratio} ×)"));
     let verdict = if reached { "ok" } else { "MISSED" };
     Some(format!(
-        "{} ≤ {}{ratio} {verdict}",
-        summary.metric.head, aim.at_most
+        "{} {sign} {}{ratio} {verdict}",
+        summary.metric.head, aim.figure
     ))
 }
 
@@ -140,5 +134,5 @@ fn write_line(text: &mut String, line: Option<&Vec<String>>, widths: &[usize]) {
 
 fn write_words(text: &mut String, row: &Row, what: &str, words: &str, width: usize) {
     // Writing to a string does not fail.
-    let _ = writeln!(text, "  {:<width$} {what}: {words}", row.name.label());
+    let _ = writeln!(text, "  {:<width$} {what}: {words}", row.label);
 }

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use marionette_yardstick::figures::Figures;
+
 use crate::contender::Contender;
-use crate::figures::Figures;
 use crate::work::{Failed, Work};
 use crate::workload::Measure;
 

@@ -4,13 +4,13 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use marionette_yardstick::clock;
+use marionette_yardstick::figures::Figures;
+use marionette_yardstick::samples::Samples;
+use marionette_yardstick::tally::Tally;
+use marionette_yardstick::usage;
 
-use crate::clock;
 use crate::contender::Contender;
-use crate::figures::Figures;
-use crate::samples::Samples;
-use crate::tally::Tally;
-use crate::usage;
 use crate::work::{Failed, Work};
 use crate::workload::Measure;
 

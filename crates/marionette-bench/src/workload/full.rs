@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::clock;
+use marionette_yardstick::clock;
+use marionette_yardstick::figures::Figures;
+use marionette_yardstick::samples::{Samples, Sorted};
+use marionette_yardstick::tally::Tally;
+use marionette_yardstick::usage;
+
 use crate::contender::{Contender, QUEUE, WORKERS};
-use crate::figures::Figures;
-use crate::samples::{Samples, Sorted};
-use crate::tally::Tally;
-use crate::usage;
 use crate::work::{Failed, Work};
 use crate::workload::{Measure, Size};
 

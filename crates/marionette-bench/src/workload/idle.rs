@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use marionette_yardstick::clock;
+use marionette_yardstick::figures::Figures;
+use marionette_yardstick::tally::Tally;
+use marionette_yardstick::usage;
 
-use crate::clock;
 use crate::contender::Contender;
-use crate::figures::Figures;
-use crate::tally::Tally;
-use crate::usage;
 use crate::workload::Measure;
 use crate::workload::throughput::Count;
 

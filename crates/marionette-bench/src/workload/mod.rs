@@ -14,6 +14,8 @@ mod bound;
 
 use std::future::Future;
 
+use marionette_yardstick::figures::Figures;
+
 use crate::contender::Contender;
 use crate::contender::apalis::Apalis;
 use crate::contender::channel::Boxed;
@@ -24,7 +26,6 @@ use crate::contender::name::Name;
 use crate::contender::pool::Pool;
 use crate::contender::semaphore::Semaphore;
 use crate::contender::spawn::Spawn;
-use crate::figures::Figures;
 use crate::work::Work;
 
 /// A table of the report.

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
-use crate::clock;
+use marionette_yardstick::clock;
+use marionette_yardstick::figures::Figures;
+use marionette_yardstick::tally::Tally;
+
 use crate::contender::Contender;
-use crate::figures::Figures;
-use crate::tally::Tally;
 use crate::work::{Failed, Work};
 use crate::workload::Measure;
 

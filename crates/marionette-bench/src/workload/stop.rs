@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::clock;
+use marionette_yardstick::clock;
+use marionette_yardstick::figures::Figures;
+use marionette_yardstick::samples::Samples;
+use marionette_yardstick::tally::Tally;
+
 use crate::contender::{Contender, QUEUE, WORKERS};
-use crate::figures::Figures;
-use crate::samples::Samples;
-use crate::tally::Tally;
 use crate::work::{Failed, Work};
 use crate::workload::Measure;
 

@@ -1,30 +1,25 @@
 //! How each workload stands in the report: its title, its columns, and whom it compares with.
 
 use crate::contender::name::Name;
+use crate::sheet::{Metric, Sheet, less, thousands};
 use crate::workload::{Size, Workload, idle, stop};
 
-/// A column of a table. Smaller is better in all of them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Metric {
-    /// Its key in the answer of a child, and in JSON.
-    pub(crate) key: &'static str,
-    /// Its head in the table.
-    pub(crate) head: &'static str,
-    /// Decimals in the table.
-    pub(crate) decimals: usize,
-}
-
-const fn metric(key: &'static str, head: &'static str, decimals: usize) -> Metric {
-    Metric {
-        key,
-        head,
-        decimals,
-    }
-}
+/// Workers and queue are the same in all tables.
+pub(crate) const METHOD: &str = "4 workers, 2 runtime threads, queue 64";
 
 impl Workload {
+    /// Its table before it is filled in.
+    pub(crate) fn sheet(self, size: Size) -> Sheet {
+        Sheet {
+            id: self.id(),
+            title: self.title(size),
+            metrics: self.metrics(),
+            base: self.base().map(Name::label),
+        }
+    }
+
     /// What happens in it, in a line.
-    pub(crate) fn title(self, size: Size) -> String {
+    fn title(self, size: Size) -> String {
         let count = |full| thousands(size.of(full));
         match self {
             Self::W1 => format!("{} tasks, one producer on the runtime", count(1_000_000)),
@@ -69,34 +64,31 @@ impl Workload {
 
     /// Its columns, the one that the ratio is of first.
     pub(crate) fn metrics(self) -> &'static [Metric] {
-        const TIME: &[Metric] = &[metric("ns", "ns/task", 0)];
+        const TIME: &[Metric] = &[less("ns", "ns/task", 0)];
         const LATENCY: &[Metric] = &[
-            metric("p50_us", "p50 µs", 1),
-            metric("p99_us", "p99 µs", 1),
-            metric("p999_us", "p99.9 µs", 1),
+            less("p50_us", "p50 µs", 1),
+            less("p99_us", "p99 µs", 1),
+            less("p999_us", "p99.9 µs", 1),
         ];
-        const INSERT: &[Metric] = &[metric("ns", "ns/task", 0), metric("bytes", "B/task", 0)];
+        const INSERT: &[Metric] = &[less("ns", "ns/task", 0), less("bytes", "B/task", 0)];
         const DUE: &[Metric] = &[
-            metric("p50_ms", "p50 ms", 2),
-            metric("p99_ms", "p99 ms", 2),
-            metric("cpu_s", "CPU s", 3),
-            metric("early", "early", 0),
-            metric("never", "never ran", 0),
+            less("p50_ms", "p50 ms", 2),
+            less("p99_ms", "p99 ms", 2),
+            less("cpu_s", "CPU s", 3),
+            less("early", "early", 0),
+            less("never", "never ran", 0),
         ];
-        const IDLE: &[Metric] = &[
-            metric("wakeups", "wake-ups", 0),
-            metric("cpu_s", "CPU s", 5),
-        ];
+        const IDLE: &[Metric] = &[less("wakeups", "wake-ups", 0), less("cpu_s", "CPU s", 5)];
         const FULL: &[Metric] = &[
-            metric("cpu_percent", "CPU %", 2),
-            metric("due_ms", "due p50 ms", 1),
-            metric("due_max_ms", "due max ms", 1),
-            metric("queued_ms", "queued p50 ms", 1),
-            metric("due_by_queued", "due/queued", 2),
+            less("cpu_percent", "CPU %", 2),
+            less("due_ms", "due p50 ms", 1),
+            less("due_max_ms", "due max ms", 1),
+            less("queued_ms", "queued p50 ms", 1),
+            less("due_by_queued", "due/queued", 2),
         ];
-        const LOST: &[Metric] = &[metric("lost_percent", "lost %", 2)];
-        const BEYOND: &[Metric] = &[metric("beyond_ms", "beyond ms", 1)];
-        const ACCEPTED: &[Metric] = &[metric("accepted", "accepted", 0)];
+        const LOST: &[Metric] = &[less("lost_percent", "lost %", 2)];
+        const BEYOND: &[Metric] = &[less("beyond_ms", "beyond ms", 1)];
+        const ACCEPTED: &[Metric] = &[less("accepted", "accepted", 0)];
         match self {
             Self::W1 | Self::W2 | Self::W1x | Self::W5 => TIME,
             Self::W3 => LATENCY,
@@ -111,24 +103,11 @@ impl Workload {
     }
 
     /// Whom the ratio compares with; none where a ratio says nothing.
-    pub(crate) fn base(self) -> Option<Name> {
+    fn base(self) -> Option<Name> {
         match self {
             Self::W1 | Self::W2 => Some(Name::KindSpawn),
             Self::W1x | Self::W3 | Self::W4a | Self::W4b | Self::W5 => Some(Name::Spawn),
             _ => None,
         }
     }
-}
-
-/// A number with a comma after every three digits.
-fn thousands(number: u32) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
