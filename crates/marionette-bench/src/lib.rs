@@ -7,17 +7,19 @@
 //!
 //! ```text
 //! cargo run --release -p marionette-bench --bin in-process -- --help
+//! cargo run --release -p marionette-bench --bin durable -- --help
 //! cargo bench -p marionette-bench --bench instructions
 //! ```
 //!
-//! The first measures times, memory and CPU; the second counts instructions, for continuous
-//! integration.
+//! The first measures times, memory and CPU in one process; the second measures jobs in a file; the
+//! third counts instructions, for continuous integration.
 //!
 //! All but the counting of instructions needs the feature `competitors`, which is on by default.
 
 #![cfg(feature = "competitors")]
 
 mod in_process;
+mod durable;
 
 mod arguments;
 mod aim;
@@ -31,4 +33,5 @@ mod report;
 mod child;
 mod machine;
 
+pub use durable::durable;
 pub use in_process::in_process;

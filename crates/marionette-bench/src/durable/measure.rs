@@ -1,0 +1,154 @@
+//! One measurement: the orders that a workload consists of, each to a child of its own, on a file
+//! of its own.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+
+use marionette_yardstick::clock;
+use marionette_yardstick::figures::Outcome;
+use marionette_yardstick::order::{Order, Step};
+
+use crate::child;
+use crate::durable::arguments::Plan;
+use crate::durable::killed;
+use crate::durable::program::{self, Program};
+use crate::durable::row::Row;
+use crate::durable::workload::Workload;
+
+/// What all measurements share.
+pub(super) struct Measure {
+    folder: PathBuf,
+    part: u32,
+    // Those that could not be built, and why.
+    missing: Vec<(Program, String)>,
+}
+
+impl Measure {
+    /// A folder for the files, and every program that takes part.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no folder. A program that cannot be built is missing in the tables.
+    pub(super) fn prepare(plan: &Plan) -> Result<Self, String> {
+        let beside = || program::beside_this_program().join("durable");
+        let folder = plan.folder.clone().unwrap_or_else(beside);
+        let made = fs::create_dir_all(&folder);
+        made.map_err(|err| format!("{}: {err}", folder.display()))?;
+        let takes_part = |program: Program| {
+            let mut rows = plan.workloads.iter().flat_map(|workload| workload.rows());
+            rows.any(|row| row.program() == program && plan.rows.contains(row))
+        };
+        let mut missing = Vec::new();
+        for program in Program::ALL.into_iter().filter(|p| takes_part(*p)) {
+            eprintln!("{}: is built unless it is there", program.word());
+            if let Err(why) = program.build() {
+                eprintln!("MISSING: {}: {why}", program.word());
+                missing.push((program, why));
+            }
+        }
+        Ok(Self {
+            folder,
+            part: plan.part,
+            missing,
+        })
+    }
+
+    /// What one row gives in one round.
+    pub(super) fn outcome(&self, workload: Workload, row: Row) -> Outcome {
+        let missing = self
+            .missing
+            .iter()
+            .find(|(program, _)| *program == row.program());
+        if let Some((_, why)) = missing {
+            return Outcome::Failed(why.clone());
+        }
+        self.clear();
+        let order = |step| self.order(workload, row, step);
+        let ask = |order: &Order| child::ask(&mut row.program().command(order));
+        let outcome = match workload {
+            Workload::One | Workload::OneNormal => ask(&order(Step::One)),
+            Workload::Callers => ask(&order(Step::Callers)),
+            Workload::Many => ask(&order(Step::Many)),
+            Workload::Drain => ask(&order(Step::Drain)),
+            Workload::Latency => ask(&order(Step::Latency)),
+            Workload::Due => ask(&order(Step::Due)),
+            Workload::Idle => ask(&order(Step::Idle)),
+            Workload::Killed => {
+                killed::measure(row.program(), &order(Step::Fill), &order(Step::Log))
+            }
+            Workload::Million => {
+                let open = Order {
+                    count: Workload::opened(self.part),
+                    ..order(Step::Open)
+                };
+                together(ask(&order(Step::Fill)), || ask(&open))
+            }
+        };
+        self.clear();
+        outcome
+    }
+
+    fn order(&self, workload: Workload, row: Row, step: Step) -> Order {
+        let crowded = workload == Workload::Killed && !Row::is_in_this_program(row.label());
+        Order {
+            step,
+            count: workload.count(row, self.part),
+            at_once: if crowded { 100 } else { row.at_once() },
+            mode: row.mode().to_owned(),
+            file: self.folder.join("jobs.db"),
+        }
+    }
+
+    /// Removes what the last measurement left.
+    fn clear(&self) {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for entry in entries {
+            if entry.file_name().to_string_lossy().starts_with("jobs.") {
+                // What cannot be removed makes the next measurement fail, which says why.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// How long the disk takes to sync a page, in words: the floor of every commit.
+    pub(super) fn disk(&self) -> String {
+        let path = self.folder.join("jobs.sync");
+        let mut times: Vec<i64> = File::create(&path)
+            .map(|mut file| {
+                let synced = |_| {
+                    let start = clock::now();
+                    file.write_all(&[0; 4096])
+                        .and_then(|()| file.sync_data())
+                        .ok()?;
+                    Some(clock::nanos_between(start, clock::now()))
+                };
+                (0..200).filter_map(synced).collect()
+            })
+            .unwrap_or_default();
+        times.sort_unstable();
+        let millis = |share: usize| times.get(times.len() * share / 100).copied();
+        let millis = |share| millis(share).map_or(f64::NAN, |nanos| nanos as f64 / 1e6);
+        self.clear();
+        format!(
+            "a page written and synced in {:.3} ms (p50), {:.3} ms (p90)",
+            millis(50),
+            millis(90)
+        )
+    }
+}
+
+/// The figures of two children, or what went wrong with the first that failed.
+fn together(first: Outcome, second: impl FnOnce() -> Outcome) -> Outcome {
+    let Outcome::Measured(mut figures) = first else {
+        return first;
+    };
+    match second() {
+        Outcome::Measured(more) => {
+            // What the second measures is what the table shows.
+            figures.extend(more);
+            Outcome::Measured(figures)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,89 @@
+//! What a figure does not say: what each of the others does not do for it.
+
+use std::fmt::Write;
+
+use crate::durable::program::Program::{self, Apalis, Effectum, Raw};
+use crate::durable::row::Row;
+use crate::durable::workload::Workload::{
+    self, Callers, Drain, Due, Idle, Killed, Latency, Many, Million, One,
+};
+use crate::run::Table;
+
+/// A note on a program in some tables.
+struct Note(Program, &'static [Workload], &'static str);
+
+const NOTES: &[Note] = &[
+    Note(
+        Raw,
+        &[One, Callers, Many, Drain, Million],
+        "raw SQLite is a loop on one connection: no runtime, no handlers, no leases, no index but \
+         the row id; its drain is one commit to claim and one to delete",
+    ),
+    Note(
+        Apalis,
+        &[One, Callers, Many, Drain],
+        "apalis-sqlite sets synchronous=OFF: what it has accepted is lost with the machine's power",
+    ),
+    Note(
+        Apalis,
+        &[Drain, Latency, Idle],
+        "apalis-sqlite polls every 100 ms, 10 jobs to a fetch; tuned: every 10 ms and at inserts \
+         of the same process, 100 to a fetch",
+    ),
+    Note(
+        Apalis,
+        &[Callers, Many, Drain, Million],
+        "apalis-sqlite gets fewer jobs: a tenth of 64 callers and of a million, a fifth of many, a \
+         twentieth to drain",
+    ),
+    Note(
+        Apalis,
+        &[Due],
+        "apalis-sqlite keeps whole seconds, rounded down: a job runs up to a second early",
+    ),
+    Note(
+        Apalis,
+        &[Killed],
+        "apalis-sqlite takes jobs from a dead worker after 60 s; 100 jobs at once here",
+    ),
+    Note(
+        Effectum,
+        &[One, Callers, Many, Drain],
+        "effectum asks for WAL by a name that SQLite does not know, and so keeps a rollback \
+         journal, with synchronous=NORMAL: the last commits may be lost with the machine's power",
+    ),
+    Note(
+        Effectum,
+        &[Callers, Drain],
+        "effectum gets fewer jobs: a tenth of 64 callers, a fifth to drain; 10 at once as in its \
+         README, tuned: 500",
+    ),
+    Note(
+        Effectum,
+        &[Due],
+        "effectum keeps whole seconds, rounded down: a job runs up to a second early",
+    ),
+    Note(
+        Effectum,
+        &[Killed],
+        "effectum counts a crash as a failure, and retries after its back-off; 100 jobs at once \
+         here",
+    ),
+];
+
+/// The notes on those who are in the table.
+pub(super) fn text(workload: Workload, table: &Table) -> String {
+    let is_there = |program: Program| {
+        let rows = workload.rows().iter();
+        rows.filter(|row| row.program() == program)
+            .any(|row: &Row| table.rows.iter().any(|there| there.label == row.label()))
+    };
+    let mut notes = String::new();
+    for Note(program, workloads, text) in NOTES {
+        if workloads.contains(&workload) && is_there(*program) {
+            // Writing to a string does not fail.
+            let _ = writeln!(notes, "  * {text}");
+        }
+    }
+    notes
+}

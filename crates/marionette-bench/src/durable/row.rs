@@ -1,0 +1,103 @@
+//! The rows of the tables: who, and set up how.
+
+use crate::durable::program::Program;
+
+/// A row of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Ours, as it comes: synced at each commit, 4 workers.
+    Ours,
+    /// Ours, with the sync left to the checkpoints.
+    Normal,
+    /// Ours, with 100 workers.
+    Hundred,
+    /// SQLite, a row in each commit.
+    Raw1,
+    /// The same, with the sync left to the checkpoints.
+    RawNormal,
+    /// SQLite, 100 rows in each commit.
+    Raw100,
+    /// SQLite, 1,000 rows in each commit.
+    Raw1000,
+    /// `apalis-sqlite` as its examples show it.
+    Apalis,
+    /// The same, told of inserts, polling often, in larger batches.
+    ApalisTuned,
+    /// `effectum` as its README shows it.
+    Effectum,
+    /// The same, with many jobs at once.
+    EffectumTuned,
+}
+
+impl Row {
+    /// All, in the order of the tables.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Ours,
+        Self::Normal,
+        Self::Hundred,
+        Self::Raw1,
+        Self::RawNormal,
+        Self::Raw100,
+        Self::Raw1000,
+        Self::Apalis,
+        Self::ApalisTuned,
+        Self::Effectum,
+        Self::EffectumTuned,
+    ];
+
+    /// The name as a person reads it, and as `--only` finds it.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Ours => "marionette",
+            Self::Normal => "marionette, NORMAL",
+            Self::Hundred => "marionette, 100 workers",
+            Self::Raw1 => "raw SQLite, 1 a commit",
+            Self::RawNormal => "raw SQLite, 1, NORMAL",
+            Self::Raw100 => "raw SQLite, 100 a commit",
+            Self::Raw1000 => "raw SQLite, 1,000",
+            Self::Apalis => "apalis-sqlite",
+            Self::ApalisTuned => "apalis-sqlite, tuned",
+            Self::Effectum => "effectum",
+            Self::EffectumTuned => "effectum, tuned",
+        }
+    }
+
+    /// Whose program measures it.
+    pub(super) fn program(self) -> Program {
+        match self {
+            Self::Ours | Self::Normal | Self::Hundred => Program::Ours,
+            Self::Raw1 | Self::RawNormal | Self::Raw100 | Self::Raw1000 => Program::Raw,
+            Self::Apalis | Self::ApalisTuned => Program::Apalis,
+            Self::Effectum | Self::EffectumTuned => Program::Effectum,
+        }
+    }
+
+    /// How the program is set up, in its own words.
+    pub(super) fn mode(self) -> &'static str {
+        match self {
+            Self::Ours | Self::Hundred => "full",
+            Self::Normal => "normal",
+            Self::Raw1 => "full-1",
+            Self::RawNormal => "normal-1",
+            Self::Raw100 => "full-100",
+            Self::Raw1000 => "full-1000",
+            Self::Apalis | Self::Effectum => "default",
+            Self::ApalisTuned | Self::EffectumTuned => "tuned",
+        }
+    }
+
+    /// How many jobs run at once: our default, and what the READMEs of the others show.
+    pub(super) fn at_once(self) -> usize {
+        match self {
+            Self::Hundred => 100,
+            Self::Apalis | Self::ApalisTuned | Self::Effectum | Self::EffectumTuned => 10,
+            _ => 4,
+        }
+    }
+
+    /// Whether the row with this label is measured by this program, and so can always be.
+    pub(super) fn is_in_this_program(label: &str) -> bool {
+        let row = Self::ALL.into_iter().find(|row| row.label() == label);
+        row.is_some_and(|row| matches!(row.program(), Program::Ours | Program::Raw))
+    }
+}

@@ -1,0 +1,143 @@
+//! What is measured: the durable workloads of the anchors, and how much of each.
+
+use crate::durable::row::Row::{
+    self, Apalis, ApalisTuned, Effectum, EffectumTuned, Hundred, Normal, Ours, Raw1, Raw100,
+    Raw1000, RawNormal,
+};
+
+/// A table of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Workload {
+    /// D1: one producer that awaits each.
+    One,
+    /// D1: the same, with the sync left to the checkpoints.
+    OneNormal,
+    /// D1: 64 callers at once.
+    Callers,
+    /// D1: many in a call.
+    Many,
+    /// D2: drain.
+    Drain,
+    /// D3: pick-up latency.
+    Latency,
+    /// D4: lateness of scheduled jobs.
+    Due,
+    /// D5: `kill -9` in the middle.
+    Killed,
+    /// D6: a million waiting jobs.
+    Million,
+    /// D7: idle.
+    Idle,
+}
+
+/// How many jobs are run out of a million.
+const OPENED: u32 = 10_000;
+
+impl Workload {
+    /// Every workload, in the order of the report.
+    pub(super) const ALL: [Self; 10] = [
+        Self::One,
+        Self::OneNormal,
+        Self::Callers,
+        Self::Many,
+        Self::Drain,
+        Self::Latency,
+        Self::Due,
+        Self::Killed,
+        Self::Million,
+        Self::Idle,
+    ];
+
+    /// Its name on the command line.
+    pub(super) fn id(self) -> &'static str {
+        match self {
+            Self::One => "D1-one",
+            Self::OneNormal => "D1-normal",
+            Self::Callers => "D1-64",
+            Self::Many => "D1-many",
+            Self::Drain => "D2",
+            Self::Latency => "D3",
+            Self::Due => "D4",
+            Self::Killed => "D5",
+            Self::Million => "D6",
+            Self::Idle => "D7",
+        }
+    }
+
+    /// Who takes part.
+    pub(super) fn rows(self) -> &'static [Row] {
+        match self {
+            Self::One => &[Ours, Raw1, Apalis, Effectum],
+            Self::OneNormal => &[Normal, RawNormal],
+            Self::Callers | Self::Million => &[Ours, Raw100, Apalis, Effectum],
+            Self::Many => &[Ours, Raw1000, Apalis, Effectum],
+            Self::Drain => &[
+                Ours,
+                Raw1,
+                Raw100,
+                Raw1000,
+                Apalis,
+                ApalisTuned,
+                Effectum,
+                EffectumTuned,
+            ],
+            Self::Latency | Self::Due | Self::Idle => &[Ours, Apalis, ApalisTuned, Effectum],
+            Self::Killed => &[Ours, Hundred, Apalis, Effectum],
+        }
+    }
+
+    /// Whom the ratio compares with; none where a ratio says nothing.
+    pub(super) fn base(self) -> Option<Row> {
+        match self {
+            Self::One => Some(Raw1),
+            Self::OneNormal => Some(RawNormal),
+            Self::Callers | Self::Drain => Some(Raw100),
+            Self::Many => Some(Raw1000),
+            _ => None,
+        }
+    }
+
+    /// How many jobs there are for our own row, or seconds of idling.
+    pub(super) fn full(self) -> u32 {
+        match self {
+            Self::One | Self::Killed => 5_000,
+            Self::OneNormal => 50_000,
+            Self::Callers | Self::Drain => 100_000,
+            Self::Many => 200_000,
+            Self::Latency => 200,
+            Self::Due => 10_000,
+            Self::Million => 1_000_000,
+            Self::Idle => 10,
+        }
+    }
+
+    /// How many there are for this row: whoever is slow gets fewer, or a round would take minutes.
+    pub(super) fn count(self, row: Row, part: u32) -> u32 {
+        let share = match (self, row) {
+            (Self::Drain, Raw1 | Apalis | ApalisTuned) => 20,
+            (Self::Callers, Apalis | Effectum) | (Self::Million, Apalis) => 10,
+            (Self::Many, Apalis) | (Self::Drain, Effectum | EffectumTuned) => 5,
+            _ => 1,
+        };
+        let least = match self {
+            Self::Idle => 1,
+            Self::Latency => 10,
+            Self::Killed => 50,
+            _ => 200,
+        };
+        (self.full() / share / part).max(least)
+    }
+
+    /// How many are run after a file full of jobs was opened.
+    pub(super) fn opened(part: u32) -> u32 {
+        (OPENED / part).max(100)
+    }
+
+    /// The most rounds: what is counted, and takes minutes, is measured once.
+    pub(super) fn runs_max(self) -> u32 {
+        match self {
+            Self::Killed => 1,
+            _ => u32::MAX,
+        }
+    }
+}
