@@ -1,0 +1,27 @@
+//! The wall clock: the only place that asks for the time of day.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::{Timestamp, ZonedDateTime};
+
+/// Now, in the local zone.
+pub(crate) fn here() -> ZonedDateTime {
+    ZonedDateTime::now()
+}
+
+/// Now, as stores have it.
+#[allow(clippy::disallowed_methods)] // This is the clock.
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// How long ago this was; zero if it is yet to come.
+pub(crate) fn since(then: SystemTime) -> Duration {
+    now().duration_since(then).unwrap_or_default()
+}
+
+/// A time as a person reads it, in the local zone; `None` if no calendar reaches it.
+pub(crate) fn zoned(time: SystemTime) -> Option<ZonedDateTime> {
+    let time = Timestamp::try_from(time).ok()?;
+    Some(time.to_zoned_datetime(here().time_zone().clone()))
+}

@@ -1,0 +1,150 @@
+//! A command as a job: what is run, where, with what; and what is never shown of it.
+
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use marionette::{BoxError, Job};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use text::{Source, Text};
+
+/// How long a command that was asked to end has until it is made to: 5 s.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// The longest such grace.
+pub(crate) const GRACE_MAX: Duration = Duration::from_secs(600);
+/// How much of the begin, and of the end, of an attempt's output is kept: 1 MiB each.
+pub(crate) const OUTPUT_BYTES: u64 = 1024 * 1024;
+
+/// A command, as it is stored. Nothing of the environment in which it was added is part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Command {
+    /// What is run.
+    #[serde(flatten)]
+    pub(crate) what: What,
+    /// In which folder; absolute.
+    pub(crate) cwd: PathBuf,
+    /// What is added to the environment of the worker.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) env: BTreeMap<String, Text>,
+    /// How long it has between being asked to end and being made to.
+    #[serde(default = "grace", skip_serializing_if = "is_grace")]
+    pub(crate) grace: Duration,
+    /// How much of each end of its output is kept, in bytes.
+    #[serde(default = "output_bytes", skip_serializing_if = "is_output_bytes")]
+    pub(crate) output_bytes: u64,
+}
+
+/// A program with its arguments, or a line for the shell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum What {
+    /// A program and its arguments, of which there is at least the program.
+    Command(Vec<Text>),
+    /// A line for `sh -c`.
+    Run(String),
+}
+
+/// What is kept of a command that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Success {
+    /// How many bytes it wrote.
+    pub(crate) output_bytes: u64,
+}
+
+impl Job for Command {
+    const KIND: &'static str = "command";
+    type Output = Success;
+}
+
+impl Command {
+    /// A command with the usual grace and bounds.
+    pub(crate) fn new(what: What, cwd: PathBuf) -> Self {
+        Self {
+            what,
+            cwd,
+            env: BTreeMap::new(),
+            grace: GRACE,
+            output_bytes: OUTPUT_BYTES,
+        }
+    }
+
+    /// It as a person would type it, without its secrets and not yet safe to print.
+    pub(crate) fn shown(&self) -> String {
+        match &self.what {
+            What::Run(line) => line.clone(),
+            What::Command(words) => {
+                let words: Vec<_> = words.iter().map(Text::shown).collect();
+                words.join(" ")
+            }
+        }
+    }
+
+    /// What makes it this command and no other: all that decides what it does, and nothing of how
+    /// it is tried.
+    pub(crate) fn identity(&self) -> Result<Vec<u8>, BoxError> {
+        Ok(serde_json::to_vec(&(&self.what, &self.cwd, &self.env))?)
+    }
+}
+
+fn grace() -> Duration {
+    GRACE
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
+fn is_grace(grace: &Duration) -> bool {
+    *grace == GRACE
+}
+
+fn output_bytes() -> u64 {
+    OUTPUT_BYTES
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
+fn is_output_bytes(bytes: &u64) -> bool {
+    *bytes == OUTPUT_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curl() -> Command {
+        let words = vec![
+            Text::Plain("curl".to_owned()),
+            Text::Secret("hunter 2".to_owned()),
+            Text::From(Source::Env("TOKEN".to_owned())),
+            Text::Plain("it's".to_owned()),
+        ];
+        Command::new(What::Command(words), PathBuf::from("/srv"))
+    }
+
+    #[test]
+    fn what_is_stored_can_be_read_and_is_small() {
+        let command = curl();
+        let stored = String::from_utf8(command.encode().expect("it is plain data")).unwrap();
+        assert_eq!(
+            stored,
+            r#"{"command":["curl",{"secret":"hunter 2"},{"from":"env:TOKEN"},"it's"],"cwd":"/srv"}"#
+        );
+        assert_eq!(Command::decode(stored.as_bytes()).unwrap(), command);
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        assert_eq!(curl().shown(), "curl *** *** 'it'\\''s'");
+        assert!(!format!("{:?}", curl()).contains("hunter"));
+    }
+
+    #[test]
+    fn how_it_is_tried_is_no_part_of_what_it_is() {
+        let mut other = curl();
+        other.grace = Duration::from_secs(1);
+        other.output_bytes = 5;
+        assert_eq!(other.identity().unwrap(), curl().identity().unwrap());
+        other.cwd = PathBuf::from("/");
+        assert_ne!(other.identity().unwrap(), curl().identity().unwrap());
+    }
+}

@@ -1,0 +1,267 @@
+//! A task while it is read: the keys that it may have, and what is wrong with their values.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use marionette::store::check_name;
+
+use super::node::{Entry, Node, Value};
+use super::value::{parse_backoff, parse_grace, parse_priority, parse_retries, parse_size};
+use super::{Due, Fault, Options, Task};
+use crate::clock;
+use crate::command::{Command, GRACE, OUTPUT_BYTES, Source, Text, What};
+use crate::time::{parse_duration, parse_time};
+
+/// What a task may have.
+const TASK_KEYS: &[&str] = &[
+    "run", "command", "name", "cwd", "env", "retries", "backoff", "timeout", "give_up_after",
+    "expires", "delay", "at", "priority", "queue", "grace", "output",
+];
+/// What may be said for all tasks of a file at once.
+pub(super) const DEFAULTS_KEYS: &[&str] = &[
+    "cwd", "env", "retries", "backoff", "timeout", "give_up_after", "expires", "delay", "at",
+    "priority", "queue", "grace", "output",
+];
+
+/// A task while it is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// Where relative folders begin: that of the file.
+    folder: PathBuf,
+    what: Option<What>,
+    name: Option<String>,
+    cwd: Option<PathBuf>,
+    env: BTreeMap<String, Text>,
+    grace: Duration,
+    output_bytes: u64,
+    options: Options,
+}
+
+/// Reads all tasks, or all that is wrong with them.
+pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fault>> {
+    let mut tasks = Vec::with_capacity(nodes.len());
+    let mut faults = Vec::new();
+    for node in nodes {
+        let mut draft = base.clone();
+        match draft.fill(node, TASK_KEYS) {
+            Ok(()) => match draft.finish(node.line) {
+                Ok(task) => tasks.push(task),
+                Err(fault) => faults.push(fault),
+            },
+            Err(more) => faults.extend(more),
+        }
+    }
+    if faults.is_empty() { Ok(tasks) } else { Err(faults) }
+}
+
+impl Draft {
+    /// A task of which nothing is known but where its file lies.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            what: None,
+            name: None,
+            cwd: None,
+            env: BTreeMap::new(),
+            grace: GRACE,
+            output_bytes: OUTPUT_BYTES,
+            options: Options::default(),
+        }
+    }
+
+    /// It runs this.
+    pub(super) fn with(self, what: What) -> Self {
+        Self {
+            what: Some(what),
+            ..self
+        }
+    }
+
+    /// Takes what a table says.
+    pub(super) fn fill(&mut self, node: &Node, keys: &[&str]) -> Result<(), Vec<Fault>> {
+        let entries = match &node.value {
+            Value::Table(entries) => entries,
+            _ => {
+                let text = format!("a task must be a table, and is {}", node.what());
+                return Err(vec![node.fault(text)]);
+            }
+        };
+        let mut faults = both(entries, "run", "command");
+        faults.extend(both(entries, "at", "delay"));
+        for entry in entries {
+            let key = entry.key.as_str();
+            if keys.contains(&key) {
+                faults.extend(self.set(key, &entry.node).err());
+            } else {
+                faults.push(Fault::new(entry.line, unknown(key, keys)));
+            }
+        }
+        faults.sort_by_key(|fault| fault.line);
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    fn set(&mut self, key: &str, node: &Node) -> Result<(), Fault> {
+        let options = &mut self.options;
+        match key {
+            "run" => self.what = Some(What::Run(filled(node, key)?)),
+            "command" => self.what = Some(What::Command(words(node)?)),
+            "name" => self.name = Some(filled(node, key)?),
+            "cwd" => self.cwd = Some(filled(node, key)?.into()),
+            "env" => {
+                for entry in node.table(key)? {
+                    let name = variable(&entry.key).map_err(|text| Fault::new(entry.line, text))?;
+                    self.env.insert(name, text(&entry.node, &entry.key)?);
+                }
+            }
+            "retries" => options.retries = Some(read(node, key, parse_retries)?),
+            "backoff" => options.backoff = Some(read(node, key, parse_backoff)?),
+            "timeout" => options.timeout = Some(read(node, key, positive)?),
+            "give_up_after" => options.give_up_after = Some(read(node, key, positive)?),
+            "expires" => options.expires = Some(read(node, key, positive)?),
+            "priority" => options.priority = Some(read(node, key, parse_priority)?),
+            "queue" => options.queue = Some(read(node, key, queue)?),
+            "delay" => options.due = Some(Due::After(read(node, key, parse_duration)?)),
+            "at" => {
+                let here = clock::here();
+                let when = read(node, key, |text| parse_time(text, &here))?;
+                options.due = Some(Due::At(when));
+            }
+            "grace" => self.grace = read(node, key, parse_grace)?,
+            "output" => self.output_bytes = read(node, key, parse_size)?,
+            key => return Err(node.fault(format!("`{key}` cannot be read"))),
+        }
+        Ok(())
+    }
+
+    /// The task, if it is whole.
+    pub(crate) fn finish(self, line: usize) -> Result<Task, Fault> {
+        let Some(what) = self.what else {
+            let text = "a task needs `run` (a line for the shell) or `command` (a list of words)";
+            return Err(Fault::new(line, text));
+        };
+        let cwd = self.folder.join(self.cwd.as_deref().unwrap_or(Path::new("")));
+        if cwd.to_str().is_none() {
+            let text = format!("the folder {} is not named in UTF-8", cwd.display());
+            return Err(Fault::new(line, text));
+        }
+        let command = Command {
+            env: self.env,
+            grace: self.grace,
+            output_bytes: self.output_bytes,
+            ..Command::new(what, tidy(&cwd))
+        };
+        Ok(Task {
+            line,
+            name: self.name,
+            command,
+            options: self.options,
+        })
+    }
+}
+
+/// The path without `.` and the slash at its end, so that it is the same however it was written.
+fn tidy(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+fn both(entries: &[Entry], one: &str, other: &str) -> Vec<Fault> {
+    let has = |key: &str| entries.iter().find(|entry| entry.key == key);
+    match (has(one), has(other)) {
+        (Some(one_entry), Some(other_entry)) => vec![Fault::new(
+            one_entry.line.max(other_entry.line),
+            format!("`{one}` and `{other}` exclude each other"),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+fn unknown(key: &str, keys: &[&str]) -> String {
+    let close = |known: &&&str| strsim::damerau_levenshtein(known, key) <= 1 + key.len() / 4;
+    let nearest = keys
+        .iter()
+        .filter(close)
+        .min_by_key(|known| strsim::damerau_levenshtein(known, key));
+    match nearest {
+        Some(nearest) => format!("`{key}` is no key of a task; did you mean `{nearest}`?"),
+        None => format!("`{key}` is no key of a task; there are {}", keys.join(", ")),
+    }
+}
+
+fn read<T>(
+    node: &Node,
+    key: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, Fault> {
+    let text = node.text_or_number(key)?;
+    parse(text).map_err(|error| node.fault(format!("`{key}`: {error}")))
+}
+
+fn filled(node: &Node, key: &str) -> Result<String, Fault> {
+    let text = node.text(key)?;
+    if text.trim().is_empty() {
+        return Err(node.fault(format!("`{key}` is empty")));
+    }
+    without_zero(node, key, text)
+}
+
+fn without_zero(node: &Node, key: &str, text: &str) -> Result<String, Fault> {
+    if text.contains('\0') {
+        return Err(node.fault(format!("`{key}` contains a zero byte")));
+    }
+    Ok(text.to_owned())
+}
+
+fn words(node: &Node) -> Result<Vec<Text>, Fault> {
+    let nodes = node.list("command")?;
+    if nodes.is_empty() {
+        return Err(node.fault("`command` is empty; it begins with the program"));
+    }
+    nodes.iter().map(|node| text(node, "command")).collect()
+}
+
+/// A plain text, `{ secret = "…" }`, or `{ from = "env:NAME" }`.
+fn text(node: &Node, key: &str) -> Result<Text, Fault> {
+    let Value::Table(entries) = &node.value else {
+        let text = node.text_or_number(key)?;
+        return without_zero(node, key, text).map(Text::Plain);
+    };
+    let wrong = || {
+        node.fault(format!(
+            "`{key}` must be a text, `{{ secret = \"…\" }}` or `{{ from = \"env:NAME\" }}`"
+        ))
+    };
+    match entries.as_slice() {
+        [entry] if entry.key == "secret" => {
+            let secret = entry.node.text("secret")?;
+            without_zero(&entry.node, "secret", secret).map(Text::Secret)
+        }
+        [entry] if entry.key == "from" => {
+            let from = entry.node.text("from")?.to_owned();
+            let source = Source::try_from(from).map_err(|error| entry.node.fault(error))?;
+            Ok(Text::From(source))
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// The name of a variable of the environment.
+pub(crate) fn variable(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(format!("{name:?} is no name of a variable"));
+    }
+    Ok(name.to_owned())
+}
+
+/// The name of a queue.
+pub(crate) fn queue(name: &str) -> Result<String, String> {
+    check_name(name).map_err(|error| format!("the name {error}"))?;
+    Ok(name.to_owned())
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("must be more than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}

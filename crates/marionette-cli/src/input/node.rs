@@ -1,0 +1,77 @@
+//! A value of a file with its line, whatever the file is written in.
+
+use super::Fault;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) line: usize,
+    pub(crate) value: Value,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    Number(String),
+    Bool(bool),
+    Null,
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) line: usize,
+    pub(crate) key: String,
+    pub(crate) node: Node,
+}
+
+impl Node {
+    /// A fault at this place.
+    pub(crate) fn fault(&self, text: impl Into<String>) -> Fault {
+        Fault::new(self.line, text)
+    }
+
+    /// The value as the text that it must be.
+    pub(crate) fn text(&self, key: &str) -> Result<&str, Fault> {
+        match &self.value {
+            Value::Text(text) => Ok(text),
+            _ => Err(self.fault(format!("`{key}` must be a text, and is {}", self.what()))),
+        }
+    }
+
+    /// The value as text, also if it was written as a number.
+    pub(crate) fn text_or_number(&self, key: &str) -> Result<&str, Fault> {
+        match &self.value {
+            Value::Number(text) => Ok(text),
+            _ => self.text(key),
+        }
+    }
+
+    pub(crate) fn list(&self, key: &str) -> Result<&[Self], Fault> {
+        match &self.value {
+            Value::List(nodes) => Ok(nodes),
+            _ => Err(self.fault(format!("`{key}` must be a list, and is {}", self.what()))),
+        }
+    }
+
+    pub(crate) fn table(&self, key: &str) -> Result<&[Entry], Fault> {
+        match &self.value {
+            Value::Table(entries) => Ok(entries),
+            _ => Err(self.fault(format!("`{key}` must be a table, and is {}", self.what()))),
+        }
+    }
+
+    pub(crate) fn what(&self) -> &'static str {
+        match self.value {
+            Value::Text(_) => "a text",
+            Value::Number(_) => "a number",
+            Value::Bool(_) => "true or false",
+            Value::Null => "null",
+            Value::List(_) => "a list",
+            Value::Table(_) => "a table",
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One command, from its start until nothing of it is left.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::pin::Pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
+
+use super::group::Group;
+use super::last_line::LastLine;
+use super::log::Log;
+use super::{Attempt, Ended, How};
+use crate::command::{Text, What};
+use crate::text;
+
+/// How much is read at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// How much a pipe holds at most, if nobody with privileges has made it larger.
+const PIPE_BYTES_MAX: usize = 1024 * 1024;
+/// How often a group that outlived its command is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a killed group may take to go; what stays for longer hangs in the kernel, or nobody
+/// collects it.
+const GOING: Duration = Duration::from_millis(500);
+
+/// Runs an attempt to its end. `on_start` hears the number of its process.
+///
+/// What comes over `asks` is the grace after which it is killed; zero kills at once.
+pub(super) async fn attend(
+    attempt: Attempt,
+    asks: mpsc::UnboundedReceiver<Duration>,
+    on_start: impl FnOnce(i32),
+) -> Ended {
+    let started = Resolved::of(&attempt.command).and_then(|resolved| {
+        let child = start(&attempt, &resolved)?;
+        Ok((resolved.secrets, child))
+    });
+    let (secrets, mut child) = match started {
+        Ok(started) => started,
+        Err(why) => return not_started(&why),
+    };
+    let number = child.id().and_then(|id| i32::try_from(id).ok());
+    if let Some(number) = number {
+        on_start(number);
+    }
+    let bound = attempt.command.output_bytes;
+    let mut watch = Watch {
+        group: number.and_then(Group::of),
+        asks,
+        was_asked: false,
+        kill: None,
+        log: Log::new(attempt.output, attempt.number, bound),
+        said: LastLine::default(),
+        complained: LastLine::default(),
+    };
+    let how = how(watch.until_exit(&mut child).await);
+    watch.clear_up(&mut child, attempt.command.grace).await;
+    let ended = Ended {
+        how,
+        was_asked: watch.was_asked,
+        output_bytes: watch.log.total(),
+        last_line: watch.complained.get(&secrets).or_else(|| watch.said.get(&secrets)),
+    };
+    watch.log.finish();
+    ended
+}
+
+/// What a command is made of, with everything looked up.
+#[derive(Default)]
+struct Resolved {
+    words: Vec<String>,
+    env: Vec<(String, String)>,
+    /// What must not be shown of what the command says.
+    secrets: Vec<String>,
+}
+
+impl Resolved {
+    fn of(command: &crate::command::Command) -> Result<Self, String> {
+        let mut resolved = Self::default();
+        match &command.what {
+            What::Run(line) => resolved.words = ["sh", "-c", line].map(String::from).to_vec(),
+            What::Command(words) => {
+                for word in words {
+                    let word = resolved.look_up(word)?;
+                    resolved.words.push(word);
+                }
+            }
+        }
+        for (name, value) in &command.env {
+            let value = resolved.look_up(value)?;
+            resolved.env.push((name.clone(), value));
+        }
+        Ok(resolved)
+    }
+
+    fn look_up(&mut self, text: &Text) -> Result<String, String> {
+        let found = text.resolve().map_err(|error| error.to_string())?;
+        if text.is_secret() {
+            self.secrets.push(found.clone());
+        }
+        Ok(found)
+    }
+}
+
+fn start(attempt: &Attempt, resolved: &Resolved) -> Result<Child, String> {
+    let cwd = &attempt.command.cwd;
+    let Some((program, arguments)) = resolved.words.split_first() else {
+        return Err("there is no program".to_owned());
+    };
+    let mut process = Command::new(program);
+    process
+        .args(arguments)
+        .envs(resolved.env.iter().map(|(name, value)| (name, value)))
+        .env("MARIONETTE_JOB", &attempt.job)
+        .env("MARIONETTE_ATTEMPT", attempt.number.to_string())
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    process.spawn().map_err(|error| {
+        // The operating system does not say which of the two it did not find.
+        if !cwd.is_dir() {
+            return format!("the folder {} is not there", cwd.display());
+        }
+        match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no program `{program}`"),
+            _ => format!("`{program}`: {error}"),
+        }
+    })
+}
+
+fn not_started(why: &str) -> Ended {
+    Ended {
+        how: How::NotStarted(text::safe(why)),
+        was_asked: false,
+        output_bytes: 0,
+        last_line: None,
+    }
+}
+
+fn how(status: io::Result<ExitStatus>) -> How {
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => How::Exit(code),
+            (None, Some(signal)) => How::Signal(signal),
+            (None, None) => How::NotStarted("it ended in no known way".to_owned()),
+        },
+        Err(error) => How::NotStarted(error.to_string()),
+    }
+}
+
+/// A command that runs, as its minder sees it.
+struct Watch {
+    group: Option<Group>,
+    asks: mpsc::UnboundedReceiver<Duration>,
+    was_asked: bool,
+    /// When it is made to end.
+    kill: Option<Pin<Box<Sleep>>>,
+    log: Log,
+    /// On its standard output.
+    said: LastLine,
+    /// On its standard error.
+    complained: LastLine,
+}
+
+impl Watch {
+    /// Waits for the command itself, and keeps what it writes meanwhile.
+    async fn until_exit(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
+        let (mut out, mut err) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+        let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+        let status = loop {
+            tokio::select! {
+                read = read(&mut stdout, &mut out) => match read {
+                    Some(bytes) => self.heard(&out[..bytes]),
+                    None => stdout = None,
+                },
+                read = read(&mut stderr, &mut err) => match read {
+                    Some(bytes) => self.heard_complaint(&err[..bytes]),
+                    None => stderr = None,
+                },
+                status = child.wait() => break status,
+                Some(grace) = self.asks.recv() => self.ask(grace),
+                () = due(&mut self.kill) => self.kill(),
+            }
+        };
+        child.stdout = stdout;
+        child.stderr = stderr;
+        status
+    }
+
+    /// Ends what the command left behind in its group, and keeps what was written last.
+    async fn clear_up(&mut self, child: &mut Child, grace: Duration) {
+        let mut stdout = child.stdout.take();
+        let mut stderr = child.stderr.take();
+        if self.is_there() {
+            if self.kill.is_none() {
+                self.end(grace);
+            }
+            self.until_gone(&mut stdout, &mut stderr).await;
+        }
+        // Who has left the group may hold the pipes for ever: only what is there is read.
+        stdout.iter().for_each(|stdout| rest(stdout, |bytes| self.heard(bytes)));
+        stderr.iter().for_each(|stderr| rest(stderr, |bytes| self.heard_complaint(bytes)));
+    }
+
+    async fn until_gone(
+        &mut self,
+        stdout: &mut Option<ChildStdout>,
+        stderr: &mut Option<ChildStderr>,
+    ) {
+        let (mut out, mut err) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+        let mut look = Box::pin(sleep(LOOK));
+        let mut going = None;
+        while self.is_there() {
+            tokio::select! {
+                read = read(stdout, &mut out) => match read {
+                    Some(bytes) => self.heard(&out[..bytes]),
+                    None => *stdout = None,
+                },
+                read = read(stderr, &mut err) => match read {
+                    Some(bytes) => self.heard_complaint(&err[..bytes]),
+                    None => *stderr = None,
+                },
+                Some(grace) = self.asks.recv() => self.ask(grace),
+                () = due(&mut self.kill) => {
+                    self.kill();
+                    going = Some(Box::pin(sleep(GOING)));
+                }
+                () = due(&mut going) => return,
+                () = &mut look => look = Box::pin(sleep(LOOK)),
+            }
+        }
+    }
+
+    fn heard(&mut self, bytes: &[u8]) {
+        self.log.write(bytes);
+        self.said.push(bytes);
+    }
+
+    fn heard_complaint(&mut self, bytes: &[u8]) {
+        self.log.write(bytes);
+        self.complained.push(bytes);
+    }
+
+    fn is_there(&self) -> bool {
+        self.group.is_some_and(Group::exists)
+    }
+
+    /// Somebody wants it to end.
+    fn ask(&mut self, grace: Duration) {
+        self.was_asked = true;
+        self.end(grace);
+    }
+
+    fn end(&mut self, grace: Duration) {
+        if grace.is_zero() {
+            self.kill();
+        } else {
+            self.group.into_iter().for_each(Group::ask);
+        }
+        self.kill = Some(Box::pin(sleep(grace)));
+    }
+
+    fn kill(&mut self) {
+        self.kill = None;
+        self.group.into_iter().for_each(Group::kill);
+    }
+}
+
+/// Reads what is there; `None` at the end, and never when there is nothing to read from.
+async fn read(from: &mut Option<impl AsyncRead + Unpin>, into: &mut [u8]) -> Option<usize> {
+    let Some(from) = from else {
+        return std::future::pending().await;
+    };
+    match from.read(into).await {
+        Ok(0) | Err(_) => None,
+        Ok(bytes) => Some(bytes),
+    }
+}
+
+/// Reads what lies in a pipe, without waiting for more, and not more than a pipe holds.
+fn rest(pipe: impl AsFd, mut heard: impl FnMut(&[u8])) {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    for _ in 0..PIPE_BYTES_MAX / BUFFER_BYTES {
+        match rustix::io::read(&pipe, &mut buffer) {
+            Ok(0) | Err(_) => return,
+            Ok(bytes) => heard(&buffer[..bytes]),
+        }
+    }
+}
+
+async fn due(timer: &mut Option<Pin<Box<Sleep>>>) {
+    match timer {
+        Some(timer) => timer.as_mut().await,
+        None => std::future::pending().await,
+    }
+}

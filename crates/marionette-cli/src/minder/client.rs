@@ -1,0 +1,198 @@
+//! The worker's side: it gives orders to its minder and hears what became of them.
+
+use std::collections::HashMap;
+use std::io;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::group::Group;
+use super::{ARGUMENT, Attempt, Ended, Order, Word};
+
+/// Starts commands through a minder, and another one if that dies. [`close`](Self::close) ends them all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Minder(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// What it is told; `None` while there is no minder.
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    /// Counts the minders, so that the end of one is not taken for that of its successor.
+    which: u64,
+    /// Hears that minder until it is gone.
+    listener: Option<JoinHandle<()>>,
+    /// The number of the last attempt.
+    last: u64,
+    running: HashMap<u64, Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    ended: oneshot::Sender<Ended>,
+    group: Option<Group>,
+}
+
+/// An attempt that has begun. Dropping it before it has ended kills it.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    number: u64,
+    minder: Minder,
+    ended: oneshot::Receiver<Ended>,
+}
+
+impl Minder {
+    /// Begins an attempt.
+    pub(crate) fn begin(&self, attempt: Attempt) -> io::Result<Begun> {
+        let mut state = self.state();
+        if state.orders.is_none() {
+            self.start(&mut state)?;
+        }
+        state.last += 1;
+        let number = state.last;
+        let (ended, receiver) = oneshot::channel();
+        let running = Running { ended, group: None };
+        state.running.insert(number, running);
+        state.tell(Order::Start(number, Box::new(attempt)));
+        Ok(Begun {
+            number,
+            minder: self.clone(),
+            ended: receiver,
+        })
+    }
+
+    /// Ends what still runs, and waits until nothing of it is left.
+    pub(crate) async fn close(&self) {
+        let listener = {
+            let mut state = self.state();
+            // The writer ends with its channel, and with it the minder's input.
+            state.orders = None;
+            state.listener.take()
+        };
+        if let Some(listener) = listener {
+            // An error says that it panicked: then there is nothing to wait for.
+            let _ = listener.await;
+        }
+    }
+
+    fn start(&self, state: &mut State) -> io::Result<()> {
+        let mut process = Command::new(own_program()?)
+            .arg(ARGUMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let stdin = process.stdin.take().expect("it was asked for");
+        let stdout = process.stdout.take().expect("it was asked for");
+        let (orders, told) = mpsc::unbounded_channel();
+        tokio::spawn(write(stdin, told));
+        state.which += 1;
+        state.orders = Some(orders);
+        let listener = self.clone().listen(state.which, stdout, process);
+        state.listener = Some(tokio::spawn(listener));
+        Ok(())
+    }
+
+    /// Hears what the minder says until it says no more.
+    async fn listen(self, which: u64, stdout: ChildStdout, mut process: Child) {
+        let mut words = BufReader::new(stdout).lines();
+        while let Ok(Some(line)) = words.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(word) => self.state().hear(word),
+                // Only a minder of another version, or none, talks otherwise.
+                Err(_) => break,
+            }
+        }
+        self.state().is_gone(which);
+        // An error says that it was collected already.
+        let _ = process.wait().await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can leave it half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Begun {
+    /// How it ends; `None` if its minder is gone and it was killed.
+    pub(crate) async fn ended(&mut self) -> Option<Ended> {
+        (&mut self.ended).await.ok()
+    }
+
+    /// Asks it to end, and makes it end after this grace.
+    pub(crate) fn ask(&self, grace: Duration) {
+        self.minder.state().tell(Order::End(self.number, grace));
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let mut state = self.minder.state();
+        if state.running.remove(&self.number).is_some() {
+            state.tell(Order::End(self.number, Duration::ZERO));
+        }
+    }
+}
+
+impl State {
+    fn tell(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // An error says that the minder is gone, which is heard elsewhere.
+            let _ = orders.send(order);
+        }
+    }
+
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::Started(number, process) => {
+                if let Some(running) = self.running.get_mut(&number) {
+                    running.group = Group::of(process);
+                }
+            }
+            Word::Ended(number, ended) => {
+                if let Some(running) = self.running.remove(&number) {
+                    // An error says that nobody waits for it any more.
+                    let _ = running.ended.send(ended);
+                }
+            }
+        }
+    }
+
+    /// Somebody killed the minder: nobody minds its commands, so they are killed here.
+    fn is_gone(&mut self, which: u64) {
+        if self.which != which {
+            return;
+        }
+        self.orders = None;
+        for (_, running) in self.running.drain() {
+            running.group.into_iter().for_each(Group::kill);
+        }
+    }
+}
+
+async fn write(mut stdin: ChildStdin, mut told: mpsc::UnboundedReceiver<Order>) -> io::Result<()> {
+    let mut orders = Vec::new();
+    let mut lines = Vec::new();
+    while told.recv_many(&mut orders, 256).await > 0 {
+        for order in orders.drain(..) {
+            serde_json::to_writer(&mut lines, &order)?;
+            lines.push(b'\n');
+        }
+        stdin.write_all(&lines).await?;
+        lines.clear();
+    }
+    Ok(())
+}
+
+/// This program, also when its file was replaced since it was started.
+fn own_program() -> io::Result<std::path::PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe()
+}

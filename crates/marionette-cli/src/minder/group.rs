@@ -1,0 +1,87 @@
+//! A process group: the command and all that it started, unless that went away by itself.
+
+use std::io;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// The group of one command. Its number is that of the command's first process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Group(Pid);
+
+impl Group {
+    /// The group of this number; `None` if no group can have it.
+    pub(crate) fn of(number: i32) -> Option<Self> {
+        // Number 1 is the init process, and as a group it would mean every process there is.
+        if number <= 1 {
+            return None;
+        }
+        Pid::from_raw(number).map(Self)
+    }
+
+    /// Asks all of it to end.
+    pub(crate) fn ask(self) {
+        self.send(Signal::TERM);
+        // A process that is stopped hears nothing until it goes on.
+        self.send(Signal::CONT);
+    }
+
+    /// Makes all of it end.
+    pub(crate) fn kill(self) {
+        self.send(Signal::KILL);
+    }
+
+    /// Whether anything of it is there, be it a process that has ended and was not collected.
+    pub(crate) fn exists(self) -> bool {
+        test_kill_process_group(self.0).is_ok()
+    }
+
+    fn send(self, signal: Signal) {
+        // An error says that nothing of the group is left, or that it has become somebody else's:
+        // there is nothing more to do in either case.
+        let _: Result<(), io::Error> = kill_process_group(self.0, signal).map_err(Into::into);
+    }
+}
+
+/// The name of a signal, as `kill -l` has it.
+pub(crate) fn signal_name(number: i32) -> String {
+    let name = match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        number => return format!("signal {number}"),
+    };
+    format!("{name} (signal {number})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_group_is_every_process() {
+        for number in [i32::MIN, -1, 0, 1] {
+            assert!(Group::of(number).is_none(), "{number}");
+        }
+    }
+
+    #[test]
+    fn signals_have_their_names() {
+        assert_eq!(signal_name(9), "SIGKILL (signal 9)");
+        assert_eq!(signal_name(64), "signal 64");
+    }
+}

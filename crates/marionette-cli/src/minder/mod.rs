@@ -1,0 +1,99 @@
+//! Who minds the commands: a second process, which starts them, keeps their output, and ends them
+//! when it is told to, or when the process that it works for is gone.
+//!
+//! A worker that is killed can end nothing any more. So each has a minder, which is this program
+//! started again, in a process group of its own. Orders come in on its standard input and words go
+//! out on its standard output, each a line of JSON. When its input ends, whatever still runs is
+//! killed at once: another worker may run those jobs again within a second, and must not meet them.
+
+mod client;
+mod serve;
+mod attend;
+mod group;
+mod log;
+mod last_line;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::Command;
+
+pub(crate) use client::Minder;
+pub(crate) use log::{attempts, read_log};
+pub(crate) use serve::serve;
+
+/// The argument by which this program knows that it is a minder.
+pub(crate) const ARGUMENT: &str = "__minder";
+
+/// What a worker tells its minder.
+#[derive(Debug, Serialize, Deserialize)]
+enum Order {
+    /// Start this; it is called so in all that follows.
+    Start(u64, Box<Attempt>),
+    /// Ask it to end, and make it end after this grace.
+    End(u64, Duration),
+}
+
+/// What a minder tells its worker.
+#[derive(Debug, Serialize, Deserialize)]
+enum Word {
+    /// It runs, as this process, which is also its process group.
+    Started(u64, i32),
+    /// It has ended, and nothing of its group is left.
+    Ended(u64, Ended),
+}
+
+/// One attempt of a command.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    /// The command.
+    pub(crate) command: Command,
+    /// The id of its job; it finds it in its environment.
+    pub(crate) job: String,
+    /// Which attempt it is, from 1.
+    pub(crate) number: u32,
+    /// The folder for the output of the job. It is made when there is something to keep.
+    pub(crate) output: PathBuf,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// In which way.
+    pub(crate) how: How,
+    /// Whether it had been asked to end.
+    pub(crate) was_asked: bool,
+    /// How many bytes it wrote.
+    pub(crate) output_bytes: u64,
+    /// What it said last, on its standard error if it said something there; safe to print.
+    pub(crate) last_line: Option<String>,
+}
+
+/// In which way an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum How {
+    /// With this exit status.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+impl Ended {
+    /// Why it is no success; `None` if it is one.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let what = match &self.how {
+            How::Exit(0) => return None,
+            How::Exit(status) => format!("exit status {status}"),
+            How::Signal(signal) => format!("killed by {}", group::signal_name(*signal)),
+            How::NotStarted(why) => format!("cannot start: {why}"),
+        };
+        Some(match &self.last_line {
+            Some(line) => format!("{what}: {line}"),
+            None => what,
+        })
+    }
+}

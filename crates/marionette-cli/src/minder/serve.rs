@@ -1,0 +1,136 @@
+//! The minder's own process: it reads orders until there are no more, and then ends what runs.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::attend::attend;
+use super::{Attempt, Order, Word};
+
+/// Runs the minder until its worker is gone.
+pub(crate) fn serve() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let served = runtime.and_then(|runtime| runtime.block_on(mind()));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("marionette: the minder of commands: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn mind() -> io::Result<()> {
+    let _deaf = Deaf::new()?;
+    let stdin = io::stdin().as_fd().try_clone_to_owned()?;
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    let (words, told) = mpsc::unbounded_channel();
+    let teller = tokio::spawn(tell(pipe::Sender::from_owned_fd(stdout)?, told));
+    let mut orders = BufReader::new(pipe::Receiver::from_owned_fd(stdin)?).lines();
+    let mut minded = Minded::default();
+    loop {
+        tokio::select! {
+            line = orders.next_line() => match line {
+                Ok(Some(line)) => minded.obey(serde_json::from_str(&line)?, &words),
+                // The worker is gone. Whoever takes over its jobs must find nothing of them.
+                Ok(None) | Err(_) => break,
+            },
+            Some(ended) = minded.attempts.join_next() => {
+                if let Ok(number) = ended {
+                    minded.asks.remove(&number);
+                }
+            }
+        }
+    }
+    minded.kill().await;
+    drop(words);
+    // Nobody listens any more when the worker is gone.
+    let _ = teller.await;
+    Ok(())
+}
+
+/// The commands that run.
+#[derive(Default)]
+struct Minded {
+    attempts: JoinSet<u64>,
+    asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
+}
+
+impl Minded {
+    fn obey(&mut self, order: Order, words: &mpsc::UnboundedSender<Word>) {
+        match order {
+            Order::Start(number, attempt) => self.start(number, *attempt, words.clone()),
+            Order::End(number, grace) => {
+                if let Some(ask) = self.asks.get(&number) {
+                    // An error says that it has ended just now.
+                    let _ = ask.send(grace);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, number: u64, attempt: Attempt, words: mpsc::UnboundedSender<Word>) {
+        let (ask, asks) = mpsc::unbounded_channel();
+        self.asks.insert(number, ask);
+        self.attempts.spawn(async move {
+            let started = |process| drop(words.send(Word::Started(number, process)));
+            let ended = attend(attempt, asks, started).await;
+            drop(words.send(Word::Ended(number, ended)));
+            number
+        });
+    }
+
+    async fn kill(mut self) {
+        for ask in self.asks.values() {
+            let _ = ask.send(Duration::ZERO);
+        }
+        while self.attempts.join_next().await.is_some() {}
+    }
+}
+
+/// Tells the worker what happens, many words at once.
+async fn tell(
+    mut stdout: pipe::Sender,
+    mut told: mpsc::UnboundedReceiver<Word>,
+) -> io::Result<()> {
+    let mut words = Vec::new();
+    let mut lines = Vec::new();
+    while told.recv_many(&mut words, 256).await > 0 {
+        for word in words.drain(..) {
+            serde_json::to_writer(&mut lines, &word)?;
+            lines.push(b'\n');
+        }
+        stdout.write_all(&lines).await?;
+        lines.clear();
+    }
+    Ok(())
+}
+
+/// Signals that are meant for the worker, which says what follows from them. They are caught and
+/// not ignored, because a process that is started inherits what is ignored.
+struct Deaf {
+    _signals: Vec<Signal>,
+}
+
+impl Deaf {
+    fn new() -> io::Result<Self> {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+            SignalKind::quit(),
+        ];
+        let _signals = kinds.into_iter().map(signal).collect::<Result<_, _>>()?;
+        Ok(Self { _signals })
+    }
+}

@@ -1,0 +1,404 @@
+//! Durations and times as people write and read them.
+//!
+//! Times are in the local zone. A time that the clocks skip, in spring, means as much later: 02:30
+//! becomes 03:30. A time that comes twice, in autumn, means the first. Either is said.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::civil::{self, DateTime, Weekday};
+use jiff::tz::AmbiguousOffset;
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
+
+/// A hundred years: longer than anybody waits, and far from where calendars end.
+const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// A time that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct When {
+    /// The time.
+    pub(crate) time: SystemTime,
+    /// What has to be said about how it was read.
+    pub(crate) note: Option<String>,
+}
+
+/// Reads `90s`, `10m`, `1h30m`, `2d`, `250ms`, `1.5h`, `1h 30m`.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || {
+        format!("{text:?} is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`")
+    };
+    let mut rest = text.trim();
+    let mut total = Duration::ZERO;
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    if rest == "0" {
+        return Ok(Duration::ZERO);
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|char: char| !char.is_ascii_digit() && char != '.');
+        let (number, behind) = rest.split_at(digits.ok_or_else(|| without_unit(text))?);
+        let behind = behind.trim_start();
+        let letters = behind.find(|char: char| !char.is_ascii_alphabetic());
+        let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let unit = unit_seconds(unit).ok_or_else(wrong)?;
+        let part = Duration::try_from_secs_f64(number * unit).map_err(|_| too_long(text))?;
+        total = total.checked_add(part).ok_or_else(|| too_long(text))?;
+        rest = behind.trim_start();
+    }
+    if total > DURATION_MAX {
+        return Err(too_long(text));
+    }
+    Ok(total)
+}
+
+fn without_unit(text: &str) -> String {
+    format!("{text:?} has no unit; write it like `{text}s`, `{text}m`, `{text}h` or `{text}d`")
+}
+
+fn too_long(text: &str) -> String {
+    format!("{text:?} is too long; the limit is 36500d")
+}
+
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "ms" => 0.001,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3_600.0,
+        "d" | "day" | "days" => 86_400.0,
+        "w" | "week" | "weeks" => 604_800.0,
+        _ => return None,
+    })
+}
+
+/// A duration as a person reads it, with two units at most: `340ms`, `2.3s`, `1h 30m`, `2d 3h`.
+pub(crate) fn show_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if duration < Duration::from_secs(1) {
+        return format!("{}ms", duration.as_millis());
+    }
+    if duration < Duration::from_secs(10) {
+        return format!("{}.{}s", seconds, duration.subsec_millis() / 100);
+    }
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+    ];
+    let mut shown = parts.iter().skip_while(|(number, _)| *number == 0).take(2);
+    let first = shown.next().map(|(number, unit)| format!("{number}{unit}"));
+    let second = shown
+        .next()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, unit)| format!(" {number}{unit}"));
+    format!("{}{}", first.unwrap_or_default(), second.unwrap_or_default())
+}
+
+/// A time as a person reads it: `18:00:05` today, `2026-11-24 18:00:05` on another day.
+pub(crate) fn show_time(time: SystemTime, now: &ZonedDateTime) -> String {
+    let Ok(time) = Timestamp::try_from(time) else {
+        return "beyond every calendar".to_owned();
+    };
+    let time = time.to_zoned_datetime(now.time_zone().clone());
+    if time.date() == now.date() {
+        return time.strftime("%H:%M:%S").to_string();
+    }
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// How far away a time is: `in 10m`, `2h 5m ago`, `now`.
+pub(crate) fn show_relative(time: SystemTime, now: SystemTime) -> String {
+    match time.duration_since(now) {
+        Ok(ahead) if ahead.as_secs() > 0 => {
+            // Half a second more, so that what was just delayed by 10m is not shown as 9m 59s.
+            format!("in {}", show_duration(ahead + Duration::from_millis(500)))
+        }
+        Ok(_) => "now".to_owned(),
+        Err(error) if error.duration().as_secs() == 0 => "now".to_owned(),
+        Err(error) => format!("{} ago", show_duration(error.duration())),
+    }
+}
+
+/// Reads `18:00`, `tomorrow 06:00`, `monday 06:00`, `2026-11-24 18:00`, `in 10m`, and what RFC 3339
+/// allows.
+pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<When, String> {
+    let lower = text.trim().to_lowercase();
+    if let Some(delay) = lower.strip_prefix("in ") {
+        let delay = parse_duration(delay)?;
+        return Ok(When {
+            time: system_time(now.timestamp()) + delay,
+            note: None,
+        });
+    }
+    if lower == "now" {
+        return Ok(plain(now.timestamp()));
+    }
+    if let Ok(zoned) = text.trim().parse::<ZonedDateTime>() {
+        return Ok(with_note(zoned.timestamp(), now));
+    }
+    if let Ok(timestamp) = text.trim().parse::<Timestamp>() {
+        return Ok(with_note(timestamp, now));
+    }
+    let wrong = || {
+        format!(
+            "{text:?} is no time; write it like `18:00`, `tomorrow 06:00`, `monday 06:00`, \
+             `2026-11-24 18:00` or `in 10m`"
+        )
+    };
+    let civil = civil_time(&lower, now).ok_or_else(wrong)?;
+    in_zone(civil, now).ok_or_else(wrong)
+}
+
+/// A date and a time of day in the local zone, whose offset is not yet known.
+fn civil_time(text: &str, now: &ZonedDateTime) -> Option<DateTime> {
+    let today = now.date();
+    match text.split_once([' ', 't']) {
+        None => match text.parse::<civil::Date>() {
+            Ok(date) => Some(date.at(0, 0, 0, 0)),
+            Err(_) => next_at(time_of_day(text)?, now),
+        },
+        Some(_) => {
+            let (day, time) = text
+                .split_once(' ')
+                .or_else(|| text.split_once('t'))
+                .expect("it has one of them");
+            let time = time_of_day(time.trim_start().trim_start_matches("at "))?;
+            let date = match day {
+                "today" => today,
+                "tomorrow" => today.tomorrow().ok()?,
+                day => match weekday(day) {
+                    Some(weekday) if weekday == today.weekday() && time > now.time() => today,
+                    Some(weekday) => today.nth_weekday(1, weekday).ok()?,
+                    None => day.parse().ok()?,
+                },
+            };
+            Some(date.to_datetime(time))
+        }
+    }
+}
+
+/// The next time that the clock shows this.
+fn next_at(time: civil::Time, now: &ZonedDateTime) -> Option<DateTime> {
+    let today = now.date().to_datetime(time);
+    if today > now.datetime() {
+        return Some(today);
+    }
+    today.checked_add(1.day()).ok()
+}
+
+fn time_of_day(text: &str) -> Option<civil::Time> {
+    let mut numbers = [0_i8; 3];
+    let parts: Vec<_> = text.trim().split(':').collect();
+    if !(2..=3).contains(&parts.len()) {
+        return None;
+    }
+    for (number, part) in numbers.iter_mut().zip(parts) {
+        if part.len() > 2 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        *number = part.parse().ok()?;
+    }
+    let [hour, minute, second] = numbers;
+    civil::Time::new(hour, minute, second, 0).ok()
+}
+
+fn weekday(text: &str) -> Option<Weekday> {
+    Some(match text {
+        "monday" | "mon" => Weekday::Monday,
+        "tuesday" | "tue" => Weekday::Tuesday,
+        "wednesday" | "wed" => Weekday::Wednesday,
+        "thursday" | "thu" => Weekday::Thursday,
+        "friday" | "fri" => Weekday::Friday,
+        "saturday" | "sat" => Weekday::Saturday,
+        "sunday" | "sun" => Weekday::Sunday,
+        _ => return None,
+    })
+}
+
+fn in_zone(civil: DateTime, now: &ZonedDateTime) -> Option<When> {
+    let zone = now.time_zone();
+    let ambiguous = zone.to_ambiguous_zoned_datetime(civil);
+    let offset = ambiguous.offset();
+    let zoned = ambiguous.compatible().ok()?;
+    let note = match offset {
+        AmbiguousOffset::Unambiguous { .. } => return Some(with_note(zoned.timestamp(), now)),
+        AmbiguousOffset::Gap { .. } => format!(
+            "the clocks skip {}; it runs at {}",
+            civil.strftime("%H:%M on %Y-%m-%d"),
+            zoned.strftime("%H:%M")
+        ),
+        AmbiguousOffset::Fold { .. } => format!(
+            "{} comes twice; it runs at the first, {}",
+            civil.strftime("%H:%M on %Y-%m-%d"),
+            zoned.strftime("%H:%M %:z")
+        ),
+    };
+    Some(When {
+        time: system_time(zoned.timestamp()),
+        note: Some(note),
+    })
+}
+
+fn system_time(time: Timestamp) -> SystemTime {
+    let time = SystemTime::try_from(time);
+    time.expect("a calendar ends with the year 9999, and 64 bits of seconds do not")
+}
+
+fn plain(time: Timestamp) -> When {
+    When {
+        time: system_time(time),
+        note: None,
+    }
+}
+
+fn with_note(time: Timestamp, now: &ZonedDateTime) -> When {
+    let is_past = time < now.timestamp();
+    When {
+        time: system_time(time),
+        note: is_past.then(|| "that time has passed; it runs at once".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(text: &str) -> f64 {
+        parse_duration(text).unwrap().as_secs_f64()
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, expected) in [
+            ("90s", 90.0),
+            ("10m", 600.0),
+            ("1h30m", 5_400.0),
+            ("1h 30m", 5_400.0),
+            ("2d", 172_800.0),
+            ("1.5h", 5_400.0),
+            ("250ms", 0.25),
+            ("2 weeks", 1_209_600.0),
+            ("0", 0.0),
+        ] {
+            assert!((seconds(text) - expected).abs() < 1e-9, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_told_with_what_to_write() {
+        let wrong = |text: &str| parse_duration(text).unwrap_err();
+        assert_eq!(
+            wrong("90"),
+            r#""90" has no unit; write it like `90s`, `90m`, `90h` or `90d`"#
+        );
+        for text in ["", "soon", "-5s", "1x", "1.2.3s", "5s!", "s", "1h30"] {
+            let error = wrong(text);
+            assert!(error.contains("write it like"), "{text}: {error}");
+        }
+        assert_eq!(wrong("40000d"), r#""40000d" is too long; the limit is 36500d"#);
+        assert!(wrong("9999999999999999999999999d").contains("too long"));
+    }
+
+    #[test]
+    fn durations_are_shown_with_two_units_at_most() {
+        for (millis, expected) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (1_000, "1.0s"),
+            (2_349, "2.3s"),
+            (59_999, "59s"),
+            (60_000, "1m"),
+            (90_000, "1m 30s"),
+            (5_400_000, "1h 30m"),
+            (86_400_000, "1d"),
+            (90_061_000, "1d 1h"),
+        ] {
+            assert_eq!(show_duration(Duration::from_millis(millis)), expected);
+        }
+    }
+
+    fn berlin(text: &str) -> ZonedDateTime {
+        format!("{text}[Europe/Berlin]").parse().unwrap()
+    }
+
+    fn read(text: &str, now: &str) -> (String, Option<String>) {
+        let now = berlin(now);
+        let when = parse_time(text, &now).unwrap();
+        let time = Timestamp::try_from(when.time).unwrap();
+        let zoned = time.to_zoned_datetime(now.time_zone().clone());
+        (zoned.strftime("%F %T").to_string(), when.note)
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        // A Tuesday.
+        let now = "2026-11-24T12:00";
+        for (text, expected) in [
+            ("18:00", "2026-11-24 18:00:00"),
+            ("06:00", "2026-11-25 06:00:00"),
+            ("6:00", "2026-11-25 06:00:00"),
+            ("12:00", "2026-11-25 12:00:00"),
+            ("today 18:00:30", "2026-11-24 18:00:30"),
+            ("Tomorrow 06:00", "2026-11-25 06:00:00"),
+            ("tomorrow at 06:00", "2026-11-25 06:00:00"),
+            ("monday 06:00", "2026-11-30 06:00:00"),
+            ("thursday 06:00", "2026-11-26 06:00:00"),
+            ("tuesday 18:00", "2026-11-24 18:00:00"),
+            ("tue 06:00", "2026-12-01 06:00:00"),
+            ("2026-12-24 18:00", "2026-12-24 18:00:00"),
+            ("2026-12-24T18:00", "2026-12-24 18:00:00"),
+            ("2026-12-24T18:00Z", "2026-12-24 19:00:00"),
+            ("2026-12-24T18:00:00+05:30", "2026-12-24 13:30:00"),
+            ("2026-12-24T18:00[America/New_York]", "2026-12-25 00:00:00"),
+            ("2026-12-24", "2026-12-24 00:00:00"),
+            ("in 10m", "2026-11-24 12:10:00"),
+        ] {
+            assert_eq!(read(text, now), (expected.to_owned(), None), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_clocks_skip_is_as_much_later() {
+        let (time, note) = read("tomorrow 02:30", "2026-03-28T12:00");
+        assert_eq!(time, "2026-03-29 03:30:00");
+        let note = note.unwrap();
+        assert_eq!(note, "the clocks skip 02:30 on 2026-03-29; it runs at 03:30");
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_is_the_first() {
+        let (time, note) = read("02:30", "2026-10-24T12:00");
+        assert_eq!(time, "2026-10-25 02:30:00");
+        let note = note.unwrap();
+        assert_eq!(note, "02:30 on 2026-10-25 comes twice; it runs at the first, 02:30 +02:00");
+    }
+
+    #[test]
+    fn a_time_that_has_passed_is_said() {
+        let (_, note) = read("2026-11-24 11:00", "2026-11-24T12:00");
+        assert_eq!(note.as_deref(), Some("that time has passed; it runs at once"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_told_with_what_to_write() {
+        let now = berlin("2026-11-24T12:00");
+        for text in ["", "soon", "25:00", "18", "18:0:0:0", "someday 06:00", "2026-13-01 06:00"] {
+            let error = parse_time(text, &now).unwrap_err();
+            assert!(error.contains("is no time; write it like"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_short_today_and_in_full_on_other_days() {
+        let now = berlin("2026-11-24T12:00");
+        let at = |text: &str| system_time(berlin(text).timestamp());
+        assert_eq!(show_time(at("2026-11-24T18:00:05"), &now), "18:00:05");
+        assert_eq!(show_time(at("2026-11-25T06:00"), &now), "2026-11-25 06:00:00");
+        let noon = system_time(now.timestamp());
+        assert_eq!(show_relative(at("2026-11-24T12:10"), noon), "in 10m");
+        assert_eq!(show_relative(at("2026-11-24T09:55"), noon), "2h 5m ago");
+        assert_eq!(show_relative(noon, noon), "now");
+    }
+}
