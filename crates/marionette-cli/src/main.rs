@@ -1,9 +1,71 @@
 //! The command `marionette`: durable tasks for who has a shell, and the operator's tool for every
-//! store. Here is only which part runs and the exit status.
-mod clock;
+//! store. Here is only which part runs, and the exit status.
+
+mod add;
+mod work;
+mod run;
+mod operate;
+mod args;
+mod worker;
+mod signals;
+mod say;
+mod enlist;
+mod report;
+mod manual;
+mod input;
+mod command;
+mod minder;
+mod store;
+mod output;
+mod table;
 mod text;
 mod time;
-mod command;
-mod input;
-mod minder;
-fn main() {}
+mod clock;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Verb, When};
+
+/// The exit status of what could not begin.
+const NOT_BEGUN: u8 = 2;
+
+fn main() -> ExitCode {
+    // Before the options, which know nothing of it.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == minder::ARGUMENT)
+    {
+        return minder::serve();
+    }
+    let args = Args::parse();
+    match args.common.color {
+        When::Auto => {}
+        When::Always => anstream::ColorChoice::Always.write_global(),
+        When::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    match perform(args) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            anstream::eprintln!("marionette: {error:#}");
+            NOT_BEGUN.into()
+        }
+    }
+}
+
+/// Does what was asked for, and returns the exit status.
+fn perform(args: Args) -> anyhow::Result<u8> {
+    let Args { common, verb } = args;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match verb {
+        Verb::Run(run) => runtime.block_on(run::run(&common, &run)),
+        Verb::Add(add) => runtime.block_on(add::add(&common, &add)),
+        Verb::Work(work) => runtime.block_on(work::work(&common, &work)),
+        Verb::Operate(verb) => runtime.block_on(operate::operate(&common, verb)),
+        Verb::Completions { shell } => manual::completions(shell),
+        Verb::Man => manual::page(),
+    }
+}

@@ -23,9 +23,8 @@ pub(crate) struct When {
 
 /// Reads `90s`, `10m`, `1h30m`, `2d`, `250ms`, `1.5h`, `1h 30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || {
-        format!("{text:?} is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`")
-    };
+    let wrong =
+        || format!("{text:?} is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`");
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -93,7 +92,11 @@ pub(crate) fn show_duration(duration: Duration) -> String {
         .next()
         .filter(|(number, _)| *number > 0)
         .map(|(number, unit)| format!(" {number}{unit}"));
-    format!("{}{}", first.unwrap_or_default(), second.unwrap_or_default())
+    format!(
+        "{}{}",
+        first.unwrap_or_default(),
+        second.unwrap_or_default()
+    )
 }
 
 /// A time as a person reads it: `18:00:05` today, `2026-11-24 18:00:05` on another day.
@@ -154,29 +157,24 @@ pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<When, String
 /// A date and a time of day in the local zone, whose offset is not yet known.
 fn civil_time(text: &str, now: &ZonedDateTime) -> Option<DateTime> {
     let today = now.date();
-    match text.split_once([' ', 't']) {
-        None => match text.parse::<civil::Date>() {
+    let split = text.split_once(' ').or_else(|| text.split_once('t'));
+    let Some((day, time)) = split else {
+        return match text.parse::<civil::Date>() {
             Ok(date) => Some(date.at(0, 0, 0, 0)),
             Err(_) => next_at(time_of_day(text)?, now),
+        };
+    };
+    let time = time_of_day(time.trim_start().trim_start_matches("at "))?;
+    let date = match day {
+        "today" => today,
+        "tomorrow" => today.tomorrow().ok()?,
+        day => match weekday(day) {
+            Some(weekday) if weekday == today.weekday() && time > now.time() => today,
+            Some(weekday) => today.nth_weekday(1, weekday).ok()?,
+            None => day.parse().ok()?,
         },
-        Some(_) => {
-            let (day, time) = text
-                .split_once(' ')
-                .or_else(|| text.split_once('t'))
-                .expect("it has one of them");
-            let time = time_of_day(time.trim_start().trim_start_matches("at "))?;
-            let date = match day {
-                "today" => today,
-                "tomorrow" => today.tomorrow().ok()?,
-                day => match weekday(day) {
-                    Some(weekday) if weekday == today.weekday() && time > now.time() => today,
-                    Some(weekday) => today.nth_weekday(1, weekday).ok()?,
-                    None => day.parse().ok()?,
-                },
-            };
-            Some(date.to_datetime(time))
-        }
-    }
+    };
+    Some(date.to_datetime(time))
 }
 
 /// The next time that the clock shows this.
@@ -297,7 +295,10 @@ mod tests {
             let error = wrong(text);
             assert!(error.contains("write it like"), "{text}: {error}");
         }
-        assert_eq!(wrong("40000d"), r#""40000d" is too long; the limit is 36500d"#);
+        assert_eq!(
+            wrong("40000d"),
+            r#""40000d" is too long; the limit is 36500d"#
+        );
         assert!(wrong("9999999999999999999999999d").contains("too long"));
     }
 
@@ -364,7 +365,10 @@ mod tests {
         let (time, note) = read("tomorrow 02:30", "2026-03-28T12:00");
         assert_eq!(time, "2026-03-29 03:30:00");
         let note = note.unwrap();
-        assert_eq!(note, "the clocks skip 02:30 on 2026-03-29; it runs at 03:30");
+        assert_eq!(
+            note,
+            "the clocks skip 02:30 on 2026-03-29; it runs at 03:30"
+        );
     }
 
     #[test]
@@ -372,21 +376,38 @@ mod tests {
         let (time, note) = read("02:30", "2026-10-24T12:00");
         assert_eq!(time, "2026-10-25 02:30:00");
         let note = note.unwrap();
-        assert_eq!(note, "02:30 on 2026-10-25 comes twice; it runs at the first, 02:30 +02:00");
+        assert_eq!(
+            note,
+            "02:30 on 2026-10-25 comes twice; it runs at the first, 02:30 +02:00"
+        );
     }
 
     #[test]
     fn a_time_that_has_passed_is_said() {
         let (_, note) = read("2026-11-24 11:00", "2026-11-24T12:00");
-        assert_eq!(note.as_deref(), Some("that time has passed; it runs at once"));
+        assert_eq!(
+            note.as_deref(),
+            Some("that time has passed; it runs at once")
+        );
     }
 
     #[test]
     fn what_is_no_time_is_told_with_what_to_write() {
         let now = berlin("2026-11-24T12:00");
-        for text in ["", "soon", "25:00", "18", "18:0:0:0", "someday 06:00", "2026-13-01 06:00"] {
+        for text in [
+            "",
+            "soon",
+            "25:00",
+            "18",
+            "18:0:0:0",
+            "someday 06:00",
+            "2026-13-01 06:00",
+        ] {
             let error = parse_time(text, &now).unwrap_err();
-            assert!(error.contains("is no time; write it like"), "{text}: {error}");
+            assert!(
+                error.contains("is no time; write it like"),
+                "{text}: {error}"
+            );
         }
     }
 
@@ -395,7 +416,10 @@ mod tests {
         let now = berlin("2026-11-24T12:00");
         let at = |text: &str| system_time(berlin(text).timestamp());
         assert_eq!(show_time(at("2026-11-24T18:00:05"), &now), "18:00:05");
-        assert_eq!(show_time(at("2026-11-25T06:00"), &now), "2026-11-25 06:00:00");
+        assert_eq!(
+            show_time(at("2026-11-25T06:00"), &now),
+            "2026-11-25 06:00:00"
+        );
         let noon = system_time(now.timestamp());
         assert_eq!(show_relative(at("2026-11-24T12:10"), noon), "in 10m");
         assert_eq!(show_relative(at("2026-11-24T09:55"), noon), "2h 5m ago");

@@ -153,7 +153,10 @@ mod tests {
             refused("file:key"),
             r#""file:key": the path of a file must be absolute"#
         );
-        assert_eq!(refused("env:"), r#""env:" is neither `env:NAME` nor `file:/PATH`"#);
+        assert_eq!(
+            refused("env:"),
+            r#""env:" is neither `env:NAME` nor `file:/PATH`"#
+        );
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marionette::store::check_name;
-
 use super::node::{Entry, Node, Value};
-use super::value::{parse_backoff, parse_grace, parse_priority, parse_retries, parse_size};
+use super::value::{
+    parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
+    parse_size, parse_variable,
+};
 use super::{Due, Fault, Options, Task};
 use crate::clock;
 use crate::command::{Command, GRACE, OUTPUT_BYTES, Source, Text, What};
@@ -15,13 +16,38 @@ use crate::time::{parse_duration, parse_time};
 
 /// What a task may have.
 const TASK_KEYS: &[&str] = &[
-    "run", "command", "name", "cwd", "env", "retries", "backoff", "timeout", "give_up_after",
-    "expires", "delay", "at", "priority", "queue", "grace", "output",
+    "run",
+    "command",
+    "name",
+    "cwd",
+    "env",
+    "retries",
+    "backoff",
+    "timeout",
+    "give_up_after",
+    "expires",
+    "delay",
+    "at",
+    "priority",
+    "queue",
+    "grace",
+    "output",
 ];
 /// What may be said for all tasks of a file at once.
 pub(super) const DEFAULTS_KEYS: &[&str] = &[
-    "cwd", "env", "retries", "backoff", "timeout", "give_up_after", "expires", "delay", "at",
-    "priority", "queue", "grace", "output",
+    "cwd",
+    "env",
+    "retries",
+    "backoff",
+    "timeout",
+    "give_up_after",
+    "expires",
+    "delay",
+    "at",
+    "priority",
+    "queue",
+    "grace",
+    "output",
 ];
 
 /// A task while it is read.
@@ -52,7 +78,11 @@ pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fa
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() { Ok(tasks) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(tasks)
+    } else {
+        Err(faults)
+    }
 }
 
 impl Draft {
@@ -80,12 +110,9 @@ impl Draft {
 
     /// Takes what a table says.
     pub(super) fn fill(&mut self, node: &Node, keys: &[&str]) -> Result<(), Vec<Fault>> {
-        let entries = match &node.value {
-            Value::Table(entries) => entries,
-            _ => {
-                let text = format!("a task must be a table, and is {}", node.what());
-                return Err(vec![node.fault(text)]);
-            }
+        let Value::Table(entries) = &node.value else {
+            let text = format!("a task must be a table, and is {}", node.what());
+            return Err(vec![node.fault(text)]);
         };
         let mut faults = both(entries, "run", "command");
         faults.extend(both(entries, "at", "delay"));
@@ -98,7 +125,11 @@ impl Draft {
             }
         }
         faults.sort_by_key(|fault| fault.line);
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
     }
 
     fn set(&mut self, key: &str, node: &Node) -> Result<(), Fault> {
@@ -110,17 +141,18 @@ impl Draft {
             "cwd" => self.cwd = Some(filled(node, key)?.into()),
             "env" => {
                 for entry in node.table(key)? {
-                    let name = variable(&entry.key).map_err(|text| Fault::new(entry.line, text))?;
+                    let name =
+                        parse_variable(&entry.key).map_err(|text| Fault::new(entry.line, text))?;
                     self.env.insert(name, text(&entry.node, &entry.key)?);
                 }
             }
             "retries" => options.retries = Some(read(node, key, parse_retries)?),
             "backoff" => options.backoff = Some(read(node, key, parse_backoff)?),
-            "timeout" => options.timeout = Some(read(node, key, positive)?),
-            "give_up_after" => options.give_up_after = Some(read(node, key, positive)?),
-            "expires" => options.expires = Some(read(node, key, positive)?),
+            "timeout" => options.timeout = Some(read(node, key, parse_positive)?),
+            "give_up_after" => options.give_up_after = Some(read(node, key, parse_positive)?),
+            "expires" => options.expires = Some(read(node, key, parse_positive)?),
             "priority" => options.priority = Some(read(node, key, parse_priority)?),
-            "queue" => options.queue = Some(read(node, key, queue)?),
+            "queue" => options.queue = Some(read(node, key, parse_queue)?),
             "delay" => options.due = Some(Due::After(read(node, key, parse_duration)?)),
             "at" => {
                 let here = clock::here();
@@ -140,7 +172,9 @@ impl Draft {
             let text = "a task needs `run` (a line for the shell) or `command` (a list of words)";
             return Err(Fault::new(line, text));
         };
-        let cwd = self.folder.join(self.cwd.as_deref().unwrap_or(Path::new("")));
+        let cwd = self
+            .folder
+            .join(self.cwd.as_deref().unwrap_or(Path::new("")));
         if cwd.to_str().is_none() {
             let text = format!("the folder {} is not named in UTF-8", cwd.display());
             return Err(Fault::new(line, text));
@@ -242,26 +276,5 @@ fn text(node: &Node, key: &str) -> Result<Text, Fault> {
             Ok(Text::From(source))
         }
         _ => Err(wrong()),
-    }
-}
-
-/// The name of a variable of the environment.
-pub(crate) fn variable(name: &str) -> Result<String, String> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(format!("{name:?} is no name of a variable"));
-    }
-    Ok(name.to_owned())
-}
-
-/// The name of a queue.
-pub(crate) fn queue(name: &str) -> Result<String, String> {
-    check_name(name).map_err(|error| format!("the name {error}"))?;
-    Ok(name.to_owned())
-}
-
-fn positive(text: &str) -> Result<Duration, String> {
-    match parse_duration(text)? {
-        Duration::ZERO => Err("must be more than nothing".to_owned()),
-        duration => Ok(duration),
     }
 }

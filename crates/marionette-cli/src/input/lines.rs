@@ -32,5 +32,9 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
             Err(fault) => faults.push(fault),
         }
     }
-    if faults.is_empty() { Ok(tasks) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(tasks)
+    } else {
+        Err(faults)
+    }
 }

@@ -22,7 +22,10 @@ use crate::text;
 use crate::time::When;
 
 pub(crate) use draft::Draft;
-pub(crate) use value::{parse_backoff, parse_retries, parse_size};
+pub(crate) use value::{
+    parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
+    parse_size, parse_variable,
+};
 
 /// The largest file that is read: 256 MiB.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -142,26 +145,29 @@ impl fmt::Display for Fault {
 
 /// Reads a file of tasks; `-` is standard input.
 pub(crate) fn read(path: &Path, format: Option<Format>) -> Result<File> {
-    let (text, path) = match path.to_str() {
-        Some("-") => (read_text(stdin().lock(), "standard input")?, None),
-        _ => {
-            let name = text::safe(&path.display().to_string());
+    let (name, path) = match path.to_str() {
+        Some("-") => ("standard input".to_owned(), None),
+        _ => (text::safe(&path.display().to_string()), Some(path)),
+    };
+    let text = match path {
+        None => read_text(stdin().lock(), &name)?,
+        Some(path) => {
             let file = fs::File::open(path).with_context(|| format!("cannot read {name}"))?;
-            ensure!(
-                !file.metadata()?.is_dir(),
-                "{name} is a folder; name a file of tasks"
-            );
-            (read_text(file, &name)?, Some(path))
+            let is_folder = file.metadata()?.is_dir();
+            ensure!(!is_folder, "{name} is a folder; name a file of tasks");
+            read_text(file, &name)?
         }
     };
-    let name = path.map_or("standard input".to_owned(), |path| {
-        text::safe(&path.display().to_string())
-    });
     let format = format.unwrap_or_else(|| format_of(path));
     let (folder, path) = match path {
-        None => (std::env::current_dir().context("there is no current folder")?, None),
+        None => (
+            std::env::current_dir().context("there is no current folder")?,
+            None,
+        ),
         Some(path) => {
-            let path = path.canonicalize().with_context(|| format!("cannot find {name}"))?;
+            let path = path
+                .canonicalize()
+                .with_context(|| format!("cannot find {name}"))?;
             let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
             (folder, Some(path))
         }
@@ -190,13 +196,15 @@ fn read_text(from: impl Read, name: &str) -> Result<String> {
     );
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = valid.split(|&byte| byte == b'\n').count();
         anyhow::anyhow!("{name}:{line}: it is not UTF-8")
     })
 }
 
 fn format_of(path: Option<&Path>) -> Format {
-    let extension = path.and_then(Path::extension).and_then(|extension| extension.to_str());
+    let extension = path
+        .and_then(Path::extension)
+        .and_then(|extension| extension.to_str());
     match extension {
         Some("toml") => Format::Toml,
         Some("jsonl" | "ndjson" | "json") => Format::Jsonl,

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use marionette::store::{StoredBackoff, StoredJitter};
+use marionette::store::{StoredBackoff, StoredJitter, check_name};
 
 use crate::time::parse_duration;
 
@@ -49,7 +49,9 @@ pub(crate) fn parse_backoff(text: &str) -> Result<StoredBackoff, String> {
     let initial = parse_duration(initial).map_err(wrong)?;
     let max = parse_duration(max).map_err(wrong)?;
     if initial > max || initial.is_zero() {
-        return Err(wrong(format!("{text:?} does not go from a pause to a longer one")));
+        return Err(wrong(format!(
+            "{text:?} does not go from a pause to a longer one"
+        )));
     }
     Ok(StoredBackoff::Exponential {
         initial,
@@ -85,6 +87,28 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a duration that is not zero.
+pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("it must be more than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// Reads the name of a variable of the environment.
+pub(crate) fn parse_variable(name: &str) -> Result<String, String> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(format!("{name:?} is no name of a variable"));
+    }
+    Ok(name.to_owned())
+}
+
+/// Reads the name of a queue.
+pub(crate) fn parse_queue(name: &str) -> Result<String, String> {
+    check_name(name).map_err(|error| format!("the name {error}"))?;
+    Ok(name.to_owned())
+}
+
 /// Reads a duration with a limit.
 pub(crate) fn parse_grace(text: &str) -> Result<Duration, String> {
     let grace = parse_duration(text)?;
@@ -118,10 +142,23 @@ mod tests {
 
     #[test]
     fn sizes_are_read_up_to_their_limit() {
-        for (text, bytes) in [("512", 512), ("64KiB", 65_536), ("1 MB", 1_000_000), ("0", 0)] {
+        for (text, bytes) in [
+            ("512", 512),
+            ("64KiB", 65_536),
+            ("1 MB", 1_000_000),
+            ("0", 0),
+        ] {
             assert_eq!(parse_size(text).unwrap(), bytes, "{text}");
         }
-        for text in ["", "big", "1TB", "-1", "1.5MiB", "2GiB", "99999999999999999999"] {
+        for text in [
+            "",
+            "big",
+            "1TB",
+            "-1",
+            "1.5MiB",
+            "2GiB",
+            "99999999999999999999",
+        ] {
             parse_size(text).unwrap_err();
         }
     }

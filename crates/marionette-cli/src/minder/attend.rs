@@ -65,7 +65,10 @@ pub(super) async fn attend(
         how,
         was_asked: watch.was_asked,
         output_bytes: watch.log.total(),
-        last_line: watch.complained.get(&secrets).or_else(|| watch.said.get(&secrets)),
+        last_line: watch
+            .complained
+            .get(&secrets)
+            .or_else(|| watch.said.get(&secrets)),
     };
     watch.log.finish();
     ended
@@ -206,8 +209,12 @@ impl Watch {
             self.until_gone(&mut stdout, &mut stderr).await;
         }
         // Who has left the group may hold the pipes for ever: only what is there is read.
-        stdout.iter().for_each(|stdout| rest(stdout, |bytes| self.heard(bytes)));
-        stderr.iter().for_each(|stderr| rest(stderr, |bytes| self.heard_complaint(bytes)));
+        if let Some(stdout) = stdout {
+            rest(stdout, |bytes| self.heard(bytes));
+        }
+        if let Some(stderr) = stderr {
+            rest(stderr, |bytes| self.heard_complaint(bytes));
+        }
     }
 
     async fn until_gone(

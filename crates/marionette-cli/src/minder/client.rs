@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use super::group::Group;
 use super::{ARGUMENT, Attempt, Ended, Order, Word};
 
-/// Starts commands through a minder, and another one if that dies. [`close`](Self::close) ends them all.
+/// Starts commands through a minder, and another one if that dies.
+/// [`close`](Self::close) ends them all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Minder(Arc<Mutex<State>>);
 
@@ -65,10 +66,12 @@ impl Minder {
         })
     }
 
-    /// Ends what still runs, and waits until nothing of it is left.
+    /// Ends what still runs, and waits until nothing of it is left. The store knows of all that was
+    /// done.
     pub(crate) async fn close(&self) {
         let listener = {
             let mut state = self.state();
+            state.tell(Order::Leave);
             // The writer ends with its channel, and with it the minder's input.
             state.orders = None;
             state.listener.take()

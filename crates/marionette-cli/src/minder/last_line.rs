@@ -24,13 +24,12 @@ impl LastLine {
         let (lines, rest) = (&bytes[..end], &bytes[end + 1..]);
         let first = lines.iter().position(is_end).unwrap_or(end);
         let later = lines.get(first + 1..).unwrap_or_default();
-        match later.rsplit(is_end).find(|line| !is_blank(line)) {
-            Some(line) => self.complete = line[..line.len().min(BYTES_MAX)].to_vec(),
-            None => {
-                self.extend(&lines[..first]);
-                if !is_blank(&self.open) {
-                    std::mem::swap(&mut self.open, &mut self.complete);
-                }
+        if let Some(line) = later.rsplit(is_end).find(|line| !is_blank(line)) {
+            self.complete = line[..line.len().min(BYTES_MAX)].to_vec();
+        } else {
+            self.extend(&lines[..first]);
+            if !is_blank(&self.open) {
+                std::mem::swap(&mut self.open, &mut self.complete);
             }
         }
         self.open.clear();
@@ -71,7 +70,9 @@ mod tests {
 
     fn last(pieces: &[&str]) -> Option<String> {
         let mut line = LastLine::default();
-        pieces.iter().for_each(|piece| line.push(piece.as_bytes()));
+        for piece in pieces {
+            line.push(piece.as_bytes());
+        }
         line.get(&["hunter2".to_owned()])
     }
 
@@ -81,7 +82,10 @@ mod tests {
         assert_eq!(last(&["\n \n"]), None);
         assert_eq!(last(&["one\ntwo\n\n \n"]).as_deref(), Some("two"));
         assert_eq!(last(&["one\nt", "w", "o"]).as_deref(), Some("two"));
-        assert_eq!(last(&["one\n", "two", "\nthree\n", "\n"]).as_deref(), Some("three"));
+        assert_eq!(
+            last(&["one\n", "two", "\nthree\n", "\n"]).as_deref(),
+            Some("three")
+        );
         assert_eq!(last(&["one\ntw", "o\n\n\n"]).as_deref(), Some("two"));
         assert_eq!(last(&["a", "\nb\nc\n \n"]).as_deref(), Some("c"));
     }
@@ -90,6 +94,9 @@ mod tests {
     fn it_is_bounded_safe_and_without_secrets() {
         let long = last(&[&"x".repeat(10_000)]).unwrap();
         assert_eq!(long.len(), BYTES_MAX);
-        assert_eq!(last(&["\x1b[31mno: hunter2\n"]).as_deref(), Some("\\x1b[31mno: ***"));
+        assert_eq!(
+            last(&["\x1b[31mno: hunter2\n"]).as_deref(),
+            Some("\\x1b[31mno: ***")
+        );
     }
 }

@@ -88,7 +88,10 @@ impl Log {
 
 impl Open {
     fn create(folder: &Path, attempt: u32) -> io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let mut again = 1;
         loop {
             let path = folder.join(match again {
@@ -182,6 +185,7 @@ fn if_any(read: io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
 }
 
 /// The files of a job's attempts that wrote something, in the order in which they were made.
+#[allow(dead_code)] // For the operator's commands, which are not here yet.
 pub(crate) fn attempts(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -208,6 +212,7 @@ fn order(path: &Path) -> Option<(u32, u32)> {
 }
 
 /// What is kept of an attempt's output, whether it still runs or not.
+#[allow(dead_code)] // For the operator's commands, which are not here yet.
 pub(crate) fn read_log(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = fs::read(path)?;
     let rest = read_tail(path, u64::MAX)?;
@@ -293,7 +298,10 @@ mod tests {
             log.finish();
         }
         let paths = attempts(folder.path()).unwrap();
-        let texts: Vec<_> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+        let texts: Vec<_> = paths
+            .iter()
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect();
         assert_eq!(texts, ["first", "second"]);
     }
 

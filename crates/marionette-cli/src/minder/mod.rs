@@ -9,6 +9,7 @@
 mod client;
 mod serve;
 mod attend;
+mod done;
 mod group;
 mod log;
 mod last_line;
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::command::Command;
 
 pub(crate) use client::Minder;
+pub(crate) use done::was_done;
+#[allow(unused_imports)] // For the operator's commands, which are not here yet.
 pub(crate) use log::{attempts, read_log};
 pub(crate) use serve::serve;
 
@@ -34,6 +37,8 @@ enum Order {
     Start(u64, Box<Attempt>),
     /// Ask it to end, and make it end after this grace.
     End(u64, Duration),
+    /// The worker leaves in good order: the store knows of all that was done.
+    Leave,
 }
 
 /// What a minder tells its worker.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::attend::attend;
+use super::done::Done;
 use super::{Attempt, Order, Word};
 
 /// Runs the minder until its worker is gone.
@@ -45,14 +47,10 @@ async fn mind() -> io::Result<()> {
                 // The worker is gone. Whoever takes over its jobs must find nothing of them.
                 Ok(None) | Err(_) => break,
             },
-            Some(ended) = minded.attempts.join_next() => {
-                if let Ok(number) = ended {
-                    minded.asks.remove(&number);
-                }
-            }
+            Some(Ok(over)) = minded.attempts.join_next() => minded.forget(over),
         }
     }
-    minded.kill().await;
+    minded.close().await;
     drop(words);
     // Nobody listens any more when the worker is gone.
     let _ = teller.await;
@@ -62,8 +60,17 @@ async fn mind() -> io::Result<()> {
 /// The commands that run.
 #[derive(Default)]
 struct Minded {
-    attempts: JoinSet<u64>,
+    attempts: JoinSet<Over>,
     asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
+    /// Those that succeeded of late, of which the worker may not have told the store yet.
+    done: Done,
+}
+
+/// An attempt that is over.
+struct Over {
+    number: u64,
+    /// Where it has to be written down that it succeeded, if it did.
+    done: Option<PathBuf>,
 }
 
 impl Minded {
@@ -76,33 +83,47 @@ impl Minded {
                     let _ = ask.send(grace);
                 }
             }
+            Order::Leave => self.done = Done::default(),
         }
     }
 
     fn start(&mut self, number: u64, attempt: Attempt, words: mpsc::UnboundedSender<Word>) {
         let (ask, asks) = mpsc::unbounded_channel();
         self.asks.insert(number, ask);
+        let output = attempt.output.clone();
         self.attempts.spawn(async move {
             let started = |process| drop(words.send(Word::Started(number, process)));
             let ended = attend(attempt, asks, started).await;
+            let is_done = ended.failure().is_none() && !ended.was_asked;
             drop(words.send(Word::Ended(number, ended)));
-            number
+            let done = is_done.then_some(output);
+            Over { number, done }
         });
     }
 
-    async fn kill(mut self) {
+    fn forget(&mut self, over: Over) {
+        self.asks.remove(&over.number);
+        if let Some(output) = over.done {
+            self.done.push(output);
+        }
+    }
+
+    async fn close(mut self) {
         for ask in self.asks.values() {
             let _ = ask.send(Duration::ZERO);
         }
-        while self.attempts.join_next().await.is_some() {}
+        while let Some(over) = self.attempts.join_next().await {
+            // An error says that it panicked: then nothing is known of it.
+            if let Ok(over) = over {
+                self.forget(over);
+            }
+        }
+        self.done.write_down();
     }
 }
 
 /// Tells the worker what happens, many words at once.
-async fn tell(
-    mut stdout: pipe::Sender,
-    mut told: mpsc::UnboundedReceiver<Word>,
-) -> io::Result<()> {
+async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<Word>) -> io::Result<()> {
     let mut words = Vec::new();
     let mut lines = Vec::new();
     while told.recv_many(&mut words, 256).await > 0 {
@@ -119,7 +140,8 @@ async fn tell(
 /// Signals that are meant for the worker, which says what follows from them. They are caught and
 /// not ignored, because a process that is started inherits what is ignored.
 struct Deaf {
-    _signals: Vec<Signal>,
+    #[allow(dead_code)] // They are caught for as long as they are kept.
+    signals: Vec<Signal>,
 }
 
 impl Deaf {
@@ -130,7 +152,7 @@ impl Deaf {
             SignalKind::hangup(),
             SignalKind::quit(),
         ];
-        let _signals = kinds.into_iter().map(signal).collect::<Result<_, _>>()?;
-        Ok(Self { _signals })
+        let signals = kinds.into_iter().map(signal).collect::<Result<_, _>>()?;
+        Ok(Self { signals })
     }
 }

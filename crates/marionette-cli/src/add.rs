@@ -1,0 +1,165 @@
+//! `marionette add`: puts commands into the store.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use marionette::TaskId;
+use marionette::store::{Due as Stored, NewJob, Store};
+use serde_json::json;
+
+use crate::args::{Add, Common};
+use crate::command::{Command, Text, What};
+use crate::enlist::{self, DEFAULT_QUEUE};
+use crate::input::{self, Due, Options, Task};
+use crate::say::Say;
+use crate::store::{open_or_make, told};
+use crate::time::{parse_time, show_duration, show_relative, show_time};
+use crate::{clock, text};
+
+/// How many jobs are stored at once.
+const BATCH: usize = 1_000;
+
+pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
+    let say = Say::new(common);
+    let options = options(args)?;
+    let tasks = match &args.file {
+        Some(file) => input::read(file, args.format)?.tasks,
+        None => vec![task(args)?],
+    };
+    let mut jobs = Vec::with_capacity(tasks.len());
+    for mut task in tasks {
+        task.options = task.options.or(&options);
+        if let Some(Due::At(when)) = &task.options.due
+            && let Some(note) = &when.note
+        {
+            say.note(note);
+        }
+        jobs.push(enlist::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
+    }
+    let opened = open_or_make(common.store.as_ref()).await?;
+    for batch in jobs.chunks(BATCH) {
+        let stored = opened.store.insert(batch.to_vec()).await;
+        stored.map_err(told).context("nothing more was added")?;
+    }
+    for job in &jobs {
+        tell(&say, job);
+    }
+    Ok(0)
+}
+
+fn options(args: &Add) -> Result<Options> {
+    let due = match (&args.at, args.delay) {
+        (Some(at), _) => match parse_time(at, &clock::here()) {
+            Ok(when) => Some(Due::At(when)),
+            Err(error) => bail!("--at: {error}"),
+        },
+        (None, delay) => delay.map(Due::After),
+    };
+    Ok(Options {
+        retries: args.retries,
+        backoff: args.backoff,
+        timeout: args.timeout,
+        give_up_after: args.give_up_after,
+        expires: args.expires,
+        priority: args.priority,
+        queue: args.queue.clone(),
+        due,
+    })
+}
+
+/// The task of the command line.
+fn task(args: &Add) -> Result<Task> {
+    let what = match args.words.as_slice() {
+        [line] if args.secret.is_empty() => What::Run(line.clone()),
+        words => What::Command(marked(words, &args.secret)?),
+    };
+    let cwd = folder(args.cwd.as_deref())?;
+    let mut command = Command::new(what, cwd);
+    let plain = args.env.iter().map(|(name, value)| {
+        let value = Text::Plain(value.clone());
+        (name.clone(), value)
+    });
+    let found = args.env_from.iter().map(|(name, source)| {
+        let value = Text::From(source.clone());
+        (name.clone(), value)
+    });
+    command.env = plain.chain(found).collect();
+    command.grace = args.grace.unwrap_or(command.grace);
+    command.output_bytes = args.output.unwrap_or(command.output_bytes);
+    Ok(Task {
+        line: 1,
+        name: args.name.clone(),
+        command,
+        options: Options::default(),
+    })
+}
+
+/// The words of a command, those of these numbers secret.
+fn marked(words: &[String], secret: &[usize]) -> Result<Vec<Text>> {
+    if let Some(number) = secret.iter().find(|&&number| number >= words.len()) {
+        bail!(
+            "--secret {number}: the command has {}, the first is number 0",
+            text::count(words.len(), "word")
+        );
+    }
+    let words = words.iter().enumerate().map(|(number, word)| {
+        if secret.contains(&number) {
+            Text::Secret(word.clone())
+        } else {
+            Text::Plain(word.clone())
+        }
+    });
+    Ok(words.collect())
+}
+
+/// The folder in which it runs: the one that is named, else the current one.
+fn folder(named: Option<&Path>) -> Result<PathBuf> {
+    let folder = named.unwrap_or(Path::new("."));
+    let absolute = folder
+        .canonicalize()
+        .with_context(|| format!("there is no folder {}", folder.display()))?;
+    ensure!(
+        absolute.to_str().is_some(),
+        "the folder {} is not named in UTF-8",
+        absolute.display()
+    );
+    Ok(absolute)
+}
+
+fn tell(say: &Say, job: &NewJob) {
+    let now = clock::now();
+    let due = match job.due {
+        Stored::Now => now,
+        Stored::After(delay) => now + delay,
+        Stored::At(time) => time,
+    };
+    let name = job.options.name.as_deref().unwrap_or_default();
+    if say.json {
+        let due = clock::rfc3339(due);
+        let queue = &job.queue;
+        return say.value(&json!({
+            "id": job.id.to_string(), "name": name, "queue": queue, "due": due,
+        }));
+    }
+    let when = match job.due {
+        Stored::Now => "runs as soon as a worker is free".to_owned(),
+        Stored::After(delay) => {
+            let at = show_time(due, &clock::here());
+            format!("runs in {}, at {at}", show_duration(delay))
+        }
+        Stored::At(time) => {
+            let at = show_time(time, &clock::here());
+            format!("runs at {at}, {}", show_relative(time, now))
+        }
+    };
+    if say.quiet {
+        return say.result(&job.id.to_string());
+    }
+    say.result(&format!("{}  {when}", job.id));
+    if job.queue != DEFAULT_QUEUE {
+        say.note(&format!(
+            "it waits in the queue {0}: `marionette work --queue {0}` runs it",
+            job.queue
+        ));
+    }
+}

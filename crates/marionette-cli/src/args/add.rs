@@ -1,0 +1,109 @@
+//! What `marionette add` takes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use marionette::store::StoredBackoff;
+
+use crate::command::Source;
+use crate::input::{
+    Format, parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
+    parse_size, parse_variable,
+};
+use crate::time::parse_duration;
+
+/// Add a command, to be run by `marionette work`: now, later, or at a time
+///
+/// One argument is a line for the shell; several, behind `--`, are a program with its arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Add {
+    /// The command
+    #[arg(
+        required_unless_present = "file",
+        conflicts_with = "file",
+        value_name = "COMMAND"
+    )]
+    pub(crate) words: Vec<String>,
+    /// Add the tasks of a file instead, written as for `marionette run`
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How that file is written [default: by its name: .toml, .jsonl, else lines]
+    #[arg(long, value_name = "FORMAT", requires = "file")]
+    pub(crate) format: Option<Format>,
+    /// Not before so long from now, like `10m` or `1h30m`
+    #[arg(long, short, value_name = "TIME", value_parser = parse_duration, conflicts_with = "at")]
+    pub(crate) delay: Option<Duration>,
+    /// Not before this time: `18:00`, `tomorrow 06:00`, `monday 06:00`, `2026-11-24 18:00`
+    #[arg(long, short, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// How often it is retried if it fails
+    #[arg(long, short, value_name = "NUMBER", value_parser = parse_retries)]
+    pub(crate) retries: Option<u32>,
+    /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
+    #[arg(long, value_name = "PAUSE", value_parser = parse_backoff)]
+    pub(crate) backoff: Option<StoredBackoff>,
+    /// How long each attempt may run
+    #[arg(long, short, value_name = "TIME", value_parser = parse_positive)]
+    pub(crate) timeout: Option<Duration>,
+    /// How long it may take in total, with all its retries
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    pub(crate) give_up_after: Option<Duration>,
+    /// How late it may be started; later it is not run at all
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    pub(crate) expires: Option<Duration>,
+    /// Whether it goes before others: -128 to 127, the higher one first
+    #[arg(long, value_name = "NUMBER", value_parser = parse_priority, allow_hyphen_values = true)]
+    pub(crate) priority: Option<i8>,
+    /// What it is called in lists [default: the command]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// In which queue it waits [default: default]
+    #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
+    pub(crate) queue: Option<String>,
+    /// In which folder it runs [default: the current one]
+    #[arg(long, short = 'C', value_name = "FOLDER")]
+    pub(crate) cwd: Option<PathBuf>,
+    /// A variable for its environment, which is stored
+    #[arg(long, short, value_name = "NAME=VALUE", value_parser = parse_env)]
+    pub(crate) env: Vec<(String, String)>,
+    /// A variable that each attempt looks up and nobody stores: `TOKEN=env:API_TOKEN` in the
+    /// environment of the worker, `TOKEN=file:/run/token` in a file
+    #[arg(long, value_name = "NAME=SOURCE", value_parser = parse_env_from)]
+    pub(crate) env_from: Vec<(String, Source)>,
+    /// The argument of this number is secret: stored, but never shown. The program is number 0
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) secret: Vec<usize>,
+    /// How long it has between being asked to end and being made to
+    #[arg(long, value_name = "TIME", value_parser = parse_grace)]
+    pub(crate) grace: Option<Duration>,
+    /// How much of the begin, and of the end, of its output is kept
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) output: Option<u64>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  marionette add 'make -C ~/src && ~/src/install.sh'
+  marionette add --at \"tomorrow 06:00\" --retries 3 --backoff 1m..1h -- ./report.sh --send
+  marionette add --env-from TOKEN=file:/run/token 'curl -H \"Authorization: $TOKEN\" …'
+
+Times are in the local zone. A time that the clocks skip means as much later, one that comes twice
+means the first; either is said.";
+
+fn parse_env(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("write it like `NAME=VALUE`; nothing is taken from your environment")?;
+    if value.contains('\0') {
+        return Err("the value contains a zero byte".to_owned());
+    }
+    Ok((parse_variable(name)?, value.to_owned()))
+}
+
+fn parse_env_from(text: &str) -> Result<(String, Source), String> {
+    let (name, source) = text
+        .split_once('=')
+        .ok_or("write it like `NAME=env:OTHER` or `NAME=file:/PATH`")?;
+    Ok((parse_variable(name)?, source.to_owned().try_into()?))
+}

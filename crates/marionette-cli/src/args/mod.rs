@@ -1,0 +1,160 @@
+//! What can be said on the command line.
+
+mod add;
+mod run;
+mod work;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+pub(crate) use add::Add;
+pub(crate) use run::Run;
+pub(crate) use work::Work;
+
+use crate::operate;
+
+/// Durable tasks for who has a shell: commands that are retried, scheduled, timed out and, whatever
+/// is killed in between, brought to their end.
+#[derive(Debug, Parser)]
+#[command(
+    name = "marionette",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Begin with `marionette run FILE`, where FILE has a command in each line.",
+    after_long_help = AFTER_HELP
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  marionette run checks.toml              run the tasks of a file, go on with it after a crash
+  ls *.png | sed 's/.*/optipng \"&\"/' | marionette run -j 8 -
+  marionette add --at \"tomorrow 06:00\" --retries 3 -- ./report.sh --send
+  marionette work                         the daemon that runs what was added
+
+Exit status:
+  0      everything that was to be done is done
+  1      some tasks failed, were cancelled, or were not found
+  2      it could not begin: wrong arguments, a bad file, a store that cannot be opened
+  130    ended by SIGINT before everything was done (143: by SIGTERM)
+
+Files:
+  $XDG_STATE_HOME/marionette/tasks.db (else ~/.local/state/marionette/tasks.db) is the store unless
+  --store or MARIONETTE_STORE names another. Beside it are `tasks.db-output`, with what the commands
+  wrote, and `tasks.db-runs`, with how far `run` has come with which file. All are readable by their
+  owner alone. Nothing of your environment is stored unless you ask for it.";
+
+/// What every command takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Common {
+    /// The store of the tasks: `sqlite:PATH`
+    #[arg(long, global = true, env = "MARIONETTE_STORE", value_name = "STORE")]
+    pub(crate) store: Option<Location>,
+    /// Say it as JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say only what went wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colours; by default on a terminal, unless `NO_COLOR` is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub(crate) color: When,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // There is one of it, for a moment.
+pub(crate) enum Verb {
+    Run(Run),
+    Add(Add),
+    Work(Work),
+    #[command(flatten)]
+    Operate(operate::Verb),
+    /// Print the completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// In this file.
+    Sqlite(PathBuf),
+}
+
+impl FromStr for Location {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            Some((scheme, _)) if scheme != "sqlite" && !scheme.contains(['/', '.']) => Err(
+                format!("there is no kind of store `{scheme}`; write `sqlite:PATH`"),
+            ),
+            _ => Err("write it like `sqlite:tasks.db`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_store_is_named_with_its_kind() {
+        let path = PathBuf::from("a/b.db");
+        assert_eq!("sqlite:a/b.db".parse(), Ok(Location::Sqlite(path)));
+        let wrong = |text: &str| text.parse::<Location>().unwrap_err();
+        assert_eq!(
+            wrong("mysql:db"),
+            "there is no kind of store `mysql`; write `sqlite:PATH`"
+        );
+        assert_eq!(wrong("tasks.db"), "write it like `sqlite:tasks.db`");
+        assert_eq!(wrong("sqlite:"), "write it like `sqlite:tasks.db`");
+    }
+}

@@ -1,0 +1,78 @@
+//! What `marionette run` takes.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use marionette::store::StoredBackoff;
+
+use crate::input::{Format, parse_backoff, parse_positive, parse_retries};
+
+/// Run the commands of a file, and go on where it was if it was interrupted
+///
+/// FILE has a command in each line, or tasks in TOML or JSON Lines. `-` reads standard input.
+///
+/// What has been done is remembered: killed at any moment and started again with the same file, it
+/// goes on where it was, and runs nothing again that was done. If the file has changed meanwhile,
+/// its new commands are added, and those that it no longer has are cancelled. Once everything has
+/// ended, the next run begins anew.
+///
+/// The first SIGINT or SIGTERM lets the commands finish that run, the second ends them, the third
+/// leaves at once.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Run {
+    /// The file of commands; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// How many commands run at once [default: one for each processor]
+    #[arg(long, short, value_name = "NUMBER")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// How the file is written [default: by its name: .toml, .jsonl, else lines]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// How often a command is retried that fails, if the file does not say
+    #[arg(long, value_name = "NUMBER", value_parser = parse_retries)]
+    pub(crate) retries: Option<u32>,
+    /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
+    #[arg(long, value_name = "PAUSE", value_parser = parse_backoff)]
+    pub(crate) backoff: Option<StoredBackoff>,
+    /// How long each attempt may run, like `90s` or `1h30m`, if the file does not say
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    pub(crate) timeout: Option<Duration>,
+    /// Begin anew: what waits of an earlier run of this file is cancelled
+    #[arg(long)]
+    pub(crate) anew: bool,
+    /// Retry what failed in the last run of this file, and leave what was done
+    #[arg(long, conflicts_with = "anew")]
+    pub(crate) retry_failed: bool,
+}
+
+const AFTER_HELP: &str = r#"A file in TOML:
+  [defaults]                     # for tasks that do not say it themselves
+  retries = 2
+  backoff = "1s..1m"             # pauses that double; or "10s", or "none"
+  cwd = ".."                     # relative to the file; the default is the folder of the file
+
+  [[task]]
+  name = "backup"
+  run = "tar czf /tmp/home.tgz $HOME"    # a line for the shell…
+  timeout = "10m"
+  priority = 5                           # -128 to 127, the higher one first
+
+  [[task]]
+  command = ["curl", "-fsS", "https://example.org"]    # …or a program with its arguments
+  env = { TOKEN = { from = "env:API_TOKEN" } }         # looked up by each attempt, never stored
+  delay = "30s"                                        # or: at = "tomorrow 06:00"
+  expires = "1h"                                       # do not start it later than that
+  give_up_after = "1d"                                 # in total, with all its retries
+  grace = "5s"                                         # between being asked to end and made to
+  output = "1MiB"                                      # how much of each end of it is kept
+
+JSON Lines have an object with these keys in each line. A word or a value can be a secret:
+{ secret = "…" } is stored but never shown, { from = "env:NAME" } and { from = "file:/PATH" } are
+not even stored.
+
+Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. What a command starts and
+leaves behind in its process group is ended with it.
+
+A file on which nothing is left to do begins anew when it is run again."#;

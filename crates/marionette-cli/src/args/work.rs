@@ -1,0 +1,28 @@
+//! What `marionette work` takes.
+
+use std::num::NonZeroUsize;
+
+use crate::input::parse_queue;
+
+/// Run what was added, until told to stop
+///
+/// Any number of these may run on one store. Each runs commands in a second process, which ends
+/// them when this one is killed; their jobs then run again, here or elsewhere.
+///
+/// The first SIGINT or SIGTERM lets the commands finish that run, the second ends them and gives
+/// their jobs back, the third leaves at once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Work {
+    /// How many commands run at once [default: one for each processor]
+    #[arg(long, short, value_name = "NUMBER")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Which queues it works on
+    #[arg(long, value_name = "QUEUE", value_parser = parse_queue, default_value = "default")]
+    pub(crate) queue: Vec<String>,
+    /// Stop when nothing is due and nothing runs; what waits for its time stays
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Stop when nothing is left, also of what waits for its time
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) until_idle: bool,
+}

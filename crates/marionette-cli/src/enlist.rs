@@ -1,0 +1,55 @@
+//! A task of a file or of the command line as a job for the store.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use marionette::store::{Due as When, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority};
+use marionette::{Job, TaskId};
+
+use crate::command::Command;
+use crate::input::{Due, Task};
+
+/// The queue of what names none.
+pub(crate) const DEFAULT_QUEUE: &str = "default";
+/// How much of a command is its name, if it has no other.
+const NAME_COLUMNS: usize = 200;
+
+/// The job of a task, in this queue unless it names one itself.
+pub(crate) fn job(id: TaskId, task: &Task, queue: &str) -> Result<NewJob> {
+    let options = &task.options;
+    let payload = match task.command.encode() {
+        Ok(payload) => payload,
+        Err(error) => bail!("the command cannot be stored: {error}"),
+    };
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        bail!(
+            "the command has {} bytes, the limit is {PAYLOAD_BYTES_MAX}",
+            payload.len()
+        );
+    }
+    let mut asked = JobOptions::default();
+    asked.retries = options.retries.unwrap_or(0);
+    asked.backoff = options.backoff;
+    asked.timeout = options.timeout;
+    asked.give_up_after = options.give_up_after;
+    asked.expires = options.expires;
+    asked.name = Some(crate::text::clip(&task.title(), NAME_COLUMNS));
+    Ok(NewJob {
+        id,
+        kind: Command::KIND.into(),
+        queue: options
+            .queue
+            .clone()
+            .unwrap_or_else(|| queue.to_owned())
+            .into(),
+        priority: Priority(options.priority.unwrap_or(0)),
+        due: match &options.due {
+            None | Some(Due::After(Duration::ZERO)) => When::Now,
+            Some(Due::After(delay)) => When::After(*delay),
+            Some(Due::At(when)) => When::At(when.time),
+        },
+        payload,
+        options: asked,
+        queue_limit: None,
+    })
+}

@@ -1,0 +1,139 @@
+//! What happens to tasks, in a line each: for a person, or for a program.
+
+use std::time::Duration;
+
+use marionette::{ErrorDict, Event, EventKind, Stats, StopReport};
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+use crate::say::Say;
+use crate::text::safe;
+use crate::time::show_duration;
+
+/// How wide the word at the begin of a line is.
+const WORD_COLUMNS: usize = 9;
+
+/// Tells what happened, as far as it is to be told.
+pub(crate) fn tell(event: &Event, say: &Say) {
+    if say.json {
+        if let Some(value) = value(event) {
+            say.value(&value);
+        }
+        return;
+    }
+    // Above bars, which count what is done, only what went wrong is worth a line.
+    let is_wanted = match &event.kind {
+        EventKind::Done { .. } => !say.has_bars() && !say.quiet,
+        EventKind::Failed(_) | EventKind::Ended(_) | EventKind::Cancelled => true,
+        _ => !say.quiet,
+    };
+    if let Some(line) = line(event).filter(|_| is_wanted) {
+        say.result(&line);
+    }
+}
+
+/// The line of what ended, or of what is to be tried again; nothing for what only began.
+fn line(event: &Event) -> Option<String> {
+    let name = safe(&event.name);
+    Some(match &event.kind {
+        EventKind::Done { run_time } => {
+            format!(
+                "{} {name} {}",
+                word("done").green(),
+                in_time(*run_time).dimmed()
+            )
+        }
+        EventKind::Retrying {
+            attempt,
+            error,
+            pause,
+        } => format!(
+            "{} {name}: {} {}",
+            word("retry").yellow(),
+            safe(error),
+            format!("(attempt {attempt}; again in {})", show_duration(*pause)).dimmed()
+        ),
+        EventKind::Failed(error) => {
+            let (why, tried) = why(error);
+            format!(
+                "{} {name}: {why}{}",
+                word("FAILED").red().bold(),
+                tried.dimmed()
+            )
+        }
+        EventKind::Ended(error) => {
+            let (why, tried) = why(error);
+            format!(
+                "{} {name}: {why}{}",
+                word("ended").magenta(),
+                tried.dimmed()
+            )
+        }
+        EventKind::Cancelled => format!("{} {name}", word("cancelled").magenta()),
+        EventKind::Interrupted => {
+            format!("{} {name}: it will run again", word("stopped").yellow())
+        }
+        _ => return None,
+    })
+}
+
+/// The same for a program, what began as well.
+fn value(event: &Event) -> Option<Value> {
+    let (what, more) = match &event.kind {
+        EventKind::Started { attempt } => ("started", json!({ "attempt": attempt })),
+        EventKind::Done { run_time } => ("done", json!({ "seconds": run_time.as_secs_f64() })),
+        EventKind::Retrying {
+            attempt,
+            error,
+            pause,
+        } => (
+            "retrying",
+            json!({ "attempt": attempt, "error": error, "pause": pause.as_secs_f64() }),
+        ),
+        EventKind::Failed(error) => ("failed", told(error)),
+        EventKind::Ended(error) => ("ended", told(error)),
+        EventKind::Cancelled => ("cancelled", json!({})),
+        EventKind::Interrupted => ("interrupted", json!({})),
+        _ => return None,
+    };
+    let mut value = json!({ "event": what, "id": event.id.to_string(), "name": &*event.name });
+    if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
+        value.extend(more);
+    }
+    Some(value)
+}
+
+fn told(error: &ErrorDict) -> Value {
+    json!({ "attempts": error.attempts, "error": error.errors.last() })
+}
+
+/// Why it ended so, and how often it was tried if that was more than once.
+fn why(error: &ErrorDict) -> (String, String) {
+    let why = error
+        .errors
+        .last()
+        .map_or("for no known reason", String::as_str);
+    let tried = match error.attempts {
+        0 | 1 => String::new(),
+        attempts => format!(" (after {attempts} attempts)"),
+    };
+    (safe(why), tried)
+}
+
+fn word(word: &str) -> String {
+    format!("{word:<WORD_COLUMNS$}")
+}
+
+fn in_time(duration: Duration) -> String {
+    format!("in {}", show_duration(duration))
+}
+
+/// What was done until a stop, and what that left, in a line.
+pub(crate) fn stopped(stats: &Stats, report: &StopReport) -> String {
+    let interrupted = match report.interrupted.len() {
+        0 => String::new(),
+        interrupted => format!(", {interrupted} interrupted and given back"),
+    };
+    let (done, failed, cancelled) = (stats.done, stats.failed, stats.cancelled + stats.expired);
+    format!("{done} done, {failed} failed, {cancelled} cancelled{interrupted}")
+}

@@ -1,0 +1,159 @@
+//! Where every task of a run stands, as far as this process has seen it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use marionette::inspect::Count;
+use marionette::store::JobState;
+use marionette::{Event, EventKind, TaskId};
+use tokio::sync::Notify;
+
+use super::known::Known;
+use super::plan::Plan;
+use crate::clock;
+
+/// The tasks of a run, and how they stand.
+#[derive(Debug)]
+pub(super) struct Board {
+    total: usize,
+    standing: Mutex<Standing>,
+    /// Wakes who waits for the end of all.
+    over: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    ends: HashMap<TaskId, JobState>,
+    running: HashMap<TaskId, Running>,
+    tally: Tally,
+}
+
+/// How many have ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) done: usize,
+    pub(super) failed: usize,
+    pub(super) cancelled: usize,
+}
+
+impl Tally {
+    pub(super) fn ended(self) -> usize {
+        self.done + self.failed + self.cancelled
+    }
+
+    fn add(&mut self, end: JobState) {
+        match end {
+            JobState::Done => self.done += 1,
+            JobState::Cancelled => self.cancelled += 1,
+            _ => self.failed += 1,
+        }
+    }
+}
+
+/// A task that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) name: String,
+    pub(super) attempt: u32,
+    pub(super) since: Instant,
+}
+
+impl Board {
+    pub(super) fn new(plan: &Plan, known: &Known) -> Self {
+        let mut standing = Standing::default();
+        for job in plan.jobs() {
+            if let Some(end) = known.end(job.id) {
+                standing.ended(job.id, end);
+            }
+        }
+        Self {
+            total: plan.len(),
+            standing: Mutex::new(standing),
+            over: Notify::new(),
+        }
+    }
+
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// How many tasks have ended.
+    pub(super) fn ended(&self) -> usize {
+        self.tally().ended()
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        self.standing().tally
+    }
+
+    /// What runs, the longest first.
+    pub(super) fn running(&self) -> Vec<Running> {
+        let mut running: Vec<_> = self.standing().running.values().cloned().collect();
+        running.sort_by_key(|running| running.since);
+        running
+    }
+
+    /// Takes note of what happened.
+    pub(super) fn hear(&self, event: &Event) {
+        let mut standing = self.standing();
+        let end = match &event.kind {
+            EventKind::Started { attempt } => {
+                let running = Running {
+                    name: event.name.to_string(),
+                    attempt: *attempt,
+                    since: clock::tick(),
+                };
+                standing.running.insert(event.id, running);
+                return;
+            }
+            EventKind::Done { .. } => JobState::Done,
+            EventKind::Failed(_) => JobState::Dead,
+            EventKind::Ended(_) | EventKind::Cancelled => JobState::Cancelled,
+            _ => {
+                standing.running.remove(&event.id);
+                return;
+            }
+        };
+        standing.ended(event.id, end);
+        if standing.tally.ended() >= self.total {
+            self.over.notify_waiters();
+        }
+    }
+
+    /// Waits until all has ended, as far as this process sees it.
+    pub(super) async fn all_has_ended(&self) {
+        let over = self.over.notified();
+        if self.ended() < self.total {
+            over.await;
+        }
+    }
+
+    /// Takes note of what the store says, which includes what others did. Returns whether nothing
+    /// is left.
+    pub(super) fn correct(&self, counts: &[Count], queue: &str) -> bool {
+        let here = || counts.iter().filter(|count| count.queue == queue);
+        let of = |states: &[JobState]| {
+            let jobs = here().filter(|count| states.contains(&count.state));
+            usize::try_from(jobs.map(|count| count.jobs).sum::<u64>()).unwrap_or(usize::MAX)
+        };
+        let is_over = here().all(|count| count.state.is_end() || count.jobs == 0);
+        let tally = &mut self.standing().tally;
+        tally.done = tally.done.max(of(&[JobState::Done]).min(self.total));
+        is_over
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        // Nothing that holds the lock can leave it half done.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    fn ended(&mut self, id: TaskId, end: JobState) {
+        self.running.remove(&id);
+        if self.ends.insert(id, end).is_none() {
+            self.tally.add(end);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the store has of a generation that goes on.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use marionette::TaskId;
+use marionette::inspect::{Filter, Inspect, Page};
+use marionette::store::JobState;
+
+use super::plan::Plan;
+use crate::store::told;
+
+/// Why a task was cancelled that was taken out of the file.
+pub(super) const REMOVED: &str = "its file no longer has it";
+/// How many jobs are listed at once.
+const PAGE: usize = 1_000;
+
+/// Where every job of a generation stands.
+#[derive(Debug, Default)]
+pub(super) struct Known(HashMap<TaskId, Standing>);
+
+#[derive(Debug)]
+struct Standing {
+    state: JobState,
+    was_removed: bool,
+}
+
+impl Known {
+    pub(super) async fn read(store: &impl Inspect, queue: &str) -> Result<Self> {
+        let mut known = HashMap::new();
+        let filter = Filter {
+            queues: vec![queue.to_owned()],
+            ..Filter::default()
+        };
+        let mut page = Page {
+            after: None,
+            limit: PAGE,
+        };
+        loop {
+            let listed = store.list(filter.clone(), page).await.map_err(told)?;
+            known.extend(listed.jobs.into_iter().map(|job| {
+                let was_removed = job.reason.is_some_and(|reason| reason.contains(REMOVED));
+                let state = job.state;
+                (job.id, Standing { state, was_removed })
+            }));
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(Self(known)),
+            }
+        }
+    }
+
+    pub(super) fn has(&self, id: TaskId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// How this job ended, if it has.
+    pub(super) fn end(&self, id: TaskId) -> Option<JobState> {
+        let standing = self.0.get(&id)?;
+        standing.state.is_end().then_some(standing.state)
+    }
+
+    /// What has not ended and is not in the plan.
+    pub(super) fn without(&self, plan: &Plan) -> Vec<TaskId> {
+        let left = self
+            .0
+            .iter()
+            .filter(|(id, standing)| !standing.state.is_end() && !plan.has(**id));
+        left.map(|(id, _)| *id).collect()
+    }
+
+    /// What was cancelled because the file did not have it, and now has again.
+    pub(super) fn removed_before(&self, plan: &Plan) -> Vec<TaskId> {
+        let back = self.0.iter().filter(|(id, standing)| {
+            standing.state == JobState::Cancelled && standing.was_removed && plan.has(**id)
+        });
+        back.map(|(id, _)| *id).collect()
+    }
+}

@@ -1,0 +1,137 @@
+//! The tasks of a file as jobs, with ids that are the same whenever the same file is read.
+
+use std::collections::HashMap;
+
+use anyhow::{Result, anyhow, bail};
+use marionette::TaskId;
+use marionette::store::NewJob;
+use std::time::Duration;
+use uuid::Uuid;
+
+use crate::enlist;
+use crate::input::{File, Options, Task};
+
+/// What ids of tasks are derived under.
+const TASKS: Uuid = Uuid::from_u128(0x1f0b_7c36_58d2_4e0c_8c5a_93d4_0a6e_f7b1);
+/// For how long it is remembered that a task is done: a file can be gone on with for so long.
+const REMEMBERED: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// The tasks of a file as jobs.
+#[derive(Debug)]
+pub(super) struct Plan {
+    jobs: Vec<NewJob>,
+    places: HashMap<TaskId, usize>,
+}
+
+impl Plan {
+    /// The jobs of a file in this queue; what a task does not say is said by `defaults`.
+    pub(super) fn new(file: &File, queue: &str, defaults: &Options) -> Result<Self> {
+        let mut jobs = Vec::with_capacity(file.tasks.len());
+        let mut seen = HashMap::new();
+        for task in &file.tasks {
+            let at = |error: anyhow::Error| anyhow!("{}:{}: {error}", file.name, task.line);
+            jobs.push(job(task, queue, defaults, &mut seen).map_err(at)?);
+        }
+        let places = jobs
+            .iter()
+            .zip(0..)
+            .map(|(job, place)| (job.id, place))
+            .collect();
+        Ok(Self { jobs, places })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &NewJob> {
+        self.jobs.iter()
+    }
+
+    pub(super) fn has(&self, id: TaskId) -> bool {
+        self.places.contains_key(&id)
+    }
+
+    /// Where in the file this job is, and what it is called.
+    pub(super) fn find(&self, id: TaskId) -> Option<(usize, &str)> {
+        let place = *self.places.get(&id)?;
+        Some((
+            place,
+            self.jobs[place].options.name.as_deref().unwrap_or_default(),
+        ))
+    }
+}
+
+fn job(
+    task: &Task,
+    queue: &str,
+    defaults: &Options,
+    seen: &mut HashMap<Vec<u8>, u64>,
+) -> Result<NewJob> {
+    if let Some(named) = &task.options.queue {
+        bail!("`queue = {named:?}` is for `marionette add --file`; `run` has a queue of its own");
+    }
+    let identity = match task.command.identity() {
+        Ok(identity) => identity,
+        Err(error) => bail!("the command cannot be stored: {error}"),
+    };
+    // The same command may stand in a file more than once, and runs as often.
+    let nth = seen.entry(identity.clone()).or_default();
+    *nth += 1;
+    let id = Uuid::new_v5(
+        &TASKS,
+        &[queue.as_bytes(), &nth.to_be_bytes(), &identity].concat(),
+    );
+    let mut task = task.clone();
+    task.options = task.options.or(defaults);
+    let mut job = enlist::job(id.into(), &task, queue)?;
+    job.options.keep_result = Some(REMEMBERED);
+    Ok(job)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::command::{Command, What};
+
+    fn plan(lines: &[&str], queue: &str) -> Plan {
+        let task = |line: &&str| Task {
+            line: 1,
+            name: None,
+            command: Command::new(What::Run((*line).to_owned()), PathBuf::from("/")),
+            options: Options::default(),
+        };
+        let file = File {
+            path: None,
+            name: "f".to_owned(),
+            tasks: lines.iter().map(task).collect(),
+        };
+        Plan::new(&file, queue, &Options::default()).unwrap()
+    }
+
+    fn ids(plan: &Plan) -> Vec<TaskId> {
+        plan.jobs().map(|job| job.id).collect()
+    }
+
+    #[test]
+    fn a_task_has_the_same_id_wherever_it_stands_in_the_file() {
+        let before = ids(&plan(&["a", "b"], "q"));
+        let after = ids(&plan(&["new", "b", "a"], "q"));
+        assert_eq!(before, [after[2], after[1]]);
+    }
+
+    #[test]
+    fn equal_tasks_are_different_jobs() {
+        let ids = ids(&plan(&["a", "a", "a"], "q"));
+        assert_ne!(ids[0], ids[1]);
+        assert_ne!(ids[1], ids[2]);
+        assert_eq!(ids[..2], self::ids(&plan(&["a", "a"], "q")));
+    }
+
+    #[test]
+    fn another_generation_has_other_ids() {
+        assert_ne!(ids(&plan(&["a"], "q.1")), ids(&plan(&["a"], "q.2")));
+    }
+}

@@ -1,0 +1,168 @@
+//! How a run ended: a table, and the sum of it.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use marionette::inspect::{Filter, Inspect, JobSummary, Page};
+use marionette::store::JobState;
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+use super::plan::Plan;
+use crate::say::Say;
+use crate::store::told;
+use crate::table;
+use crate::text::clip;
+use crate::time::show_duration;
+
+/// A run of so many tasks is told in full; of a larger one only what failed, and as many of these.
+const ROWS_MAX: usize = 20;
+/// How much of a name is shown where there is room.
+const NAME_COLUMNS: usize = 40;
+
+/// How many tasks ended in which way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ends {
+    pub(super) done: u64,
+    pub(super) failed: u64,
+    pub(super) cancelled: u64,
+    /// Those that have not ended.
+    pub(super) left: u64,
+}
+
+impl Ends {
+    pub(super) async fn read(store: &impl Inspect, queue: &str) -> Result<Self> {
+        let mut ends = Self::default();
+        for count in store.counts().await.map_err(told)? {
+            if count.queue != queue {
+                continue;
+            }
+            match count.state {
+                JobState::Done => ends.done += count.jobs,
+                JobState::Dead | JobState::Quarantined => ends.failed += count.jobs,
+                JobState::Cancelled => ends.cancelled += count.jobs,
+                _ => ends.left += count.jobs,
+            }
+        }
+        Ok(ends)
+    }
+
+    fn total(self) -> u64 {
+        self.done + self.failed + self.cancelled + self.left
+    }
+}
+
+pub(super) async fn tell(
+    store: &impl Inspect,
+    ends: &Ends,
+    plan: &Plan,
+    say: &Say,
+    queue: &str,
+) -> Result<()> {
+    if say.json {
+        say.value(&json!({
+            "event": "summary", "queue": queue, "done": ends.done, "failed": ends.failed,
+            "cancelled": ends.cancelled, "left": ends.left,
+        }));
+        return Ok(());
+    }
+    if say.quiet && ends.failed + ends.cancelled + ends.left == 0 {
+        return Ok(());
+    }
+    let rows = rows(store, ends, plan, queue).await?;
+    if !rows.is_empty() {
+        say.result("");
+        say.result(&table::show(
+            &["STATE", "TASK", "TRIES", "TIME", "WHY"],
+            &rows,
+            4,
+        ));
+    }
+    say.result(&sum(ends));
+    if ends.left > 0 {
+        say.note("started again with the same file, it goes on from here");
+    }
+    Ok(())
+}
+
+/// The rows of the table, in the order of the file.
+async fn rows(
+    store: &impl Inspect,
+    ends: &Ends,
+    plan: &Plan,
+    queue: &str,
+) -> Result<Vec<Vec<String>>> {
+    let states = if ends.total() <= ROWS_MAX as u64 {
+        Vec::new()
+    } else {
+        vec![JobState::Dead, JobState::Quarantined, JobState::Cancelled]
+    };
+    let filter = Filter {
+        states,
+        queues: vec![queue.to_owned()],
+        ..Filter::default()
+    };
+    let page = Page {
+        after: None,
+        limit: ROWS_MAX,
+    };
+    let mut jobs = store.list(filter, page).await.map_err(told)?.jobs;
+    jobs.sort_by_key(|job| plan.find(job.id).map_or(usize::MAX, |(place, _)| place));
+    let mut rows = Vec::new();
+    for job in &jobs {
+        let name = if let Some((_, name)) = plan.find(job.id) {
+            name.to_owned()
+        } else {
+            // The file no longer has it; the store remembers what it was called.
+            let details = store.job(job.id).await.map_err(told)?;
+            details
+                .and_then(|details| details.options.name)
+                .unwrap_or_default()
+        };
+        rows.push(row(job, &name));
+    }
+    Ok(rows)
+}
+
+fn row(job: &JobSummary, name: &str) -> Vec<String> {
+    let columns = table::columns().map_or(NAME_COLUMNS, |columns| columns / 3);
+    let took = match (job.started, job.ended) {
+        (Some(started), Some(ended)) => ended.duration_since(started).ok(),
+        _ => None,
+    };
+    let succeeded = u32::from(job.state == JobState::Done);
+    vec![
+        job.state.to_string(),
+        clip(name, columns.clamp(8, NAME_COLUMNS)),
+        (job.failed + succeeded).to_string(),
+        took.map(|took: Duration| show_duration(took))
+            .unwrap_or_default(),
+        why(job),
+    ]
+}
+
+/// The reason of a job that was done is of an earlier attempt, and no longer matters.
+fn why(job: &JobSummary) -> String {
+    match job.state {
+        JobState::Done => String::new(),
+        _ => job.reason.clone().unwrap_or_default(),
+    }
+}
+
+fn sum(ends: &Ends) -> String {
+    let mut parts = vec![format!("{} done", ends.done).green().to_string()];
+    if ends.failed > 0 {
+        parts.push(format!("{} failed", ends.failed).red().bold().to_string());
+    }
+    if ends.cancelled > 0 {
+        parts.push(
+            format!("{} cancelled", ends.cancelled)
+                .magenta()
+                .to_string(),
+        );
+    }
+    if ends.left > 0 {
+        parts.push(format!("{} left", ends.left).yellow().to_string());
+    }
+    parts.join(", ")
+}
