@@ -73,9 +73,9 @@ mod tests {
     fn a_table_is_aligned_and_has_no_control_characters() {
         assert_eq!(
             example(100),
-            "STATE   NAME                   TIME\n\
+            "STATE   NAME                  TIME\n\
              done    a \\x1b[31mlong\\nname  2s\n\
-             failed  b                      10m"
+             failed  b                     10m"
         );
     }
 
