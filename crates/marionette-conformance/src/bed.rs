@@ -147,9 +147,15 @@ impl Bed {
 
     /// The same, while these workers name these leases.
     pub(crate) async fn pass_lease_alive(&self, alive: &[(&WorkerInfo, &[Lease])]) -> Swept {
+        // Who sweeps may have to have seen a worker before it can find it silent.
+        let before = self.sweep().await;
         let units = self.lease_units() + 1;
         self.pass_alive(units, alive).await;
-        self.sweep().await
+        let mut swept = self.sweep().await;
+        swept.released += before.released;
+        swept.quarantined += before.quarantined;
+        swept.pruned += before.pruned;
+        swept
     }
 
     pub(crate) fn lease_units(&self) -> u32 {
@@ -310,6 +316,7 @@ impl Bed {
                 Some(next) => page.after = Some(next),
                 None => return all,
             }
+            assert!(all.len() <= 100_000, "pages without end");
         }
     }
 }

@@ -43,7 +43,9 @@ pub trait Fixture: Send + Sync + 'static {
         runtime.expect("a runtime of one thread needs next to nothing")
     }
 
-    /// How many random cases the store is compared with the model in. Default is 256.
+    /// In how many random cases the store is compared with the model. Default is 256. The model
+    /// knows no time but what is passed here, so the store's clock has to stand still otherwise, or
+    /// a unit has to be longer than a case takes; else this is 0.
     fn model_cases(&self) -> u32 {
         256
     }

@@ -42,6 +42,7 @@ async fn pages(bed: &Bed, filter: &Filter, limit: usize) -> Vec<TaskId> {
         if after.is_none() {
             return ids;
         }
+        assert!(ids.len() <= 10_000, "pages without end");
         assert_eq!(
             listed.jobs.len(),
             limit,

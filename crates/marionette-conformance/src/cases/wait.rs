@@ -135,6 +135,7 @@ async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
 
 async fn a_wait_ends_when_a_sweep_gives_a_job_back(bed: Bed) {
     bed.claimed().await;
+    bed.sweep().await;
     bed.pass(bed.lease_units() + 1).await;
     let other = bed.another_worker().await;
     let wait = begin(&bed, wanted()).await;

@@ -385,6 +385,12 @@ impl Model {
         self.jobs.iter().find(|job| job.new.id == id)
     }
 
+    /// How often a job was claimed; `None` if it is gone.
+    pub(crate) fn claims(&self, serial: usize) -> Option<usize> {
+        let mut jobs = self.jobs.iter();
+        jobs.find(|job| job.serial == serial).map(|job| job.claims)
+    }
+
     fn job_mut(&mut self, serial: usize) -> Option<&mut Job> {
         self.jobs.iter_mut().find(|job| job.serial == serial)
     }

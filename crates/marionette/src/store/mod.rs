@@ -87,8 +87,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Writes what became of claimed jobs.
     ///
     /// What names a lease that no longer holds has no effect and is [`Settled::Stale`]. Repeating a
-    /// settlement that had its effect is [`Settled::Applied`], also when the job has been claimed
-    /// again since; repeating one before the last that had its effect may be either.
+    /// settlement that had its effect is [`Settled::Applied`] until the job is claimed again; after
+    /// that it may be either.
     ///
     /// A job that somebody wants cancelled does not wait again: what would be a retry, a snooze or
     /// a release ends it as cancelled, for the reason of who wants that.
