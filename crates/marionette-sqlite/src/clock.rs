@@ -3,16 +3,65 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The present by the wall clock, in whole microseconds since 1970.
-#[allow(clippy::disallowed_methods)] // This is the place that the ban points to.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-    })
+/// The clocks of a store: those of the system, which a test may move ahead.
+// It is public where a test can name it.
+#[cfg_attr(not(feature = "test-util"), allow(unreachable_pub))]
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    /// By how many microseconds both clocks are ahead.
+    #[cfg(feature = "test-util")]
+    ahead: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
-/// The present by the clock that nobody can step.
+impl Clock {
+    /// The present by the wall clock, in whole microseconds since 1970.
+    pub(crate) fn now(&self) -> i64 {
+        let since = system().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = since + self.ahead();
+        i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// The present by the clock that nobody can step.
+    pub(crate) fn monotonic(&self) -> Instant {
+        monotonic() + self.ahead()
+    }
+
+    #[cfg(not(feature = "test-util"))]
+    #[allow(clippy::unused_self)] // The twin below has something to tell.
+    fn ahead(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    #[cfg(feature = "test-util")]
+    fn ahead(&self) -> Duration {
+        // It is all that the clock consists of, so it needs no order.
+        Duration::from_micros(self.ahead.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
+    /// Moves both clocks ahead, for all stores that have this clock or a clone of it.
+    #[cfg(feature = "test-util")]
+    pub fn advance(&self, by: Duration) {
+        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        let ahead = &self.ahead;
+        ahead.fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// For how long a thread may sleep that wants to sleep so long: not beyond an advance.
+    pub(crate) fn nap(pause: Duration) -> Duration {
+        if cfg!(feature = "test-util") {
+            pause.min(Duration::from_millis(1))
+        } else {
+            pause
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // This is the place that the ban points to.
+fn system() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The present by the system's clock that nobody can step.
 #[allow(clippy::disallowed_methods)] // As above.
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
@@ -66,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_time_comes_back_as_it_was() {
-        let now = now();
+        let now = Clock::default().now();
         assert_eq!(micros(time(now)), now);
     }
 }

@@ -1,4 +1,98 @@
-//! Durable jobs in one file: a store in SQLite.
+//! Durable jobs in one file: a store in SQLite for [`marionette`], the task manager for Rust
+//! services.
+//!
+//! A service on one machine needs no server to have what the big job systems have: a job that was
+//! accepted survives the end of the process and the loss of power, runs at least once, is retried
+//! with its backoff, and runs again at once when the process dies that had it.
+//!
+//! # Examples
+//!
+//! ```
+//! use marionette::store::{Due, JobOptions, NewJob, Priority, Store};
+//! use marionette::TaskId;
+//! use marionette_sqlite::SqliteStore;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("tasks.db");
+//! let store = SqliteStore::open(path).await?; // a file, its WAL, and a folder of locks
+//! let job = NewJob {
+//!     id: TaskId::new(),
+//!     kind: "welcome_mail".into(),
+//!     queue: "default".into(),
+//!     priority: Priority::default(),
+//!     due: Due::Now,
+//!     payload: br#"{"to":"ada@example.org"}"#.to_vec(),
+//!     options: JobOptions::default(),
+//!     queue_limit: None,
+//! };
+//! store.insert(vec![job]).await?; // committed and on the disk
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Most people hand the store to a manager, which does all that: see [`marionette::store`].
+//!
+//! # What it promises, and by what
+//!
+//! - *What was accepted is never lost.* The journal is a WAL. Inserts, settlements and changes are
+//!   committed and brought to the disk (`fdatasync`) before `Ok`; claims and signs of life are
+//!   committed and not synced, since losing one is harmless. [`Synchronous::Normal`] gives up the
+//!   sync: that survives the end of every process, but not always a loss of power.
+//! - *Many callers share one commit.* One thread writes. It takes all calls that wait, does them in
+//!   one transaction, syncs once and answers all. A call that fails alone is tried again alone, and
+//!   the others are done without it.
+//! - *A worker that lost a job can change nothing any more.* Every claim has a greater token, and
+//!   whatever is written about a claimed job names it.
+//! - *A dead process is known at once.* Each worker holds a lock on a file of its own, which the
+//!   system releases when the process ends, however it ends; the next sweep, half a second later at
+//!   most, gives its jobs back. A worker that holds its lock and gives no sign of life for a
+//!   [lease](Options::lease), by the monotonic clock of who looks, is dead too. No step of a clock
+//!   kills a worker.
+//! - *A job that kills its process is quarantined* the third time. Jobs that were with it when it
+//!   did are suspects: they wait in lanes of their own and are run one at a time.
+//! - *Nothing runs before its time.* Times are microseconds of the machine's wall clock, rounded
+//!   up. A thread sleeps until the next job is due that somebody waits for, and is late by some
+//!   tens of microseconds.
+//! - *A claim looks only where it can find something.* Jobs of one kind, queue and priority are a
+//!   lane, and a lane is a range of one index. A million jobs of other kinds, or of next year, do
+//!   not slow it down.
+//! - *A list never delays the writer.* Questions are answered by a thread and a connection of their
+//!   own, some hundred rows at a time.
+//!
+//! # The files
+//!
+//! For `tasks.db`:
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `tasks.db` | the database; only its owner may read it (mode 0600) |
+//! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode; they belong to the database, copy or move all three together and only while nobody has them open |
+//! | `tasks.db-workers/` | a lock file for each worker that lives (mode 0700) |
+//!
+//! All tables are called `marionette_…`, and `PRAGMA user_version` is left alone, so that the
+//! application may keep its own tables in the same file. Then a job can be
+//! [accepted in the application's own transaction](SqliteStore::insert_in). Payloads and results
+//! that are texts, such as JSON, are stored as texts, to be read with any tool. They are stored in
+//! clear: do not put secrets into jobs.
+//!
+//! # When not to use it
+//!
+//! - On a network file system: locks and shared memory do not work there. The processes that share
+//!   a file have to be on one machine; for several, use a store on a server.
+//! - For work that may be lost with the process: a [`TaskManager`](marionette::TaskManager) without
+//!   a store is a hundred times as fast.
+//! - Beside a library that needs another version of `libsqlite3-sys`, of which a program can have
+//!   only one. This crate takes any `rusqlite` from 0.39 to 0.43, and refuses an SQLite below
+//!   3.51.3 when it is opened, since older ones may lose what is in a WAL.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `failpoints` | named places at which a test may stop or kill the process: `FAIL_POINTS` |
+//! | `test-util` | `Clock`, which a test moves ahead |
 
 mod store;
 mod options;
@@ -22,6 +116,8 @@ mod clock;
 
 pub use rusqlite;
 
+#[cfg(feature = "test-util")]
+pub use clock::Clock;
 #[cfg(feature = "failpoints")]
 pub use failpoint::FAIL_POINTS;
 pub use options::{Options, Synchronous};

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::codec::Id;
 use crate::failpoint;
 
 /// What one process knows of the workers.
 #[derive(Debug)]
 pub(crate) struct Liveness {
+    clock: Clock,
     directory: PathBuf,
     /// The workers that this store made known.
     held: HashMap<Id, Held>,
@@ -51,10 +52,11 @@ pub(crate) enum Lock {
 }
 
 impl Liveness {
-    pub(crate) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path, clock: Clock) -> Self {
         let mut directory = path.as_os_str().to_owned();
         directory.push("-workers");
         Self {
+            clock,
             directory: PathBuf::from(directory),
             held: HashMap::new(),
             observed: HashMap::new(),
@@ -77,7 +79,7 @@ impl Liveness {
         failpoint::at("sqlite::renew::locked");
         let held = Held {
             _lock: lock,
-            renewed: clock::monotonic(),
+            renewed: self.clock.monotonic(),
             unnamed: HashMap::new(),
         };
         self.held.insert(worker, held);
@@ -101,7 +103,7 @@ impl Liveness {
     /// A worker of this store named some of its jobs and not these, `(seq, token, microseconds
     /// since it was claimed)`.
     pub(crate) fn renewed(&mut self, worker: Id, unnamed: Vec<(i64, i64, Duration)>) {
-        let now = clock::monotonic();
+        let now = self.clock.monotonic();
         let Some(held) = self.held.get_mut(&worker) else {
             return;
         };
@@ -122,7 +124,7 @@ impl Liveness {
 
     /// Jobs of this store's workers that nobody has named for so long: `(seq, token)`.
     pub(crate) fn lapsed(&mut self, lease: Duration, limit: usize) -> Vec<(i64, i64)> {
-        let now = clock::monotonic();
+        let now = self.clock.monotonic();
         let unnamed = self.held.values().flat_map(|held| &held.unnamed);
         let lapsed = unnamed.filter(|(_, (_, since))| now.duration_since(*since) >= lease);
         let lapsed: Vec<_> = lapsed
@@ -139,7 +141,11 @@ impl Liveness {
 
     /// Takes note of a worker's sign of life. Says whether it has given none for so long.
     pub(crate) fn is_silent(&mut self, worker: Id, beat: i64, lease: Duration) -> bool {
-        let now = clock::monotonic();
+        let now = self.clock.monotonic();
+        if let Some(held) = self.held.get(&worker) {
+            // It renews here, so this knows best.
+            return now.duration_since(held.renewed) >= lease;
+        }
         let seen = self.observed.entry(worker).or_insert((beat, now));
         if seen.0 != beat {
             *seen = (beat, now);
@@ -267,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_worker_is_silent_only_by_the_monotonic_clock_and_only_without_signs() {
-        let mut liveness = Liveness::new(Path::new("/nowhere"));
+        let mut liveness = Liveness::new(Path::new("/nowhere"), Clock::default());
         let worker = id();
         assert!(!liveness.is_silent(worker, 1, Duration::from_secs(60)));
         assert!(!liveness.is_silent(worker, 1, Duration::from_secs(60)));
@@ -279,7 +285,8 @@ mod tests {
     fn a_lock_is_free_once_its_holder_is_gone() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
-        let (mut one, other) = (Liveness::new(&path), Liveness::new(&path));
+        let liveness = || Liveness::new(&path, Clock::default());
+        let (mut one, other) = (liveness(), liveness());
         let worker = id();
         assert!(matches!(other.lock_of(worker), Ok(Lock::Missing)));
         one.hold(worker).expect("nobody else holds it");

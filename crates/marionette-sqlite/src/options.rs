@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use marionette::store::{StoreError, Timing};
 
+use crate::clock::Clock;
 use crate::store::SqliteStore;
 
 /// When `Ok` is told to who inserts, settles or changes jobs.
@@ -54,8 +55,9 @@ pub struct Options {
     pub(crate) settings: Settings,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    pub(crate) clock: Clock,
     pub(crate) synchronous: Synchronous,
     pub(crate) timing: Timing,
     pub(crate) keep_done: Duration,
@@ -74,6 +76,7 @@ impl Default for Options {
         timing.sweep = Duration::from_millis(500);
         timing.poll = Duration::from_millis(100);
         let settings = Settings {
+            clock: Clock::default(),
             synchronous: Synchronous::default(),
             timing,
             keep_done: DAY,
@@ -153,6 +156,13 @@ impl Options {
     /// [unavailable](StoreError::is_unavailable). Default is 5 s.
     pub fn busy_timeout(mut self, time: Duration) -> Self {
         self.settings.busy = time;
+        self
+    }
+
+    /// The clocks by which it goes, which a test may move ahead. Default is those of the system.
+    #[cfg(feature = "test-util")]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
         self
     }
 

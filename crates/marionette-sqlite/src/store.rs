@@ -15,7 +15,7 @@ use marionette::store::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::clock;
+use crate::clock::Clock;
 use crate::codec::Id;
 use crate::error::{Failure, store_error};
 use crate::inbox::Inbox;
@@ -135,10 +135,14 @@ impl SqliteStore {
         self.inner.shared.waiters.wake_all();
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.shared.settings.clock
+    }
+
     /// When the newest done job ended that is beyond the number that is kept. Counting takes at
     /// most a hundredth of the time.
     async fn done_behind(&self) -> Result<Option<i64>, StoreError> {
-        let now = clock::monotonic();
+        let now = self.clock().monotonic();
         {
             let mut at = lock(&self.inner.count_at);
             if at.is_some_and(|at| now < at) {
@@ -150,7 +154,7 @@ impl SqliteStore {
         let behind = self
             .read(move |reader| Ok(writer::done_behind(reader.connection, kept)?))
             .await;
-        let after = clock::monotonic();
+        let after = self.clock().monotonic();
         *lock(&self.inner.count_at) = Some(after + (after - now) * 100);
         // The job itself is beyond it too.
         Ok(behind?.map(|ended| ended + 1))
@@ -177,10 +181,11 @@ impl Inner {
         let wal = opening::open_wal(&path)?;
         let reading = opening::reader(&path, &settings)?;
         let looking = opening::reader(&path, &settings)?;
+        let clock = settings.clock.clone();
         let shared = Arc::new(Shared {
             path: PathBuf::from(&path),
             settings,
-            waiters: Waiters::default(),
+            waiters: Waiters::new(clock),
         });
         let mut inner = Self {
             shared: shared.clone(),

@@ -5,7 +5,6 @@ use std::path::Path;
 use marionette::store::{Inserted, NewJob, StoreError};
 use rusqlite::{Connection, Transaction};
 
-use crate::clock;
 use crate::error::store_error;
 use crate::lanes::Lanes;
 use crate::store::SqliteStore;
@@ -56,7 +55,7 @@ impl SqliteStore {
     ) -> Result<Vec<Inserted>, StoreError> {
         self.check_file(transaction)?;
         let jobs = Accepting::all(jobs)?;
-        insert(transaction, &jobs).map_err(|err| store_error(self.path(), err))
+        insert(transaction, &jobs, self.clock().now()).map_err(|err| store_error(self.path(), err))
     }
 
     fn check_file(&self, connection: &Connection) -> Result<(), StoreError> {
@@ -70,8 +69,11 @@ impl SqliteStore {
     }
 }
 
-fn insert(connection: &Connection, jobs: &[Accepting]) -> rusqlite::Result<Vec<Inserted>> {
-    let now = clock::now();
+fn insert(
+    connection: &Connection,
+    jobs: &[Accepting],
+    now: i64,
+) -> rusqlite::Result<Vec<Inserted>> {
     // What this learns may be rolled back, so it is forgotten at the end.
     let mut lanes = Lanes::default();
     lanes.refresh(connection)?;

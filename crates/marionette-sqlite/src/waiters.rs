@@ -14,12 +14,13 @@ use marionette::store::Wanted;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::lanes::{Lane, Lanes};
 
 /// Who waits for jobs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waiters {
+    clock: Clock,
     list: Mutex<List>,
     bell: Condvar,
     /// Whether somebody is on the list; a hint for who has something to tell.
@@ -47,6 +48,15 @@ struct Waiter {
 }
 
 impl Waiters {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            list: Mutex::default(),
+            bell: Condvar::new(),
+            any: AtomicBool::new(false),
+        }
+    }
+
     /// Puts somebody on the list; the receiver ends when there may be a job, or after this time.
     pub(crate) fn add(&self, wanted: Wanted, poll: Duration) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
@@ -61,7 +71,7 @@ impl Waiters {
             wanted,
             looked: false,
             due: i64::MAX,
-            until: clock::monotonic() + poll,
+            until: self.clock.monotonic() + poll,
             reply,
         });
         // Who commits later sees this, because the look into the file that is still to come either
@@ -129,20 +139,56 @@ impl Waiters {
                 let (number, wanted) = (waiter.number, waiter.wanted.clone());
                 drop(list);
                 // If the file cannot be read, who waits finds that out when it claims.
-                let due = next(connection, &mut lanes, &wanted).unwrap_or(i64::MAX);
+                let due = self
+                    .next(connection, &mut lanes, &wanted)
+                    .unwrap_or(i64::MAX);
                 list = self.lock();
                 list.looked(number, due);
                 continue;
             }
-            let pause = list.wake_due();
+            let pause = list.wake_due(&self.clock);
             list = match pause {
                 None => self.bell.wait(list).unwrap_or_else(PoisonError::into_inner),
                 Some(pause) => {
-                    let waited = self.bell.wait_timeout(list, pause);
+                    let waited = self.bell.wait_timeout(list, Clock::nap(pause));
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
+    }
+
+    /// When the next job is due that somebody wants.
+    ///
+    /// A suspect that is due already does not count: whoever waits may be unable to take one more now,
+    /// and would come back again and again without a pause.
+    fn next(
+        &self,
+        connection: &Connection,
+        lanes: &mut Lanes,
+        wanted: &Wanted,
+    ) -> rusqlite::Result<i64> {
+        lanes.refresh(connection)?;
+        let paused = connection
+            .prepare_cached(include_str!("sql/paused.sql"))?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<HashSet<String>>>()?;
+        let mut statement = connection.prepare_cached(include_str!("sql/next_in_lane.sql"))?;
+        let mut next = i64::MAX;
+        let now = self.clock.now();
+        for lane in lanes.wanted(wanted) {
+            if paused.contains(&*lane.queue) {
+                continue;
+            }
+            let after = if lane.suspect { now } else { i64::MIN };
+            let due = statement
+                .query_row([lane.id, after], |row| row.get(0))
+                .optional()?;
+            next = next.min(due.unwrap_or(i64::MAX));
+            if next <= now {
+                break;
+            }
+        }
+        Ok(next)
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -170,8 +216,8 @@ impl List {
     }
 
     /// Wakes those whose time has come; says how long until the next one's does.
-    fn wake_due(&mut self) -> Option<Duration> {
-        let (now, wall) = (clock::monotonic(), clock::now());
+    fn wake_due(&mut self, clock: &Clock) -> Option<Duration> {
+        let (now, wall) = (clock.monotonic(), clock.now());
         let mut next: Option<Duration> = None;
         let mut index = 0;
         while index < self.waiting.len() {
@@ -186,35 +232,6 @@ impl List {
         }
         next
     }
-}
-
-/// When the next job is due that somebody wants.
-///
-/// A suspect that is due already does not count: whoever waits may be unable to take one more now,
-/// and would come back again and again without a pause.
-fn next(connection: &Connection, lanes: &mut Lanes, wanted: &Wanted) -> rusqlite::Result<i64> {
-    lanes.refresh(connection)?;
-    let paused = connection
-        .prepare_cached(include_str!("sql/paused.sql"))?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<HashSet<String>>>()?;
-    let mut statement = connection.prepare_cached(include_str!("sql/next_in_lane.sql"))?;
-    let mut next = i64::MAX;
-    let now = clock::now();
-    for lane in lanes.wanted(wanted) {
-        if paused.contains(&*lane.queue) {
-            continue;
-        }
-        let after = if lane.suspect { now } else { i64::MIN };
-        let due = statement
-            .query_row([lane.id, after], |row| row.get(0))
-            .optional()?;
-        next = next.min(due.unwrap_or(i64::MAX));
-        if next <= now {
-            break;
-        }
-    }
-    Ok(next)
 }
 
 #[cfg(test)]
@@ -242,7 +259,7 @@ mod tests {
 
     #[test]
     fn only_who_wants_a_kind_is_woken_for_it() {
-        let waiters = Waiters::default();
+        let waiters = Waiters::new(Clock::default());
         let hour = Duration::from_secs(3600);
         let mut mail = waiters.add(wanted("mail"), hour);
         let mut hook = waiters.add(wanted("hook"), hour);

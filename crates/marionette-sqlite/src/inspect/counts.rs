@@ -50,7 +50,7 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
 }
 
 fn waiting(reader: &Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
-    let now = clock::now();
+    let now = reader.shared.settings.clock.now();
     let mut statement = reader
         .connection
         .prepare_cached(include_str!("../sql/count_waiting.sql"))?;
@@ -81,7 +81,7 @@ pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
 
 pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> {
     let lease = clock::round_up(reader.shared.settings.timing.lease);
-    let alive_since = clock::now().saturating_sub(lease);
+    let alive_since = reader.shared.settings.clock.now().saturating_sub(lease);
     let mut running = reader
         .connection
         .prepare_cached(include_str!("../sql/running_count_of_worker.sql"))?;

@@ -8,7 +8,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::job::{JOB_BY_ID, Job};
-use crate::clock;
 use crate::codec::Id;
 use crate::reader::Reader;
 use crate::state::State;
@@ -41,7 +40,7 @@ pub(crate) fn list(
         let chunk = chunk(reader.connection, filter, behind)?;
         let (last, end) = (chunk.last().map(|job| job.id), chunk.len() < CHUNK);
         for job in chunk {
-            let now = clock::now();
+            let now = reader.shared.settings.clock.now();
             let lane = reader.lanes.by_id(reader.connection, job.lane)?;
             if !job.matches(reader.connection, filter, &lane, now)? {
                 continue;
@@ -73,7 +72,12 @@ pub(crate) fn matching(
     let mut ids = Vec::new();
     for job in chunk {
         let lane = reader.lanes.by_id(reader.connection, job.lane)?;
-        if job.matches(reader.connection, filter, &lane, clock::now())? {
+        if job.matches(
+            reader.connection,
+            filter,
+            &lane,
+            reader.shared.settings.clock.now(),
+        )? {
             ids.push(job.id);
         }
     }
@@ -134,6 +138,6 @@ pub(crate) fn details(reader: &mut Reader<'_>, id: TaskId) -> rusqlite::Result<O
         return Ok(None);
     };
     let lane = reader.lanes.by_id(reader.connection, job.lane)?;
-    job.details(reader.connection, &lane, clock::now())
+    job.details(reader.connection, &lane, reader.shared.settings.clock.now())
         .map(Some)
 }

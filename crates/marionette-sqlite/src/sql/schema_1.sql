@@ -2,8 +2,8 @@
 --
 -- Times are microseconds since 1970 by the wall clock of the machine; one below zero has not come.
 -- A row of `marionette_job` keeps its size through the job's life (states have one byte each,
--- tokens begin at 2, what is not known yet has a stand-in of the same size), so that claiming and
--- settling a job overwrite it in place.
+-- what is not known yet has a stand-in of the same size), so that claiming and settling a job
+-- overwrite it in place.
 
 CREATE TABLE marionette_lane (
     id       INTEGER PRIMARY KEY,
@@ -36,6 +36,7 @@ CREATE TABLE marionette_job (
     lane      INTEGER NOT NULL,
     due       INTEGER NOT NULL,
     token     INTEGER NOT NULL,         -- grows with every claim
+    settled   INTEGER NOT NULL,         -- the token of the last claim that was settled
     worker    BLOB    NOT NULL,         -- who has it or had it last
     started   INTEGER NOT NULL,         -- when it was last claimed
     ended     INTEGER NOT NULL,

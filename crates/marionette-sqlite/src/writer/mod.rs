@@ -27,7 +27,6 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Statement};
 
-use crate::clock;
 use crate::codec::Id;
 use crate::error::Fault;
 use crate::failpoint;
@@ -108,9 +107,9 @@ impl<'c> Writer<'c> {
             connection,
             sql: Statements::new(connection)?,
             lanes: Lanes::default(),
-            liveness: Liveness::new(&shared.path),
+            liveness: Liveness::new(&shared.path, shared.settings.clock.clone()),
+            now: shared.settings.clock.now(),
             shared,
-            now: clock::now(),
             wakes: Vec::new(),
             gone: Vec::new(),
             wal,
@@ -170,7 +169,7 @@ impl<'c> Writer<'c> {
     fn steps(&mut self, operations: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
         self.sql.begin.execute([])?;
         failpoint::at("sqlite::batch::begun");
-        self.now = clock::now();
+        self.now = self.shared.settings.clock.now();
         for operation in operations {
             self.pages += 4 + operation.weight() / 8;
             operation.run(self)?;
@@ -183,7 +182,9 @@ impl<'c> Writer<'c> {
 
     /// After the commit: wakes who waits for these jobs, syncs, answers, and copies the WAL.
     fn finish(&mut self, operations: &mut [Box<dyn Operation>]) {
-        self.shared.waiters.tell(&self.wakes, clock::now());
+        self.shared
+            .waiters
+            .tell(&self.wakes, self.shared.settings.clock.now());
         self.wakes.clear();
         for (worker, lock) in self.gone.drain(..) {
             self.liveness.forget(worker, lock.is_some());

@@ -1,7 +1,7 @@
 //! Writing what became of jobs.
 
 use marionette::store::{
-    Attempted, ERROR_BYTES_MAX, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settled, Settlement,
+    Attempted, ERROR_BYTES_MAX, Lease, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settled, Settlement,
     StoreError,
 };
 use rusqlite::{OptionalExtension, params};
@@ -20,6 +20,7 @@ pub(crate) struct Standing {
     pub(crate) seq: i64,
     pub(crate) id: Id,
     pub(crate) token: i64,
+    pub(crate) settled: i64,
     pub(crate) state: State,
     pub(crate) lane: i64,
     pub(crate) due: i64,
@@ -109,14 +110,17 @@ impl Writer<'_> {
 
     fn settle_one(&mut self, settlement: &Settlement) -> rusqlite::Result<Settled> {
         let lease = settlement.lease;
-        let mut job = match self.standing(lease.key)? {
-            Some(job) if job.id == Id::of(lease.job) && job.token == lease.token => job,
-            _ => return Ok(Settled::Stale),
+        let Some(mut job) = self.standing(lease.key)? else {
+            return Ok(Settled::Stale);
         };
-        if job.state != State::Running {
-            // Whatever takes a job from its worker moves its token on; so this was settled before.
+        // The number of a row that was deleted may be used again, so the id decides.
+        if job.id == Id::of(lease.job) && job.settled == lease.token {
             return Ok(Settled::Applied);
         }
+        if !job.holds(lease) {
+            return Ok(Settled::Stale);
+        }
+        job.settled = lease.token;
         if let Some(attempt) = &settlement.attempt {
             self.record(&mut job, attempt)?;
         }
@@ -157,15 +161,16 @@ impl Writer<'_> {
                 seq,
                 id: row.get(0)?,
                 token: row.get(1)?,
-                state: row.get(2)?,
-                lane: row.get(3)?,
-                due: row.get(4)?,
-                failed: row.get(5)?,
-                crashes: row.get(6)?,
-                history: row.get(7)?,
-                started: row.get(8)?,
-                worker: row.get(9)?,
-                cancel: row.get(10)?,
+                settled: row.get(2)?,
+                state: row.get(3)?,
+                lane: row.get(4)?,
+                due: row.get(5)?,
+                failed: row.get(6)?,
+                crashes: row.get(7)?,
+                history: row.get(8)?,
+                started: row.get(9)?,
+                worker: row.get(10)?,
+                cancel: row.get(11)?,
             })
         })
         .optional()
@@ -205,7 +210,7 @@ impl Writer<'_> {
                 job.seq,
                 end.state,
                 self.now,
-                job.token,
+                job.settled,
                 job.failed,
                 job.crashes,
                 job.history,
@@ -236,13 +241,20 @@ impl Writer<'_> {
                 job.seq,
                 lane.id,
                 job.due,
-                job.token,
+                job.settled,
                 job.failed,
                 job.crashes,
                 job.history,
             ])?;
         self.wakes.push((lane, job.due));
         Ok(true)
+    }
+}
+
+impl Standing {
+    /// Whether this claim of it is the one that counts.
+    fn holds(&self, lease: Lease) -> bool {
+        self.state == State::Running && self.token == lease.token && self.id == Id::of(lease.job)
     }
 }
 

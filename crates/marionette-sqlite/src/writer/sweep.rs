@@ -141,10 +141,9 @@ impl Writer<'_> {
         failpoint::at("sqlite::sweep::attempt");
         job.crashes = job.crashes.saturating_add(1);
         if job.crashes < CRASHES_MAX {
-            swept.released += u64::from(self.take_back(job)?);
+            swept.released += u64::from(self.take_back(&job)?);
             return Ok(());
         }
-        job.token += 1;
         let (crashes, last) = (job.crashes, dead.id.0);
         let reason =
             format!("its worker died {crashes} times while it had it; the last was {last}");
@@ -159,9 +158,8 @@ impl Writer<'_> {
     }
 
     /// Lets a job wait whose worker did not give it back: what that one writes is void.
-    fn take_back(&mut self, mut job: Standing) -> rusqlite::Result<bool> {
-        job.token += 1;
-        let waits = self.give_back(&job)?;
+    fn take_back(&mut self, job: &Standing) -> rusqlite::Result<bool> {
+        let waits = self.give_back(job)?;
         failpoint::at("sqlite::sweep::released");
         Ok(waits)
     }
@@ -175,7 +173,7 @@ impl Writer<'_> {
             let job = self.standing(seq)?;
             let holds = |job: &Standing| job.state == State::Running && job.token == token;
             if let Some(job) = job.filter(holds) {
-                swept.released += u64::from(self.take_back(job)?);
+                swept.released += u64::from(self.take_back(&job)?);
             }
         }
         Ok(())
@@ -183,7 +181,7 @@ impl Writer<'_> {
 
     /// Forgets what was kept for long enough.
     fn prune(&mut self, done_before: Option<i64>, swept: &mut Swept) -> rusqlite::Result<()> {
-        let settings = self.shared.settings;
+        let settings = &self.shared.settings;
         let before = |kept| {
             self.now
                 .saturating_sub(clock::round_up(kept))

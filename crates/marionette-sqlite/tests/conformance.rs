@@ -1,0 +1,57 @@
+//! The store in a file does what every store must do.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use marionette::inspect::Inspect;
+use marionette_conformance::{Fixture, FixtureFuture, run};
+use marionette_sqlite::{Clock, SqliteStore};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+/// Time passes at once where a case lets it pass, and as always where it waits for something.
+const UNIT: Duration = Duration::from_millis(500);
+
+struct InFile {
+    directory: TempDir,
+    clock: Clock,
+}
+
+impl Fixture for InFile {
+    fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+        Box::pin(async {
+            let options = SqliteStore::options().lease(UNIT * 10).poll(UNIT * 20);
+            let options = options.clock(self.clock.clone());
+            let store = options.open(self.directory.path().join("tasks.db")).await;
+            Arc::new(store.expect("there is room")) as Arc<dyn Inspect>
+        })
+    }
+
+    fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {
+        self.clock.advance(time);
+        Box::pin(tokio::task::yield_now())
+    }
+
+    fn unit(&self) -> Duration {
+        UNIT
+    }
+
+    fn runtime(&self) -> Runtime {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime of one thread needs next to nothing")
+    }
+
+    fn model_cases(&self) -> u32 {
+        64
+    }
+}
+
+fn main() -> ExitCode {
+    run(|| {
+        Box::new(InFile {
+            directory: tempfile::tempdir().expect("there is room"),
+            clock: Clock::default(),
+        })
+    })
+}
