@@ -1,6 +1,7 @@
 //! What only some tasks have, made when it is first needed: options, failures so far, a token.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -15,12 +16,56 @@ use crate::sync::Mutex;
 
 /// Beside the options, which do not change once the task is accepted, all that changes later.
 /// The lock is a leaf: nothing else is locked and no user code runs while it is held.
+///
+/// A task that succeeds at once takes no lock here: the words outside of it are written by who may
+/// touch the body, and that right is handed on with an order of its own.
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) options: Options,
     /// The job that this task is, if it came from a store.
     pub(crate) leased: Option<Arc<Leased>>,
+    /// How many attempts have failed.
+    failed: AtomicU32,
+    /// When it was first due, from which limits in total count; `NEVER` before that.
+    due: Moment,
+    /// When the present attempt has to end.
+    deadline: Moment,
+    /// Whether the present attempt has left something behind the lock that the next one must not
+    /// find.
+    left: AtomicBool,
     live: Mutex<Live>,
+}
+
+/// A tick that may be missing, as one word.
+struct Moment(AtomicU64);
+
+/// The last tick, which nobody lives to see.
+const NEVER: Tick = Tick::MAX;
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self(AtomicU64::new(NEVER.nanos()))
+    }
+}
+
+impl Moment {
+    fn set(&self, tick: Option<Tick>) {
+        self.0
+            .store(tick.unwrap_or(NEVER).nanos(), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Tick> {
+        let tick = Tick::from_nanos(self.0.load(Ordering::Relaxed));
+        (tick != NEVER).then_some(tick)
+    }
+
+    /// The tick; where it is missing it is this one from now on.
+    fn get_or_set(&self, tick: Tick) -> Tick {
+        self.get().unwrap_or_else(|| {
+            self.set(Some(tick));
+            tick
+        })
+    }
 }
 
 #[derive(Default)]
@@ -28,33 +73,25 @@ struct Live {
     /// The failures so far.
     record: Option<Error>,
     user: Option<BoxError>,
-    /// When it was first due, from which limits in total count.
-    due: Option<Tick>,
     /// Of the attempt with this number.
     token: Option<(u32, CancellationToken)>,
-    deadline: Option<Tick>,
-    cancel_reason: Option<String>,
+    /// Boxed, since it is rare.
+    cancel_reason: Option<Box<String>>,
     /// Who awaits the result.
     joiner: Option<Waker>,
     /// Who runs the present attempt, while it waits.
     worker: Option<Waker>,
 }
 
-impl Live {
-    fn failed(&self) -> u32 {
-        self.record.as_ref().map_or(0, Error::attempts)
-    }
-}
-
 impl Extra {
     fn new(options: Options, user: Option<BoxError>) -> Self {
         Self {
             options,
-            leased: None,
             live: Mutex::new(Live {
                 user,
                 ..Live::default()
             }),
+            ..Self::default()
         }
     }
 
@@ -66,16 +103,20 @@ impl Extra {
         record: Option<Error>,
         due: Tick,
     ) -> Self {
-        Self {
+        let failed = record.as_ref().map_or(0, Error::attempts);
+        let extra = Self {
             options,
             leased: Some(leased),
+            failed: AtomicU32::new(failed),
             live: Mutex::new(Live {
                 record,
                 user,
-                due: Some(due),
                 ..Live::default()
             }),
-        }
+            ..Self::default()
+        };
+        extra.due.set(Some(due));
+        extra
     }
 
     /// A copy as it was before acceptance, for a task that was refused.
@@ -86,19 +127,18 @@ impl Extra {
         ))
     }
 
-    pub(crate) fn set_user(&self, error: BoxError) {
-        self.live.lock().user = Some(error);
+    pub(crate) fn set_user(&mut self, error: BoxError) {
+        self.live.get_mut().user = Some(error);
     }
 
     /// How many attempts have failed.
     pub(crate) fn failed(&self) -> u32 {
-        self.live.lock().failed()
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// When a task that became ready at `ready` was first due, and how many attempts have failed.
     pub(crate) fn standing(&self, ready: Tick) -> (Tick, u32) {
-        let mut live = self.live.lock();
-        (*live.due.get_or_insert(ready), live.failed())
+        (self.due.get_or_set(ready), self.failed())
     }
 
     /// Prepares for an attempt of a task that became ready at `ready`: from how often it has failed
@@ -108,21 +148,25 @@ impl Extra {
         ready: Tick,
         decide: impl FnOnce(u32, Tick) -> (Option<Tick>, R),
     ) -> R {
-        let mut live = self.live.lock();
-        let due = *live.due.get_or_insert(ready);
-        let (deadline, decided) = decide(live.failed(), due);
-        live.token = None;
-        live.worker = None;
-        live.deadline = deadline;
+        let (due, failed) = self.standing(ready);
+        let (deadline, decided) = decide(failed, due);
+        self.deadline.set(deadline);
+        if self.left.load(Ordering::Relaxed) {
+            self.left.store(false, Ordering::Relaxed);
+            let mut live = self.live.lock();
+            live.token = None;
+            live.worker = None;
+        }
         decided
     }
 
     pub(crate) fn deadline(&self) -> Option<Tick> {
-        self.live.lock().deadline
+        self.deadline.get()
     }
 
     /// Keeps the failure of an attempt.
     pub(crate) fn push(&self, failure: Failure) {
+        self.failed.store(self.failed() + 1, Ordering::Relaxed);
         self.live
             .lock()
             .record
@@ -148,7 +192,7 @@ impl Extra {
         let mut live = self.live.lock();
         let mut error = live.record.take().unwrap_or_else(Error::empty);
         error.set_user(live.user.take());
-        if let Some(due) = live.due {
+        if let Some(due) = self.due.get() {
             error.set_duration(Tick::now().since(due));
         }
         error
@@ -172,6 +216,7 @@ impl Extra {
             token.cancel();
         }
         live.token = Some((attempt, token.clone()));
+        self.left.store(true, Ordering::Relaxed);
         token
     }
 
@@ -188,11 +233,14 @@ impl Extra {
 
     /// Keeps the first reason.
     pub(crate) fn set_cancel_reason(&self, why: String) {
-        self.live.lock().cancel_reason.get_or_insert(why);
+        self.live
+            .lock()
+            .cancel_reason
+            .get_or_insert_with(|| Box::new(why));
     }
 
     pub(crate) fn cancel_reason(&self) -> Option<String> {
-        self.live.lock().cancel_reason.clone()
+        self.live.lock().cancel_reason.as_deref().cloned()
     }
 
     /// The cancellation that was asked for, as a reason to end.
@@ -211,6 +259,7 @@ impl Extra {
 
     pub(crate) fn set_worker(&self, waker: &Waker) {
         set(&mut self.live.lock().worker, waker);
+        self.left.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn wake_worker(&self) {

@@ -54,7 +54,8 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, Default)]
 pub struct Parent {
     token: Option<CancellationToken>,
-    span: Option<Span>,
+    /// Boxed, since it is large and rare.
+    span: Option<Box<Span>>,
 }
 
 impl Parent {
@@ -63,7 +64,7 @@ impl Parent {
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {
-        self.span.as_ref()
+        self.span.as_deref()
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -92,7 +93,7 @@ impl From<Span> for Parent {
     fn from(span: Span) -> Self {
         Self {
             token: None,
-            span: Some(span),
+            span: Some(Box::new(span)),
         }
     }
 }
@@ -101,7 +102,7 @@ impl From<(CancellationToken, Span)> for Parent {
     fn from((token, span): (CancellationToken, Span)) -> Self {
         Self {
             token: Some(token),
-            span: Some(span),
+            span: Some(Box::new(span)),
         }
     }
 }
@@ -111,7 +112,7 @@ impl From<&Context> for Parent {
     fn from(context: &Context) -> Self {
         Self {
             token: Some(context.token()),
-            span: Some(context.span()),
+            span: Some(Box::new(context.span())),
         }
     }
 }

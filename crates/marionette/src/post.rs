@@ -1,7 +1,8 @@
 //! What others can see of a worker: what it has counted, and which task it has.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::body::Body;
 use crate::cell::{Cell, Status};
@@ -18,8 +19,21 @@ pub(crate) struct Post {
     /// of two tasks; it asks when the worker is stuck with one.
     created: AtomicU64,
     serial: AtomicU32,
-    /// The task, if it has a name.
-    named: Mutex<Option<Arc<Cell<dyn Body>>>>,
+    /// Whether `named` is of the task.
+    has_name: AtomicBool,
+    named: Mutex<Named>,
+    /// Where the constant lies that `named` is, and its length: tasks in a row often have the same
+    /// name, and for those there is no lock.
+    constant: (AtomicUsize, AtomicUsize),
+}
+
+#[derive(Default)]
+enum Named {
+    #[default]
+    Nothing,
+    Constant(&'static str),
+    /// A task that has a name of its own, or is a job.
+    Task(Arc<Cell<dyn Body>>),
 }
 
 /// A task by its id and name, as reports tell of it.
@@ -47,11 +61,30 @@ impl Post {
         let Identity { serial, created } = cell.identity();
         self.created.store(created.nanos(), Ordering::Relaxed);
         self.serial.store(serial.number(), Ordering::Relaxed);
-        if cell
-            .extra()
-            .is_some_and(|extra| extra.options.name.is_some())
+        let named = cell.extra().is_some_and(|extra| match &extra.options.name {
+            Some(Cow::Borrowed(name)) if extra.leased.is_none() => {
+                self.has_constant(name);
+                true
+            }
+            Some(_) => {
+                self.constant.0.store(0, Ordering::Relaxed);
+                *self.named.lock() = Named::Task(Arc::clone(cell));
+                true
+            }
+            None => false,
+        });
+        self.has_name.store(named, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn has_constant(&self, name: &'static str) {
+        let (place, length) = (name.as_ptr().addr(), name.len());
+        if self.constant.0.load(Ordering::Relaxed) != place
+            || self.constant.1.load(Ordering::Relaxed) != length
         {
-            *self.named.lock() = Some(Arc::clone(cell));
+            self.constant.0.store(place, Ordering::Relaxed);
+            self.constant.1.store(length, Ordering::Relaxed);
+            *self.named.lock() = Named::Constant(name);
         }
     }
 
@@ -72,14 +105,19 @@ impl Post {
             created: Tick::from_nanos(created),
         }
         .id();
-        match &*self.named.lock() {
-            Some(cell) if cell.id() == id && cell.status() == Status::Running => {
-                Some(TaskRef::new(&**cell))
+        let name = match &*self.named.lock() {
+            _ if !self.has_name.load(Ordering::Relaxed) => context::DEFAULT_NAME,
+            Named::Constant(name) => name,
+            Named::Task(cell)
+                if cell.identity().id() == id && cell.status() == Status::Running =>
+            {
+                return Some(TaskRef::new(&**cell));
             }
-            _ => Some(TaskRef {
-                id,
-                name: context::DEFAULT_NAME.to_owned(),
-            }),
-        }
+            Named::Nothing | Named::Task(_) => context::DEFAULT_NAME,
+        };
+        Some(TaskRef {
+            id,
+            name: name.to_owned(),
+        })
     }
 }
