@@ -2,7 +2,10 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context as Poller, Poll};
 use std::time::Duration;
+
+use tokio::task::coop;
 
 use crate::attempt::{Attempt, Reach};
 use crate::body::Body;
@@ -63,6 +66,9 @@ impl Worker {
             let polled = self.member.poll_claim(poller, pace);
             if polled.is_pending() {
                 turn.pause();
+                if self.member.hands_over() {
+                    use_up_the_budget(poller);
+                }
             }
             polled
         })
@@ -100,6 +106,25 @@ impl Worker {
         self.post.leave();
     }
 }
+
+/// Lets the runtime take the next task of this thread from the thread's own line.
+///
+/// A worker and a producer that hand over to each other are woken into the thread's slot for what
+/// is to run next. After three such turns in a row the runtime wakes another thread to help, which
+/// costs more than the tasks. With no budget left it just ends the row.
+fn use_up_the_budget(poller: &mut Poller<'_>) {
+    for _ in 0..BUDGET_MAX {
+        if !coop::has_budget_remaining() {
+            break;
+        }
+        if let Poll::Ready(unit) = coop::poll_proceed(poller) {
+            unit.made_progress();
+        }
+    }
+}
+
+/// More than the runtime gives; without a budget there is always some left.
+const BUDGET_MAX: u32 = 256;
 
 impl Drop for Worker {
     fn drop(&mut self) {

@@ -22,6 +22,8 @@ pub(crate) struct Member<T> {
     batch: Batch<T>,
     /// What the state was told last.
     pace: Pace,
+    /// It has parked, and a producer is about to bring a task.
+    hands_over: bool,
     has_left: bool,
 }
 
@@ -90,6 +92,7 @@ impl<T> Queue<T> {
             index,
             batch,
             pace: Pace::Unknown,
+            hands_over: false,
             has_left: false,
         }
     }
@@ -209,15 +212,22 @@ impl<T> Member<T> {
         }
         self.pace = pace;
         let index = self.index;
-        let claimed = self.queue.change(|state, wakes| {
+        let (claimed, hands_over) = self.queue.change(|state, wakes| {
             if let Some(next) = next {
                 self.batch.lock().push_front(next);
             }
             state.pace = pace;
-            state.claim(index, &self.batch, poller, wakes)
+            let claimed = state.claim(index, &self.batch, poller, wakes);
+            (claimed, state.granted > 0 && pace == Pace::Quick)
         });
+        self.hands_over = hands_over;
         self.has_left = matches!(claimed, Poll::Ready(None));
         claimed
+    }
+
+    /// Whether it has parked at a quick pace, and a producer is about to bring a task.
+    pub(crate) fn hands_over(&self) -> bool {
+        self.hands_over
     }
 
     /// Whether the next task of the batch may be started without the state's lock.

@@ -35,6 +35,10 @@ use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
 /// come, but they cannot flood the queue. While one waits, room goes to both by turns.
 const DUE_MARGIN: usize = 64;
 
+/// How many tasks may follow that of a producer that had waited, before others that wait have
+/// their turn: at a quick pace only, where a turn costs more than so many tasks.
+const FOLLOWING_MAX: usize = 64;
+
 /// A task in the queue, and since when it is ready to run.
 #[derive(Debug)]
 pub(crate) struct Ready<T> {
@@ -87,7 +91,10 @@ pub(super) struct State<T> {
     pub(super) wanted: usize,
     /// In the order of their coming; the first `granted` of them have room reserved.
     producers: VecDeque<Producer>,
-    granted: usize,
+    pub(super) granted: usize,
+    /// How many tasks may still follow that of the last producer that had waited, at a quick pace
+    /// and before others that wait.
+    following: usize,
     next_ticket: u64,
     due: Option<Waker>,
     /// Where producers and the due tasks both wait, room goes to them by turns: this one's is due.
@@ -162,7 +169,7 @@ impl<T> Queue<T> {
             if state.phase != Phase::Open {
                 return Err((Refused::Stopped, task));
             }
-            if state.has_waiting_producers() || !state.has_room() {
+            if !state.has_room_for_new() {
                 return Err((Refused::Full, task));
             }
             state.push(Ready { at, task }, wakes);
@@ -176,7 +183,7 @@ impl<T> Queue<T> {
             if state.phase != Phase::Open {
                 return Err(Refused::Stopped);
             }
-            while !state.has_waiting_producers() && state.has_room() {
+            while !tasks.is_empty() && state.has_room_for_new() {
                 let Some(task) = tasks.pop_front() else { break };
                 state.push(Ready { at, task }, wakes);
             }
@@ -203,7 +210,9 @@ impl<T> Queue<T> {
             && let Some(task) = task.take()
         {
             state.push(Ready { at, task }, &mut wakes);
-            state.grant(&mut wakes);
+            if state.pace != Pace::Quick {
+                state.grant(&mut wakes);
+            }
         }
         self.note_attention(&state);
         drop(state);
@@ -313,6 +322,7 @@ impl<T> State<T> {
             wanted: 0,
             producers: VecDeque::new(),
             granted: 0,
+            following: 0,
             next_ticket: 0,
             due: None,
             due_next: false,
@@ -355,6 +365,19 @@ impl<T> State<T> {
         self.ready.len() + self.held + self.granted < self.limit()
     }
 
+    /// Whether there is room for a task whose producer has not waited.
+    fn has_room_for_new(&mut self) -> bool {
+        if !self.has_waiting_producers() {
+            return self.has_room();
+        }
+        let may_follow = self.pace == Pace::Quick && self.following > 0 && self.due.is_none();
+        if may_follow && self.has_room() {
+            self.following -= 1;
+            return true;
+        }
+        false
+    }
+
     /// Whether one more due task may wait.
     fn has_due_room(&mut self) -> bool {
         let margin = match (self.has_waiting_producers(), self.due_next) {
@@ -379,10 +402,10 @@ impl<T> State<T> {
             if self.phase != Phase::Open {
                 return Poll::Ready(Err(Refused::Stopped));
             }
-            if self.has_waiting_producers() || !self.has_room() {
+            if !self.has_room_for_new() {
                 raise_attention();
                 self.count_batches();
-                if self.has_waiting_producers() || !self.has_room() {
+                if !self.has_room_for_new() {
                     *ticket = Some(self.enlist(poller.waker().clone()));
                     return Poll::Pending;
                 }
@@ -398,6 +421,7 @@ impl<T> State<T> {
             Some(place) if place < self.granted => {
                 self.producers.remove(place);
                 self.granted -= 1;
+                self.following = FOLLOWING_MAX;
                 *ticket = None;
                 Poll::Ready(Ok(()))
             }
@@ -430,15 +454,12 @@ impl<T> State<T> {
     pub(super) fn grant(&mut self, wakes: &mut Wakes) {
         while self.has_waiting_producers()
             && !(self.due_next && self.due.is_some())
+            && !(self.pace == Pace::Quick && self.granted > 0)
             && self.has_room()
         {
             self.due_next = true;
             wakes.push(self.producers[self.granted].waker.clone());
             self.granted += 1;
-            if self.pace == Pace::Quick {
-                // It passes the rest on when it comes.
-                break;
-            }
         }
         if self.due.is_some() && self.has_due_room() {
             self.due
