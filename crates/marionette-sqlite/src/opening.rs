@@ -119,6 +119,16 @@ pub(crate) fn reader(path: &Path, settings: &Settings) -> Result<Connection, Sto
     open().map_err(|err| store_error(path, err))
 }
 
+/// A connection that asks for the version alone. It makes no file and changes none.
+pub(crate) fn peek(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let open = || {
+        let connection = connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    };
+    open().map_err(|err| store_error(path, err))
+}
+
 fn connect(path: &Path, busy: Duration, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // Each connection stays in one thread, so SQLite need not lock it.
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -14,7 +14,7 @@ const MIGRATIONS: [&str; 1] = [include_str!("sql/schema_1.sql")];
 
 /// The version that this library works with.
 #[allow(clippy::cast_possible_truncation)] // There will not be four billion.
-const VERSION: u32 = MIGRATIONS.len() as u32;
+pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Brings the file to this library's version. Several processes may do it at once.
 pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
@@ -32,6 +32,12 @@ pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreE
         let _ = connection.execute_batch("ROLLBACK");
     }
     done
+}
+
+/// The version of the tables; `None` if there are none.
+pub(crate) fn peek(connection: &Connection, path: &Path) -> Result<Option<u32>, StoreError> {
+    let version = version(connection).map_err(|err| store_error(path, err))?;
+    Ok((version > 0).then_some(version))
 }
 
 fn migrate_from(connection: &Connection, path: &Path) -> Result<(), StoreError> {

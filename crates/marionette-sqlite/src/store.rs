@@ -82,6 +82,37 @@ impl SqliteStore {
         Options::default()
     }
 
+    /// The version of the tables that this library works with, and that a file has once it is open.
+    pub const VERSION: u32 = schema::VERSION;
+
+    /// The version of the tables in a file that exists; `None` if it is a database without them.
+    /// Nothing is made or changed, whatever the version is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`], but for a newer version, which is told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn version_of(path: impl AsRef<Path>) -> Result<Option<u32>, StoreError> {
+        let path = path.as_ref();
+        opening::check_path(path)?;
+        let (reply, told) = oneshot::channel();
+        let name = path.to_owned();
+        let thread = spawn("mtt-sqlite-peek", move || {
+            let peek = || {
+                let connection = opening::peek(&name, &Options::default().settings)?;
+                schema::peek(&connection, &name)
+            };
+            let _ = reply.send(peek());
+        })?;
+        let version = told.await.unwrap_or_else(|_| Err(writer::stopped(path)));
+        // It has answered, so it ends now.
+        let _ = thread.join();
+        version
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
