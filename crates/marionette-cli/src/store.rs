@@ -71,7 +71,7 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
     anyhow!(error.chain())
 }
 
-fn path(location: Option<&Location>) -> Result<PathBuf> {
+pub(crate) fn path(location: Option<&Location>) -> Result<PathBuf> {
     match location {
         Some(Location::Sqlite(path)) => Ok(path.clone()),
         None => {

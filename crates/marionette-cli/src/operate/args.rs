@@ -1,0 +1,314 @@
+//! What the operator's commands take.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use marionette::store::{JobState, check_name};
+
+use crate::time::parse_duration;
+
+/// Which tasks: all conditions hold that are named.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Which tasks")]
+pub(crate) struct Pick {
+    /// In one of these states: ready, scheduled, retrying, running, done, dead, cancelled,
+    /// quarantined; or waiting (the first three), failed (dead, quarantined), ended (the last four)
+    #[arg(long, short, value_name = "STATE", value_delimiter = ',', value_parser = parse_states)]
+    pub(crate) state: Vec<States>,
+    /// Of one of these kinds; commands are of the kind `command`
+    #[arg(long, short, value_name = "KIND", value_delimiter = ',', value_parser = parse_name)]
+    pub(crate) kind: Vec<String>,
+    /// In one of these queues
+    #[arg(long, value_name = "QUEUE", value_delimiter = ',', value_parser = parse_name)]
+    pub(crate) queue: Vec<String>,
+    /// Accepted longer ago than this, like `2h` or `7d`
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub(crate) older: Option<Duration>,
+    /// Accepted within this time, like `10m`
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub(crate) newer: Option<Duration>,
+    /// Accepted at this time or later: `06:00`, `yesterday 18:00`, `monday 06:00`, `2026-11-24`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Accepted before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// With this text in the name, in the payload, or, if it has ended, in the reason; as it is
+    /// written, with its case
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+}
+
+/// A state, or several that have a word in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct States(pub(crate) Vec<JobState>);
+
+fn parse_states(text: &str) -> Result<States, String> {
+    if let Some(state) = JobState::ALL.into_iter().find(|state| state.as_str() == text) {
+        return Ok(States(vec![state]));
+    }
+    let is_meant: fn(JobState) -> bool = match text {
+        "waiting" => |state| !state.is_end() && state != JobState::Running,
+        "failed" => |state| matches!(state, JobState::Dead | JobState::Quarantined),
+        "ended" => JobState::is_end,
+        _ => {
+            let states: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
+            let states = states.join(", ");
+            return Err(format!("the states are {states}; and waiting, failed, ended"));
+        }
+    };
+    Ok(States(JobState::ALL.into_iter().filter(|state| is_meant(*state)).collect()))
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    check_name(text).map_err(|what| format!("the name {what}"))?;
+    Ok(text.to_owned())
+}
+
+/// List tasks, the newest first
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = LIST_HELP)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+    /// How many at most
+    #[arg(long, short = 'n', value_name = "NUMBER", default_value = "50")]
+    pub(crate) limit: NonZeroUsize,
+    /// All that match
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+}
+
+const LIST_HELP: &str = "\
+Examples:
+  marionette list                                what came last
+  marionette list --state failed                 what failed for good, and why
+  marionette list --state waiting --queue mail --older 1h
+  marionette list --text 'invoice 4711' --since yesterday
+  marionette list --state dead --all --json | jq -r .reason | sort | uniq -c
+
+The ids in the table are pieces of the full ones. Whatever piece of an id you type, of 4 digits or
+more, is enough if no other task has it.
+
+With --json each task is an object in a line of its own: id, short, kind, name, queue, priority,
+state, accepted, due, started, ended, failed, crashes, worker, reason. What is not known is null;
+times are as RFC 3339 has them.";
+
+/// Show a task in full: its way so far, every attempt with its error, its output
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = SHOW_HELP)]
+pub(crate) struct Show {
+    /// The id of a task, or enough of it
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Payload, result and output in full, however long
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+const SHOW_HELP: &str = "\
+Examples:
+  marionette show 3f9a01c2
+  marionette show 3f9a01c2 --full --json | jq .attempts
+
+What is longer than 4 KiB is cut at its end (output at its begin) unless --full is given. The secret
+words of a command are never shown.
+
+With --json each task is an object in a line of its own, with the fields of `list` and: options,
+payload, payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome,
+error, worker), output (attempt, file, bytes, text). A payload that is no JSON is a string.";
+
+/// By ids or by conditions.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The ids of tasks, or enough of each
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+    /// All tasks for which it makes sense, if nothing else is named
+    #[arg(long, conflicts_with = "ids")]
+    pub(crate) all: bool,
+    /// Only say what would be changed
+    #[arg(long, help_heading = "How")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short, help_heading = "How")]
+    pub(crate) yes: bool,
+}
+
+/// Let tasks run again at once: failed ones from the beginning, others before their time
+///
+/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
+/// those are then the tasks that failed for good: dead and quarantined.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = RETRY_HELP)]
+pub(crate) struct Retry {
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+const RETRY_HELP: &str = "\
+Examples:
+  marionette retry 3f9a01c2
+  marionette retry --kind send_mail --text 'connection refused'
+  marionette retry --state scheduled --queue reports --yes     now, not at their time
+  marionette retry --all --dry-run
+
+A task that is retried begins anew: all its retries, and its limits in total, count from now. What
+was tried before stays in its history.
+
+Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
+
+/// Cancel tasks: one that waits ends at once, one that runs is told to end
+///
+/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
+/// those are then all that wait or run.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = CANCEL_HELP)]
+pub(crate) struct Cancel {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Why, for who looks at it later
+    #[arg(long, short, value_name = "TEXT", default_value = "cancelled by an operator")]
+    pub(crate) reason: String,
+}
+
+const CANCEL_HELP: &str = "\
+Examples:
+  marionette cancel 3f9a01c2 --reason 'the customer has left'
+  marionette cancel --queue imports --state waiting
+
+The worker of a task that runs hears of it within seconds. A task that succeeds nevertheless is
+done.
+
+Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
+
+/// Delete tasks with their history and output; one that runs is left
+///
+/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
+/// those are then the tasks that have ended.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = DELETE_HELP)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+const DELETE_HELP: &str = "\
+Examples:
+  marionette delete 3f9a01c2
+  marionette delete --state cancelled --queue imports
+  marionette delete --state waiting --kind old_kind --yes
+
+Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
+
+/// Pause a queue: what runs goes on, nothing else is begun, and tasks are accepted
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pause {
+    /// Which queue
+    #[arg(value_name = "QUEUE", value_parser = parse_name)]
+    pub(crate) queue: String,
+}
+
+/// Resume a queue that was paused
+#[derive(Debug, clap::Args)]
+pub(crate) struct Resume {
+    /// Which queue
+    #[arg(value_name = "QUEUE", value_parser = parse_name)]
+    pub(crate) queue: String,
+}
+
+/// Count tasks by queue, kind and state
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = STATS_HELP)]
+pub(crate) struct Stats {
+    /// Again and again, every so many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
+    pub(crate) watch: Option<NonZeroU32>,
+}
+
+const STATS_HELP: &str = "\
+With --json one object: counts (queue, kind, state, tasks), totals (by state), paused (queues),
+oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch one in each
+line.";
+
+/// List the workers that live
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+With --json each worker is an object in a line of its own: id, server, process, slots, running,
+since, seen.")]
+pub(crate) struct Workers {}
+
+/// Delete what ended long ago
+///
+/// Stores do this by themselves with what is older than their settings say; this is for more. It
+/// works in steps, so that nobody who uses the store has to wait.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = PRUNE_HELP)]
+pub(crate) struct Prune {
+    /// What ended longer ago than this, like `7d`
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub(crate) older: Duration,
+    /// Only what ended so: done, dead, cancelled, quarantined, or failed [default: all of them]
+    #[arg(long, short, value_name = "STATE", value_delimiter = ',', value_parser = parse_ends)]
+    pub(crate) state: Vec<States>,
+    /// Only of these kinds
+    #[arg(long, short, value_name = "KIND", value_delimiter = ',', value_parser = parse_name)]
+    pub(crate) kind: Vec<String>,
+    /// Only in these queues
+    #[arg(long, value_name = "QUEUE", value_delimiter = ',', value_parser = parse_name)]
+    pub(crate) queue: Vec<String>,
+    /// Only say what would be deleted
+    #[arg(long, help_heading = "How")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short, help_heading = "How")]
+    pub(crate) yes: bool,
+}
+
+const PRUNE_HELP: &str = "\
+Examples:
+  marionette prune --older 7d --dry-run
+  marionette prune --older 1h --state done --yes
+
+With --json one object: verb, dry_run, matched, changed, by_state.";
+
+fn parse_ends(text: &str) -> Result<States, String> {
+    let states = parse_states(text)?;
+    if states.0.iter().all(|state| state.is_end()) {
+        return Ok(states);
+    }
+    Err(format!("what is {text} has not ended; use `marionette delete` or `marionette cancel`"))
+}
+
+/// Bring the tables of a store to the version of this program
+///
+/// Every program that opens a store does this by itself; this is for doing it at a moment of your
+/// choice, and for making the tables in a database that has none.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+With --json one object: store, from (null if there were no tables), version.")]
+pub(crate) struct Migrate {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_have_words_in_common() {
+        let states = |text: &str| parse_states(text).map(|states| states.0);
+        assert_eq!(states("dead"), Ok(vec![JobState::Dead]));
+        assert_eq!(states("failed"), Ok(vec![JobState::Dead, JobState::Quarantined]));
+        assert_eq!(
+            states("waiting"),
+            Ok(vec![JobState::Ready, JobState::Scheduled, JobState::Retrying])
+        );
+        assert_eq!(states("ended").map(|states| states.len()), Ok(4));
+        let error = states("broken").unwrap_err();
+        assert!(error.starts_with("the states are ready, scheduled, retrying"), "{error}");
+    }
+}

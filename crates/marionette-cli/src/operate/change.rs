@@ -1,0 +1,312 @@
+//! `marionette retry`, `cancel` and `delete`: of tasks that are named, or of all that match.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use marionette::TaskId;
+use marionette::inspect::{Filter, Inspect, Which};
+use marionette::store::JobState;
+use serde_json::{Value, json};
+
+use crate::store::told;
+use crate::text::count;
+use crate::{clock, output};
+
+use super::args;
+use super::confirm::confirm;
+use super::list::{self, named};
+use super::pick::Pages;
+use super::{Desk, ids, json};
+
+/// How many of the tasks are shown before somebody is asked.
+const PREVIEW: usize = 5;
+
+/// What is done with tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Retry,
+    /// For this reason.
+    Cancel(String),
+    Delete,
+}
+
+/// What was not changed, and why.
+#[derive(Debug)]
+struct Unchanged {
+    /// `None`: the store does not know it.
+    state: Option<JobState>,
+    why: &'static str,
+    tasks: usize,
+    /// If they were named one by one.
+    ids: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+struct Changed {
+    matched: usize,
+    changed: u64,
+    unchanged: Vec<Unchanged>,
+}
+
+impl Deed {
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel(_) => "cancel",
+            Self::Delete => "delete",
+        }
+    }
+
+    fn done(&self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Cancel(_) => "cancelled",
+            Self::Delete => "deleted",
+        }
+    }
+
+    /// Why it makes no sense for a task in this state, if it makes none.
+    fn refuses(&self, state: JobState) -> Option<&'static str> {
+        match (self, state) {
+            (Self::Retry, JobState::Ready) => Some("ready already: it waits for a worker"),
+            (Self::Retry | Self::Delete, JobState::Running) => Some("it runs; cancel it first"),
+            (Self::Retry, JobState::Done) => Some("it has succeeded"),
+            (Self::Cancel(_), state) if state.is_end() => Some("it has ended"),
+            _ => None,
+        }
+    }
+
+    /// Which tasks are meant by conditions that name no state.
+    fn usual(&self) -> Vec<JobState> {
+        let is_usual = |state: &JobState| match self {
+            Self::Retry => matches!(state, JobState::Dead | JobState::Quarantined),
+            Self::Cancel(_) => !state.is_end(),
+            Self::Delete => state.is_end(),
+        };
+        JobState::ALL.into_iter().filter(is_usual).collect()
+    }
+
+    async fn perform(&self, store: &impl Inspect, which: Which) -> Result<u64> {
+        let changed = match self {
+            Self::Retry => store.retry(which).await,
+            Self::Cancel(reason) => store.cancel(which, reason.clone()).await,
+            Self::Delete => store.delete(which).await,
+        };
+        changed.map_err(told)
+    }
+}
+
+/// Changes what is named, and returns the exit status.
+pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<u8> {
+    let by_ids = !which.ids.is_empty();
+    let changed = match (by_ids, which.pick.is_empty(), which.all) {
+        (true, true, _) => named_ones(desk, which, deed).await?,
+        (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
+        (false, true, false) => bail!(
+            "nothing says which tasks to {0}: name their ids, or conditions like --state and \
+             --kind, or --all (see `marionette {0} --help`)",
+            deed.verb()
+        ),
+        (false, ..) => match matching(desk, which, deed).await? {
+            Some(changed) => changed,
+            None => {
+                desk.say.note("nothing was changed");
+                return Ok(1);
+            }
+        },
+    };
+    if *deed == Deed::Delete && changed.changed > 0 {
+        output::tidy(&desk.opened).await?;
+    }
+    tell(desk, which, deed, &changed);
+    let is_short = by_ids && !changed.unchanged.is_empty();
+    Ok(u8::from(is_short))
+}
+
+async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Changed> {
+    let store = &desk.opened.store;
+    let mut able: Vec<TaskId> = Vec::new();
+    let mut unchanged = Refusals::default();
+    for (text, id) in ids::find(store, &which.ids).await? {
+        let job = match id {
+            Some(id) => store.job(id).await.map_err(told)?,
+            None => None,
+        };
+        let Some(job) = job.map(|job| job.summary) else {
+            unchanged.add(None, "there is no such task", text);
+            continue;
+        };
+        match deed.refuses(job.state) {
+            Some(why) => unchanged.add(Some(job.state), why, &job.id.to_string()),
+            None if able.contains(&job.id) => {}
+            None => able.push(job.id),
+        }
+    }
+    let tasks = able.len();
+    let changed = match (which.dry_run, tasks) {
+        (true, _) | (_, 0) => 0,
+        _ => deed.perform(store, Which::Ids(able)).await?,
+    };
+    let mut unchanged = unchanged.0;
+    if !which.dry_run {
+        unchanged.extend(faster(tasks, changed));
+    }
+    Ok(Changed {
+        matched: tasks,
+        changed,
+        unchanged,
+    })
+}
+
+/// `None`: somebody was asked, and does not want it.
+async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Option<Changed>> {
+    let store = &desk.opened.store;
+    let mut filter = which.pick.filter()?;
+    if filter.states.is_empty() {
+        filter.states = deed.usual();
+    }
+    // What is accepted after this is not what somebody was shown.
+    filter.accepted_before.get_or_insert_with(clock::now);
+    let (counts, preview) = survey(store, &filter, deed).await?;
+    let mut refused = Refusals::default();
+    for (state, tasks) in &counts {
+        if let Some(why) = deed.refuses(*state) {
+            refused.add_many(*state, why, *tasks);
+        }
+    }
+    filter.states.retain(|state| deed.refuses(*state).is_none());
+    let matched = filter.states.iter().filter_map(|state| counts.get(state)).sum();
+    let mut changed = Changed {
+        matched,
+        changed: 0,
+        unchanged: refused.0,
+    };
+    if which.dry_run && !desk.say.json && matched > 0 {
+        desk.say.result(&preview);
+    }
+    if which.dry_run || matched == 0 {
+        return Ok(Some(changed));
+    }
+    let question = format!("{} {}", deed.verb(), count(matched, "task"));
+    if !which.yes && !confirm(&preview, &question)? {
+        return Ok(None);
+    }
+    changed.changed = deed.perform(store, Which::Matching(filter)).await?;
+    changed.unchanged.extend(faster(matched, changed.changed));
+    Ok(Some(changed))
+}
+
+/// How many match in which state, and a few of those that would be changed.
+async fn survey(
+    store: &impl Inspect,
+    filter: &Filter,
+    deed: &Deed,
+) -> Result<(BTreeMap<JobState, usize>, String)> {
+    let mut counts = BTreeMap::new();
+    let mut few = Vec::new();
+    let mut able = 0;
+    let mut pages = Pages::all(filter.clone());
+    while let Some(jobs) = pages.next(store).await? {
+        for job in jobs {
+            *counts.entry(job.state).or_default() += 1;
+            if deed.refuses(job.state).is_none() {
+                able += 1;
+                if few.len() < PREVIEW {
+                    few.push(job);
+                }
+            }
+        }
+    }
+    let more = able - few.len();
+    let mut preview = list::rows(&named(store, few).await?);
+    if more > 0 {
+        preview.push_str(&format!("\n… and {more} more"));
+    }
+    Ok((counts, preview))
+}
+
+/// What was changed by somebody else between the question and the answer.
+fn faster(able: usize, changed: u64) -> Option<Unchanged> {
+    let tasks = able.saturating_sub(usize::try_from(changed).unwrap_or(usize::MAX));
+    (tasks > 0).then(|| Unchanged {
+        state: None,
+        why: "somebody else was faster",
+        tasks,
+        ids: Vec::new(),
+    })
+}
+
+/// What is not changed, by state and reason.
+#[derive(Debug, Default)]
+struct Refusals(Vec<Unchanged>);
+
+impl Refusals {
+    fn add(&mut self, state: Option<JobState>, why: &'static str, id: &str) {
+        let known = self.0.iter_mut().find(|other| other.state == state && other.why == why);
+        match known {
+            Some(other) => {
+                other.tasks += 1;
+                other.ids.push(id.to_owned());
+            }
+            None => self.0.push(Unchanged {
+                state,
+                why,
+                tasks: 1,
+                ids: vec![id.to_owned()],
+            }),
+        }
+    }
+
+    fn add_many(&mut self, state: JobState, why: &'static str, tasks: usize) {
+        self.0.push(Unchanged {
+            state: Some(state),
+            why,
+            tasks,
+            ids: Vec::new(),
+        });
+    }
+}
+
+fn tell(desk: &Desk, which: &args::Which, deed: &Deed, changed: &Changed) {
+    if desk.say.json {
+        return desk.say.result(&json::line(&value(which, deed, changed)));
+    }
+    if which.dry_run {
+        let tasks = count(changed.matched, "task");
+        desk.say.result(&format!("{tasks} would be {}", deed.done()));
+    } else if !desk.say.quiet {
+        let tasks = usize::try_from(changed.changed).unwrap_or(usize::MAX);
+        desk.say.result(&format!("{} {}", deed.done(), count(tasks, "task")));
+    }
+    for unchanged in &changed.unchanged {
+        let state = unchanged.state.map(|state| format!("{state}, ")).unwrap_or_default();
+        let which = match unchanged.ids.as_slice() {
+            [] => count(unchanged.tasks, "task"),
+            ids => ids.iter().map(|id| crate::text::safe(id)).collect::<Vec<_>>().join(", "),
+        };
+        desk.say.warn(&format!("not {}: {which}: {state}{}", deed.done(), unchanged.why));
+    }
+}
+
+fn value(which: &args::Which, deed: &Deed, changed: &Changed) -> Value {
+    let unchanged: Vec<_> = changed
+        .unchanged
+        .iter()
+        .map(|unchanged| {
+            json!({
+                "state": unchanged.state,
+                "why": unchanged.why,
+                "tasks": unchanged.tasks,
+                "ids": unchanged.ids,
+            })
+        })
+        .collect();
+    json!({
+        "verb": deed.verb(),
+        "dry_run": which.dry_run,
+        "matched": changed.matched,
+        "changed": changed.changed,
+        "unchanged": unchanged,
+    })
+}

@@ -1,0 +1,21 @@
+//! Asking before much is changed.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+
+/// Shows what would be changed and asks; an error where there is nobody to ask.
+pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        bail!(
+            "{question}? There is no terminal on which to ask: say --yes to do it, or --dry-run to \
+             see what it would change"
+        );
+    }
+    let mut out = anstream::stderr().lock();
+    write!(out, "{preview}\n{question}? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,135 @@
+//! Ids as a person types them: a piece is enough, if no other task has it.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use anyhow::{Result, bail};
+use marionette::TaskId;
+use marionette::inspect::{Filter, Inspect, JobSummary};
+
+use crate::store::told;
+use crate::text::safe;
+
+use super::pick::Pages;
+
+/// The shortest piece that is looked for.
+const DIGITS_MIN: usize = 4;
+/// All digits of an id.
+const DIGITS: usize = 32;
+/// The digits that a table shows: a counter that begins anywhere. Those before are a time, which
+/// tasks that were added together share, and those behind tell processes apart, not tasks.
+const SHORT: Range<usize> = 18..26;
+/// How many these are.
+pub(super) const SHORT_DIGITS: usize = SHORT.end - SHORT.start;
+/// How many tasks are named if a piece is not enough.
+const CANDIDATES_MAX: usize = 8;
+
+/// The piece of an id that a table shows.
+pub(super) fn short(id: TaskId) -> String {
+    digits(id)[SHORT].to_owned()
+}
+
+fn digits(id: TaskId) -> String {
+    id.uuid().simple().to_string()
+}
+
+/// What a person typed, as digits alone.
+fn parse(text: &str) -> Result<String> {
+    let piece: String = text.trim().chars().filter(|char| *char != '-').collect();
+    let piece = piece.to_lowercase();
+    if piece.len() > DIGITS || !piece.chars().all(|char| char.is_ascii_hexdigit()) {
+        bail!(
+            "{text:?} is no id of a task; ids have the digits 0-9 and a-f, and `marionette list` \
+             shows them"
+        );
+    }
+    if piece.len() < DIGITS_MIN {
+        bail!("the id {text:?} is too short; write {DIGITS_MIN} digits of it or more");
+    }
+    Ok(piece)
+}
+
+/// What was typed, and the task that is meant, if there is one.
+pub(super) type Meant<'a> = (&'a str, Option<TaskId>);
+
+/// Finds the tasks that are meant.
+pub(super) async fn find<'a>(store: &impl Inspect, texts: &'a [String]) -> Result<Vec<Meant<'a>>> {
+    let mut pieces = Vec::with_capacity(texts.len());
+    for text in texts {
+        pieces.push(parse(text)?);
+    }
+    let mut found: Vec<Vec<JobSummary>> = vec![Vec::new(); pieces.len()];
+    if pieces.iter().any(|piece| piece.len() < DIGITS) {
+        let mut pages = Pages::all(Filter::default());
+        while let Some(jobs) = pages.next(store).await? {
+            sieve(jobs, &pieces, &mut found);
+        }
+    }
+    let mut meant = Vec::with_capacity(texts.len());
+    for ((text, piece), found) in texts.iter().zip(pieces).zip(found) {
+        let id = match found.as_slice() {
+            _ if piece.len() == DIGITS => known(store, &piece).await?,
+            [] => None,
+            [job] => Some(job.id),
+            several => bail!(ambiguous(text, several)),
+        };
+        meant.push((text.as_str(), id));
+    }
+    Ok(meant)
+}
+
+async fn known(store: &impl Inspect, piece: &str) -> Result<Option<TaskId>> {
+    let id: TaskId = piece.parse()?;
+    let job = store.job(id).await.map_err(told)?;
+    Ok(job.map(|job| job.summary.id))
+}
+
+/// Puts every job to the pieces that its id has.
+fn sieve(jobs: Vec<JobSummary>, pieces: &[String], found: &mut [Vec<JobSummary>]) {
+    for job in jobs {
+        let digits = digits(job.id);
+        for (piece, found) in pieces.iter().zip(found.iter_mut()) {
+            if found.len() <= CANDIDATES_MAX && digits.contains(piece.as_str()) {
+                found.push(job.clone());
+            }
+        }
+    }
+}
+
+/// What is said about a piece that no task has.
+pub(super) fn unknown(text: &str) -> String {
+    format!("no task has {:?} in its id; `marionette list` shows what there is", safe(text))
+}
+
+fn ambiguous(text: &str, several: &[JobSummary]) -> String {
+    let mut error = format!("more than one task has {text:?} in its id; write more of the one:");
+    for job in several.iter().take(CANDIDATES_MAX) {
+        let (id, state, kind) = (job.id, job.state, safe(&job.kind));
+        write!(error, "\n  {id}  {state:<11}  {kind}").expect("a string takes all");
+    }
+    if several.len() > CANDIDATES_MAX {
+        error.push_str("\n  …");
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_were_made_together_have_short_forms_of_their_own() {
+        let short: std::collections::BTreeSet<_> =
+            (0..10_000).map(|_| super::short(TaskId::new())).collect();
+        assert_eq!(short.len(), 10_000);
+    }
+
+    #[test]
+    fn what_is_no_id_is_told() {
+        assert_eq!(parse("3F9A-01c2").unwrap(), "3f9a01c2");
+        let wrong = |text: &str| parse(text).unwrap_err().to_string();
+        assert!(wrong("send_mail").starts_with("\"send_mail\" is no id of a task"));
+        assert!(wrong(&"a".repeat(33)).contains("is no id"));
+        assert_eq!(wrong("3f"), "the id \"3f\" is too short; write 4 digits of it or more");
+    }
+}

@@ -1,0 +1,107 @@
+//! `marionette prune`: what ended long ago is deleted, in steps.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use anyhow::{Result, bail};
+use marionette::TaskId;
+use marionette::inspect::{Filter, Inspect, JobSummary, Which};
+use marionette::store::JobState;
+use serde_json::json;
+
+use crate::store::told;
+use crate::text::count;
+use crate::time::show_duration;
+use crate::{clock, output};
+
+use super::args::Prune;
+use super::confirm::confirm;
+use super::pick::{self, Pages};
+use super::{Desk, json};
+
+pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
+    let Some(before) = clock::now().checked_sub(args.older) else {
+        bail!("--older {}: nothing is so old", show_duration(args.older));
+    };
+    let mut states = pick::states(&args.state);
+    if states.is_empty() {
+        states = JobState::ALL.into_iter().filter(|state| state.is_end()).collect();
+    }
+    let filter = Filter {
+        states,
+        kinds: args.kind.clone(),
+        queues: args.queue.clone(),
+        // What ended before this was accepted before it.
+        accepted_before: Some(before),
+        ..Filter::default()
+    };
+    let store = &desk.opened.store;
+    let by_state = survey(store, &filter, before).await?;
+    let matched: usize = by_state.values().sum();
+    let mut changed = 0;
+    if !args.dry_run && matched > 0 {
+        let question = format!("delete {}", count(matched, "task"));
+        if !args.yes && !confirm(&told_states(&by_state), &question)? {
+            desk.say.note("nothing was deleted");
+            return Ok(1);
+        }
+        changed = delete(store, filter, before).await?;
+        output::tidy(&desk.opened).await?;
+    }
+    if desk.say.json {
+        let by_state: BTreeMap<_, _> =
+            by_state.iter().map(|(state, tasks)| (state.as_str(), tasks)).collect();
+        desk.say.result(&json::line(&json!({
+            "verb": "prune", "dry_run": args.dry_run, "matched": matched, "changed": changed,
+            "by_state": by_state,
+        })));
+    } else if args.dry_run {
+        if matched > 0 {
+            desk.say.result(&told_states(&by_state));
+        }
+        desk.say.result(&format!("{} would be deleted", count(matched, "task")));
+    } else if !desk.say.quiet {
+        let changed = usize::try_from(changed).unwrap_or(usize::MAX);
+        desk.say.result(&format!("deleted {}", count(changed, "task")));
+    }
+    Ok(0)
+}
+
+fn told_states(by_state: &BTreeMap<JobState, usize>) -> String {
+    let states = by_state.iter().map(|(state, tasks)| format!("{tasks} {state}"));
+    states.collect::<Vec<_>>().join(", ")
+}
+
+fn has_ended(job: &JobSummary, before: SystemTime) -> bool {
+    job.ended.is_some_and(|ended| ended < before)
+}
+
+async fn survey(
+    store: &impl Inspect,
+    filter: &Filter,
+    before: SystemTime,
+) -> Result<BTreeMap<JobState, usize>> {
+    let mut by_state = BTreeMap::new();
+    let mut pages = Pages::all(filter.clone());
+    while let Some(jobs) = pages.next(store).await? {
+        for job in jobs.iter().filter(|job| has_ended(job, before)) {
+            *by_state.entry(job.state).or_default() += 1;
+        }
+    }
+    Ok(by_state)
+}
+
+/// Deletes page by page, so that between a look at a job and its end there is but a moment, in
+/// which somebody could retry it.
+async fn delete(store: &impl Inspect, filter: Filter, before: SystemTime) -> Result<u64> {
+    let mut changed = 0;
+    let mut pages = Pages::all(filter);
+    while let Some(jobs) = pages.next(store).await? {
+        let old: Vec<TaskId> =
+            jobs.iter().filter(|job| has_ended(job, before)).map(|job| job.id).collect();
+        if !old.is_empty() {
+            changed += store.delete(Which::Ids(old)).await.map_err(told)?;
+        }
+    }
+    Ok(changed)
+}

@@ -1,0 +1,272 @@
+//! `marionette show`: a task in full.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use marionette::Job;
+use marionette::inspect::{Inspect, JobDetails};
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+use crate::command::Command;
+use crate::minder::{attempts, read_log};
+use crate::store::told;
+use crate::text::{safe, safe_lines};
+use crate::{clock, text};
+
+use super::args::Show;
+use super::{Desk, ids, json, story, words};
+
+/// How much of a payload, a result and an output is shown unless somebody wants all.
+const BYTES_MAX: usize = 4 * 1024;
+
+/// What one attempt wrote, as far as it is kept.
+struct Output {
+    /// Which attempt it was; `3-2` if it is the second time that the third was begun.
+    attempt: String,
+    file: PathBuf,
+    bytes: usize,
+    text: String,
+}
+
+pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
+    let store = &desk.opened.store;
+    let mut code = 0;
+    for (text, id) in ids::find(store, &args.ids).await? {
+        let details = match id {
+            Some(id) => store.job(id).await.map_err(told)?,
+            None => None,
+        };
+        let Some(details) = details else {
+            desk.say.warn(&ids::unknown(text));
+            code = 1;
+            continue;
+        };
+        let limit = if args.full { usize::MAX } else { BYTES_MAX };
+        let outputs = outputs(&desk.opened.output(details.summary.id), limit)?;
+        let told = match desk.say.json {
+            true => json::line(&value(&details, &outputs, limit)),
+            false => page(&details, &outputs, limit),
+        };
+        desk.say.result(told.trim_end());
+    }
+    Ok(code)
+}
+
+/// What the attempts wrote that are kept in this folder: the end of it, where it is long.
+fn outputs(folder: &Path, limit: usize) -> Result<Vec<Output>> {
+    let files = attempts(folder).with_context(|| folder.display().to_string())?;
+    let mut outputs = Vec::new();
+    for file in files {
+        let kept = read_log(&file).with_context(|| file.display().to_string())?;
+        let end = &kept[kept.len().saturating_sub(limit)..];
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        outputs.push(Output {
+            attempt: stem.into_owned(),
+            bytes: kept.len(),
+            text: String::from_utf8_lossy(end).into_owned(),
+            file,
+        });
+    }
+    Ok(outputs)
+}
+
+fn page(details: &JobDetails, outputs: &[Output], limit: usize) -> String {
+    let mut page = String::new();
+    head(&mut page, details);
+    section(&mut page, "Timeline", &story::timeline(details));
+    let payload = readable(&details.payload, details.summary.kind == Command::KIND);
+    let title = format!("Payload, {}", text::count(details.payload.len(), "byte"));
+    section(&mut page, &title, &cut(&payload.pretty(), limit));
+    if let Some(result) = &details.result {
+        let title = format!("Result, {}", text::count(result.len(), "byte"));
+        section(&mut page, &title, &cut(&readable(result, false).pretty(), limit));
+    }
+    for output in outputs {
+        let (attempt, bytes) = (&output.attempt, text::count(output.bytes, "byte"));
+        let title = format!("Output of attempt {attempt}, {bytes}, {}", output.file.display());
+        let skipped = output.bytes.saturating_sub(limit);
+        let mut lines = String::new();
+        if skipped > 0 {
+            let skipped = text::count(skipped, "byte");
+            lines = format!("[… {skipped} before this; --full shows all …]\n");
+        }
+        lines.push_str(&output.text);
+        section(&mut page, &title, &lines);
+    }
+    page
+}
+
+fn head(page: &mut String, details: &JobDetails) {
+    let job = &details.summary;
+    let task = safe(&words::task(&job.kind, details.options.name.as_deref()));
+    let state = words::coloured(job.state, job.state.as_str());
+    let mut line = |name: &str, value: &str| {
+        writeln!(page, "{name:<9} {value}").expect("a string takes all that is written");
+    };
+    line("Task", &task.bold().to_string());
+    line("Id", &job.id.to_string());
+    line("State", &state);
+    let why = words::why(job);
+    if !why.is_empty() {
+        // All of it is in the timeline, or behind the options.
+        line("Why", &text::clip(why.lines().next().unwrap_or_default(), 200));
+    }
+    line("Kind", &safe(&job.kind));
+    line("Queue", &format!("{}, priority {}", safe(&job.queue), job.priority));
+    line("Tried", &story::tried(details));
+    for asked in story::options(&details.options) {
+        line("Asked", &safe(&asked));
+    }
+    if job.kind == Command::KIND
+        && let Ok(command) = Command::decode(&details.payload)
+    {
+        line("Command", &safe(&command.shown()));
+        line("Folder", &safe(&command.cwd.display().to_string()));
+    }
+}
+
+/// A title with lines below it, each of them safe to print.
+fn section(page: &mut String, title: &str, lines: &str) {
+    writeln!(page, "\n{}", safe(title).bold()).expect("a string takes all that is written");
+    let lines = safe_lines(lines);
+    if lines.trim().is_empty() {
+        page.push_str("  (empty)\n");
+    }
+    for line in lines.trim_end().lines() {
+        writeln!(page, "  {line}").expect("a string takes all that is written");
+    }
+}
+
+/// Bytes as they can be read best.
+enum Readable {
+    Json(Value),
+    Text(String),
+}
+
+impl Readable {
+    fn pretty(&self) -> String {
+        match self {
+            Self::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+
+    fn value(self, limit: usize) -> (Value, bool) {
+        let pretty = self.pretty();
+        match self {
+            _ if pretty.len() > limit => (prefix(&pretty, limit).into(), true),
+            Self::Json(value) => (value, false),
+            Self::Text(text) => (text.into(), false),
+        }
+    }
+}
+
+fn readable(bytes: &[u8], has_secrets: bool) -> Readable {
+    if let Ok(mut value) = serde_json::from_slice(bytes) {
+        if has_secrets {
+            mask(&mut value);
+        }
+        return Readable::Json(value);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Readable::Text(text.to_owned()),
+        Err(_) => Readable::Text(bytes.escape_ascii().to_string()),
+    }
+}
+
+/// Takes out what a command calls secret.
+fn mask(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match name.as_str() {
+                    "secret" => *value = "***".into(),
+                    _ => mask(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(mask),
+        _ => {}
+    }
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let begin = prefix(text, limit);
+    let rest = text::count(text.len() - begin.len(), "byte");
+    format!("{begin}\n[… {rest} more; --full shows all …]")
+}
+
+fn prefix(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+fn value(details: &JobDetails, outputs: &[Output], limit: usize) -> Value {
+    let mut value = json::job(&details.summary, details.options.name.as_deref());
+    let is_command = details.summary.kind == Command::KIND;
+    let (payload, is_cut) = readable(&details.payload, is_command).value(limit);
+    let result = details.result.as_deref().map(|result| readable(result, false).value(limit).0);
+    let attempts: Vec<_> = details
+        .attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "number": attempt.number,
+                "started": clock::rfc3339(attempt.started),
+                "ended": clock::rfc3339(attempt.ended),
+                "ran_ms": u64::try_from(attempt.ran.as_millis()).unwrap_or(u64::MAX),
+                "outcome": attempt.outcome,
+                "error": attempt.error,
+                "worker": attempt.worker.map(|worker| worker.to_string()),
+            })
+        })
+        .collect();
+    let outputs: Vec<_> = outputs
+        .iter()
+        .map(|output| {
+            json!({
+                "attempt": output.attempt,
+                "file": output.file.display().to_string(),
+                "bytes": output.bytes,
+                "text": output.text,
+            })
+        })
+        .collect();
+    value["options"] = json!(details.options);
+    value["payload"] = payload;
+    value["payload_bytes"] = details.payload.len().into();
+    value["payload_cut"] = is_cut.into();
+    value["result"] = result.into();
+    value["attempts"] = attempts.into();
+    value["output"] = outputs.into();
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_commands_are_taken_out_wherever_they_are() {
+        let payload = br#"{"command":["curl",{"secret":"hunter 2"}],"env":{"A":{"secret":"x7"}}}"#;
+        let shown = readable(payload, true).pretty();
+        assert!(!shown.contains("hunter") && !shown.contains("x7"), "{shown}");
+        assert!(shown.contains("curl"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("aä世", 4), "aä\n[… 3 bytes more; --full shows all …]");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_written_out() {
+        assert_eq!(readable(b"\xff\x00a", false).pretty(), "\\xff\\x00a");
+        assert_eq!(readable(b"plain", false).pretty(), "plain");
+    }
+}

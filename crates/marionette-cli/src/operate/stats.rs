@@ -1,0 +1,191 @@
+//! `marionette stats`: how many tasks there are, by queue, kind and state.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use marionette::inspect::{Count, Filter, Inspect, JobSummary};
+use marionette::store::JobState;
+use serde_json::{Value, json};
+
+use crate::store::told;
+use crate::time::show_duration;
+use crate::{clock, table};
+
+use super::args::Stats;
+use super::pick::Pages;
+use super::{Desk, ids, json};
+
+/// Room for a queue, a kind and the states that are in use; with less each count has its own line.
+const WIDE: usize = 80;
+
+/// What is counted at one moment.
+struct Numbers {
+    counts: Vec<Count>,
+    paused: Vec<String>,
+    /// The job that has been due for longest.
+    oldest_ready: Option<JobSummary>,
+}
+
+pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
+    loop {
+        let numbers = read(&desk.opened.store).await?;
+        let told = match desk.say.json {
+            true => json::line(&value(&numbers)),
+            false => page(&numbers),
+        };
+        let Some(seconds) = args.watch else {
+            desk.say.result(&told);
+            return Ok(0);
+        };
+        // A terminal is cleared; what is no terminal gets one after the other.
+        let clear = match table::columns() {
+            Some(_) if !desk.say.json => "\x1b[H\x1b[J",
+            _ => "",
+        };
+        desk.say.result(&format!("{clear}{told}"));
+        tokio::time::sleep(Duration::from_secs(seconds.get().into())).await;
+    }
+}
+
+async fn read(store: &impl Inspect) -> Result<Numbers> {
+    let counts = store.counts().await.map_err(told)?;
+    let oldest_ready = match counts.iter().any(|count| count.state == JobState::Ready) {
+        true => oldest_ready(store).await?,
+        false => None,
+    };
+    Ok(Numbers {
+        counts,
+        paused: store.paused_queues().await.map_err(told)?,
+        oldest_ready,
+    })
+}
+
+async fn oldest_ready(store: &impl Inspect) -> Result<Option<JobSummary>> {
+    let filter = Filter {
+        states: vec![JobState::Ready],
+        ..Filter::default()
+    };
+    let mut oldest: Option<JobSummary> = None;
+    let mut pages = Pages::all(filter);
+    while let Some(jobs) = pages.next(store).await? {
+        oldest = jobs.into_iter().chain(oldest).min_by_key(|job| job.due);
+    }
+    Ok(oldest)
+}
+
+fn totals(counts: &[Count]) -> BTreeMap<JobState, u64> {
+    let mut totals: BTreeMap<_, _> = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
+    for count in counts {
+        *totals.entry(count.state).or_default() += count.jobs;
+    }
+    totals
+}
+
+fn page(numbers: &Numbers) -> String {
+    if numbers.counts.is_empty() {
+        return with_notes("there are no tasks".to_owned(), numbers);
+    }
+    let columns = table::columns().unwrap_or(usize::MAX);
+    let table = match columns >= WIDE {
+        true => wide(numbers),
+        false => narrow(numbers),
+    };
+    with_notes(table, numbers)
+}
+
+fn with_notes(mut page: String, numbers: &Numbers) -> String {
+    if !numbers.paused.is_empty() {
+        page.push_str(&format!("\npaused: {}", numbers.paused.join(", ")));
+    }
+    if let Some(job) = &numbers.oldest_ready {
+        let age = show_duration(clock::since(job.due));
+        let id = ids::short(job.id);
+        page.push_str(&format!("\noldest ready: {id}, for {age}, in the queue {}", job.queue));
+    }
+    page
+}
+
+/// A line for each queue and kind, a column for each state that occurs.
+fn wide(numbers: &Numbers) -> String {
+    let totals = totals(&numbers.counts);
+    let states: Vec<JobState> =
+        totals.iter().filter(|(_, jobs)| **jobs > 0).map(|(state, _)| *state).collect();
+    let heads: Vec<String> = ["QUEUE".to_owned(), "KIND".to_owned()]
+        .into_iter()
+        .chain(states.iter().map(|state| state.as_str().to_uppercase()))
+        .chain(["TOTAL".to_owned()])
+        .collect();
+    let mut lines = BTreeMap::<(&str, &str), BTreeMap<JobState, u64>>::new();
+    for count in &numbers.counts {
+        let line = lines.entry((&count.queue, &count.kind)).or_default();
+        *line.entry(count.state).or_default() += count.jobs;
+    }
+    let row = |queue: &str, kind: &str, line: &BTreeMap<JobState, u64>| -> Vec<String> {
+        let numbers = states.iter().map(|state| line.get(state).copied().unwrap_or(0));
+        let numbers = numbers.map(|number| match number {
+            0 => "-".to_owned(),
+            number => number.to_string(),
+        });
+        [queue.to_owned(), kind.to_owned()]
+            .into_iter()
+            .chain(numbers)
+            .chain([line.values().sum::<u64>().to_string()])
+            .collect()
+    };
+    let mut rows: Vec<_> =
+        lines.iter().map(|((queue, kind), line)| row(queue, kind, line)).collect();
+    if rows.len() > 1 {
+        rows.push(row("all", "", &totals));
+    }
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
+    table::show(&heads, &rows, 1)
+}
+
+/// A line for each count.
+fn narrow(numbers: &Numbers) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for count in &numbers.counts {
+        let Count {
+            queue, kind, state, jobs, ..
+        } = count;
+        rows.push(vec![jobs.to_string(), state.to_string(), format!("{queue} {kind}")]);
+    }
+    let total: u64 = numbers.counts.iter().map(|count| count.jobs).sum();
+    rows.push(vec![total.to_string(), "all".to_owned(), String::new()]);
+    table::show(&["TASKS", "STATE", "QUEUE, KIND"], &rows, 2)
+}
+
+fn value(numbers: &Numbers) -> Value {
+    let counts: Vec<_> = numbers
+        .counts
+        .iter()
+        .map(|count| {
+            json!({
+                "queue": count.queue,
+                "kind": count.kind,
+                "state": count.state.as_str(),
+                "tasks": count.jobs,
+            })
+        })
+        .collect();
+    let totals: BTreeMap<_, _> = totals(&numbers.counts)
+        .into_iter()
+        .map(|(state, jobs)| (state.as_str(), jobs))
+        .collect();
+    let oldest = numbers.oldest_ready.as_ref().map(|job| {
+        json!({
+            "id": job.id.to_string(),
+            "queue": job.queue,
+            "kind": job.kind,
+            "due": clock::rfc3339(job.due),
+            "age_ms": u64::try_from(clock::since(job.due).as_millis()).unwrap_or(u64::MAX),
+        })
+    });
+    json!({
+        "counts": counts,
+        "totals": totals,
+        "paused": numbers.paused,
+        "oldest_ready": oldest,
+    })
+}

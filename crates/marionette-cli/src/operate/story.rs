@@ -1,0 +1,108 @@
+//! What became of a task so far, in the order in which it happened; and what it asked for.
+
+use std::time::SystemTime;
+
+use marionette::inspect::{JobDetails, TimedAttempt};
+use marionette::store::{JobOptions, JobState};
+
+use crate::text;
+use crate::time::show_duration;
+
+use super::{ids, words};
+
+/// Everything that is known to have happened, with its time, and what is to come.
+pub(super) fn timeline(details: &JobDetails) -> String {
+    let job = &details.summary;
+    let mut events: Vec<(SystemTime, String)> = vec![(job.accepted, "accepted".to_owned())];
+    for attempt in &details.attempts {
+        events.push((attempt.started, attempted(attempt)));
+    }
+    match (job.state, job.started) {
+        (JobState::Running, Some(started)) => {
+            let worker = job.worker.map(|worker| ids::short(worker.0.into()));
+            let worker = worker.map_or_else(String::new, |worker| format!(", by worker {worker}"));
+            events.push((started, format!("runs{worker}")));
+        }
+        (JobState::Ready | JobState::Scheduled | JobState::Retrying, _) => {
+            events.push((job.due, "due".to_owned()));
+        }
+        _ if job.due > job.accepted && details.attempts.is_empty() => {
+            events.push((job.due, "due".to_owned()));
+        }
+        _ => {}
+    }
+    if let Some(ended) = job.ended {
+        // What an attempt's own error says already is not said twice.
+        let last = details.attempts.last().and_then(|attempt| attempt.error.as_deref());
+        let why = Some(words::why(job)).filter(|why| !why.is_empty() && Some(*why) != last);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        events.push((ended, format!("{}{why}", job.state)));
+    }
+    // Of two at the same time, that one which was put in first was first.
+    events.sort_by_key(|(time, _)| *time);
+    let shown: Vec<_> = events
+        .iter()
+        .map(|(time, what)| (words::time(*time), what))
+        .collect();
+    let width = shown.iter().map(|(time, _)| time.len()).max().unwrap_or(0);
+    let lines: Vec<_> = shown
+        .iter()
+        .map(|(time, what)| format!("{time:<width$}  {what}"))
+        .collect();
+    lines.join("\n")
+}
+
+/// An attempt, with its error below it in full.
+fn attempted(attempt: &TimedAttempt) -> String {
+    let TimedAttempt { number, ran, .. } = attempt;
+    let outcome = words::outcome(attempt.outcome);
+    let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));
+    if let Some(worker) = attempt.worker {
+        told.push_str(&format!(", by worker {}", ids::short(worker.0.into())));
+    }
+    for line in attempt.error.iter().flat_map(|error| error.lines()) {
+        told.push_str("\n    ");
+        told.push_str(line);
+    }
+    told
+}
+
+/// How often it was tried, and how often it may be.
+pub(super) fn tried(details: &JobDetails) -> String {
+    let job = &details.summary;
+    let times = |number: u32| text::count(number as usize, "time");
+    let mut tried = format!(
+        "failed {} of {} that it may",
+        job.failed,
+        times(details.options.retries.saturating_add(1))
+    );
+    if job.crashes > 0 {
+        tried.push_str(&format!("; its worker died {}", times(job.crashes)));
+    }
+    tried
+}
+
+/// What it asked for, a sentence each.
+pub(super) fn options(options: &JobOptions) -> Vec<String> {
+    let mut asked = Vec::new();
+    if options.retries > 0 {
+        let retries = text::count(options.retries as usize, "retry").replace("retrys", "retries");
+        asked.push(format!("{retries}, {}", words::backoff(options.backoff)));
+    }
+    if let Some(timeout) = options.timeout {
+        asked.push(format!("each attempt may run for {}", show_duration(timeout)));
+    }
+    if let Some(time) = options.give_up_after {
+        asked.push(format!("it may take {} in total", show_duration(time)));
+    }
+    if let Some(late) = options.expires {
+        asked.push(format!("it is not begun if it is {} late", show_duration(late)));
+    }
+    if let Some(time) = options.keep_result {
+        asked.push(format!("its result is kept for {}", show_duration(time)));
+    }
+    if let Some(error) = &options.error {
+        asked.push(format!("if it fails for good, it says: {error}"));
+    }
+    asked
+}

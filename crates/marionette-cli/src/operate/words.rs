@@ -1,0 +1,119 @@
+//! Words and colours for states, outcomes and times.
+
+use std::time::SystemTime;
+
+use marionette::Job;
+use marionette::inspect::JobSummary;
+use marionette::store::{JobState, PastOutcome, StoredBackoff};
+use owo_colors::OwoColorize;
+
+use crate::clock;
+use crate::command::Command;
+use crate::time::{show_duration, show_relative, show_time};
+
+/// A state or outcome in its colour.
+pub(super) fn coloured(state: JobState, text: &str) -> String {
+    match state {
+        JobState::Ready => text.cyan().to_string(),
+        JobState::Scheduled => text.blue().to_string(),
+        JobState::Retrying => text.yellow().to_string(),
+        JobState::Running => text.bold().to_string(),
+        JobState::Done => text.green().to_string(),
+        JobState::Dead | JobState::Quarantined => text.red().bold().to_string(),
+        JobState::Cancelled => text.magenta().to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+/// How an attempt ended, in words.
+pub(super) fn outcome(outcome: PastOutcome) -> &'static str {
+    match outcome {
+        PastOutcome::Done => "done",
+        PastOutcome::Failed => "failed",
+        PastOutcome::Panicked => "panicked",
+        PastOutcome::TimedOut => "timed out",
+        PastOutcome::Cancelled => "cancelled",
+        PastOutcome::Snoozed => "snoozed",
+        PastOutcome::Interrupted => "interrupted",
+        PastOutcome::Crashed => "its worker died",
+        _ => "ended",
+    }
+}
+
+/// A time in the local zone and how far it is away.
+pub(super) fn time(time: SystemTime) -> String {
+    let shown = show_time(time, &clock::here());
+    format!("{shown}, {}", show_relative(time, clock::now()))
+}
+
+/// What matters most about the times of a job: when it is due, for how long it runs, when it ended.
+pub(super) fn when(job: &JobSummary) -> String {
+    let now = clock::now();
+    match (job.state, job.ended, job.started) {
+        (JobState::Running, _, Some(started)) => {
+            format!("for {}", show_duration(clock::since(started)))
+        }
+        (JobState::Ready, ..) => format!("since {}", show_duration(clock::since(job.due))),
+        (_, Some(ended), _) => show_relative(ended, now),
+        _ => show_relative(job.due, now),
+    }
+}
+
+/// The time behind [`when`].
+pub(super) fn at(job: &JobSummary) -> String {
+    let time = match (job.state, job.ended, job.started) {
+        (JobState::Running, _, Some(started)) => started,
+        (_, Some(ended), _) => ended,
+        _ => job.due,
+    };
+    show_time(time, &clock::here())
+}
+
+/// What a job is called: commands by their name alone, others with their kind.
+pub(super) fn task(kind: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) if kind == Command::KIND || kind == name => name.to_owned(),
+        Some(name) => format!("{kind} {name}"),
+        None => kind.to_owned(),
+    }
+}
+
+/// How many attempts were made of a job, those that cost it nothing left out.
+pub(super) fn tries(job: &JobSummary) -> u32 {
+    job.failed + u32::from(matches!(job.state, JobState::Done | JobState::Running))
+}
+
+/// Why a job stands where it stands. What is done has overcome its errors.
+pub(super) fn why(job: &JobSummary) -> &str {
+    match job.state {
+        JobState::Done => "",
+        _ => job.reason.as_deref().unwrap_or_default(),
+    }
+}
+
+/// The pauses between attempts.
+pub(super) fn backoff(backoff: Option<StoredBackoff>) -> String {
+    let show = show_duration;
+    match backoff {
+        None => "pauses as the library has them".to_owned(),
+        Some(StoredBackoff::None) => "without a pause".to_owned(),
+        Some(StoredBackoff::Constant { pause, .. }) => format!("after {} each", show(pause)),
+        Some(StoredBackoff::Linear { step, max, .. }) => {
+            format!("after pauses that grow by {} up to {}", show(step), show(max))
+        }
+        Some(StoredBackoff::Exponential {
+            initial,
+            multiplier,
+            max,
+            ..
+        }) => format!(
+            "after pauses from {} up to {}, each {multiplier} times the one before",
+            show(initial),
+            show(max)
+        ),
+        Some(StoredBackoff::Polynomial { max, .. }) => {
+            format!("after pauses that grow up to {}", show(max))
+        }
+        Some(_) => "after pauses".to_owned(),
+    }
+}

@@ -1,0 +1,63 @@
+//! `marionette workers`: who lives, and what they have in hand.
+
+use anyhow::Result;
+use marionette::inspect::{Inspect, LiveWorker};
+use serde_json::{Value, json};
+
+use crate::store::told;
+use crate::{clock, table};
+
+use super::{Desk, ids, json, words};
+
+/// With less room the server's name is left out, and that a worker lives says when it was seen.
+const WIDE: usize = 90;
+
+pub(super) async fn workers(desk: &Desk) -> Result<u8> {
+    let workers = desk.opened.store.workers().await.map_err(told)?;
+    if desk.say.json {
+        for worker in &workers {
+            desk.say.result(&json::line(&value(worker)));
+        }
+        return Ok(0);
+    }
+    if workers.is_empty() {
+        desk.say.note("no worker lives");
+        return Ok(0);
+    }
+    let columns = table::columns().unwrap_or(usize::MAX);
+    let heads: &[&str] = match columns >= WIDE {
+        true => &["ID", "SERVER", "PID", "RUNS", "SLOTS", "SINCE", "SEEN"],
+        false => &["ID", "PID", "RUNS", "SLOTS", "SERVER"],
+    };
+    let flexible = heads.iter().position(|head| *head == "SERVER").unwrap_or(0);
+    let rows: Vec<Vec<String>> = workers
+        .iter()
+        .map(|worker| heads.iter().map(|head| cell(head, worker)).collect())
+        .collect();
+    desk.say.result(&table::show(heads, &rows, flexible));
+    Ok(0)
+}
+
+fn cell(head: &str, worker: &LiveWorker) -> String {
+    match head {
+        "ID" => ids::short(worker.info.id.0.into()),
+        "SERVER" => worker.info.server.to_string(),
+        "PID" => worker.info.process.to_string(),
+        "RUNS" => worker.running.to_string(),
+        "SLOTS" => worker.info.slots.to_string(),
+        "SINCE" => words::time(worker.since),
+        _ => words::time(worker.seen),
+    }
+}
+
+fn value(worker: &LiveWorker) -> Value {
+    json!({
+        "id": worker.info.id.to_string(),
+        "server": &*worker.info.server,
+        "process": worker.info.process,
+        "slots": worker.info.slots,
+        "running": worker.running,
+        "since": clock::rfc3339(worker.since),
+        "seen": clock::rfc3339(worker.seen),
+    })
+}
