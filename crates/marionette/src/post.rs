@@ -108,9 +108,7 @@ impl Post {
         let name = match &*self.named.lock() {
             _ if !self.has_name.load(Ordering::Relaxed) => context::DEFAULT_NAME,
             Named::Constant(name) => name,
-            Named::Task(cell)
-                if cell.identity().id() == id && cell.status() == Status::Running =>
-            {
+            Named::Task(cell) if cell.identity().id() == id && cell.status() == Status::Running => {
                 return Some(TaskRef::new(&**cell));
             }
             Named::Nothing | Named::Task(_) => context::DEFAULT_NAME,

@@ -44,7 +44,10 @@ pub(crate) struct Pick {
 pub(crate) struct States(pub(crate) Vec<JobState>);
 
 fn parse_states(text: &str) -> Result<States, String> {
-    if let Some(state) = JobState::ALL.into_iter().find(|state| state.as_str() == text) {
+    if let Some(state) = JobState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+    {
         return Ok(States(vec![state]));
     }
     let is_meant: fn(JobState) -> bool = match text {
@@ -54,10 +57,17 @@ fn parse_states(text: &str) -> Result<States, String> {
         _ => {
             let states: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
             let states = states.join(", ");
-            return Err(format!("the states are {states}; and waiting, failed, ended"));
+            return Err(format!(
+                "the states are {states}; and waiting, failed, ended"
+            ));
         }
     };
-    Ok(States(JobState::ALL.into_iter().filter(|state| is_meant(*state)).collect()))
+    Ok(States(
+        JobState::ALL
+            .into_iter()
+            .filter(|state| is_meant(*state))
+            .collect(),
+    ))
 }
 
 fn parse_name(text: &str) -> Result<String, String> {
@@ -171,7 +181,12 @@ pub(crate) struct Cancel {
     #[command(flatten)]
     pub(crate) which: Which,
     /// Why, for who looks at it later
-    #[arg(long, short, value_name = "TEXT", default_value = "cancelled by an operator")]
+    #[arg(
+        long,
+        short,
+        value_name = "TEXT",
+        default_value = "cancelled by an operator"
+    )]
     pub(crate) reason: String,
 }
 
@@ -282,7 +297,9 @@ fn parse_ends(text: &str) -> Result<States, String> {
     if states.0.iter().all(|state| state.is_end()) {
         return Ok(states);
     }
-    Err(format!("what is {text} has not ended; use `marionette delete` or `marionette cancel`"))
+    Err(format!(
+        "what is {text} has not ended; use `marionette delete` or `marionette cancel`"
+    ))
 }
 
 /// Bring the tables of a store to the version of this program
@@ -302,13 +319,23 @@ mod tests {
     fn states_have_words_in_common() {
         let states = |text: &str| parse_states(text).map(|states| states.0);
         assert_eq!(states("dead"), Ok(vec![JobState::Dead]));
-        assert_eq!(states("failed"), Ok(vec![JobState::Dead, JobState::Quarantined]));
+        assert_eq!(
+            states("failed"),
+            Ok(vec![JobState::Dead, JobState::Quarantined])
+        );
         assert_eq!(
             states("waiting"),
-            Ok(vec![JobState::Ready, JobState::Scheduled, JobState::Retrying])
+            Ok(vec![
+                JobState::Ready,
+                JobState::Scheduled,
+                JobState::Retrying
+            ])
         );
         assert_eq!(states("ended").map(|states| states.len()), Ok(4));
         let error = states("broken").unwrap_err();
-        assert!(error.starts_with("the states are ready, scheduled, retrying"), "{error}");
+        assert!(
+            error.starts_with("the states are ready, scheduled, retrying"),
+            "{error}"
+        );
     }
 }

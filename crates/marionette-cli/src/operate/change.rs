@@ -176,7 +176,11 @@ async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Optio
         }
     }
     filter.states.retain(|state| deed.refuses(*state).is_none());
-    let matched = filter.states.iter().filter_map(|state| counts.get(state)).sum();
+    let matched = filter
+        .states
+        .iter()
+        .filter_map(|state| counts.get(state))
+        .sum();
     let mut changed = Changed {
         matched,
         changed: 0,
@@ -243,7 +247,10 @@ struct Refusals(Vec<Unchanged>);
 
 impl Refusals {
     fn add(&mut self, state: Option<JobState>, why: &'static str, id: &str) {
-        let known = self.0.iter_mut().find(|other| other.state == state && other.why == why);
+        let known = self
+            .0
+            .iter_mut()
+            .find(|other| other.state == state && other.why == why);
         match known {
             Some(other) => {
                 other.tasks += 1;
@@ -274,18 +281,31 @@ fn tell(desk: &Desk, which: &args::Which, deed: &Deed, changed: &Changed) {
     }
     if which.dry_run {
         let tasks = count(changed.matched, "task");
-        desk.say.result(&format!("{tasks} would be {}", deed.done()));
+        desk.say
+            .result(&format!("{tasks} would be {}", deed.done()));
     } else if !desk.say.quiet {
         let tasks = usize::try_from(changed.changed).unwrap_or(usize::MAX);
-        desk.say.result(&format!("{} {}", deed.done(), count(tasks, "task")));
+        desk.say
+            .result(&format!("{} {}", deed.done(), count(tasks, "task")));
     }
     for unchanged in &changed.unchanged {
-        let state = unchanged.state.map(|state| format!("{state}, ")).unwrap_or_default();
+        let state = unchanged
+            .state
+            .map(|state| format!("{state}, "))
+            .unwrap_or_default();
         let which = match unchanged.ids.as_slice() {
             [] => count(unchanged.tasks, "task"),
-            ids => ids.iter().map(|id| crate::text::safe(id)).collect::<Vec<_>>().join(", "),
+            ids => ids
+                .iter()
+                .map(|id| crate::text::safe(id))
+                .collect::<Vec<_>>()
+                .join(", "),
         };
-        desk.say.warn(&format!("not {}: {which}: {state}{}", deed.done(), unchanged.why));
+        desk.say.warn(&format!(
+            "not {}: {which}: {state}{}",
+            deed.done(),
+            unchanged.why
+        ));
     }
 }
 

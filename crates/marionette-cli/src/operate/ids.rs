@@ -98,7 +98,10 @@ fn sieve(jobs: Vec<JobSummary>, pieces: &[String], found: &mut [Vec<JobSummary>]
 
 /// What is said about a piece that no task has.
 pub(super) fn unknown(text: &str) -> String {
-    format!("no task has {:?} in its id; `marionette list` shows what there is", safe(text))
+    format!(
+        "no task has {:?} in its id; `marionette list` shows what there is",
+        safe(text)
+    )
 }
 
 fn ambiguous(text: &str, several: &[JobSummary]) -> String {
@@ -130,6 +133,9 @@ mod tests {
         let wrong = |text: &str| parse(text).unwrap_err().to_string();
         assert!(wrong("send_mail").starts_with("\"send_mail\" is no id of a task"));
         assert!(wrong(&"a".repeat(33)).contains("is no id"));
-        assert_eq!(wrong("3f"), "the id \"3f\" is too short; write 4 digits of it or more");
+        assert_eq!(
+            wrong("3f"),
+            "the id \"3f\" is too short; write 4 digits of it or more"
+        );
     }
 }

@@ -22,7 +22,9 @@ pub(super) fn line(value: &Value) -> String {
     let mut buffer = [0; 4];
     for char in text.chars() {
         // Such a character can only stand in a string.
-        if (char.is_ascii() && char != '\x7f') || safe(char.encode_utf8(&mut buffer)).len() == char.len_utf8() {
+        if (char.is_ascii() && char != '\x7f')
+            || safe(char.encode_utf8(&mut buffer)).len() == char.len_utf8()
+        {
             line.push(char);
             continue;
         }
@@ -67,7 +69,10 @@ mod tests {
     fn no_character_is_left_that_a_terminal_obeys_and_the_value_stays() {
         let value = json!({"a": "\x1b[31m\x07 \u{9b}2J \x7f \u{202e} \u{e0041} Grüße 世界"});
         let text = line(&value);
-        assert!(!text.contains(|char: char| char.is_control() || char == '\u{202e}'), "{text:?}");
+        assert!(
+            !text.contains(|char: char| char.is_control() || char == '\u{202e}'),
+            "{text:?}"
+        );
         assert!(text.contains("Grüße 世界"));
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }

@@ -118,10 +118,16 @@ fn coloured(jobs: &[Named], table: &str) -> String {
     for (line, (job, _)) in lines.zip(jobs) {
         let state = job.state.as_str();
         let place = ids::SHORT_DIGITS + 2;
-        coloured.push(match line.get(place..).and_then(|rest| rest.strip_prefix(state)) {
-            Some(rest) => format!("{}{}{rest}", &line[..place], words::coloured(job.state, state)),
-            None => line.to_owned(),
-        });
+        coloured.push(
+            match line.get(place..).and_then(|rest| rest.strip_prefix(state)) {
+                Some(rest) => format!(
+                    "{}{}{rest}",
+                    &line[..place],
+                    words::coloured(job.state, state)
+                ),
+                None => line.to_owned(),
+            },
+        );
     }
     coloured.join("\n")
 }

@@ -44,8 +44,14 @@ impl Pick {
             states: states(&self.state),
             kinds: self.kind.clone(),
             queues: self.queue.clone(),
-            accepted_from: [since, self.newer.and_then(ago)].into_iter().flatten().max(),
-            accepted_before: [until, self.older.and_then(ago)].into_iter().flatten().min(),
+            accepted_from: [since, self.newer.and_then(ago)]
+                .into_iter()
+                .flatten()
+                .max(),
+            accepted_before: [until, self.older.and_then(ago)]
+                .into_iter()
+                .flatten()
+                .min(),
             text: self.text.clone(),
         })
     }
@@ -64,7 +70,9 @@ fn past_time(text: &str, now: &ZonedDateTime) -> Result<std::time::SystemTime, S
     if let Some(age) = lower.strip_suffix(" ago") {
         let time = parse_time("now", now)?.time;
         let age = crate::time::parse_duration(age)?;
-        return time.checked_sub(age).ok_or_else(|| format!("{text:?} is too long ago"));
+        return time
+            .checked_sub(age)
+            .ok_or_else(|| format!("{text:?} is too long ago"));
     }
     let earlier = |days: i64| now.checked_sub(days.days()).unwrap_or_else(|_| now.clone());
     let (day, rest) = lower.split_once(' ').unwrap_or((&lower, "00:00"));
@@ -77,8 +85,11 @@ fn past_time(text: &str, now: &ZonedDateTime) -> Result<std::time::SystemTime, S
         _ if !day.contains('-') => parse_time(&lower, &earlier(1)),
         _ => parse_time(text, now),
     };
-    read.map(|when| when.time)
-        .map_err(|error| error.replace("`tomorrow 06:00`", "`yesterday 06:00`").replace("in 10m", "10m ago"))
+    read.map(|when| when.time).map_err(|error| {
+        error
+            .replace("`tomorrow 06:00`", "`yesterday 06:00`")
+            .replace("in 10m", "10m ago")
+    })
 }
 
 /// The pages of what matches, newest first.

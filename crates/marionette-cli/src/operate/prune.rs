@@ -25,7 +25,10 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
     };
     let mut states = pick::states(&args.state);
     if states.is_empty() {
-        states = JobState::ALL.into_iter().filter(|state| state.is_end()).collect();
+        states = JobState::ALL
+            .into_iter()
+            .filter(|state| state.is_end())
+            .collect();
     }
     let filter = Filter {
         states,
@@ -49,8 +52,10 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
         output::tidy(&desk.opened).await?;
     }
     if desk.say.json {
-        let by_state: BTreeMap<_, _> =
-            by_state.iter().map(|(state, tasks)| (state.as_str(), tasks)).collect();
+        let by_state: BTreeMap<_, _> = by_state
+            .iter()
+            .map(|(state, tasks)| (state.as_str(), tasks))
+            .collect();
         desk.say.result(&json::line(&json!({
             "verb": "prune", "dry_run": args.dry_run, "matched": matched, "changed": changed,
             "by_state": by_state,
@@ -59,16 +64,20 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
         if matched > 0 {
             desk.say.result(&told_states(&by_state));
         }
-        desk.say.result(&format!("{} would be deleted", count(matched, "task")));
+        desk.say
+            .result(&format!("{} would be deleted", count(matched, "task")));
     } else if !desk.say.quiet {
         let changed = usize::try_from(changed).unwrap_or(usize::MAX);
-        desk.say.result(&format!("deleted {}", count(changed, "task")));
+        desk.say
+            .result(&format!("deleted {}", count(changed, "task")));
     }
     Ok(0)
 }
 
 fn told_states(by_state: &BTreeMap<JobState, usize>) -> String {
-    let states = by_state.iter().map(|(state, tasks)| format!("{tasks} {state}"));
+    let states = by_state
+        .iter()
+        .map(|(state, tasks)| format!("{tasks} {state}"));
     states.collect::<Vec<_>>().join(", ")
 }
 
@@ -97,8 +106,11 @@ async fn delete(store: &impl Inspect, filter: Filter, before: SystemTime) -> Res
     let mut changed = 0;
     let mut pages = Pages::all(filter);
     while let Some(jobs) = pages.next(store).await? {
-        let old: Vec<TaskId> =
-            jobs.iter().filter(|job| has_ended(job, before)).map(|job| job.id).collect();
+        let old: Vec<TaskId> = jobs
+            .iter()
+            .filter(|job| has_ended(job, before))
+            .map(|job| job.id)
+            .collect();
         if !old.is_empty() {
             changed += store.delete(Which::Ids(old)).await.map_err(told)?;
         }

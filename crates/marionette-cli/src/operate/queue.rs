@@ -14,7 +14,8 @@ pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
     store.pause_queue(queue.to_owned()).await.map_err(told)?;
     let counts = store.counts().await.map_err(told)?;
     if !counts.iter().any(|count| count.queue == queue) {
-        desk.say.note(&format!("no task is in the queue {queue} so far"));
+        desk.say
+            .note(&format!("no task is in the queue {queue} so far"));
     }
     tell(desk, queue, true, !was_paused);
     Ok(0)

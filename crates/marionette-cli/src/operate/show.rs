@@ -81,11 +81,18 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize) -> String {
     section(&mut page, &title, &cut(&payload.pretty(), limit));
     if let Some(result) = &details.result {
         let title = format!("Result, {}", text::count(result.len(), "byte"));
-        section(&mut page, &title, &cut(&readable(result, false).pretty(), limit));
+        section(
+            &mut page,
+            &title,
+            &cut(&readable(result, false).pretty(), limit),
+        );
     }
     for output in outputs {
         let (attempt, bytes) = (&output.attempt, text::count(output.bytes, "byte"));
-        let title = format!("Output of attempt {attempt}, {bytes}, {}", output.file.display());
+        let title = format!(
+            "Output of attempt {attempt}, {bytes}, {}",
+            output.file.display()
+        );
         let skipped = output.bytes.saturating_sub(limit);
         let mut lines = String::new();
         if skipped > 0 {
@@ -111,10 +118,16 @@ fn head(page: &mut String, details: &JobDetails) {
     let why = words::why(job);
     if !why.is_empty() {
         // All of it is in the timeline, or behind the options.
-        line("Why", &text::clip(why.lines().next().unwrap_or_default(), 200));
+        line(
+            "Why",
+            &text::clip(why.lines().next().unwrap_or_default(), 200),
+        );
     }
     line("Kind", &safe(&job.kind));
-    line("Queue", &format!("{}, priority {}", safe(&job.queue), job.priority));
+    line(
+        "Queue",
+        &format!("{}, priority {}", safe(&job.queue), job.priority),
+    );
     line("Tried", &story::tried(details));
     for asked in story::options(&details.options) {
         line("Asked", &safe(&asked));
@@ -209,7 +222,10 @@ fn value(details: &JobDetails, outputs: &[Output], limit: usize) -> Value {
     let mut value = json::job(&details.summary, details.options.name.as_deref());
     let is_command = details.summary.kind == Command::KIND;
     let (payload, is_cut) = readable(&details.payload, is_command).value(limit);
-    let result = details.result.as_deref().map(|result| readable(result, false).value(limit).0);
+    let result = details
+        .result
+        .as_deref()
+        .map(|result| readable(result, false).value(limit).0);
     let attempts: Vec<_> = details
         .attempts
         .iter()
@@ -254,7 +270,10 @@ mod tests {
     fn secrets_of_commands_are_taken_out_wherever_they_are() {
         let payload = br#"{"command":["curl",{"secret":"hunter 2"}],"env":{"A":{"secret":"x7"}}}"#;
         let shown = readable(payload, true).pretty();
-        assert!(!shown.contains("hunter") && !shown.contains("x7"), "{shown}");
+        assert!(
+            !shown.contains("hunter") && !shown.contains("x7"),
+            "{shown}"
+        );
         assert!(shown.contains("curl"), "{shown}");
     }
 

@@ -101,7 +101,10 @@ fn with_notes(mut page: String, numbers: &Numbers) -> String {
     if let Some(job) = &numbers.oldest_ready {
         let age = show_duration(clock::since(job.due));
         let id = ids::short(job.id);
-        page.push_str(&format!("\noldest ready: {id}, for {age}, in the queue {}", job.queue));
+        page.push_str(&format!(
+            "\noldest ready: {id}, for {age}, in the queue {}",
+            job.queue
+        ));
     }
     page
 }
@@ -109,8 +112,11 @@ fn with_notes(mut page: String, numbers: &Numbers) -> String {
 /// A line for each queue and kind, a column for each state that occurs.
 fn wide(numbers: &Numbers) -> String {
     let totals = totals(&numbers.counts);
-    let states: Vec<JobState> =
-        totals.iter().filter(|(_, jobs)| **jobs > 0).map(|(state, _)| *state).collect();
+    let states: Vec<JobState> = totals
+        .iter()
+        .filter(|(_, jobs)| **jobs > 0)
+        .map(|(state, _)| *state)
+        .collect();
     let heads: Vec<String> = ["QUEUE".to_owned(), "KIND".to_owned()]
         .into_iter()
         .chain(states.iter().map(|state| state.as_str().to_uppercase()))
@@ -122,7 +128,9 @@ fn wide(numbers: &Numbers) -> String {
         *line.entry(count.state).or_default() += count.jobs;
     }
     let row = |queue: &str, kind: &str, line: &BTreeMap<JobState, u64>| -> Vec<String> {
-        let numbers = states.iter().map(|state| line.get(state).copied().unwrap_or(0));
+        let numbers = states
+            .iter()
+            .map(|state| line.get(state).copied().unwrap_or(0));
         let numbers = numbers.map(|number| match number {
             0 => "-".to_owned(),
             number => number.to_string(),
@@ -133,8 +141,10 @@ fn wide(numbers: &Numbers) -> String {
             .chain([line.values().sum::<u64>().to_string()])
             .collect()
     };
-    let mut rows: Vec<_> =
-        lines.iter().map(|((queue, kind), line)| row(queue, kind, line)).collect();
+    let mut rows: Vec<_> = lines
+        .iter()
+        .map(|((queue, kind), line)| row(queue, kind, line))
+        .collect();
     if rows.len() > 1 {
         rows.push(row("all", "", &totals));
     }
@@ -147,9 +157,17 @@ fn narrow(numbers: &Numbers) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for count in &numbers.counts {
         let Count {
-            queue, kind, state, jobs, ..
+            queue,
+            kind,
+            state,
+            jobs,
+            ..
         } = count;
-        rows.push(vec![jobs.to_string(), state.to_string(), format!("{queue} {kind}")]);
+        rows.push(vec![
+            jobs.to_string(),
+            state.to_string(),
+            format!("{queue} {kind}"),
+        ]);
     }
     let total: u64 = numbers.counts.iter().map(|count| count.jobs).sum();
     rows.push(vec![total.to_string(), "all".to_owned(), String::new()]);

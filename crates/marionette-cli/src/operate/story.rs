@@ -33,7 +33,10 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     }
     if let Some(ended) = job.ended {
         // What an attempt's own error says already is not said twice.
-        let last = details.attempts.last().and_then(|attempt| attempt.error.as_deref());
+        let last = details
+            .attempts
+            .last()
+            .and_then(|attempt| attempt.error.as_deref());
         let why = Some(words::why(job)).filter(|why| !why.is_empty() && Some(*why) != last);
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         events.push((ended, format!("{}{why}", job.state)));
@@ -90,13 +93,19 @@ pub(super) fn options(options: &JobOptions) -> Vec<String> {
         asked.push(format!("{retries}, {}", words::backoff(options.backoff)));
     }
     if let Some(timeout) = options.timeout {
-        asked.push(format!("each attempt may run for {}", show_duration(timeout)));
+        asked.push(format!(
+            "each attempt may run for {}",
+            show_duration(timeout)
+        ));
     }
     if let Some(time) = options.give_up_after {
         asked.push(format!("it may take {} in total", show_duration(time)));
     }
     if let Some(late) = options.expires {
-        asked.push(format!("it is not begun if it is {} late", show_duration(late)));
+        asked.push(format!(
+            "it is not begun if it is {} late",
+            show_duration(late)
+        ));
     }
     if let Some(time) = options.keep_result {
         asked.push(format!("its result is kept for {}", show_duration(time)));

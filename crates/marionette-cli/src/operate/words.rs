@@ -99,7 +99,11 @@ pub(super) fn backoff(backoff: Option<StoredBackoff>) -> String {
         Some(StoredBackoff::None) => "without a pause".to_owned(),
         Some(StoredBackoff::Constant { pause, .. }) => format!("after {} each", show(pause)),
         Some(StoredBackoff::Linear { step, max, .. }) => {
-            format!("after pauses that grow by {} up to {}", show(step), show(max))
+            format!(
+                "after pauses that grow by {} up to {}",
+                show(step),
+                show(max)
+            )
         }
         Some(StoredBackoff::Exponential {
             initial,

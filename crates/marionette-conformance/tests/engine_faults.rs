@@ -1,0 +1,170 @@
+//! U3: the store fails once, at the i-th call, for every i, before its effect or after it; and then
+//! at random. Every job ends, none succeeds twice, and the manager stops as usual.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use marionette::inspect::{Inspect, Page};
+use marionette::store::{JobState, PastOutcome};
+use marionette::{Constant, Context, Job, MemoryStore, TaskError, TaskManager};
+use marionette_conformance::{Fault, FaultyStore};
+use serde::{Deserialize, Serialize};
+use tokio::time::{sleep, timeout};
+
+/// It fails so often, and then succeeds with its number.
+#[derive(Serialize, Deserialize)]
+struct Flaky {
+    number: u32,
+    fails: u32,
+}
+
+impl Job for Flaky {
+    const KIND: &'static str = "flaky";
+    type Output = u32;
+}
+
+const JOBS: u32 = 12;
+
+/// Everything that a store is asked for in the life of a few jobs, some of which are retried, fail
+/// for good, snooze, or wait for a time.
+async fn live_with(store: FaultyStore, inner: MemoryStore, what: &str) {
+    let runs = Arc::new(AtomicU32::new(0));
+    let snoozed = Arc::new(Mutex::new(false));
+    let (count, snooze) = (Arc::clone(&runs), Arc::clone(&snoozed));
+    let tasks = TaskManager::builder()
+        .workers(3)
+        .store(store.clone())
+        .handle(move |job: Flaky, cx: Context| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let first = job.number == 5 && !std::mem::replace(&mut *snooze.lock().unwrap(), true);
+            async move {
+                sleep(Duration::from_millis(u64::from(job.number))).await;
+                if first {
+                    return Err(TaskError::snooze(Duration::from_secs(1)));
+                }
+                if cx.attempt() <= job.fails {
+                    return Err(format!("attempt {}", cx.attempt()).into());
+                }
+                Ok(job.number)
+            }
+        })
+        .build()
+        .expect("it is complete");
+    tasks.start();
+
+    let mut ids = Vec::new();
+    for number in 0..JOBS {
+        let fails = number % 4;
+        let job = TaskManager::wrap(Flaky { number, fails })
+            .retries(2)
+            .backoff(Constant::new(Duration::from_secs(2)));
+        let id = job.id();
+        // Whoever is not sure asks again, with the same id.
+        let mut job = Some(job);
+        while let Some(again) = job.take() {
+            match tasks
+                .delay(Duration::from_secs(u64::from(number % 3)), again)
+                .await
+            {
+                Ok(_) => {}
+                Err(refused) => {
+                    assert!(refused.is_unavailable(), "{what}: {refused}");
+                    sleep(Duration::from_millis(10)).await;
+                    job = Some(refused.into_task());
+                }
+            }
+        }
+        ids.push((id, fails));
+    }
+    let all = async {
+        while !all_ended(&inner).await {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    // A claim whose answer was lost runs again once its lease has lapsed.
+    let limit = Duration::from_secs(120);
+    assert!(
+        timeout(limit, all).await.is_ok(),
+        "{what}: not every job has ended"
+    );
+    store.heal();
+    tasks.stop().await;
+    assert_eq!(tasks.stats().running, 0, "{what}");
+
+    for (id, fails) in ids {
+        let details = inner
+            .job(id)
+            .await
+            .expect("it answers")
+            .expect("it is there");
+        let state = if fails > 2 {
+            JobState::Dead
+        } else {
+            JobState::Done
+        };
+        let history = &details.attempts;
+        assert_eq!(details.summary.state, state, "{what}: {history:?}");
+        let won = history
+            .iter()
+            .filter(|attempt| attempt.outcome == PastOutcome::Done)
+            .count();
+        assert_eq!(won, usize::from(fails <= 2), "{what}: {history:?}");
+        let failed = history
+            .iter()
+            .filter(|attempt| attempt.outcome.is_failure())
+            .count();
+        assert_eq!(
+            failed,
+            fails.min(3) as usize,
+            "{what}: a fault cost an attempt: {history:?}"
+        );
+        assert_eq!(details.summary.crashes, 0, "{what}: nobody died");
+    }
+    // What ran in vain ran in a claim whose end the store had not taken.
+    let needed: u32 = (0..JOBS).map(|number| (number % 4).min(2) + 1).sum::<u32>() + 1;
+    let runs = runs.load(Ordering::Relaxed);
+    assert!(runs >= needed, "{what}: {runs} runs");
+}
+
+async fn all_ended(store: &MemoryStore) -> bool {
+    let listed = store
+        .list(Default::default(), Page::default())
+        .await
+        .expect("it answers");
+    listed.jobs.len() == JOBS as usize && listed.jobs.iter().all(|job| job.state.is_end())
+}
+
+fn stores() -> (FaultyStore, MemoryStore) {
+    let inner = MemoryStore::new();
+    (FaultyStore::new(inner.clone()), inner)
+}
+
+#[tokio::test(start_paused = true)]
+async fn u3_a_store_that_fails_once_at_any_call_loses_nothing() {
+    let (store, inner) = stores();
+    live_with(store.clone(), inner, "no fault").await;
+    let calls = store.calls_in_total();
+    assert!(calls > 50, "{calls} calls");
+    for fault in [Fault::Before, Fault::After] {
+        for nth in 1..=calls {
+            let (store, inner) = stores();
+            store.fail_any(nth, fault);
+            live_with(store, inner, &format!("{fault:?} at call {nth}")).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn u3_a_store_that_fails_at_random_loses_nothing() {
+    let first = std::env::var("MARIONETTE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seeds = first.map_or(0..200, |seed: u64| seed..seed + 1);
+    for seed in seeds {
+        let (store, inner) = stores();
+        store.fail_at_random(seed, 0.2);
+        let again = format!("seed {seed} (MARIONETTE_SEED={seed} repeats it)");
+        live_with(store, inner, &again).await;
+    }
+}
