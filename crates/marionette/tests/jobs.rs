@@ -134,6 +134,17 @@ async fn a_future_job_runs_at_its_time_and_never_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_time_is_waited_for() {
+    let store = MemoryStore::new();
+    let tasks = started(&store);
+    let handle = tasks.delay(Duration::MAX, mail("ada")).await;
+    let handle = handle.expect("it is accepted");
+    sleep(HOUR).await;
+    let state = handle.status().await.expect("it answers");
+    assert_eq!(state, Some(JobState::Scheduled));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_time_that_cannot_be_is_refused() {
     let tasks = producer(&MemoryStore::new());
     let refused = tasks.schedule(UNIX_EPOCH, mail("ada")).await;
@@ -350,6 +361,48 @@ async fn a_manager_works_on_its_queues_alone_and_on_the_urgent_first() {
         other.status().await.expect("it answers"),
         Some(JobState::Ready)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_does_the_same_without_the_type_of_its_store() {
+    let erased: TaskManager<dyn Inspect> = started(&MemoryStore::new()).erased();
+    let handle = erased.queue(mail("ada")).await.expect("it is accepted");
+    assert_eq!(
+        erased
+            .handle::<SendMail>(handle.id())
+            .await
+            .expect("it succeeds"),
+        3
+    );
+    let counts = erased.store().counts().await.expect("it answers");
+    assert_eq!((counts.len(), counts[0].state), (1, JobState::Done));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_producers_and_workers_mix_nothing_up() {
+    // What another manager runs is asked for after each poll.
+    let store = MemoryStore::builder()
+        .poll(Duration::from_millis(5))
+        .build();
+    let (producer, workers) = (producer(&store), [started(&store), started(&store)]);
+    let producing = (0..8).map(|nth| {
+        let producer = producer.clone();
+        tokio::spawn(async move {
+            for length in (nth..400).step_by(8) {
+                let handle = producer.queue(mail(&"a".repeat(length))).await;
+                let sent = handle.expect("it is accepted").await;
+                assert_eq!(sent.expect("it succeeds"), length);
+            }
+        })
+    });
+    for producing in producing.collect::<Vec<_>>() {
+        timeout(MINUTE, producing)
+            .await
+            .expect("it ends")
+            .expect("it does not panic");
+    }
+    let done = workers.map(|worker| worker.stats().done);
+    assert_eq!(done.iter().sum::<u64>(), 400);
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,8 @@ impl<'a, J: IntoJob> Enqueue<'a, J> {
         self.with(|handler| handler.priority(priority))
     }
 
-    /// The queue in which the job waits. Default is [`Job::QUEUE`], which is "default".
+    /// The queue in which the job waits. Default is [`Job::QUEUE`](crate::Job::QUEUE), which is
+    /// "default".
     ///
     /// A manager works on the queues that it was [told](crate::Builder::queues), and on all if it
     /// was told none. Queues need not be made: one is there when a job is in it. Its name is 1 to

@@ -60,19 +60,22 @@ impl<J: Job> IntoJob for TaskHandler<J, ByJob> {
 
 /// What jobs alone can ask for.
 impl<J: Job> TaskHandler<J, ByJob> {
-    /// See [`Enqueue::priority`]. A manager without a store has no priorities.
+    /// See [`Enqueue::priority`](crate::Enqueue::priority). A manager without a store has no
+    /// priorities.
     pub fn priority(mut self, priority: i8) -> Self {
         self.draft.source.priority = Priority(priority);
         self
     }
 
-    /// See [`Enqueue::in_queue`]. A manager without a store has one queue for all.
+    /// See [`Enqueue::in_queue`](crate::Enqueue::in_queue). A manager without a store has one queue
+    /// for all.
     pub fn in_queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
         self.draft.source.queue = queue.into();
         self
     }
 
-    /// See [`Enqueue::keep_result`]. A manager without a store gives the result to the handle.
+    /// See [`Enqueue::keep_result`](crate::Enqueue::keep_result). A manager without a store gives
+    /// the result to the handle.
     pub fn keep_result(mut self, time: Duration) -> Self {
         self.draft.source.keep_result = Some(time);
         self

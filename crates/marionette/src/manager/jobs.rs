@@ -14,10 +14,39 @@ use crate::store::Due;
 
 /// A manager with a store: it takes [`Job`]s, and does so whether it was started or not. Started or
 /// stopped is only whether it works.
-impl<S: Inspect> TaskManager<S> {
+impl<S: Inspect + ?Sized> TaskManager<S> {
     /// The store, for what a person asks of it and changes in it.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// The same manager without the type of its store, for a service that chooses its store when it
+    /// starts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::inspect::Inspect;
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// fn begin(url: &str) -> Result<TaskManager<dyn Inspect>, Box<dyn std::error::Error>> {
+    ///     let builder = TaskManager::builder().workers(8);
+    ///     match url {
+    ///         "memory:" => Ok(builder.store(MemoryStore::new()).build()?.erased()),
+    ///         // … other stores …
+    ///         _ => Err(format!("{url} names no store").into()),
+    ///     }
+    /// }
+    /// # begin("memory:").unwrap();
+    /// ```
+    pub fn erased(&self) -> TaskManager<dyn Inspect>
+    where
+        S: Sized,
+    {
+        TaskManager {
+            shared: Arc::clone(&self.shared),
+            store: Arc::clone(&self.store) as Arc<dyn Inspect>,
+        }
     }
 
     fn durable(&self) -> &Arc<Durable> {
