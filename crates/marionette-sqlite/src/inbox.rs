@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock;
 
 /// What waits for one thread.
 #[derive(Debug)]
@@ -20,9 +23,43 @@ struct State<T> {
     asleep: bool,
 }
 
-/// For how many looks the thread waits awake before it sleeps: some 20 µs, less than it costs to
-/// be woken.
-const LOOKS: u32 = 600;
+/// How long the thread waits awake before it sleeps, after waiting so paid off: about what it costs
+/// to be woken. Each time that nothing comes, it has half the patience, down to next to none.
+const PATIENCE: Duration = Duration::from_micros(40);
+const IMPATIENCE: Duration = Duration::from_micros(2);
+
+/// How long a thread waits awake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience(Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(IMPATIENCE)
+    }
+}
+
+impl Patience {
+    /// Waits awake for something, but not for long.
+    fn wait(&mut self, has_come: impl Fn() -> bool) {
+        if has_come() {
+            return;
+        }
+        let until = clock::monotonic() + self.0;
+        loop {
+            for _ in 0..16 {
+                std::hint::spin_loop();
+                if has_come() {
+                    self.0 = PATIENCE;
+                    return;
+                }
+            }
+            if clock::monotonic() >= until {
+                self.0 = (self.0 / 2).max(IMPATIENCE);
+                return;
+            }
+        }
+    }
+}
 
 impl<T> Inbox<T> {
     pub(crate) fn new() -> Self {
@@ -55,13 +92,8 @@ impl<T> Inbox<T> {
     }
 
     /// Takes all that waits, and waits if nothing does. `false` once the inbox is closed and empty.
-    pub(crate) fn take(&self, into: &mut Vec<T>) -> bool {
-        for _ in 0..LOOKS {
-            if self.hint.load(Ordering::Relaxed) {
-                break;
-            }
-            std::hint::spin_loop();
-        }
+    pub(crate) fn take(&self, into: &mut Vec<T>, patience: &mut Patience) -> bool {
+        patience.wait(|| self.hint.load(Ordering::Relaxed));
         let mut state = self.lock();
         while state.items.is_empty() {
             if state.closed {
@@ -110,8 +142,9 @@ mod tests {
         inbox.close();
         assert_eq!(inbox.push(2), Err(2));
         let mut taken = Vec::new();
-        assert!(inbox.take(&mut taken));
-        assert!(!inbox.take(&mut taken));
+        let mut patience = Patience::default();
+        assert!(inbox.take(&mut taken, &mut patience));
+        assert!(!inbox.take(&mut taken, &mut patience));
         assert_eq!(taken, [1]);
     }
 
@@ -120,8 +153,8 @@ mod tests {
         let inbox = Inbox::new();
         std::thread::scope(|scope| {
             let taker = scope.spawn(|| {
-                let mut taken = Vec::new();
-                while inbox.take(&mut taken) {}
+                let (mut taken, mut patience) = (Vec::new(), Patience::default());
+                while inbox.take(&mut taken, &mut patience) {}
                 taken.len()
             });
             for round in 0..10_000 {

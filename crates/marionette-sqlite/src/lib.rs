@@ -110,6 +110,7 @@ mod schema;
 mod opening;
 mod shared;
 mod inbox;
+mod alone;
 mod error;
 mod failpoint;
 mod clock;

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::error::{Failure, store_error};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Patience};
 use crate::lanes::Lanes;
 use crate::shared::Shared;
 use crate::writer;
@@ -35,8 +35,8 @@ impl<'c> Reader<'c> {
 
     /// Works until the inbox is closed and empty.
     pub(crate) fn work(&mut self, inbox: &Inbox<Question>) {
-        let mut questions = Vec::new();
-        while inbox.take(&mut questions) {
+        let (mut questions, mut patience) = (Vec::new(), Patience::default());
+        while inbox.take(&mut questions, &mut patience) {
             for question in questions.drain(..) {
                 question(self);
             }

@@ -15,6 +15,7 @@ use marionette::store::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::alone::Calls;
 use crate::clock::Clock;
 use crate::codec::Id;
 use crate::error::{Failure, store_error};
@@ -57,6 +58,7 @@ pub struct SqliteStore {
 struct Inner {
     shared: Arc<Shared>,
     operations: Arc<Operations>,
+    calls: Calls,
     questions: Arc<Inbox<Question>>,
     threads: Vec<JoinHandle<()>>,
     /// When the done jobs are counted again.
@@ -143,9 +145,15 @@ impl SqliteStore {
         durability: Durability,
         work: impl FnMut(&mut Writer<'_>) -> Result<R, Failure> + Send + 'static,
     ) -> Result<R, StoreError> {
-        let (call, answer) = Call::new(weight, durability, work);
+        let on_its_way = self.inner.calls.begin();
+        let (call, mut answer) = Call::new(weight, durability, work);
         if self.inner.operations.push(Box::new(call)).is_err() {
             return Err(writer::stopped(self.path()));
+        }
+        let is_synced = durability == Durability::Synced;
+        let is_short = !(is_synced && self.settings().synchronous.is_full());
+        if is_short && let Some(answer) = on_its_way.wait(&mut answer) {
+            return answer;
         }
         writer::answer(self.path(), answer).await
     }
@@ -166,8 +174,12 @@ impl SqliteStore {
         self.inner.shared.waiters.wake_all();
     }
 
+    fn settings(&self) -> &Settings {
+        &self.inner.shared.settings
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
-        &self.inner.shared.settings.clock
+        &self.settings().clock
     }
 
     /// When the newest done job ended that is beyond the number that is kept. Counting takes at
@@ -181,7 +193,7 @@ impl SqliteStore {
             }
             *at = Some(now + Duration::from_secs(60));
         }
-        let kept = self.inner.shared.settings.keep_done_count;
+        let kept = self.settings().keep_done_count;
         let behind = self
             .read(move |reader| Ok(writer::done_behind(reader.connection, kept)?))
             .await;
@@ -221,6 +233,7 @@ impl Inner {
         let mut inner = Self {
             shared: shared.clone(),
             operations: Arc::new(Operations::new()),
+            calls: Calls::default(),
             questions: Arc::new(Inbox::new()),
             threads: Vec::new(),
             count_at: Mutex::new(None),
@@ -335,13 +348,14 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let done_before = self.done_behind().await?;
             let work = move |writer: &mut Writer<'_>| writer.sweep(done_before);
-            self.write(500, Durability::Synced, work).await
+            // After a loss of power the next sweep finds it all again.
+            self.write(500, Durability::Committed, work).await
         })
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let poll = self.inner.shared.settings.timing.poll;
+            let poll = self.settings().timing.poll;
             let woken = self.inner.shared.waiters.add(wanted, poll);
             if woken.await.is_err() && self.inner.shared.waiters.is_closed() {
                 return Err(writer::stopped(self.path()));
@@ -359,6 +373,6 @@ impl Store for SqliteStore {
     }
 
     fn timing(&self) -> Timing {
-        self.inner.shared.settings.timing
+        self.settings().timing
     }
 }

@@ -24,13 +24,15 @@ mod change;
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, ErrorCode, Statement};
 
+use crate::clock;
 use crate::codec::Id;
 use crate::error::Fault;
 use crate::failpoint;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Patience};
 use crate::lanes::{Lane, Lanes};
 use crate::liveness::Liveness;
 use crate::shared::Shared;
@@ -48,6 +50,8 @@ pub(crate) type Operations = Inbox<Box<dyn Operation>>;
 const WEIGHT_MAX: usize = 4096;
 /// After about how many pages in the WAL they are copied into the database.
 const CHECKPOINT_PAGES: usize = 2000;
+/// How often the writer looks whether another process still writes.
+const BUSY_PAUSE: Duration = Duration::from_micros(200);
 
 /// The writer at work: what its operations use.
 pub(crate) struct Writer<'c> {
@@ -103,9 +107,12 @@ impl<'c> Writer<'c> {
         wal: File,
         shared: Arc<Shared>,
     ) -> rusqlite::Result<Self> {
+        let sql = Statements::new(connection)?;
+        // From here on the writer waits by itself, where it begins a transaction.
+        connection.busy_timeout(Duration::ZERO)?;
         Ok(Self {
             connection,
-            sql: Statements::new(connection)?,
+            sql,
             lanes: Lanes::default(),
             liveness: Liveness::new(&shared.path, shared.settings.clock.clone()),
             now: shared.settings.clock.now(),
@@ -120,8 +127,8 @@ impl<'c> Writer<'c> {
 
     /// Works until the inbox is closed and empty.
     pub(crate) fn work(&mut self, inbox: &Operations) {
-        let mut operations = Vec::new();
-        while inbox.take(&mut operations) {
+        let (mut operations, mut patience) = (Vec::new(), Patience::default());
+        while inbox.take(&mut operations, &mut patience) {
             let mut rest = &mut *operations;
             while !rest.is_empty() {
                 let (batch, behind) = rest.split_at_mut(batch_len(rest));
@@ -167,7 +174,7 @@ impl<'c> Writer<'c> {
     }
 
     fn steps(&mut self, operations: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
-        self.sql.begin.execute([])?;
+        self.begin()?;
         failpoint::at("sqlite::batch::begun");
         self.now = self.shared.settings.clock.now();
         for operation in operations {
@@ -178,6 +185,23 @@ impl<'c> Writer<'c> {
         self.sql.commit.execute([])?;
         failpoint::at("sqlite::batch::committed");
         Ok(())
+    }
+
+    /// Begins to write, once no other process does. SQLite would look for that ever more rarely, up
+    /// to ten times a second; their transactions are over in less than a millisecond.
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        let mut until = None;
+        loop {
+            let Err(err) = self.sql.begin.execute([]) else {
+                return Ok(());
+            };
+            let busy = err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+            let now = clock::monotonic();
+            if !busy || now >= *until.get_or_insert(now + self.shared.settings.busy) {
+                return Err(err);
+            }
+            clock::pause(BUSY_PAUSE);
+        }
     }
 
     /// After the commit: wakes who waits for these jobs, syncs, answers, and copies the WAL.
