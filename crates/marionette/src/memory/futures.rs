@@ -229,7 +229,12 @@ impl<T> Futures<T> {
 
     /// The first task that is due, if one is.
     pub fn pop_due(&mut self) -> Option<FutureTask<T>> {
-        let now = Tick::now().nanos();
+        self.pop_due_by(Tick::now())
+    }
+
+    /// The first task that was due at `now`, which has passed, if one was.
+    pub(crate) fn pop_due_by(&mut self, now: Tick) -> Option<FutureTask<T>> {
+        let now = now.nanos();
         if self.delayed.peek().is_some_and(|first| first.nanos <= now) {
             let Entry { nanos, task, .. } = pop(&mut self.delayed)?;
             return Some(FutureTask {

@@ -231,17 +231,19 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Waits for room for one task whose time has come. Producers are not asked.
-    pub(crate) fn poll_due_room(&self, poller: &mut Poller<'_>) -> Poll<()> {
+    /// Waits for room for tasks whose time has come, and says for how many. Producers are not
+    /// asked.
+    pub(crate) fn poll_due_room(&self, poller: &mut Poller<'_>) -> Poll<usize> {
         self.change(|state, _| {
-            if !state.has_due_room() {
+            if state.due_room() == 0 {
                 // Before the batches are counted: see the second invariant.
                 self.attention.fetch_max(ROOM, Ordering::Relaxed);
             }
-            if state.has_due_room() {
+            let room = state.due_room();
+            if room > 0 {
                 state.due = None;
                 state.due_next = false;
-                return Poll::Ready(());
+                return Poll::Ready(room);
             }
             state.due = Some(poller.waker().clone());
             Poll::Pending
@@ -257,7 +259,16 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Puts a task whose time has come, or that goes on, at the end: it was accepted long ago.
+    /// Puts tasks whose time has come at the end: they were accepted long ago.
+    pub(crate) fn push_due(&self, tasks: &mut Vec<Ready<T>>) {
+        self.change(|state, wakes| {
+            for ready in tasks.drain(..) {
+                state.push(ready, wakes);
+            }
+        });
+    }
+
+    /// Puts a task that goes on at the end: it was accepted long ago.
     pub(crate) fn push_accepted(&self, task: T, at: Tick) {
         self.change(|state, wakes| state.push(Ready { at, task }, wakes));
     }
@@ -378,18 +389,19 @@ impl<T> State<T> {
         false
     }
 
-    /// Whether one more due task may wait.
-    fn has_due_room(&mut self) -> bool {
-        let margin = match (self.has_waiting_producers(), self.due_next) {
-            (false, _) => DUE_MARGIN,
-            (true, true) => 0,
-            (true, false) => return false,
+    /// How many more due tasks may wait; while producers wait too, one by turns.
+    fn due_room(&mut self) -> usize {
+        let (margin, most) = match (self.has_waiting_producers(), self.due_next) {
+            (false, _) => (DUE_MARGIN, DUE_MARGIN),
+            (true, true) => (0, 1),
+            (true, false) => return 0,
         };
         let limit = self.limit() + margin;
         if self.ready.len() + self.held >= limit {
             self.count_batches();
         }
-        self.ready.len() + self.held < limit
+        let room = limit.saturating_sub(self.ready.len() + self.held);
+        room.min(most)
     }
 
     fn poll_room(
@@ -461,7 +473,7 @@ impl<T> State<T> {
             wakes.push(self.producers[self.granted].waker.clone());
             self.granted += 1;
         }
-        if self.due.is_some() && self.has_due_room() {
+        if self.due.is_some() && self.due_room() > 0 {
             self.due
                 .take()
                 .into_iter()

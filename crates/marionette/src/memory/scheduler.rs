@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::alarm::Alarm;
 use super::futures::{Due, FutureTask, Futures, Unschedulable};
-use super::queue::Queue;
+use super::queue::{Queue, Ready};
 use crate::clock::{Tick, Wall};
 use crate::sync::Mutex;
 
@@ -22,40 +22,42 @@ const WALL_CHECK: Duration = Duration::from_secs(60);
 
 /// Where due tasks go.
 pub(crate) trait Outlet<T>: Send + Sync + 'static {
-    /// Room for one task.
+    /// Room for some tasks.
     type Place<'a>: Send;
 
-    /// Waits for room; `None` when there will be none any more.
-    fn place(&self) -> impl Future<Output = Option<Self::Place<'_>>> + Send;
+    /// Waits for room, and says for how many; `None` when there will be none any more.
+    fn place(&self) -> impl Future<Output = Option<(Self::Place<'_>, usize)>> + Send;
 
-    /// Puts a task there, which was due at this tick.
-    fn put(&self, place: Self::Place<'_>, task: T, due: Tick);
+    /// Puts these tasks there: one or more, and no more than there is room for.
+    fn put(&self, place: Self::Place<'_>, due: &mut Vec<Ready<T>>);
 }
 
 impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
     type Place<'a> = mpsc::Permit<'a, T>;
 
-    async fn place(&self) -> Option<mpsc::Permit<'_, T>> {
-        self.reserve().await.ok()
+    async fn place(&self) -> Option<(mpsc::Permit<'_, T>, usize)> {
+        Some((self.reserve().await.ok()?, 1))
     }
 
-    fn put(&self, place: mpsc::Permit<'_, T>, task: T, _: Tick) {
-        place.send(task);
+    fn put(&self, place: mpsc::Permit<'_, T>, due: &mut Vec<Ready<T>>) {
+        if let Some(ready) = due.pop() {
+            place.send(ready.task);
+        }
     }
 }
 
 impl<T: Send + 'static> Outlet<T> for Queue<T> {
     type Place<'a> = DuePlace<'a, T>;
 
-    async fn place(&self) -> Option<DuePlace<'_, T>> {
+    async fn place(&self) -> Option<(DuePlace<'_, T>, usize)> {
         let place = DuePlace { queue: Some(self) };
-        poll_fn(|poller| self.poll_due_room(poller)).await;
-        Some(place)
+        let room = poll_fn(|poller| self.poll_due_room(poller)).await;
+        Some((place, room))
     }
 
-    fn put(&self, mut place: DuePlace<'_, T>, task: T, due: Tick) {
+    fn put(&self, mut place: DuePlace<'_, T>, due: &mut Vec<Ready<T>>) {
         place.queue = None;
-        self.push_accepted(task, due);
+        self.push_due(due);
     }
 }
 
@@ -251,6 +253,7 @@ impl<T: Send + 'static> Table<T> {
     async fn keep_time(&self, outlet: &impl Outlet<T>) {
         let alarm = (self.precision == Precision::Microseconds).then(Alarm::new);
         let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
+        let mut due = Vec::new();
         loop {
             let until = self.state.lock().until_next();
             if until > Tick::default() {
@@ -269,23 +272,33 @@ impl<T: Send + 'static> Table<T> {
                 }
                 continue;
             }
-            let Some(place) = outlet.place().await else {
+            let Some((place, room)) = outlet.place().await else {
                 return;
             };
             // There is no await between these two, so nothing is lost.
-            let due = self.state.lock().futures.pop_due();
-            if let Some(FutureTask { due, task }) = due {
-                let due = match due {
-                    Due::After(tick) => tick,
-                    Due::At(_) => Tick::now(),
-                };
-                outlet.put(place, task, due);
+            self.state.lock().take_due(room, &mut due);
+            if !due.is_empty() {
+                outlet.put(place, &mut due);
             }
         }
     }
 }
 
 impl<T> State<T> {
+    /// Takes out what is due, in its order: no more than so many.
+    fn take_due(&mut self, max: usize, taken: &mut Vec<Ready<T>>) {
+        let now = Tick::now();
+        while taken.len() < max
+            && let Some(FutureTask { due, task }) = self.futures.pop_due_by(now)
+        {
+            let at = match due {
+                Due::After(tick) => tick,
+                Due::At(_) => now,
+            };
+            taken.push(Ready { at, task });
+        }
+    }
+
     /// Until when there is nothing to do: zero if something is due, the end of time if nothing
     /// waits.
     fn until_next(&mut self) -> Tick {
