@@ -1,13 +1,13 @@
 //! U3: the store fails once, at the i-th call, for every i, before its effect or after it; and then
 //! at random. Every job ends, none succeeds twice, and the manager stops as usual.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use marionette::inspect::{Inspect, Page};
+use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{JobState, PastOutcome};
-use marionette::{Constant, Context, Job, MemoryStore, TaskError, TaskManager};
+use marionette::{Constant, Context, Job, MemoryStore, TaskError, TaskId, TaskManager};
 use marionette_conformance::{Fault, FaultyStore};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
@@ -30,53 +30,9 @@ const JOBS: u32 = 12;
 /// for good, snooze, or wait for a time.
 async fn live_with(store: FaultyStore, inner: MemoryStore, what: &str) {
     let runs = Arc::new(AtomicU32::new(0));
-    let snoozed = Arc::new(Mutex::new(false));
-    let (count, snooze) = (Arc::clone(&runs), Arc::clone(&snoozed));
-    let tasks = TaskManager::builder()
-        .workers(3)
-        .store(store.clone())
-        .handle(move |job: Flaky, cx: Context| {
-            count.fetch_add(1, Ordering::Relaxed);
-            let first = job.number == 5 && !std::mem::replace(&mut *snooze.lock().unwrap(), true);
-            async move {
-                sleep(Duration::from_millis(u64::from(job.number))).await;
-                if first {
-                    return Err(TaskError::snooze(Duration::from_secs(1)));
-                }
-                if cx.attempt() <= job.fails {
-                    return Err(format!("attempt {}", cx.attempt()).into());
-                }
-                Ok(job.number)
-            }
-        })
-        .build()
-        .expect("it is complete");
+    let tasks = manager(store.clone(), Arc::clone(&runs));
     tasks.start();
-
-    let mut ids = Vec::new();
-    for number in 0..JOBS {
-        let fails = number % 4;
-        let job = TaskManager::wrap(Flaky { number, fails })
-            .retries(2)
-            .backoff(Constant::new(Duration::from_secs(2)));
-        let id = job.id();
-        // Whoever is not sure asks again, with the same id.
-        let mut job = Some(job);
-        while let Some(again) = job.take() {
-            match tasks
-                .delay(Duration::from_secs(u64::from(number % 3)), again)
-                .await
-            {
-                Ok(_) => {}
-                Err(refused) => {
-                    assert!(refused.is_unavailable(), "{what}: {refused}");
-                    sleep(Duration::from_millis(10)).await;
-                    job = Some(refused.into_task());
-                }
-            }
-        }
-        ids.push((id, fails));
-    }
+    let ids = queue_all(&tasks, what).await;
     let all = async {
         while !all_ended(&inner).await {
             sleep(Duration::from_millis(100)).await;
@@ -91,45 +47,81 @@ async fn live_with(store: FaultyStore, inner: MemoryStore, what: &str) {
     store.heal();
     tasks.stop().await;
     assert_eq!(tasks.stats().running, 0, "{what}");
-
     for (id, fails) in ids {
-        let details = inner
-            .job(id)
-            .await
-            .expect("it answers")
-            .expect("it is there");
-        let state = if fails > 2 {
-            JobState::Dead
-        } else {
-            JobState::Done
-        };
-        let history = &details.attempts;
-        assert_eq!(details.summary.state, state, "{what}: {history:?}");
-        let won = history
-            .iter()
-            .filter(|attempt| attempt.outcome == PastOutcome::Done)
-            .count();
-        assert_eq!(won, usize::from(fails <= 2), "{what}: {history:?}");
-        let failed = history
-            .iter()
-            .filter(|attempt| attempt.outcome.is_failure())
-            .count();
-        assert_eq!(
-            failed,
-            fails.min(3) as usize,
-            "{what}: a fault cost an attempt: {history:?}"
-        );
-        assert_eq!(details.summary.crashes, 0, "{what}: nobody died");
+        check(&inner, id, fails, what).await;
     }
-    // What ran in vain ran in a claim whose end the store had not taken.
     let needed: u32 = (0..JOBS).map(|number| (number % 4).min(2) + 1).sum::<u32>() + 1;
     let runs = runs.load(Ordering::Relaxed);
     assert!(runs >= needed, "{what}: {runs} runs");
 }
 
+fn manager(store: FaultyStore, runs: Arc<AtomicU32>) -> TaskManager<FaultyStore> {
+    let snoozed = Arc::new(AtomicBool::new(false));
+    TaskManager::builder()
+        .workers(3)
+        .store(store)
+        .handle(move |job: Flaky, cx: Context| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            let snoozes = job.number == 5 && !snoozed.swap(true, Ordering::Relaxed);
+            async move {
+                sleep(Duration::from_millis(u64::from(job.number))).await;
+                if snoozes {
+                    return Err(TaskError::snooze(Duration::from_secs(1)));
+                }
+                if cx.attempt() <= job.fails {
+                    return Err(format!("attempt {}", cx.attempt()).into());
+                }
+                Ok(job.number)
+            }
+        })
+        .build()
+        .expect("it is complete")
+}
+
+/// Queues the jobs. Whoever is not sure that a job was accepted asks again, with the same id.
+async fn queue_all(tasks: &TaskManager<FaultyStore>, what: &str) -> Vec<(TaskId, u32)> {
+    let mut ids = Vec::new();
+    for number in 0..JOBS {
+        let fails = number % 4;
+        let mut job = TaskManager::wrap(Flaky { number, fails })
+            .retries(2)
+            .backoff(Constant::new(Duration::from_secs(2)));
+        ids.push((job.id(), fails));
+        let delay = Duration::from_secs(u64::from(number % 3));
+        while let Err(refused) = tasks.delay(delay, job).await {
+            assert!(refused.is_unavailable(), "{what}: {refused}");
+            sleep(Duration::from_millis(10)).await;
+            job = refused.into_task();
+        }
+    }
+    ids
+}
+
+/// A job that fails so often has ended as it should, once, and no fault has cost it an attempt.
+async fn check(store: &MemoryStore, id: TaskId, fails: u32, what: &str) {
+    let details = store.job(id).await.expect("it answers");
+    let details = details.expect("it is there");
+    let state = if fails > 2 {
+        JobState::Dead
+    } else {
+        JobState::Done
+    };
+    let history = &details.attempts;
+    assert_eq!(details.summary.state, state, "{what}: {history:?}");
+    let count = |is: fn(PastOutcome) -> bool| {
+        let outcomes = history.iter().map(|attempt| attempt.outcome);
+        outcomes.filter(|outcome| is(*outcome)).count()
+    };
+    let won = count(|outcome| outcome == PastOutcome::Done);
+    assert_eq!(won, usize::from(fails <= 2), "{what}: {history:?}");
+    let failed = count(PastOutcome::is_failure);
+    assert_eq!(failed, fails.min(3) as usize, "{what}: {history:?}");
+    assert_eq!(details.summary.crashes, 0, "{what}: nobody died");
+}
+
 async fn all_ended(store: &MemoryStore) -> bool {
     let listed = store
-        .list(Default::default(), Page::default())
+        .list(Filter::default(), Page::default())
         .await
         .expect("it answers");
     listed.jobs.len() == JOBS as usize && listed.jobs.iter().all(|job| job.state.is_end())
