@@ -138,7 +138,8 @@ impl Error {
         self.0.failures.iter().chain(&self.0.end)
     }
 
-    /// For how long the task was tried, pauses included.
+    /// For how long the task was tried, pauses included. For a job that its store tells of, it is
+    /// the time of the attempts that are kept.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.0.duration

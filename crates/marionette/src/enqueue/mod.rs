@@ -41,7 +41,7 @@ pub use wrapped::IntoJob;
 ///
 /// If the future is dropped before it resolves, the job was accepted or it was not. What was
 /// [wrapped](crate::TaskManager::wrap) can be queued again: it has its id, and a store accepts an
-/// id once.
+/// id once, as long as it keeps the job.
 #[must_use = "a job is accepted only when this is awaited"]
 pub struct Enqueue<'a, J: IntoJob> {
     durable: &'a Arc<Durable>,

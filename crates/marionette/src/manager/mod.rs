@@ -192,8 +192,8 @@ impl<S: ?Sized> TaskManager<S> {
     /// Stops within about this limit and two graces: what has not run by the limit is interrupted.
     ///
     /// Running attempts are asked to end; those that do not within the
-    /// [grace](crate::Builder::grace) are dropped at an await. Interrupted tasks and those that were
-    /// not started wait for the next start. The report lists them, and those that block their
+    /// [grace](crate::Builder::grace) are dropped at an await. Interrupted tasks and those that
+    /// were not started wait for the next start. The report lists them, and those that block their
     /// thread and could not be dropped.
     ///
     /// # Cancel safety
