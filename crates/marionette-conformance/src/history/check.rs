@@ -22,6 +22,8 @@ use crate::history::finals::Finals;
 pub struct Fault {
     /// Which one: I1 to I7.
     pub invariant: &'static str,
+    /// The job that it is about, if it is about one.
+    pub job: Option<TaskId>,
     /// What happened, with the job and the lines of the history that say so.
     pub what: String,
 }
@@ -53,8 +55,13 @@ struct Check {
 }
 
 impl Check {
-    fn fault(&mut self, invariant: &'static str, what: String) {
-        self.faults.push(Fault { invariant, what });
+    fn fault(&mut self, invariant: &'static str, job: TaskId, what: String) {
+        let job = Some(job);
+        self.faults.push(Fault {
+            invariant,
+            job,
+            what,
+        });
     }
 
     fn lost(&mut self, events: &Events, finals: &Finals) {
@@ -66,10 +73,12 @@ impl Check {
             match finals.jobs.get(&job) {
                 None => self.fault(
                     "I1",
+                    job,
                     format!("job {job}, accepted in line {number}, is not in the store"),
                 ),
                 Some(last) if !last.state.is_end() => self.fault(
                     "I1",
+                    job,
                     format!(
                         "job {job}, accepted in line {number}, has not ended: it is {}",
                         last.state
@@ -93,6 +102,7 @@ impl Check {
                     if let Some(number) = refused.get(&job) {
                         self.fault(
                             "I2",
+                            job,
                             format!(
                                 "job {job}, refused in line {number}, runs in line {} ({run})",
                                 line.number
@@ -115,6 +125,7 @@ impl Check {
             if first != token {
                 self.fault(
                     "I3",
+                    job,
                     format!(
                         "job {job} is completed twice: with token {first} in line {number}, with \
                          token {token} in line {}",
@@ -123,11 +134,12 @@ impl Check {
                 );
             }
         }
-        for (job, last) in &finals.jobs {
+        for (&job, last) in &finals.jobs {
             if last.done > 1 {
                 let done = last.done;
                 self.fault(
                     "I3",
+                    job,
                     format!("job {job} has {done} attempts that succeeded"),
                 );
             }
@@ -146,6 +158,7 @@ impl Check {
                     for (other, number) in &*runs {
                         self.fault(
                             "I4",
+                            job,
                             format!(
                                 "job {job} runs twice at once: since line {number} ({other}) and \
                                  since line {} ({run})",
@@ -185,6 +198,7 @@ impl Check {
                         let lines: Vec<usize> = runs.values().copied().collect();
                         self.fault(
                             "I5",
+                            job,
                             format!(
                                 "job {job} is one of {} that run at once in process {}, where the \
                                  limit is {limit}: lines {lines:?}",
@@ -217,13 +231,14 @@ impl Check {
                 Event::Limit(_) => drop(returned.remove(process)),
                 Event::Start(..) | Event::Effect(..) | Event::End(..) | Event::Won(..) => {
                     if let Some(stop) = returned.get(process) {
-                        self.fault(
-                            "I7",
-                            format!(
+                        self.faults.push(Fault {
+                            invariant: "I7",
+                            job: event.job(),
+                            what: format!(
                                 "stop returned in process {process} in line {stop}, and then in \
                                  line {number}: {event}"
                             ),
-                        );
+                        });
                     }
                 }
                 _ => {}

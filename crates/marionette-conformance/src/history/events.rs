@@ -1,5 +1,6 @@
 //! The lines of a history: how they are written, and how they are read.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -68,6 +69,24 @@ pub(super) fn line(process: u64, event: &Event) -> String {
     format!("\n{process} {event} .\n")
 }
 
+impl Event {
+    /// The job that it is about, if it is about one.
+    #[must_use]
+    pub fn job(&self) -> Option<TaskId> {
+        match self {
+            Self::AcceptBegin(job)
+            | Self::Accepted(job)
+            | Self::Refused(job)
+            | Self::Start(job, _)
+            | Self::Effect(job, _)
+            | Self::End(job, _)
+            | Self::Won(job, _)
+            | Self::Taken(job) => Some(*job),
+            Self::Limit(_) | Self::Returned | Self::Gone(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -133,12 +152,39 @@ impl Events {
         events
     }
 
+    /// What happened, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Event> {
+        self.lines.iter().map(|line| line.event)
+    }
+
     /// How many events of a kind there are.
     pub fn count(&self, is_of_it: impl Fn(&Event) -> bool) -> usize {
         self.lines
             .iter()
             .filter(|line| is_of_it(&line.event))
             .count()
+    }
+
+    /// What happened to which job, where jobs are numbered as they come: equal for two histories
+    /// that differ in nothing but the ids of their jobs.
+    #[must_use]
+    pub fn shape(&self) -> Vec<String> {
+        let mut known: HashMap<TaskId, usize> = HashMap::new();
+        let mut number = |word: &str| {
+            let next = known.len();
+            let job = word.parse().ok();
+            job.map(|job| *known.entry(job).or_insert(next))
+        };
+        let lines = self.lines.iter().map(|line| {
+            let text = line.event.to_string();
+            let words = text.split(' ').map(|word| match number(word) {
+                Some(number) => format!("job {number}"),
+                None => word.to_owned(),
+            });
+            let words: Vec<String> = words.collect();
+            format!("{} {}", line.process, words.join(" "))
+        });
+        lines.collect()
     }
 
     /// The jobs that were accepted.

@@ -33,7 +33,8 @@ mod tests;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use marionette::TaskId;
 
@@ -44,9 +45,16 @@ pub use finals::Finals;
 /// A history, as one process writes it.
 #[derive(Debug)]
 pub struct History {
-    file: File,
+    sink: Sink,
     process: u64,
     runs: AtomicU64,
+    is_silent: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Sink {
+    File(File),
+    Memory(Arc<Mutex<String>>),
 }
 
 impl History {
@@ -58,11 +66,54 @@ impl History {
     /// Those of the file system.
     pub fn append_to(path: &Path, process: u64) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(Self {
-            file,
+        Ok(Self::new(Sink::File(file), process))
+    }
+
+    /// A history that is not in a file, for what is no process of its own and is only called one.
+    #[must_use]
+    pub fn in_memory(process: u64) -> Self {
+        Self::new(Sink::Memory(Arc::default()), process)
+    }
+
+    fn new(sink: Sink, process: u64) -> Self {
+        Self {
+            sink,
             process,
             runs: AtomicU64::new(0),
-        })
+            is_silent: AtomicBool::new(false),
+        }
+    }
+
+    /// The same history, as another process writes it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the file cannot be opened once more.
+    #[must_use]
+    pub fn of(&self, process: u64) -> Self {
+        let sink = match &self.sink {
+            Sink::File(file) => Sink::File(file.try_clone().expect("the file can be shared")),
+            Sink::Memory(text) => Sink::Memory(Arc::clone(text)),
+        };
+        Self::new(sink, process)
+    }
+
+    /// From now on nothing is written: as if the process were dead.
+    pub fn fall_silent(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
+    }
+
+    /// What was written; of one that is in a file see [`Events::read`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if this history is in a file.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let Sink::Memory(text) = &self.sink else {
+            panic!("this history is in a file")
+        };
+        Events::parse(&text.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Writes what this process did.
@@ -71,13 +122,22 @@ impl History {
     ///
     /// Panics if the file cannot be written: a history with gaps proves nothing.
     pub fn write(&self, event: &Event) {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return;
+        }
         let line = events::line(self.process, event);
-        let written = (&self.file).write(line.as_bytes());
-        assert_eq!(
-            written.expect("the history is writable"),
-            line.len(),
-            "a line is written at once"
-        );
+        match &self.sink {
+            Sink::File(file) => {
+                let mut file = file;
+                let written = file.write(line.as_bytes());
+                let written = written.expect("the history is writable");
+                assert_eq!(written, line.len(), "a line is written at once");
+            }
+            Sink::Memory(text) => {
+                let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                text.push_str(&line);
+            }
+        }
     }
 
     /// Writes that an attempt of a job starts. What is returned writes the rest, and that the
