@@ -1,0 +1,99 @@
+//! K6 and K7: the process aborts at every named place of the store, also while it makes the file.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use marionette_sqlite::FAIL_POINTS;
+
+use crate::child::FAIL_AT;
+use crate::clock;
+use crate::parent::{Parent, alone, times};
+
+/// In the child: aborts when a point is passed for the so-manieth time.
+pub(crate) fn arm() {
+    let Ok(at) = std::env::var(FAIL_AT) else {
+        return;
+    };
+    let (point, count) = at.rsplit_once('@').expect("a point and a count");
+    let left = AtomicU64::new(count.parse().expect("a count is a number"));
+    let abort = move || {
+        if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            std::process::abort();
+        }
+    };
+    fail::cfg_callback(point, abort).expect("the point exists");
+}
+
+/// How long a child may take to come to its point.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What happens once in the life of a process or of a file, or not at all without a prune.
+fn is_rare(point: &str) -> bool {
+    let rare = [
+        "::open::",
+        "::migrate::",
+        "::lane::",
+        "::renew::",
+        "::pruned",
+        "::forgotten",
+    ];
+    rare.iter().any(|part| point.contains(part))
+}
+
+#[tokio::test]
+async fn a_process_that_dies_at_any_point_of_the_store_loses_nothing() {
+    let _alone = alone().await;
+    let begun = clock::now();
+    let (mut aborts, mut missed) = (0, Vec::new());
+    let mut parent = Parent::new();
+    for point in FAIL_POINTS.iter().cycle().take(FAIL_POINTS.len() * times()) {
+        let died = if is_rare(point) {
+            let mut fresh = Parent::new().that_prunes();
+            // Whoever comes first leaves something behind for the next one.
+            dies_at(&mut fresh, "sqlite::settle::end", 3);
+            let mut died = dies_at(&mut fresh, point, 1);
+            fresh.end().await;
+            if !died {
+                let mut first = Parent::new();
+                died = dies_at(&mut first, point, 1);
+                first.end().await;
+            }
+            died
+        } else {
+            let count = parent.rng.u64(1..=4);
+            dies_at(&mut parent, point, count)
+        };
+        if died {
+            aborts += 1;
+        } else {
+            missed.push(*point);
+        }
+    }
+    let books = parent.end().await;
+    println!(
+        "{aborts} aborts at {} points in {:?}; {}",
+        FAIL_POINTS.len(),
+        begun.elapsed(),
+        books.tell()
+    );
+    assert!(
+        missed.is_empty(),
+        "not reached: {missed:?}; {}",
+        parent.again()
+    );
+}
+
+/// A process does everything until it comes to this point. Says whether it did.
+fn dies_at(parent: &mut Parent, point: &str, count: u64) -> bool {
+    let at = format!("{point}@{count}");
+    let mut process = parent.start_with("everything", &[(FAIL_AT, &at)]);
+    let begun = clock::now();
+    while begun.elapsed() < PATIENCE {
+        if parent.has_ended(&mut process) {
+            return true;
+        }
+        clock::sleep(Duration::from_millis(2));
+    }
+    parent.kill(process);
+    false
+}

@@ -1,0 +1,35 @@
+//! A history, read while others write it.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use marionette_conformance::history::{Event, Events};
+
+/// A history, read while others write it.
+pub(crate) struct Tail {
+    file: File,
+    at: u64,
+}
+
+impl Tail {
+    /// From its end.
+    pub(crate) fn new(path: &Path) -> Self {
+        let mut file = File::open(path).expect("the history is there");
+        let at = file.seek(SeekFrom::End(0)).expect("it has an end");
+        Self { file, at }
+    }
+
+    /// What was written since the last time.
+    pub(crate) fn more(&mut self) -> Vec<Event> {
+        let mut text = String::new();
+        self.file
+            .seek(SeekFrom::Start(self.at))
+            .expect("it only grows");
+        self.file.read_to_string(&mut text).expect("it is text");
+        // A line that is not whole yet is read the next time.
+        let whole = text.rfind(".\n").map_or(0, |at| at + 2);
+        self.at += whole as u64;
+        Events::parse(&text[..whole]).iter().collect()
+    }
+}
