@@ -1,0 +1,105 @@
+//! What an onlooker sees who sees all processes at once.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use marionette::TaskId;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+/// What an onlooker sees: which leases hold, and which attempts go on although theirs does not.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    /// Faults are over: attempts succeed at once, so that nothing but the engine takes time.
+    healed: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The newest token of each job.
+    newest: HashMap<TaskId, i64>,
+    /// When the store took a job from its worker, by the lease that lapsed.
+    taken: HashMap<(TaskId, i64), Instant>,
+    seen: Seen,
+}
+
+/// What was seen in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many attempts began although their lease had lapsed before.
+    pub late: u64,
+    /// How many attempts went on after their job was taken from their worker, which lived.
+    pub overlaps: u64,
+    /// How long one of those went on at most.
+    pub longest: Duration,
+}
+
+impl Board {
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn heal(&self) {
+        self.healed.send_replace(true);
+    }
+
+    pub(crate) fn is_healed(&self) -> bool {
+        *self.healed.borrow()
+    }
+
+    /// Waits for so long, or until faults are over.
+    pub(crate) async fn sleep(&self, time: Duration) {
+        let mut healed = self.healed.subscribe();
+        // Whichever it was.
+        let _ = timeout(time, healed.wait_for(|healed| *healed)).await;
+    }
+
+    /// The store gives a job away, with this token.
+    pub(crate) fn claimed(&self, job: TaskId, token: i64) {
+        self.with(|state| state.newest.insert(job, token));
+    }
+
+    /// The store takes a job from its worker.
+    pub(crate) fn taken(&self, job: TaskId) {
+        self.with(|state| {
+            if let Some(token) = state.newest.get(&job) {
+                state.taken.insert((job, *token), clock::now());
+            }
+        });
+    }
+
+    /// An attempt begins. Says whether its lease holds.
+    pub(crate) fn begins(&self, job: TaskId, token: i64) -> bool {
+        self.with(|state| {
+            let holds = !state.taken.contains_key(&(job, token));
+            state.seen.late += u64::from(!holds);
+            holds
+        })
+    }
+
+    /// An attempt in a process that lives is over.
+    pub(crate) fn ends(&self, job: TaskId, token: i64) {
+        self.with(|state| {
+            if let Some(taken) = state.taken.get(&(job, token)) {
+                state.seen.overlaps += 1;
+                state.seen.longest = state.seen.longest.max(taken.elapsed());
+            }
+        });
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.with(|state| state.seen)
+    }
+}
+
+/// The only place of this crate where time comes from.
+pub(crate) mod clock {
+    use tokio::time::Instant;
+
+    #[allow(clippy::disallowed_methods)] // This is the simulation's own clock.
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+}

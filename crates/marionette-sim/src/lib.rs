@@ -1,0 +1,25 @@
+//! The engine of jobs in a simulated world: several managers on one store, and every misfortune
+//! that can befall them, all from one seed and on a clock that jumps.
+//!
+//! What runs is the real engine, with its claimer, settler, keeper and sweeper. The store is
+//! [`MemoryStore`](marionette::MemoryStore) behind a [link](link::Link) that loses requests and
+//! answers, delays them, lets them arrive when nobody waits any more, and is cut now and then.
+//! Managers crash, are stopped, and start again; persons cancel and retry; sweeps come at any time.
+//! After an hour of that all faults end, and every job must end soon.
+//!
+//! The invariants I1 to I5 and I7 are those of the
+//! [history](marionette_conformance::history).
+
+mod board;
+mod link;
+mod plan;
+mod process;
+mod report;
+mod store;
+mod work;
+mod world;
+
+pub use board::Seen;
+pub use plan::Plan;
+pub use report::Report;
+pub use world::run;

@@ -1,0 +1,135 @@
+//! What lies between a manager and the store, and loses things.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// The way from one process to the store.
+#[derive(Debug)]
+pub(crate) struct Link {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rng: Rng,
+    /// Of a thousand calls.
+    faults: u32,
+    /// The longest time for which something is under way.
+    longest: Duration,
+    way: Way,
+}
+
+/// Whether anything gets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Open,
+    /// Nothing does: calls end with an error after some time.
+    Cut,
+    /// The process is dead: nobody asks, and nobody hears an answer.
+    Dead,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It arrives after the first time, and its answer after the second.
+    Answered(Duration, Duration),
+    /// It does not arrive, which its caller learns after this time.
+    Refused(Duration),
+    /// It arrives after the first time; after the second its caller learns of an error.
+    AnswerLost(Duration, Duration),
+    /// Its caller learns of an error after the first time; it arrives after the second.
+    Late(Duration, Duration),
+    /// Nothing comes of it, not even an answer.
+    Silence,
+}
+
+impl Link {
+    pub(crate) fn new(rng: Rng, faults: u32, lease: Duration) -> Self {
+        Self {
+            state: Mutex::new(State {
+                rng,
+                faults,
+                longest: lease * 2,
+                way: Way::Open,
+            }),
+        }
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        self.with(|state| state.way)
+    }
+
+    /// Whether the process is dead.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.way() == Way::Dead
+    }
+
+    /// Cuts or mends it; a process that is dead stays so.
+    pub(crate) fn set(&self, way: Way) {
+        self.with(|state| {
+            if state.way != Way::Dead {
+                state.way = way;
+            }
+        });
+    }
+
+    /// From now on nothing goes wrong by itself.
+    pub(crate) fn heal(&self) {
+        self.set(Way::Open);
+        self.with(|state| state.faults = 0);
+    }
+
+    /// What becomes of the next call.
+    pub(crate) fn fate(&self) -> Fate {
+        self.with(State::fate)
+    }
+
+    /// Whether the next notification is lost.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.with(|state| state.rng.u32(..1_000) < state.faults)
+    }
+}
+
+impl State {
+    fn fate(&mut self) -> Fate {
+        match self.way {
+            Way::Dead => return Fate::Silence,
+            Way::Cut => return Fate::Refused(self.some_time()),
+            Way::Open => {}
+        }
+        if self.rng.u32(..1_000) >= self.faults {
+            return Fate::Answered(self.moment(), self.moment());
+        }
+        // Both together are no longer than the longest.
+        let one = self.some_time();
+        let two = self.some_time().min(self.longest.saturating_sub(one));
+        match self.rng.u8(..5) {
+            0 => Fate::Refused(one),
+            1 => Fate::AnswerLost(self.moment(), self.moment()),
+            2 => Fate::AnswerLost(one, two),
+            3 => Fate::Late(self.moment(), one),
+            _ => Fate::Answered(one, two),
+        }
+    }
+
+    /// Mostly nothing, sometimes milliseconds.
+    fn moment(&mut self) -> Duration {
+        match self.rng.u8(..10) {
+            0 => Duration::from_millis(self.rng.u64(1..20)),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Anything up to the longest; short times as likely as long ones.
+    fn some_time(&mut self) -> Duration {
+        let share = self.rng.f64();
+        self.longest.mul_f64(share * share * share)
+    }
+}

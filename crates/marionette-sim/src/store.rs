@@ -1,0 +1,254 @@
+//! The store as one process reaches it: over a link on which things go wrong.
+
+use std::collections::HashSet;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::store::{
+    Claim, Claimed, Ended, Inserted, JobState, Lease, NewJob, Next, Renewal, Settled, Settlement,
+    Store, StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+};
+use marionette::{MemoryStore, TaskId};
+use marionette_conformance::history::{Event, History};
+use tokio::time::sleep;
+
+use crate::board::Board;
+use crate::link::{Fate, Link, Way};
+use crate::work::Work;
+
+/// The store as one process reaches it.
+#[derive(Clone, Debug)]
+pub(crate) struct SimStore {
+    pub(crate) server: Server,
+    pub(crate) link: Arc<Link>,
+}
+
+/// The store itself, and who writes down what it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) store: MemoryStore,
+    pub(crate) history: Arc<History>,
+    pub(crate) board: Arc<Board>,
+}
+
+impl Server {
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        let wins: Vec<Option<Lease>> = settlements
+            .iter()
+            .map(|settlement| matches!(settlement.next, Next::Done(_)).then_some(settlement.lease))
+            .collect();
+        let settled = self.store.settle(settlements).await?;
+        for (lease, settled) in wins.into_iter().zip(&settled) {
+            if let (Some(lease), Settled::Applied) = (lease, settled) {
+                self.history.write(&Event::Won(lease.job, lease.token));
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Claims, and writes the tokens into the jobs.
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        let mut claimed = self.store.claim(claim).await?;
+        for claimed in &mut claimed {
+            let Lease { job, token, .. } = claimed.lease;
+            self.board.claimed(job, token);
+            claimed.payload = Work::with_token(&claimed.payload, token);
+        }
+        Ok(claimed)
+    }
+
+    /// Sweeps, and writes down which jobs were taken from their workers.
+    pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
+        let before = self.running().await?;
+        let swept = self.store.sweep().await?;
+        let after: HashSet<TaskId> = self.running().await?.into_iter().collect();
+        for job in before {
+            if !after.contains(&job) {
+                self.history.write(&Event::Taken(job));
+                self.board.taken(job);
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn running(&self) -> Result<Vec<TaskId>, StoreError> {
+        let filter = Filter {
+            states: vec![JobState::Running],
+            ..Filter::default()
+        };
+        let page = Page {
+            after: None,
+            limit: 1_000,
+        };
+        let listed = self.store.list(filter, page).await?;
+        Ok(listed.jobs.into_iter().map(|job| job.id).collect())
+    }
+}
+
+impl SimStore {
+    /// A call over the link.
+    fn call<T, F>(&self, work: impl FnOnce(Server) -> F + Send + 'static) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        Box::pin(async move {
+            let server = self.server.clone();
+            match self.link.fate() {
+                Fate::Silence => pending().await,
+                Fate::Refused(after) => {
+                    pass(after).await;
+                    self.hear(Err(StoreError::unavailable("the request was lost")))
+                        .await
+                }
+                Fate::AnswerLost(there, back) => {
+                    pass(there).await;
+                    self.leaves().await;
+                    let answer = work(server).await;
+                    pass(back).await;
+                    drop(answer);
+                    self.hear(Err(StoreError::unavailable("the answer was lost")))
+                        .await
+                }
+                Fate::Late(after, there) => {
+                    tokio::spawn(async move {
+                        pass(there).await;
+                        // Nobody is there to hear it.
+                        let _ = work(server).await;
+                    });
+                    pass(after).await;
+                    self.hear(Err(StoreError::unavailable("no answer came in time")))
+                        .await
+                }
+                Fate::Answered(there, back) => {
+                    pass(there).await;
+                    self.leaves().await;
+                    let answer = work(server).await;
+                    pass(back).await;
+                    self.hear(answer).await
+                }
+            }
+        })
+    }
+
+    /// A request that waited leaves its process, if that lives.
+    async fn leaves(&self) {
+        if self.link.is_dead() {
+            pending::<()>().await;
+        }
+    }
+
+    /// An answer arrives, if there is a way and somebody to hear it.
+    async fn hear<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        match self.link.way() {
+            Way::Open => answer,
+            Way::Cut => Err(StoreError::unavailable("the link is cut")),
+            Way::Dead => pending().await,
+        }
+    }
+}
+
+async fn pass(time: std::time::Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
+impl Store for SimStore {
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        self.call(move |server| async move { server.store.insert(jobs).await })
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.call(move |server| async move { server.claim(claim).await })
+    }
+
+    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.call(move |server| async move { server.store.renew(worker, leases).await })
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        self.call(move |server| async move { server.settle(settlements).await })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, Swept> {
+        self.call(move |server| async move { server.sweep().await })
+    }
+
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            match self.link.way() {
+                Way::Dead => return pending().await,
+                Way::Cut => return self.call(|_| async { Ok(()) }).await,
+                Way::Open => {}
+            }
+            if self.link.is_deaf() {
+                sleep(self.timing().poll).await;
+            } else {
+                self.server.store.wait(wanted).await?;
+            }
+            self.hear(Ok(())).await
+        })
+    }
+
+    fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        self.call(move |server| async move { server.store.ended(jobs).await })
+    }
+
+    fn is_volatile(&self) -> bool {
+        true
+    }
+
+    fn timing(&self) -> Timing {
+        self.server.store.timing()
+    }
+}
+
+/// Persons ask the server itself.
+impl Inspect for SimStore {
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
+        self.server.store.counts()
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+        self.server.store.list(filter, page)
+    }
+
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
+        self.server.store.job(id)
+    }
+
+    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
+        self.server.store.retry(which)
+    }
+
+    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
+        self.server.store.cancel(which, reason)
+    }
+
+    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
+        self.server.store.delete(which)
+    }
+
+    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
+        self.server.store.reschedule(which, due)
+    }
+
+    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        self.server.store.pause_queue(queue)
+    }
+
+    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+        self.server.store.resume_queue(queue)
+    }
+
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+        self.server.store.paused_queues()
+    }
+
+    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
+        self.server.store.workers()
+    }
+}

@@ -1,0 +1,173 @@
+//! The jobs of the simulation: data that says how each attempt goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use marionette::store::{Due, JobOptions, NewJob, Priority, StoredBackoff, StoredJitter};
+use marionette::{Context, Job, TaskError, TaskId};
+use marionette_conformance::history::History;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::board::Board;
+use crate::link::Link;
+use crate::plan::Plan;
+
+/// How the attempts of a job go.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Work {
+    /// The job's own id, in which the history writes of it.
+    pub(crate) id: String,
+    /// The token of the claim, which the store puts in.
+    pub(crate) token: i64,
+    pub(crate) millis: u64,
+    /// The attempts up to this one fail.
+    pub(crate) fails: u32,
+    pub(crate) way: Way,
+}
+
+/// What a job does when it does not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    Succeeds,
+    /// It panics where others fail.
+    Panics,
+    /// It goes on for a while when it is told to end.
+    Lingers,
+    /// It asks to be run again, every other time.
+    Snoozes,
+    /// It kills its process.
+    Kills,
+}
+
+impl Job for Work {
+    const KIND: &'static str = "work";
+    type Output = u64;
+}
+
+impl Work {
+    /// Whether the job kills its process.
+    pub(crate) fn kills(payload: &[u8]) -> bool {
+        let work: Self = serde_json::from_slice(payload).expect("it was written here");
+        work.way == Way::Kills
+    }
+
+    /// The same job, with the token of its claim.
+    pub(crate) fn with_token(payload: &[u8], token: i64) -> Vec<u8> {
+        let work: Self = serde_json::from_slice(payload).expect("it was written here");
+        serde_json::to_vec(&Self { token, ..work }).expect("it is plain data")
+    }
+
+    /// Any job.
+    pub(crate) fn draw(rng: &mut Rng, plan: &Plan) -> NewJob {
+        let id = TaskId::new();
+        let retries = rng.u32(..3);
+        let way = match rng.u8(..20) {
+            0 if plan.poison => Way::Kills,
+            0..4 => Way::Panics,
+            4..7 => Way::Lingers,
+            7..9 => Way::Snoozes,
+            _ => Way::Succeeds,
+        };
+        let work = Self {
+            id: id.to_string(),
+            token: 0,
+            millis: [0, 1, 50, 1_000, rng.u64(..10_000), rng.u64(..60_000)][rng.usize(..6)],
+            fails: rng.u32(..4).saturating_sub(1),
+            way,
+        };
+        let mut options = JobOptions::default();
+        options.retries = retries;
+        options.backoff = Some(StoredBackoff::Constant {
+            pause: plan.lease.mul_f64(rng.f64() / 2.0),
+            jitter: StoredJitter::None,
+        });
+        let due = match rng.u8(..4) {
+            0 => Due::After(plan.lease.mul_f64(rng.f64())),
+            _ => Due::Now,
+        };
+        NewJob {
+            id,
+            kind: Self::KIND.into(),
+            queue: ["one", "two"][rng.usize(..2)].into(),
+            priority: Priority(rng.i8(-1..=1)),
+            due,
+            payload: serde_json::to_vec(&work).expect("it is plain data"),
+            options,
+            queue_limit: (rng.u8(..8) == 0).then_some(10),
+        }
+    }
+}
+
+/// Where the jobs of one process run.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) process: u64,
+    pub(crate) history: Arc<History>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) link: Arc<Link>,
+    /// A process that a job kills.
+    pub(crate) killed: UnboundedSender<u64>,
+}
+
+/// An attempt on the onlooker's board.
+struct OnBoard<'a> {
+    place: &'a Place,
+    job: TaskId,
+    token: i64,
+    holds: bool,
+}
+
+impl Drop for OnBoard<'_> {
+    fn drop(&mut self) {
+        if self.holds && !self.place.link.is_dead() {
+            self.place.board.ends(self.job, self.token);
+        }
+    }
+}
+
+/// One attempt.
+pub(crate) async fn handle(place: Place, work: Work, context: Context) -> Result<u64, TaskError> {
+    let job: TaskId = work.id.parse().map_err(|_| "an id is an id")?;
+    let holds = place.board.begins(job, work.token);
+    let on_board = OnBoard {
+        place: &place,
+        job,
+        token: work.token,
+        holds,
+    };
+    // An attempt under a lease that had lapsed before may overlap with others.
+    let attempt = holds.then(|| place.history.start(job));
+    let time = Duration::from_millis(work.millis);
+    match work.way {
+        Way::Kills => {
+            // An error would say that the world is over.
+            let _ = place.killed.send(place.process);
+            std::future::pending::<()>().await;
+        }
+        Way::Lingers => place.board.sleep(time).await,
+        Way::Succeeds | Way::Panics | Way::Snoozes => {
+            tokio::select! {
+                biased;
+                () = place.board.sleep(time) => {}
+                () = context.cancelled() => return Err("it was told to end".into()),
+            }
+        }
+    }
+    let healed = place.board.is_healed();
+    if context.attempt() <= work.fails && !healed {
+        assert!(work.way != Way::Panics, "this attempt panics");
+        return Err("this attempt fails".into());
+    }
+    if work.way == Way::Snoozes && fastrand::bool() && !healed {
+        return Err(TaskError::snooze(Duration::from_millis(fastrand::u64(
+            ..2_000,
+        ))));
+    }
+    if let Some(attempt) = attempt {
+        attempt.effect();
+    }
+    drop(on_board);
+    Ok(work.millis)
+}
