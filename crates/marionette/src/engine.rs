@@ -1,5 +1,6 @@
 //! What the handle, the workers and the stop share: the store of this process and its clockwork.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use crate::blocking::Pool;
 use crate::cell::Waiting;
 use crate::clock::{Tick, Wall};
 use crate::config::Config;
+use crate::memory::crew::Supply;
 use crate::memory::futures::{FutureTask, Futures};
-use crate::memory::queue::Queue;
+use crate::memory::queue::{Queue, Ready};
 use crate::memory::scheduler::{Precision, Timekeeper};
 use crate::observe::Observer;
 use crate::post::{Post, TaskRef};
@@ -133,6 +135,14 @@ impl Engine {
         self.keep(FutureTask::after(delay, task));
     }
 
+    /// Likewise, by a worker that comes by soon to hand out what is due.
+    pub(crate) fn delay_for_later(&self, delay: Duration, task: Waiting) {
+        let future = FutureTask::after(delay, task);
+        if let Some(over) = self.timekeeper.insert_for_later(future) {
+            self.were_cancelled(over);
+        }
+    }
+
     /// Keeps a task until its time.
     pub(crate) fn keep(&self, future: FutureTask<Waiting>) {
         if let Some(over) = self.timekeeper.insert(future) {
@@ -174,6 +184,20 @@ impl Engine {
         let queued = self.queue.take_all().into_iter().map(|ready| ready.task);
         self.were_cancelled(queued.filter(is_over));
         drop(self.take_futures());
+    }
+}
+
+/// A worker that comes by hands out what is due.
+pub(crate) struct DueTasks<'a>(pub(crate) &'a Engine);
+
+impl Supply<Waiting> for DueTasks<'_> {
+    #[inline]
+    fn is_there(&self) -> bool {
+        self.0.timekeeper.owes()
+    }
+
+    fn bring(&mut self, room: usize, ready: &mut VecDeque<Ready<Waiting>>) {
+        self.0.timekeeper.hand_out(room, ready);
     }
 }
 

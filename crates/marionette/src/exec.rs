@@ -8,6 +8,7 @@ use crate::draft::Offer;
 use crate::engine::Engine;
 use crate::handler::TaskHandler;
 use crate::join::JoinHandle;
+use crate::memory::pace::Pace;
 use crate::task::IntoTask;
 use crate::worker::{Circle, Ran};
 
@@ -32,6 +33,7 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
         let ran = Ran {
             number,
             nanos: ended.nanos_since(started),
+            pace: Pace::Unknown,
         };
         let post = engine.new_post();
         let again = circle.settle(running, made, started, ended, ran, &post.tally);

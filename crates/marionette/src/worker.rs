@@ -13,10 +13,10 @@ use crate::cell::{Cell, Over, Running, Waiting};
 use crate::clock::Tick;
 use crate::current::Current;
 use crate::durable::told::told;
-use crate::engine::Engine;
+use crate::engine::{DueTasks, Engine};
 use crate::leased::Leased;
 use crate::memory::crew::Member;
-use crate::memory::pace::Pacer;
+use crate::memory::pace::{Pace, Pacer};
 use crate::memory::queue::Ready;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::post::{Post, TaskRef};
@@ -62,10 +62,13 @@ impl Worker {
 
     async fn claim(&mut self, turn: &mut Turn) -> Option<Ready<Waiting>> {
         let pace = turn.pacer.pace();
+        let engine = &self.circle.engine;
         poll_fn(|poller| {
-            let polled = self.member.poll_claim(poller, pace);
+            let mut supply = DueTasks(engine);
+            let polled = self.member.poll_claim(poller, pace, &mut supply);
             if polled.is_pending() {
                 turn.pause();
+                engine.timekeeper.tell_what_is_owed();
                 if self.member.hands_over() {
                     use_up_the_budget(poller);
                 }
@@ -86,12 +89,17 @@ impl Worker {
         tally.queue_wait.record(turn.now().nanos_since(at));
         loop {
             let started = turn.now();
-            let waits = || self.member.give_back();
+            let timekeeper = &self.circle.engine.timekeeper;
+            let waits = || {
+                timekeeper.tell_what_is_owed();
+                self.member.give_back();
+            };
             let (outcome, number) = self.circle.attempt(&mut running, at, started, waits).await;
             let ended = turn.ended();
             let ran = Ran {
                 number,
                 nanos: ended.nanos_since(started),
+                pace: turn.pacer.pace(),
             };
             let again = self.circle.settle(running, outcome, at, ended, ran, tally);
             if turn.is_over() {
@@ -128,6 +136,7 @@ const BUDGET_MAX: u32 = 256;
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        self.circle.engine.timekeeper.tell_what_is_owed();
         self.circle.engine.return_post(&self.post);
     }
 }
@@ -191,11 +200,13 @@ pub(crate) struct Circle {
     pub(crate) reach: Reach,
 }
 
-/// An attempt that was made: which, and for how many nanoseconds it ran.
+/// An attempt that was made: which, for how many nanoseconds it ran, and at which pace.
 #[derive(Clone, Copy)]
 pub(crate) struct Ran {
     pub(crate) number: u32,
     pub(crate) nanos: u64,
+    /// How fast its worker's tasks end.
+    pub(crate) pace: Pace,
 }
 
 /// How an attempt ended, or why there was none.
@@ -273,12 +284,12 @@ impl Circle {
                 let failure = Failure::new(reason, Duration::from_nanos(ran.nanos));
                 observer.retrying(&**running.cell(), ran.number, &failure, pause);
                 running.cell().extra_or_new().push(failure);
-                return self.again(running, pause, tally);
+                return self.again(running, pause, ran.pace, tally);
             }
             Verdict::Snooze(pause) => {
                 tally.snoozed.add_one();
                 observer.snoozed(&**running.cell(), pause);
-                return self.again(running, pause, tally);
+                return self.again(running, pause, ran.pace, tally);
             }
             Verdict::Resume => {
                 tally.interrupted.add_one();
@@ -337,7 +348,13 @@ impl Circle {
     }
 
     /// Lets a task wait for its next attempt, or gives it back where there is no pause.
-    fn again(&self, running: Running, pause: Duration, tally: &Tally) -> Option<Running> {
+    fn again(
+        &self,
+        running: Running,
+        pause: Duration,
+        pace: Pace,
+        tally: &Tally,
+    ) -> Option<Running> {
         if leased(&running).is_some() {
             // It waits in its store.
             running.finish(None);
@@ -348,6 +365,7 @@ impl Circle {
             return Some(running);
         }
         match running.release() {
+            Ok(waiting) if pace == Pace::Quick => self.engine.delay_for_later(pause, waiting),
             Ok(waiting) => self.engine.delay(pause, waiting),
             Err(running) => self.end_cancelled(running, tally),
         }

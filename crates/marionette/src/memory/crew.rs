@@ -1,5 +1,6 @@
 //! The workers' side of the queue: claim, park, give back, leave.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
@@ -14,6 +15,23 @@ const BATCH_MAX: usize = 16;
 /// How many woken workers may be on their way at once. One is not enough: it may have been woken on
 /// a thread that is blocked. More only chase each other: each wakes the next if there is work.
 const WOKEN_MAX: usize = 2;
+
+/// What a worker can bring into the queue when it comes by.
+pub(crate) trait Supply<T> {
+    /// Whether there is something.
+    fn is_there(&self) -> bool;
+    /// Puts it there: no more than so many. The lock of the state is held.
+    fn bring(&mut self, room: usize, ready: &mut VecDeque<Ready<T>>);
+}
+
+/// Nothing.
+impl<T> Supply<T> for () {
+    fn is_there(&self) -> bool {
+        false
+    }
+
+    fn bring(&mut self, _: usize, _: &mut VecDeque<Ready<T>>) {}
+}
 
 /// A worker's place in the queue. It leaves when dropped.
 pub(crate) struct Member<T> {
@@ -205,6 +223,7 @@ impl<T> Member<T> {
         &mut self,
         poller: &mut Poller<'_>,
         pace: Pace,
+        supply: &mut impl Supply<T>,
     ) -> Poll<Option<Ready<T>>> {
         let next = self.batch.lock().pop_front();
         if next.is_some() && self.goes_on(pace) {
@@ -217,7 +236,7 @@ impl<T> Member<T> {
                 self.batch.lock().push_front(next);
             }
             state.pace = pace;
-            let claimed = state.claim(index, &self.batch, poller, wakes);
+            let claimed = state.claim(index, &self.batch, poller, wakes, supply);
             (claimed, state.granted > 0 && pace == Pace::Quick)
         });
         self.hands_over = hands_over;
@@ -296,6 +315,7 @@ impl<T> State<T> {
         batch: &Batch<T>,
         poller: &mut Poller<'_>,
         wakes: &mut Wakes,
+        supply: &mut impl Supply<T>,
     ) -> Poll<Option<Ready<T>>> {
         self.settle(index, batch);
         let belongs = self.slot(index).opening == self.opening;
@@ -308,18 +328,33 @@ impl<T> State<T> {
             self.park(index, poller.waker().clone(), wakes);
             return Poll::Pending;
         }
-        let Some(next) = self.take_next(index, batch) else {
+        let next = self.take_next(index, batch);
+        let next = next.or_else(|| {
+            self.bring(supply, wakes);
+            self.take_next(index, batch)
+        });
+        let Some(next) = next else {
             self.park(index, poller.waker().clone(), wakes);
             return Poll::Pending;
         };
         self.slot(index).doing = Doing::Busy;
         self.busy += 1;
-        self.grant(wakes);
+        self.bring(supply, wakes);
         let leaves_some = !self.ready.is_empty() || self.held > 0;
         if leaves_some && self.pace == Pace::Unknown {
             self.wake_worker(wakes);
         }
         Poll::Ready(Some(next))
+    }
+
+    /// Grants room, and has the rest for what this worker brings.
+    fn bring(&mut self, supply: &mut impl Supply<T>, wakes: &mut Wakes) {
+        self.grant(wakes);
+        if supply.is_there() {
+            let room = self.due_room();
+            self.due_next &= room == 0;
+            supply.bring(room, &mut self.ready);
+        }
     }
 
     /// Brings the counts up to date for a worker that is not doing anything any more.

@@ -68,7 +68,7 @@ pub(super) fn claim(member: &mut Member<usize>) -> Option<usize> {
 }
 
 pub(super) fn claim_at(member: &mut Member<usize>, pace: Pace) -> Option<usize> {
-    block_on(poll_fn(|poller| member.poll_claim(poller, pace))).map(|ready| ready.task)
+    block_on(poll_fn(|poller| member.poll_claim(poller, pace, &mut ()))).map(|ready| ready.task)
 }
 
 /// Claims one task and is busy with it for ever: a worker that leaves would wake another.
@@ -253,7 +253,11 @@ fn a_worker_that_is_woken_and_dropped_passes_the_task_on() {
     check("woken and dropped", || {
         let (queue, mut leaves, mut stays) = open(1, 2, 1..=0).two();
         let leaves = thread::spawn(move || {
-            let polled = leaves.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Unknown);
+            let polled = leaves.poll_claim(
+                &mut Poller::from_waker(Waker::noop()),
+                Pace::Unknown,
+                &mut (),
+            );
             drop(leaves);
             matches!(polled, Poll::Ready(Some(_)))
         });
@@ -379,7 +383,11 @@ fn a_paused_batch_stays_until_it_is_resumed() {
         let (queue, mut member) = open(2, 1, 1..=3).one();
         assert_eq!(claim(&mut member), Some(1));
         queue.pause();
-        let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Unknown);
+        let polled = member.poll_claim(
+            &mut Poller::from_waker(Waker::noop()),
+            Pace::Unknown,
+            &mut (),
+        );
         assert!(polled.is_pending());
         assert_eq!(queue.len(), 2);
         let resumer = thread::spawn(move || queue.resume());
@@ -429,7 +437,7 @@ fn a_batch_is_stolen_from_and_started_from_at_once() {
         });
         let claimed = workers.map(|worker| worker.join().unwrap());
         assert_eq!(sorted(claimed), [2, 3]);
-        assert!(left(&queue).is_empty());
+        assert_eq!(left(&queue), Vec::<usize>::new());
     });
 }
 

@@ -43,7 +43,8 @@ fn a_producer_that_is_let_in_passes_the_rest_of_the_room_on() {
         // The rest of the batch, and then there is nothing left to do.
         assert_eq!(claim_at(&mut member, Pace::Quick), Some(2));
         assert_eq!(claim_at(&mut member, Pace::Quick), Some(3));
-        let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick);
+        let polled =
+            member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
         assert!(polled.is_pending());
         // One wake-up at a time: the second comes from the first, whatever the worker does.
         assert_eq!(offer(1), Poll::Pending);
@@ -58,7 +59,7 @@ fn a_worker_that_is_not_quick_any_more_wakes_another_for_its_batch() {
         let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
         let helper = thread::spawn(move || (claim(&mut second), second));
         // It parks at a quick pace, so the tasks that come wake one worker and not both.
-        let polled = first.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick);
+        let polled = first.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
         assert!(polled.is_pending());
         for task in 1..=3 {
             assert_eq!(push(&queue, task), Ok(()));
@@ -78,7 +79,7 @@ fn a_quick_worker_whose_task_has_to_wait_wakes_another_for_its_batch() {
     check("quick, and waits", || {
         let (queue, mut first, mut second) = open(2, 2, 1..=0).two();
         let helper = thread::spawn(move || (claim(&mut second), second));
-        let polled = first.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick);
+        let polled = first.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
         assert!(polled.is_pending());
         for task in 1..=2 {
             assert_eq!(push(&queue, task), Ok(()));

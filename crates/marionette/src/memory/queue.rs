@@ -98,7 +98,7 @@ pub(super) struct State<T> {
     next_ticket: u64,
     due: Option<Waker>,
     /// Where producers and the due tasks both wait, room goes to them by turns: this one's is due.
-    due_next: bool,
+    pub(super) due_next: bool,
     pub(super) watchers: Vec<Waker>,
 }
 
@@ -390,7 +390,7 @@ impl<T> State<T> {
     }
 
     /// How many more due tasks may wait; while producers wait too, one by turns.
-    fn due_room(&mut self) -> usize {
+    pub(super) fn due_room(&mut self) -> usize {
         let (margin, most) = match (self.has_waiting_producers(), self.due_next) {
             (false, _) => (DUE_MARGIN, DUE_MARGIN),
             (true, true) => (0, 1),

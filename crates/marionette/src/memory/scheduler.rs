@@ -1,9 +1,11 @@
 //! Hands out each future task at or after its time, never before. One sleeper, no ticking.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, mpsc, watch};
@@ -87,6 +89,8 @@ struct Table<T> {
     /// Tells which tasks need not be handed out any more: they go before room is made for others.
     is_over: fn(&T) -> bool,
     precision: Precision,
+    /// Something was inserted of which the sleeper is to be told, unless a worker hands it out.
+    is_owed: AtomicBool,
 }
 
 /// By which clock the sleeper sleeps.
@@ -104,6 +108,8 @@ struct State<T> {
     /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is
     /// earlier.
     sleeps_until: Tick,
+    /// Whether tasks are handed out.
+    runs: bool,
 }
 
 /// A running sleeper, which ends when this is dropped.
@@ -122,12 +128,14 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         let state = State {
             futures: Futures::with_wall(wall),
             sleeps_until: Tick::default(),
+            runs: false,
         };
         let table = Table {
             state: Mutex::new(state),
             woken: Notify::new(),
             is_over,
             precision,
+            is_owed: AtomicBool::new(false),
         };
         Self {
             table: Arc::new(table),
@@ -140,7 +148,49 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
     /// there is not even an empty list of them, which would cost each insertion something.
     #[must_use = "what is over is to be told"]
     pub(crate) fn insert(&self, future: FutureTask<T>) -> Option<Vec<T>> {
-        self.table.insert(future)
+        let (over, must_tell) = self.table.insert(future);
+        if must_tell {
+            self.table.tell();
+        }
+        over
+    }
+
+    /// Likewise, by a worker that will soon call [`hand_out`](Self::hand_out) or
+    /// [`tell_what_is_owed`](Self::tell_what_is_owed): the sleeper is not woken for what is due
+    /// until then.
+    #[must_use = "what is over is to be told"]
+    pub(crate) fn insert_for_later(&self, future: FutureTask<T>) -> Option<Vec<T>> {
+        let (over, must_tell) = self.table.insert(future);
+        if must_tell {
+            // Relaxed, as all of its reads: the lock of the table orders what it is about.
+            self.table.is_owed.store(true, Ordering::Relaxed);
+        }
+        over
+    }
+
+    /// Whether the sleeper is to be told of something, unless a worker hands it out.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
+        self.table.is_owed.load(Ordering::Relaxed)
+    }
+
+    /// Hands out what is due: no more than so many.
+    pub(crate) fn hand_out(&self, room: usize, ready: &mut VecDeque<Ready<T>>) {
+        let mut state = self.table.state.lock();
+        if state.runs {
+            state.take_due(room, |due| ready.push_back(due));
+        }
+        let owes = state.sleeps_until > Tick::default() && state.next() < state.sleeps_until;
+        self.table.is_owed.store(owes, Ordering::Relaxed);
+    }
+
+    /// Tells the sleeper of what was inserted and not handed out.
+    pub(crate) fn tell_what_is_owed(&self) {
+        if self.owes() {
+            self.table.is_owed.store(false, Ordering::Relaxed);
+            self.table.state.lock().sleeps_until = Tick::default();
+            self.table.tell();
+        }
     }
 
     /// How many wait, with those that are over and not yet found.
@@ -175,6 +225,7 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         if sleeper.as_ref().is_some_and(Sleeper::runs) {
             return;
         }
+        self.table.state.lock().runs = true;
         let end = CancellationToken::new();
         let (ends, ended) = watch::channel(());
         let (table, outlet) = (Arc::clone(&self.table), Arc::clone(&self.outlet));
@@ -191,12 +242,11 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
 
     /// Tells the sleeper to end. What it comes back with says when it has.
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + use<T, O> {
-        let stopped = self
-            .sleeper
-            .lock()
-            .take()
-            .map(|sleeper| sleeper.ended.clone());
-        wait_for(stopped)
+        let stopped = self.sleeper.lock().take();
+        if stopped.is_some() {
+            self.table.state.lock().runs = false;
+        }
+        wait_for(stopped.map(|sleeper| sleeper.ended.clone()))
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -227,7 +277,8 @@ impl Sleeper {
 }
 
 impl<T: Send + 'static> Table<T> {
-    fn insert(&self, future: FutureTask<T>) -> Option<Vec<T>> {
+    /// Those that are over, and whether the sleeper must be told.
+    fn insert(&self, future: FutureTask<T>) -> (Option<Vec<T>>, bool) {
         let due = future.due;
         let mut over = None;
         let mut state = self.state.lock();
@@ -241,12 +292,14 @@ impl<T: Send + 'static> Table<T> {
         }
         state.futures.insert(future);
         let asleep = state.sleeps_until > Tick::default();
-        if asleep && state.futures.tick_of(due) < state.sleeps_until {
-            state.sleeps_until = Tick::default();
-            drop(state);
-            self.woken.notify_one();
-        }
-        over
+        (
+            over,
+            asleep && state.futures.tick_of(due) < state.sleeps_until,
+        )
+    }
+
+    fn tell(&self) {
+        self.woken.notify_one();
     }
 
     /// Hands out what becomes due, until there is no outlet any more. Dropping it loses nothing.
@@ -276,7 +329,7 @@ impl<T: Send + 'static> Table<T> {
                 return;
             };
             // There is no await between these two, so nothing is lost.
-            self.state.lock().take_due(room, &mut due);
+            self.state.lock().take_due(room, |ready| due.push(ready));
             if !due.is_empty() {
                 outlet.put(place, &mut due);
             }
@@ -286,16 +339,17 @@ impl<T: Send + 'static> Table<T> {
 
 impl<T> State<T> {
     /// Takes out what is due, in its order: no more than so many.
-    fn take_due(&mut self, max: usize, taken: &mut Vec<Ready<T>>) {
+    fn take_due(&mut self, max: usize, mut take: impl FnMut(Ready<T>)) {
         let now = Tick::now();
-        while taken.len() < max
-            && let Some(FutureTask { due, task }) = self.futures.pop_due_by(now)
-        {
+        for _ in 0..max {
+            let Some(FutureTask { due, task }) = self.futures.pop_due_by(now) else {
+                break;
+            };
             let at = match due {
                 Due::After(tick) => tick,
                 Due::At(_) => now,
             };
-            taken.push(Ready { at, task });
+            take(Ready { at, task });
         }
     }
 
@@ -303,12 +357,17 @@ impl<T> State<T> {
     /// waits.
     fn until_next(&mut self) -> Tick {
         let now = Tick::now();
-        let delayed = self.futures.next_delayed();
-        let scheduled = self.futures.next_scheduled();
-        let check = scheduled.map(|tick| tick.min(now.saturating_add(WALL_CHECK)));
-        let next = delayed.into_iter().chain(check).min().unwrap_or(Tick::MAX);
+        let next = self.next();
         self.sleeps_until = if next <= now { Tick::default() } else { next };
         self.sleeps_until
+    }
+
+    /// When there is something to do next.
+    fn next(&self) -> Tick {
+        let delayed = self.futures.next_delayed();
+        let scheduled = self.futures.next_scheduled();
+        let check = scheduled.map(|tick| tick.min(Tick::now().saturating_add(WALL_CHECK)));
+        delayed.into_iter().chain(check).min().unwrap_or(Tick::MAX)
     }
 }
 
