@@ -1,0 +1,152 @@
+//! `marionette add` and `marionette work`.
+
+mod common;
+
+use common::{Sandbox, said, signal, until};
+use rustix::process::Signal;
+
+#[test]
+fn what_was_added_is_run_by_who_works() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&["add", "echo \"line $X\" >> log", "--env", "X=for the shell"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(
+        said.out.contains("runs as soon as a worker is free"),
+        "{said:?}"
+    );
+    let said = sandbox.run(&["add", "--", "sh", "-c", "echo \"$0\" >> log", "a program"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert_eq!(sandbox.read("log"), "");
+    let said = sandbox.run(&["work", "--once", "-j", "1"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert_eq!(sandbox.read("log"), "line for the shell\na program\n");
+    assert!(said.err.contains("2 done, 0 failed"), "{said:?}");
+}
+
+#[test]
+fn what_is_for_later_waits_and_is_told_with_its_time() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&[
+        "add",
+        "--at",
+        "tomorrow 06:00",
+        "--retries",
+        "3",
+        "--",
+        "date",
+    ]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(said.out.contains(" 06:00:00, in "), "{said:?}");
+    let said = sandbox.run(&["add", "--delay", "10m", "date"]);
+    assert!(said.out.contains("  runs in 10m, at "), "{said:?}");
+    let said = sandbox.run(&["work", "--once"]);
+    assert!(said.err.contains("stopped: 0 done, 0 failed"), "{said:?}");
+    let said = sandbox.run(&["add", "--delay", "300ms", "echo later > log"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let daemon = sandbox.start(&["work"]);
+    until("it was run", || sandbox.read("log") == "later\n");
+    signal(daemon.id(), Signal::TERM);
+    let said = common::said(daemon.wait_with_output().expect("it ends"));
+    assert_eq!(said.status, Some(0), "{said:?}");
+}
+
+#[test]
+fn what_is_wrong_with_an_argument_is_told_with_its_name() {
+    let sandbox = Sandbox::new();
+    for (arguments, expected) in [
+        (
+            &["add", "--delay", "soon", "true"][..],
+            "'soon' for '--delay <TIME>'",
+        ),
+        (
+            &["add", "--at", "noonish", "true"],
+            "--at: \"noonish\" is no time",
+        ),
+        (
+            &["add", "--timeout", "0s", "true"],
+            "it must be more than nothing",
+        ),
+        (
+            &["add", "--env", "HOME", "true"],
+            "nothing is taken from your environment",
+        ),
+        (
+            &["add", "--env-from", "A=b", "true"],
+            "is neither `env:NAME` nor `file:/PATH`",
+        ),
+        (
+            &["add", "--cwd", "nowhere", "true"],
+            "there is no folder nowhere",
+        ),
+        (
+            &["add", "--secret", "2", "--", "echo", "a"],
+            "the command has 2 words",
+        ),
+        (&["add", "--queue", "a b", "true"], "' ' is none of"),
+        (&["add"], "<COMMAND>..."),
+        (&["add", "ls", "-x"], "unexpected argument '-x'"),
+        (&["add", "--file", "nowhere.txt"], "cannot read nowhere.txt"),
+        (&["work", "--jobs", "0"], "'0' for '--jobs <NUMBER>'"),
+    ] {
+        let said = sandbox.run(arguments);
+        assert_eq!(said.status, Some(2), "{arguments:?}: {said:?}");
+        assert!(said.err.contains(expected), "{arguments:?}: {}", said.err);
+    }
+    assert!(!sandbox.path("tasks.db").exists(), "nothing was stored");
+}
+
+#[test]
+fn a_file_of_tasks_can_be_added_each_in_its_queue() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.jsonl",
+        "{\"run\": \"echo mail >> log\", \"queue\": \"mail\"}\n{\"run\": \"echo other >> log\"}\n",
+    );
+    let said = sandbox.run(&["add", "--file", "tasks.jsonl"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(
+        said.err.contains("`marionette work --queue mail` runs it"),
+        "{said:?}"
+    );
+    sandbox.run(&["work", "--once", "--queue", "mail"]);
+    assert_eq!(sandbox.read("log"), "mail\n");
+}
+
+#[test]
+fn a_worker_that_is_killed_has_its_jobs_run_by_the_next() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&[
+        "add",
+        "echo >> begun; test -e go || sleep 300; echo done >> log",
+    ]);
+    let mut first = sandbox.start(&["work"]);
+    until("it has begun", || !sandbox.read("begun").is_empty());
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    sandbox.write("go", "");
+    let second = sandbox.start(&["work"]);
+    until("it was run", || sandbox.read("log") == "done\n");
+    signal(second.id(), Signal::INT);
+    let second = said(second.wait_with_output().expect("it ends"));
+    assert_eq!(second.status, Some(0), "{second:?}");
+    assert_eq!(sandbox.read("begun").lines().count(), 2);
+}
+
+#[test]
+fn a_secret_argument_is_never_shown() {
+    let sandbox = Sandbox::new();
+    let arguments = [
+        "add",
+        "--secret",
+        "2",
+        "--",
+        "sh",
+        "-c",
+        "echo hunter2 >&2; exit 1",
+    ];
+    let added = sandbox.run(&[&["--json"][..], &arguments[..]].concat());
+    assert_eq!(added.status, Some(0), "{added:?}");
+    assert!(added.out.contains(r#""name":"sh -c ***""#), "{added:?}");
+    let said = sandbox.run(&["work", "--once"]);
+    assert!(said.out.contains("FAILED    sh -c ***"), "{said:?}");
+}

@@ -1,0 +1,92 @@
+//! A file that is run again: by two at once, and after it has changed.
+
+mod common;
+
+use common::{Sandbox, said, signal, until};
+use rustix::process::Signal;
+
+#[test]
+fn two_runs_of_one_file_at_once_are_one_too_many() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks.txt", "echo >> begun; sleep 300\n");
+    let first = sandbox.start(&["run", "tasks.txt"]);
+    until("it has begun", || !sandbox.read("begun").is_empty());
+    // By whatever name the file goes.
+    std::os::unix::fs::symlink("tasks.txt", sandbox.path("link.txt")).expect("it can be linked");
+    for name in ["tasks.txt", "./tasks.txt", "link.txt"] {
+        let second = sandbox.run(&["run", name]);
+        assert_eq!(second.status, Some(2), "{second:?}");
+        assert_eq!(
+            second.err,
+            format!("marionette: process {} runs {name}\n", first.id())
+        );
+    }
+    sandbox.write("other.txt", "true\n");
+    assert_eq!(sandbox.run(&["run", "other.txt"]).status, Some(0));
+    for _ in 0..2 {
+        signal(first.id(), Signal::TERM);
+        common::pause(std::time::Duration::from_millis(100));
+    }
+    let first = said(first.wait_with_output().expect("it ends"));
+    assert_eq!(first.status, Some(143), "{first:?}");
+    assert_eq!(sandbox.read("begun"), "\n");
+}
+
+#[test]
+fn a_file_that_changed_has_its_new_tasks_run_and_its_old_ones_cancelled() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.txt",
+        "echo a >> log\necho b >> begun; test -e go; sleep 300\n",
+    );
+    let mut first = sandbox.start(&["run", "-j", "1", "tasks.txt"]);
+    until("the second has begun", || !sandbox.read("begun").is_empty());
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    sandbox.write("tasks.txt", "echo new >> log\n# moved\necho a >> log\n");
+    let said = sandbox.run(&["run", "tasks.txt"]);
+    assert_eq!(sandbox.read("log"), "a\nnew\n", "{said:?}");
+    assert!(
+        said.err
+            .contains("1 task cancelled that the file no longer has"),
+        "{said:?}"
+    );
+    assert_eq!(sandbox.read("begun"), "b\n");
+}
+
+#[test]
+fn a_task_that_comes_back_into_the_file_is_run_after_all() {
+    let sandbox = Sandbox::new();
+    let (wait, task) = ("echo >> begun; sleep 300\n", "echo back >> log\n");
+    let stop = |text: &str| {
+        let before = sandbox.read("begun").len();
+        sandbox.write("tasks.txt", text);
+        let mut child = sandbox.start(&["run", "-j", "1", "tasks.txt"]);
+        until("it waits", || sandbox.read("begun").len() > before);
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+    };
+    stop(&format!("{wait}{task}"));
+    stop(wait);
+    assert_eq!(sandbox.read("log"), "");
+    sandbox.write("tasks.txt", task);
+    sandbox.run(&["run", "tasks.txt"]);
+    assert_eq!(sandbox.read("log"), "back\n");
+}
+
+#[test]
+fn a_run_can_begin_anew_before_it_is_finished() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.txt",
+        "echo a >> log\necho >> begun; test -e go || sleep 300\n",
+    );
+    let mut first = sandbox.start(&["run", "-j", "1", "tasks.txt"]);
+    until("the second has begun", || !sandbox.read("begun").is_empty());
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    sandbox.write("go", "");
+    let said = sandbox.run(&["run", "--anew", "tasks.txt"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert_eq!(sandbox.read("log"), "a\na\n");
+}

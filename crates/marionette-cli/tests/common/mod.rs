@@ -1,0 +1,152 @@
+//! The real program in a folder of its own.
+
+#![allow(dead_code)] // Each test file uses some of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder with a store, in which the program runs.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+}
+
+/// What a run of the program said, and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).expect("the folder can be written to");
+        path
+    }
+
+    /// The file's text; empty if there is none.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    pub fn store(&self) -> String {
+        format!("sqlite:{}", self.path("tasks.db").display())
+    }
+
+    /// The program with these arguments, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_marionette"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("MARIONETTE_STORE", self.store())
+            .env_remove("NO_COLOR")
+            .env("TZ", "Europe/Berlin")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("the program starts")
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        said(
+            self.command(arguments)
+                .output()
+                .expect("the program starts"),
+        )
+    }
+
+    /// The text of all that the commands of this store wrote.
+    pub fn outputs(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for job in entries(&self.path("tasks.db-output")) {
+            for attempt in entries(&job) {
+                texts.push(fs::read_to_string(attempt).expect("it is text"));
+            }
+        }
+        texts.sort();
+        texts
+    }
+}
+
+pub fn said(output: Output) -> Said {
+    Said {
+        status: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("it is text"),
+        err: String::from_utf8(output.stderr).expect("it is text"),
+    }
+}
+
+pub fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Waits until something is so, and fails after a minute.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = now();
+    while !is_so() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "not within a minute: {what}"
+        );
+        pause(Duration::from_millis(5));
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // These tests are about real processes in real time.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+#[allow(clippy::disallowed_methods)] // As above.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Sends a signal to a process.
+pub fn signal(process: u32, signal: rustix::process::Signal) {
+    let process = i32::try_from(process)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let process = process.expect("it is a process");
+    rustix::process::kill_process(process, signal).expect("it is there");
+}
+
+/// The processes that have this text in their environment, and are no zombies.
+pub fn processes_with(text: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for path in entries(Path::new("/proc")) {
+        let number = path
+            .file_name()
+            .and_then(|name| name.to_str()?.parse().ok());
+        let Some(number) = number else { continue };
+        let environment = fs::read(path.join("environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environment).contains(text) {
+            found.push(number);
+        }
+    }
+    found
+}

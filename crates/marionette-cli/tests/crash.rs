@@ -1,0 +1,222 @@
+//! Whatever is killed: nothing is lost, nothing that was done is done again, and no command lives
+//! on without somebody who minds it.
+
+mod common;
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use common::{Sandbox, pause, processes_with, said, signal, until};
+use rustix::process::Signal;
+
+/// How often the runner is killed.
+const KILLS: usize = 100;
+
+#[test]
+fn a_file_whose_runner_is_killed_a_hundred_times_is_run_once() {
+    let seed = std::env::var("MARIONETTE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    println!("seed {seed}: repeat it with MARIONETTE_SEED={seed}");
+    let mut random = seed;
+    let sandbox = Sandbox::new();
+    let mut text = String::new();
+    for task in 0..2_000 {
+        writeln!(text, "sleep 0.01; echo {task} >> log").expect("a string takes it");
+    }
+    sandbox.write("tasks.txt", &text);
+    let mut kills = 0;
+    let last = loop {
+        let mut child = sandbox.start(&["run", "-q", "-j", "4", "tasks.txt"]);
+        // A random generator that is good enough to choose moments.
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        if kills < KILLS {
+            pause(Duration::from_millis(20 + (random >> 33) % 300));
+            if child.try_wait().expect("it can be asked").is_none() {
+                child.kill().expect("it runs");
+                child.wait().expect("it ends");
+                kills += 1;
+                continue;
+            }
+        }
+        break said(child.wait_with_output().expect("it ends"));
+    };
+    assert_eq!(last.status, Some(0), "seed {seed}, {kills} kills: {last:?}");
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for line in sandbox.read("log").lines() {
+        *times.entry(line.to_owned()).or_default() += 1;
+    }
+    assert_eq!(times.len(), 2_000, "seed {seed}: all were run");
+    // A command that has written its line may be killed with its runner before it has ended: it was
+    // not done, and runs again. Each kill finds four commands at most.
+    let again = times.values().filter(|&&times| times > 1).count();
+    assert!(
+        again <= kills * 4,
+        "seed {seed}: {again} again in {kills} kills"
+    );
+    println!("{kills} kills, {again} of 2000 commands were begun again");
+    assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+}
+
+#[test]
+fn commands_end_with_a_runner_that_is_killed() {
+    let sandbox = Sandbox::new();
+    // One that has children of its own, one that does not listen.
+    sandbox.write(
+        "tasks.txt",
+        "sleep 300 & sleep 300 & echo >> begun; wait\n\
+         trap '' TERM INT HUP; echo >> begun; while true; do sleep 1; done\n",
+    );
+    let mut child = sandbox.start(&["run", "-j", "2", "tasks.txt"]);
+    until("both have begun", || {
+        sandbox.read("begun").lines().count() == 2
+    });
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    until("nothing of them is left", || {
+        processes_with(&sandbox.store()).is_empty()
+    });
+}
+
+#[test]
+fn commands_end_when_their_minder_is_killed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks.txt", "echo >> begun; sleep 300\n");
+    let child = sandbox.start(&["run", "tasks.txt"]);
+    until("it has begun", || !sandbox.read("begun").is_empty());
+    let minders = minders(&sandbox);
+    assert_eq!(minders.len(), 1);
+    signal(minders[0], Signal::KILL);
+    let said = said(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(
+        said.out.contains("so was the minder of commands"),
+        "{said:?}"
+    );
+    assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+}
+
+fn minders(sandbox: &Sandbox) -> Vec<u32> {
+    let mut processes = processes_with(&sandbox.store());
+    processes.retain(|process| {
+        let words = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains("__minder")
+    });
+    processes
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_ended_with_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks.txt", "sleep 300 & echo left behind\n");
+    let said = sandbox.run(&["run", "tasks.txt"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+    assert_eq!(sandbox.outputs(), ["left behind\n"]);
+}
+
+#[test]
+fn a_command_that_does_not_listen_is_made_to_end() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.toml",
+        r#"
+        [[task]]
+        name = "deaf"
+        run = "trap '' TERM; echo begun; sleep 300 & wait; sleep 300"
+        timeout = "200ms"
+        grace = "300ms"
+        "#,
+    );
+    let said = sandbox.run(&["run", "tasks.toml"]);
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(
+        said.out.contains("FAILED    deaf: timed out after 200ms"),
+        "{said:?}"
+    );
+    assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+}
+
+#[test]
+fn the_first_signal_lets_finish_what_runs_and_the_next_run_goes_on() {
+    let sandbox = Sandbox::new();
+    let command = "echo begun >> begun; sleep 0.5; echo done >> log\n";
+    sandbox.write("tasks.txt", &command.repeat(3));
+    for (asked, status) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let before = sandbox.read("begun").len();
+        let child = sandbox.start(&["run", "-j", "1", "tasks.txt"]);
+        until("one has begun", || sandbox.read("begun").len() > before);
+        signal(child.id(), asked);
+        let said = said(child.wait_with_output().expect("it ends"));
+        assert_eq!(said.status, Some(status), "{said:?}");
+        let (begun, done) = (sandbox.read("begun"), sandbox.read("log"));
+        assert_eq!(
+            begun.lines().count(),
+            done.lines().count(),
+            "what had begun was finished"
+        );
+    }
+    let said = sandbox.run(&["run", "-j", "1", "tasks.txt"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(
+        said.err.contains("going on: 2 of 3 ended before"),
+        "{said:?}"
+    );
+    assert_eq!(sandbox.read("log"), "done\n".repeat(3));
+}
+
+#[test]
+fn the_second_signal_ends_what_runs_and_no_attempt_is_lost_by_that() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.txt",
+        "trap 'echo asked >> log; exit 0' TERM; echo >> begun; test -e go || sleep 300 & wait $!\n",
+    );
+    let child = sandbox.start(&["run", "tasks.txt"]);
+    until("it has begun", || !sandbox.read("begun").is_empty());
+    signal(child.id(), Signal::INT);
+    pause(Duration::from_millis(100));
+    signal(child.id(), Signal::INT);
+    let said = said(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.status, Some(130), "{said:?}");
+    assert_eq!(sandbox.read("log"), "asked\n");
+    assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+    sandbox.write("go", "");
+    let said = sandbox.run(&["run", "tasks.txt"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    // It is the first attempt still: it was interrupted and has not failed.
+    assert!(
+        said.out
+            .lines()
+            .any(|line| line.starts_with("done   ") && line.contains(" 1 "))
+    );
+}
+
+#[test]
+fn the_third_signal_leaves_at_once_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.txt",
+        "trap '' TERM; echo >> begun; sleep 300; sleep 300\n",
+    );
+    let child = sandbox.start(&["run", "tasks.txt"]);
+    until("it has begun", || !sandbox.read("begun").is_empty());
+    let begin = common::now();
+    for _ in 0..3 {
+        signal(child.id(), Signal::TERM);
+        pause(Duration::from_millis(100));
+    }
+    let said = said(child.wait_with_output().expect("it ends"));
+    assert_eq!(said.status, Some(143), "{said:?}");
+    assert!(
+        begin.elapsed() < Duration::from_secs(3),
+        "the grace of 5 s is not waited for"
+    );
+    until("nothing of it is left", || {
+        processes_with(&sandbox.store()).is_empty()
+    });
+}

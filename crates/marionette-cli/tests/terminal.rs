@@ -1,0 +1,118 @@
+//! `marionette run` on a terminal, also a narrow one.
+
+mod common;
+
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use common::Sandbox;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+/// What the program shows on a terminal of so many columns, with every escape sequence.
+fn shown(sandbox: &Sandbox, columns: u16, arguments: &[&str], no_color: bool) -> String {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
+    grantpt(&master).expect("it is ours");
+    unlockpt(&master).expect("it is ours");
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&master, size).expect("it is a terminal");
+    let name = ptsname(&master, Vec::new())
+        .expect("it has a name")
+        .into_string();
+    let name = name.expect("it is text");
+    let slave: OwnedFd = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(name)
+        .expect("it can be opened")
+        .into();
+    let copy = || Stdio::from(slave.try_clone().expect("it can be shared"));
+    let mut command = sandbox.command(arguments);
+    command.stdout(copy()).stderr(copy()).env("TERM", "xterm");
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    let mut child = command.spawn().expect("it starts");
+    drop(command);
+    drop(slave);
+    let mut shown = Vec::new();
+    let mut master = std::fs::File::from(master);
+    // The read ends with an error once nobody has the other side any more.
+    let _ = master.read_to_end(&mut shown);
+    child.wait().expect("it ends");
+    String::from_utf8(shown).expect("it is text")
+}
+
+fn tasks(sandbox: &Sandbox) {
+    let long = "a name that is much longer than any terminal of forty columns is wide";
+    sandbox.write(
+        "tasks.toml",
+        &format!(
+            "[[task]]\nname = '{long}'\nrun = 'sleep 0.5'\n\
+             [[task]]\nname = \"evil \\u001b[2J\\u202e name\"\nrun = 'sleep 0.3; exit 3'\n"
+        ),
+    );
+}
+
+/// The lines as they are when nothing moves the cursor: without escape sequences.
+fn plain(shown: &str) -> String {
+    anstream::adapter::strip_str(shown).to_string()
+}
+
+#[test]
+fn bars_are_shown_and_failures_above_them() {
+    let sandbox = Sandbox::new();
+    tasks(&sandbox);
+    let shown = shown(&sandbox, 100, &["run", "tasks.toml"], false);
+    let plain = plain(&shown);
+    assert!(plain.contains("▸"), "{plain}");
+    assert!(plain.contains("0/2"), "{plain}");
+    assert!(plain.contains("1/2"), "{plain}");
+    assert!(
+        plain.contains("FAILED    evil \\x1b[2J\\u{202e} name: exit status 3"),
+        "{plain}"
+    );
+    assert!(plain.contains("1 done, 1 failed"), "{plain}");
+    assert!(
+        !shown.contains("\x1b[2J") && !shown.contains('\u{202e}'),
+        "{shown:?}"
+    );
+    assert!(
+        shown.contains("\x1b[31m"),
+        "colours on a terminal: {shown:?}"
+    );
+}
+
+#[test]
+fn no_color_means_no_colour() {
+    let sandbox = Sandbox::new();
+    tasks(&sandbox);
+    let shown = shown(&sandbox, 100, &["run", "tasks.toml"], true);
+    for colour in ["\x1b[3", "\x1b[1m", "\x1b[9"] {
+        assert!(!shown.contains(colour), "{shown:?}");
+    }
+}
+
+#[test]
+fn forty_columns_are_enough() {
+    let sandbox = Sandbox::new();
+    tasks(&sandbox);
+    let shown = shown(&sandbox, 40, &["run", "tasks.toml"], false);
+    let plain = plain(&shown);
+    let table = plain.split("STATE").nth(1).expect("there is a table");
+    for line in table.lines() {
+        assert!(line.trim_end().chars().count() <= 40, "{line:?} in {plain}");
+    }
+    for bar in plain
+        .split(['\n', '\r'])
+        .filter(|line| line.contains('▸') || line.contains("/2 "))
+    {
+        assert!(bar.chars().count() <= 40, "{bar:?}");
+    }
+}
