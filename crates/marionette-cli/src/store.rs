@@ -1,5 +1,6 @@
 //! The store that the options name, and what lies beside it.
 
+use std::error::Error;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -65,10 +66,21 @@ async fn open(path: PathBuf) -> Result<Opened> {
     Ok(Opened { store, path })
 }
 
-/// An error of the store with its sources in one line, without naming them twice.
-#[allow(clippy::needless_pass_by_value)] // So that it can be named in `map_err`.
+/// An error of the store with its sources in one line. What a source says that stands there already
+/// is not said again.
+#[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
 pub(crate) fn told(error: StoreError) -> anyhow::Error {
-    anyhow!(error.chain())
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        let core = text.rsplit(": ").next().unwrap_or(&text);
+        if !told.contains(core) {
+            told = format!("{told}: {text}");
+        }
+        source = error.source();
+    }
+    anyhow!(told)
 }
 
 pub(crate) fn path(location: Option<&Location>) -> Result<PathBuf> {

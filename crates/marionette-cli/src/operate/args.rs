@@ -124,9 +124,10 @@ Examples:
 What is longer than 4 KiB is cut at its end (output at its begin) unless --full is given. The secret
 words of a command are never shown.
 
-With --json each task is an object in a line of its own, with the fields of `list` and: options,
-payload, payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome,
-error, worker), output (attempt, file, bytes, text). A payload that is no JSON is a string.";
+With --json each task is an object in a line of its own, with the fields of `list` and: options
+(retries, backoff, timeout_ms, give_up_after_ms, expires_ms, keep_result_ms, error), payload,
+payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome, error,
+worker), output (attempt, file, bytes, text). A payload that is no JSON, or is cut, is a string.";
 
 /// By ids or by conditions.
 #[derive(Clone, Debug, clap::Args)]

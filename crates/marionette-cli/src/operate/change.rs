@@ -43,7 +43,7 @@ struct Unchanged {
 
 /// What came of it.
 #[derive(Debug)]
-struct Changed {
+struct Report {
     matched: usize,
     changed: u64,
     unchanged: Vec<Unchanged>,
@@ -100,7 +100,7 @@ impl Deed {
 /// Changes what is named, and returns the exit status.
 pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<u8> {
     let by_ids = !which.ids.is_empty();
-    let changed = match (by_ids, which.pick.is_empty(), which.all) {
+    let report = match (by_ids, which.pick.is_empty(), which.all) {
         (true, true, _) => named_ones(desk, which, deed).await?,
         (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
         (false, true, false) => bail!(
@@ -108,23 +108,23 @@ pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Res
              --kind, or --all (see `marionette {0} --help`)",
             deed.verb()
         ),
-        (false, ..) => match matching(desk, which, deed).await? {
-            Some(changed) => changed,
-            None => {
+        (false, ..) => {
+            let Some(report) = matching(desk, which, deed).await? else {
                 desk.say.note("nothing was changed");
                 return Ok(1);
-            }
-        },
+            };
+            report
+        }
     };
-    if *deed == Deed::Delete && changed.changed > 0 {
+    if *deed == Deed::Delete && report.changed > 0 {
         output::tidy(&desk.opened).await?;
     }
-    tell(desk, which, deed, &changed);
-    let is_short = by_ids && !changed.unchanged.is_empty();
+    tell(desk, which, deed, &report);
+    let is_short = by_ids && !report.unchanged.is_empty();
     Ok(u8::from(is_short))
 }
 
-async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Changed> {
+async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Report> {
     let store = &desk.opened.store;
     let mut able: Vec<TaskId> = Vec::new();
     let mut unchanged = Refusals::default();
@@ -152,7 +152,7 @@ async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Cha
     if !which.dry_run {
         unchanged.extend(faster(tasks, changed));
     }
-    Ok(Changed {
+    Ok(Report {
         matched: tasks,
         changed,
         unchanged,
@@ -160,7 +160,7 @@ async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Cha
 }
 
 /// `None`: somebody was asked, and does not want it.
-async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Option<Changed>> {
+async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Option<Report>> {
     let store = &desk.opened.store;
     let mut filter = which.pick.filter()?;
     if filter.states.is_empty() {
@@ -181,7 +181,7 @@ async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Optio
         .iter()
         .filter_map(|state| counts.get(state))
         .sum();
-    let mut changed = Changed {
+    let mut report = Report {
         matched,
         changed: 0,
         unchanged: refused.0,
@@ -190,15 +190,23 @@ async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Optio
         desk.say.result(&preview);
     }
     if which.dry_run || matched == 0 {
-        return Ok(Some(changed));
+        return Ok(Some(report));
     }
-    let question = format!("{} {}", deed.verb(), count(matched, "task"));
+    let states = filter
+        .states
+        .iter()
+        .filter_map(|state| counts.get_key_value(state));
+    let states: Vec<_> = states
+        .map(|(state, tasks)| format!("{tasks} {state}"))
+        .collect();
+    let tasks = count(matched, "task");
+    let question = format!("{} {tasks} ({})", deed.verb(), states.join(", "));
     if !which.yes && !confirm(&preview, &question)? {
         return Ok(None);
     }
-    changed.changed = deed.perform(store, Which::Matching(filter)).await?;
-    changed.unchanged.extend(faster(matched, changed.changed));
-    Ok(Some(changed))
+    report.changed = deed.perform(store, Which::Matching(filter)).await?;
+    report.unchanged.extend(faster(matched, report.changed));
+    Ok(Some(report))
 }
 
 /// How many match in which state, and a few of those that would be changed.
@@ -225,7 +233,7 @@ async fn survey(
     let more = able - few.len();
     let mut preview = list::rows(&named(store, few).await?);
     if more > 0 {
-        preview.push_str(&format!("\n… and {more} more"));
+        preview = format!("{preview}\n… and {more} more");
     }
     Ok((counts, preview))
 }
@@ -275,20 +283,20 @@ impl Refusals {
     }
 }
 
-fn tell(desk: &Desk, which: &args::Which, deed: &Deed, changed: &Changed) {
+fn tell(desk: &Desk, which: &args::Which, deed: &Deed, report: &Report) {
     if desk.say.json {
-        return desk.say.result(&json::line(&value(which, deed, changed)));
+        return desk.say.result(&json::line(&value(which, deed, report)));
     }
     if which.dry_run {
-        let tasks = count(changed.matched, "task");
+        let tasks = count(report.matched, "task");
         desk.say
             .result(&format!("{tasks} would be {}", deed.done()));
     } else if !desk.say.quiet {
-        let tasks = usize::try_from(changed.changed).unwrap_or(usize::MAX);
+        let tasks = usize::try_from(report.changed).unwrap_or(usize::MAX);
         desk.say
             .result(&format!("{} {}", deed.done(), count(tasks, "task")));
     }
-    for unchanged in &changed.unchanged {
+    for unchanged in &report.unchanged {
         let state = unchanged
             .state
             .map(|state| format!("{state}, "))
@@ -309,8 +317,8 @@ fn tell(desk: &Desk, which: &args::Which, deed: &Deed, changed: &Changed) {
     }
 }
 
-fn value(which: &args::Which, deed: &Deed, changed: &Changed) -> Value {
-    let unchanged: Vec<_> = changed
+fn value(which: &args::Which, deed: &Deed, report: &Report) -> Value {
+    let unchanged: Vec<_> = report
         .unchanged
         .iter()
         .map(|unchanged| {
@@ -325,8 +333,8 @@ fn value(which: &args::Which, deed: &Deed, changed: &Changed) -> Value {
     json!({
         "verb": deed.verb(),
         "dry_run": which.dry_run,
-        "matched": changed.matched,
-        "changed": changed.changed,
+        "matched": report.matched,
+        "changed": report.changed,
         "unchanged": unchanged,
     })
 }

@@ -1,9 +1,10 @@
 //! What programs are told: objects whose fields keep their names.
 
 use std::fmt::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use marionette::inspect::JobSummary;
+use marionette::store::{JobOptions, StoredBackoff};
 use serde_json::{Value, json};
 
 use crate::clock;
@@ -59,6 +60,45 @@ pub(super) fn job(job: &JobSummary, name: Option<&str>) -> Value {
         "worker": job.worker.map(|worker| worker.to_string()),
         "reason": job.reason,
     })
+}
+
+/// What a job asks for; what it does not ask for is null.
+pub(super) fn options(options: &JobOptions) -> Value {
+    let millis = |time: Option<Duration>| -> Value {
+        time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+            .into()
+    };
+    json!({
+        "retries": options.retries,
+        "backoff": options.backoff.map(backoff),
+        "timeout_ms": millis(options.timeout),
+        "give_up_after_ms": millis(options.give_up_after),
+        "expires_ms": millis(options.expires),
+        "keep_result_ms": millis(options.keep_result),
+        "error": options.error,
+    })
+}
+
+/// A backoff as stores keep it, but for durations, which are in milliseconds.
+fn backoff(backoff: StoredBackoff) -> Value {
+    let mut value = json!(backoff);
+    for policy in value
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|policy| policy.values_mut())
+    {
+        let Some(fields) = policy.as_object_mut() else {
+            continue;
+        };
+        for name in ["pause", "step", "initial", "max"] {
+            let time = fields.remove(name).map(serde_json::from_value::<Duration>);
+            if let Some(Ok(time)) = time {
+                let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                fields.insert(format!("{name}_ms"), millis.into());
+            }
+        }
+    }
+    value
 }
 
 #[cfg(test)]

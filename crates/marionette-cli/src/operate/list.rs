@@ -13,21 +13,25 @@ use super::{Desk, ids, json, words};
 
 /// From so many columns on there is room for all heads…
 const WIDE: usize = 100;
-/// …from so many on for those that matter, with the reason behind the name…
+/// …from so many on for those that matter most; the reason has a line of its own.
 const MEDIUM: usize = 60;
-/// …and from so many on a time is shown with its date as well.
+/// From so many on the time of day is shown as well.
 const WITH_TIMES: usize = 130;
 /// How much of a name is shown where there is room.
 const NAME_COLUMNS: usize = 40;
+
+/// Before a reason that has its own line: it stands below the state.
+const INDENT: &str = "          ";
 
 /// A job with its name.
 pub(super) type Named = (JobSummary, Option<String>);
 
 pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     let filter = args.pick.filter()?;
-    let mut pages = match args.all {
-        true => Pages::all(filter),
-        false => Pages::first(filter, args.limit.get()),
+    let mut pages = if args.all {
+        Pages::all(filter)
+    } else {
+        Pages::first(filter, args.limit.get())
     };
     let store = &desk.opened.store;
     let mut all = Vec::new();
@@ -90,7 +94,18 @@ pub(super) fn rows(jobs: &[Named]) -> String {
             heads.iter().map(cell).collect()
         })
         .collect();
-    coloured(jobs, &table::show(heads, &rows, flexible))
+    let table = table::show(heads, &rows, flexible);
+    let mut lines = table.lines();
+    let mut shown: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
+    for (line, (job, _)) in lines.zip(jobs) {
+        shown.push(coloured(line, job));
+        let why = words::why(job);
+        if columns < WIDE && !why.is_empty() {
+            let why = clip(why, columns.saturating_sub(INDENT.len()));
+            shown.push(clip(&format!("{INDENT}{why}"), columns));
+        }
+    }
+    shown.join("\n")
 }
 
 fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize) -> String {
@@ -99,10 +114,7 @@ fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize) -> Str
         "ID" => ids::short(job.id),
         "STATE" => job.state.to_string(),
         "TASK" if columns >= WIDE => clip(&task, NAME_COLUMNS.min(columns / 4)),
-        "TASK" => match words::why(job) {
-            "" => task,
-            why => format!("{task}: {why}"),
-        },
+        "TASK" => task,
         "QUEUE" => job.queue.clone(),
         "TRIES" => words::tries(job).to_string(),
         "WHEN" if columns >= WITH_TIMES => format!("{}, {}", words::at(job), words::when(job)),
@@ -111,23 +123,16 @@ fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize) -> Str
     }
 }
 
-/// The table with its states in colour. They are where nothing before them can move them.
-fn coloured(jobs: &[Named], table: &str) -> String {
-    let mut lines = table.lines();
-    let mut coloured: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
-    for (line, (job, _)) in lines.zip(jobs) {
-        let state = job.state.as_str();
-        let place = ids::SHORT_DIGITS + 2;
-        coloured.push(
-            match line.get(place..).and_then(|rest| rest.strip_prefix(state)) {
-                Some(rest) => format!(
-                    "{}{}{rest}",
-                    &line[..place],
-                    words::coloured(job.state, state)
-                ),
-                None => line.to_owned(),
-            },
-        );
+/// A line of the table with its state in colour, which is where nothing before can move it.
+fn coloured(line: &str, job: &JobSummary) -> String {
+    let state = job.state.as_str();
+    let place = ids::SHORT_DIGITS + 2;
+    match line.get(place..).and_then(|rest| rest.strip_prefix(state)) {
+        Some(rest) => format!(
+            "{}{}{rest}",
+            &line[..place],
+            words::coloured(job.state, state)
+        ),
+        None => line.to_owned(),
     }
-    coloured.join("\n")
 }

@@ -9,22 +9,20 @@ use crate::say::Say;
 use crate::store::{self, told};
 use crate::text::safe;
 
-use super::{json, unusable};
+use super::{existing, json, unusable};
 
 pub(super) async fn migrate(common: &Common) -> Result<u8> {
     let say = Say::new(common);
     let path = store::path(common.store.as_ref())?;
     let shown = safe(&path.display().to_string());
-    let from = match path.is_file() {
-        true => {
-            let version = SqliteStore::version_of(&path).await;
-            version.map_err(told).with_context(|| unusable(&shown))?
-        }
-        false => None,
+    let from = if path.is_file() {
+        let version = SqliteStore::version_of(&path).await;
+        version.map_err(told).with_context(|| unusable(&path))?
+    } else {
+        None
     };
     // Opening it is what brings it there.
-    let opened = store::open_existing(common.store.as_ref()).await;
-    opened.with_context(|| unusable(&shown))?;
+    existing(common, &path).await?;
     let version = SqliteStore::VERSION;
     if say.json {
         let value = json!({"store": path.display().to_string(), "from": from, "version": version});

@@ -1,5 +1,7 @@
 //! From conditions on the command line to a filter of the store, and through its pages.
 
+use std::time::SystemTime;
+
 use anyhow::{Context, Result, anyhow};
 use jiff::{ToSpan, ZonedDateTime};
 use marionette::TaskId;
@@ -8,7 +10,7 @@ use marionette::store::JobState;
 
 use crate::clock;
 use crate::store::told;
-use crate::time::parse_time;
+use crate::time::{parse_duration, parse_time};
 
 use super::args::{Pick, States};
 
@@ -65,31 +67,32 @@ pub(super) fn states(named: &[States]) -> Vec<JobState> {
 
 /// Reads a time that has come: what [`parse_time`] reads, but of the days that it could be the last
 /// one and not the next; `today`, `yesterday`, `2h ago` as well.
-fn past_time(text: &str, now: &ZonedDateTime) -> Result<std::time::SystemTime, String> {
+fn past_time(text: &str, now: &ZonedDateTime) -> Result<SystemTime, String> {
     let lower = text.trim().to_lowercase();
-    if let Some(age) = lower.strip_suffix(" ago") {
-        let time = parse_time("now", now)?.time;
-        let age = crate::time::parse_duration(age)?;
-        return time
-            .checked_sub(age)
-            .ok_or_else(|| format!("{text:?} is too long ago"));
-    }
     let earlier = |days: i64| now.checked_sub(days.days()).unwrap_or_else(|_| now.clone());
+    if let Some(age) = lower.strip_suffix(" ago") {
+        let now = parse_time("now", now)?.time;
+        let time = now.checked_sub(parse_duration(age)?);
+        return time.ok_or_else(|| format!("{text:?} is too long ago"));
+    }
     let (day, rest) = lower.split_once(' ').unwrap_or((&lower, "00:00"));
     let read = match day {
         "today" => parse_time(&format!("{} {rest}", now.date()), now),
         "yesterday" => parse_time(&format!("{} {rest}", earlier(1).date()), now),
+        "now" | "tomorrow" | "in" => parse_time(text, now),
         _ if day.starts_with(|char: char| char.is_ascii_alphabetic()) => {
             parse_time(&format!("{day} {rest}"), &earlier(7))
         }
         _ if !day.contains('-') => parse_time(&lower, &earlier(1)),
         _ => parse_time(text, now),
     };
-    read.map(|when| when.time).map_err(|error| {
-        error
-            .replace("`tomorrow 06:00`", "`yesterday 06:00`")
-            .replace("in 10m", "10m ago")
-    })
+    let wrong = |_| {
+        format!(
+            "{text:?} is no time; write it like `06:00`, `yesterday 18:00`, `monday 06:00`, \
+             `2026-11-24 18:00` or `10m ago`"
+        )
+    };
+    read.map(|when| when.time).map_err(wrong)
 }
 
 /// The pages of what matches, newest first.
@@ -170,6 +173,9 @@ mod tests {
             assert_eq!(zoned.strftime("%F %T").to_string(), expected, "{text}");
         }
         let error = past_time("soonish", &now).unwrap_err();
-        assert!(error.contains("yesterday 06:00"), "{error}");
+        assert!(
+            error.starts_with("\"soonish\" is no time; write it like"),
+            "{error}"
+        );
     }
 }

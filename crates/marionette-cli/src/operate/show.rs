@@ -33,6 +33,7 @@ struct Output {
 pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
     let store = &desk.opened.store;
     let mut code = 0;
+    let mut is_first = true;
     for (text, id) in ids::find(store, &args.ids).await? {
         let details = match id {
             Some(id) => store.job(id).await.map_err(told)?,
@@ -45,10 +46,15 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
         };
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let outputs = outputs(&desk.opened.output(details.summary.id), limit)?;
-        let told = match desk.say.json {
-            true => json::line(&value(&details, &outputs, limit)),
-            false => page(&details, &outputs, limit),
+        let told = if desk.say.json {
+            json::line(&value(&details, &outputs, limit))
+        } else {
+            page(&details, &outputs, limit)
         };
+        if !is_first && !desk.say.json {
+            desk.say.result("");
+        }
+        is_first = false;
         desk.say.result(told.trim_end());
     }
     Ok(code)
@@ -215,7 +221,11 @@ fn cut(text: &str, limit: usize) -> String {
 }
 
 fn prefix(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
+    let mut end = limit.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn value(details: &JobDetails, outputs: &[Output], limit: usize) -> Value {
@@ -252,7 +262,7 @@ fn value(details: &JobDetails, outputs: &[Output], limit: usize) -> Value {
             })
         })
         .collect();
-    value["options"] = json!(details.options);
+    value["options"] = json::options(&details.options);
     value["payload"] = payload;
     value["payload_bytes"] = details.payload.len().into();
     value["payload_cut"] = is_cut.into();

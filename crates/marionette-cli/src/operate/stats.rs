@@ -1,6 +1,7 @@
 //! `marionette stats`: how many tasks there are, by queue, kind and state.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use marionette::store::JobState;
 use serde_json::{Value, json};
 
 use crate::store::told;
+use crate::text::clip;
 use crate::time::show_duration;
 use crate::{clock, table};
 
@@ -30,9 +32,10 @@ struct Numbers {
 pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
     loop {
         let numbers = read(&desk.opened.store).await?;
-        let told = match desk.say.json {
-            true => json::line(&value(&numbers)),
-            false => page(&numbers),
+        let told = if desk.say.json {
+            json::line(&value(&numbers))
+        } else {
+            page(&numbers)
         };
         let Some(seconds) = args.watch else {
             desk.say.result(&told);
@@ -43,16 +46,20 @@ pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
             Some(_) if !desk.say.json => "\x1b[H\x1b[J",
             _ => "",
         };
-        desk.say.result(&format!("{clear}{told}"));
+        if writeln!(anstream::stdout().lock(), "{clear}{told}").is_err() {
+            // Nobody reads any more.
+            return Ok(0);
+        }
         tokio::time::sleep(Duration::from_secs(seconds.get().into())).await;
     }
 }
 
 async fn read(store: &impl Inspect) -> Result<Numbers> {
     let counts = store.counts().await.map_err(told)?;
-    let oldest_ready = match counts.iter().any(|count| count.state == JobState::Ready) {
-        true => oldest_ready(store).await?,
-        false => None,
+    let oldest_ready = if counts.iter().any(|count| count.state == JobState::Ready) {
+        oldest_ready(store).await?
+    } else {
+        None
     };
     Ok(Numbers {
         counts,
@@ -86,23 +93,31 @@ fn page(numbers: &Numbers) -> String {
     if numbers.counts.is_empty() {
         return with_notes("there are no tasks".to_owned(), numbers);
     }
-    let columns = table::columns().unwrap_or(usize::MAX);
-    let table = match columns >= WIDE {
-        true => wide(numbers),
-        false => narrow(numbers),
+    let table = if columns() >= WIDE {
+        wide(numbers)
+    } else {
+        narrow(numbers)
     };
     with_notes(table, numbers)
 }
 
+fn columns() -> usize {
+    table::columns().unwrap_or(usize::MAX)
+}
+
 fn with_notes(mut page: String, numbers: &Numbers) -> String {
+    let mut note = |note: &str| {
+        page.push('\n');
+        page.push_str(&clip(note, columns()));
+    };
     if !numbers.paused.is_empty() {
-        page.push_str(&format!("\npaused: {}", numbers.paused.join(", ")));
+        note(&format!("paused: {}", numbers.paused.join(", ")));
     }
     if let Some(job) = &numbers.oldest_ready {
         let age = show_duration(clock::since(job.due));
         let id = ids::short(job.id);
-        page.push_str(&format!(
-            "\noldest ready: {id}, for {age}, in the queue {}",
+        note(&format!(
+            "oldest ready: {id}, for {age}, in the queue {}",
             job.queue
         ));
     }

@@ -61,7 +61,8 @@ fn attempted(attempt: &TimedAttempt) -> String {
     let outcome = words::outcome(attempt.outcome);
     let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));
     if let Some(worker) = attempt.worker {
-        told.push_str(&format!(", by worker {}", ids::short(worker.0.into())));
+        let worker = ids::short(worker.0.into());
+        told = format!("{told}, by worker {worker}");
     }
     for line in attempt.error.iter().flat_map(|error| error.lines()) {
         told.push_str("\n    ");
@@ -73,14 +74,14 @@ fn attempted(attempt: &TimedAttempt) -> String {
 /// How often it was tried, and how often it may be.
 pub(super) fn tried(details: &JobDetails) -> String {
     let job = &details.summary;
-    let times = |number: u32| text::count(number as usize, "time");
-    let mut tried = format!(
-        "failed {} of {} that it may",
-        job.failed,
-        times(details.options.retries.saturating_add(1))
+    let attempts = text::count(
+        details.options.retries.saturating_add(1) as usize,
+        "attempt",
     );
+    let mut tried = format!("{} of {attempts} failed", job.failed);
     if job.crashes > 0 {
-        tried.push_str(&format!("; its worker died {}", times(job.crashes)));
+        let times = text::count(job.crashes as usize, "time");
+        tried = format!("{tried}; its worker died {times}");
     }
     tried
 }

@@ -25,9 +25,10 @@ pub(super) async fn workers(desk: &Desk) -> Result<u8> {
         return Ok(0);
     }
     let columns = table::columns().unwrap_or(usize::MAX);
-    let heads: &[&str] = match columns >= WIDE {
-        true => &["ID", "SERVER", "PID", "RUNS", "SLOTS", "SINCE", "SEEN"],
-        false => &["ID", "PID", "RUNS", "SLOTS", "SERVER"],
+    let heads: &[&str] = if columns >= WIDE {
+        &["ID", "SERVER", "PID", "RUNS", "SLOTS", "SINCE", "SEEN"]
+    } else {
+        &["ID", "PID", "RUNS", "SLOTS", "SERVER"]
     };
     let flexible = heads.iter().position(|head| *head == "SERVER").unwrap_or(0);
     let rows: Vec<Vec<String>> = workers

@@ -1,0 +1,15 @@
+//! The operator's commands, end to end: the real program on real files, in which the library has
+//! put jobs.
+
+mod fixture;
+mod shop;
+mod story;
+mod programs;
+mod filters;
+mod ids;
+mod changes;
+mod queues;
+mod stores;
+mod hostile;
+mod terminal;
+mod many;

@@ -1,0 +1,92 @@
+//! Queues, numbers and workers.
+
+use marionette::store::{JobState, Store};
+
+use crate::shop::{Shop, claim};
+
+#[tokio::test]
+async fn nothing_is_claimed_from_a_paused_queue_until_it_is_resumed() {
+    let shop = Shop::open().await;
+    let place = &shop.place;
+    let out = place.good(&["pause", "default"]);
+    assert!(
+        out.starts_with("the queue default is paused: what runs goes on"),
+        "{out}"
+    );
+    assert!(claim(&shop.store, &shop.worker).await.is_none());
+    assert_eq!(
+        place.good(&["pause", "default"]),
+        "the queue default was paused already\n"
+    );
+    assert!(place.good(&["stats"]).contains("\npaused: default\n"));
+    assert_eq!(
+        place.good(&["resume", "default"]),
+        "the queue default goes on\n"
+    );
+    assert_eq!(
+        place.good(&["resume", "default"]),
+        "the queue default was not paused\n"
+    );
+    shop.claim(shop.id(JobState::Ready)).await;
+}
+
+#[tokio::test]
+async fn the_name_of_a_queue_is_checked_and_one_without_tasks_is_told() {
+    let shop = Shop::open().await;
+    let said = shop.place.run(&["pause", "a b"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.err.contains("the name is \"a b\"; ' ' is none of"),
+        "{said:?}"
+    );
+    let said = shop.place.run(&["pause", "defualt"]);
+    assert_eq!(
+        said.err,
+        "marionette: no task is in the queue defualt so far\n"
+    );
+}
+
+#[tokio::test]
+async fn the_numbers_are_in_a_table() {
+    let shop = Shop::open().await;
+    let out = shop.place.good(&["stats"]);
+    let lines: Vec<Vec<_>> = out
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines[0][..4], ["QUEUE", "KIND", "READY", "SCHEDULED"]);
+    assert_eq!(
+        lines[1],
+        [
+            "default", "mail", "1", "-", "1", "1", "1", "1", "-", "1", "6"
+        ]
+    );
+    assert_eq!(
+        lines[2],
+        [
+            "night", "report", "-", "1", "-", "-", "-", "-", "1", "-", "2"
+        ]
+    );
+    assert_eq!(
+        lines[3],
+        ["all", "1", "1", "1", "1", "1", "1", "1", "1", "8"]
+    );
+    assert_eq!(lines[4][..2], ["oldest", "ready:"]);
+}
+
+#[tokio::test]
+async fn workers_that_live_are_listed() {
+    let shop = Shop::open().await;
+    shop.store
+        .renew(shop.worker.clone(), vec![])
+        .await
+        .expect("it lives");
+    let out = shop.place.good(&["workers"]);
+    let lines: Vec<Vec<_>> = out
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    let process = std::process::id().to_string();
+    assert_eq!(lines[1][1..5], ["shop-1", &process, "1", "4"]);
+}
