@@ -83,7 +83,8 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ("timeout = '0s'", "`timeout`: it must be more than nothing"),
         (
             "delay = 'soon'",
-            "`delay`: \"soon\" is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`",
+            "`delay`: \"soon\" is no duration; \
+             write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`",
         ),
         (
             "backoff = 'often'",

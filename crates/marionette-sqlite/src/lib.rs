@@ -68,8 +68,11 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `tasks.db` | the database; only its owner may read it (mode 0600) |
-//! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode; they belong to the database, copy or move all three together and only while nobody has them open |
+//! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode |
 //! | `tasks.db-workers/` | a lock file for each worker that lives (mode 0700) |
+//!
+//! The first three belong together: copy or move them together, and only while nobody has them
+//! open.
 //!
 //! All tables are called `marionette_…`, and `PRAGMA user_version` is left alone, so that the
 //! application may keep its own tables in the same file. Then a job can be

@@ -159,8 +159,8 @@ impl Waiters {
 
     /// When the next job is due that somebody wants.
     ///
-    /// A suspect that is due already does not count: whoever waits may be unable to take one more now,
-    /// and would come back again and again without a pause.
+    /// A suspect that is due already does not count: whoever waits may be unable to take one more
+    /// now, and would come back again and again without a pause.
     fn next(
         &self,
         connection: &Connection,

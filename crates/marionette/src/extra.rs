@@ -76,7 +76,7 @@ struct Live {
     /// Of the attempt with this number.
     token: Option<(u32, CancellationToken)>,
     /// Boxed, since it is rare.
-    cancel_reason: Option<Box<String>>,
+    cancel_reason: Option<Box<str>>,
     /// Who awaits the result.
     joiner: Option<Waker>,
     /// Who runs the present attempt, while it waits.
@@ -236,11 +236,11 @@ impl Extra {
         self.live
             .lock()
             .cancel_reason
-            .get_or_insert_with(|| Box::new(why));
+            .get_or_insert_with(|| why.into());
     }
 
     pub(crate) fn cancel_reason(&self) -> Option<String> {
-        self.live.lock().cancel_reason.as_deref().cloned()
+        self.live.lock().cancel_reason.as_deref().map(str::to_owned)
     }
 
     /// The cancellation that was asked for, as a reason to end.
