@@ -9,6 +9,7 @@ mod faults;
 mod fences;
 mod insert;
 mod inspect;
+mod instances;
 mod lists;
 mod payloads;
 mod queues;
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("lists", lists::cases()),
         ("batches", batches::cases()),
         ("together", together::cases()),
+        ("instances", instances::cases()),
         ("repeat", repeat::cases()),
         ("faults", faults::cases()),
     ]

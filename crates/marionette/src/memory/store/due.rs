@@ -154,13 +154,8 @@ impl Lanes {
 
     /// The jobs that are due, in the order in which they are to be claimed. Of each lane there are
     /// at least `limit`, if it has them, so the first `limit` of all are the right ones.
-    pub(super) fn candidates(
-        &self,
-        may: impl Fn(&LaneName) -> bool,
-        now: Now,
-        limit: usize,
-    ) -> Vec<Candidate> {
-        let lanes = self.0.iter().filter(|(name, _)| may(name));
+    pub(super) fn candidates(&self, wish: &Wish<'_>, now: Now, limit: usize) -> Vec<Candidate> {
+        let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
         let mut candidates: Vec<_> = lanes
             .flat_map(|(name, lane)| {
                 lane.due(now, limit).map(|(late, key)| Candidate {
@@ -183,8 +178,8 @@ impl Lanes {
     ///
     /// A suspect that is due already does not count. Whoever waits may be unable to take one more
     /// now, and would come back again and again without a pause; what lets it take one is news.
-    pub(super) fn soonest(&self, may: impl Fn(&LaneName) -> bool, now: Now) -> Option<Duration> {
-        let lanes = self.0.iter().filter(|(name, _)| may(name));
+    pub(super) fn soonest(&self, wish: &Wish<'_>, now: Now) -> Option<Duration> {
+        let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
         let soonest = lanes.filter_map(|(name, lane)| {
             let soonest = lane.soonest(now)?;
             (!name.suspect || !soonest.is_zero()).then_some(soonest)
@@ -193,10 +188,28 @@ impl Lanes {
     }
 }
 
-impl LaneName {
-    pub(super) fn is_wanted(&self, wanted: &Wanted) -> bool {
-        let queues = &wanted.queues;
-        wanted.kinds.iter().any(|kind| **kind == *self.kind)
-            && (queues.is_empty() || queues.iter().any(|queue| **queue == *self.queue))
+/// What somebody wants, to be asked of many lanes.
+#[derive(Debug)]
+pub(super) struct Wish<'a> {
+    kinds: BTreeSet<&'a str>,
+    /// Empty if any will do.
+    queues: BTreeSet<&'a str>,
+    paused: &'a BTreeSet<String>,
+}
+
+impl<'a> Wish<'a> {
+    pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>) -> Self {
+        Self {
+            kinds: wanted.kinds.iter().map(String::as_str).collect(),
+            queues: wanted.queues.iter().map(String::as_str).collect(),
+            paused,
+        }
+    }
+
+    pub(super) fn allows(&self, lane: &LaneName) -> bool {
+        let queue = &*lane.queue;
+        self.kinds.contains(&*lane.kind)
+            && (self.queues.is_empty() || self.queues.contains(queue))
+            && !self.paused.contains(queue)
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::clock::{Tick, Wall};
 use crate::id::TaskId;
 use crate::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
-use crate::memory::store::due::{LaneName, Now};
+use crate::memory::store::due::{Now, Wish};
 use crate::memory::store::state::State;
 use crate::store::{
     Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
@@ -36,13 +36,34 @@ use crate::sync::Mutex;
 ///
 /// # Examples
 ///
-/// ```
-/// use std::time::Duration;
-/// use marionette::MemoryStore;
+/// One manager queues, another one runs, as two processes would on a file or a server:
 ///
+/// ```
+/// use marionette::{Context, Job, MemoryStore, TaskManager};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Greet(String);
+///
+/// impl Job for Greet {
+///     const KIND: &'static str = "greet";
+///     type Output = String;
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = MemoryStore::new();
-/// let impatient = MemoryStore::builder().lease(Duration::from_secs(3)).build();
-/// # let _ = (store, impatient);
+/// let front = TaskManager::builder().store(store.clone()).build()?;
+/// let back = TaskManager::builder()
+///     .store(store)
+///     .handle(async |greet: Greet, _: Context| Ok(format!("hello, {}", greet.0)))
+///     .build()?;
+/// back.start();
+///
+/// let greeted = front.queue(Greet("Ada".into())).await?;
+/// assert_eq!(greeted.await?, "hello, Ada");
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct MemoryStore {
@@ -131,8 +152,8 @@ impl MemoryStore {
     /// How long until a job of these is due, if one waits.
     fn soonest(&self, wanted: &Wanted) -> Option<Duration> {
         let state = self.shared.state.lock();
-        let may = |name: &LaneName| name.is_wanted(wanted) && !state.paused.contains(&*name.queue);
-        state.lanes.soonest(may, self.now())
+        let wish = Wish::new(wanted, &state.paused);
+        state.lanes.soonest(&wish, self.now())
     }
 }
 
@@ -307,3 +328,6 @@ impl Inspect for MemoryStore {
         self.alone(|state, now| Ok(state.workers(&self.shared.timing, now)))
     }
 }
+
+#[cfg(all(test, feature = "test-util"))]
+mod tests;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Tick;
 use crate::id::TaskId;
 use crate::memory::store::Retention;
-use crate::memory::store::due::{LaneName, Lanes, Moment, Now};
+use crate::memory::store::due::{Lanes, Moment, Now, Wish};
 use crate::memory::store::moves::End;
 use crate::memory::store::row::{Phase, Row};
 use crate::store::{
@@ -88,11 +88,10 @@ impl State {
             let what = format!("the worker {worker} is not known here: it has to renew first");
             return Err(StoreError::unavailable(what));
         }
-        let paused = &self.paused;
-        let may = |name: &LaneName| name.is_wanted(&claim.wanted) && !paused.contains(&*name.queue);
+        let wish = Wish::new(&claim.wanted, &self.paused);
         let mut suspects = claim.suspects;
         let mut keys = Vec::new();
-        for candidate in self.lanes.candidates(may, now, claim.limit) {
+        for candidate in self.lanes.candidates(&wish, now, claim.limit) {
             if keys.len() == claim.limit {
                 break;
             }
@@ -122,13 +121,12 @@ impl State {
         worker.seen = now;
         leases
             .iter()
-            .map(|lease| self.renew_one(id, *lease, now))
+            .map(|lease| self.renew_one(*lease, now))
             .collect()
     }
 
-    fn renew_one(&mut self, worker: WorkerId, lease: Lease, now: Now) -> Renewal {
-        let running = self.held(lease).and_then(Row::running);
-        let Some(running) = running.filter(|running| running.worker == worker) else {
+    fn renew_one(&mut self, lease: Lease, now: Now) -> Renewal {
+        let Some(running) = self.held(lease).and_then(Row::running) else {
             return Renewal::Lost;
         };
         running.renewed = now.tick;
