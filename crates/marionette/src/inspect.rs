@@ -11,6 +11,31 @@ use crate::store::{
 ///
 /// Every change names the jobs that it is for, and answers how many it changed: a job in a state
 /// for which the change makes no sense is left as it is.
+///
+/// # Examples
+///
+/// Everything that failed for good on a queue is tried again, once the reason is mended.
+///
+/// ```
+/// # use marionette::store::StoreError;
+/// use marionette::inspect::{Filter, Inspect, Page, Which};
+/// use marionette::store::JobState;
+///
+/// # async fn again(store: &dyn Inspect) -> Result<(), StoreError> {
+///
+/// let dead = Filter {
+///     states: vec![JobState::Dead],
+///     queues: vec!["mails".into()],
+///     ..Filter::default()
+/// };
+/// for job in store.list(dead.clone(), Page::default()).await?.jobs {
+///     println!("{} {}: {:?}", job.kind, job.id, job.reason);
+/// }
+/// let retried = store.retry(Which::Matching(dead)).await?;
+/// println!("{retried} jobs begin anew");
+/// # Ok(())
+/// # }
+/// ```
 pub trait Inspect: Store {
     /// How many jobs there are, by queue, kind and state.
     fn counts(&self) -> StoreFuture<'_, Vec<Count>>;

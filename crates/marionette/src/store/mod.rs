@@ -54,6 +54,38 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///
 /// The module's text says what holds for every method. `marionette-conformance` has the tests that
 /// decide when a store is done.
+///
+/// # Examples
+///
+/// What a manager does all day, by hand.
+///
+/// ```
+/// use marionette::store::{Claim, Next, Settlement, Store, StoreError, Wanted, WorkerInfo};
+///
+/// async fn work(
+///     store: &dyn Store,
+///     me: WorkerInfo,
+///     wanted: Wanted,
+/// ) -> Result<(), StoreError> {
+///     store.renew(me.clone(), vec![]).await?; // from now on it is known, and lives
+///     loop {
+///         let claim = Claim {
+///             worker: me.id,
+///             wanted: wanted.clone(),
+///             limit: 4,
+///             suspects: 1,
+///         };
+///         for job in store.claim(claim).await? {
+///             println!("{} with {} bytes", job.kind, job.payload.len());
+///             let next = Next::Done(b"250 accepted".to_vec());
+///             let settlement = Settlement { lease: job.lease, attempt: None, next };
+///             store.settle(vec![settlement]).await?;
+///         }
+///         store.renew(me.clone(), vec![]).await?; // with the leases that it has
+///         store.wait(wanted.clone()).await?;
+///     }
+/// }
+/// ```
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Accepts jobs. Once this returns `Ok`, they are committed and synced by the store's rules.
     ///
