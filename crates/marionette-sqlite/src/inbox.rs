@@ -111,6 +111,11 @@ impl<T> Inbox<T> {
         true
     }
 
+    /// Whether something waits, as far as one can tell without the lock.
+    pub(crate) fn has_some(&self) -> bool {
+        self.hint.load(Ordering::Relaxed)
+    }
+
     /// Nothing comes in any more; what waits is still taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

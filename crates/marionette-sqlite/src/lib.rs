@@ -71,8 +71,8 @@
 //! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode |
 //! | `tasks.db-workers/` | a lock file for each worker that lives (mode 0700) |
 //!
-//! The first three belong together: copy or move them together, and only while nobody has them
-//! open.
+//! The journal is part of the database: copy or move them together, and only while nobody has them
+//! open. To copy a database that is in use, let SQLite do it (`VACUUM INTO`).
 //!
 //! All tables are called `marionette_…`, and `PRAGMA user_version` is left alone, so that the
 //! application may keep its own tables in the same file. Then a job can be
@@ -113,7 +113,6 @@ mod schema;
 mod opening;
 mod shared;
 mod inbox;
-mod alone;
 mod error;
 mod failpoint;
 mod clock;

@@ -1,6 +1,7 @@
 //! The handle: it passes calls on to the threads, and ends them when the last clone goes.
 
 use std::fmt;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,6 @@ use marionette::store::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::alone::Calls;
 use crate::clock::Clock;
 use crate::codec::Id;
 use crate::error::{Failure, store_error};
@@ -28,7 +28,8 @@ use crate::schema;
 use crate::shared::Shared;
 use crate::waiters::Waiters;
 use crate::writer::{
-    self, Accepting, Call, Durability, Operations, Writer, check_settlements, settlements_weight,
+    self, Accepting, Call, Durability, Operations, Syncer, Writer, check_settlements,
+    settlements_weight,
 };
 
 /// A store of durable jobs in one file. Clones are the same store.
@@ -58,7 +59,6 @@ pub struct SqliteStore {
 struct Inner {
     shared: Arc<Shared>,
     operations: Arc<Operations>,
-    calls: Calls,
     questions: Arc<Inbox<Question>>,
     threads: Vec<JoinHandle<()>>,
     /// When the done jobs are counted again.
@@ -145,15 +145,9 @@ impl SqliteStore {
         durability: Durability,
         work: impl FnMut(&mut Writer<'_>) -> Result<R, Failure> + Send + 'static,
     ) -> Result<R, StoreError> {
-        let on_its_way = self.inner.calls.begin();
-        let (call, mut answer) = Call::new(weight, durability, work);
+        let (call, answer) = Call::new(weight, durability, work);
         if self.inner.operations.push(Box::new(call)).is_err() {
             return Err(writer::stopped(self.path()));
-        }
-        let is_synced = durability == Durability::Synced;
-        let is_short = !(is_synced && self.settings().synchronous.is_full());
-        if is_short && let Some(answer) = on_its_way.wait(&mut answer) {
-            return answer;
         }
         writer::answer(self.path(), answer).await
     }
@@ -221,7 +215,8 @@ impl Inner {
         let writing = opening::writer(path, &settings)?;
         let path = opening::resolved(&writing, path);
         schema::migrate(&writing, &path)?;
-        let wal = opening::open_wal(&path)?;
+        // Two, because the system tells an error of the disk once to each.
+        let wals = [opening::open_wal(&path)?, opening::open_wal(&path)?];
         let reading = opening::reader(&path, &settings)?;
         let looking = opening::reader(&path, &settings)?;
         let clock = settings.clock.clone();
@@ -233,12 +228,11 @@ impl Inner {
         let mut inner = Self {
             shared: shared.clone(),
             operations: Arc::new(Operations::new()),
-            calls: Calls::default(),
             questions: Arc::new(Inbox::new()),
             threads: Vec::new(),
             count_at: Mutex::new(None),
         };
-        inner.start_writer(writing, wal)?;
+        inner.start_writer(writing, wals)?;
         inner.start_reader(reading)?;
         inner.threads.push(spawn("mtt-sqlite-wake", move || {
             // Should it end by a panic, whoever waits still looks for itself after a while.
@@ -248,28 +242,28 @@ impl Inner {
         Ok(inner)
     }
 
-    fn start_writer(
-        &mut self,
-        connection: Connection,
-        wal: std::fs::File,
-    ) -> Result<(), StoreError> {
+    fn start_writer(&mut self, connection: Connection, wals: [File; 2]) -> Result<(), StoreError> {
         // Statements are prepared here already, so that what is wrong with the file is told now.
-        Writer::new(
-            &connection,
-            wal.try_clone().map_err(wal_error)?,
-            self.shared.clone(),
-        )
-        .map_err(|err| store_error(&self.shared.path, err))?;
+        let failed = |err| store_error(&self.shared.path, err);
+        writer::check(&connection).map_err(failed)?;
         let (operations, shared) = (self.operations.clone(), self.shared.clone());
+        let [wal, synced] = wals;
+        let syncer = Arc::new(Syncer::new(shared.path.clone()));
+        let to_sync = syncer.clone();
         self.threads.push(spawn("mtt-sqlite-write", move || {
             let work = || {
-                if let Ok(mut writer) = Writer::new(&connection, wal, shared) {
+                if let Ok(mut writer) = Writer::new(&connection, wal, shared, &to_sync) {
                     writer.work(&operations);
                 }
             };
             // What was put in and is never answered tells its callers that the store is broken.
             let _ = catch_unwind(AssertUnwindSafe(work));
             operations.abandon();
+            to_sync.close();
+        })?);
+        self.threads.push(spawn("mtt-sqlite-sync", move || {
+            let _ = catch_unwind(AssertUnwindSafe(|| syncer.work(&synced)));
+            syncer.abandon();
         })?);
         Ok(())
     }
@@ -283,10 +277,6 @@ impl Inner {
         })?);
         Ok(())
     }
-}
-
-fn wal_error(err: std::io::Error) -> StoreError {
-    StoreError::unavailable("the WAL cannot be opened twice").with_source(err)
 }
 
 /// The threads end when they have done what waits; then the file and the locks are released.

@@ -83,11 +83,12 @@ impl Waiters {
     }
 
     /// Jobs of these lanes are due at these times: wakes who wants one that is due now.
-    pub(crate) fn tell(&self, news: &[(Arc<Lane>, i64)], now: i64) {
+    /// Says whether somebody was woken.
+    pub(crate) fn tell(&self, news: &[(Arc<Lane>, i64)], now: i64) -> bool {
         if news.is_empty() || !self.any.load(Ordering::SeqCst) {
-            return;
+            return false;
         }
-        let mut sooner = false;
+        let (mut sooner, mut woken) = (false, false);
         let mut list = self.lock();
         for (lane, due) in news {
             let mut index = 0;
@@ -97,6 +98,7 @@ impl Waiters {
                     index += 1;
                 } else if *due <= now {
                     list.wake(index);
+                    woken = true;
                 } else {
                     sooner |= *due < waiter.due;
                     waiter.due = waiter.due.min(*due);
@@ -109,6 +111,7 @@ impl Waiters {
         if sooner {
             self.bell.notify_one();
         }
+        woken
     }
 
     /// Wakes all: there may be something for anybody.

@@ -13,6 +13,9 @@ use crate::error::Failure;
 use crate::failpoint;
 use crate::lanes::{Lane, Lanes};
 
+/// How many jobs one statement writes when there are many.
+const ROWS: usize = 16;
+
 /// A job that has been looked over and is ready to be written.
 #[derive(Debug)]
 pub(crate) struct Accepting {
@@ -75,25 +78,67 @@ impl Writer<'_> {
         failpoint::at("sqlite::insert::begin");
         let mut waiting = Waiting::default();
         let mut answers = Vec::with_capacity(jobs.len());
-        for accepting in jobs {
-            let lane = accepting.lane(self.connection, &mut self.lanes)?;
-            if waiting.is_full(self.connection, &mut self.lanes, accepting)? {
-                answers.push(Inserted::Full);
+        for jobs in jobs.chunks(ROWS) {
+            if jobs.len() == ROWS && jobs.iter().all(|one| one.job.queue_limit.is_none()) {
+                self.insert_rows(jobs)?;
+                answers.extend([Inserted::Accepted; ROWS]);
                 continue;
             }
-            let due = accepting.due(self.now);
-            if insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
-                waiting.add(accepting);
-                match self.wakes.last_mut() {
-                    Some((last, earliest)) if last.id == lane.id => *earliest = due.min(*earliest),
-                    _ => self.wakes.push((lane, due)),
-                }
+            for accepting in jobs {
+                answers.push(self.insert_row(accepting, &mut waiting)?);
             }
-            failpoint::at("sqlite::insert::row");
-            answers.push(Inserted::Accepted);
         }
         failpoint::at("sqlite::insert::end");
         Ok(answers)
+    }
+
+    fn insert_row(
+        &mut self,
+        accepting: &Accepting,
+        waiting: &mut Waiting,
+    ) -> rusqlite::Result<Inserted> {
+        let lane = accepting.lane(self.connection, &mut self.lanes)?;
+        if waiting.is_full(self.connection, &mut self.lanes, accepting)? {
+            return Ok(Inserted::Full);
+        }
+        let due = accepting.due(self.now);
+        if insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
+            waiting.add(accepting);
+            self.wake(lane, due);
+        }
+        failpoint::at("sqlite::insert::row");
+        Ok(Inserted::Accepted)
+    }
+
+    /// Writes a full statement of jobs that have no limit.
+    fn insert_rows(&mut self, jobs: &[Accepting]) -> rusqlite::Result<()> {
+        self.sql.insert_rows.raw_bind_parameter(1, self.now)?;
+        let mut index = 2;
+        for accepting in jobs {
+            let lane = accepting.lane(self.connection, &mut self.lanes)?;
+            let due = accepting.due(self.now);
+            let insert = &mut self.sql.insert_rows;
+            insert.raw_bind_parameter(index, Id::of(accepting.job.id))?;
+            insert.raw_bind_parameter(index + 1, lane.id)?;
+            insert.raw_bind_parameter(index + 2, due)?;
+            insert.raw_bind_parameter(index + 3, accepting.keep)?;
+            insert.raw_bind_parameter(index + 4, accepting.options.as_deref())?;
+            insert.raw_bind_parameter(index + 5, Readable(&accepting.job.payload))?;
+            index += 6;
+            // One that is known already wakes somebody in vain.
+            self.wake(lane, due);
+        }
+        self.sql.insert_rows.raw_execute()?;
+        failpoint::at("sqlite::insert::row");
+        Ok(())
+    }
+
+    /// Once it is committed, who waits for jobs of this lane is told; jobs come in runs of one.
+    fn wake(&mut self, lane: Arc<Lane>, due: i64) {
+        match self.wakes.last_mut() {
+            Some((last, earliest)) if last.id == lane.id => *earliest = due.min(*earliest),
+            _ => self.wakes.push((lane, due)),
+        }
     }
 }
 

@@ -5,9 +5,10 @@
 //!
 //! SQLite itself runs with `synchronous = NORMAL`: a commit is written to the WAL and not synced,
 //! which is all that a claim or a sign of life needs. When a call of the transaction must survive a
-//! loss of power (an insert, a settlement, a change), the writer then calls `fdatasync` on the WAL
-//! before it answers: the same call at the same place as with `synchronous = FULL`, but only for
-//! who needs it, and after others have been answered. It is sound because a frame leaves the WAL
+//! loss of power (an insert, a settlement, a change), `fdatasync` is then called on the WAL before
+//! its caller is answered: the same call as with `synchronous = FULL`, but only for who needs it,
+//! and after others have been answered. If more is to be written meanwhile, a thread of its own
+//! calls it, and the transaction after it need not wait for the disk. It is sound because a frame leaves the WAL
 //! only by a checkpoint, and in `NORMAL` a checkpoint syncs the WAL before it writes to the
 //! database, and the database before the WAL may begin anew.
 //!
@@ -15,6 +16,7 @@
 //! mend that; so the store is broken from then on and has to be opened again.
 
 mod operation;
+mod syncer;
 mod insert;
 mod claim;
 mod renew;
@@ -42,6 +44,7 @@ pub(crate) use insert::{Accepting, Waiting, insert_one};
 pub(crate) use operation::{Call, Durability, Operation, answer, stopped};
 pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
 pub(crate) use sweep::done_behind;
+pub(crate) use syncer::Syncer;
 
 /// The inbox of the writer.
 pub(crate) type Operations = Inbox<Box<dyn Operation>>;
@@ -67,9 +70,9 @@ pub(crate) struct Writer<'c> {
     /// Workers that this transaction forgets; their files go once it is committed.
     pub(crate) gone: Vec<(Id, Option<File>)>,
     wal: File,
+    syncer: &'c Syncer,
     /// About how many pages are in the WAL.
     pages: usize,
-    fault: Option<Fault>,
 }
 
 /// Statements that are needed all the time; the others are in the connection's cache.
@@ -77,6 +80,7 @@ pub(crate) struct Statements<'c> {
     begin: Statement<'c>,
     commit: Statement<'c>,
     pub(crate) insert: Statement<'c>,
+    pub(crate) insert_rows: Statement<'c>,
     pub(crate) due: Statement<'c>,
     pub(crate) claim_read: Statement<'c>,
     pub(crate) claim_take: Statement<'c>,
@@ -91,6 +95,7 @@ impl<'c> Statements<'c> {
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             insert: connection.prepare(include_str!("../sql/insert_job.sql"))?,
+            insert_rows: connection.prepare(include_str!("../sql/insert_jobs.sql"))?,
             due: connection.prepare(include_str!("../sql/due_in_lane.sql"))?,
             claim_read: connection.prepare(include_str!("../sql/claim_read.sql"))?,
             claim_take: connection.prepare(include_str!("../sql/claim_take.sql"))?,
@@ -106,6 +111,7 @@ impl<'c> Writer<'c> {
         connection: &'c Connection,
         wal: File,
         shared: Arc<Shared>,
+        syncer: &'c Syncer,
     ) -> rusqlite::Result<Self> {
         let sql = Statements::new(connection)?;
         // From here on the writer waits by itself, where it begins a transaction.
@@ -120,8 +126,8 @@ impl<'c> Writer<'c> {
             wakes: Vec::new(),
             gone: Vec::new(),
             wal,
+            syncer,
             pages: 0,
-            fault: None,
         })
     }
 
@@ -129,31 +135,29 @@ impl<'c> Writer<'c> {
     pub(crate) fn work(&mut self, inbox: &Operations) {
         let (mut operations, mut patience) = (Vec::new(), Patience::default());
         while inbox.take(&mut operations, &mut patience) {
-            let mut rest = &mut *operations;
-            while !rest.is_empty() {
-                let (batch, behind) = rest.split_at_mut(batch_len(rest));
-                self.batch(batch);
-                rest = behind;
+            while !operations.is_empty() {
+                let behind = operations.split_off(batch_len(&operations));
+                self.batch(operations, inbox);
+                operations = behind;
             }
-            operations.clear();
         }
         self.liveness.leave(self.connection);
     }
 
     /// Does some operations and answers them.
-    fn batch(&mut self, operations: &mut [Box<dyn Operation>]) {
-        if let Some(fault) = &self.fault {
-            return answer_all(operations, Err(fault));
+    fn batch(&mut self, mut operations: Vec<Box<dyn Operation>>, inbox: &Operations) {
+        if let Some(fault) = self.syncer.fault() {
+            return answer_all(&mut operations, Err(&fault));
         }
-        match self.transaction(operations) {
-            Ok(()) => self.finish(operations),
+        match self.transaction(&mut operations) {
+            Ok(()) => self.finish(operations, inbox),
             // One of them may be what it was about: each has another try alone.
             Err(fault) if fault.is_of_one() && operations.len() > 1 => {
                 for operation in operations {
-                    self.batch(std::slice::from_mut(operation));
+                    self.batch(vec![operation], inbox);
                 }
             }
-            Err(fault) => answer_all(operations, Err(&fault)),
+            Err(fault) => answer_all(&mut operations, Err(&fault)),
         }
     }
 
@@ -204,48 +208,36 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// After the commit: wakes who waits for these jobs, syncs, answers, and copies the WAL.
-    fn finish(&mut self, operations: &mut [Box<dyn Operation>]) {
-        self.shared
-            .waiters
-            .tell(&self.wakes, self.shared.settings.clock.now());
+    /// After the commit: wakes who waits for these jobs, answers or lets the syncer do that, and
+    /// copies the WAL.
+    fn finish(&mut self, operations: Vec<Box<dyn Operation>>, inbox: &Operations) {
+        let now = self.shared.settings.clock.now();
+        let woken = self.shared.waiters.tell(&self.wakes, now);
         self.wakes.clear();
         for (worker, lock) in self.gone.drain(..) {
             self.liveness.forget(worker, lock.is_some());
             drop(lock);
         }
-        let mut unsynced = false;
-        for operation in operations.iter_mut() {
-            match operation.durability() {
-                Durability::Committed => operation.answer(Ok(())),
-                Durability::Synced => unsynced = true,
-            }
-        }
-        if unsynced {
-            self.sync();
-            let outcome = self.fault.as_ref().map_or(Ok(()), Err);
-            let synced =
-                |operation: &&mut Box<dyn Operation>| operation.durability() == Durability::Synced;
-            for operation in operations.iter_mut().filter(synced) {
-                operation.answer(outcome);
-            }
+        let is_full = self.shared.settings.synchronous.is_full();
+        let must_sync = |operation: &Box<dyn Operation>| {
+            is_full && operation.durability() == Durability::Synced
+        };
+        let (mut unsynced, mut finished): (Vec<_>, Vec<_>) =
+            operations.into_iter().partition(must_sync);
+        answer_all(&mut finished, Ok(()));
+        if unsynced.is_empty() {
+            // Nobody waits for the disk.
+        } else if woken || inbox.has_some() {
+            // Somebody will claim or waits already, and need not wait for the disk.
+            self.syncer.take(unsynced.into_iter());
+        } else {
+            let outcome = self.syncer.sync(&self.wal);
+            answer_all(&mut unsynced, outcome.as_ref().copied());
         }
         failpoint::at("sqlite::batch::answered");
         if self.pages >= CHECKPOINT_PAGES {
             self.checkpoint();
         }
-    }
-
-    /// Brings what is in the WAL to the disk.
-    fn sync(&mut self) {
-        if !self.shared.settings.synchronous.is_full() {
-            return;
-        }
-        if let Err(err) = self.wal.sync_data() {
-            let what = format!("the WAL could not be synced; open the store again: {err}");
-            self.fault = Some(Fault::broken(&self.shared.path, what));
-        }
-        failpoint::at("sqlite::batch::synced");
     }
 
     /// Copies the WAL into the database as far as no reader needs it. It can fail only for reasons
@@ -259,6 +251,11 @@ impl<'c> Writer<'c> {
             .and_then(|mut statement| statement.query_row([], |_| Ok(())));
         failpoint::at("sqlite::checkpoint::end");
     }
+}
+
+/// Whether the statements that are needed all the time can be prepared.
+pub(crate) fn check(connection: &Connection) -> rusqlite::Result<()> {
+    Statements::new(connection).map(drop)
 }
 
 /// How many of these make one transaction: the first, and more while they are small.
