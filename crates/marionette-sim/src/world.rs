@@ -28,6 +28,8 @@ use crate::work::Work;
 /// Panics if no runtime can be made.
 #[must_use]
 pub fn run(seed: u64) -> Report {
+    // The first id of a thread draws its beginning.
+    let _ = TaskId::new();
     // The pauses of the engine are random too.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
