@@ -106,7 +106,12 @@ impl Measure {
         for entry in entries {
             if entry.file_name().to_string_lossy().starts_with("jobs.") {
                 // What cannot be removed makes the next measurement fail, which says why.
-                let _ = fs::remove_file(entry.path());
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                let _ = if is_folder {
+                    fs::remove_dir_all(entry.path())
+                } else {
+                    fs::remove_file(entry.path())
+                };
             }
         }
     }

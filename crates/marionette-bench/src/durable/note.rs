@@ -16,8 +16,9 @@ const NOTES: &[Note] = &[
     Note(
         Raw,
         &[One, Callers, Many, Drain, Million],
-        "raw SQLite is a loop on one connection: no runtime, no handlers, no leases, no index but \
-         the row id; its drain is one commit to claim and one to delete",
+        "raw SQLite is a loop on one connection: no runtime, no handlers, no leases, no job's own \
+         id, one index by which what is due is found; its drain is one commit to claim and one to \
+         delete",
     ),
     Note(
         Apalis,
