@@ -30,10 +30,11 @@ use std::task::{Poll, Waker};
 use once_cell::race::OnceBox;
 
 use crate::body::{Body, Joinable, Offered};
+use crate::clock::Tick;
 use crate::context::Context;
 use crate::error::Error;
 use crate::extra::Extra;
-use crate::id::{Identity, TaskId};
+use crate::id::{Identity, Serial, TaskId};
 use crate::outcome::{Reason, TaskError};
 use crate::sync::{AtomicU32, Ordering, UnsafeCell};
 
@@ -56,7 +57,9 @@ const STARTED: u32 = 0b100_0000;
 
 pub(crate) struct Cell<B: ?Sized> {
     state: AtomicU32,
-    identity: Identity,
+    /// Its identity, in two fields: as one it would be padded.
+    serial: Serial,
+    created: Tick,
     extra: OnceBox<Extra>,
     body: UnsafeCell<B>,
 }
@@ -83,7 +86,8 @@ impl<B> Cell<B> {
     pub(crate) fn new(body: B, identity: Identity, extra: Option<Box<Extra>>) -> Self {
         Self {
             state: AtomicU32::new(WAITING | HANDLE),
-            identity,
+            serial: identity.serial,
+            created: identity.created,
             extra: extra.map_or_else(OnceBox::new, OnceBox::with_value),
             body: UnsafeCell::new(body),
         }
@@ -95,7 +99,7 @@ impl<B: ?Sized> Cell<B> {
     pub(crate) fn id(&self) -> TaskId {
         match self.extra().and_then(|extra| extra.leased.as_ref()) {
             Some(leased) => leased.lease().job,
-            None => self.identity.id(),
+            None => self.identity().id(),
         }
     }
 
@@ -107,7 +111,10 @@ impl<B: ?Sized> Cell<B> {
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        self.identity
+        Identity {
+            serial: self.serial,
+            created: self.created,
+        }
     }
 
     /// What only some tasks have: options, failures, a token.

@@ -54,6 +54,8 @@ impl<S> fmt::Debug for Draft<S> {
 /// A draft that became a cell: kept by type until it is accepted.
 pub(crate) struct Offer<S, T> {
     cell: Arc<Cell<dyn Offered<S, T>>>,
+    /// Whether its identity was made with it, and not when it was wrapped.
+    is_fresh: bool,
 }
 
 impl<S: 'static, T: 'static> Offer<S, T> {
@@ -61,10 +63,12 @@ impl<S: 'static, T: 'static> Offer<S, T> {
     where
         H: IntoTask<M, Source = S, Output = T>,
     {
+        let is_fresh = draft.identity.is_none();
         let identity = draft.identity.unwrap_or_else(Identity::new);
         let body = H::into_body(draft.source);
         Self {
             cell: Arc::new(Cell::new(body, identity, draft.extra)),
+            is_fresh,
         }
     }
 
@@ -75,6 +79,15 @@ impl<S: 'static, T: 'static> Offer<S, T> {
 
     pub(crate) fn created(&self) -> Tick {
         self.cell.identity().created
+    }
+
+    /// The present, for an offer that was made just now.
+    pub(crate) fn now(&self) -> Tick {
+        if self.is_fresh {
+            self.created()
+        } else {
+            Tick::now()
+        }
     }
 
     /// The side that is awaited, once the other is accepted.

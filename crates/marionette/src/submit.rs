@@ -233,7 +233,7 @@ impl Way {
                 .try_push(waiting, offer.created())
                 .map_err(|(refused, waiting)| (refused.into(), waiting)),
             Self::Delay(delay) => {
-                engine.delay(delay, waiting);
+                engine.keep(FutureTask::after_tick(offer.now(), delay, waiting));
                 Ok(())
             }
             Self::Schedule(time) => match FutureTask::at(time, waiting) {

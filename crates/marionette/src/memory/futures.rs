@@ -45,8 +45,13 @@ impl<T> FutureTask<T> {
     ///
     /// A delay beyond what the clock can express (584 years) is due at the clock's end.
     pub fn after(delay: Duration, task: T) -> Self {
+        Self::after_tick(Tick::now(), delay, task)
+    }
+
+    /// A task that must not run before `delay` has passed since `now`.
+    pub(crate) fn after_tick(now: Tick, delay: Duration, task: T) -> Self {
         Self {
-            due: Due::After(Tick::now().saturating_add(delay)),
+            due: Due::After(now.saturating_add(delay)),
             task,
         }
     }
