@@ -5,8 +5,10 @@ use std::task::{Context as Poller, Poll, Waker};
 
 use loom::thread;
 
+use super::crew::Member;
 use super::loom_tests::{check, check_within, claim, claim_at, open, push};
 use super::pace::Pace;
+use super::queue::{Queue, Refused, Ticket};
 use crate::clock::Tick;
 
 #[test]
@@ -29,27 +31,73 @@ fn a_quick_worker_lets_every_waiting_producer_in() {
 }
 
 #[test]
-fn a_producer_that_is_let_in_passes_the_rest_of_the_room_on() {
+fn producers_that_follow_themselves_shut_nobody_out() {
+    check_within(2, "quick, followed", || {
+        let (queue, mut member) = open(2, 1, 1..=2).one();
+        let producers = [3, 5].map(|task| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || [push(&queue, task), push(&queue, task + 1)])
+        });
+        let mut claimed: Vec<_> = (1..=6)
+            .map(|_| claim_at(&mut member, Pace::Quick))
+            .collect();
+        claimed.sort_unstable();
+        assert_eq!(claimed, [1, 2, 3, 4, 5, 6].map(Some));
+        for producer in producers {
+            assert_eq!(producer.join().unwrap(), [Ok(()); 2]);
+        }
+    });
+}
+
+/// Two producers that wait, and a worker that has parked.
+fn two_wait(
+    queue: &Queue<usize>,
+    member: &mut Member<usize>,
+) -> [(Option<usize>, Option<Ticket>); 2] {
+    assert_eq!(claim_at(member, Pace::Quick), Some(1));
+    let mut producers = [4, 5].map(|task| (Some(task), None));
+    let offered = producers.each_mut().map(|producer| offer(queue, producer));
+    assert_eq!(offered, [Poll::Pending, Poll::Pending]);
+    // The rest of the batch, and then there is nothing left to do.
+    assert_eq!(claim_at(member, Pace::Quick), Some(2));
+    assert_eq!(claim_at(member, Pace::Quick), Some(3));
+    let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
+    assert!(polled.is_pending());
+    producers
+}
+
+fn offer(
+    queue: &Queue<usize>,
+    (task, ticket): &mut (Option<usize>, Option<Ticket>),
+) -> Poll<Result<(), Refused>> {
+    let mut poller = Poller::from_waker(Waker::noop());
+    queue.poll_push(task, Tick::default(), ticket, &mut poller)
+}
+
+#[test]
+fn a_worker_that_a_producer_woke_passes_the_rest_of_the_room_on() {
     check("quick, passed on", || {
         let (queue, mut member) = open(2, 1, 1..=3).one();
-        assert_eq!(claim_at(&mut member, Pace::Quick), Some(1));
-        let mut poller = Poller::from_waker(Waker::noop());
-        let mut producers = [4, 5].map(|task| (Some(task), None));
-        let mut offer = |which: usize| {
-            let (task, ticket) = &mut producers[which];
-            queue.poll_push(task, Tick::default(), ticket, &mut poller)
-        };
-        assert_eq!([offer(0), offer(1)], [Poll::Pending, Poll::Pending]);
-        // The rest of the batch, and then there is nothing left to do.
-        assert_eq!(claim_at(&mut member, Pace::Quick), Some(2));
-        assert_eq!(claim_at(&mut member, Pace::Quick), Some(3));
-        let polled =
-            member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
-        assert!(polled.is_pending());
-        // One wake-up at a time: the second comes from the first, whatever the worker does.
-        assert_eq!(offer(1), Poll::Pending);
-        assert_eq!(offer(0), Poll::Ready(Ok(())));
-        assert_eq!(offer(1), Poll::Ready(Ok(())));
+        let [mut first, mut second] = two_wait(&queue, &mut member);
+        // One at a time.
+        assert_eq!(offer(&queue, &mut second), Poll::Pending);
+        assert_eq!(offer(&queue, &mut first), Poll::Ready(Ok(())));
+        assert_eq!(offer(&queue, &mut second), Poll::Pending);
+        assert_eq!(claim_at(&mut member, Pace::Quick), Some(4));
+        assert_eq!(offer(&queue, &mut second), Poll::Ready(Ok(())));
+    });
+}
+
+#[test]
+fn a_producer_that_wakes_no_worker_passes_the_rest_of_the_room_on() {
+    check("quick, and all are busy", || {
+        let (queue, mut member) = open(2, 1, 1..=3).one();
+        let [mut first, mut second] = two_wait(&queue, &mut member);
+        // The worker is busy when the producer comes, and for ever.
+        queue.push_accepted(6, Tick::default());
+        assert_eq!(claim_at(&mut member, Pace::Quick), Some(6));
+        assert_eq!(offer(&queue, &mut first), Poll::Ready(Ok(())));
+        assert_eq!(offer(&queue, &mut second), Poll::Ready(Ok(())));
     });
 }
 

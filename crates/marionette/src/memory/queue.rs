@@ -13,14 +13,16 @@
 //!    hands over to a free worker.
 //! 2. *No lost room.* Whenever a producer waits, there is no room, or somebody is on the way who
 //!    grants it: a worker that starts a task or becomes free, or a producer that was granted room
-//!    and passes on what it leaves. A worker starts tasks of its batch without the state's lock,
+//!    and passes on what it leaves. At a quick [`Pace`] one producer at a time has a grant, and
+//!    leaves the rest to a worker that was woken. A worker starts tasks of its batch without the state's lock,
 //!    so a producer raises `attention` before it counts the batches: a start that it did not count
 //!    comes after that, sees the flag, and grants (at a quick pace, once its batch is done).
 //! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a
 //!    worker is on its way: a push wakes one, and a worker that takes a task and leaves others
 //!    wakes the next. A worker at a quick [`Pace`] does so when its task has to wait or took long.
 //! 4. *Order.* A grant belongs to the producer that has waited longest, and no producer overtakes
-//!    it. While due tasks wait for room too, they and the producers get it by turns.
+//!    it; but at a quick pace up to [`FOLLOWING_MAX`] tasks may follow its own before the next one
+//!    that waits has its turn. While due tasks wait for room too, they and the producers get it by turns.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -210,7 +212,7 @@ impl<T> Queue<T> {
             && let Some(task) = task.take()
         {
             state.push(Ready { at, task }, &mut wakes);
-            if state.pace != Pace::Quick {
+            if state.pace != Pace::Quick || state.woken == 0 {
                 state.grant(&mut wakes);
             }
         }
