@@ -33,11 +33,9 @@ const NOT_BEGUN: u8 = 2;
 
 fn main() -> ExitCode {
     // Before the options, which know nothing of it.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|first| first == minder::ARGUMENT)
-    {
-        return minder::serve();
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|first| first == minder::ARGUMENT) {
+        return minder::serve(words.next().unwrap_or_default().as_ref());
     }
     let args = Args::parse();
     match args.common.color {

@@ -32,6 +32,11 @@ impl Opened {
         beside(&self.path, "-output")
     }
 
+    /// Where it is seen which minders of commands are there.
+    pub(crate) fn minders(&self) -> PathBuf {
+        beside(&self.path, "-minders")
+    }
+
     /// Where it is written how far which file has come.
     pub(crate) fn runs(&self) -> PathBuf {
         beside(&self.path, "-runs")

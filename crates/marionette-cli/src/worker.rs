@@ -29,7 +29,7 @@ impl Worker {
         queues: Vec<String>,
         jobs: Option<NonZeroUsize>,
     ) -> Result<Self> {
-        let minder = Minder::default();
+        let minder = Minder::new(&opened.minders());
         let runner = Arc::new(Runner {
             opened: opened.clone(),
             minder: minder.clone(),

@@ -83,8 +83,8 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ("timeout = '0s'", "`timeout`: it must be more than nothing"),
         (
             "delay = 'soon'",
-            "`delay`: \"soon\" is no duration; \
-             write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`",
+            "`delay`: \"soon\" is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or \
+             `250ms`",
         ),
         (
             "backoff = 'often'",
@@ -186,7 +186,7 @@ fn a_queue_is_not_for_run() {
     check(
         "a.toml",
         "[[task]]\nrun = 'true'\nqueue = 'mail'\n",
-        "a.toml:1: `queue = \"mail\"` is for `marionette add --file`; `run` has a queue of its own",
+        "a.toml:1: `queue` is for `marionette add --file`; `run` has a queue of its own",
     );
 }
 

@@ -52,11 +52,11 @@ fn a_file_whose_runner_is_killed_a_hundred_times_is_run_once() {
     }
     assert_eq!(times.len(), 2_000, "seed {seed}: all were run");
     // A command that has written its line may be killed with its runner before it has ended: it was
-    // not done, and runs again. Each kill finds four commands at most.
+    // not done, and runs again. That is a short moment, which few kills hit.
     let again = times.values().filter(|&&times| times > 1).count();
     assert!(
-        again <= kills * 4,
-        "seed {seed}: {again} again in {kills} kills"
+        again * 4 <= kills,
+        "seed {seed}: {again} were run again in {kills} kills"
     );
     println!("{kills} kills, {again} of 2000 commands were begun again");
     assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());

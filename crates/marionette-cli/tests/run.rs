@@ -252,3 +252,29 @@ fn a_gibibyte_of_output_is_bounded_to_both_its_ends() {
     assert!(text.contains("bytes are left out"));
     assert!(text.len() < 2 * 1024 * 1024 + 100, "{} bytes", text.len());
 }
+
+#[test]
+fn the_example_of_the_readme_does_what_it_says() {
+    let sandbox = Sandbox::new();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // In a copy of what it reads, since it writes beside it.
+    for folder in ["examples", "crates", "xtask", "target"] {
+        std::fs::create_dir(sandbox.path(folder)).expect("it can be made");
+    }
+    let copy = |name: &str| {
+        std::fs::copy(root.join(name), sandbox.path(name)).expect("it is there");
+    };
+    copy("examples/checks.toml");
+    copy("ARCHITECTURE.md");
+    sandbox.write("crates/a.rs", "fn a() {}\n");
+    sandbox.write("xtask/b.rs", "fn b() {}\n");
+    let said = sandbox.run(&["run", "examples/checks.toml"]);
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(
+        said.out
+            .contains("FAILED    slow: is timed out: timed out after 2s"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("7 done, 1 failed"), "{said:?}");
+    assert!(sandbox.path("target/checks.tar.gz").exists());
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,8 +17,12 @@ use super::{ARGUMENT, Attempt, Ended, Order, Word};
 
 /// Starts commands through a minder, and another one if that dies.
 /// [`close`](Self::close) ends them all.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Minder(Arc<Mutex<State>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Minder {
+    /// Where it is seen which minders are there.
+    folder: Arc<Path>,
+    state: Arc<Mutex<State>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -47,6 +52,14 @@ pub(crate) struct Begun {
 }
 
 impl Minder {
+    /// Nobody is started yet.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.into(),
+            state: Arc::default(),
+        }
+    }
+
     /// Begins an attempt.
     pub(crate) fn begin(&self, attempt: Attempt) -> io::Result<Begun> {
         let mut state = self.state();
@@ -85,6 +98,7 @@ impl Minder {
     fn start(&self, state: &mut State) -> io::Result<()> {
         let mut process = Command::new(own_program()?)
             .arg(ARGUMENT)
+            .arg(&*self.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
@@ -117,7 +131,7 @@ impl Minder {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that holds the lock can leave it half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

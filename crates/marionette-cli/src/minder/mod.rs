@@ -10,6 +10,7 @@ mod client;
 mod serve;
 mod attend;
 mod done;
+mod presence;
 mod group;
 mod log;
 mod last_line;
@@ -25,6 +26,7 @@ pub(crate) use client::Minder;
 pub(crate) use done::was_done;
 #[allow(unused_imports)] // For the operator's commands, which are not here yet.
 pub(crate) use log::{attempts, read_log};
+pub(crate) use presence::orphans_have_gone;
 pub(crate) use serve::serve;
 
 /// The argument by which this program knows that it is a minder.

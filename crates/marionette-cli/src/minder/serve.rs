@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,14 +15,15 @@ use tokio::task::JoinSet;
 
 use super::attend::attend;
 use super::done::Done;
+use super::presence::Presence;
 use super::{Attempt, Order, Word};
 
-/// Runs the minder until its worker is gone.
-pub(crate) fn serve() -> ExitCode {
+/// Runs the minder until its worker is gone. Its presence is in this folder.
+pub(crate) fn serve(folder: &Path) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let served = runtime.and_then(|runtime| runtime.block_on(mind()));
+    let served = runtime.and_then(|runtime| runtime.block_on(mind(folder)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -32,7 +33,8 @@ pub(crate) fn serve() -> ExitCode {
     }
 }
 
-async fn mind() -> io::Result<()> {
+async fn mind(folder: &Path) -> io::Result<()> {
+    let _presence = Presence::take(folder)?;
     let _deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;

@@ -69,11 +69,19 @@ impl Known {
         left.map(|(id, _)| *id).collect()
     }
 
-    /// What was cancelled because the file did not have it, and now has again.
-    pub(super) fn removed_before(&self, plan: &Plan) -> Vec<TaskId> {
-        let back = self.0.iter().filter(|(id, standing)| {
-            standing.state == JobState::Cancelled && standing.was_removed && plan.has(**id)
+    /// What has ended and is to be run all the same: what was cancelled because the file did not
+    /// have it, and now has again; and what was in quarantine. That is for jobs that kill their
+    /// workers. A command is a process of its own and cannot; who killed the runner three times and
+    /// starts it once more wants it to go on.
+    pub(super) fn to_revive(&self, plan: &Plan) -> Vec<TaskId> {
+        let revived = self.0.iter().filter(|(id, standing)| {
+            let is_due = match standing.state {
+                JobState::Cancelled => standing.was_removed,
+                JobState::Quarantined => true,
+                _ => false,
+            };
+            is_due && plan.has(**id)
         });
-        back.map(|(id, _)| *id).collect()
+        revived.map(|(id, _)| *id).collect()
     }
 }

@@ -19,13 +19,14 @@ mod summary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::{JobState, Store};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::{Common, Run};
 use crate::input::{self, Options};
+use crate::minder::orphans_have_gone;
 use crate::output;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
@@ -50,6 +51,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let mut say = Say::new(common);
     let mut signals = Signals::listen()?;
     let file = input::read(&args.file, args.format)?;
+    refuse_queues(&file)?;
     let opened = open_or_make(common.store.as_ref()).await?;
     let mut ledger = Ledger::take(&opened.runs(), &file)?;
     let turn = turn(args, &opened, &mut ledger, &say).await?;
@@ -85,6 +87,18 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let _ = teller.await;
     view.end();
     finish(&opened, &mut ledger, &plan, asked, &say).await
+}
+
+fn refuse_queues(file: &input::File) -> Result<()> {
+    let mut tasks = file.tasks.iter();
+    let Some(task) = tasks.find(|task| task.options.queue.is_some()) else {
+        return Ok(());
+    };
+    bail!(
+        "{}:{}: `queue` is for `marionette add --file`; `run` has a queue of its own",
+        file.name,
+        task.line
+    )
 }
 
 fn defaults(args: &Run) -> Options {
@@ -141,6 +155,7 @@ async fn forget(opened: &Opened, queue: &str) -> Result<()> {
 
 /// Brings what is stored of this generation into line with the file, which may have changed.
 async fn reconcile(opened: &Opened, ledger: &Ledger, plan: &Plan, say: &Say) -> Result<Known> {
+    take_over(opened).await?;
     let known = Known::read(&opened.store, &ledger.queue()).await?;
     let removed = known.without(plan);
     if !removed.is_empty() {
@@ -150,12 +165,19 @@ async fn reconcile(opened: &Opened, ledger: &Ledger, plan: &Plan, say: &Say) -> 
         let what = count_of(cancelled, "task");
         say.note(&format!("{what} cancelled that the file no longer has"));
     }
-    let back = known.removed_before(plan);
+    let back = known.to_revive(plan);
     if !back.is_empty() {
         opened.store.retry(Which::Ids(back)).await.map_err(told)?;
         return Known::read(&opened.store, &ledger.queue()).await;
     }
     Ok(known)
+}
+
+/// Takes from a runner that was killed what it had in hand.
+async fn take_over(opened: &Opened) -> Result<()> {
+    orphans_have_gone(&opened.minders()).await?;
+    while opened.store.sweep().await.map_err(told)?.more {}
+    Ok(())
 }
 
 fn count_of(number: u64, noun: &str) -> String {

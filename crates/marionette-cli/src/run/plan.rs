@@ -68,9 +68,6 @@ fn job(
     defaults: &Options,
     seen: &mut HashMap<Vec<u8>, u64>,
 ) -> Result<NewJob> {
-    if let Some(named) = &task.options.queue {
-        bail!("`queue = {named:?}` is for `marionette add --file`; `run` has a queue of its own");
-    }
     let identity = match task.command.identity() {
         Ok(identity) => identity,
         Err(error) => bail!("the command cannot be stored: {error}"),

@@ -125,12 +125,13 @@ fn shown(running: &Running) -> String {
         1 => String::new(),
         attempt => format!(" (attempt {attempt})"),
     };
-    let time = show_duration(whole_seconds(running.since.elapsed()));
+    // Whole seconds: what changes ten times a second cannot be read.
+    let seconds = running.since.elapsed().as_secs();
+    let time = match seconds {
+        0..10 => format!("{seconds}s"),
+        seconds => show_duration(Duration::from_secs(seconds)),
+    };
     format!("▸ {time:>7}  {}{again}", clip(&running.name, 200))
-}
-
-fn whole_seconds(duration: Duration) -> Duration {
-    Duration::from_secs(duration.as_secs())
 }
 
 /// Tells what happens, until the manager is gone.

@@ -8,45 +8,45 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A folder with a store, in which the program runs.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     folder: tempfile::TempDir,
 }
 
 /// What a run of the program said, and how it ended.
 #[derive(Debug)]
-pub struct Said {
-    pub status: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Sandbox {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).expect("the folder can be written to");
         path
     }
 
     /// The file's text; empty if there is none.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
-    pub fn store(&self) -> String {
+    pub(crate) fn store(&self) -> String {
         format!("sqlite:{}", self.path("tasks.db").display())
     }
 
     /// The program with these arguments, not started yet.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_marionette"));
         command
             .args(arguments)
@@ -60,11 +60,11 @@ impl Sandbox {
         command
     }
 
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().expect("the program starts")
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         said(
             self.command(arguments)
                 .output()
@@ -73,7 +73,7 @@ impl Sandbox {
     }
 
     /// The text of all that the commands of this store wrote.
-    pub fn outputs(&self) -> Vec<String> {
+    pub(crate) fn outputs(&self) -> Vec<String> {
         let mut texts = Vec::new();
         for job in entries(&self.path("tasks.db-output")) {
             for attempt in entries(&job) {
@@ -85,7 +85,7 @@ impl Sandbox {
     }
 }
 
-pub fn said(output: Output) -> Said {
+pub(crate) fn said(output: Output) -> Said {
     Said {
         status: output.status.code(),
         out: String::from_utf8(output.stdout).expect("it is text"),
@@ -93,7 +93,7 @@ pub fn said(output: Output) -> Said {
     }
 }
 
-pub fn entries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -105,7 +105,7 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Waits until something is so, and fails after a minute.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = now();
     while !is_so() {
         assert!(
@@ -117,17 +117,17 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[allow(clippy::disallowed_methods)] // These tests are about real processes in real time.
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 #[allow(clippy::disallowed_methods)] // As above.
-pub fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// Sends a signal to a process.
-pub fn signal(process: u32, signal: rustix::process::Signal) {
+pub(crate) fn signal(process: u32, signal: rustix::process::Signal) {
     let process = i32::try_from(process)
         .ok()
         .and_then(rustix::process::Pid::from_raw);
@@ -136,7 +136,7 @@ pub fn signal(process: u32, signal: rustix::process::Signal) {
 }
 
 /// The processes that have this text in their environment, and are no zombies.
-pub fn processes_with(text: &str) -> Vec<u32> {
+pub(crate) fn processes_with(text: &str) -> Vec<u32> {
     let mut found = Vec::new();
     for path in entries(Path::new("/proc")) {
         let number = path
