@@ -97,6 +97,36 @@ fn commands_end_when_their_minder_is_killed() {
         said.out.contains("so was the minder of commands"),
         "{said:?}"
     );
+    until("nothing of it is left", || {
+        processes_with(&sandbox.store()).is_empty()
+    });
+}
+
+#[test]
+fn commands_whose_runner_and_minder_were_killed_end_before_they_are_begun_again() {
+    let sandbox = Sandbox::new();
+    let task = "echo $$ >> begun; test -e go || sleep 300; echo done >> log\n";
+    sandbox.write("tasks.txt", task);
+    let mut runner = sandbox.start(&["run", "tasks.txt"]);
+    until("it has begun", || sandbox.read("begun").ends_with('\n'));
+    let command: u32 = sandbox
+        .read("begun")
+        .trim()
+        .parse()
+        .expect("it is a number");
+    // The runner must not see that its minder is gone, or it would clear up.
+    signal(runner.id(), Signal::STOP);
+    signal(minders(&sandbox)[0], Signal::KILL);
+    runner.kill().expect("it runs");
+    runner.wait().expect("it ends");
+    assert!(
+        processes_with(&sandbox.store()).contains(&command),
+        "nobody was there to end it"
+    );
+    sandbox.write("go", "");
+    let said = sandbox.run(&["run", "tasks.txt"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert_eq!(sandbox.read("log"), "done\n");
     assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
 }
 

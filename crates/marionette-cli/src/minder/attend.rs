@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 use super::group::Group;
 use super::last_line::LastLine;
 use super::log::Log;
-use super::{Attempt, Ended, How};
+use super::{Attempt, Ended, How, stray};
 use crate::command::{Text, What};
 use crate::text;
 
@@ -29,16 +30,17 @@ const LOOK: Duration = Duration::from_millis(10);
 /// collects it.
 const GOING: Duration = Duration::from_millis(500);
 
-/// Runs an attempt to its end. `on_start` hears the number of its process.
+/// Runs an attempt to its end, for the minder with this presence. `on_start` hears the number of its process.
 ///
 /// What comes over `asks` is the grace after which it is killed; zero kills at once.
 pub(super) async fn attend(
     attempt: Attempt,
+    presence: &Path,
     asks: mpsc::UnboundedReceiver<Duration>,
     on_start: impl FnOnce(i32),
 ) -> Ended {
     let started = Resolved::of(&attempt.command).and_then(|resolved| {
-        let child = start(&attempt, &resolved)?;
+        let child = start(&attempt, &resolved, presence)?;
         Ok((resolved.secrets, child))
     });
     let (secrets, mut child) = match started {
@@ -111,7 +113,7 @@ impl Resolved {
     }
 }
 
-fn start(attempt: &Attempt, resolved: &Resolved) -> Result<Child, String> {
+fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Child, String> {
     let cwd = &attempt.command.cwd;
     let Some((program, arguments)) = resolved.words.split_first() else {
         return Err("there is no program".to_owned());
@@ -122,6 +124,7 @@ fn start(attempt: &Attempt, resolved: &Resolved) -> Result<Child, String> {
         .envs(resolved.env.iter().map(|(name, value)| (name, value)))
         .env("MARIONETTE_JOB", &attempt.job)
         .env("MARIONETTE_ATTEMPT", attempt.number.to_string())
+        .env(stray::VARIABLE, presence)
         .current_dir(cwd)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

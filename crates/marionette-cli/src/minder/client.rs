@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::group::Group;
+use super::presence::clear_up_after;
 use super::{ARGUMENT, Attempt, Ended, Order, Word};
 
 /// Starts commands through a minder, and another one if that dies.
@@ -124,9 +125,15 @@ impl Minder {
                 Err(_) => break,
             }
         }
-        self.state().is_gone(which);
+        let minder = process.id();
         // An error says that it was collected already.
-        let _ = process.wait().await;
+        let status = process.wait().await;
+        if !status.is_ok_and(|status| status.success())
+            && let Some(minder) = minder
+        {
+            clear_up_after(&self.folder, minder);
+        }
+        self.state().is_gone(which);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

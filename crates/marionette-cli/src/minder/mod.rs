@@ -11,6 +11,7 @@ mod serve;
 mod attend;
 mod done;
 mod presence;
+mod stray;
 mod group;
 mod log;
 mod last_line;

@@ -14,6 +14,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, getppid, test_kill_process};
 use tokio::time::sleep;
 
+use super::stray;
+
 /// How often it is looked whether a minder has gone.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long it is waited for; what takes longer hangs, and must not hang others.
@@ -31,7 +33,7 @@ impl Presence {
     pub(super) fn take(folder: &Path) -> io::Result<Self> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(folder)?;
-        let path = folder.join(std::process::id().to_string());
+        let path = file_of(folder, std::process::id());
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         let mut lock = options.open(&path)?;
@@ -40,6 +42,25 @@ impl Presence {
         write!(lock, "{worker}")?;
         Ok(Self { path, _lock: lock })
     }
+}
+
+impl Presence {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Where the presence of this minder is seen.
+fn file_of(folder: &Path, minder: u32) -> PathBuf {
+    folder.join(minder.to_string())
+}
+
+/// Ends what a minder left that was killed.
+pub(super) fn clear_up_after(folder: &Path, minder: u32) {
+    let path = file_of(folder, minder);
+    stray::kill_commands_of(&path);
+    // It may stay: without its lock it counts for nothing.
+    let _ = fs::remove_file(path);
 }
 
 impl Drop for Presence {
@@ -68,12 +89,14 @@ pub(crate) async fn orphans_have_gone(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this minder is there, and its worker is not. A file that nobody holds is removed.
+/// Whether this minder is there, and its worker is not. If it was killed, its commands are ended and
+/// its file is removed.
 fn is_orphan(path: &Path) -> bool {
     let Ok(file) = File::open(path) else {
         return false;
     };
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        stray::kill_commands_of(path);
         let _ = fs::remove_file(path);
         return false;
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -34,14 +35,14 @@ pub(crate) fn serve(folder: &Path) -> ExitCode {
 }
 
 async fn mind(folder: &Path) -> io::Result<()> {
-    let _presence = Presence::take(folder)?;
+    let presence = Presence::take(folder)?;
     let _deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
     let (words, told) = mpsc::unbounded_channel();
     let teller = tokio::spawn(tell(pipe::Sender::from_owned_fd(stdout)?, told));
     let mut orders = BufReader::new(pipe::Receiver::from_owned_fd(stdin)?).lines();
-    let mut minded = Minded::default();
+    let mut minded = Minded::new(presence.path());
     loop {
         tokio::select! {
             line = orders.next_line() => match line {
@@ -60,8 +61,9 @@ async fn mind(folder: &Path) -> io::Result<()> {
 }
 
 /// The commands that run.
-#[derive(Default)]
 struct Minded {
+    /// The file of the minder's presence.
+    presence: Arc<Path>,
     attempts: JoinSet<Over>,
     asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
     /// Those that succeeded of late, of which the worker may not have told the store yet.
@@ -76,6 +78,15 @@ struct Over {
 }
 
 impl Minded {
+    fn new(presence: &Path) -> Self {
+        Self {
+            presence: presence.into(),
+            attempts: JoinSet::new(),
+            asks: HashMap::new(),
+            done: Done::default(),
+        }
+    }
+
     fn obey(&mut self, order: Order, words: &mpsc::UnboundedSender<Word>) {
         match order {
             Order::Start(number, attempt) => self.start(number, *attempt, words.clone()),
@@ -93,9 +104,10 @@ impl Minded {
         let (ask, asks) = mpsc::unbounded_channel();
         self.asks.insert(number, ask);
         let output = attempt.output.clone();
+        let presence = Arc::clone(&self.presence);
         self.attempts.spawn(async move {
             let started = |process| drop(words.send(Word::Started(number, process)));
-            let ended = attend(attempt, asks, started).await;
+            let ended = attend(attempt, &presence, asks, started).await;
             let is_done = ended.failure().is_none() && !ended.was_asked;
             drop(words.send(Word::Ended(number, ended)));
             let done = is_done.then_some(output);
