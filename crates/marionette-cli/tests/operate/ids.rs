@@ -64,8 +64,8 @@ async fn an_id_that_nobody_has_is_told_and_the_others_are_served() {
     assert_eq!(
         said.err,
         format!(
-            "marionette: no task has \"{unknown}\" in its id; \
-             `marionette list` shows what there is\n"
+            "marionette: no task has \"{unknown}\" in its id; `marionette list` shows what there \
+             is\n"
         )
     );
     let said = shop.place.run(&["retry", unknown, &id]);
