@@ -1,7 +1,9 @@
 //! `marionette list`: tasks in lines.
 
+use std::cmp::Reverse;
+
 use anyhow::Result;
-use marionette::inspect::{Inspect, JobSummary};
+use marionette::inspect::{Filter, Inspect, JobSummary};
 
 use crate::store::told;
 use crate::table;
@@ -19,6 +21,8 @@ const MEDIUM: usize = 60;
 const WITH_TIMES: usize = 130;
 /// How much of a name is shown where there is room.
 const NAME_COLUMNS: usize = 40;
+/// How many more jobs than are wanted are held in memory at once.
+const SURPLUS_MAX: usize = 10_000;
 
 /// Before a reason that has its own line: it stands below the state.
 const INDENT: &str = "          ";
@@ -28,35 +32,76 @@ pub(super) type Named = (JobSummary, Option<String>);
 
 pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     let filter = args.pick.filter()?;
-    let mut pages = if args.all {
-        Pages::all(filter)
-    } else {
-        Pages::first(filter, args.limit.get())
-    };
-    let store = &desk.opened.store;
-    let mut all = Vec::new();
-    while let Some(jobs) = pages.next(store).await? {
-        let jobs = named(store, jobs).await?;
-        if desk.say.json {
-            lines(desk, &jobs);
-        } else {
-            all.extend(jobs);
-        }
+    if args.all && desk.say.json {
+        return every(desk, filter).await;
     }
+    let store = &desk.opened.store;
+    let limit = if args.all {
+        usize::MAX
+    } else {
+        args.limit.get()
+    };
+    let (jobs, has_more) = newest(store, filter, limit).await?;
+    let jobs = named(store, jobs).await?;
     if desk.say.json {
+        lines(desk, &jobs);
         return Ok(0);
     }
-    if !all.is_empty() {
-        desk.say.result(&rows(&all));
+    if !jobs.is_empty() {
+        desk.say.result(&rows(&jobs));
     } else if args.pick.is_empty() {
         desk.say.note("there are no tasks");
     } else {
         desk.say.note("no task matches");
     }
-    if pages.has_more() {
+    if has_more {
         desk.say.note("there are more: --limit and --all show them");
     }
     Ok(0)
+}
+
+/// All that match, for programs: page by page, so that it takes no memory.
+async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
+    let store = &desk.opened.store;
+    let mut pages = Pages::all(filter);
+    while let Some(jobs) = pages.next(store).await? {
+        lines(desk, &named(store, jobs).await?);
+    }
+    Ok(0)
+}
+
+/// The jobs that were accepted last, and whether there are more.
+///
+/// Stores list by ids, and those of version 7 tell when they were made. The ids of `run` follow
+/// from what a task is and tell nothing, so where one of these is met all jobs are looked at.
+async fn newest(
+    store: &impl Inspect,
+    filter: Filter,
+    limit: usize,
+) -> Result<(Vec<JobSummary>, bool)> {
+    let mut pages = Pages::first(filter.clone(), limit);
+    let mut jobs = Vec::new();
+    while let Some(page) = pages.next(store).await? {
+        jobs.extend(page);
+    }
+    let has_more = pages.has_more();
+    if has_more && !jobs.iter().all(|job| job.id.uuid().get_version_num() == 7) {
+        jobs.clear();
+        let mut pages = Pages::all(filter);
+        while let Some(page) = pages.next(store).await? {
+            jobs.extend(page);
+            if jobs.len() - limit.min(jobs.len()) > SURPLUS_MAX {
+                keep_newest(&mut jobs, limit);
+            }
+        }
+    }
+    keep_newest(&mut jobs, limit);
+    Ok((jobs, has_more))
+}
+
+fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize) {
+    jobs.sort_by_key(|job| Reverse((job.accepted, job.id)));
+    jobs.truncate(limit);
 }
 
 /// The jobs with their names. One that is gone meanwhile has none.

@@ -99,6 +99,39 @@ async fn a_list_goes_through_as_many_pages_as_it_takes() {
 }
 
 #[test]
+fn the_newest_are_first_also_among_the_tasks_of_run_whose_ids_tell_no_time() {
+    let place = Place::new();
+    let many: String = (0..60).map(|number| format!("true {number}\n")).collect();
+    std::fs::write(place.directory.path().join("many.txt"), many).expect("it can be written");
+    place.good(&["add", "-q", "true before"]);
+    place.good(&["run", "-q", "many.txt"]);
+    place.good(&["add", "-q", "true behind"]);
+    let named = |args: &[&str]| -> Vec<_> {
+        let jobs = place.values(args);
+        jobs.iter()
+            .map(|job| job["name"].as_str().expect("a text").to_owned())
+            .collect()
+    };
+    assert_eq!(named(&["list", "-n", "2"])[0], "true behind");
+    let some = named(&["list"]);
+    assert_eq!((some.len(), some[0].as_str()), (50, "true behind"));
+    assert!(!some.contains(&"true before".to_owned()));
+    let out = place.good(&["list", "--all"]);
+    assert!(
+        out.lines()
+            .nth(1)
+            .is_some_and(|line| line.contains("true behind")),
+        "{out}"
+    );
+    assert!(
+        out.lines()
+            .last()
+            .is_some_and(|line| line.contains("true before")),
+        "{out}"
+    );
+}
+
+#[test]
 fn a_wrong_condition_is_told_with_what_to_write() {
     let place = Place::new();
     place.good(&["add", "true"]);
