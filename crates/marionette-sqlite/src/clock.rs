@@ -3,56 +3,115 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The clocks of a store: those of the system, which a test may move ahead.
+/// The clocks of a store: those of the system, or a pair that a test moves.
 // It is public where a test can name it.
 #[cfg_attr(not(feature = "test-util"), allow(unreachable_pub))]
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// By how many microseconds both clocks are ahead.
     #[cfg(feature = "test-util")]
-    ahead: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    still: Option<std::sync::Arc<Still>>,
+}
+
+/// Clocks that stand still.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+struct Still {
+    wall: SystemTime,
+    monotonic: Instant,
+    /// By how many microseconds both have been moved.
+    ahead: std::sync::atomic::AtomicU64,
 }
 
 impl Clock {
     /// The present by the wall clock, in whole microseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
-        let since = system().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = since + self.ahead();
-        i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+        let since = self.wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(not(feature = "test-util"))]
+#[allow(clippy::unused_self)] // The twins below have something to tell.
+impl Clock {
+    fn wall(&self) -> SystemTime {
+        system()
     }
 
     /// The present by the clock that nobody can step.
     pub(crate) fn monotonic(&self) -> Instant {
-        monotonic() + self.ahead()
+        monotonic()
     }
 
-    #[cfg(not(feature = "test-util"))]
-    #[allow(clippy::unused_self)] // The twin below has something to tell.
-    fn ahead(&self) -> Duration {
-        Duration::ZERO
+    /// For how long a thread may sleep that wants to sleep so long.
+    pub(crate) fn nap(&self, pause: Duration) -> Duration {
+        pause
     }
 
-    #[cfg(feature = "test-util")]
-    fn ahead(&self) -> Duration {
-        // It is all that the clock consists of, so it needs no order.
-        Duration::from_micros(self.ahead.load(std::sync::atomic::Ordering::Relaxed))
+    /// A thread has slept for so long while somebody waited.
+    pub(crate) fn slept(&self, _since: Instant) {}
+}
+
+#[cfg(feature = "test-util")]
+impl Clock {
+    /// Clocks that stand still unless they are [moved](Self::advance), or somebody
+    /// [waits](marionette::store::Store::wait) for jobs.
+    #[must_use]
+    pub fn still() -> Self {
+        let still = Still {
+            wall: system(),
+            monotonic: monotonic(),
+            ahead: std::sync::atomic::AtomicU64::new(0),
+        };
+        Self {
+            still: Some(std::sync::Arc::new(still)),
+        }
     }
 
-    /// Moves both clocks ahead, for all stores that have this clock or a clone of it.
-    #[cfg(feature = "test-util")]
+    /// Moves clocks that stand still, for all stores that have them.
     pub fn advance(&self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
-        let ahead = &self.ahead;
-        ahead.fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
+        if let Some(still) = &self.still {
+            // It is all that moves, so it needs no order.
+            still
+                .ahead
+                .fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
+        }
     }
 
-    /// For how long a thread may sleep that wants to sleep so long: not beyond an advance.
-    pub(crate) fn nap(pause: Duration) -> Duration {
-        if cfg!(feature = "test-util") {
-            pause.min(Duration::from_millis(1))
-        } else {
-            pause
+    fn wall(&self) -> SystemTime {
+        match &self.still {
+            Some(still) => still.wall + still.ahead(),
+            None => system(),
         }
+    }
+
+    /// The present by the clock that nobody can step.
+    pub(crate) fn monotonic(&self) -> Instant {
+        match &self.still {
+            Some(still) => still.monotonic + still.ahead(),
+            None => monotonic(),
+        }
+    }
+
+    /// For how long a thread may sleep that wants to sleep so long: clocks that stand still may be
+    /// moved meanwhile.
+    pub(crate) fn nap(&self, pause: Duration) -> Duration {
+        match &self.still {
+            Some(_) => pause.min(Duration::from_millis(1)),
+            None => pause,
+        }
+    }
+
+    /// A thread has slept since then while somebody waited: time has passed by all clocks.
+    pub(crate) fn slept(&self, since: Instant) {
+        self.advance(monotonic().duration_since(since));
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl Still {
+    fn ahead(&self) -> Duration {
+        Duration::from_micros(self.ahead.load(std::sync::atomic::Ordering::Relaxed))
     }
 }
 

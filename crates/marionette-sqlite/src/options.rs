@@ -159,7 +159,7 @@ impl Options {
         self
     }
 
-    /// The clocks by which it goes, which a test may move ahead. Default is those of the system.
+    /// The clocks by which it goes, for a test that moves them. Default is those of the system.
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;

@@ -153,7 +153,9 @@ impl Waiters {
             list = match pause {
                 None => self.bell.wait(list).unwrap_or_else(PoisonError::into_inner),
                 Some(pause) => {
-                    let waited = self.bell.wait_timeout(list, Clock::nap(pause));
+                    let since = clock::monotonic();
+                    let waited = self.bell.wait_timeout(list, self.clock.nap(pause));
+                    self.clock.slept(since);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };

@@ -10,8 +10,9 @@ use marionette_sqlite::{Clock, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// Time passes at once where a case lets it pass, and as always where it waits for something.
-const UNIT: Duration = Duration::from_millis(500);
+/// Time passes at once where a case lets it pass, as always while somebody waits for jobs, and else
+/// not at all.
+const UNIT: Duration = Duration::from_millis(200);
 
 struct InFile {
     directory: TempDir,
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     run(|| {
         Box::new(InFile {
             directory: tempfile::tempdir().expect("there is room"),
-            clock: Clock::default(),
+            clock: Clock::still(),
         })
     })
 }
