@@ -8,9 +8,10 @@
 //! loss of power (an insert, a settlement, a change), `fdatasync` is then called on the WAL before
 //! its caller is answered: the same call as with `synchronous = FULL`, but only for who needs it,
 //! and after others have been answered. If more is to be written meanwhile, a thread of its own
-//! calls it, and the transaction after it need not wait for the disk. It is sound because a frame leaves the WAL
-//! only by a checkpoint, and in `NORMAL` a checkpoint syncs the WAL before it writes to the
-//! database, and the database before the WAL may begin anew.
+//! calls it, and the transaction after it need not wait for the disk.
+//!
+//! It is sound because a frame leaves the WAL only by a checkpoint, and in `NORMAL` a checkpoint
+//! syncs the WAL before it writes to the database, and the database before the WAL may begin anew.
 //!
 //! A sync that fails leaves it open what is on the disk, and a later one that succeeds does not
 //! mend that; so the store is broken from then on and has to be opened again.
@@ -219,11 +220,9 @@ impl<'c> Writer<'c> {
             drop(lock);
         }
         let is_full = self.shared.settings.synchronous.is_full();
-        let must_sync = |operation: &Box<dyn Operation>| {
-            is_full && operation.durability() == Durability::Synced
-        };
-        let (mut unsynced, mut finished): (Vec<_>, Vec<_>) =
-            operations.into_iter().partition(must_sync);
+        let (mut unsynced, mut finished): (Vec<_>, Vec<_>) = operations
+            .into_iter()
+            .partition(|operation| is_full && operation.durability() == Durability::Synced);
         answer_all(&mut finished, Ok(()));
         if unsynced.is_empty() {
             // Nobody waits for the disk.
