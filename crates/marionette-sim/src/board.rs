@@ -1,10 +1,11 @@
 //! What an onlooker sees who sees all processes at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use marionette::TaskId;
+use marionette::store::WorkerId;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -18,11 +19,24 @@ pub(crate) struct Board {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The newest token of each job.
-    newest: HashMap<TaskId, i64>,
+    /// The newest claim of each job.
+    newest: HashMap<TaskId, Claimed>,
+    /// When each worker last gave a sign of life.
+    alive: HashMap<WorkerId, Instant>,
+    /// Which leases were used up by a settlement.
+    settled: HashSet<(TaskId, i64)>,
+    wrong: Vec<String>,
     /// When the store took a job from its worker, by the lease that lapsed.
     taken: HashMap<(TaskId, i64), Instant>,
     seen: Seen,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Claimed {
+    token: i64,
+    worker: WorkerId,
+    /// When the store last said that the lease holds.
+    held: Instant,
 }
 
 /// What was seen in all.
@@ -56,18 +70,56 @@ impl Board {
         let _ = timeout(time, healed.wait_for(|healed| *healed)).await;
     }
 
-    /// The store gives a job away, with this token.
-    pub(crate) fn claimed(&self, job: TaskId, token: i64) {
-        self.with(|state| state.newest.insert(job, token));
+    /// The store gives a job away, or says that a lease holds.
+    pub(crate) fn holds(&self, job: TaskId, token: i64, worker: WorkerId) {
+        let held = clock::now();
+        let claimed = Claimed {
+            token,
+            worker,
+            held,
+        };
+        self.with(|state| state.newest.insert(job, claimed));
     }
 
-    /// The store takes a job from its worker.
-    pub(crate) fn taken(&self, job: TaskId) {
+    /// The store hears of a worker.
+    pub(crate) fn lives(&self, worker: WorkerId) {
+        self.with(|state| state.alive.insert(worker, clock::now()));
+    }
+
+    /// The store takes a job from its worker, which it may only when the worker has given no sign
+    /// of life for the length of a lease, or has not named this one.
+    pub(crate) fn taken(&self, job: TaskId, lease: Duration) {
         self.with(|state| {
-            if let Some(token) = state.newest.get(&job) {
-                state.taken.insert((job, *token), clock::now());
+            let Some(claimed) = state.newest.get(&job) else {
+                return;
+            };
+            state.taken.insert((job, claimed.token), clock::now());
+            let silent = state.alive.get(&claimed.worker).map(Instant::elapsed);
+            let unnamed = claimed.held.elapsed();
+            if unnamed < lease && silent.is_some_and(|silent| silent < lease) {
+                let what = format!("job {job} was taken {unnamed:?} after its lease was renewed");
+                state.wrong.push(what);
             }
         });
+    }
+
+    /// A settlement was applied, which it may only while its lease holds; or it is repeated.
+    pub(crate) fn settled(&self, job: TaskId, token: i64) {
+        self.with(|state| {
+            if !state.settled.insert((job, token)) {
+                return;
+            }
+            let newest = state.newest.get(&job).map(|claimed| claimed.token);
+            if newest != Some(token) || state.taken.contains_key(&(job, token)) {
+                let what = format!("job {job} was settled with token {token}, which is stale");
+                state.wrong.push(what);
+            }
+        });
+    }
+
+    /// What must not happen and was seen.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        self.with(|state| state.wrong.clone())
     }
 
     /// An attempt begins. Says whether its lease holds.

@@ -7,7 +7,9 @@
 //! Managers crash, are stopped, and start again; persons cancel and retry; sweeps come at any time.
 //! After an hour of that all faults end, and every job must end soon.
 //!
-//! The invariants I1 to I5 and I7 are those of the
+//! What must hold: no settlement is applied whose lease no longer holds, no job is taken from a
+//! worker that gave a sign of life and named it, three deaths quarantine and no fewer; and I1 to I5
+//! and I7 of the
 //! [history](marionette_conformance::history).
 
 mod board;

@@ -35,25 +35,44 @@ pub(crate) struct Server {
 
 impl Server {
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
-        let wins: Vec<Option<Lease>> = settlements
-            .iter()
-            .map(|settlement| matches!(settlement.next, Next::Done(_)).then_some(settlement.lease))
-            .collect();
+        let told = settlements.clone();
         let settled = self.store.settle(settlements).await?;
-        for (lease, settled) in wins.into_iter().zip(&settled) {
-            if let (Some(lease), Settled::Applied) = (lease, settled) {
-                self.history.write(&Event::Won(lease.job, lease.token));
+        for (settlement, settled) in told.into_iter().zip(&settled) {
+            if *settled == Settled::Stale {
+                continue;
+            }
+            let Lease { job, token, .. } = settlement.lease;
+            self.board.settled(job, token);
+            if let Next::Done(_) = settlement.next {
+                self.history.write(&Event::Won(job, token));
             }
         }
         Ok(settled)
     }
 
+    async fn renew(
+        &self,
+        worker: WorkerInfo,
+        leases: Vec<Lease>,
+    ) -> Result<Vec<Renewal>, StoreError> {
+        let id = worker.id;
+        let renewals = self.store.renew(worker, leases.clone()).await?;
+        self.board.lives(id);
+        for (lease, renewal) in leases.into_iter().zip(&renewals) {
+            if *renewal != Renewal::Lost {
+                self.board.holds(lease.job, lease.token, id);
+            }
+        }
+        Ok(renewals)
+    }
+
     /// Claims, and writes the tokens into the jobs.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        let worker = claim.worker;
         let mut claimed = self.store.claim(claim).await?;
         for claimed in &mut claimed {
             let Lease { job, token, .. } = claimed.lease;
-            self.board.claimed(job, token);
+            self.board.holds(job, token, worker);
             claimed.payload = Work::with_token(&claimed.payload, token);
         }
         Ok(claimed)
@@ -67,7 +86,7 @@ impl Server {
         for job in before {
             if !after.contains(&job) {
                 self.history.write(&Event::Taken(job));
-                self.board.taken(job);
+                self.board.taken(job, self.store.timing().lease);
             }
         }
         Ok(swept)
@@ -166,7 +185,7 @@ impl Store for SimStore {
     }
 
     fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
-        self.call(move |server| async move { server.store.renew(worker, leases).await })
+        self.call(move |server| async move { server.renew(worker, leases).await })
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {

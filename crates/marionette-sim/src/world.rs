@@ -304,6 +304,7 @@ impl World {
         if healed.is_none() {
             faults.push("liveness: not all ended in time".to_owned());
         }
+        faults.extend(self.server.board.wrong());
         self.quarantined(&mut faults).await;
         let states = [
             JobState::Done,
