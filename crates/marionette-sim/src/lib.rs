@@ -2,15 +2,14 @@
 //! that can befall them, all from one seed and on a clock that jumps.
 //!
 //! What runs is the real engine, with its claimer, settler, keeper and sweeper. The store is
-//! [`MemoryStore`](marionette::MemoryStore) behind a [link](link::Link) that loses requests and
+//! [`MemoryStore`](marionette::MemoryStore) behind a link that loses requests and
 //! answers, delays them, lets them arrive when nobody waits any more, and is cut now and then.
 //! Managers crash, are stopped, and start again; persons cancel and retry; sweeps come at any time.
 //! After an hour of that all faults end, and every job must end soon.
 //!
 //! What must hold: no settlement is applied whose lease no longer holds, no job is taken from a
 //! worker that gave a sign of life and named it, three deaths quarantine and no fewer; and I1 to I5
-//! and I7 of the
-//! [history](marionette_conformance::history).
+//! and I7 of the [history](marionette_conformance::history).
 
 mod board;
 mod link;
