@@ -67,8 +67,9 @@ const NOTES: &[Note] = &[
     Note(
         Effectum,
         &[Killed],
-        "effectum counts a crash as a failure, and retries after its back-off; 100 jobs at once \
-         here",
+        "effectum counts a crash as a failed attempt (of 4 by default, as here; a job that has no \
+         more is marked failed), and looks for such jobs only when a queue is opened; 100 jobs at \
+         once here",
     ),
 ];
 
