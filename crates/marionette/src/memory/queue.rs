@@ -134,11 +134,13 @@ impl Wakes {
         }
     }
 
+    #[inline]
     pub(super) fn wake(self) {
-        self.first
-            .into_iter()
-            .chain(self.more)
-            .for_each(Waker::wake);
+        // Mostly there is none.
+        if let Some(first) = self.first {
+            first.wake();
+            self.more.into_iter().for_each(Waker::wake);
+        }
     }
 }
 
