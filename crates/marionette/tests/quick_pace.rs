@@ -1,0 +1,73 @@
+//! After a row of tasks that end at once the workers wake each other less: what must hold then too.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{HOUR, now, quick, started};
+use marionette::{Constant, Context, TaskError, TaskManager};
+use tokio::time::{sleep, timeout};
+
+const PAUSE: Duration = Duration::from_millis(50);
+/// More tasks in a row than a worker needs to know that they end at once.
+const ROW: usize = 40;
+
+/// Its first attempt fails.
+async fn fails_once(cx: Context) -> Result<(), TaskError> {
+    if cx.attempt() == 1 {
+        return Err("refused".into());
+    }
+    Ok(())
+}
+
+async fn run_a_row(tasks: &TaskManager) {
+    for _ in 0..ROW {
+        let _ = tasks.queue(quick).await.expect("the manager runs");
+    }
+    tasks.idle().await;
+}
+
+/// A retry of that task comes at its time.
+async fn fails_once_then(tasks: &TaskManager, then: impl AsyncFnOnce()) {
+    let begun = now();
+    let retried = tasks.queue(fails_once).retries(1);
+    let retried = retried.backoff(Constant::new(PAUSE)).await;
+    then().await;
+    let done = timeout(HOUR / 2, retried.expect("the manager runs")).await;
+    assert!(done.expect("it is retried").is_ok());
+    let took = now() - begun;
+    assert!(took >= PAUSE && took < 2 * PAUSE, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_parks_leaves_its_retry_to_the_sleeper() {
+    let tasks = started(2, 64);
+    run_a_row(&tasks).await;
+    fails_once_then(&tasks, async || {}).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_task_waits_leaves_its_retry_to_the_sleeper() {
+    let tasks = started(2, 64);
+    run_a_row(&tasks).await;
+    fails_once_then(&tasks, async || {
+        let waits = async |_: Context| {
+            sleep(HOUR).await;
+            Ok(())
+        };
+        let _ = tasks.queue(waits).await.expect("the manager runs");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_put_away_while_the_manager_stops_stays_there() {
+    let tasks = started(1, 64);
+    run_a_row(&tasks).await;
+    let retried = tasks.queue(fails_once).retries(1);
+    let _ = retried
+        .backoff(Constant::new(Duration::from_nanos(1)))
+        .await;
+    let report = tasks.stop().await;
+    assert_eq!((report.queued, report.waiting), (0, 1));
+}
