@@ -30,7 +30,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// collects it.
 const GOING: Duration = Duration::from_millis(500);
 
-/// Runs an attempt to its end, for the minder with this presence. `on_start` hears the number of its process.
+/// Runs an attempt to its end, for the minder with this presence. `on_start` hears the number of
+/// its process.
 ///
 /// What comes over `asks` is the grace after which it is killed; zero kills at once.
 pub(super) async fn attend(

@@ -89,8 +89,8 @@ pub(crate) async fn orphans_have_gone(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this minder is there, and its worker is not. If it was killed, its commands are ended and
-/// its file is removed.
+/// Whether this minder is there, and its worker is not. If it was killed, its commands are ended
+/// and its file is removed.
 fn is_orphan(path: &Path) -> bool {
     let Ok(file) = File::open(path) else {
         return false;

@@ -32,7 +32,7 @@ use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
 use crate::store::{Opened, open_or_make, told};
 use crate::text::count;
-use crate::worker::{Worker, processors};
+use crate::worker::Worker;
 
 use board::Board;
 use known::Known;
@@ -68,9 +68,8 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
             plan.len()
         ));
     }
-    let jobs = args.jobs.unwrap_or_else(processors);
-    let view = View::start(&mut say, &board, jobs.get());
-    let worker = Worker::new(&opened, vec![ledger.queue()], Some(jobs))?;
+    let view = View::start(&mut say, &board);
+    let worker = Worker::new(&opened, vec![ledger.queue()], args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
     worker.tasks.start();
     let work = until_all_has_ended(&opened, &ledger, &plan, &known, &board, &view);

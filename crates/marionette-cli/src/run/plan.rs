@@ -52,13 +52,9 @@ impl Plan {
         self.places.contains_key(&id)
     }
 
-    /// Where in the file this job is, and what it is called.
-    pub(super) fn find(&self, id: TaskId) -> Option<(usize, &str)> {
-        let place = *self.places.get(&id)?;
-        Some((
-            place,
-            self.jobs[place].options.name.as_deref().unwrap_or_default(),
-        ))
+    /// Where in the file this job is.
+    pub(super) fn place(&self, id: TaskId) -> Option<usize> {
+        self.places.get(&id).copied()
     }
 }
 

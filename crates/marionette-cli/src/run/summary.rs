@@ -1,9 +1,7 @@
 //! How a run ended: a table, and the sum of it.
 
-use std::time::Duration;
-
 use anyhow::Result;
-use marionette::inspect::{Filter, Inspect, JobSummary, Page};
+use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Page};
 use marionette::store::JobState;
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -107,37 +105,31 @@ async fn rows(
         limit: ROWS_MAX,
     };
     let mut jobs = store.list(filter, page).await.map_err(told)?.jobs;
-    jobs.sort_by_key(|job| plan.find(job.id).map_or(usize::MAX, |(place, _)| place));
+    jobs.sort_by_key(|job| plan.place(job.id).unwrap_or(usize::MAX));
     let mut rows = Vec::new();
     for job in &jobs {
-        let name = if let Some((_, name)) = plan.find(job.id) {
-            name.to_owned()
-        } else {
-            // The file no longer has it; the store remembers what it was called.
-            let details = store.job(job.id).await.map_err(told)?;
-            details
-                .and_then(|details| details.options.name)
-                .unwrap_or_default()
-        };
-        rows.push(row(job, &name));
+        // One that was deleted meanwhile is no longer worth a row.
+        if let Some(details) = store.job(job.id).await.map_err(told)? {
+            rows.push(row(&details));
+        }
     }
     Ok(rows)
 }
 
-fn row(job: &JobSummary, name: &str) -> Vec<String> {
+fn row(job: &JobDetails) -> Vec<String> {
     let columns = table::columns().map_or(NAME_COLUMNS, |columns| columns / 3);
-    let took = match (job.started, job.ended) {
-        (Some(started), Some(ended)) => ended.duration_since(started).ok(),
-        _ => None,
-    };
-    let succeeded = u32::from(job.state == JobState::Done);
+    let name = job.options.name.as_deref().unwrap_or(&job.summary.kind);
+    let took = job
+        .attempts
+        .last()
+        .map(|attempt| show_duration(attempt.ran));
+    let succeeded = u32::from(job.summary.state == JobState::Done);
     vec![
-        job.state.to_string(),
+        job.summary.state.to_string(),
         clip(name, columns.clamp(8, NAME_COLUMNS)),
-        (job.failed + succeeded).to_string(),
-        took.map(|took: Duration| show_duration(took))
-            .unwrap_or_default(),
-        why(job),
+        (job.summary.failed + succeeded).to_string(),
+        took.unwrap_or_default(),
+        why(&job.summary),
     ]
 }
 

@@ -1,14 +1,14 @@
 //! What is seen of a run while it goes on: bars on a terminal, else a line for each task that ends.
 
 use std::io::{IsTerminal, stderr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use marionette::{Events, Next};
 use tokio::task::JoinHandle;
 
-use super::board::{Board, Running};
+use super::board::{Board, Running, Tally};
 use crate::report;
 use crate::say::Say;
 use crate::text::{clip, count};
@@ -26,20 +26,22 @@ pub(super) struct View {
     bars: Option<Bars>,
 }
 
+/// A line for each command that runs, and below them how far it is in all.
 #[derive(Debug)]
 struct Bars {
-    lines: Vec<ProgressBar>,
-    more: ProgressBar,
+    multi: Arc<MultiProgress>,
+    lines: Mutex<Vec<ProgressBar>>,
+    lines_max: usize,
     overall: ProgressBar,
 }
 
 impl View {
-    pub(super) fn start(say: &mut Say, board: &Arc<Board>, jobs: usize) -> Self {
+    pub(super) fn start(say: &mut Say, board: &Arc<Board>) -> Self {
         let is_watched = stderr().is_terminal() && !say.quiet && !say.json;
         let bars = is_watched.then(|| {
             let multi = Arc::new(MultiProgress::new());
             say.above(Arc::clone(&multi));
-            Bars::new(&multi, board, jobs)
+            Bars::new(multi, board)
         });
         let board = Arc::clone(board);
         Self { board, bars }
@@ -47,51 +49,24 @@ impl View {
 
     /// Shows where it stands.
     pub(super) fn draw(&self) {
-        let Some(bars) = &self.bars else { return };
-        let running = self.board.running();
-        for (nth, line) in bars.lines.iter().enumerate() {
-            line.set_message(running.get(nth).map(shown).unwrap_or_default());
+        if let Some(bars) = &self.bars {
+            bars.show_running(&self.board.running());
+            bars.show_overall(self.board.tally());
         }
-        let hidden = running.len().saturating_sub(bars.lines.len());
-        bars.more.set_message(match hidden {
-            0 => String::new(),
-            hidden => format!("… and {hidden} more"),
-        });
-        let tally = self.board.tally();
-        bars.overall.set_position(tally.ended() as u64);
-        let mut notes = Vec::new();
-        if tally.failed > 0 {
-            notes.push(format!("{} failed", tally.failed));
-        }
-        if tally.cancelled > 0 {
-            notes.push(format!("{} cancelled", tally.cancelled));
-        }
-        bars.overall.set_message(notes.join(", "));
     }
 
     /// Takes the bars away.
     pub(super) fn end(self) {
-        let Some(bars) = self.bars else { return };
-        for bar in bars.lines.iter().chain([&bars.more, &bars.overall]) {
-            bar.finish_and_clear();
+        if let Some(bars) = self.bars {
+            bars.show_running(&[]);
+            bars.overall.finish_and_clear();
         }
     }
 }
 
 impl Bars {
-    fn new(multi: &MultiProgress, board: &Board, jobs: usize) -> Self {
+    fn new(multi: Arc<MultiProgress>, board: &Board) -> Self {
         let (rows, columns) = console_size();
-        let lines = jobs
-            .min(LINES_MAX)
-            .min(usize::from(rows).saturating_sub(4))
-            .max(1);
-        let line = || {
-            let bar = multi.add(ProgressBar::new_spinner());
-            bar.set_style(style("{wide_msg}"));
-            bar
-        };
-        let lines = (0..lines).map(|_| line()).collect();
-        let more = line();
         let overall = multi.add(ProgressBar::new(board.total() as u64));
         overall.set_style(style(if columns < COLUMNS_FULL {
             "{pos}/{len} {wide_bar} {eta}"
@@ -102,10 +77,45 @@ impl Bars {
         overall.set_position(board.ended() as u64);
         overall.reset_eta();
         Self {
-            lines,
-            more,
+            multi,
+            lines: Mutex::default(),
+            lines_max: usize::from(rows).saturating_sub(4).clamp(1, LINES_MAX),
             overall,
         }
+    }
+
+    fn show_running(&self, running: &[Running]) {
+        let mut texts: Vec<_> = running.iter().take(self.lines_max).map(shown).collect();
+        let hidden = running.len() - texts.len();
+        if hidden > 0 {
+            texts.push(format!("… and {hidden} more"));
+        }
+        // Nothing that holds the lock can leave it half done.
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = texts.len().min(lines.len());
+        for surplus in lines.drain(kept..) {
+            surplus.finish_and_clear();
+            self.multi.remove(&surplus);
+        }
+        for (nth, text) in texts.into_iter().enumerate() {
+            if nth == lines.len() {
+                let line = ProgressBar::new_spinner().with_style(style("{wide_msg}"));
+                lines.push(self.multi.insert_before(&self.overall, line));
+            }
+            lines[nth].set_message(text);
+        }
+    }
+
+    fn show_overall(&self, tally: Tally) {
+        let mut notes = Vec::new();
+        if tally.failed > 0 {
+            notes.push(format!("{} failed", tally.failed));
+        }
+        if tally.cancelled > 0 {
+            notes.push(format!("{} cancelled", tally.cancelled));
+        }
+        self.overall.set_message(notes.join(", "));
+        self.overall.set_position(tally.ended() as u64);
     }
 }
 
