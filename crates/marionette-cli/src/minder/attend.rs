@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// How much a pipe holds at most, if nobody with privileges has made it larger.
 const PIPE_BYTES_MAX: usize = 1024 * 1024;
 /// How often a group that outlived its command is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(20);
 /// How long a killed group may take to go; what stays for longer hangs in the kernel, or nobody
 /// collects it.
 const GOING: Duration = Duration::from_millis(500);
@@ -261,7 +261,7 @@ impl Watch {
     }
 
     fn is_there(&self) -> bool {
-        self.group.is_some_and(Group::exists)
+        self.group.is_some_and(Group::is_there)
     }
 
     /// Somebody wants it to end.

@@ -1,6 +1,6 @@
 //! A process group: the command and all that it started, unless that went away by itself.
 
-use std::io;
+use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
@@ -30,9 +30,20 @@ impl Group {
         self.send(Signal::KILL);
     }
 
-    /// Whether anything of it is there, be it a process that has ended and was not collected.
-    pub(crate) fn exists(self) -> bool {
-        test_kill_process_group(self.0).is_ok()
+    /// Whether anything of it still runs.
+    pub(crate) fn is_there(self) -> bool {
+        test_kill_process_group(self.0).is_ok() && self.has_a_live_process().unwrap_or(true)
+    }
+
+    /// A process that has ended belongs to its group until somebody collects it, which in a
+    /// container can take long. `/proc` tells those that run; without it, all count.
+    fn has_a_live_process(self) -> io::Result<bool> {
+        let group = self.0.as_raw_nonzero().get();
+        let processes = fs::read_dir("/proc")?.flatten();
+        // What cannot be read has just ended, or is no process.
+        let mut stats =
+            processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+        Ok(stats.any(|stat| running_in(&stat) == Some(group)))
     }
 
     fn send(self, signal: Signal) {
@@ -40,6 +51,16 @@ impl Group {
         // there is nothing more to do in either case.
         let _: Result<(), io::Error> = kill_process_group(self.0, signal).map_err(Into::into);
     }
+}
+
+/// The group of a process that runs, from its line in `/proc`; `None` if it has ended.
+fn running_in(stat: &str) -> Option<i32> {
+    // The name, in parentheses, may contain anything; behind it are state, parent and group.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace();
+    let has_ended = matches!(fields.next()?, "Z" | "X");
+    let group = fields.nth(1)?.parse().ok()?;
+    (!has_ended).then_some(group)
 }
 
 /// The name of a signal, as `kill -l` has it.
@@ -77,6 +98,13 @@ mod tests {
         for number in [i32::MIN, -1, 0, 1] {
             assert!(Group::of(number).is_none(), "{number}");
         }
+    }
+
+    #[test]
+    fn who_has_ended_runs_in_no_group() {
+        assert_eq!(running_in("12 (a) b) S 1 34 34 0 -1"), Some(34));
+        assert_eq!(running_in("12 (sh) Z 1 34 34 0 -1"), None);
+        assert_eq!(running_in(""), None);
     }
 
     #[test]
