@@ -90,3 +90,25 @@ fn a_run_can_begin_anew_before_it_is_finished() {
     assert_eq!(said.status, Some(0), "{said:?}");
     assert_eq!(sandbox.read("log"), "a\na\n");
 }
+
+#[test]
+fn a_run_sees_what_an_operator_changes_meanwhile() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tasks.toml",
+        "[[task]]\nname = 'now'\nrun = 'test -e good && echo now >> log'\n\
+         [[task]]\nname = 'later'\nrun = 'echo later >> log'\ndelay = '1h'\n",
+    );
+    let run = sandbox.start(&["run", "tasks.toml"]);
+    let dead = || sandbox.run(&["list", "--state", "dead", "--json"]).out;
+    until("the first has failed", || dead().contains("\"now\""));
+    sandbox.write("good", "");
+    let said = sandbox.run(&["retry", "--state", "dead", "--yes"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    until("it was tried again", || sandbox.read("log") == "now\n");
+    let said = sandbox.run(&["cancel", "--state", "scheduled", "--yes"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let run = common::said(run.wait_with_output().expect("it ends"));
+    assert_eq!(run.status, Some(1), "{run:?}");
+    assert!(run.out.contains("1 done, 1 cancelled"), "{run:?}");
+}

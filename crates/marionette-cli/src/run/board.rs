@@ -42,11 +42,11 @@ impl Tally {
         self.done + self.failed + self.cancelled
     }
 
-    fn add(&mut self, end: JobState) {
+    fn of(&mut self, end: JobState) -> &mut usize {
         match end {
-            JobState::Done => self.done += 1,
-            JobState::Cancelled => self.cancelled += 1,
-            _ => self.failed += 1,
+            JobState::Done => &mut self.done,
+            JobState::Cancelled => &mut self.cancelled,
+            _ => &mut self.failed,
         }
     }
 }
@@ -104,7 +104,7 @@ impl Board {
                     attempt: *attempt,
                     since: clock::tick(),
                 };
-                standing.running.insert(event.id, running);
+                standing.begun(event.id, running);
                 return;
             }
             EventKind::Done { .. } => JobState::Done,
@@ -137,10 +137,13 @@ impl Board {
             let jobs = here().filter(|count| states.contains(&count.state));
             usize::try_from(jobs.map(|count| count.jobs).sum::<u64>()).unwrap_or(usize::MAX)
         };
-        let is_over = here().all(|count| count.state.is_end() || count.jobs == 0);
         let tally = &mut self.standing().tally;
-        tally.done = tally.done.max(of(&[JobState::Done]).min(self.total));
-        is_over
+        tally.done = tally.done.max(of(&[JobState::Done]));
+        tally.failed = tally
+            .failed
+            .max(of(&[JobState::Dead, JobState::Quarantined]));
+        tally.cancelled = tally.cancelled.max(of(&[JobState::Cancelled]));
+        here().all(|count| count.state.is_end() || count.jobs == 0)
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -150,10 +153,19 @@ impl Board {
 }
 
 impl Standing {
+    /// It may have ended before: somebody wants it tried again.
+    fn begun(&mut self, id: TaskId, running: Running) {
+        self.running.insert(id, running);
+        if let Some(end) = self.ends.remove(&id) {
+            let before = self.tally.of(end);
+            *before = before.saturating_sub(1);
+        }
+    }
+
     fn ended(&mut self, id: TaskId, end: JobState) {
         self.running.remove(&id);
         if self.ends.insert(id, end).is_none() {
-            self.tally.add(end);
+            *self.tally.of(end) += 1;
         }
     }
 }

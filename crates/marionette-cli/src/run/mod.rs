@@ -22,7 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::{JobState, Store};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::{Common, Run};
 use crate::input::{self, Options};
@@ -44,6 +44,8 @@ use view::View;
 const BATCH: usize = 1_000;
 /// How often the store is asked whether all has ended, which this process may not have seen.
 const LOOK: Duration = Duration::from_secs(1);
+/// How soon the store knows what happened here.
+const SETTLING: Duration = Duration::from_millis(5);
 /// How often the bars are drawn.
 const DRAW: Duration = Duration::from_millis(100);
 
@@ -213,19 +215,22 @@ async fn until_all_has_ended(
     }
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    while board.ended() < plan.len() {
+    loop {
         tokio::select! {
-            () = board.all_has_ended() => {}
-            _ = draw.tick() => view.draw(),
-            _ = look.tick() => {
-                let counts = opened.store.counts().await.map_err(told)?;
-                if board.correct(&counts, &ledger.queue()) {
-                    return Ok(());
-                }
+            // What was told here may not be written yet; what others did is not told here at all.
+            // So the store is asked in the end.
+            () = board.all_has_ended() => sleep(SETTLING).await,
+            _ = look.tick() => {}
+            _ = draw.tick() => {
+                view.draw();
+                continue;
             }
         }
+        let counts = opened.store.counts().await.map_err(told)?;
+        if board.correct(&counts, &ledger.queue()) {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 /// Notes whether the generation is finished, tells the summary, and returns the exit status.

@@ -50,15 +50,17 @@ impl View {
     /// Shows where it stands.
     pub(super) fn draw(&self) {
         if let Some(bars) = &self.bars {
-            bars.show_running(&self.board.running());
-            bars.show_overall(self.board.tally());
+            let tally = self.board.tally();
+            let left = self.board.total().saturating_sub(tally.ended());
+            bars.show_running(&self.board.running(), left);
+            bars.show_overall(tally);
         }
     }
 
     /// Takes the bars away.
     pub(super) fn end(self) {
         if let Some(bars) = self.bars {
-            bars.show_running(&[]);
+            bars.show_running(&[], 0);
             bars.overall.finish_and_clear();
         }
     }
@@ -84,11 +86,14 @@ impl Bars {
         }
     }
 
-    fn show_running(&self, running: &[Running]) {
+    fn show_running(&self, running: &[Running], left: usize) {
         let mut texts: Vec<_> = running.iter().take(self.lines_max).map(shown).collect();
         let hidden = running.len() - texts.len();
         if hidden > 0 {
             texts.push(format!("… and {hidden} more"));
+        }
+        if running.is_empty() && left > 0 {
+            texts.push(format!("nothing is due: {} to come", count(left, "task")));
         }
         // Nothing that holds the lock can leave it half done.
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
