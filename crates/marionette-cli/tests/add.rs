@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+
 use common::{Sandbox, said, signal, until};
 use rustix::process::Signal;
 
@@ -149,4 +151,32 @@ fn a_secret_argument_is_never_shown() {
     assert!(added.out.contains(r#""name":"sh -c ***""#), "{added:?}");
     let said = sandbox.run(&["work", "--once"]);
     assert!(said.out.contains("FAILED    sh -c ***"), "{said:?}");
+}
+
+#[test]
+fn what_a_task_writes_can_be_followed_while_it_runs() {
+    let sandbox = Sandbox::new();
+    let task = "echo try $MARIONETTE_ATTEMPT; printf '\\033[2J\\n'; until test -e go; do sleep 0.01; \
+                done; echo end; test $MARIONETTE_ATTEMPT = 2";
+    let added = sandbox.run(&["add", "--retries", "1", "--backoff", "10ms", "-q", task]);
+    let id = added.out.trim();
+    let nothing = sandbox.run(&["follow", "--no-wait", id]);
+    assert_eq!(
+        (nothing.status, nothing.out.as_str()),
+        (Some(0), ""),
+        "{nothing:?}"
+    );
+    let worker = sandbox.start(&["work", "--until-idle"]);
+    let mut follower = sandbox.start(&["follow", id]);
+    let mut out = BufReader::new(follower.stdout.take().expect("it was asked for")).lines();
+    let mut next = || out.next().map(|line| line.expect("it is text"));
+    assert_eq!(next().as_deref(), Some("try 1"));
+    assert_eq!(next().as_deref(), Some("\\x1b[2J"));
+    sandbox.write("go", "");
+    for expected in ["end", "try 2", "\\x1b[2J", "end"] {
+        assert_eq!(next().as_deref(), Some(expected));
+    }
+    assert_eq!(next(), None);
+    assert!(follower.wait().expect("it ends").success());
+    assert!(worker.wait_with_output().expect("it ends").status.success());
 }

@@ -161,11 +161,11 @@ impl Open {
     }
 }
 
-fn tail(path: &Path) -> PathBuf {
+pub(super) fn tail(path: &Path) -> PathBuf {
     path.with_extension("tail")
 }
 
-fn old_tail(path: &Path) -> PathBuf {
+pub(super) fn old_tail(path: &Path) -> PathBuf {
     path.with_extension("tail.old")
 }
 

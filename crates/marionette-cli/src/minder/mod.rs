@@ -15,6 +15,7 @@ mod stray;
 mod group;
 mod log;
 mod last_line;
+mod follow;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::command::Command;
 
 pub(crate) use client::Minder;
 pub(crate) use done::was_done;
+pub(crate) use follow::Follower;
 #[allow(unused_imports)] // For the operator's commands, which are not here yet.
 pub(crate) use log::{attempts, read_log};
 pub(crate) use presence::orphans_have_gone;

@@ -4,6 +4,7 @@
 mod args;
 mod list;
 mod show;
+mod follow;
 mod story;
 mod change;
 mod confirm;
@@ -36,6 +37,7 @@ use change::Deed;
 pub(crate) enum Verb {
     List(args::List),
     Show(args::Show),
+    Follow(follow::Follow),
     Retry(args::Retry),
     Cancel(args::Cancel),
     Delete(args::Delete),
@@ -65,6 +67,7 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
     match verb {
         Verb::List(args) => list::list(&desk, &args).await,
         Verb::Show(args) => show::show(&desk, &args).await,
+        Verb::Follow(args) => follow::follow(&desk, &args).await,
         Verb::Retry(args) => change::change(&desk, &args.which, &Deed::Retry).await,
         Verb::Cancel(args) => {
             let deed = Deed::Cancel(args.reason);

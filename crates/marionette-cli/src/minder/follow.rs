@@ -1,0 +1,257 @@
+//! Reads the output of a job while it is written, attempt by attempt.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::log::{attempts, old_tail, tail};
+
+/// What is said where something was written faster than it was read.
+const GAP: &[u8] = "\n[… something is left out …]\n".as_bytes();
+/// By so much of what was read last its place is found again.
+const KNOWN_BYTES: usize = 64;
+
+/// Follows the output of one job.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    folder: PathBuf,
+    /// Attempts that were begun to be read.
+    seen: Vec<PathBuf>,
+    reading: Option<Reading>,
+}
+
+impl Follower {
+    /// From the begin of the first attempt that is kept.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            seen: Vec::new(),
+            reading: None,
+        }
+    }
+
+    /// What was written since this was asked last; nothing if nothing was.
+    pub(crate) fn more(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let bytes = reading.more()?;
+                if !bytes.is_empty() {
+                    return Ok(bytes);
+                }
+            }
+            let paths = attempts(&self.folder)?;
+            let Some(next) = paths.into_iter().find(|path| !self.seen.contains(path)) else {
+                return Ok(Vec::new());
+            };
+            // What was written last before its successor began.
+            let rest = match &mut self.reading {
+                Some(reading) => reading.more()?,
+                None => Vec::new(),
+            };
+            self.reading = Some(Reading::open(&next)?);
+            self.seen.push(next);
+            if !rest.is_empty() {
+                return Ok(rest);
+            }
+        }
+    }
+}
+
+/// The output of one attempt while it is read.
+#[derive(Debug)]
+struct Reading {
+    path: PathBuf,
+    begin: File,
+    tail: Option<File>,
+    /// What was read of the tail last.
+    end: Vec<u8>,
+}
+
+impl Reading {
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            begin: File::open(path)?,
+            tail: None,
+            end: Vec::new(),
+        })
+    }
+
+    fn more(&mut self) -> io::Result<Vec<u8>> {
+        let Some(current) = &mut self.tail else {
+            let bytes = read(&mut self.begin)?;
+            if bytes.is_empty() {
+                self.tail = if_any(File::open(tail(&self.path)))?;
+                if self.tail.is_some() {
+                    return self.more();
+                }
+            }
+            return Ok(bytes);
+        };
+        let mut bytes = read(current)?;
+        let newest = if_any(File::open(tail(&self.path)))?;
+        match newest {
+            Some(newest) if is_same(&newest, current)? => {}
+            Some(newest) => {
+                // It may have been written to between the read and its replacement.
+                bytes.extend(read(current)?);
+                let old = if_any(File::open(old_tail(&self.path)))?;
+                if let Some(mut old) = old
+                    && !is_same(&old, current)?
+                {
+                    bytes.extend_from_slice(GAP);
+                    bytes.extend(read(&mut old)?);
+                }
+                *current = newest;
+            }
+            None => {
+                bytes.extend(read(current)?);
+                self.note(&bytes);
+                bytes.extend(self.rest_when_joined()?);
+                return Ok(bytes);
+            }
+        }
+        self.note(&bytes);
+        Ok(bytes)
+    }
+
+    /// The tail was put behind the begin, so the attempt has ended. What of it was not read?
+    ///
+    /// Where what was read last is found again, what follows is new. If the same text comes more
+    /// than once, its last place counts: rather too little than the same again.
+    fn rest_when_joined(&mut self) -> io::Result<Vec<u8>> {
+        let joined = read(&mut self.begin)?;
+        let kept = without_gap(&joined);
+        let known = &self.end[self.end.len().saturating_sub(kept.len().min(KNOWN_BYTES))..];
+        if known.is_empty() {
+            return Ok(joined);
+        }
+        if let Some(place) = kept.windows(known.len()).rposition(|bytes| bytes == known) {
+            return Ok(kept[place + known.len()..].to_vec());
+        }
+        // What is kept may begin within what was read last.
+        let overlap = (1..known.len())
+            .rev()
+            .find(|&bytes| kept.starts_with(&known[known.len() - bytes..]));
+        Ok(match overlap {
+            Some(bytes) => kept[bytes..].to_vec(),
+            None => joined,
+        })
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        self.end
+            .extend_from_slice(&bytes[bytes.len().saturating_sub(KNOWN_BYTES)..]);
+        let surplus = self.end.len().saturating_sub(KNOWN_BYTES);
+        self.end.drain(..surplus);
+    }
+}
+
+/// The tail without what says how much was left out before it.
+fn without_gap(joined: &[u8]) -> &[u8] {
+    if !joined.starts_with("\n[… ".as_bytes()) {
+        return joined;
+    }
+    let end = joined.windows(2).position(|bytes| bytes == b"]\n");
+    end.map_or(joined, |end| &joined[end + 2..])
+}
+
+fn read(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+fn if_any(opened: io::Result<File>) -> io::Result<Option<File>> {
+    match opened {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::Log;
+    use super::*;
+
+    /// Writes the alphabet in pieces of this size, and follows after every so many.
+    fn followed(limit: u64, piece: usize, pieces_between: usize) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let mut follower = Follower::new(folder.path().to_owned());
+        let mut log = Log::new(folder.path().to_owned(), 1, limit);
+        let mut followed = Vec::new();
+        let text: String = ('a'..='z').collect();
+        for (nth, bytes) in (1..).zip(text.as_bytes().chunks(piece)) {
+            log.write(bytes);
+            if nth % pieces_between == 0 {
+                followed.extend(follower.more().unwrap());
+            }
+        }
+        log.finish();
+        for _ in 0..3 {
+            followed.extend(follower.more().unwrap());
+        }
+        String::from_utf8(followed).unwrap()
+    }
+
+    #[test]
+    fn who_is_quick_reads_all_of_it_also_what_is_not_kept() {
+        for limit in [1, 2, 3, 5, 8, 13, 26, 100] {
+            assert_eq!(
+                followed(limit, 1, 1),
+                "abcdefghijklmnopqrstuvwxyz",
+                "limit {limit}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_slow_reads_begin_and_end_and_no_byte_twice() {
+        for limit in [1, 2, 3, 5, 8] {
+            for piece in [1, 2, 5, 26] {
+                for between in [1, 2, 3, 7, 100] {
+                    let followed = followed(limit, piece, between);
+                    assert!(followed.starts_with('a'), "{followed}");
+                    assert!(
+                        followed.ends_with('z'),
+                        "{limit} {piece} {between}: {followed}"
+                    );
+                    let letters: Vec<_> = followed
+                        .lines()
+                        .filter(|line| !line.starts_with('['))
+                        .collect();
+                    let letters = letters.concat();
+                    assert!(
+                        letters.as_bytes().is_sorted_by(|one, other| one < other),
+                        "{limit} {piece} {between}: {followed}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn attempts_are_read_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut follower = Follower::new(folder.path().to_owned());
+        for attempt in 1..=3 {
+            let mut log = Log::new(folder.path().to_owned(), attempt, 100);
+            log.write(format!("attempt {attempt}\n").as_bytes());
+            log.finish();
+        }
+        let mut followed = Vec::new();
+        for _ in 0..5 {
+            followed.extend(follower.more().unwrap());
+        }
+        assert_eq!(
+            String::from_utf8(followed).unwrap(),
+            "attempt 1\nattempt 2\nattempt 3\n"
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! `marionette follow`: what the commands of a task write, as they write it.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use marionette::TaskId;
+use marionette::inspect::{Inspect, JobSummary};
+use marionette::store::JobState;
+use tokio::time::sleep;
+
+use crate::minder::Follower;
+use crate::store::told;
+use crate::text::safe_lines;
+
+use super::{Desk, ids};
+
+/// How often it is looked whether there is more.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Print what a task writes, as it writes it, until it has ended
+///
+/// All its attempts are printed, one after the other, with what is kept of each. The exit status
+/// is 0 if the task is done in the end.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Follow {
+    /// The id of a task, or enough of it
+    id: String,
+    /// Print what is there, and wait for no more
+    #[arg(long)]
+    no_wait: bool,
+    /// Print every byte as it is, also those that a terminal would obey
+    #[arg(long)]
+    raw: bool,
+}
+
+pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
+    let texts = [args.id.clone()];
+    let found = ids::find(&desk.opened.store, &texts).await?;
+    let [(_, Some(id))] = found.as_slice() else {
+        bail!("there is no task {:?}", args.id);
+    };
+    let mut follower = Follower::new(desk.opened.output(*id));
+    let mut printer = Printer {
+        is_raw: args.raw,
+        line: Vec::new(),
+    };
+    loop {
+        // Before it is read: what is written before a task ends is there when it has ended.
+        let job = summary(desk, *id).await?;
+        let mut is_more = false;
+        loop {
+            let bytes = follower.more()?;
+            if bytes.is_empty() {
+                break;
+            }
+            is_more = true;
+            if !printer.print(&bytes) {
+                return Ok(0);
+            }
+        }
+        if job.state.is_end() || args.no_wait {
+            printer.end();
+            return Ok(u8::from(job.state != JobState::Done && !args.no_wait));
+        }
+        if !is_more {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+async fn summary(desk: &Desk, id: TaskId) -> Result<JobSummary> {
+    match desk.opened.store.job(id).await.map_err(told)? {
+        Some(details) => Ok(details.summary),
+        None => bail!("the task was deleted"),
+    }
+}
+
+/// Prints lines once they are whole, since a piece of a character cannot be shown.
+struct Printer {
+    is_raw: bool,
+    line: Vec<u8>,
+}
+
+/// A line that is longer than this is printed before it ends.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+impl Printer {
+    /// Whether anybody still reads.
+    fn print(&mut self, bytes: &[u8]) -> bool {
+        if self.is_raw {
+            return write(bytes);
+        }
+        self.line.extend_from_slice(bytes);
+        let whole = match self.line.iter().rposition(|&byte| byte == b'\n') {
+            Some(end) => end + 1,
+            None if self.line.len() > LINE_BYTES_MAX => self.line.len(),
+            None => return true,
+        };
+        let lines: Vec<_> = self.line.drain(..whole).collect();
+        write(safe_lines(&String::from_utf8_lossy(&lines)).as_bytes())
+    }
+
+    fn end(&mut self) {
+        if !self.line.is_empty() {
+            let line = std::mem::take(&mut self.line);
+            write(safe_lines(&String::from_utf8_lossy(&line)).as_bytes());
+            write(b"\n");
+        }
+    }
+}
+
+fn write(bytes: &[u8]) -> bool {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .is_ok()
+}
