@@ -69,6 +69,28 @@ async fn a_file_of_a_newer_version_is_refused() {
 }
 
 #[tokio::test]
+async fn a_file_tells_its_version_and_stays_as_it_is() {
+    let place = Place::new();
+    let version = async || SqliteStore::version_of(place.path()).await;
+    assert!(version().await.is_err(), "it is not there");
+    assert!(!place.path().exists(), "and is not made");
+
+    let connection = Connection::open(place.path()).expect("it can be made");
+    let table = connection.execute_batch("CREATE TABLE users (name)");
+    table.expect("it can be written");
+    let before = fs::read(place.path()).expect("it is there");
+    assert_eq!(version().await.expect("an answer"), None);
+    assert_eq!(fs::read(place.path()).expect("it is there"), before);
+
+    drop(place.open().await);
+    let known = Some(SqliteStore::VERSION);
+    assert_eq!(version().await.expect("an answer"), known);
+    let newer = "UPDATE marionette_meta SET value = 7 WHERE name = 'version'";
+    assert_eq!(connection.execute(newer, []).expect("it can be written"), 1);
+    assert_eq!(version().await.expect("an answer"), Some(7));
+}
+
+#[tokio::test]
 async fn what_is_no_database_is_refused() {
     let place = Place::new();
     fs::write(place.path(), "to be or not to be, ".repeat(500)).expect("there is room");

@@ -42,6 +42,8 @@ Examples:
   ls *.png | sed 's/.*/optipng \"&\"/' | marionette run -j 8 -
   marionette add --at \"tomorrow 06:00\" --retries 3 -- ./report.sh --send
   marionette work                         the daemon that runs what was added
+  marionette list --state failed          what failed for good, and why
+  marionette retry 3f9a01c2               let it run again (a piece of its id is enough)
 
 Exit status:
   0      everything that was to be done is done
