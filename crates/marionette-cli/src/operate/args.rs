@@ -225,6 +225,10 @@ With --json one object: verb, dry_run, matched, changed, unchanged (state, why, 
 
 /// Pause a queue: what runs goes on, nothing else is begun, and tasks are accepted
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+It stays paused, also when all workers are started anew, until `marionette resume QUEUE`.
+
+With --json one object: queue, paused, changed.")]
 pub(crate) struct Pause {
     /// Which queue
     #[arg(value_name = "QUEUE", value_parser = parse_name)]
@@ -233,6 +237,7 @@ pub(crate) struct Pause {
 
 /// Resume a queue that was paused
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "With --json one object: queue, paused, changed.")]
 pub(crate) struct Resume {
     /// Which queue
     #[arg(value_name = "QUEUE", value_parser = parse_name)]
@@ -249,6 +254,11 @@ pub(crate) struct Stats {
 }
 
 const STATS_HELP: &str = "\
+Examples:
+  marionette stats
+  marionette stats --watch 5
+  marionette stats --json | jq .totals.dead
+
 With --json one object: counts (queue, kind, state, tasks), totals (by state), paused (queues),
 oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch one in each
 line.";
@@ -310,6 +320,10 @@ fn parse_ends(text: &str) -> Result<States, String> {
 /// choice, and for making the tables in a database that has none.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
+Example:
+  marionette migrate --store sqlite:/srv/shop/tasks.db
+
+A store of a newer version than this program knows is left as it is, and the exit status is 2.
 With --json one object: store, from (null if there were no tables), version.")]
 pub(crate) struct Migrate {}
 

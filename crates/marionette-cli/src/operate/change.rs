@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::JobState;
-use serde_json::{Value, json};
 
 use crate::store::told;
 use crate::text::count;
@@ -16,7 +15,8 @@ use super::args;
 use super::confirm::confirm;
 use super::list::{self, named};
 use super::pick::Pages;
-use super::{Desk, ids, json};
+use super::report::{Refusals, Report, faster, tell};
+use super::{Desk, ids};
 
 /// How many of the tasks are shown before somebody is asked.
 const PREVIEW: usize = 5;
@@ -30,27 +30,8 @@ pub(super) enum Deed {
     Delete,
 }
 
-/// What was not changed, and why.
-#[derive(Debug)]
-struct Unchanged {
-    /// `None`: the store does not know it.
-    state: Option<JobState>,
-    why: &'static str,
-    tasks: usize,
-    /// If they were named one by one.
-    ids: Vec<String>,
-}
-
-/// What came of it.
-#[derive(Debug)]
-struct Report {
-    matched: usize,
-    changed: u64,
-    unchanged: Vec<Unchanged>,
-}
-
 impl Deed {
-    fn verb(&self) -> &'static str {
+    pub(super) fn verb(&self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Cancel(_) => "cancel",
@@ -58,7 +39,7 @@ impl Deed {
         }
     }
 
-    fn done(&self) -> &'static str {
+    pub(super) fn done(&self) -> &'static str {
         match self {
             Self::Retry => "retried",
             Self::Cancel(_) => "cancelled",
@@ -236,105 +217,4 @@ async fn survey(
         preview = format!("{preview}\n… and {more} more");
     }
     Ok((counts, preview))
-}
-
-/// What was changed by somebody else between the question and the answer.
-fn faster(able: usize, changed: u64) -> Option<Unchanged> {
-    let tasks = able.saturating_sub(usize::try_from(changed).unwrap_or(usize::MAX));
-    (tasks > 0).then(|| Unchanged {
-        state: None,
-        why: "somebody else was faster",
-        tasks,
-        ids: Vec::new(),
-    })
-}
-
-/// What is not changed, by state and reason.
-#[derive(Debug, Default)]
-struct Refusals(Vec<Unchanged>);
-
-impl Refusals {
-    fn add(&mut self, state: Option<JobState>, why: &'static str, id: &str) {
-        let known = self
-            .0
-            .iter_mut()
-            .find(|other| other.state == state && other.why == why);
-        match known {
-            Some(other) => {
-                other.tasks += 1;
-                other.ids.push(id.to_owned());
-            }
-            None => self.0.push(Unchanged {
-                state,
-                why,
-                tasks: 1,
-                ids: vec![id.to_owned()],
-            }),
-        }
-    }
-
-    fn add_many(&mut self, state: JobState, why: &'static str, tasks: usize) {
-        self.0.push(Unchanged {
-            state: Some(state),
-            why,
-            tasks,
-            ids: Vec::new(),
-        });
-    }
-}
-
-fn tell(desk: &Desk, which: &args::Which, deed: &Deed, report: &Report) {
-    if desk.say.json {
-        return desk.say.result(&json::line(&value(which, deed, report)));
-    }
-    if which.dry_run {
-        let tasks = count(report.matched, "task");
-        desk.say
-            .result(&format!("{tasks} would be {}", deed.done()));
-    } else if !desk.say.quiet {
-        let tasks = usize::try_from(report.changed).unwrap_or(usize::MAX);
-        desk.say
-            .result(&format!("{} {}", deed.done(), count(tasks, "task")));
-    }
-    for unchanged in &report.unchanged {
-        let state = unchanged
-            .state
-            .map(|state| format!("{state}, "))
-            .unwrap_or_default();
-        let which = match unchanged.ids.as_slice() {
-            [] => count(unchanged.tasks, "task"),
-            ids => ids
-                .iter()
-                .map(|id| crate::text::safe(id))
-                .collect::<Vec<_>>()
-                .join(", "),
-        };
-        desk.say.warn(&format!(
-            "not {}: {which}: {state}{}",
-            deed.done(),
-            unchanged.why
-        ));
-    }
-}
-
-fn value(which: &args::Which, deed: &Deed, report: &Report) -> Value {
-    let unchanged: Vec<_> = report
-        .unchanged
-        .iter()
-        .map(|unchanged| {
-            json!({
-                "state": unchanged.state,
-                "why": unchanged.why,
-                "tasks": unchanged.tasks,
-                "ids": unchanged.ids,
-            })
-        })
-        .collect();
-    json!({
-        "verb": deed.verb(),
-        "dry_run": which.dry_run,
-        "matched": report.matched,
-        "changed": report.changed,
-        "unchanged": unchanged,
-    })
 }

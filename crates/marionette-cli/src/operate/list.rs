@@ -1,6 +1,7 @@
 //! `marionette list`: tasks in lines.
 
 use std::cmp::Reverse;
+use std::io::Write;
 
 use anyhow::Result;
 use marionette::inspect::{Filter, Inspect, JobSummary};
@@ -44,7 +45,9 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     let (jobs, has_more) = newest(store, filter, limit).await?;
     let jobs = named(store, jobs).await?;
     if desk.say.json {
-        lines(desk, &jobs);
+        if !jobs.is_empty() {
+            desk.say.result(&lines(&jobs));
+        }
         return Ok(0);
     }
     if !jobs.is_empty() {
@@ -65,7 +68,11 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
     let store = &desk.opened.store;
     let mut pages = Pages::all(filter);
     while let Some(jobs) = pages.next(store).await? {
-        lines(desk, &named(store, jobs).await?);
+        let lines = lines(&named(store, jobs).await?);
+        if !lines.is_empty() && writeln!(anstream::stdout().lock(), "{lines}").is_err() {
+            // Nobody reads any more.
+            break;
+        }
     }
     Ok(0)
 }
@@ -114,14 +121,11 @@ pub(super) async fn named(store: &impl Inspect, jobs: Vec<JobSummary>) -> Result
     Ok(named)
 }
 
-fn lines(desk: &Desk, jobs: &[Named]) {
-    let lines: Vec<_> = jobs
+fn lines(jobs: &[Named]) -> String {
+    let lines = jobs
         .iter()
-        .map(|(job, name)| json::line(&json::job(job, name.as_deref())))
-        .collect();
-    if !lines.is_empty() {
-        desk.say.result(&lines.join("\n"));
-    }
+        .map(|(job, name)| json::line(&json::job(job, name.as_deref())));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The table of these jobs, as wide as the terminal.

@@ -7,6 +7,7 @@ mod show;
 mod follow;
 mod story;
 mod change;
+mod report;
 mod confirm;
 mod prune;
 mod queue;

@@ -101,8 +101,9 @@ async fn a_list_goes_through_as_many_pages_as_it_takes() {
 #[test]
 fn the_newest_are_first_also_among_the_tasks_of_run_whose_ids_tell_no_time() {
     let place = Place::new();
-    let many: String = (0..60).map(|number| format!("true {number}\n")).collect();
-    std::fs::write(place.directory.path().join("many.txt"), many).expect("it can be written");
+    let many: Vec<_> = (0..60).map(|number| format!("true {number}")).collect();
+    std::fs::write(place.directory.path().join("many.txt"), many.join("\n"))
+        .expect("it can be written");
     place.good(&["add", "-q", "true before"]);
     place.good(&["run", "-q", "many.txt"]);
     place.good(&["add", "-q", "true behind"]);

@@ -1,0 +1,126 @@
+//! What came of a change: how many tasks were changed, and why others were not.
+
+use marionette::store::JobState;
+use serde_json::{Value, json};
+
+use crate::text::{count, safe};
+
+use super::change::Deed;
+use super::{Desk, args, json};
+
+/// What was not changed, and why.
+#[derive(Debug)]
+pub(super) struct Unchanged {
+    /// `None`: the store does not know it.
+    pub(super) state: Option<JobState>,
+    pub(super) why: &'static str,
+    pub(super) tasks: usize,
+    /// If they were named one by one.
+    pub(super) ids: Vec<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) matched: usize,
+    pub(super) changed: u64,
+    pub(super) unchanged: Vec<Unchanged>,
+}
+
+/// What is not changed, by state and reason.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(pub(super) Vec<Unchanged>);
+
+impl Refusals {
+    pub(super) fn add(&mut self, state: Option<JobState>, why: &'static str, id: &str) {
+        let known = self
+            .0
+            .iter_mut()
+            .find(|other| other.state == state && other.why == why);
+        match known {
+            Some(other) => {
+                other.tasks += 1;
+                other.ids.push(id.to_owned());
+            }
+            None => self.0.push(Unchanged {
+                state,
+                why,
+                tasks: 1,
+                ids: vec![id.to_owned()],
+            }),
+        }
+    }
+
+    pub(super) fn add_many(&mut self, state: JobState, why: &'static str, tasks: usize) {
+        self.0.push(Unchanged {
+            state: Some(state),
+            why,
+            tasks,
+            ids: Vec::new(),
+        });
+    }
+}
+
+/// What was changed by somebody else between the question and the answer.
+pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
+    let tasks = able.saturating_sub(usize::try_from(changed).unwrap_or(usize::MAX));
+    (tasks > 0).then(|| Unchanged {
+        state: None,
+        why: "somebody else was faster",
+        tasks,
+        ids: Vec::new(),
+    })
+}
+
+/// Tells a person or a program what came of it.
+pub(super) fn tell(desk: &Desk, which: &args::Which, deed: &Deed, report: &Report) {
+    if desk.say.json {
+        return desk.say.result(&json::line(&value(which, deed, report)));
+    }
+    if which.dry_run {
+        let tasks = count(report.matched, "task");
+        desk.say
+            .result(&format!("{tasks} would be {}", deed.done()));
+    } else if !desk.say.quiet {
+        let tasks = usize::try_from(report.changed).unwrap_or(usize::MAX);
+        desk.say
+            .result(&format!("{} {}", deed.done(), count(tasks, "task")));
+    }
+    for unchanged in &report.unchanged {
+        let state = unchanged
+            .state
+            .map(|state| format!("{state}, "))
+            .unwrap_or_default();
+        let which = match unchanged.ids.as_slice() {
+            [] => count(unchanged.tasks, "task"),
+            ids => ids.iter().map(|id| safe(id)).collect::<Vec<_>>().join(", "),
+        };
+        desk.say.warn(&format!(
+            "not {}: {which}: {state}{}",
+            deed.done(),
+            unchanged.why
+        ));
+    }
+}
+
+fn value(which: &args::Which, deed: &Deed, report: &Report) -> Value {
+    let unchanged: Vec<_> = report
+        .unchanged
+        .iter()
+        .map(|unchanged| {
+            json!({
+                "state": unchanged.state,
+                "why": unchanged.why,
+                "tasks": unchanged.tasks,
+                "ids": unchanged.ids,
+            })
+        })
+        .collect();
+    json!({
+        "verb": deed.verb(),
+        "dry_run": which.dry_run,
+        "matched": report.matched,
+        "changed": report.changed,
+        "unchanged": unchanged,
+    })
+}
