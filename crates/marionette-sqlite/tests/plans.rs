@@ -100,7 +100,11 @@ fn plan(connection: &Connection, statement: &Statement) -> String {
     let mut plan = Vec::new();
     let rows = rows.as_mut().expect("it can be explained");
     while let Some(row) = rows.next().expect("it can be explained") {
-        plan.push(row.get::<_, String>(3).expect("the plan is a text"));
+        let step: String = row.get(3).expect("the plan is a text");
+        // The rows that a statement brings with it are no table.
+        if !step.ends_with("-ROW VALUES CLAUSE") {
+            plan.push(step);
+        }
     }
     plan.join("\n")
 }
