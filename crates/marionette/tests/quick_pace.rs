@@ -20,12 +20,12 @@ async fn fails_once(cx: Context) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// Brings so many workers to a quick pace. One runs a whole row, and the next row another, since the
-/// last to park is the first to be woken.
+/// Brings so many workers to a quick pace. One runs a whole row, and the next row another, since
+/// the last to park is the first to be woken.
 async fn hurry(tasks: &TaskManager, workers: usize) {
     for _ in 0..workers * 2 {
         for _ in 0..ROW {
-            let _ = tasks.queue(quick).await.expect("the manager runs");
+            drop(tasks.queue(quick).await.expect("the manager runs"));
         }
         tasks.idle().await;
     }
@@ -59,7 +59,7 @@ async fn a_worker_whose_task_waits_leaves_its_retry_to_the_sleeper() {
             sleep(HOUR).await;
             Ok(())
         };
-        let _ = tasks.queue(waits).await.expect("the manager runs");
+        drop(tasks.queue(waits).await.expect("the manager runs"));
     })
     .await;
 }
@@ -71,7 +71,7 @@ async fn a_retry_that_is_put_away_after_the_clock_stopped_stays_there() {
     hurry(&tasks, 1).await;
     // More than a worker runs before it lets others have its thread.
     for _ in 0..500 {
-        let _ = tasks.queue(quick).await.expect("the manager runs");
+        drop(tasks.queue(quick).await.expect("the manager runs"));
     }
     let retried = tasks.queue(fails_once).retries(1);
     let _ = retried

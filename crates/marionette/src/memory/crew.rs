@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
 use super::pace::Pace;
-use super::queue::{Batch, NOTHING, ORDERS, Phase, Queue, ROOM, Ready, State, Wakes};
+use super::queue::{Batch, NOTHING, ORDERS, Phase, Queue, ROOM, Ready, State};
+use super::wakes::Wakes;
 use crate::sync::Ordering;
 
 /// How many tasks a worker takes at once. One lock serves them all; they are counted as waiting,

@@ -7,6 +7,7 @@ pub(crate) mod pace;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod store;
+pub(crate) mod wakes;
 #[cfg(all(test, marionette_loom))]
 mod loom_tests;
 #[cfg(all(test, marionette_loom))]

@@ -14,15 +14,17 @@
 //! 2. *No lost room.* Whenever a producer waits, there is no room, or somebody is on the way who
 //!    grants it: a worker that starts a task or becomes free, or a producer that was granted room
 //!    and passes on what it leaves. At a quick [`Pace`] one producer at a time has a grant, and
-//!    leaves the rest to a worker that was woken. A worker starts tasks of its batch without the state's lock,
-//!    so a producer raises `attention` before it counts the batches: a start that it did not count
-//!    comes after that, sees the flag, and grants (at a quick pace, once its batch is done).
+//!    leaves the rest to a worker that was woken. A worker starts tasks of its batch without the
+//!    state's lock, so a producer raises `attention` before it counts the batches: a start that it
+//!    did not count comes after that, sees the flag, and grants (at a quick pace, once its batch is
+//!    done).
 //! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a
 //!    worker is on its way: a push wakes one, and a worker that takes a task and leaves others
 //!    wakes the next. A worker at a quick [`Pace`] does so when its task has to wait or took long.
 //! 4. *Order.* A grant belongs to the producer that has waited longest, and no producer overtakes
 //!    it; but at a quick pace up to [`FOLLOWING_MAX`] tasks may follow its own before the next one
-//!    that waits has its turn. While due tasks wait for room too, they and the producers get it by turns.
+//!    that waits has its turn. While due tasks wait for room too, they and the producers get it by
+//!    turns.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use std::task::{Context as Poller, Poll, Waker};
 
 use super::crew::Slot;
 use super::pace::Pace;
+use super::wakes::Wakes;
 use crate::clock::Tick;
 use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
 
@@ -117,31 +120,6 @@ pub(crate) struct Ticket(u64);
 pub(crate) enum Refused {
     Full,
     Stopped,
-}
-
-/// Wake-ups that are owed once the lock is released.
-#[derive(Default)]
-pub(crate) struct Wakes {
-    first: Option<Waker>,
-    more: Vec<Waker>,
-}
-
-impl Wakes {
-    pub(super) fn push(&mut self, waker: Waker) {
-        match self.first {
-            None => self.first = Some(waker),
-            Some(_) => self.more.push(waker),
-        }
-    }
-
-    #[inline]
-    pub(super) fn wake(self) {
-        // Mostly there is none.
-        if let Some(first) = self.first {
-            first.wake();
-            self.more.into_iter().for_each(Waker::wake);
-        }
-    }
 }
 
 impl<T> Queue<T> {
