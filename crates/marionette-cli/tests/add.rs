@@ -156,8 +156,8 @@ fn a_secret_argument_is_never_shown() {
 #[test]
 fn what_a_task_writes_can_be_followed_while_it_runs() {
     let sandbox = Sandbox::new();
-    let task = "echo try $MARIONETTE_ATTEMPT; printf '\\033[2J\\n'; until test -e go; do sleep 0.01; \
-                done; echo end; test $MARIONETTE_ATTEMPT = 2";
+    let task = "echo try $MARIONETTE_ATTEMPT; printf '\\033[2J\\n'; \
+                until test -e go; do sleep 0.01; done; echo end; test $MARIONETTE_ATTEMPT = 2";
     let added = sandbox.run(&["add", "--retries", "1", "--backoff", "10ms", "-q", task]);
     let id = added.out.trim();
     let nothing = sandbox.run(&["follow", "--no-wait", id]);

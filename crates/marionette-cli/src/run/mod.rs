@@ -201,15 +201,12 @@ async fn until_all_has_ended(
     board: &Board,
     view: &View,
 ) -> Result<()> {
-    let missing: Vec<_> = plan
-        .jobs()
-        .filter(|job| !known.has(job.id))
-        .cloned()
-        .collect();
+    let missing: Vec<_> = plan.jobs().filter(|job| !known.has(job.id)).collect();
     let mut draw = interval(DRAW);
     draw.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for batch in missing.chunks(BATCH) {
-        let stored = opened.store.insert(batch.to_vec()).await;
+        let batch = batch.iter().map(|&job| job.clone()).collect();
+        let stored = opened.store.insert(batch).await;
         stored.map_err(told).context("the tasks cannot be stored")?;
         view.draw();
     }
