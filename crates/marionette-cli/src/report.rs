@@ -6,6 +6,7 @@ use marionette::{ErrorDict, Event, EventKind, Stats, StopReport};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::say::Say;
 use crate::text::safe;
 use crate::time::show_duration;
@@ -96,7 +97,9 @@ fn value(event: &Event) -> Option<Value> {
         EventKind::Interrupted => ("interrupted", json!({})),
         _ => return None,
     };
-    let mut value = json!({ "event": what, "id": event.id.to_string(), "name": &*event.name });
+    let time = clock::rfc3339(clock::now());
+    let id = event.id.to_string();
+    let mut value = json!({ "event": what, "time": time, "id": id, "name": &*event.name });
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
         value.extend(more);
     }

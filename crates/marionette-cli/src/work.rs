@@ -9,7 +9,6 @@ use marionette::{Events, Next};
 use tokio::time::sleep;
 
 use crate::args::{Common, Work};
-use crate::minder::orphans_have_gone;
 use crate::output;
 use crate::report;
 use crate::say::Say;
@@ -24,7 +23,6 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let say = Say::new(common);
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common.store.as_ref()).await?;
-    orphans_have_gone(&opened.minders()).await?;
     output::tidy(&opened).await?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));

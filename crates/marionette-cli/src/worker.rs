@@ -9,7 +9,7 @@ use marionette::{Context, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
 
 use crate::command::{Command, GRACE_MAX, Success};
-use crate::minder::{Attempt, Minder, was_done};
+use crate::minder::{Attempt, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
@@ -68,6 +68,10 @@ struct Runner {
 impl Runner {
     async fn attempt(&self, command: Command, context: &Context) -> Result<Success, TaskError> {
         let output = self.opened.output(context.id());
+        // The job may come from a worker that was killed a moment ago.
+        if let Err(error) = orphans_have_gone(&self.opened.minders()).await {
+            return Err(format!("cannot see which minders of commands are there: {error}").into());
+        }
         if was_done(&output) {
             return Ok(Success { output_bytes: 0 });
         }

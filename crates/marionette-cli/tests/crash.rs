@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use common::{Sandbox, pause, processes_with, said, signal, until};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 
 /// How often the runner is killed.
@@ -99,6 +100,25 @@ fn commands_end_with_a_runner_that_is_killed() {
     until("nothing of them is left", || {
         processes_with(&sandbox.store()).is_empty()
     });
+}
+
+#[test]
+fn nothing_is_begun_while_the_minder_of_a_killed_worker_clears_up() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(&["add", "echo begun >> log"]).status, Some(0));
+    // As a minder that takes its time: its file is locked, and its worker is no process.
+    std::fs::create_dir(sandbox.path("tasks.db-minders")).expect("it can be made");
+    let path = sandbox.write("tasks.db-minders/1", "2147483647");
+    let minder = std::fs::File::open(&path).expect("it is there");
+    flock(&minder, FlockOperation::LockExclusive).expect("nobody has it");
+    let worker = sandbox.start(&["work", "--once"]);
+    pause(Duration::from_secs(1));
+    assert_eq!(sandbox.read("log"), "");
+    drop(minder);
+    let worker = said(worker.wait_with_output().expect("it ends"));
+    assert_eq!(worker.status, Some(0), "{worker:?}");
+    assert_eq!(sandbox.read("log"), "begun\n");
+    assert!(!path.exists(), "it counts for nothing any more");
 }
 
 #[test]

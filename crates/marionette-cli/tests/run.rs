@@ -108,6 +108,8 @@ fn programs_read_what_happened_as_json() {
     let kinds: Vec<_> = events.iter().map(|event| &event["event"]).collect();
     assert_eq!(kinds, ["started", "done", "summary"]);
     assert_eq!(events[2]["done"], 1);
+    let time = events[0]["time"].as_str().expect("it has a time");
+    assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
 }
 
 #[test]

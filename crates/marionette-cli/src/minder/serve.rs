@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::getppid;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -35,6 +36,7 @@ pub(crate) fn serve(folder: &Path) -> ExitCode {
 }
 
 async fn mind(folder: &Path) -> io::Result<()> {
+    let worker = getppid();
     let presence = Presence::take(folder)?;
     let _deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
@@ -46,9 +48,12 @@ async fn mind(folder: &Path) -> io::Result<()> {
     loop {
         tokio::select! {
             line = orders.next_line() => match line {
-                Ok(Some(line)) => minded.obey(serde_json::from_str(&line)?, &words),
+                // An order of a worker that is gone may still lie in the pipe.
+                Ok(Some(line)) if getppid() == worker => {
+                    minded.obey(serde_json::from_str(&line)?, &words);
+                }
                 // The worker is gone. Whoever takes over its jobs must find nothing of them.
-                Ok(None) | Err(_) => break,
+                _ => break,
             },
             Some(Ok(over)) = minded.attempts.join_next() => minded.forget(over),
         }
