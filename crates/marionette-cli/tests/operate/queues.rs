@@ -1,6 +1,10 @@
 //! Queues, numbers and workers.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use marionette::store::{JobState, Store};
+use serde_json::Value;
 
 use crate::shop::{Shop, claim};
 
@@ -72,6 +76,27 @@ async fn the_numbers_are_in_a_table() {
         ["all", "1", "1", "1", "1", "1", "1", "1", "1", "8"]
     );
     assert_eq!(lines[4][..2], ["oldest", "ready:"]);
+}
+
+#[tokio::test]
+async fn numbers_are_watched_for_as_long_as_somebody_reads() {
+    let shop = Shop::open().await;
+    let mut command = shop.place.command(&["stats", "--json", "--watch", "1"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it can be started");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut next = || -> Value {
+        let line = lines.next().expect("it goes on").expect("it is text");
+        serde_json::from_str(&line).expect("each line is JSON")
+    };
+    assert_eq!(next()["totals"]["dead"], 1);
+    shop.place.good(&["retry", "--state", "dead", "--yes"]);
+    // It may have looked again just before.
+    assert!((0..3).any(|_| next()["totals"]["dead"] == 0));
+    drop(lines);
+    assert!(child.wait().expect("it was started").success());
 }
 
 #[tokio::test]
