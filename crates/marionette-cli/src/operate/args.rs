@@ -102,8 +102,8 @@ more, is enough if no other task has it.
 
 With --json each task is an object in a line of its own: id, short, kind, name, queue, priority,
 state, accepted, due, started, ended, failed, crashes, worker, reason. What is not known is null;
-times are as RFC 3339 has them. With --all as well the order is that of the ids, newest first but for
-the tasks of `marionette run`.";
+times are as RFC 3339 has them. With --all as well the order is that of the ids: the newest first,
+but for the tasks of `marionette run`.";
 
 /// Show a task in full: its way so far, every attempt with its error, its output
 #[derive(Debug, clap::Args)]
