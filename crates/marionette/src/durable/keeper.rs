@@ -78,17 +78,18 @@ async fn keep(session: &Session) {
             }
         }
         give_up_what_is_unsure(session);
-        if pause(session).await.is_err() && session.held.len() == 0 {
+        if pause(session, errors).await.is_err() && session.held.len() == 0 {
             return;
         }
     }
 }
 
 /// Waits for the time of the next renewal. While nothing is held that is seldom; what is claimed
-/// then has a lease of its own, and the usual rhythm begins.
-async fn pause(session: &Session) -> Result<(), Ending> {
+/// then has a lease of its own, and the usual rhythm begins; so it does after an error, or a few of
+/// them would make a worker look dead.
+async fn pause(session: &Session, errors: u32) -> Result<(), Ending> {
     let timing = &session.timing;
-    if session.held.len() == 0 {
+    if session.held.len() == 0 && errors == 0 {
         tokio::select! {
             biased;
             () = session.ending.cancelled() => return Err(Ending),
