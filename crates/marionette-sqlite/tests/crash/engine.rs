@@ -55,7 +55,7 @@ impl Running {
 
 #[tokio::test]
 async fn what_a_dead_worker_had_runs_again_within_a_second() {
-    let _alone = alone().await;
+    let _alone = alone();
     let mut parent = Parent::new();
     let store = parent.open().await;
     let mut tail = Tail::new(&parent.path("history"));

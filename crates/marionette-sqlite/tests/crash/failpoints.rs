@@ -42,7 +42,7 @@ fn is_rare(point: &str) -> bool {
 
 #[tokio::test]
 async fn a_process_that_dies_at_any_point_of_the_store_loses_nothing() {
-    let _alone = alone().await;
+    let _alone = alone();
     let begun = clock::now();
     let (mut aborts, mut missed) = (0, Vec::new());
     let mut parent = Parent::new();

@@ -12,7 +12,7 @@ use crate::work::{Way, job};
 
 #[tokio::test]
 async fn a_long_job_keeps_its_lease_also_if_it_blocks_its_runtime() {
-    let _alone = alone().await;
+    let _alone = alone();
     let lease = Duration::from_millis(600);
     let mut parent = Parent::new().with_lease(lease);
     let store = parent.open().await;

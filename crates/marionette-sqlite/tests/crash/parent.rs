@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::env;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use marionette_conformance::history::{Event, Events, Finals, History};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::child::{FOLDER, LEASE, NUMBER, PRUNES, ROLE, open};
 use crate::clock;
@@ -38,10 +38,13 @@ pub(crate) struct Process {
     child: Child,
 }
 
-/// One test at a time: their processes are many, the cores are few, and time is measured.
-pub(crate) async fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::const_new(());
-    ALONE.lock().await
+/// One test at a time, in whatever process: theirs are many, the cores are few, and time is
+/// measured. It lasts until what is returned is dropped.
+pub(crate) fn alone() -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crash.lock");
+    let file = File::create(path).expect("the folder for tests is writable");
+    file.lock().expect("a file can be locked");
+    file
 }
 
 /// How many times as many kills there are as in every run.

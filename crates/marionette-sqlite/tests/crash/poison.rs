@@ -12,7 +12,7 @@ use crate::work::{Way, job};
 
 #[tokio::test]
 async fn a_job_that_kills_its_process_is_quarantined_and_the_others_flow() {
-    let _alone = alone().await;
+    let _alone = alone();
     let mut parent = Parent::new();
     let store = parent.open().await;
     let poison = job(0, Way::Kills);

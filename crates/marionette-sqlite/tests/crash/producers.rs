@@ -10,7 +10,7 @@ const KILLS: usize = 300;
 
 #[tokio::test]
 async fn what_a_producer_was_told_is_accepted_survives_it() {
-    let _alone = alone().await;
+    let _alone = alone();
     let mut parent = Parent::new();
     let begun = clock::now();
     for _ in 0..KILLS * times() {
