@@ -16,7 +16,8 @@ use crate::sync::Mutex;
 pub(crate) struct Leased {
     lease: Lease,
     outbox: Arc<Outbox>,
-    is_suspect: bool,
+    /// Its worker has died before, and it is not settled yet.
+    is_suspect: AtomicBool,
     result: Mutex<Option<Vec<u8>>>,
     /// The lease no longer holds: nothing may be written.
     is_lost: AtomicBool,
@@ -33,7 +34,7 @@ impl Leased {
         Self {
             lease,
             outbox,
-            is_suspect,
+            is_suspect: AtomicBool::new(is_suspect),
             result: Mutex::default(),
             is_lost: AtomicBool::new(false),
             is_out: AtomicBool::new(false),
@@ -82,7 +83,16 @@ impl Leased {
                 next,
             });
         }
-        self.outbox.let_go(self.is_suspect);
+        self.outbox.let_go();
+    }
+
+    /// The store has taken what became of it, or it is lost. A suspect makes place for the next one
+    /// only now: until then a death of this process is held against it.
+    pub(crate) fn close(&self) {
+        if self.is_suspect.swap(false, Ordering::AcqRel) {
+            self.outbox.suspects.fetch_sub(1, Ordering::AcqRel);
+            self.outbox.room.notify_one();
+        }
     }
 }
 
@@ -90,8 +100,9 @@ impl Leased {
 impl Drop for Leased {
     fn drop(&mut self) {
         if !*self.is_out.get_mut() {
-            self.outbox.let_go(self.is_suspect);
+            self.outbox.let_go();
         }
+        self.close();
     }
 }
 
@@ -138,10 +149,7 @@ impl Outbox {
         std::mem::take(&mut *self.settlements.lock())
     }
 
-    fn let_go(&self, is_suspect: bool) {
-        if is_suspect {
-            self.suspects.fetch_sub(1, Ordering::Relaxed);
-        }
+    fn let_go(&self) {
         self.gone.fetch_add(1, Ordering::Relaxed);
         let left = self.in_hand.fetch_sub(1, Ordering::AcqRel) - 1;
         if left <= self.low.load(Ordering::Relaxed) {
@@ -186,6 +194,7 @@ impl Outbox {
         self.in_hand.load(Ordering::Acquire)
     }
 
+    /// How many suspects are claimed and not settled.
     pub(crate) fn suspects(&self) -> usize {
         self.suspects.load(Ordering::Acquire)
     }

@@ -49,7 +49,9 @@ impl Held {
             leases.filter_map(|lease| jobs.remove(lease)).collect()
         };
         // What a job holds is the user's, and is dropped outside of the lock.
-        drop(removed);
+        for job in removed {
+            job.leased.close();
+        }
     }
 
     /// Lets go of all, as if their leases were lost.
@@ -57,6 +59,7 @@ impl Held {
         let held = std::mem::take(&mut *self.jobs.lock());
         for job in held.values() {
             job.leased.lose();
+            job.leased.close();
         }
     }
 
@@ -113,6 +116,7 @@ impl Held {
         let lost = self.jobs.lock().remove(lease);
         if let Some(job) = lost {
             job.leased.lose();
+            job.leased.close();
             job.cell.cancel("its lease was lost".to_owned(), false);
         }
     }

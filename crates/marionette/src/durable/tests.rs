@@ -183,3 +183,20 @@ fn jobs_of_a_runtime_that_is_gone_are_not_kept_for_ever() {
     assert_eq!(session.held.len(), 0);
     assert!(session.ending.is_cancelled(), "its keeper would go on");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_makes_place_for_the_next_one_only_once_it_is_settled() {
+    let outbox = Arc::new(crate::leased::Outbox::default());
+    let lease = crate::store::Lease {
+        job: TaskId::new(),
+        key: 1,
+        token: 1,
+    };
+    let leased = crate::leased::Leased::new(lease, true, Arc::clone(&outbox));
+    leased.release();
+    assert_eq!((outbox.in_hand(), outbox.suspects()), (0, 1));
+    leased.close();
+    leased.close();
+    drop(leased);
+    assert_eq!(outbox.suspects(), 0);
+}
