@@ -12,6 +12,9 @@ use crate::usage;
 /// For everything to come to rest before the measurement.
 const REST: Duration = Duration::from_secs(1);
 
+/// Between two looks at the last job.
+const LOOK: Duration = Duration::from_millis(5);
+
 pub(super) async fn measure<C: Contender>(contender: C, seconds: u32) -> Figures {
     let tally = Tally::new(1);
     let (work, _) = Work::count(tally);
@@ -23,8 +26,18 @@ pub(super) async fn measure<C: Contender>(contender: C, seconds: u32) -> Figures
     clock::sleep(REST);
     let (cpu, switches) = (usage::cpu(), usage::voluntary_switches());
     clock::sleep(Duration::from_secs(seconds.into()));
-    let wakeups = usage::voluntary_switches() - switches;
+    // A thread that ended meanwhile takes its count with it.
+    let wakeups = usage::voluntary_switches().saturating_sub(switches);
     let cpu = usage::cpu_since(cpu);
+    // Who has died is idle too.
+    contender.queue(Job { index: 1, at: 0 }).await;
+    let awake = async {
+        while tally.done() < 2 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let awake = tokio::time::timeout(PATIENCE, awake).await;
+    awake.expect("a job still runs after it was idle");
     drop(contender);
     Figures::from([("cpu_s", cpu.as_secs_f64()), ("wakeups", wakeups as f64)])
 }
