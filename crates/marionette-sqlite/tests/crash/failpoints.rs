@@ -27,7 +27,8 @@ pub(crate) fn arm() {
 /// How long a child may take to come to its point.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What happens once in the life of a process or of a file, or not at all without a prune.
+/// What happens once in the life of a process or of a file, once for a process that has died, or
+/// not at all without a prune.
 fn is_rare(point: &str) -> bool {
     let rare = [
         "::open::",
@@ -36,6 +37,9 @@ fn is_rare(point: &str) -> bool {
         "::renew::",
         "::pruned",
         "::forgotten",
+        "sweep::attempt",
+        "::released",
+        "::unlinked",
     ];
     rare.iter().any(|part| point.contains(part))
 }
