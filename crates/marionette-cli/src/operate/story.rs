@@ -90,7 +90,10 @@ pub(super) fn tried(details: &JobDetails) -> String {
 pub(super) fn options(options: &JobOptions) -> Vec<String> {
     let mut asked = Vec::new();
     if options.retries > 0 {
-        let retries = text::count(options.retries as usize, "retry").replace("retrys", "retries");
+        let retries = match options.retries {
+            1 => "1 retry".to_owned(),
+            count => format!("{count} retries"),
+        };
         asked.push(format!("{retries}, {}", words::backoff(options.backoff)));
     }
     if let Some(timeout) = options.timeout {
