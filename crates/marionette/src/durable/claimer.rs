@@ -56,11 +56,12 @@ impl Claimer {
                 return;
             }
             let asked = Tick::now();
+            let suspects = usize::from(self.session.outbox.suspects() == 0);
             let claim = Claim {
                 worker: self.session.info.id,
                 wanted: self.wanted.clone(),
                 limit,
-                suspects: usize::from(self.session.outbox.suspects() == 0),
+                suspects,
             };
             match self.session.store.claim(claim).await {
                 Ok(claimed) => {
@@ -69,7 +70,10 @@ impl Claimer {
                     for claimed in claimed {
                         self.hand_over(claimed, asked);
                     }
-                    if found < limit {
+                    // A suspect that ran when this was asked and has gone since leaves room for the
+                    // next one, of which a store brings no news.
+                    let may_take_one = suspects == 0 && self.session.outbox.suspects() == 0;
+                    if found < limit && !may_take_one {
                         self.wait().await;
                     }
                 }
@@ -82,8 +86,9 @@ impl Claimer {
     async fn introduce(&mut self) {
         while !self.session.is_closing() {
             let info = self.session.info.clone();
+            let asked = Tick::now();
             match self.session.store.renew(info, Vec::new()).await {
-                Ok(_) => return,
+                Ok(_) => return self.session.held.lives(asked),
                 Err(error) => self.failed("renew", &error).await,
             }
         }
@@ -176,10 +181,12 @@ impl Claimer {
         let Some((kind, runner)) = self.registry.get(&claimed.kind) else {
             return leased.settle(None, Next::Release);
         };
-        if session.is_closing() {
+        let now = Tick::now();
+        // An answer that took so long may be about a lease that has lapsed since.
+        let is_late = asked < before(now, session.timing.lease / 3);
+        if is_late || session.is_closing() {
             return leased.settle(None, Next::Release);
         }
-        let now = Tick::now();
         let ready = before(now, claimed.late);
         let waiting = task(claimed, kind, Arc::clone(runner), Arc::clone(&leased), now);
         session

@@ -16,6 +16,9 @@ use crate::sync::Mutex;
 #[derive(Default)]
 pub(crate) struct Held {
     jobs: Mutex<HashMap<Lease, Job>>,
+    /// The last sign of life that the store has taken: no lease holds for longer than from there,
+    /// however new it is.
+    alive: Mutex<Tick>,
     /// Something is held again.
     pub(crate) begun: Notify,
 }
@@ -31,7 +34,7 @@ impl Held {
     pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Arc<Cell<dyn Body>>, known: Tick) {
         let job = Job {
             cell,
-            known,
+            known: known.min(*self.alive.lock()),
             leased: Arc::clone(leased),
         };
         let mut jobs = self.jobs.lock();
@@ -68,7 +71,7 @@ impl Held {
     }
 
     pub(crate) fn leases(&self) -> Vec<Lease> {
-        self.jobs.lock().keys().copied().collect()
+        in_order(self.jobs.lock().keys().copied().collect())
     }
 
     /// Whether a worker still has it, so that it was not settled yet.
@@ -82,8 +85,15 @@ impl Held {
         self.jobs.lock().contains_key(lease)
     }
 
+    /// The store knew at this time that we live.
+    pub(crate) fn lives(&self, at: Tick) {
+        let mut alive = self.alive.lock();
+        *alive = at.max(*alive);
+    }
+
     /// These leases held at this time.
     pub(crate) fn known(&self, leases: &[Lease], at: Tick) {
+        self.lives(at);
         let mut jobs = self.jobs.lock();
         for lease in leases {
             if let Some(job) = jobs.get_mut(lease) {
@@ -92,11 +102,16 @@ impl Held {
         }
     }
 
+    /// Since when something has been heard of all of them.
+    pub(crate) fn known_since(&self) -> Option<Tick> {
+        self.jobs.lock().values().map(|job| job.known).min()
+    }
+
     /// The leases of which nothing has been heard since this time.
     pub(crate) fn unknown_since(&self, at: Tick) -> Vec<Lease> {
         let jobs = self.jobs.lock();
         let old = jobs.iter().filter(|(_, job)| job.known < at);
-        old.map(|(lease, _)| *lease).collect()
+        in_order(old.map(|(lease, _)| *lease).collect())
     }
 
     /// Asks a job to end.
@@ -120,4 +135,10 @@ impl Held {
             job.cell.cancel("its lease was lost".to_owned(), false);
         }
     }
+}
+
+/// The same order in every run with the same jobs: what is asked of them, and when, follows it.
+fn in_order(mut leases: Vec<Lease>) -> Vec<Lease> {
+    leases.sort_unstable_by_key(|lease| (lease.key, lease.token));
+    leases
 }

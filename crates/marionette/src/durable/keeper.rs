@@ -56,7 +56,7 @@ async fn keep(session: &Session) {
         let leases = session.held.leases();
         let asked = Tick::now();
         let renewed = session.store.renew(session.info.clone(), leases.clone());
-        match timeout(timing.lease / 3, renewed).await {
+        match timeout((timing.lease / 3).min(sure_for(session)), renewed).await {
             Ok(Ok(renewals)) => {
                 errors = 0;
                 hear(session, &leases, &renewals, asked);
@@ -97,7 +97,7 @@ async fn pause(session: &Session, errors: u32) -> Result<(), Ending> {
             () = tokio::time::sleep(timing.lease / 3) => return Ok(()),
         }
     }
-    let paused = session.pause(timing.renew).await;
+    let paused = session.pause(timing.renew.min(sure_for(session))).await;
     if paused.is_err() && session.held.len() > 0 {
         // It ends, and a job that blocks its thread keeps its lease until it is done.
         tokio::time::sleep(timing.renew).await;
@@ -120,9 +120,23 @@ fn hear(session: &Session, leases: &[Lease], renewals: &[Renewal], asked: Tick) 
     }
 }
 
+/// How long a lease can be relied upon after it was renewed.
+fn sure(timing: &Timing) -> Duration {
+    timing.lease.saturating_sub(margin(timing))
+}
+
+/// For how long yet all that is held can be relied upon, and a moment more: then it is looked at
+/// again, whatever the store does meanwhile.
+fn sure_for(session: &Session) -> Duration {
+    let known = session.held.known_since();
+    known.map_or(Duration::MAX, |known| {
+        let until = known.saturating_add(sure(&session.timing));
+        until.since(Tick::now()) + Duration::from_millis(1)
+    })
+}
+
 fn give_up_what_is_unsure(session: &Session) {
-    let sure = session.timing.lease.saturating_sub(margin(&session.timing));
-    let since = before(Tick::now(), sure);
+    let since = before(Tick::now(), sure(&session.timing));
     for lease in session.held.unknown_since(since) {
         session.held.lose(&lease);
         session.engine.observer.lease_lost(lease.job);

@@ -70,10 +70,13 @@ impl State {
     /// Gives back what a worker that lives has not named for the length of a lease: it was lost on
     /// its way to the worker, and nobody runs it.
     fn free(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
-        let keys = self.workers.values().flat_map(|worker| &worker.jobs);
-        let lapsed = keys.filter(|key| match &self.rows[key].phase {
-            Phase::Running(running) => now.tick.since(running.renewed) >= timing.lease,
-            Phase::Waiting | Phase::Over(_) => false,
+        // Only a sign of life that came so much later shows that it lived and did not name it.
+        let lapsed = self.workers.values().flat_map(|worker| {
+            let lapsed = |key: &&i64| match &self.rows[key].phase {
+                Phase::Running(running) => worker.seen.tick.since(running.renewed) >= timing.lease,
+                Phase::Waiting | Phase::Over(_) => false,
+            };
+            worker.jobs.iter().filter(lapsed)
         });
         let lapsed: Vec<i64> = lapsed.copied().take(STEP).collect();
         swept.more |= lapsed.len() == STEP;
