@@ -263,23 +263,18 @@ impl World {
     }
 
     /// Three leases; a job that kills its process does so three times, and each time a lease and
-    /// the time to the next sweep pass until that is known. Suspects run one after the other, and
-    /// today the worker may wait for the next poll before it takes the next of them, although it
-    /// could at once.
+    /// the time to the next sweep pass until that is known.
     async fn patience(&self) -> Duration {
-        let Plan {
-            lease, sweep, poll, ..
-        } = self.plan;
-        let (mut suspects, mut deaths) = (0, 0);
+        let Plan { lease, sweep, .. } = self.plan;
+        let mut deaths = 0;
         for job in &self.jobs {
             let details = self.server.store.job(*job).await;
             let details = details.expect("the store itself has no faults");
             if let Some(details) = details.filter(|details| !details.summary.state.is_end()) {
-                suspects += u32::from(details.summary.crashes > 0);
                 deaths += if Work::kills(&details.payload) { 3 } else { 0 };
             }
         }
-        lease * 3 + (lease + sweep * 2) * deaths + poll * suspects
+        lease * 3 + (lease + sweep * 2) * deaths
     }
 
     async fn all_ended(&self) -> bool {
