@@ -1,7 +1,7 @@
 //! What the benchmarks share: the clock, samples, figures; and for durable jobs the workloads,
 //! written once, that every contender is measured with in a process of its own.
 //!
-//! A contender implements [`Contender`](contender::Contender) and calls [`main`]. It is told what
+//! A contender implements [`Contender`] and calls [`main`]. It is told what
 //! to do by four words and a number or two ([`order`]), and answers with one `key=value` line for
 //! each figure ([`figures`]).
 
