@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+
 use common::{Sandbox, said, signal, until};
 use rustix::process::Signal;
 
@@ -111,4 +113,34 @@ fn a_run_sees_what_an_operator_changes_meanwhile() {
     let run = common::said(run.wait_with_output().expect("it ends"));
     assert_eq!(run.status, Some(1), "{run:?}");
     assert!(run.out.contains("1 done, 1 cancelled"), "{run:?}");
+}
+
+#[test]
+fn a_run_in_which_nothing_moves_says_so_and_goes_on_by_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks.txt", "true\n");
+    assert_eq!(sandbox.run(&["run", "tasks.txt"]).status, Some(0));
+    // The next generation of the file has the next queue.
+    let listed = sandbox.run(&["list", "--json"]).out;
+    let job: serde_json::Value = serde_json::from_str(listed.trim()).expect("there is one");
+    let queue = job["queue"].as_str().expect("it has one");
+    let queue = queue
+        .strip_suffix(".1")
+        .expect("it was the first")
+        .to_owned()
+        + ".2";
+    assert_eq!(sandbox.run(&["pause", &queue]).status, Some(0));
+    let mut run = sandbox.start(&["run", "tasks.txt"]);
+    let mut notes = BufReader::new(run.stderr.take().expect("it was asked for")).lines();
+    let note = notes
+        .next()
+        .expect("it says something")
+        .expect("it is text");
+    assert!(
+        note.contains("nothing moves: the queue is paused"),
+        "{note}"
+    );
+    assert_eq!(sandbox.run(&["resume", &queue]).status, Some(0));
+    let run = said(run.wait_with_output().expect("it ends"));
+    assert_eq!(run.status, Some(0), "{run:?}");
 }

@@ -146,6 +146,16 @@ impl Board {
         here().all(|count| count.state.is_end() || count.jobs == 0)
     }
 
+    /// Whether nothing runs here although the store has something that should.
+    pub(super) fn is_stuck(&self, counts: &[Count], queue: &str) -> bool {
+        let is_due = |count: &Count| {
+            count.queue == queue
+                && count.jobs > 0
+                && matches!(count.state, JobState::Ready | JobState::Running)
+        };
+        self.standing().running.is_empty() && counts.iter().any(is_due)
+    }
+
     fn standing(&self) -> MutexGuard<'_, Standing> {
         // Nothing that holds the lock can leave it half done.
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)

@@ -46,6 +46,10 @@ const BATCH: usize = 1_000;
 const LOOK: Duration = Duration::from_secs(1);
 /// How soon the store knows what happened here.
 const SETTLING: Duration = Duration::from_millis(5);
+/// After so many looks at a store in which nothing moves, that is said.
+const STUCK_LOOKS: u32 = 10;
+const STUCK: &str = "tasks are due, and nothing moves: the queue is paused, or the store cannot be \
+                     written (is the disk full?); it goes on by itself once that has changed";
 /// How often the bars are drawn.
 const DRAW: Duration = Duration::from_millis(100);
 
@@ -74,7 +78,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let worker = Worker::new(&opened, vec![ledger.queue()], args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
     worker.tasks.start();
-    let work = until_all_has_ended(&opened, &ledger, &plan, &known, &board, &view);
+    let work = until_all_has_ended(&opened, &ledger, &plan, &known, &board, &view, &say);
     let asked = tokio::select! {
         ended = work => { ended?; None }
         asked = signals.next() => Some(asked),
@@ -200,6 +204,7 @@ async fn until_all_has_ended(
     known: &Known,
     board: &Board,
     view: &View,
+    say: &Say,
 ) -> Result<()> {
     let missing: Vec<_> = plan.jobs().filter(|job| !known.has(job.id)).collect();
     let mut draw = interval(DRAW);
@@ -212,11 +217,15 @@ async fn until_all_has_ended(
     }
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let (mut settling, mut stuck) = (SETTLING, 0);
     loop {
         tokio::select! {
             // What was told here may not be written yet; what others did is not told here at all.
             // So the store is asked in the end.
-            () = board.all_has_ended() => sleep(SETTLING).await,
+            () = board.all_has_ended() => {
+                sleep(settling).await;
+                settling = (settling * 2).min(LOOK);
+            }
             _ = look.tick() => {}
             _ = draw.tick() => {
                 view.draw();
@@ -226,6 +235,14 @@ async fn until_all_has_ended(
         let counts = opened.store.counts().await.map_err(told)?;
         if board.correct(&counts, &ledger.queue()) {
             return Ok(());
+        }
+        stuck = if board.is_stuck(&counts, &ledger.queue()) {
+            stuck + 1
+        } else {
+            0
+        };
+        if stuck == STUCK_LOOKS {
+            say.warn(STUCK);
         }
     }
 }
