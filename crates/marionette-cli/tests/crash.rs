@@ -25,7 +25,7 @@ fn a_file_whose_runner_is_killed_a_hundred_times_is_run_once() {
     let sandbox = Sandbox::new();
     let mut text = String::new();
     for task in 0..2_000 {
-        writeln!(text, "sleep 0.01; echo {task} >> log").expect("a string takes it");
+        writeln!(text, "sleep 0.03; echo {task} >> log").expect("a string takes it");
     }
     sandbox.write("tasks.txt", &text);
     let mut kills = 0;
@@ -36,17 +36,23 @@ fn a_file_whose_runner_is_killed_a_hundred_times_is_run_once() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         if kills < KILLS {
-            pause(Duration::from_millis(20 + (random >> 33) % 300));
+            pause(Duration::from_millis(20 + (random >> 33) % 180));
             if child.try_wait().expect("it can be asked").is_none() {
                 child.kill().expect("it runs");
                 child.wait().expect("it ends");
                 kills += 1;
+                // Killed after its last word it has finished, and another run would be a new one.
+                if sandbox.read("log").lines().count() >= 2_000 {
+                    break None;
+                }
                 continue;
             }
         }
-        break said(child.wait_with_output().expect("it ends"));
+        break Some(said(child.wait_with_output().expect("it ends")));
     };
-    assert_eq!(last.status, Some(0), "seed {seed}, {kills} kills: {last:?}");
+    if let Some(last) = last {
+        assert_eq!(last.status, Some(0), "seed {seed}, {kills} kills: {last:?}");
+    }
     let mut times: HashMap<String, usize> = HashMap::new();
     for line in sandbox.read("log").lines() {
         *times.entry(line.to_owned()).or_default() += 1;
@@ -60,7 +66,9 @@ fn a_file_whose_runner_is_killed_a_hundred_times_is_run_once() {
         "seed {seed}: {again} were run again in {kills} kills"
     );
     println!("{kills} kills, {again} of 2000 commands were begun again");
-    assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+    until("nothing of it is left", || {
+        processes_with(&sandbox.store()).is_empty()
+    });
 }
 
 #[test]
