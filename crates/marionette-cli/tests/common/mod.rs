@@ -2,13 +2,19 @@
 
 #![allow(dead_code)] // Each test file uses some of it.
 
+pub(crate) mod janitor;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use janitor::Janitor;
+
 /// A folder with a store, in which the program runs.
 pub(crate) struct Sandbox {
+    // Before the folder, which must not go while something still writes into it.
+    _janitor: Janitor,
     folder: tempfile::TempDir,
 }
 
@@ -23,7 +29,10 @@ pub(crate) struct Said {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        Self { folder }
+        Self {
+            _janitor: Janitor::of(folder.path()),
+            folder,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -51,6 +60,7 @@ impl Sandbox {
         command
             .args(arguments)
             .current_dir(self.folder.path())
+            .env(janitor::VARIABLE, self.folder.path())
             .env("MARIONETTE_STORE", self.store())
             .env_remove("NO_COLOR")
             .env("TZ", "Europe/Berlin")

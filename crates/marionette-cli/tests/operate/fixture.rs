@@ -7,8 +7,12 @@ use marionette_sqlite::SqliteStore;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::janitor::{self, Janitor};
+
 /// A directory that goes when the test ends, and the store in it.
 pub(crate) struct Place {
+    // Before the directory, which must not go while something still writes into it.
+    _janitor: Janitor,
     pub(crate) directory: TempDir,
 }
 
@@ -23,7 +27,10 @@ pub(crate) struct Said {
 impl Place {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("there is room for a directory");
-        Self { directory }
+        Self {
+            _janitor: Janitor::of(directory.path()),
+            directory,
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -43,6 +50,7 @@ impl Place {
             .args(args)
             .current_dir(self.directory.path())
             .env_clear()
+            .env(janitor::VARIABLE, self.directory.path())
             .env("TZ", "Asia/Kolkata")
             .env("MARIONETTE_STORE", "sqlite:tasks.db")
             .stdin(Stdio::null());

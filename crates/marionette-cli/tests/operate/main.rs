@@ -1,6 +1,8 @@
 //! The operator's commands, end to end: the real program on real files, in which the library has
 //! put jobs.
 
+#[path = "../common/janitor.rs"]
+mod janitor;
 mod fixture;
 mod shop;
 mod story;
