@@ -91,6 +91,29 @@ fn a_command_that_ended_before_its_runner_could_note_it_is_not_run_again() {
 }
 
 #[test]
+fn a_command_that_ended_before_its_minder_could_see_it_is_not_run_again() {
+    let sandbox = Sandbox::new();
+    let task = "echo $$ >> begun; until test -e go; do sleep 0.01; done; echo done >> log\n";
+    sandbox.write("tasks.txt", task);
+    let mut runner = sandbox.start(&["run", "tasks.txt"]);
+    until("it has begun", || sandbox.read("begun").ends_with('\n'));
+    // Both are stopped, so the minder learns at once that the command and the runner are gone.
+    signal(runner.id(), Signal::STOP);
+    let minder = minders(&sandbox)[0];
+    signal(minder, Signal::STOP);
+    sandbox.write("go", "");
+    until("only the runner and its minder are left", || {
+        !sandbox.read("log").is_empty() && processes_with(&sandbox.store()).len() == 2
+    });
+    runner.kill().expect("it is there");
+    runner.wait().expect("it ends");
+    signal(minder, Signal::CONT);
+    let said = sandbox.run(&["run", "tasks.txt"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert_eq!(sandbox.read("log"), "done\n");
+}
+
+#[test]
 fn commands_end_with_a_runner_that_is_killed() {
     let sandbox = Sandbox::new();
     // One that has children of its own, one that does not listen.

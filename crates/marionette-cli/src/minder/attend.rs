@@ -266,7 +266,8 @@ impl Watch {
 
     /// Somebody wants it to end.
     fn ask(&mut self, grace: Duration) {
-        self.was_asked = true;
+        // One that is killed at once hears nothing: if it succeeds, it had before.
+        self.was_asked |= !grace.is_zero();
         self.end(grace);
     }
 

@@ -73,7 +73,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Ended {
     /// In which way.
     pub(crate) how: How,
-    /// Whether it had been asked to end.
+    /// Whether it had been asked to end, and could have heard it.
     pub(crate) was_asked: bool,
     /// How many bytes it wrote.
     pub(crate) output_bytes: u64,
