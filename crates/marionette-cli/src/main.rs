@@ -16,6 +16,7 @@ mod input;
 mod command;
 mod minder;
 mod store;
+mod room;
 mod output;
 mod table;
 mod text;

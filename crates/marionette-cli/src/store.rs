@@ -14,6 +14,9 @@ use marionette_sqlite::SqliteStore;
 
 use crate::args::Location;
 
+/// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
+const ROOM: u64 = 256 * 1024;
+
 /// A store that is open, and the files beside it.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
@@ -40,6 +43,17 @@ impl Opened {
     /// Where it is written how far which file has come.
     pub(crate) fn runs(&self) -> PathBuf {
         beside(&self.path, "-runs")
+    }
+
+    /// Whether the disk on which it is has no room. A quota is not seen.
+    pub(crate) fn is_on_full_disk(&self) -> bool {
+        let disk = rustix::fs::statvfs(self.folder());
+        disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM)
+    }
+
+    /// The folder in which all of it is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
     }
 }
 
@@ -75,6 +89,7 @@ async fn open(path: PathBuf) -> Result<Opened> {
 /// is not said again.
 #[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
 pub(crate) fn told(error: StoreError) -> anyhow::Error {
+    let is_full = error.is_full();
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -84,6 +99,9 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
             told = format!("{told}: {text}");
         }
         source = error.source();
+    }
+    if is_full {
+        return anyhow!("the disk is full: {told}; make room on it and try again");
     }
     anyhow!(told)
 }

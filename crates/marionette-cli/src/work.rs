@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::args::{Common, Work};
 use crate::output;
 use crate::report;
+use crate::room;
 use crate::say::Say;
 use crate::signals::{self, Signals};
 use crate::store::{Opened, open_or_make, told};
@@ -27,6 +28,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));
     worker.tasks.start();
+    let _watch = room::Watch::begin(&opened, &say);
     say.note(&format!("working on the queue {}", args.queue.join(", ")));
     let asked = tokio::select! {
         asked = signals.next() => Some(asked),

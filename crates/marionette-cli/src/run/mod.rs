@@ -28,6 +28,7 @@ use crate::args::{Common, Run};
 use crate::input::{self, Options};
 use crate::minder::orphans_have_gone;
 use crate::output;
+use crate::room;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
 use crate::store::{Opened, open_or_make, told};
@@ -78,6 +79,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let worker = Worker::new(&opened, vec![ledger.queue()], args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
     worker.tasks.start();
+    let _watch = room::Watch::begin(&opened, &say);
     let work = until_all_has_ended(&opened, &ledger, &plan, &known, &board, &view, &say);
     let asked = tokio::select! {
         ended = work => { ended?; None }
@@ -241,7 +243,8 @@ async fn until_all_has_ended(
         } else {
             0
         };
-        if stuck == STUCK_LOOKS {
+        // Of a full disk it is told elsewhere.
+        if stuck == STUCK_LOOKS && !opened.is_on_full_disk() {
             say.warn(STUCK);
         }
     }
