@@ -8,11 +8,12 @@
 //! ```text
 //! cargo run --release -p marionette-bench --bin in-process -- --help
 //! cargo run --release -p marionette-bench --bin durable -- --help
+//! cargo run --release -p marionette-bench --bin commands -- --help
 //! cargo bench -p marionette-bench --bench instructions
 //! ```
 //!
 //! The first measures times, memory and CPU in one process; the second measures jobs in a file; the
-//! third counts instructions, for continuous integration.
+//! third measures commands of a shell; the fourth counts instructions, for continuous integration.
 //!
 //! All but the counting of instructions needs the feature `competitors`, which is on by default.
 
@@ -20,6 +21,7 @@
 
 mod in_process;
 mod durable;
+mod commands;
 
 mod arguments;
 mod aim;
@@ -33,5 +35,6 @@ mod report;
 mod child;
 mod machine;
 
+pub use commands::commands;
 pub use durable::durable;
 pub use in_process::in_process;

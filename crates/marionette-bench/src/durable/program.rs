@@ -117,7 +117,7 @@ impl Program {
 }
 
 /// The target folder that this program was built into.
-pub(super) fn beside_this_program() -> PathBuf {
+pub(crate) fn beside_this_program() -> PathBuf {
     let program = env::current_exe().expect("the program has a path");
     let folder = program.ancestors().nth(2);
     folder.expect("it lies in a folder of a profile").to_owned()
