@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use marionette::TaskId;
+use marionette::inspect::Inspect;
 use marionette::store::{Due as Stored, NewJob, Store};
 use serde_json::json;
 
@@ -43,6 +44,10 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     }
     for job in &jobs {
         tell(&say, job);
+    }
+    let workers = opened.store.workers().await.map_err(told)?;
+    if workers.is_empty() && !say.json {
+        say.note("no worker lives now; `marionette work` is the one that runs this");
     }
     Ok(0)
 }

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|first| first == minder::ARGUMENT) {
         return minder::serve(words.next().unwrap_or_default().as_ref());
     }
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| refuse(&error));
     match args.common.color {
         When::Auto => {}
         When::Always => anstream::ColorChoice::Always.write_global(),
@@ -51,6 +51,21 @@ fn main() -> ExitCode {
             NOT_BEGUN.into()
         }
     }
+}
+
+/// Says what is wrong with the options, and what clap cannot know: an option behind a command is
+/// most likely one of that command.
+fn refuse(error: &clap::Error) -> ! {
+    let adds = std::env::args_os().nth(1).is_some_and(|verb| verb == "add");
+    if adds && error.kind() == clap::error::ErrorKind::UnknownArgument {
+        let _ = error.print();
+        anstream::eprintln!(
+            "\nA command with options of its own stands behind `--`: \
+             marionette add -- ./report.sh --send"
+        );
+        std::process::exit(NOT_BEGUN.into());
+    }
+    error.exit()
 }
 
 /// Does what was asked for, and returns the exit status.

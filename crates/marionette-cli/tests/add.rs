@@ -180,3 +180,35 @@ fn what_a_task_writes_can_be_followed_while_it_runs() {
     assert!(follower.wait().expect("it ends").success());
     assert!(worker.wait_with_output().expect("it ends").status.success());
 }
+
+#[test]
+fn options_behind_a_command_need_two_dashes_and_that_is_said() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&["add", "./report.sh", "--send"]);
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(
+        said.err.contains("marionette add -- ./report.sh --send"),
+        "{said:?}"
+    );
+    assert_eq!(
+        sandbox.run(&["add", "--", "./report.sh", "--send"]).status,
+        Some(0)
+    );
+}
+
+#[test]
+fn who_adds_while_nobody_works_is_told_how_to_work() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run(&["add", "true"]);
+    assert_eq!(
+        said.err,
+        "marionette: no worker lives now; `marionette work` is the one that runs this\n"
+    );
+    let mut worker = sandbox.start(&["work"]);
+    until("it lives", || {
+        sandbox.run(&["workers", "--json"]).out.contains("id")
+    });
+    assert_eq!(sandbox.run(&["add", "true"]).err, "");
+    worker.kill().expect("it runs");
+    worker.wait().expect("it ends");
+}
