@@ -24,9 +24,10 @@ struct State<T> {
 }
 
 /// How long the thread waits awake before it sleeps, after waiting so paid off: about what it costs
-/// to be woken. Each time that nothing comes, it has half the patience, down to next to none.
+/// to be woken. Each time that nothing comes, it has half the patience, down to what a caller needs
+/// between two calls.
 const PATIENCE: Duration = Duration::from_micros(40);
-const IMPATIENCE: Duration = Duration::from_micros(2);
+const IMPATIENCE: Duration = Duration::from_micros(10);
 
 /// How long a thread waits awake.
 #[derive(Clone, Copy, Debug)]
@@ -109,11 +110,6 @@ impl<T> Inbox<T> {
         into.append(&mut state.items);
         self.hint.store(state.closed, Ordering::Relaxed);
         true
-    }
-
-    /// Whether something waits, as far as one can tell without the lock.
-    pub(crate) fn has_some(&self) -> bool {
-        self.hint.load(Ordering::Relaxed)
     }
 
     /// Nothing comes in any more; what waits is still taken.

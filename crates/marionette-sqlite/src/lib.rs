@@ -112,6 +112,7 @@ mod codec;
 mod schema;
 mod opening;
 mod shared;
+mod answer;
 mod inbox;
 mod error;
 mod failpoint;

@@ -7,11 +7,11 @@ use marionette::store::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::answer;
 use crate::error::{Failure, store_error};
 use crate::inbox::{Inbox, Patience};
 use crate::lanes::Lanes;
 use crate::shared::Shared;
-use crate::writer;
 
 /// A question, which answers its caller itself.
 pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
@@ -60,7 +60,7 @@ pub(crate) async fn ask<R: Send + 'static>(
         let _ = reply.send(answer);
     };
     if inbox.push(Box::new(question)).is_err() {
-        return Err(writer::stopped(path));
+        return Err(answer::stopped(path));
     }
-    writer::answer(path, answer).await
+    answer::answer(path, answer).await
 }

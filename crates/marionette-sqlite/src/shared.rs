@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::answer::Callers;
 use crate::options::Settings;
 use crate::waiters::Waiters;
 
@@ -11,5 +12,7 @@ pub(crate) struct Shared {
     /// The file, as SQLite resolved it.
     pub(crate) path: PathBuf,
     pub(crate) settings: Settings,
+    /// Who waits for the writer.
+    pub(crate) callers: Callers,
     pub(crate) waiters: Waiters,
 }

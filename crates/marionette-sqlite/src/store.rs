@@ -14,8 +14,9 @@ use marionette::store::{
     StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
 };
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, Receiver};
 
+use crate::answer::{self, Callers};
 use crate::clock::Clock;
 use crate::codec::Id;
 use crate::error::{Failure, store_error};
@@ -28,9 +29,12 @@ use crate::schema;
 use crate::shared::Shared;
 use crate::waiters::Waiters;
 use crate::writer::{
-    self, Accepting, Call, Durability, Operations, Syncer, Writer, check_settlements,
-    settlements_weight,
+    self, Accepting, Call, Durability, Operation, Operations, Single, Syncer, Writer,
+    check_settlements, settlements_weight,
 };
+
+/// Of what weight an operation is small: done before its caller would be asleep.
+const SMALL: usize = 8;
 
 /// A store of durable jobs in one file. Clones are the same store.
 ///
@@ -109,7 +113,7 @@ impl SqliteStore {
             };
             let _ = reply.send(peek());
         })?;
-        let version = told.await.unwrap_or_else(|_| Err(writer::stopped(path)));
+        let version = told.await.unwrap_or_else(|_| Err(answer::stopped(path)));
         // It has answered, so it ends now.
         let _ = thread.join();
         version
@@ -130,7 +134,7 @@ impl SqliteStore {
         let thread = spawn("mtt-sqlite-open", move || {
             let _ = reply.send(Inner::open(&name, settings));
         })?;
-        let inner = opened.await.unwrap_or_else(|_| Err(writer::stopped(path)));
+        let inner = opened.await.unwrap_or_else(|_| Err(answer::stopped(path)));
         // It has answered, so it ends now.
         let _ = thread.join();
         inner.map(|inner| Self {
@@ -146,10 +150,23 @@ impl SqliteStore {
         work: impl FnMut(&mut Writer<'_>) -> Result<R, Failure> + Send + 'static,
     ) -> Result<R, StoreError> {
         let (call, answer) = Call::new(weight, durability, work);
-        if self.inner.operations.push(Box::new(call)).is_err() {
-            return Err(writer::stopped(self.path()));
+        self.operate(call, answer).await
+    }
+
+    /// Puts an operation into the writer's inbox, and waits for its answer.
+    async fn operate<R>(
+        &self,
+        operation: impl Operation + 'static,
+        answer: Receiver<Result<R, StoreError>>,
+    ) -> Result<R, StoreError> {
+        let is_synced = operation.durability() == Durability::Synced;
+        let waits_for_disk = is_synced && self.settings().synchronous.is_full();
+        let soon = operation.weight() <= SMALL && !waits_for_disk;
+        let caller = self.inner.shared.callers.enter();
+        if self.inner.operations.push(Box::new(operation)).is_err() {
+            return Err(answer::stopped(self.path()));
         }
-        writer::answer(self.path(), answer).await
+        caller.answer(self.path(), answer, soon).await
     }
 
     /// Asks the reader.
@@ -223,6 +240,7 @@ impl Inner {
         let shared = Arc::new(Shared {
             path: PathBuf::from(&path),
             settings,
+            callers: Callers::default(),
             waiters: Waiters::new(clock),
         });
         let mut inner = Self {
@@ -302,7 +320,12 @@ impl fmt::Debug for SqliteStore {
 impl Store for SqliteStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
         Box::pin(async move {
-            let jobs = Accepting::all(jobs)?;
+            let is_one = jobs.len() == 1;
+            let mut jobs = Accepting::all(jobs)?;
+            if let Some(job) = jobs.pop_if(|job| !job.is_limited() && is_one) {
+                let (call, answer) = Single::new(job);
+                return self.operate(call, answer).await;
+            }
             let weight = Accepting::weight(&jobs);
             let work = move |writer: &mut Writer<'_>| writer.insert(&jobs);
             self.write(weight, Durability::Synced, work).await
@@ -348,7 +371,7 @@ impl Store for SqliteStore {
             let poll = self.settings().timing.poll;
             let woken = self.inner.shared.waiters.add(wanted, poll);
             if woken.await.is_err() && self.inner.shared.waiters.is_closed() {
-                return Err(writer::stopped(self.path()));
+                return Err(answer::stopped(self.path()));
             }
             Ok(())
         })

@@ -14,7 +14,7 @@ use crate::failpoint;
 use crate::lanes::{Lane, Lanes};
 
 /// How many jobs one statement writes when there are many.
-const ROWS: usize = 16;
+pub(super) const ROWS: usize = 16;
 
 /// A job that has been looked over and is ready to be written.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ impl Accepting {
         jobs.into_iter().map(Self::new).collect()
     }
 
-    fn new(job: NewJob) -> Result<Self, StoreError> {
+    /// Looks over a job.
+    pub(crate) fn new(job: NewJob) -> Result<Self, StoreError> {
         let refused = |what: String| {
             let (id, kind) = (job.id, &job.kind);
             StoreError::refused(format!("job {id} ({kind}): {what}"))
@@ -51,6 +52,11 @@ impl Accepting {
     /// About how much work these are, one for a row.
     pub(crate) fn weight(all: &[Self]) -> usize {
         all.iter().map(|one| 1 + one.job.payload.len() / 512).sum()
+    }
+
+    /// Whether it is accepted only if its queue has room.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.job.queue_limit.is_some()
     }
 
     /// The lane in which it waits.
@@ -79,8 +85,8 @@ impl Writer<'_> {
         let mut waiting = Waiting::default();
         let mut answers = Vec::with_capacity(jobs.len());
         for jobs in jobs.chunks(ROWS) {
-            if jobs.len() == ROWS && jobs.iter().all(|one| one.job.queue_limit.is_none()) {
-                self.insert_rows(jobs)?;
+            if jobs.len() == ROWS && jobs.iter().all(|one| !one.is_limited()) {
+                self.insert_rows(jobs.iter())?;
                 answers.extend([Inserted::Accepted; ROWS]);
                 continue;
             }
@@ -111,7 +117,10 @@ impl Writer<'_> {
     }
 
     /// Writes a full statement of jobs that have no limit.
-    fn insert_rows(&mut self, jobs: &[Accepting]) -> rusqlite::Result<()> {
+    pub(super) fn insert_rows<'a>(
+        &mut self,
+        jobs: impl Iterator<Item = &'a Accepting>,
+    ) -> rusqlite::Result<()> {
         self.sql.insert_rows.raw_bind_parameter(1, self.now)?;
         let mut index = 2;
         for accepting in jobs {

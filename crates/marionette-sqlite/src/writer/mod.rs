@@ -19,6 +19,7 @@
 mod operation;
 mod syncer;
 mod insert;
+mod single;
 mod claim;
 mod renew;
 mod settle;
@@ -42,8 +43,9 @@ use crate::shared::Shared;
 
 pub(crate) use change::Change;
 pub(crate) use insert::{Accepting, Waiting, insert_one};
-pub(crate) use operation::{Call, Durability, Operation, answer, stopped};
+pub(crate) use operation::{Call, Durability, Operation};
 pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
+pub(crate) use single::Single;
 pub(crate) use sweep::done_behind;
 pub(crate) use syncer::Syncer;
 
@@ -138,7 +140,7 @@ impl<'c> Writer<'c> {
         while inbox.take(&mut operations, &mut patience) {
             while !operations.is_empty() {
                 let behind = operations.split_off(batch_len(&operations));
-                self.batch(operations, inbox);
+                self.batch(operations);
                 operations = behind;
             }
         }
@@ -146,16 +148,16 @@ impl<'c> Writer<'c> {
     }
 
     /// Does some operations and answers them.
-    fn batch(&mut self, mut operations: Vec<Box<dyn Operation>>, inbox: &Operations) {
+    fn batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
         if let Some(fault) = self.syncer.fault() {
             return answer_all(&mut operations, Err(&fault));
         }
         match self.transaction(&mut operations) {
-            Ok(()) => self.finish(operations, inbox),
+            Ok(()) => self.finish(operations),
             // One of them may be what it was about: each has another try alone.
             Err(fault) if fault.is_of_one() && operations.len() > 1 => {
                 for operation in operations {
-                    self.batch(vec![operation], inbox);
+                    self.batch(vec![operation]);
                 }
             }
             Err(fault) => answer_all(&mut operations, Err(&fault)),
@@ -182,9 +184,15 @@ impl<'c> Writer<'c> {
         self.begin()?;
         failpoint::at("sqlite::batch::begun");
         self.now = self.shared.settings.clock.now();
-        for operation in operations {
-            self.pages += 4 + operation.weight() / 8;
-            operation.run(self)?;
+        let weight: usize = operations.iter().map(|operation| operation.weight()).sum();
+        self.pages += 4 + weight / 8;
+        let mut left = operations;
+        while !left.is_empty() {
+            let done = match single::run(self, left)? {
+                0 => left[0].run(self).map(|()| 1)?,
+                done => done,
+            };
+            left = &mut left[done..];
         }
         failpoint::at("sqlite::batch::commit");
         self.sql.commit.execute([])?;
@@ -211,7 +219,7 @@ impl<'c> Writer<'c> {
 
     /// After the commit: wakes who waits for these jobs, answers or lets the syncer do that, and
     /// copies the WAL.
-    fn finish(&mut self, operations: Vec<Box<dyn Operation>>, inbox: &Operations) {
+    fn finish(&mut self, operations: Vec<Box<dyn Operation>>) {
         let now = self.shared.settings.clock.now();
         let woken = self.shared.waiters.tell(&self.wakes, now);
         self.wakes.clear();
@@ -223,11 +231,12 @@ impl<'c> Writer<'c> {
         let (mut unsynced, mut finished): (Vec<_>, Vec<_>) = operations
             .into_iter()
             .partition(|operation| is_full && operation.durability() == Durability::Synced);
+        let others = self.shared.callers.count() > unsynced.len();
         answer_all(&mut finished, Ok(()));
         if unsynced.is_empty() {
             // Nobody waits for the disk.
-        } else if woken || inbox.has_some() {
-            // Somebody will claim or waits already, and need not wait for the disk.
+        } else if woken || others {
+            // Somebody will claim or has more to write, and need not wait for the disk.
             self.syncer.take(unsynced.into_iter());
         } else {
             let outcome = self.syncer.sync(&self.wal);

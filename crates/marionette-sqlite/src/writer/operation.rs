@@ -2,12 +2,12 @@
 //! transaction is committed.
 
 use std::fmt;
-use std::path::Path;
 
 use marionette::store::StoreError;
 use tokio::sync::oneshot;
 
 use super::Writer;
+use super::insert::Accepting;
 use crate::error::{Failure, Fault};
 
 /// One call.
@@ -23,6 +23,14 @@ pub(crate) trait Operation: Send {
 
     /// Whether its caller waits until it is on the disk.
     fn durability(&self) -> Durability;
+
+    /// The row, if all it does is to insert one: many of them are written by one statement.
+    fn row(&self) -> Option<&Accepting> {
+        None
+    }
+
+    /// Its [`row`](Self::row) has been inserted, in place of a [`run`](Self::run).
+    fn inserted(&mut self) {}
 }
 
 /// When a caller is answered.
@@ -112,16 +120,4 @@ impl fmt::Debug for dyn Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Operation")
     }
-}
-
-/// The answer, once it comes. The thread that owed it has panicked if it does not.
-pub(crate) async fn answer<R>(
-    path: &Path,
-    receiver: oneshot::Receiver<Result<R, StoreError>>,
-) -> Result<R, StoreError> {
-    receiver.await.unwrap_or_else(|_| Err(stopped(path)))
-}
-
-pub(crate) fn stopped(path: &Path) -> StoreError {
-    Fault::broken(path, "a thread of the store has stopped unexpectedly").to_error()
 }
