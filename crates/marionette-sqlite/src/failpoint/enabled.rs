@@ -1,5 +1,7 @@
 //! With the feature `failpoints`, a test may stop or kill the process at each of these.
 
+use std::io;
+
 /// The names of all fail points, for `fail::cfg`.
 pub const FAIL_POINTS: &[&str] = &[
     "sqlite::batch::begin",
@@ -8,6 +10,9 @@ pub const FAIL_POINTS: &[&str] = &[
     "sqlite::batch::committed",
     "sqlite::batch::synced",
     "sqlite::batch::answered",
+    "sqlite::sync::begin",
+    "sqlite::sync::error",
+    "sqlite::sync::done",
     "sqlite::insert::begin",
     "sqlite::insert::row",
     "sqlite::insert::end",
@@ -43,4 +48,12 @@ pub const FAIL_POINTS: &[&str] = &[
 pub(crate) fn at(point: &'static str) {
     debug_assert!(FAIL_POINTS.contains(&point), "{point} is not on the list");
     fail::fail_point!(point);
+}
+
+/// The same where the disk is asked for something: there a test may also have it fail (`return`).
+pub(crate) fn error_at(point: &'static str) -> io::Result<()> {
+    const EIO: i32 = 5;
+    debug_assert!(FAIL_POINTS.contains(&point), "{point} is not on the list");
+    fail::fail_point!(point, |_| Err(io::Error::from_raw_os_error(EIO)));
+    Ok(())
 }

@@ -6,8 +6,8 @@ mod disabled;
 mod enabled;
 
 #[cfg(not(feature = "failpoints"))]
-pub(crate) use disabled::at;
+pub(crate) use disabled::{at, error_at};
 #[cfg(feature = "failpoints")]
 pub use enabled::FAIL_POINTS;
 #[cfg(feature = "failpoints")]
-pub(crate) use enabled::at;
+pub(crate) use enabled::{at, error_at};

@@ -43,7 +43,11 @@ impl Syncer {
 
     /// Brings all that is in the WAL to the disk, unless that has failed before.
     pub(super) fn sync(&self, wal: &File) -> Result<(), Fault> {
-        let synced = wal.sync_data();
+        failpoint::at("sqlite::sync::begin");
+        let synced = failpoint::error_at("sqlite::sync::error").and_then(|()| wal.sync_data());
+        if synced.is_ok() {
+            failpoint::at("sqlite::sync::done");
+        }
         failpoint::at("sqlite::batch::synced");
         let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(err) = synced {

@@ -96,7 +96,7 @@ async fn produce(store: &SqliteStore, history: &Arc<History>) {
                 let jobs = (0..batch).map(|_| job(0, Way::Waits)).collect();
                 insert(&store, &history, jobs).await;
                 // On a fast disk they would accept more than anybody can run in a test.
-                tokio::time::sleep(Duration::from_millis(3)).await;
+                tokio::time::sleep(Duration::from_millis(3 + 2 * batch)).await;
             }
         });
     }
