@@ -15,13 +15,18 @@ use crate::store::{Lease, Renewal, StoreError, Timing};
 /// Begins to keep the leases of a session, until it ends: on a thread of its own, so that a runtime
 /// that is blocked does not look dead.
 pub(crate) fn begin(session: &Arc<Session>) {
+    let hand = session.hand();
     let session = Arc::clone(session);
     if session.store.is_volatile() {
-        tokio::spawn(async move { keep(&session).await });
+        tokio::spawn(async move {
+            let _hand = hand;
+            keep(&session).await;
+        });
         return;
     }
     let closing = session.closing.clone();
     let work = move || {
+        let _hand = hand;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build();

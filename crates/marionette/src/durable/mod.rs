@@ -87,7 +87,8 @@ impl Durable {
 
     /// Stops in the stages of [`stop`](crate::stop), with three of its own: claims end before the
     /// first; what was claimed and not started goes back to the store, without cost, before the
-    /// drain and after it; and what became of the rest is written at last.
+    /// drain and after it; and what became of the rest is written at last. Then nothing is written
+    /// any more, unless the store hangs, or a job blocks its thread and keeps its lease.
     pub(crate) async fn stop(&self, limit: Option<Duration>) -> StopReport {
         let Some(session) = self.session() else {
             return stop(&self.engine, limit).await;
@@ -96,12 +97,14 @@ impl Durable {
         let claimed = session.claimer_is_done();
         match limit {
             None => claimed.await,
-            // A claim that takes longer gives its jobs back when it is done.
+            // What takes longer is waited for once the jobs have been asked to end.
             Some(limit) => drop(timeout(limit, claimed).await),
         }
         // Dropping a task that was not begun releases its job.
         let mut released = self.engine.queue.take_waiting().len();
         let mut report = stop(&self.engine, limit).await;
+        // A claim that is done now gives its jobs back.
+        let _ = timeout(LAST_WORDS, session.claimer_is_done()).await;
         released += self.engine.queue.take_waiting().len();
         report.queued = released + report.interrupted.len();
         let written = session.outbox.all_is_written();
@@ -111,6 +114,9 @@ impl Durable {
             Some(limit) => drop(timeout(limit.max(LAST_WORDS), written).await),
         }
         session.end();
+        if session.held.len() == 0 {
+            let _ = timeout(LAST_WORDS, session.all_have_left()).await;
+        }
         report
     }
 
@@ -153,5 +159,6 @@ impl Durable {
     }
 }
 
-/// How long a stop with a limit still waits for the store to take what became of jobs.
+/// How long a stop that cannot wait still does so for the store: for the end of a call that has
+/// begun, and for what became of jobs.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -29,6 +29,17 @@ pub(crate) struct Session {
     /// Whoever works for it leaves once nothing is held.
     pub(crate) ending: CancellationToken,
     pub(crate) standing: watch::Sender<Standing>,
+    /// How many work for it who may still talk to the store, beside the claimer.
+    hands: watch::Sender<usize>,
+}
+
+/// Somebody who works for a session and has not left yet.
+pub(crate) struct Hand(Arc<Session>);
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.0.hands.send_modify(|hands| *hands -= 1);
+    }
 }
 
 /// What the claimer does.
@@ -60,13 +71,20 @@ impl Session {
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
             standing: watch::Sender::new(Standing::Claims),
+            hands: watch::Sender::new(0),
         });
         let claimer = Claimer::new(Arc::clone(&session), durable);
         tokio::spawn(claimer.work());
-        tokio::spawn(settler::work(Arc::clone(&session)));
-        tokio::spawn(sweep(Arc::clone(&session)));
+        tokio::spawn(settler::work(Arc::clone(&session), session.hand()));
+        tokio::spawn(sweep(Arc::clone(&session), session.hand()));
         keeper::begin(&session);
         session
+    }
+
+    /// Whoever begins to work for it has this from before the first moment: a stop may come sooner.
+    pub(crate) fn hand(self: &Arc<Self>) -> Hand {
+        self.hands.send_modify(|hands| *hands += 1);
+        Hand(Arc::clone(self))
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -92,6 +110,13 @@ impl Session {
         self.outbox.filled.notify_one();
     }
 
+    /// Waits until nobody works for it any more, once it has ended: nothing is written after that.
+    pub(crate) async fn all_have_left(&self) {
+        let mut hands = self.hands.subscribe();
+        // An error would say that the session is gone, but we have it.
+        let _ = hands.wait_for(|hands| *hands == 0).await;
+    }
+
     /// Waits until there is nothing to claim and nothing in hand.
     pub(crate) async fn idle(&self) {
         let mut standing = self.standing.subscribe();
@@ -113,7 +138,7 @@ impl Session {
 }
 
 /// Clears up after dead workers, ours and others', and prunes.
-async fn sweep(session: Arc<Session>) {
+async fn sweep(session: Arc<Session>, _hand: Hand) {
     let mut failed = 0;
     loop {
         let swept = session.store.sweep().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::durable::session::Session;
+use crate::durable::session::{Hand, Session};
 use crate::store::{Settled, Settlement, StoreError};
 
 /// How long to wait after the first error of the store; it doubles up to `PAUSE_MAX`.
@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Works until the session ends and nothing is held any more.
-pub(crate) async fn work(session: Arc<Session>) {
+pub(crate) async fn work(session: Arc<Session>, _hand: Hand) {
     let _leaves = Leaves(Arc::clone(&session));
     loop {
         let settlements = session.outbox.take();
