@@ -151,7 +151,8 @@ async fn fills_up_and_goes_on(place: &Path) {
     let details = store.job(long_id).await.expect("an answer");
     let details = details.expect("it is kept");
     let outcomes: Vec<_> = details.attempts.iter().map(|past| past.outcome).collect();
-    assert_eq!(outcomes, [PastOutcome::Done], "it ran once");
+    assert_eq!(outcomes, [PastOutcome::Done]);
+    assert_eq!(begun.available_permits(), 2, "it ran once, and not again");
     assert_eq!((details.summary.failed, details.summary.crashes), (0, 0));
     accepted.insert(insert(&store, mail(1)).await);
     runs_all(&store, &accepted).await;
@@ -219,7 +220,7 @@ async fn waiting(store: &SqliteStore) -> HashSet<TaskId> {
     };
     let (mut found, mut page) = (HashSet::new(), Page::default());
     loop {
-        let listed = store.list(filter.clone(), page.clone()).await;
+        let listed = store.list(filter.clone(), page).await;
         let listed = listed.expect("reading needs no room");
         found.extend(listed.jobs.iter().map(|job| job.id));
         if listed.next.is_none() {

@@ -74,15 +74,14 @@ async fn what_was_told_survives_a_sync_that_fails_and_a_loss_of_power() {
 fn watch(path: &Path) -> Arc<Mutex<Disk>> {
     let disk = Arc::new(Mutex::new(Disk::default()));
     let wal = path.with_extension("db-wal");
-    let lock = |disk: &Arc<Mutex<Disk>>| disk.clone();
-    let begun = lock(&disk);
+    let begun = Arc::clone(&disk);
     let begin = move || {
         let length = fs::metadata(&wal).map_or(0, |wal| wal.len());
         let mut disk = begun.lock().unwrap_or_else(PoisonError::into_inner);
         disk.begun.insert(thread::current().id(), length);
     };
     fail::cfg_callback("sqlite::sync::begin", begin).expect("there is such a point");
-    let ended = lock(&disk);
+    let ended = Arc::clone(&disk);
     let done = move || {
         let mut disk = ended.lock().unwrap_or_else(PoisonError::into_inner);
         let length = disk.begun.remove(&thread::current().id());
