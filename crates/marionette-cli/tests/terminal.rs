@@ -2,50 +2,18 @@
 
 mod common;
 
-use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::process::Stdio;
-
-use common::Sandbox;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use common::{Sandbox, terminal};
 
 /// What the program shows on a terminal of so many columns, with every escape sequence.
 fn shown(sandbox: &Sandbox, columns: u16, arguments: &[&str], no_color: bool) -> String {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
-    grantpt(&master).expect("it is ours");
-    unlockpt(&master).expect("it is ours");
-    let size = Winsize {
-        ws_row: 24,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    tcsetwinsize(&master, size).expect("it is a terminal");
-    let name = ptsname(&master, Vec::new())
-        .expect("it has a name")
-        .into_string();
-    let name = name.expect("it is text");
-    let slave: OwnedFd = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(name)
-        .expect("it can be opened")
-        .into();
-    let copy = || Stdio::from(slave.try_clone().expect("it can be shared"));
     let mut command = sandbox.command(arguments);
-    command.stdout(copy()).stderr(copy()).env("TERM", "xterm");
     if no_color {
         command.env("NO_COLOR", "1");
     }
-    let mut child = command.spawn().expect("it starts");
-    drop(command);
-    drop(slave);
     let mut shown = Vec::new();
-    let mut master = std::fs::File::from(master);
-    // The read ends with an error once nobody has the other side any more.
-    let _ = master.read_to_end(&mut shown);
-    child.wait().expect("it ends");
+    terminal::run(&mut command, (24, columns), |bytes| {
+        shown.extend_from_slice(bytes);
+    });
     String::from_utf8(shown).expect("it is text")
 }
 

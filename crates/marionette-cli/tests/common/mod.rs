@@ -3,6 +3,7 @@
 #![allow(dead_code)] // Each test file uses some of it.
 
 pub(crate) mod janitor;
+pub(crate) mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};
