@@ -38,6 +38,7 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn child() {
     let Some(role) = word(ROLE) else { return };
+    std::thread::spawn(ends_with_its_parent);
     #[cfg(feature = "failpoints")]
     crate::failpoints::arm();
     let folder = PathBuf::from(word(FOLDER).expect("its parent says where"));
@@ -61,6 +62,12 @@ fn child() {
             other => panic!("nobody is a {other}"),
         }
     });
+}
+
+/// The parent holds the other end of the pipe, and never writes into it.
+fn ends_with_its_parent() {
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    std::process::abort();
 }
 
 /// Opens the store as every process of these tests does.

@@ -104,7 +104,8 @@ impl Parent {
             .env(PRUNES, if self.prunes { "yes" } else { "no" })
             .env("RUST_BACKTRACE", "0")
             .envs(words.iter().copied())
-            .stdin(Stdio::null())
+            // It ends when this pipe does, so that it does not outlive a parent that is killed.
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Process {
