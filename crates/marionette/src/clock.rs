@@ -107,11 +107,18 @@ fn system() -> SystemTime {
 pub(crate) struct Wall {
     #[cfg(feature = "test-util")]
     stepped: std::sync::Arc<std::sync::atomic::AtomicI64>,
+    /// What it showed at an instant, if it goes with tokio's clock and not with the system's.
+    #[cfg(feature = "test-util")]
+    since: Option<(SystemTime, Instant)>,
 }
 
 impl Wall {
     #[allow(clippy::disallowed_methods)] // The real instant, to tell a paused clock from it.
     pub(crate) fn now(&self) -> SystemTime {
+        #[cfg(feature = "test-util")]
+        if let Some((shown, at)) = self.since {
+            return self.step(shown + monotonic().saturating_duration_since(at));
+        }
         let virtually = monotonic().into_std();
         let really = std::time::Instant::now();
         let now = match virtually.checked_duration_since(really) {
@@ -132,6 +139,15 @@ impl Wall {
         let nanos = self.stepped.load(std::sync::atomic::Ordering::Relaxed);
         let by = Duration::from_nanos(nanos.unsigned_abs());
         if nanos < 0 { now - by } else { now + by }
+    }
+
+    /// A wall clock that shows this time now, and goes with tokio's clock alone.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn starting_at(time: SystemTime) -> Self {
+        Self {
+            since: Some((time, monotonic())),
+            ..Self::default()
+        }
     }
 
     /// Steps this wall clock by so many nanoseconds, as an operator or NTP would.

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::clock::Wall;
 use crate::manager::TaskManager;
+use crate::memory::store::MemoryStoreBuilder;
 
 /// Runs all that the manager has, future tasks and retries included, until nothing is left.
 ///
@@ -76,6 +77,13 @@ impl WallClock {
         Self::default()
     }
 
+    /// A clock that shows this time now, and from then on goes with tokio's clock alone: where
+    /// that one is paused, it shows the same in every run.
+    #[must_use]
+    pub fn starting_at(time: std::time::SystemTime) -> Self {
+        Self(Wall::starting_at(time))
+    }
+
     /// What it shows.
     #[must_use]
     pub fn now(&self) -> std::time::SystemTime {
@@ -92,5 +100,12 @@ impl WallClock {
     pub fn step_back(&self, by: Duration) {
         self.0
             .step_by(i64::try_from(by.as_nanos()).map_or(i64::MIN, |nanos| -nanos));
+    }
+}
+
+impl MemoryStoreBuilder {
+    /// The wall clock by which the store goes, for tests that step it. Default is the system's.
+    pub fn wall_clock(self, clock: &WallClock) -> Self {
+        self.wall(clock.0.clone())
     }
 }

@@ -76,6 +76,9 @@ struct Shared {
     state: Mutex<State>,
     /// Told of everything by which a job may become one that can be claimed.
     news: Notify,
+    /// By how many nanoseconds its monotonic clock is ahead of that of this process.
+    #[cfg(feature = "test-util")]
+    ahead: std::sync::atomic::AtomicU64,
 }
 
 /// The settings of a [`MemoryStore`].
@@ -84,6 +87,7 @@ struct Shared {
 pub struct MemoryStoreBuilder {
     timing: Timing,
     retention: Retention,
+    wall: Wall,
 }
 
 /// What is kept of jobs that have ended.
@@ -144,9 +148,31 @@ impl MemoryStore {
 
     fn now(&self) -> Now {
         Now {
-            tick: Tick::now(),
+            tick: self.tick(),
             wall: self.shared.wall.now(),
         }
+    }
+
+    #[cfg(not(feature = "test-util"))]
+    #[allow(clippy::unused_self)] // The twin below has something to add.
+    fn tick(&self) -> Tick {
+        Tick::now()
+    }
+
+    #[cfg(feature = "test-util")]
+    fn tick(&self) -> Tick {
+        // It is all that moves, so it needs no order.
+        let nanos = self.shared.ahead.load(std::sync::atomic::Ordering::Relaxed);
+        Tick::now().saturating_add(Duration::from_nanos(nanos))
+    }
+
+    /// Lets the store's monotonic clock go ahead of that of its managers, as if these had been
+    /// suspended for so long and the store had not. Its wall clock is stepped apart from this.
+    #[cfg(feature = "test-util")]
+    pub fn outlive(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let ahead = &self.shared.ahead;
+        ahead.fetch_add(nanos, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// How long until a job of these is due, if one waits.
@@ -213,15 +239,24 @@ impl MemoryStoreBuilder {
         self
     }
 
+    /// The wall clock by which it goes; [`testing`](crate::testing) lets others say it.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn wall(mut self, wall: Wall) -> Self {
+        self.wall = wall;
+        self
+    }
+
     /// A new, empty store with these settings.
     #[must_use]
     pub fn build(self) -> MemoryStore {
         MemoryStore {
             shared: Arc::new(Shared {
                 timing: self.timing,
-                wall: Wall::default(),
+                wall: self.wall,
                 state: Mutex::new(State::new(self.retention)),
                 news: Notify::new(),
+                #[cfg(feature = "test-util")]
+                ahead: std::sync::atomic::AtomicU64::new(0),
             }),
         }
     }
