@@ -118,6 +118,7 @@ impl Claimer {
                 return target - in_hand;
             }
             tokio::select! {
+                biased;
                 () = outbox.room.notified() => {}
                 () = closing.cancelled() => return 0,
             }
@@ -165,6 +166,7 @@ impl Claimer {
             .saturating_mul(1 << self.errors.min(10))
             .min(PAUSE_MAX);
         tokio::select! {
+            biased;
             () = self.session.closing.cancelled() => {}
             () = tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)) => {}
         }

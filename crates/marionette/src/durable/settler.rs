@@ -30,6 +30,7 @@ pub(crate) async fn work(session: Arc<Session>, _hand: Hand) {
             let _ = timeout(session.timing.renew, filled).await;
         } else {
             tokio::select! {
+                biased;
                 () = filled => {}
                 () = session.ending.cancelled() => {}
             }
