@@ -10,6 +10,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Clock {
     #[cfg(feature = "test-util")]
     still: Option<std::sync::Arc<Still>>,
+    /// By how many microseconds the wall clock was stepped.
+    #[cfg(feature = "test-util")]
+    stepped: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
 
 /// Clocks that stand still.
@@ -64,7 +67,25 @@ impl Clock {
         };
         Self {
             still: Some(std::sync::Arc::new(still)),
+            ..Self::default()
         }
+    }
+
+    /// Steps the wall clock forward and leaves the monotonic one alone, as an operator or NTP
+    /// would, for all stores that have it. It need not stand still.
+    pub fn step_forward(&self, by: Duration) {
+        self.step(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+    }
+
+    /// Steps the wall clock back.
+    pub fn step_back(&self, by: Duration) {
+        self.step(i64::try_from(by.as_micros()).map_or(i64::MIN, |micros| -micros));
+    }
+
+    fn step(&self, micros: i64) {
+        // It is all that moves, so it needs no order.
+        self.stepped
+            .fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Moves clocks that stand still, for all stores that have them.
@@ -78,11 +99,16 @@ impl Clock {
         }
     }
 
-    fn wall(&self) -> SystemTime {
-        match &self.still {
+    /// What its wall clock shows.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        let shown = match &self.still {
             Some(still) => still.wall + still.ahead(),
             None => system(),
-        }
+        };
+        let micros = self.stepped.load(std::sync::atomic::Ordering::Relaxed);
+        let by = Duration::from_micros(micros.unsigned_abs());
+        if micros < 0 { shown - by } else { shown + by }
     }
 
     /// The present by the clock that nobody can step.
