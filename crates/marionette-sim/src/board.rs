@@ -1,26 +1,38 @@
 //! What an onlooker sees who sees all processes at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::store::WorkerId;
-use tokio::sync::watch;
+use marionette::store::{Due, Lease, Next, WorkerId};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-/// What an onlooker sees: which leases hold, and which attempts go on although theirs does not.
-#[derive(Debug, Default)]
+use crate::clock::{self, StoreClock};
+use crate::story::{Line, Story, What};
+
+/// What an onlooker sees: when jobs are due, which leases hold, and which attempts go on although
+/// theirs does not.
+#[derive(Debug)]
 pub(crate) struct Board {
+    clock: StoreClock,
     state: Mutex<State>,
     /// Faults are over: attempts succeed at once, so that nothing but the engine takes time.
-    healed: watch::Sender<bool>,
+    is_healed: AtomicBool,
+    /// Wakes in the order of arrival, which a watch channel does not.
+    healed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    dues: HashMap<TaskId, When>,
     /// The newest claim of each job.
     newest: HashMap<TaskId, Claimed>,
+    /// The claims that were neither settled nor taken back.
+    running: BTreeMap<TaskId, Lease>,
     /// When each worker last gave a sign of life.
     alive: HashMap<WorkerId, Instant>,
     /// Which leases were used up by a settlement.
@@ -29,11 +41,19 @@ struct State {
     /// When the store took a job from its worker, by the lease that lapsed.
     taken: HashMap<(TaskId, i64), Instant>,
     seen: Seen,
+    story: Story,
+}
+
+/// When a job is due, by the clocks of the store.
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Instant(Instant),
+    Date(SystemTime),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Claimed {
-    token: i64,
+    lease: Lease,
     worker: WorkerId,
     /// When the store last said that the lease holds.
     held: Instant,
@@ -48,72 +68,199 @@ pub struct Seen {
     pub overlaps: u64,
     /// How long one of those went on at most.
     pub longest: Duration,
+    /// How many claims there were of jobs that had waited for a date.
+    pub dates: u64,
 }
 
 impl Board {
+    pub(crate) fn new(clock: StoreClock) -> Self {
+        let state = State {
+            dues: HashMap::new(),
+            newest: HashMap::new(),
+            running: BTreeMap::new(),
+            alive: HashMap::new(),
+            settled: HashSet::new(),
+            wrong: Vec::new(),
+            taken: HashMap::new(),
+            seen: Seen::default(),
+            story: Story::new(),
+        };
+        Self {
+            clock,
+            state: Mutex::new(state),
+            is_healed: AtomicBool::new(false),
+            healed: Notify::new(),
+        }
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn heal(&self) {
-        self.healed.send_replace(true);
+        self.is_healed.store(true, Ordering::Relaxed);
+        self.healed.notify_waiters();
     }
 
     pub(crate) fn is_healed(&self) -> bool {
-        *self.healed.borrow()
+        self.is_healed.load(Ordering::Relaxed)
     }
 
     /// Waits for so long, or until faults are over.
     pub(crate) async fn sleep(&self, time: Duration) {
-        let mut healed = self.healed.subscribe();
-        // Whichever it was.
-        let _ = timeout(time, healed.wait_for(|healed| *healed)).await;
+        let healed = self.healed.notified();
+        if !self.is_healed() {
+            // Whichever it was.
+            let _ = timeout(time, healed).await;
+        }
     }
 
-    /// The store gives a job away, or says that a lease holds.
-    pub(crate) fn holds(&self, job: TaskId, token: i64, worker: WorkerId) {
-        let held = clock::now();
-        let claimed = Claimed {
-            token,
-            worker,
-            held,
-        };
-        self.with(|state| state.newest.insert(job, claimed));
+    /// The store's monotonic clock goes on alone.
+    pub(crate) fn outlive(&self, time: Duration) {
+        self.clock.outlive(time);
+    }
+
+    fn when(&self, due: Due) -> When {
+        match due {
+            Due::Now => When::Instant(self.clock.instant()),
+            Due::After(pause) => When::Instant(self.clock.instant() + pause),
+            Due::At(date) => When::Date(date),
+        }
+    }
+
+    /// The store has accepted a job, or knew it already.
+    pub(crate) fn accepted(&self, job: TaskId, due: Due) {
+        let when = self.when(due);
+        self.with(|state| {
+            if let Entry::Vacant(due) = state.dues.entry(job) {
+                due.insert(when);
+                state.writes(job, What::Accepts);
+            }
+        });
+    }
+
+    /// Somebody has changed when a job is due.
+    pub(crate) fn is_due(&self, job: TaskId, due: Due) {
+        let when = self.when(due);
+        self.with(|state| state.dues.insert(job, when));
+    }
+
+    /// The date that a job waits for, if that is still to come.
+    pub(crate) fn waits_for(&self, job: TaskId) -> Option<SystemTime> {
+        self.date(job).filter(|date| self.clock.wall.now() < *date)
+    }
+
+    /// When the date of a job had come, if it waited for one.
+    pub(crate) fn came(&self, job: TaskId) -> Option<Instant> {
+        let since = self.clock.wall.now().duration_since(self.date(job)?).ok()?;
+        clock::now().checked_sub(since)
+    }
+
+    fn date(&self, job: TaskId) -> Option<SystemTime> {
+        self.with(|state| match state.dues.get(&job)? {
+            When::Date(date) => Some(*date),
+            When::Instant(_) => None,
+        })
+    }
+
+    /// The store gives a job away, which it may not before its time.
+    pub(crate) fn claimed(&self, lease: Lease, worker: WorkerId) {
+        let (instant, wall) = (self.clock.instant(), self.clock.wall.now());
+        self.with(|state| {
+            let Lease { job, token, .. } = lease;
+            let early = match state.dues.get(&job) {
+                Some(When::Instant(due)) => due.saturating_duration_since(instant),
+                Some(When::Date(due)) => {
+                    state.seen.dates += 1;
+                    due.duration_since(wall).unwrap_or_default()
+                }
+                None => Duration::MAX,
+            };
+            if !early.is_zero() {
+                let what = format!("job {job} was claimed {early:?} before its time");
+                state.wrong.push(what);
+            }
+            state.running.insert(job, lease);
+            state.holds(lease, worker, instant);
+            let (job, worker) = (state.story.job(job), state.story.worker(worker));
+            state.story.write(What::Claims(job, token, worker));
+        });
+    }
+
+    /// The store says that a lease holds.
+    pub(crate) fn renewed(&self, lease: Lease, worker: WorkerId) {
+        let instant = self.clock.instant();
+        self.with(|state| {
+            state.holds(lease, worker, instant);
+            state.writes(lease.job, |job| What::Renews(job, lease.token));
+        });
     }
 
     /// The store hears of a worker.
     pub(crate) fn lives(&self, worker: WorkerId) {
-        self.with(|state| state.alive.insert(worker, clock::now()));
+        let instant = self.clock.instant();
+        self.with(|state| {
+            state.alive.insert(worker, instant);
+            let worker = state.story.worker(worker);
+            state.story.write(What::Lives(worker));
+        });
+    }
+
+    /// The leases that a worker has as far as the store knows.
+    pub(crate) fn held_by(&self, worker: WorkerId) -> Vec<Lease> {
+        self.with(|state| {
+            let running = state.running.values().copied();
+            let is_its = |lease: &Lease| state.newest[&lease.job].worker == worker;
+            running.filter(is_its).collect()
+        })
+    }
+
+    /// The jobs that are claimed, and neither settled nor taken back.
+    pub(crate) fn running(&self) -> Vec<TaskId> {
+        self.with(|state| state.running.keys().copied().collect())
     }
 
     /// The store takes a job from its worker, which it may only when the worker has given no sign
     /// of life for the length of a lease, or has not named this one.
     pub(crate) fn taken(&self, job: TaskId, lease: Duration) {
+        let instant = self.clock.instant();
         self.with(|state| {
-            let Some(claimed) = state.newest.get(&job) else {
+            state.running.remove(&job);
+            let Some(claimed) = state.newest.get(&job).copied() else {
                 return;
             };
-            state.taken.insert((job, claimed.token), clock::now());
-            let silent = state.alive.get(&claimed.worker).map(Instant::elapsed);
-            let unnamed = claimed.held.elapsed();
+            let token = claimed.lease.token;
+            state.taken.insert((job, token), clock::now());
+            let alive = state.alive.get(&claimed.worker);
+            let silent = alive.map(|alive| instant.duration_since(*alive));
+            let unnamed = instant.duration_since(claimed.held);
             if unnamed < lease && silent.is_some_and(|silent| silent < lease) {
                 let what = format!("job {job} was taken {unnamed:?} after its lease was renewed");
                 state.wrong.push(what);
             }
+            state.writes(job, |job| What::Loses(job, token));
         });
     }
 
     /// A settlement was applied, which it may only while its lease holds; or it is repeated.
-    pub(crate) fn settled(&self, job: TaskId, token: i64) {
+    pub(crate) fn settled(&self, lease: Lease, next: &Next) {
+        let again = match next {
+            Next::Retry(pause) | Next::Snooze(pause) => Some(self.when(Due::After(*pause))),
+            Next::Done(_) | Next::Bury | Next::Cancel(_) | Next::Release => None,
+        };
         self.with(|state| {
+            let Lease { job, token, .. } = lease;
             if !state.settled.insert((job, token)) {
                 return;
             }
-            let newest = state.newest.get(&job).map(|claimed| claimed.token);
+            state.running.remove(&job);
+            state.dues.extend(again.map(|when| (job, when)));
+            let newest = state.newest.get(&job).map(|claimed| claimed.lease.token);
             if newest != Some(token) || state.taken.contains_key(&(job, token)) {
                 let what = format!("job {job} was settled with token {token}, which is stale");
                 state.wrong.push(what);
             }
+            state.writes(job, |job| What::Settles(job, token));
         });
     }
 
@@ -127,6 +274,7 @@ impl Board {
         self.with(|state| {
             let holds = !state.taken.contains_key(&(job, token));
             state.seen.late += u64::from(!holds);
+            state.writes(job, |job| What::Begins(job, token));
             holds
         })
     }
@@ -138,20 +286,31 @@ impl Board {
                 state.seen.overlaps += 1;
                 state.seen.longest = state.seen.longest.max(taken.elapsed());
             }
+            state.writes(job, |job| What::Ends(job, token));
         });
     }
 
     pub(crate) fn seen(&self) -> Seen {
         self.with(|state| state.seen)
     }
+
+    pub(crate) fn story(&self) -> Vec<Line> {
+        self.with(|state| state.story.lines().to_vec())
+    }
 }
 
-/// The only place of this crate where time comes from.
-pub(crate) mod clock {
-    use tokio::time::Instant;
+impl State {
+    fn holds(&mut self, lease: Lease, worker: WorkerId, held: Instant) {
+        let claimed = Claimed {
+            lease,
+            worker,
+            held,
+        };
+        self.newest.insert(lease.job, claimed);
+    }
 
-    #[allow(clippy::disallowed_methods)] // This is the simulation's own clock.
-    pub(crate) fn now() -> Instant {
-        Instant::now()
+    fn writes(&mut self, job: TaskId, what: impl FnOnce(usize) -> What) {
+        let job = self.story.job(job);
+        self.story.write(what(job));
     }
 }

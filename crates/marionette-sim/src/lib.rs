@@ -5,22 +5,30 @@
 //! [`MemoryStore`](marionette::MemoryStore) behind a link that loses requests and
 //! answers, delays them, lets them arrive when nobody waits any more, and is cut now and then.
 //! Managers crash, are stopped, and start again; persons cancel and retry; sweeps come at any time.
-//! After an hour of that all faults end, and every job must end soon.
+//! Wall clocks are off and jump, and machines are suspended.
+//! After an hour of that all faults end, and every job must end soon; one that has a date, once the
+//! wall clock of the store has come to it.
 //!
-//! What must hold: no settlement is applied whose lease no longer holds, no job is taken from a
+//! No thread, no real clock and no order of a hash map has a say: a seed repeats its world to the
+//! last line.
+//!
+//! What must hold: no job is claimed before its time by the clocks of the store, whatever these do;
+//! no settlement is applied whose lease no longer holds, no job is taken from a
 //! worker that gave a sign of life and named it, three deaths quarantine and no fewer; and I1 to I5
 //! and I7 of the [history](marionette_conformance::history).
 
-mod board;
-mod link;
-mod plan;
-mod process;
-mod report;
-mod store;
-mod work;
 mod world;
+mod plan;
+mod report;
+mod process;
+mod work;
+mod link;
+mod store;
+mod board;
+mod story;
+mod clock;
 
 pub use board::Seen;
 pub use plan::Plan;
 pub use report::Report;
-pub use world::run;
+pub use world::{run, story};

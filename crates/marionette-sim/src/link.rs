@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use marionette::store::WorkerInfo;
 
 /// The way from one process to the store.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ struct State {
     /// The longest time for which something is under way.
     longest: Duration,
     way: Way,
+    /// Who is at this end of it.
+    worker: Option<WorkerInfo>,
 }
 
 /// Whether anything gets through.
@@ -54,6 +57,7 @@ impl Link {
                 faults,
                 longest: lease * 2,
                 way: Way::Open,
+                worker: None,
             }),
         }
     }
@@ -78,6 +82,16 @@ impl Link {
                 state.way = way;
             }
         });
+    }
+
+    /// Says who is at this end of it.
+    pub(crate) fn introduce(&self, worker: &WorkerInfo) {
+        self.with(|state| state.worker = Some(worker.clone()));
+    }
+
+    /// Who is at this end of it, and can reach the store.
+    pub(crate) fn worker(&self) -> Option<WorkerInfo> {
+        self.with(|state| state.worker.clone().filter(|_| state.way == Way::Open))
     }
 
     /// From now on nothing goes wrong by itself.

@@ -6,6 +6,7 @@ use fastrand::Rng;
 
 /// What a seed decides before the world begins; the rest it decides on the way.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a kind of misfortune, and any may be there.
 pub struct Plan {
     /// The length of a lease.
     pub lease: Duration,
@@ -29,6 +30,12 @@ pub struct Plan {
     pub cuts: bool,
     /// Whether there are jobs that kill their process.
     pub poison: bool,
+    /// Whether wall clocks are off by some seconds from the beginning.
+    pub skew: bool,
+    /// Whether wall clocks jump.
+    pub jumps: bool,
+    /// Whether machines are suspended: their monotonic clock stands still meanwhile.
+    pub suspends: bool,
 }
 
 impl Plan {
@@ -46,6 +53,9 @@ impl Plan {
             crashes: rng.u8(..4) > 0,
             cuts: rng.bool(),
             poison: rng.u8(..4) == 0,
+            skew: rng.bool(),
+            jumps: rng.bool(),
+            suspends: rng.u8(..4) == 0,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
+use marionette::testing::WallClock;
 use marionette::{Context, TaskManager};
 use marionette_conformance::history::{Event, History};
 use tokio::sync::mpsc::UnboundedSender;
@@ -27,7 +28,7 @@ impl Process {
         number: u64,
         name: usize,
         plan: &Plan,
-        server: &Server,
+        (server, wall): (&Server, &WallClock),
         rng: Rng,
         killed: UnboundedSender<u64>,
     ) -> Self {
@@ -48,6 +49,7 @@ impl Process {
             .store(store.clone())
             .workers(plan.workers)
             .grace(Duration::from_secs(1))
+            .wall_clock(wall)
             .server_name(format!("process {name}"))
             .handle(move |work: Work, context: Context| handle(place.clone(), work, context))
             .build()

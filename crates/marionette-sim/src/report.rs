@@ -21,6 +21,12 @@ pub struct Report {
     pub crashes: usize,
     /// How many jobs were taken from their workers.
     pub taken: usize,
+    /// How often a wall clock jumped or was set right.
+    pub jumps: usize,
+    /// How often machines were suspended.
+    pub suspends: usize,
+    /// How many jobs still waited for their date once faults had stopped, and were waited for.
+    pub dated: usize,
     /// How many of them are done, dead, cancelled and quarantined.
     pub ends: [usize; 4],
     /// How long it took until all had ended, once faults stopped.
@@ -38,7 +44,8 @@ impl fmt::Display for Report {
         let [done, dead, cancelled, quarantined] = self.ends;
         write!(
             f,
-            "seed {}: {} jobs, {} attempts, {} crashes, {} taken; {done} done, {dead} dead, \
+            "seed {}: {} jobs, {} attempts, {} crashes, {} taken, {} jumps, \
+             {} suspended, {} late dates; {done} done, {dead} dead, \
              {cancelled} cancelled, {quarantined} quarantined; healed in {:?}; {} overlaps of at \
              most {:?}",
             self.seed,
@@ -46,6 +53,9 @@ impl fmt::Display for Report {
             self.attempts,
             self.crashes,
             self.taken,
+            self.jumps,
+            self.suspends,
+            self.dated,
             self.healed,
             self.seen.overlaps,
             self.seen.longest

@@ -1,9 +1,8 @@
 //! The store as one process reaches it: over a link on which things go wrong.
 
-use std::collections::HashSet;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
 use marionette::store::{
@@ -34,6 +33,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
+        let dues: Vec<_> = jobs.iter().map(|job| (job.id, job.due)).collect();
+        let inserted = self.store.insert(jobs).await?;
+        for ((job, due), inserted) in dues.into_iter().zip(&inserted) {
+            if *inserted == Inserted::Accepted {
+                self.board.accepted(job, due);
+            }
+        }
+        Ok(inserted)
+    }
+
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
         let told = settlements.clone();
         let settled = self.store.settle(settlements).await?;
@@ -42,7 +52,7 @@ impl Server {
                 continue;
             }
             let Lease { job, token, .. } = settlement.lease;
-            self.board.settled(job, token);
+            self.board.settled(settlement.lease, &settlement.next);
             if let Next::Done(_) = settlement.next {
                 self.history.write(&Event::Won(job, token));
             }
@@ -50,7 +60,7 @@ impl Server {
         Ok(settled)
     }
 
-    async fn renew(
+    pub(crate) async fn renew(
         &self,
         worker: WorkerInfo,
         leases: Vec<Lease>,
@@ -60,7 +70,7 @@ impl Server {
         self.board.lives(id);
         for (lease, renewal) in leases.into_iter().zip(&renewals) {
             if *renewal != Renewal::Lost {
-                self.board.holds(lease.job, lease.token, id);
+                self.board.renewed(lease, id);
             }
         }
         Ok(renewals)
@@ -71,20 +81,23 @@ impl Server {
         let worker = claim.worker;
         let mut claimed = self.store.claim(claim).await?;
         for claimed in &mut claimed {
-            let Lease { job, token, .. } = claimed.lease;
-            self.board.holds(job, token, worker);
-            claimed.payload = Work::with_token(&claimed.payload, token);
+            self.board.claimed(claimed.lease, worker);
+            claimed.payload = Work::with_token(&claimed.payload, claimed.lease.token);
         }
         Ok(claimed)
     }
 
     /// Sweeps, and writes down which jobs were taken from their workers.
     pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
-        let before = self.running().await?;
         let swept = self.store.sweep().await?;
-        let after: HashSet<TaskId> = self.running().await?.into_iter().collect();
-        for job in before {
-            if !after.contains(&job) {
+        // A store in memory answers at once, so nobody claims one of them in between.
+        for job in self.board.running() {
+            if self
+                .store
+                .job(job)
+                .await?
+                .is_none_or(|job| job.summary.state != JobState::Running)
+            {
                 self.history.write(&Event::Taken(job));
                 self.board.taken(job, self.store.timing().lease);
             }
@@ -92,17 +105,10 @@ impl Server {
         Ok(swept)
     }
 
-    async fn running(&self) -> Result<Vec<TaskId>, StoreError> {
-        let filter = Filter {
-            states: vec![JobState::Running],
-            ..Filter::default()
-        };
-        let page = Page {
-            after: None,
-            limit: 1_000,
-        };
-        let listed = self.store.list(filter, page).await?;
-        Ok(listed.jobs.into_iter().map(|job| job.id).collect())
+    /// The store's monotonic clock goes on, and those of its managers stand still.
+    pub(crate) fn outlive(&self, time: Duration) {
+        self.store.outlive(time);
+        self.board.outlive(time);
     }
 }
 
@@ -169,7 +175,7 @@ impl SimStore {
     }
 }
 
-async fn pass(time: std::time::Duration) {
+async fn pass(time: Duration) {
     if !time.is_zero() {
         sleep(time).await;
     }
@@ -177,7 +183,7 @@ async fn pass(time: std::time::Duration) {
 
 impl Store for SimStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
-        self.call(move |server| async move { server.store.insert(jobs).await })
+        self.call(move |server| async move { server.insert(jobs).await })
     }
 
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
@@ -185,6 +191,7 @@ impl Store for SimStore {
     }
 
     fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.link.introduce(&worker);
         self.call(move |server| async move { server.renew(worker, leases).await })
     }
 

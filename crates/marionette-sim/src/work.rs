@@ -1,7 +1,7 @@
 //! The jobs of the simulation: data that says how each attempt goes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
 use marionette::store::{Due, JobOptions, NewJob, Priority, StoredBackoff, StoredJitter};
@@ -59,8 +59,8 @@ impl Work {
         serde_json::to_vec(&Self { token, ..work }).expect("it is plain data")
     }
 
-    /// Any job.
-    pub(crate) fn draw(rng: &mut Rng, plan: &Plan) -> NewJob {
+    /// Any job, of somebody whose wall clock shows this time.
+    pub(crate) fn draw(rng: &mut Rng, plan: &Plan, now: SystemTime) -> NewJob {
         let id = TaskId::new();
         let retries = rng.u32(..3);
         let way = match rng.u8(..20) {
@@ -83,8 +83,9 @@ impl Work {
             pause: plan.lease.mul_f64(rng.f64() / 2.0),
             jitter: StoredJitter::None,
         });
-        let due = match rng.u8(..4) {
-            0 => Due::After(plan.lease.mul_f64(rng.f64())),
+        let due = match rng.u8(..8) {
+            0 | 1 => Due::After(plan.lease.mul_f64(rng.f64())),
+            2 => Due::At(now + Duration::from_secs(600).mul_f64(rng.f64())),
             _ => Due::Now,
         };
         NewJob {

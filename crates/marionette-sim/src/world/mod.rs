@@ -1,25 +1,29 @@
 //! The world: an hour in which everything goes wrong, and the time after it.
 
+mod events;
+mod healing;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::Inspect;
 use marionette::store::{Inserted, JobState, NewJob, Store};
 use marionette::{MemoryStore, TaskId};
 use marionette_conformance::history::{Event, Events, Finals, History};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
-use crate::board::{Board, clock};
-use crate::link::{Link, Way};
+use crate::board::Board;
+use crate::clock::{self, Clocks};
+use crate::link::Link;
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::report::Report;
 use crate::store::{Server, SimStore};
-use crate::work::Work;
+use crate::story::Line;
 
 /// Lives through one world.
 ///
@@ -28,6 +32,23 @@ use crate::work::Work;
 /// Panics if no runtime can be made.
 #[must_use]
 pub fn run(seed: u64) -> Report {
+    live(seed).0
+}
+
+/// Lives through one world, and tells all that happened in it, line by line. Two runs of one seed
+/// tell the same.
+///
+/// # Panics
+///
+/// Panics if no runtime can be made.
+#[must_use]
+pub fn story(seed: u64) -> Vec<String> {
+    let (_, events, lines) = live(seed);
+    let lines = lines.iter().map(ToString::to_string);
+    events.shape().into_iter().chain(lines).collect()
+}
+
+fn live(seed: u64) -> (Report, Events, Vec<Line>) {
     // The first id of a thread draws its beginning.
     let _ = TaskId::new();
     // The pauses of the engine are random too.
@@ -53,12 +74,23 @@ struct World {
     /// By name; nobody while a process is down.
     processes: Vec<Option<Process>>,
     started: u64,
-    crashes: usize,
+    clocks: Clocks,
+    counts: Counts,
     killed: UnboundedReceiver<u64>,
     kill: UnboundedSender<u64>,
     producer: Producer,
     producers: JoinSet<()>,
     jobs: Vec<TaskId>,
+}
+
+/// How often something was done to the world.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    crashes: usize,
+    jumps: usize,
+    suspends: usize,
+    /// Jobs that still waited for a date once faults had stopped.
+    dated: usize,
 }
 
 /// Who inserts jobs, over a link of its own.
@@ -75,16 +107,24 @@ impl World {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let plan = Plan::draw(&mut rng);
+        let clocks = Clocks::new(plan.processes);
+        if plan.skew {
+            clocks.skew(&mut rng);
+        }
         let store = MemoryStore::builder()
             .lease(plan.lease)
             .sweep(plan.sweep)
             .poll(plan.poll)
+            // All is looked at in the end, and a world whose machines sleep may be long.
+            .keep_done(Duration::MAX)
+            .keep_failed(Duration::MAX)
+            .wall_clock(&clocks.store.wall)
             .build();
         let history = Arc::new(History::in_memory(0));
         let server = Server {
             store,
             history: Arc::clone(&history),
-            board: Arc::new(Board::default()),
+            board: Arc::new(Board::new(clocks.store.clone())),
         };
         let (kill, killed) = unbounded_channel();
         let producer = Producer {
@@ -101,7 +141,8 @@ impl World {
             plan,
             server,
             started: PRODUCER,
-            crashes: 0,
+            clocks,
+            counts: Counts::default(),
             killed,
             kill,
             producer,
@@ -118,7 +159,7 @@ impl World {
             self.started,
             name,
             &self.plan,
-            &self.server,
+            (&self.server, &self.clocks.processes[name]),
             self.rng.fork(),
             self.kill.clone(),
         ));
@@ -137,156 +178,8 @@ impl World {
         }
     }
 
-    /// A job has killed its process, which soon starts again.
-    fn was_killed(&mut self, number: u64) {
-        let of_it = |process: &Option<Process>| {
-            process
-                .as_ref()
-                .is_some_and(|process| process.number == number)
-        };
-        if let Some(name) = self.processes.iter().position(of_it) {
-            self.crash(name);
-            self.start(name);
-        }
-    }
-
-    fn crash(&mut self, name: usize) {
-        if let Some(process) = self.processes[name].take() {
-            self.crashes += 1;
-            process.crash();
-        }
-    }
-
-    async fn event(&mut self) {
-        let name = self.rng.usize(..self.processes.len());
-        match self.rng.u8(..20) {
-            0..8 => self.insert(),
-            8..10 if self.plan.crashes => {
-                self.crash(name);
-                if self.rng.bool() {
-                    self.start(name);
-                }
-            }
-            10..12 => match self.processes[name].take() {
-                None => self.start(name),
-                Some(process) if self.rng.u8(..4) == 0 => {
-                    let limit = Duration::from_millis(self.rng.u64(..20_000));
-                    tokio::spawn(process.stop(limit));
-                    if self.rng.bool() {
-                        self.start(name);
-                    }
-                }
-                Some(process) => self.processes[name] = Some(process),
-            },
-            12..14 if self.plan.cuts => {
-                if let Some(process) = &self.processes[name] {
-                    let way = if process.store.link.way() == Way::Cut {
-                        Way::Open
-                    } else {
-                        Way::Cut
-                    };
-                    process.store.link.set(way);
-                }
-            }
-            14..16 => drop(self.server.sweep().await),
-            16 => self.meddle().await,
-            _ => (0..self.processes.len()).for_each(|name| {
-                if self.processes[name].is_none() {
-                    self.start(name);
-                }
-            }),
-        }
-    }
-
-    /// A producer inserts some jobs, which may take it a while.
-    fn insert(&mut self) {
-        let count = self.rng.usize(1..=8);
-        let jobs: Vec<NewJob> = (0..count)
-            .map(|_| Work::draw(&mut self.rng, &self.plan))
-            .collect();
-        self.jobs.extend(jobs.iter().map(|job| job.id));
-        let tries = self.rng.u32(1..6);
-        self.producers
-            .spawn(self.producer.clone().insert(jobs, tries));
-    }
-
-    /// A person cancels or retries a job.
-    async fn meddle(&mut self) {
-        let Some(job) = self.rng.choice(&self.jobs) else {
-            return;
-        };
-        let which = Which::Ids(vec![*job]);
-        let store = &self.server.store;
-        let changed = if self.rng.bool() {
-            store.cancel(which, "somebody said so".to_owned()).await
-        } else {
-            store.retry(which).await
-        };
-        changed.expect("the store itself has no faults");
-    }
-
-    /// Faults end. Returns how long it takes from then on until every job has ended.
-    async fn heal(&mut self) -> Option<Duration> {
-        self.server.board.heal();
-        // For those that start from now on.
-        self.plan.faults = 0;
-        for name in 0..self.processes.len() {
-            if self.processes[name].is_none() {
-                self.start(name);
-            }
-            if let Some(process) = &self.processes[name] {
-                process.store.link.heal();
-            }
-        }
-        self.producer.store.link.heal();
-        // What is still on its way arrives within two leases, and only then faults are over.
-        self.go_on(self.plan.lease * 2).await;
-        while self.producers.try_join_next().is_some() {}
-        assert!(self.producers.is_empty(), "no producer hangs");
-        let healed = clock::now();
-        let patience = self.patience().await;
-        while healed.elapsed() < patience {
-            if self.all_ended().await {
-                return Some(healed.elapsed());
-            }
-            self.go_on(Duration::from_millis(250)).await;
-        }
-        None
-    }
-
-    /// Time passes, in which jobs may still kill their processes.
-    async fn go_on(&mut self, time: Duration) {
-        let end = clock::now() + time;
-        while let Ok(Some(number)) = timeout_at(end, self.killed.recv()).await {
-            self.was_killed(number);
-        }
-    }
-
-    /// Three leases; a job that kills its process does so three times, and each time a lease and
-    /// the time to the next sweep pass until that is known.
-    async fn patience(&self) -> Duration {
-        let Plan { lease, sweep, .. } = self.plan;
-        let mut deaths = 0;
-        for job in &self.jobs {
-            let details = self.server.store.job(*job).await;
-            let details = details.expect("the store itself has no faults");
-            if let Some(details) = details.filter(|details| !details.summary.state.is_end()) {
-                deaths += if Work::kills(&details.payload) { 3 } else { 0 };
-            }
-        }
-        lease * 3 + (lease + sweep * 2) * deaths
-    }
-
-    async fn all_ended(&self) -> bool {
-        let counts = self.server.store.counts().await;
-        let counts = counts.expect("the store itself has no faults");
-        counts
-            .iter()
-            .all(|count| count.state.is_end() || count.jobs == 0)
-    }
-
     /// Everybody stops, and the books are checked.
-    async fn end(mut self, healed: Option<Duration>) -> Report {
+    async fn end(mut self, healed: Option<Duration>) -> (Report, Events, Vec<Line>) {
         for process in self.processes.iter_mut().filter_map(Option::take) {
             process.stop(Duration::from_secs(10)).await;
         }
@@ -307,19 +200,24 @@ impl World {
             JobState::Cancelled,
             JobState::Quarantined,
         ];
-        Report {
+        let story = self.server.board.story();
+        let report = Report {
             seed: self.seed,
             jobs: events.accepted().len(),
             attempts: events.count(|event| matches!(event, Event::Start(..))),
-            crashes: self.crashes,
+            crashes: self.counts.crashes,
+            jumps: self.counts.jumps,
+            suspends: self.counts.suspends,
+            dated: self.counts.dated,
             taken: events.count(|event| matches!(event, Event::Taken(_))),
             ends: states.map(|state| finals.count(state)),
             healed: healed.unwrap_or_default(),
             seen: self.server.board.seen(),
             faults,
-            print: print(&events),
+            print: print(&events, &story),
             plan: self.plan,
-        }
+        };
+        (report, events, story)
     }
 
     /// Three deaths quarantine, and no fewer.
@@ -340,9 +238,10 @@ impl World {
 }
 
 /// What happened, without what differs from run to run.
-fn print(events: &Events) -> u64 {
+fn print(events: &Events, story: &[Line]) -> u64 {
     let mut hasher = DefaultHasher::new();
     events.shape().hash(&mut hasher);
+    story.hash(&mut hasher);
     hasher.finish()
 }
 
