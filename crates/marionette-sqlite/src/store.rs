@@ -64,7 +64,9 @@ struct Inner {
     shared: Arc<Shared>,
     operations: Arc<Operations>,
     questions: Arc<Inbox<Question>>,
-    threads: Vec<JoinHandle<()>>,
+    /// Those who only look into the file, and those who write it.
+    looking: Vec<JoinHandle<()>>,
+    writing: Vec<JoinHandle<()>>,
     /// When the done jobs are counted again.
     count_at: Mutex<Option<Instant>>,
 }
@@ -247,12 +249,13 @@ impl Inner {
             shared: shared.clone(),
             operations: Arc::new(Operations::new()),
             questions: Arc::new(Inbox::new()),
-            threads: Vec::new(),
+            looking: Vec::new(),
+            writing: Vec::new(),
             count_at: Mutex::new(None),
         };
         inner.start_writer(writing, wals)?;
         inner.start_reader(reading)?;
-        inner.threads.push(spawn("mtt-sqlite-wake", move || {
+        inner.looking.push(spawn("mtt-sqlite-wake", move || {
             // Should it end by a panic, whoever waits still looks for itself after a while.
             let _ = catch_unwind(AssertUnwindSafe(|| shared.waiters.run(&looking)));
             shared.waiters.close();
@@ -268,7 +271,7 @@ impl Inner {
         let [wal, synced] = wals;
         let syncer = Arc::new(Syncer::new(shared.path.clone()));
         let to_sync = syncer.clone();
-        self.threads.push(spawn("mtt-sqlite-write", move || {
+        self.writing.push(spawn("mtt-sqlite-write", move || {
             let work = || {
                 if let Ok(mut writer) = Writer::new(&connection, wal, shared, &to_sync) {
                     writer.work(&operations);
@@ -279,7 +282,7 @@ impl Inner {
             operations.abandon();
             to_sync.close();
         })?);
-        self.threads.push(spawn("mtt-sqlite-sync", move || {
+        self.writing.push(spawn("mtt-sqlite-sync", move || {
             let _ = catch_unwind(AssertUnwindSafe(|| syncer.work(&synced)));
             syncer.abandon();
         })?);
@@ -288,7 +291,7 @@ impl Inner {
 
     fn start_reader(&mut self, connection: Connection) -> Result<(), StoreError> {
         let (questions, shared) = (self.questions.clone(), self.shared.clone());
-        self.threads.push(spawn("mtt-sqlite-read", move || {
+        self.looking.push(spawn("mtt-sqlite-read", move || {
             let work = || Reader::new(&connection, shared).work(&questions);
             let _ = catch_unwind(AssertUnwindSafe(work));
             questions.abandon();
@@ -297,16 +300,23 @@ impl Inner {
     }
 }
 
-/// The threads end when they have done what waits; then the file and the locks are released.
+/// The threads end when they have done what waits; then the file and the locks are released. The
+/// writer's connection is the last one, so that SQLite copies the WAL and removes it: of several
+/// that close at once, none may be the last.
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.operations.close();
         self.questions.close();
         self.shared.waiters.close();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has nothing left to end.
-            let _ = thread.join();
-        }
+        join(self.looking.drain(..));
+        self.operations.close();
+        join(self.writing.drain(..));
+    }
+}
+
+fn join(threads: impl Iterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        // A thread that panicked has nothing left to end.
+        let _ = thread.join();
     }
 }
 

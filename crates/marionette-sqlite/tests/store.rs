@@ -181,3 +181,16 @@ async fn people_see_and_change_jobs() {
         .expect("an answer");
     assert_eq!(claim(&store, &worker, 3).await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_store_that_is_closed_is_one_file() {
+    let place = Place::new();
+    let wal = place.directory.path().join("tasks.db-wal");
+    for round in 0..150 {
+        let store = place.open().await;
+        insert(&store, job()).await;
+        assert!(wal.exists(), "the job is in the WAL at first");
+        drop(store);
+        assert!(!wal.exists(), "closed {round} times before");
+    }
+}
