@@ -30,7 +30,9 @@ pub(crate) trait Operation: Send {
     }
 
     /// Its [`row`](Self::row) has been inserted, in place of a [`run`](Self::run).
-    fn inserted(&mut self) {}
+    fn inserted(&mut self) -> rusqlite::Result<()> {
+        Ok(())
+    }
 }
 
 /// When a caller is answered.
@@ -42,13 +44,51 @@ pub(crate) enum Durability {
     Committed,
 }
 
+/// What the caller of an operation is told, once its transaction is committed or has failed.
+#[derive(Debug)]
+pub(crate) struct Reply<R> {
+    answer: Option<Result<R, StoreError>>,
+    caller: Option<oneshot::Sender<Result<R, StoreError>>>,
+}
+
+impl<R> Reply<R> {
+    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<R, StoreError>>) {
+        let (caller, answer) = oneshot::channel();
+        let reply = Self {
+            answer: None,
+            caller: Some(caller),
+        };
+        (reply, answer)
+    }
+
+    /// The operation came to this; an error of SQLite makes the transaction void.
+    pub(crate) fn keep(&mut self, done: Result<R, Failure>) -> rusqlite::Result<()> {
+        self.answer = Some(match done {
+            Ok(answer) => Ok(answer),
+            Err(Failure::Refused(err)) => Err(err),
+            Err(Failure::Sqlite(err)) => return Err(err),
+        });
+        Ok(())
+    }
+
+    pub(crate) fn send(&mut self, outcome: Result<(), &Fault>) {
+        let answer = match outcome {
+            Ok(()) => self.answer.take(),
+            Err(fault) => Some(Err(fault.to_error())),
+        };
+        if let (Some(caller), Some(answer)) = (self.caller.take(), answer) {
+            // A caller that went away needs no answer.
+            let _ = caller.send(answer);
+        }
+    }
+}
+
 /// A call that a closure does.
 pub(crate) struct Call<F, R> {
-    pub(crate) work: F,
-    pub(crate) weight: usize,
-    pub(crate) durability: Durability,
-    answer: Option<Result<R, StoreError>>,
-    reply: Option<oneshot::Sender<Result<R, StoreError>>>,
+    work: F,
+    weight: usize,
+    durability: Durability,
+    reply: Reply<R>,
 }
 
 impl<F, R> Call<F, R>
@@ -61,13 +101,12 @@ where
         durability: Durability,
         work: F,
     ) -> (Self, oneshot::Receiver<Result<R, StoreError>>) {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         let call = Self {
             work,
             weight,
             durability,
-            answer: None,
-            reply: Some(reply),
+            reply,
         };
         (call, answer)
     }
@@ -79,23 +118,11 @@ where
     R: Send,
 {
     fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()> {
-        self.answer = Some(match (self.work)(writer) {
-            Ok(answer) => Ok(answer),
-            Err(Failure::Refused(err)) => Err(err),
-            Err(Failure::Sqlite(err)) => return Err(err),
-        });
-        Ok(())
+        self.reply.keep((self.work)(writer))
     }
 
     fn answer(&mut self, outcome: Result<(), &Fault>) {
-        let answer = match outcome {
-            Ok(()) => self.answer.take(),
-            Err(fault) => Some(Err(fault.to_error())),
-        };
-        if let (Some(reply), Some(answer)) = (self.reply.take(), answer) {
-            // A caller that went away needs no answer.
-            let _ = reply.send(answer);
-        }
+        self.reply.send(outcome);
     }
 
     fn weight(&self) -> usize {

@@ -5,51 +5,32 @@ use tokio::sync::oneshot;
 
 use super::Writer;
 use super::insert::{Accepting, ROWS};
-use super::operation::{Durability, Operation};
-use crate::error::{Failure, Fault};
-
-/// What its caller waits for.
-type Answer = Result<Vec<Inserted>, StoreError>;
+use super::operation::{Durability, Operation, Reply};
+use crate::error::Fault;
 
 /// A call that inserts one job, which has no limit.
 #[derive(Debug)]
 pub(crate) struct Single {
     job: [Accepting; 1],
-    answer: Option<Answer>,
-    reply: Option<oneshot::Sender<Answer>>,
+    reply: Reply<Vec<Inserted>>,
 }
 
 impl Single {
-    pub(crate) fn new(job: Accepting) -> (Self, oneshot::Receiver<Answer>) {
-        let (reply, answer) = oneshot::channel();
-        let single = Self {
-            job: [job],
-            answer: None,
-            reply: Some(reply),
-        };
-        (single, answer)
+    pub(crate) fn new(
+        job: Accepting,
+    ) -> (Self, oneshot::Receiver<Result<Vec<Inserted>, StoreError>>) {
+        let (reply, answer) = Reply::new();
+        (Self { job: [job], reply }, answer)
     }
 }
 
 impl Operation for Single {
     fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()> {
-        self.answer = Some(match writer.insert(&self.job) {
-            Ok(inserted) => Ok(inserted),
-            Err(Failure::Refused(err)) => Err(err),
-            Err(Failure::Sqlite(err)) => return Err(err),
-        });
-        Ok(())
+        self.reply.keep(writer.insert(&self.job))
     }
 
     fn answer(&mut self, outcome: Result<(), &Fault>) {
-        let answer = match outcome {
-            Ok(()) => self.answer.take(),
-            Err(fault) => Some(Err(fault.to_error())),
-        };
-        if let (Some(reply), Some(answer)) = (self.reply.take(), answer) {
-            // A caller that went away needs no answer.
-            let _ = reply.send(answer);
-        }
+        self.reply.send(outcome);
     }
 
     fn weight(&self) -> usize {
@@ -64,8 +45,8 @@ impl Operation for Single {
         Some(&self.job[0])
     }
 
-    fn inserted(&mut self) {
-        self.answer = Some(Ok(vec![Inserted::Accepted]));
+    fn inserted(&mut self) -> rusqlite::Result<()> {
+        self.reply.keep(Ok(vec![Inserted::Accepted]))
     }
 }
 
@@ -82,7 +63,7 @@ pub(super) fn run(
     }
     writer.insert_rows(operations.iter().filter_map(|operation| operation.row()))?;
     for operation in operations {
-        operation.inserted();
+        operation.inserted()?;
     }
     Ok(ROWS)
 }
