@@ -3,6 +3,7 @@
 use std::env;
 
 use crate::contender::name::Name;
+use crate::words::{containing, number};
 use crate::workload::{Size, Workload};
 
 /// What `--help` says.
@@ -71,8 +72,11 @@ fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, Strin
             "--child" => return child(&value()?, &value()?, &value()?),
             "--json" => plan.json = true,
             "--quick" => plan.size = Size::Quick,
-            "--runs" => plan.runs = number(&value()?)?,
-            "--only" => plan.contenders.extend(containing(&value()?)?),
+            "--runs" => plan.runs = number(&word, &value()?)?,
+            "--only" => {
+                plan.contenders
+                    .extend(containing("contender", Name::ALL, Name::label, &value()?)?);
+            }
             workload => plan.workloads.push(called(workload)?),
         }
     }
@@ -108,23 +112,6 @@ fn child(workload: &str, name: &str, size: &str) -> Result<Command, String> {
 fn called(workload: &str) -> Result<Workload, String> {
     Workload::called(workload)
         .ok_or_else(|| format!("no workload or option is called {workload}, see --help"))
-}
-
-fn containing(part: &str) -> Result<Vec<Name>, String> {
-    let names: Vec<Name> = Name::ALL
-        .into_iter()
-        .filter(|name| name.label().contains(part))
-        .collect();
-    if names.is_empty() {
-        Err(format!("no contender's name contains {part}"))
-    } else {
-        Ok(names)
-    }
-}
-
-fn number(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|&number| number > 0);
-    number.ok_or_else(|| format!("--runs needs a number from 1, not {text}"))
 }
 
 #[cfg(test)]

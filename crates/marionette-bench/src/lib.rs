@@ -24,6 +24,7 @@ mod durable;
 mod commands;
 
 mod arguments;
+mod words;
 mod aim;
 mod work;
 mod workload;

@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::commands::COUNT;
 use crate::commands::row::Row;
+use crate::words::{containing, number};
 
 /// What `--help` says.
 pub(super) const HELP: &str = "\
@@ -83,7 +84,9 @@ fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, Strin
             "--smoke" => (plan.part, plan.runs) = (500, 1),
             "--runs" => plan.runs = number(&word, &value()?)?,
             "--jobs" => plan.at_once = number(&word, &value()?)? as usize,
-            "--only" => plan.rows.extend(containing(&value()?)?),
+            "--only" => plan
+                .rows
+                .extend(containing("row", Row::ALL, Row::label, &value()?)?),
             "--folder" => plan.folder = Some(PathBuf::from(value()?)),
             _ => return Err(format!("no option is called {word}, see --help")),
         }
@@ -92,23 +95,6 @@ fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, Strin
         plan.rows = Row::ALL.to_vec();
     }
     Ok(Command::Run(plan))
-}
-
-fn containing(part: &str) -> Result<Vec<Row>, String> {
-    let rows: Vec<_> = Row::ALL
-        .into_iter()
-        .filter(|row| row.label().contains(part))
-        .collect();
-    if rows.is_empty() {
-        Err(format!("no row's name contains {part}"))
-    } else {
-        Ok(rows)
-    }
-}
-
-fn number(option: &str, text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|&number| number > 0);
-    number.ok_or_else(|| format!("{option} needs a number from 1, not {text}"))
 }
 
 #[cfg(test)]

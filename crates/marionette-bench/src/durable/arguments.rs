@@ -8,6 +8,7 @@ use marionette_yardstick::order::Order;
 use crate::durable::program::Program;
 use crate::durable::row::Row;
 use crate::durable::workload::Workload;
+use crate::words::{containing, number};
 
 /// What `--help` says.
 pub(super) const HELP: &str = "\
@@ -79,8 +80,10 @@ fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, Strin
             "--json" => plan.json = true,
             "--quick" => plan.part = 10,
             "--smoke" => (plan.part, plan.runs) = (500, 1),
-            "--runs" => plan.runs = number(&value()?)?,
-            "--only" => plan.rows.extend(containing(&value()?)?),
+            "--runs" => plan.runs = number(&word, &value()?)?,
+            "--only" => plan
+                .rows
+                .extend(containing("row", Row::ALL, Row::label, &value()?)?),
             "--folder" => plan.folder = Some(PathBuf::from(value()?)),
             workload => plan.workloads.extend(called(workload)?),
         }
@@ -124,23 +127,6 @@ fn called(word: &str) -> Result<Vec<Workload>, String> {
     } else {
         Ok(workloads)
     }
-}
-
-fn containing(part: &str) -> Result<Vec<Row>, String> {
-    let rows: Vec<_> = Row::ALL
-        .into_iter()
-        .filter(|row| row.label().contains(part))
-        .collect();
-    if rows.is_empty() {
-        Err(format!("no row's name contains {part}"))
-    } else {
-        Ok(rows)
-    }
-}
-
-fn number(text: &str) -> Result<u32, String> {
-    let number = text.parse().ok().filter(|&number| number > 0);
-    number.ok_or_else(|| format!("--runs needs a number from 1, not {text}"))
 }
 
 #[cfg(test)]
