@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use common::{Sandbox, pause, processes_with, said, signal, until};
+use common::{Sandbox, pause, processes_with, said, signal, suspend, until};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 
@@ -78,7 +78,7 @@ fn a_command_that_ended_before_its_runner_could_note_it_is_not_run_again() {
     sandbox.write("tasks.txt", task);
     let mut runner = sandbox.start(&["run", "tasks.txt"]);
     until("it has begun", || !sandbox.read("begun").is_empty());
-    signal(runner.id(), Signal::STOP);
+    suspend(runner.id());
     sandbox.write("go", "");
     until("only the runner and its minder are left", || {
         !sandbox.read("log").is_empty() && processes_with(&sandbox.store()).len() == 2
@@ -98,9 +98,9 @@ fn a_command_that_ended_before_its_minder_could_see_it_is_not_run_again() {
     let mut runner = sandbox.start(&["run", "tasks.txt"]);
     until("it has begun", || sandbox.read("begun").ends_with('\n'));
     // Both are stopped, so the minder learns at once that the command and the runner are gone.
-    signal(runner.id(), Signal::STOP);
+    suspend(runner.id());
     let minder = minders(&sandbox)[0];
-    signal(minder, Signal::STOP);
+    suspend(minder);
     sandbox.write("go", "");
     until("only the runner and its minder are left", || {
         !sandbox.read("log").is_empty() && processes_with(&sandbox.store()).len() == 2
@@ -185,7 +185,7 @@ fn commands_whose_runner_and_minder_were_killed_end_before_they_are_begun_again(
         .parse()
         .expect("it is a number");
     // The runner must not see that its minder is gone, or it would clear up.
-    signal(runner.id(), Signal::STOP);
+    suspend(runner.id());
     signal(minders(&sandbox)[0], Signal::KILL);
     runner.kill().expect("it runs");
     runner.wait().expect("it ends");

@@ -24,9 +24,13 @@ pub(super) fn kill_commands_of(presence: &Path) {
         if strays.is_empty() {
             return;
         }
-        for stray in strays {
-            // An error says that it has just ended.
-            let _ = kill_process(stray, Signal::KILL);
+        // All of them stop before the first one dies: a shell that outlived its child, if only for a
+        // moment, would go on with its next line.
+        for signal in [Signal::STOP, Signal::KILL] {
+            for &stray in &strays {
+                // An error says that it has just ended.
+                let _ = kill_process(stray, signal);
+            }
         }
     }
 }
@@ -51,4 +55,38 @@ fn is_minder(process: &Path) -> bool {
     let words = fs::read(process.join("cmdline")).unwrap_or_default();
     let mut words = words.split(|&byte| byte == 0);
     words.nth(1) == Some(ARGUMENT.as_bytes())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// How many there are between the one that dies first and the one that would go on.
+    const BETWEEN: usize = 200;
+
+    #[test]
+    fn none_sees_another_one_die() {
+        let folder = tempfile::tempdir().unwrap();
+        let presence = folder.path().join("1");
+        let begin = |line: &str, input: Stdio| -> Child {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", line]).current_dir(folder.path());
+            shell.env(VARIABLE, &presence);
+            shell.stdin(input).stdout(Stdio::piped()).spawn().unwrap()
+        };
+        let mut first = begin("exec sleep 300", Stdio::null());
+        let its_output = first.stdout.take().unwrap();
+        let mut all = vec![first];
+        all.extend((0..BETWEEN).map(|_| begin("exec sleep 300", Stdio::null())));
+        all.push(begin("read -r _; echo went on > log", its_output.into()));
+
+        kill_commands_of(&presence);
+
+        for mut child in all {
+            assert!(!child.wait().unwrap().success());
+        }
+        assert!(!folder.path().join("log").exists());
+    }
 }

@@ -146,6 +146,26 @@ pub(crate) fn signal(process: u32, signal: rustix::process::Signal) {
     rustix::process::kill_process(process, signal).expect("it is there");
 }
 
+/// Stops a process, and returns when none of its threads runs any more.
+///
+/// The signal alone is not enough: it reaches one thread, and until that one has told the others,
+/// they go on.
+pub(crate) fn suspend(process: u32) {
+    signal(process, rustix::process::Signal::STOP);
+    until("all its threads have stopped", || {
+        entries(Path::new(&format!("/proc/{process}/task")))
+            .iter()
+            .all(|thread| state(thread) == Some('T'))
+    });
+}
+
+/// The letter for the state of a process or a thread, by its folder under `/proc`.
+fn state(folder: &Path) -> Option<char> {
+    let text = fs::read_to_string(folder.join("stat")).ok()?;
+    // The name before it stands in brackets, and may itself have brackets and spaces.
+    text.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
 /// The processes that have this text in their environment, and are no zombies.
 pub(crate) fn processes_with(text: &str) -> Vec<u32> {
     let mut found = Vec::new();
