@@ -16,7 +16,7 @@ use crate::cell::Running;
 use crate::clock::Tick;
 use crate::context::Context;
 use crate::extra::Extra;
-use crate::outcome::{Limit, Outcome, PARENT_CANCELLED};
+use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
 use crate::panic::catch;
 
 /// How the manager reaches into a running attempt.
@@ -53,11 +53,10 @@ impl Interrupt {
 }
 
 /// What an attempt is made of, besides the task.
-pub(crate) struct Attempt<'a> {
+pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) deadline: Option<(Tick, Limit, Duration)>,
-    pub(crate) span: &'a Span,
-    pub(crate) reach: &'a Reach,
+    pub(crate) span: Span,
 }
 
 /// Why an attempt was asked to end.
@@ -68,39 +67,32 @@ enum Asked {
     Stop,
 }
 
-impl Attempt<'_> {
-    /// Runs it. `on_wait` is called when it has to wait for the first time.
+impl Attempt {
+    /// Makes the future and polls it for the first time.
     ///
     /// Most tasks that are queued by the million never wait: for those there is no timer, no token
     /// and no lock.
     #[inline]
-    pub(crate) async fn run(self, running: &mut Running, on_wait: impl FnOnce()) -> Outcome {
+    pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
         let context = Context::new(running.cell().clone(), self.number);
-        let begun = catch(|| {
-            let _entered = self.span.enter();
+        let polled = self.within(|| {
             running.begin(context);
+            running.poll(poller)
         });
-        if let Err(panic) = begun {
-            return Outcome::Panicked(panic);
-        }
-        let first = poll_fn(|poller| Poll::Ready(self.poll(running, poller))).await;
-        let mut outcome = match first {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => {
-                on_wait();
-                self.wait(running).await
-            }
-        };
-        if !matches!(outcome, Outcome::Done) {
-            no_success(running, &mut outcome);
-        }
-        outcome
+        polled.map(|outcome| ended(running, outcome))
     }
 
+    /// Waits for the rest of it, and for what ends it early.
+    pub(crate) async fn wait(self, running: &mut Running, reach: &Reach) -> Outcome {
+        let outcome = self.wait_for_outcome(running, reach).await;
+        ended(running, outcome)
+    }
+
+    /// Runs code of the user's in the span; a panic in it is an outcome.
     #[inline]
-    fn poll(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
+    fn within(&self, poll: impl FnOnce() -> Poll<Result<(), TaskError>>) -> Poll<Outcome> {
         let _entered = self.span.enter();
-        match catch(|| running.poll(poller)) {
+        match catch(poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(Ok(()))) => Poll::Ready(Outcome::Done),
             Ok(Poll::Ready(Err(error))) => Poll::Ready(Outcome::Failed(error)),
@@ -108,14 +100,14 @@ impl Attempt<'_> {
         }
     }
 
-    /// Waits for the future, which has been polled once, and for what ends it early.
-    async fn wait(&self, running: &mut Running) -> Outcome {
+    /// The future has been polled once.
+    async fn wait_for_outcome(&self, running: &mut Running, reach: &Reach) -> Outcome {
         let cell = running.cell().clone();
         let extra = cell.extra_or_new();
         let parent = extra.options.parent.token();
         let mut parent_cancelled = pin!(cancelled(parent));
-        let mut interrupted = pin!(self.reach.interrupt.cancelled());
-        let mut abandoned = pin!(self.reach.abandon.cancelled());
+        let mut interrupted = pin!(reach.interrupt.cancelled());
+        let mut abandoned = pin!(reach.abandon.cancelled());
         let mut timer = self
             .deadline
             .map(|(at, ..)| Box::pin(sleep_until(at.to_instant())));
@@ -124,7 +116,7 @@ impl Attempt<'_> {
 
         poll_fn(|poller| {
             if !mem::take(&mut was_polled)
-                && let Poll::Ready(outcome) = self.poll(running, poller)
+                && let Poll::Ready(outcome) = self.within(|| running.poll(poller))
             {
                 return Poll::Ready(match asked {
                     Some(asked) => asked.accept(outcome, extra),
@@ -152,7 +144,7 @@ impl Attempt<'_> {
                         // It never asked for its token, so it cannot hear that it should end.
                         return Poll::Ready(asked.outcome(extra));
                     }
-                    timer = asked.grace(self.reach.grace).map(|grace| {
+                    timer = asked.grace(reach.grace).map(|grace| {
                         Box::pin(sleep_until(Tick::now().saturating_add(grace).to_instant()))
                     });
                 }
@@ -170,6 +162,15 @@ impl Attempt<'_> {
         })
         .await
     }
+}
+
+/// What an attempt that has ended leaves.
+#[inline]
+fn ended(running: &mut Running, mut outcome: Outcome) -> Outcome {
+    if !matches!(outcome, Outcome::Done) {
+        no_success(running, &mut outcome);
+    }
+    outcome
 }
 
 /// Ends an attempt that did not succeed. It may have heard of a cancellation, by its handle or its

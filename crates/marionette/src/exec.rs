@@ -1,6 +1,8 @@
 //! One attempt at once, in the caller's own task.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::clock::Tick;
@@ -10,7 +12,7 @@ use crate::handler::TaskHandler;
 use crate::join::JoinHandle;
 use crate::memory::pace::Pace;
 use crate::task::IntoTask;
-use crate::worker::{Circle, Ran};
+use crate::worker::{Begun, Circle, Ran};
 
 pub(crate) async fn exec<H: IntoTask<M>, M>(
     engine: &Arc<Engine>,
@@ -28,7 +30,16 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     let started = Tick::now();
     // Nobody else knows of it yet, so nobody can have cancelled it.
     if let Ok(mut running) = offer.waiting().claim() {
-        let (made, number) = circle.attempt(&mut running, started, started, || {}).await;
+        let begun = poll_fn(|poller| {
+            Poll::Ready(circle.begin(&mut running, started, started, poller))
+        });
+        let (made, number) = match begun.await {
+            Begun::Ended(made, number) => (made, number),
+            Begun::Waits(attempt) => {
+                let number = attempt.number;
+                (Ok(attempt.wait(&mut running, &circle.reach).await), number)
+            }
+        };
         let ended = Tick::now();
         let ran = Ran {
             number,

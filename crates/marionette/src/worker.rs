@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll};
+use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 
 use tokio::task::coop;
@@ -55,64 +55,137 @@ impl Worker {
     /// Works until it is time to leave.
     pub(crate) async fn work(mut self) {
         let mut turn = Turn::begin();
-        while let Some(ready) = self.claim(&mut turn).await {
-            self.run(ready, &mut turn).await;
-        }
-    }
-
-    async fn claim(&mut self, turn: &mut Turn) -> Option<Ready<Waiting>> {
-        let pace = turn.pacer.pace();
-        let engine = &self.circle.engine;
-        poll_fn(|poller| {
-            let mut supply = DueTasks(engine);
-            let polled = self.member.poll_claim(poller, pace, &mut supply);
-            if polled.is_pending() {
-                turn.pause();
-                engine.timekeeper.tell_what_is_owed();
-                if self.member.hands_over() {
-                    use_up_the_budget(poller);
-                }
-            }
-            polled
-        })
-        .await
-    }
-
-    /// One task, from its claim until it is settled. Retries without a pause stay here.
-    async fn run(&self, Ready { at, task }: Ready<Waiting>, turn: &mut Turn) {
-        let tally = &self.post.tally;
-        let mut running = match task.claim() {
-            Ok(running) => running,
-            Err(Over(cell)) => return self.circle.was_cancelled(&cell, tally),
-        };
-        self.post.take(running.cell());
-        tally.queue_wait.record(turn.now().nanos_since(at));
+        let mut next = None;
         loop {
-            let started = turn.now();
-            let timekeeper = &self.circle.engine.timekeeper;
-            let waits = || {
-                timekeeper.tell_what_is_owed();
-                self.member.give_back();
-            };
-            let (outcome, number) = self.circle.attempt(&mut running, at, started, waits).await;
-            let ended = turn.ended();
-            let ran = Ran {
-                number,
-                nanos: ended.nanos_since(started),
-                pace: turn.pacer.pace(),
-            };
-            let again = self.circle.settle(running, outcome, at, ended, ran, tally);
+            match poll_fn(|poller| self.poll_turn(&mut next, &mut turn, poller)).await {
+                Step::Wait(stay, attempt) => next = self.wait(stay, attempt, &mut turn).await,
+                Step::Yield => {}
+                Step::Leave => break,
+            }
             if turn.is_over() {
                 turn.pause();
                 tokio::task::yield_now().await;
             }
-            match again {
-                Some(again) => running = again,
-                None => break,
+        }
+    }
+
+    /// Runs one task after the other as long as none has to wait. `next` is one that is to be tried
+    /// again at once: such retries stay here.
+    fn poll_turn(
+        &mut self,
+        next: &mut Option<Stay>,
+        turn: &mut Turn,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Step> {
+        while !turn.is_over() {
+            let mut stay = match next.take() {
+                Some(stay) => stay,
+                None => match ready!(self.poll_claim(turn, poller)) {
+                    Some(ready) => match self.take(ready, turn) {
+                        Some(stay) => stay,
+                        None => continue,
+                    },
+                    None => return Poll::Ready(Step::Leave),
+                },
+            };
+            stay.started = turn.now();
+            let begun = self
+                .circle
+                .begin(&mut stay.running, stay.ready, stay.started, poller);
+            match begun {
+                Begun::Waits(attempt) => return Poll::Ready(Step::Wait(stay, attempt)),
+                Begun::Ended(made, number) => *next = self.settle(stay, made, number, turn),
             }
         }
-        self.post.leave();
+        Poll::Ready(Step::Yield)
     }
+
+    fn poll_claim(
+        &mut self,
+        turn: &mut Turn,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Option<Ready<Waiting>>> {
+        let pace = turn.pacer.pace();
+        let engine = &self.circle.engine;
+        let mut supply = DueTasks(engine);
+        let polled = self.member.poll_claim(poller, pace, &mut supply);
+        if polled.is_pending() {
+            turn.pause();
+            engine.timekeeper.tell_what_is_owed();
+            if self.member.hands_over() {
+                use_up_the_budget(poller);
+            }
+        }
+        polled
+    }
+
+    /// Takes a task on, unless it was cancelled meanwhile.
+    fn take(&self, Ready { at, task }: Ready<Waiting>, turn: &mut Turn) -> Option<Stay> {
+        let running = match task.claim() {
+            Ok(running) => running,
+            Err(Over(cell)) => {
+                self.circle.was_cancelled(&cell, &self.post.tally);
+                return None;
+            }
+        };
+        self.post.take(running.cell());
+        let started = turn.now();
+        self.post.tally.queue_wait.record(started.nanos_since(at));
+        Some(Stay {
+            running,
+            ready: at,
+            started,
+        })
+    }
+
+    /// The rest of an attempt that has to wait.
+    async fn wait(&self, mut stay: Stay, attempt: Attempt, turn: &mut Turn) -> Option<Stay> {
+        self.circle.engine.timekeeper.tell_what_is_owed();
+        self.member.give_back();
+        let number = attempt.number;
+        let outcome = attempt.wait(&mut stay.running, &self.circle.reach).await;
+        self.settle(stay, Ok(outcome), number, turn)
+    }
+
+    fn settle(&self, stay: Stay, made: Made, number: u32, turn: &mut Turn) -> Option<Stay> {
+        let ended = turn.ended();
+        let ran = Ran {
+            number,
+            nanos: ended.nanos_since(stay.started),
+            pace: turn.pacer.pace(),
+        };
+        let tally = &self.post.tally;
+        let ready = stay.ready;
+        let again = self
+            .circle
+            .settle(stay.running, made, ready, ended, ran, tally);
+        if again.is_none() {
+            self.post.leave();
+        }
+        again.map(|running| Stay {
+            running,
+            ready,
+            started: ended,
+        })
+    }
+}
+
+/// A task on its worker, from its claim until it is settled.
+struct Stay {
+    running: Running,
+    /// Since when it could have been claimed.
+    ready: Tick,
+    /// When its present attempt was begun.
+    started: Tick,
+}
+
+/// Why a worker does not go on by itself.
+enum Step {
+    /// The attempt has to wait.
+    Wait(Stay, Attempt),
+    /// Others want the thread too.
+    Yield,
+    Leave,
 }
 
 /// Lets the runtime take the next task of this thread from the thread's own line.
@@ -212,21 +285,29 @@ pub(crate) struct Ran {
 /// How an attempt ended, or why there was none.
 pub(crate) type Made = Result<Outcome, Verdict>;
 
+/// An attempt after its first poll.
+pub(crate) enum Begun {
+    /// It, or the try to begin it, has ended; and its number.
+    Ended(Made, u32),
+    Waits(Attempt),
+}
+
 impl Circle {
-    /// The attempt, unless the task may not start any more; and its number.
-    pub(crate) async fn attempt(
+    /// Begins an attempt and polls it for the first time, unless the task may not start any more.
+    #[inline]
+    pub(crate) fn begin(
         &self,
         running: &mut Running,
         ready: Tick,
         started: Tick,
-        on_wait: impl FnOnce(),
-    ) -> (Made, u32) {
+        poller: &mut Poller<'_>,
+    ) -> Begun {
         let cell = running.cell();
         let mut number = 1;
         let mut deadline = None;
         if let Some(extra) = cell.extra() {
             if cell.is_cancel_requested() {
-                return (Err(Verdict::End(extra.cancelled())), number);
+                return Begun::Ended(Err(Verdict::End(extra.cancelled())), number);
             }
             let admitted = extra.begin(ready, |failed, due| {
                 let policy = Policy::new(&extra.options, due, failed);
@@ -235,20 +316,21 @@ impl Circle {
                 (deadline.map(|(at, ..)| at), admit(&policy, ready, started))
             });
             if let Err(verdict) = admitted {
-                return (Err(verdict), number);
+                return Begun::Ended(Err(verdict), number);
             }
         }
-        let span = self.engine.observer.span(&**cell, number);
-        self.engine
-            .observer
-            .started(&**cell, number, started.nanos_since(ready));
+        let observer = &self.engine.observer;
+        let span = observer.span(&**cell, number);
+        observer.started(&**cell, number, started.nanos_since(ready));
         let attempt = Attempt {
             number,
             deadline,
-            span: &span,
-            reach: &self.reach,
+            span,
         };
-        (Ok(attempt.run(running, on_wait).await), number)
+        match attempt.begin(running, poller) {
+            Poll::Ready(outcome) => Begun::Ended(Ok(outcome), number),
+            Poll::Pending => Begun::Waits(attempt),
+        }
     }
 
     /// The verdict, and what follows from it. Gives back a task that is to be tried again at once.
