@@ -14,7 +14,6 @@ use tracing::Span;
 
 use crate::cell::Running;
 use crate::clock::Tick;
-use crate::context::Context;
 use crate::extra::Extra;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
 use crate::panic::catch;
@@ -74,7 +73,7 @@ impl Attempt {
     /// and no lock.
     #[inline]
     pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
-        let context = Context::new(running.cell().clone(), self.number);
+        let context = running.context(self.number);
         let polled = self.within(|| {
             running.begin(context);
             running.poll(poller)

@@ -1,14 +1,13 @@
 //! What a task knows of itself while it runs.
 
 use std::fmt;
-use std::sync::Arc;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::body::Body;
-use crate::cell::Cell;
+use crate::cell::{Cell, Shared};
 use crate::clock::Tick;
 use crate::id::TaskId;
 
@@ -37,12 +36,12 @@ pub(crate) const DEFAULT_NAME: &str = "async task";
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    cell: Arc<Cell<dyn Body>>,
+    cell: Shared<dyn Body>,
     attempt: u32,
 }
 
 impl Context {
-    pub(crate) fn new(cell: Arc<Cell<dyn Body>>, attempt: u32) -> Self {
+    pub(crate) fn new(cell: Shared<dyn Body>, attempt: u32) -> Self {
         Self { cell, attempt }
     }
 

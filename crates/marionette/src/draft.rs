@@ -1,10 +1,9 @@
 //! A task that has not been accepted yet, with what it asks for.
 
 use std::fmt;
-use std::sync::Arc;
 
-use crate::body::{Body, Offered};
-use crate::cell::{Cell, Joined, Waiting};
+use crate::body::Offered;
+use crate::cell::{Joined, Shared, Waiting};
 use crate::clock::Tick;
 use crate::context::DEFAULT_NAME;
 use crate::extra::Extra;
@@ -53,28 +52,22 @@ impl<S> fmt::Debug for Draft<S> {
 
 /// A draft that became a cell: kept by type until it is accepted.
 pub(crate) struct Offer<S, T> {
-    cell: Arc<Cell<dyn Offered<S, T>>>,
+    cell: Shared<dyn Offered<S, T>>,
     /// Whether its identity was made with it, and not when it was wrapped.
     is_fresh: bool,
 }
 
 impl<S: 'static, T: 'static> Offer<S, T> {
-    pub(crate) fn new<M, H>(draft: Draft<S>) -> Self
+    /// The offer, and the side that waits and is run.
+    pub(crate) fn new<M, H>(draft: Draft<S>) -> (Self, Waiting)
     where
         H: IntoTask<M, Source = S, Output = T>,
     {
         let is_fresh = draft.identity.is_none();
         let identity = draft.identity.unwrap_or_else(Identity::new);
         let body = H::into_body(draft.source);
-        Self {
-            cell: Arc::new(Cell::new(body, identity, draft.extra)),
-            is_fresh,
-        }
-    }
-
-    /// The side that waits and is run.
-    pub(crate) fn waiting(&self) -> Waiting {
-        Waiting::new(Arc::clone(&self.cell) as Arc<Cell<dyn Body>>)
+        let (waiting, cell) = Waiting::offered(body, identity, draft.extra);
+        (Self { cell, is_fresh }, waiting)
     }
 
     pub(crate) fn created(&self) -> Tick {

@@ -21,7 +21,7 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     let mut draft = handler.draft;
     // A job that is unfit says so itself when it runs, since there is nobody else to tell.
     let _ = H::prepare(&mut draft, &engine.registry);
-    let offer = Offer::new::<M, H>(draft);
+    let (offer, waiting) = Offer::new::<M, H>(draft);
     let reach = engine.run().reach.clone();
     let circle = Circle {
         engine: Arc::clone(engine),
@@ -29,10 +29,9 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     };
     let started = Tick::now();
     // Nobody else knows of it yet, so nobody can have cancelled it.
-    if let Ok(mut running) = offer.waiting().claim() {
-        let begun = poll_fn(|poller| {
-            Poll::Ready(circle.begin(&mut running, started, started, poller))
-        });
+    if let Ok(mut running) = waiting.claim() {
+        let begun =
+            poll_fn(|poller| Poll::Ready(circle.begin(&mut running, started, started, poller)));
         let (made, number) = match begun.await {
             Begun::Ended(made, number) => (made, number),
             Begun::Waits(attempt) => {

@@ -139,6 +139,7 @@ mod signal;
 pub mod testing;
 mod durable;
 mod worker;
+mod turn;
 mod stop;
 mod engine;
 mod attempt;
@@ -162,8 +163,6 @@ mod stats;
 mod observe;
 mod draft;
 mod cell;
-#[cfg(all(test, marionette_loom))]
-mod cell_loom_tests;
 mod body;
 mod extra;
 mod leased;

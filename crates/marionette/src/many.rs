@@ -72,8 +72,8 @@ where
                     why,
                 });
             }
-            let offer = Offer::new::<M, H>(draft);
-            waiting.push_back(offer.waiting());
+            let (offer, waits) = Offer::new::<M, H>(draft);
+            waiting.push_back(waits);
             offers.push_back(offer);
         }
         if waiting.is_empty() {

@@ -1,11 +1,10 @@
 //! What others can see of a worker: what it has counted, and which task it has.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::body::Body;
-use crate::cell::{Cell, Status};
+use crate::cell::{Cell, Shared, Status};
 use crate::clock::Tick;
 use crate::context;
 use crate::id::{Identity, Serial, TaskId};
@@ -33,7 +32,7 @@ enum Named {
     Nothing,
     Constant(&'static str),
     /// A task that has a name of its own, or is a job.
-    Task(Arc<Cell<dyn Body>>),
+    Task(Shared<dyn Body>),
 }
 
 /// A task by its id and name, as reports tell of it.
@@ -57,7 +56,7 @@ impl TaskRef {
 
 impl Post {
     #[inline]
-    pub(crate) fn take(&self, cell: &Arc<Cell<dyn Body>>) {
+    pub(crate) fn take(&self, cell: &Shared<dyn Body>) {
         let Identity { serial, created } = cell.identity();
         self.created.store(created.nanos(), Ordering::Relaxed);
         self.serial.store(serial.number(), Ordering::Relaxed);
@@ -68,7 +67,7 @@ impl Post {
             }
             Some(_) => {
                 self.constant.0.store(0, Ordering::Relaxed);
-                *self.named.lock() = Named::Task(Arc::clone(cell));
+                *self.named.lock() = Named::Task(cell.clone());
                 true
             }
             None => false,

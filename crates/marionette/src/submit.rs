@@ -174,8 +174,8 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
         if let Err(unfit) = H::prepare(&mut draft, &engine.registry) {
             return Err(QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft)));
         }
-        let offer = Offer::new::<M, H>(draft);
-        match way.offer(engine, &offer) {
+        let (offer, waiting) = Offer::new::<M, H>(draft);
+        match way.offer(engine, &offer, waiting) {
             Ok(()) => Ok(offer.into_handle()),
             Err((refused, waiting)) => Err(refuse::<H, M>(refused, offer, waiting)),
         }
@@ -225,8 +225,8 @@ impl Way {
         self,
         engine: &Engine,
         offer: &Offer<S, T>,
+        waiting: Waiting,
     ) -> Result<(), (Refusal, Waiting)> {
-        let waiting = offer.waiting();
         match self {
             Self::Queue => engine
                 .queue
@@ -312,8 +312,8 @@ impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
                 let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
                 return Poll::Ready(Err(refused));
             }
-            let offer = Offer::new::<M, H>(draft);
-            match this.way.offer(this.engine, &offer) {
+            let (offer, waiting) = Offer::new::<M, H>(draft);
+            match this.way.offer(this.engine, &offer, waiting) {
                 Ok(()) => return Poll::Ready(Ok(offer.into_handle())),
                 Err((Refusal::Full, waiting)) => {
                     this.stage = Stage::Waits {

@@ -3,14 +3,14 @@
 //! library's.
 
 #[cfg(marionette_loom)]
-pub(crate) use self::model::{AtomicU32, Mutex, MutexGuard, Ordering, UnsafeCell};
+pub(crate) use self::model::{AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell};
 #[cfg(not(marionette_loom))]
-pub(crate) use self::real::{AtomicU32, Mutex, MutexGuard, Ordering, UnsafeCell};
+pub(crate) use self::real::{AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell};
 
 #[cfg(not(marionette_loom))]
 mod real {
     use std::sync::PoisonError;
-    pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
     /// A mutex without poisoning: no user code runs under our locks, so there is nothing to poison.
     #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ mod real {
 
 #[cfg(marionette_loom)]
 mod model {
-    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

@@ -9,19 +9,20 @@ use tokio::task::coop;
 
 use crate::attempt::{Attempt, Reach};
 use crate::body::Body;
-use crate::cell::{Cell, Over, Running, Waiting};
+use crate::cell::{Cell, Running, Waiting};
 use crate::clock::Tick;
 use crate::current::Current;
 use crate::durable::told::told;
 use crate::engine::{DueTasks, Engine};
 use crate::leased::Leased;
 use crate::memory::crew::Member;
-use crate::memory::pace::{Pace, Pacer};
+use crate::memory::pace::Pace;
 use crate::memory::queue::Ready;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::post::{Post, TaskRef};
 use crate::store::Next;
 use crate::tally::Tally;
+use crate::turn::Turn;
 use crate::verdict::{Policy, Verdict, admit, judge};
 
 /// One of the fixed number of places where tasks run.
@@ -123,8 +124,8 @@ impl Worker {
     fn take(&self, Ready { at, task }: Ready<Waiting>, turn: &mut Turn) -> Option<Stay> {
         let running = match task.claim() {
             Ok(running) => running,
-            Err(Over(cell)) => {
-                self.circle.was_cancelled(&cell, &self.post.tally);
+            Err(over) => {
+                self.circle.was_cancelled(over.cell(), &self.post.tally);
                 return None;
             }
         };
@@ -211,59 +212,6 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.circle.engine.timekeeper.tell_what_is_owed();
         self.circle.engine.return_post(&self.post);
-    }
-}
-
-/// How long the present thread has been had, so that others get it too.
-struct Turn {
-    /// The end of the last attempt, which is the start of the next one unless there was a pause.
-    last: Option<Tick>,
-    began: Tick,
-    tasks: u32,
-    pacer: Pacer,
-}
-
-/// A worker lets others have its thread after so many tasks that did not wait, or so much time.
-const TURN_TASKS: u32 = 256;
-const TURN_TIME: Duration = Duration::from_micros(500);
-
-impl Turn {
-    fn begin() -> Self {
-        Self {
-            last: None,
-            began: Tick::now(),
-            tasks: 0,
-            pacer: Pacer::default(),
-        }
-    }
-
-    fn now(&mut self) -> Tick {
-        *self.last.get_or_insert_with(Tick::now)
-    }
-
-    /// The thread was let go of.
-    fn pause(&mut self) {
-        self.last = None;
-        self.tasks = 0;
-    }
-
-    fn ended(&mut self) -> Tick {
-        let now = Tick::now();
-        let since = self.last.unwrap_or(now);
-        if self.tasks == 0 {
-            self.began = since;
-        }
-        self.pacer.ran(now.since(since));
-        self.tasks += 1;
-        self.last = Some(now);
-        now
-    }
-
-    fn is_over(&self) -> bool {
-        self.tasks >= TURN_TASKS
-            || self
-                .last
-                .is_some_and(|last| last.since(self.began) >= TURN_TIME)
     }
 }
 

@@ -32,7 +32,9 @@ const RANKS: [&[&str]; 6] = [
     // 4: the circle.
     &["durable", "worker"],
     // 3: its parts, and the store that is this process.
-    &["attempt", "stop", "engine", "refusal", "waiting", "memory"],
+    &[
+        "attempt", "turn", "stop", "engine", "refusal", "waiting", "memory",
+    ],
     // 2: decisions and observations.
     &["verdict", "observe", "stats", "config"],
     // 1: the nouns, those that users see before those they do not.

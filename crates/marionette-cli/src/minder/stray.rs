@@ -24,8 +24,8 @@ pub(super) fn kill_commands_of(presence: &Path) {
         if strays.is_empty() {
             return;
         }
-        // All of them stop before the first one dies: a shell that outlived its child, if only for a
-        // moment, would go on with its next line.
+        // All of them stop before the first one dies: a shell that outlived its child, if only for
+        // a moment, would go on with its next line.
         for signal in [Signal::STOP, Signal::KILL] {
             for &stray in &strays {
                 // An error says that it has just ended.

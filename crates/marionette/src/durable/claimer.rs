@@ -191,9 +191,7 @@ impl Claimer {
         }
         let ready = before(now, claimed.late);
         let waiting = task(claimed, kind, Arc::clone(runner), Arc::clone(&leased), now);
-        session
-            .held
-            .insert(&leased, Arc::clone(waiting.cell()), asked);
+        session.held.insert(&leased, waiting.cell().clone(), asked);
         session.engine.queue.push_accepted(waiting, ready);
     }
 }

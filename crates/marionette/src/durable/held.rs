@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::body::Body;
-use crate::cell::Cell;
+use crate::cell::Shared;
 use crate::clock::Tick;
 use crate::leased::Leased;
 use crate::store::Lease;
@@ -25,13 +25,13 @@ pub(crate) struct Held {
 
 struct Job {
     leased: Arc<Leased>,
-    cell: Arc<Cell<dyn Body>>,
+    cell: Shared<dyn Body>,
     /// When its lease was known to hold, by our own clock: the begin of the call that said so.
     known: Tick,
 }
 
 impl Held {
-    pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Arc<Cell<dyn Body>>, known: Tick) {
+    pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Shared<dyn Body>, known: Tick) {
         let job = Job {
             cell,
             known: known.min(*self.alive.lock()),
@@ -119,7 +119,7 @@ impl Held {
         // A cancellation runs wakers, and no lock is held for those.
         let cell = {
             let jobs = self.jobs.lock();
-            jobs.get(lease).map(|job| Arc::clone(&job.cell))
+            jobs.get(lease).map(|job| job.cell.clone())
         };
         if let Some(cell) = cell {
             cell.cancel(why.to_owned(), false);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::body::Repeat;
-use crate::cell::{Cell, Waiting};
+use crate::cell::Waiting;
 use crate::clock::Tick;
 use crate::context::Context;
 use crate::error::Error;
@@ -56,8 +56,7 @@ pub(crate) fn task(
             context,
         )
     });
-    let cell = Cell::new(body, Identity::new(), Some(Box::new(extra)));
-    Waiting::new(Arc::new(cell))
+    Waiting::alone(body, Identity::new(), Some(Box::new(extra)))
 }
 
 async fn run(

@@ -66,8 +66,8 @@ where
     H::Source: 'static,
     H::Output: 'static,
 {
-    let offer = Offer::new::<M, H>(task.into_draft());
-    (offer.waiting(), offer.into_handle())
+    let (offer, waiting) = Offer::new::<M, H>(task.into_draft());
+    (waiting, offer.into_handle())
 }
 
 /// A task that holds a token, as its attempt does, and returns another.
@@ -110,7 +110,7 @@ fn waits(live: &Live) -> (Waiting, JoinHandle<Token>) {
 }
 
 fn begin(running: &mut Running, attempt: u32) -> Poll<Result<(), TaskError>> {
-    let context = Context::new(Arc::clone(running.cell()), attempt);
+    let context = running.context(attempt);
     running.begin(context);
     running.poll(&mut Poller::from_waker(Waker::noop()))
 }
@@ -128,7 +128,7 @@ fn run(waiting: Waiting) -> bool {
 /// As a worker does: an attempt that waits is told of a cancellation.
 fn wait_for_the_end(mut running: Running) {
     assert!(begin(&mut running, 1).is_pending());
-    let cell = Arc::clone(running.cell());
+    let cell = running.cell().clone();
     let extra = cell.extra_or_new();
     block_on(poll_fn(|poller| {
         extra.set_worker(poller.waker());
@@ -174,7 +174,7 @@ fn a_result_wakes_the_last_waker_of_the_handle() {
 fn a_result_without_a_handle_is_dropped_at_once() {
     check("finish, drop", |live| {
         let (waiting, handle) = succeeds(live);
-        let cell = Arc::clone(waiting.cell());
+        let cell = waiting.cell().clone();
         let worker = thread::spawn(move || run(waiting));
         drop(handle);
         assert!(worker.join().unwrap());
@@ -204,7 +204,7 @@ fn a_task_is_run_or_cancelled() {
 fn of_run_cancel_and_await_each_sees_one_end() {
     check("claim, cancel, await", |live| {
         let (waiting, handle) = succeeds(live);
-        let cell = Arc::clone(waiting.cell());
+        let cell = waiting.cell().clone();
         let worker = thread::spawn(move || run(waiting));
         let canceller = thread::spawn(move || cancel(&cell));
         let result = block_on(handle);
@@ -220,10 +220,10 @@ fn of_run_cancel_and_await_each_sees_one_end() {
 fn run_cancel_and_drop_leave_nothing() {
     check("claim, cancel, drop", |live| {
         let (waiting, handle) = succeeds(live);
-        let cell = Arc::clone(waiting.cell());
+        let cell = waiting.cell().clone();
         let worker = thread::spawn(move || run(waiting));
         let canceller = {
-            let cell = Arc::clone(&cell);
+            let cell = cell.clone();
             thread::spawn(move || cancel(&cell))
         };
         drop(handle);
@@ -237,7 +237,7 @@ fn run_cancel_and_drop_leave_nothing() {
 fn of_two_that_cancel_one_ends_the_task() {
     check("cancel, cancel", |live| {
         let (waiting, handle) = succeeds(live);
-        let cell = Arc::clone(waiting.cell());
+        let cell = waiting.cell().clone();
         let canceller = thread::spawn(move || cancel(&cell));
         let mine = handle.cancel("not needed");
         assert!(block_on(handle).is_err_and(|error| error.is_cancelled()));
@@ -307,7 +307,7 @@ fn a_task_that_is_tried_again_runs_or_is_cancelled() {
         let mut running = waiting.claim().ok().expect("nobody cancels it yet");
         assert!(matches!(begin(&mut running, 1), Poll::Ready(Err(_))));
         let worker = thread::spawn(move || {
-            let cell = Arc::clone(running.cell());
+            let cell = running.cell().clone();
             let extra = cell.extra_or_new();
             let again = running.release().map(Waiting::claim);
             match again {
@@ -350,7 +350,7 @@ fn a_token_hears_of_a_cancellation_before_and_after_it_is_made() {
     check("token, cancel", |live| {
         let (waiting, handle) = succeeds(live);
         let mut running = waiting.claim().ok().expect("nobody cancels it yet");
-        let context = Context::new(Arc::clone(running.cell()), 1);
+        let context = running.context(1);
         let asks = thread::spawn(move || context.token());
         assert!(handle.cancel("not needed"));
         assert!(asks.join().unwrap().is_cancelled());

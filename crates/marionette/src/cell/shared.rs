@@ -1,0 +1,213 @@
+//! A counted reference to a cell: an `Arc` whose count is in the cell's own word, so that a change
+//! of the state and of the count are one instruction, and whose first references cost none.
+
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::process::abort;
+use std::ptr::NonNull;
+
+use super::Cell;
+use super::state::{HANDLE, OVER, PHASE, REFERENCE, REFERENCES_MAX, RUNNING, STARTED};
+use crate::body::{Body, Joinable, Offered};
+use crate::extra::Extra;
+use crate::id::Identity;
+use crate::sync::Ordering;
+
+/// A counted reference to a cell. The last one frees it.
+pub(crate) struct Shared<B: ?Sized>(NonNull<Cell<B>>);
+
+// SAFETY: it gives shared access to the cell, which is `Sync` for such bodies, and the last
+// reference drops the cell on its thread, which is why the body has to be `Send`.
+unsafe impl<B: ?Sized + Send> Send for Shared<B> {}
+// SAFETY: as above; a shared reference gives no more than a clone would.
+unsafe impl<B: ?Sized + Send> Sync for Shared<B> {}
+
+/// The references that a new cell counts: one for the side that waits, one that is spare.
+const WITHOUT_HANDLE: usize = 2 * REFERENCE;
+/// …and one for the handle.
+const WITH_HANDLE: usize = (3 * REFERENCE) | HANDLE;
+
+/// A new task that nobody awaits: the side that waits, with the spare reference.
+pub(super) fn alone<B: Body + 'static>(
+    body: B,
+    identity: Identity,
+    extra: Option<Box<Extra>>,
+) -> Shared<dyn Body> {
+    let cell = Box::new(Cell::new(WITHOUT_HANDLE, body, identity, extra));
+    Shared(NonNull::from(Box::leak(cell)))
+}
+
+/// A new task: the side that waits, with the spare reference, and the side of the handle.
+pub(super) fn pair<B, S, T>(
+    body: B,
+    identity: Identity,
+    extra: Option<Box<Extra>>,
+) -> (Shared<dyn Body>, Shared<dyn Offered<S, T>>)
+where
+    B: Offered<S, T> + 'static,
+{
+    let cell = NonNull::from(Box::leak(Box::new(Cell::new(
+        WITH_HANDLE,
+        body,
+        identity,
+        extra,
+    ))));
+    (Shared(cell), Shared(cell))
+}
+
+impl<B: ?Sized> Shared<B> {
+    /// # Safety
+    ///
+    /// A reference was counted that nobody has.
+    unsafe fn counted(&self) -> Self {
+        Self(self.0)
+    }
+
+    /// Frees the cell if no reference was left but the one that the caller has given back, by a
+    /// change from `before`.
+    ///
+    /// # Safety
+    ///
+    /// The caller has subtracted the reference that it had.
+    unsafe fn given_back(cell: NonNull<Cell<B>>, before: usize) {
+        if before < 2 * REFERENCE {
+            // SAFETY: it was the last, so nobody reaches the cell any more; all changes of the word
+            // are acquire and release, so what others did to the cell has happened. It came from a
+            // box.
+            drop(unsafe { Box::from_raw(cell.as_ptr()) });
+        }
+    }
+}
+
+impl<S, T> Shared<dyn Offered<S, T>> {
+    /// The same for the handle, which does not know what was queued.
+    pub(super) fn into_joinable(self) -> Shared<dyn Joinable<T>>
+    where
+        S: 'static,
+        T: 'static,
+    {
+        Shared(ManuallyDrop::new(self).0)
+    }
+}
+
+impl<T> Shared<dyn Joinable<T>> {
+    /// Gives back the reference together with the handle's right to the result, unless the task is
+    /// over: then the result is the handle's, and so is the reference still.
+    pub(super) fn give_up_handle(self) -> Result<(), Self> {
+        let unless_over = |state| (state & PHASE != OVER).then_some(state - HANDLE - REFERENCE);
+        match self.update(unless_over) {
+            Ok(before) => {
+                let cell = ManuallyDrop::new(self).0;
+                // SAFETY: it was subtracted, with the flag.
+                unsafe { Self::given_back(cell, before) };
+                Ok(())
+            }
+            Err(_) => Err(self),
+        }
+    }
+}
+
+impl<B: ?Sized> Deref for Shared<B> {
+    type Target = Cell<B>;
+
+    #[inline]
+    fn deref(&self) -> &Cell<B> {
+        // SAFETY: the cell lives as long as a reference is counted, and this one is.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<B: ?Sized> Clone for Shared<B> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Relaxed: who makes a new reference has one already.
+        let before = self.state.fetch_add(REFERENCE, Ordering::Relaxed);
+        if before > REFERENCES_MAX {
+            // Only a program that forgets contexts without end comes here. As with `Arc`.
+            abort();
+        }
+        Self(self.0)
+    }
+}
+
+impl<B: ?Sized> Drop for Shared<B> {
+    #[inline]
+    fn drop(&mut self) {
+        let before = self.state.fetch_sub(REFERENCE, Ordering::AcqRel);
+        // SAFETY: it was subtracted just now.
+        unsafe { Self::given_back(self.0, before) };
+    }
+}
+
+/// The reference of the side that runs, and the spare one until that is used: it is for the context
+/// of the first attempt, and was counted when the cell was made.
+pub(super) struct Hold {
+    cell: Shared<dyn Body>,
+    has_spare: bool,
+}
+
+impl Hold {
+    /// Of a task that has not been started.
+    ///
+    /// # Safety
+    ///
+    /// The spare reference was not used if `state`, which was read by the caller as the holder of
+    /// the waiting side, says that the task was not started.
+    pub(super) unsafe fn new(cell: Shared<dyn Body>, state: usize) -> Self {
+        Self {
+            cell,
+            has_spare: state & STARTED == 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn cell(&self) -> &Shared<dyn Body> {
+        &self.cell
+    }
+
+    /// One more reference.
+    #[inline]
+    pub(super) fn lend(&mut self) -> Shared<dyn Body> {
+        if std::mem::take(&mut self.has_spare) {
+            // SAFETY: the spare one was counted, and is nobody's any more.
+            return unsafe { self.cell.counted() };
+        }
+        self.cell.clone()
+    }
+
+    pub(super) fn into_cell(mut self) -> Shared<dyn Body> {
+        drop(self.take_spare());
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `self` is not dropped, so its reference is nobody's.
+        unsafe { this.cell.counted() }
+    }
+
+    fn take_spare(&mut self) -> Option<Shared<dyn Body>> {
+        std::mem::take(&mut self.has_spare).then(|| {
+            // SAFETY: as in `lend`.
+            unsafe { self.cell.counted() }
+        })
+    }
+
+    /// Goes from `RUNNING` to `OVER` and gives back the reference, in one step.
+    ///
+    /// # Safety
+    ///
+    /// The caller was the one holder, and has dropped all that the body had.
+    #[inline]
+    pub(super) unsafe fn end(mut self) {
+        drop(self.take_spare());
+        let cell = ManuallyDrop::new(self).cell.0;
+        // SAFETY: its reference is counted until the next line.
+        let state = unsafe { &cell.as_ref().state };
+        let before = state.fetch_sub(REFERENCE - (OVER - RUNNING), Ordering::AcqRel);
+        // SAFETY: it was subtracted just now.
+        unsafe { Shared::given_back(cell, before) };
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        drop(self.take_spare());
+    }
+}

@@ -1,0 +1,229 @@
+//! The sides of a cell: the one that waits, the one that runs, and the handle's. Each is the one of
+//! its kind, and holds what the phase says it may touch.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Poll, Waker};
+
+use super::Cell;
+use super::shared::{Hold, Shared, alone, pair};
+use super::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED};
+use crate::body::{Body, Joinable, Offered};
+use crate::context::Context;
+use crate::error::Error;
+use crate::extra::Extra;
+use crate::id::Identity;
+use crate::outcome::{Reason, TaskError};
+use crate::sync::Ordering;
+
+/// An accepted task as it waits. Dropping it ends the task as abandoned.
+///
+/// Until the task is started, it has the spare reference besides its own.
+pub(crate) struct Waiting(Option<Shared<dyn Body>>);
+
+impl Waiting {
+    /// A task that nobody awaits.
+    pub(crate) fn alone<B: Body + 'static>(
+        body: B,
+        identity: Identity,
+        extra: Option<Box<Extra>>,
+    ) -> Self {
+        Self(Some(alone(body, identity, extra)))
+    }
+
+    /// A task, and what becomes its handle once it is accepted.
+    pub(crate) fn offered<B, S, T>(
+        body: B,
+        identity: Identity,
+        extra: Option<Box<Extra>>,
+    ) -> (Self, Shared<dyn Offered<S, T>>)
+    where
+        B: Offered<S, T> + 'static,
+    {
+        let (waiting, offered) = pair(body, identity, extra);
+        (Self(Some(waiting)), offered)
+    }
+
+    pub(crate) fn cell(&self) -> &Shared<dyn Body> {
+        self.0
+            .as_ref()
+            .expect("only `claim` and `drop` take it, and they end `self`")
+    }
+
+    /// Takes the right to run it, unless it is over already.
+    #[inline]
+    pub(crate) fn claim(mut self) -> Result<Running, Over> {
+        let cell = self.0.take().expect("nobody takes it before");
+        let entered = cell.enter(RUNNING, STARTED);
+        let before = entered.unwrap_or_else(|| cell.state.load(Ordering::Relaxed));
+        // SAFETY: this was the waiting side, and read the state.
+        let hold = unsafe { Hold::new(cell, before) };
+        match entered {
+            Some(_) => Ok(Running(Some(hold))),
+            None => Err(Over(hold)),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(cell) = self.0.take() {
+            cell.release_job();
+            cell.close(|cell| cell.extra_or_new().final_error(Reason::Abandoned));
+            let state = cell.state.load(Ordering::Relaxed);
+            // SAFETY: this was the waiting side, and read the state.
+            drop(unsafe { Hold::new(cell, state) });
+        }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map(|cell| cell.id()).fmt(f)
+    }
+}
+
+/// A task that was cancelled while it waited.
+pub(crate) struct Over(Hold);
+
+impl Over {
+    pub(crate) fn cell(&self) -> &Cell<dyn Body> {
+        self.0.cell()
+    }
+}
+
+/// The right to run a task. Dropping it ends the task as abandoned.
+pub(crate) struct Running(Option<Hold>);
+
+impl Running {
+    #[inline]
+    fn hold(&mut self) -> &mut Hold {
+        self.0.as_mut().expect(TAKEN_AT_THE_END)
+    }
+
+    #[inline]
+    pub(crate) fn cell(&self) -> &Shared<dyn Body> {
+        self.0.as_ref().expect(TAKEN_AT_THE_END).cell()
+    }
+
+    /// What the attempt of this number knows of itself.
+    #[inline]
+    pub(crate) fn context(&mut self, attempt: u32) -> Context {
+        Context::new(self.hold().lend(), attempt)
+    }
+
+    #[inline]
+    fn body<R>(&mut self, f: impl FnOnce(Pin<&mut (dyn Body + 'static)>) -> R) -> R {
+        // SAFETY: the phase is `RUNNING` and this is the one `Running`, borrowed exclusively.
+        unsafe { self.cell().body(f) }
+    }
+
+    /// Makes the attempt's future.
+    #[inline]
+    pub(crate) fn begin(&mut self, context: Context) {
+        self.body(|body| body.begin(context));
+    }
+
+    #[inline]
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> Poll<Result<(), TaskError>> {
+        self.body(|body| body.poll(context))
+    }
+
+    /// Drops the attempt's future.
+    pub(crate) fn drop_attempt(&mut self) {
+        self.body(|body| body.drop_attempt());
+    }
+
+    pub(crate) fn can_repeat(&mut self) -> bool {
+        self.body(|body| body.can_repeat())
+    }
+
+    /// Goes back to waiting; where somebody asked for the end meanwhile, it stays running.
+    pub(crate) fn release(mut self) -> Result<Waiting, Self> {
+        let released = self
+            .cell()
+            .update(|state| (state & CANCEL == 0).then_some(state & !PHASE));
+        match released {
+            Ok(_) => Ok(Waiting(self.0.take().map(Hold::into_cell))),
+            Err(_) => Err(self),
+        }
+    }
+
+    /// Ends the task: with the result that the body holds, or with this error.
+    #[inline]
+    pub(crate) fn finish(mut self, end: Option<Error>) {
+        let hold = self.0.take().expect(TAKEN_AT_THE_END);
+        let cell = hold.cell();
+        if cell.state.load(Ordering::Acquire) & HANDLE != 0 {
+            // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
+            unsafe { cell.conclude(RUNNING, end) };
+            return;
+        }
+        // Nobody will ask for the result.
+        drop(end);
+        // SAFETY: as above; and the body is empty when the task is over.
+        unsafe {
+            cell.clear();
+            hold.end();
+        }
+    }
+}
+
+const TAKEN_AT_THE_END: &str = "only `release`, `finish` and `drop` take it, and they end `self`";
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(hold) = self.0.take() else { return };
+        let cell = hold.cell();
+        cell.release_job();
+        let end = cell.extra_or_new().final_error(Reason::Abandoned);
+        // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
+        unsafe { cell.conclude(RUNNING, Some(end)) };
+    }
+}
+
+/// The handle's side of a cell: the one that may take the result.
+pub(crate) struct Joined<T>(Option<Shared<dyn Joinable<T>>>);
+
+impl<T> Joined<T> {
+    /// The side of the handle, of what was offered with the side that waits.
+    pub(crate) fn new<S: 'static>(offered: Shared<dyn Offered<S, T>>) -> Self
+    where
+        T: 'static,
+    {
+        Self(Some(offered.into_joinable()))
+    }
+
+    pub(crate) fn cell(&self) -> &Cell<dyn Joinable<T>> {
+        self.0.as_ref().expect("only `drop` takes it")
+    }
+
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Option<Result<T, Error>>> {
+        let cell = self.cell();
+        if cell.state.load(Ordering::Acquire) & PHASE != OVER {
+            cell.extra_or_new().set_joiner(waker);
+            let before = cell.state.fetch_or(JOIN_WAKER, Ordering::AcqRel);
+            if before & PHASE != OVER {
+                return Poll::Pending;
+            }
+        }
+        // SAFETY: the phase is `OVER`, the flag `HANDLE` is set until this is dropped, and this is
+        // the one `Joined`, borrowed exclusively.
+        Poll::Ready(unsafe { cell.body(|body| body.take()) })
+    }
+}
+
+impl<T> Drop for Joined<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(cell) = self.0.take() else { return };
+        if let Err(cell) = cell.give_up_handle() {
+            // SAFETY: the phase is `OVER`, and the flag is still set: the result is ours.
+            unsafe { cell.clear() };
+            cell.state.fetch_and(!HANDLE, Ordering::AcqRel);
+        }
+    }
+}
