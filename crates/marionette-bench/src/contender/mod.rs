@@ -5,6 +5,7 @@ pub(crate) mod name;
 pub(crate) mod marionette;
 pub(crate) mod spawn;
 pub(crate) mod semaphore;
+pub(crate) mod sketch;
 pub(crate) mod pool;
 pub(crate) mod channel;
 pub(crate) mod delay_queue;

@@ -19,6 +19,8 @@ pub(crate) enum Name {
     KindSpawn,
     /// `tokio::spawn` behind a semaphore of four permits.
     Semaphore,
+    /// A task manager in a hundred lines, by which the aims were set.
+    Sketch,
     /// A pool on `async-channel`.
     AsyncChannel,
     /// A pool on `flume`.
@@ -37,7 +39,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// Everybody, in the order of the tables.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Bare,
         Self::EveryOption,
         Self::Precise,
@@ -45,6 +47,7 @@ impl Name {
         Self::Spawn,
         Self::KindSpawn,
         Self::Semaphore,
+        Self::Sketch,
         Self::AsyncChannel,
         Self::Flume,
         Self::Kanal,
@@ -64,6 +67,7 @@ impl Name {
             Self::Spawn => "spawn",
             Self::KindSpawn => "kind spawn",
             Self::Semaphore => "spawn + semaphore",
+            Self::Sketch => "sketch of a manager",
             Self::AsyncChannel => "pool on async-channel",
             Self::Flume => "pool on flume",
             Self::Kanal => "pool on kanal",
@@ -86,7 +90,7 @@ impl Name {
             Self::EveryOption => matches!(workload, W1 | W2 | W1x | W3 | W4a | W5),
             Self::Precise => matches!(workload, W4b | W6),
             Self::Timer => workload == W5,
-            Self::KindSpawn => matches!(workload, W1 | W2 | W5),
+            Self::KindSpawn | Self::Sketch => matches!(workload, W1 | W2 | W5),
             Self::ApalisParallel => matches!(workload, W1 | W2),
             _ => true,
         }

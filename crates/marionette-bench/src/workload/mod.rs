@@ -25,6 +25,7 @@ use crate::contender::marionette::{self, Marionette};
 use crate::contender::name::Name;
 use crate::contender::pool::Pool;
 use crate::contender::semaphore::Semaphore;
+use crate::contender::sketch::Sketch;
 use crate::contender::spawn::Spawn;
 use crate::work::Work;
 
@@ -170,6 +171,7 @@ async fn with<M: Measure>(name: Name, measure: M) -> Figures {
         Name::Spawn => measure.with::<Spawn<false>>().await,
         Name::KindSpawn => measure.with::<Spawn<true>>().await,
         Name::Semaphore => measure.with::<Semaphore>().await,
+        Name::Sketch => measure.with::<Sketch>().await,
         Name::AsyncChannel => measure.with::<Pool<async_channel::Sender<Boxed>>>().await,
         Name::Flume => measure.with::<Pool<flume::Sender<Boxed>>>().await,
         Name::Kanal => measure.with::<Pool<kanal::AsyncSender<Boxed>>>().await,
