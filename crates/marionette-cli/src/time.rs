@@ -124,8 +124,8 @@ pub(crate) fn show_relative(time: SystemTime, now: SystemTime) -> String {
     }
 }
 
-/// Reads `18:00`, `tomorrow 06:00`, `monday 06:00`, `2026-11-24 18:00`, `in 10m`, and what RFC 3339
-/// allows.
+/// Reads `18:00`, `6pm`, `tomorrow 06:00`, `monday 6:30 am`, `2026-11-24 18:00`, `in 10m`, and what
+/// RFC 3339 allows.
 pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<When, String> {
     let lower = text.trim().to_lowercase();
     if let Some(delay) = lower.strip_prefix("in ") {
@@ -157,12 +157,17 @@ pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<When, String
 /// A date and a time of day in the local zone, whose offset is not yet known.
 fn civil_time(text: &str, now: &ZonedDateTime) -> Option<DateTime> {
     let today = now.date();
+    let time = text.trim_start_matches("at ");
+    if time == "midnight" {
+        return next_at(civil::Time::midnight(), now);
+    }
+    if let Some(time) = time_of_day(time) {
+        return next_at(time, now);
+    }
     let split = text.split_once(' ').or_else(|| text.split_once('t'));
     let Some((day, time)) = split else {
-        return match text.parse::<civil::Date>() {
-            Ok(date) => Some(date.at(0, 0, 0, 0)),
-            Err(_) => next_at(time_of_day(text)?, now),
-        };
+        let date = text.parse::<civil::Date>().ok()?;
+        return Some(date.at(0, 0, 0, 0));
     };
     let time = time_of_day(time.trim_start().trim_start_matches("at "))?;
     let date = match day {
@@ -186,10 +191,23 @@ fn next_at(time: civil::Time, now: &ZonedDateTime) -> Option<DateTime> {
     today.checked_add(1.day()).ok()
 }
 
+/// Reads `18:00`, `18:00:05`, `6pm`, `6:30 am` and `noon`. Midnight is no time of a day that is
+/// named, since it is not clear at which end of that day.
 fn time_of_day(text: &str) -> Option<civil::Time> {
+    let text = text.trim();
+    if text == "noon" {
+        return Some(civil::time(12, 0, 0, 0));
+    }
+    let half = |letters| Some(text.strip_suffix(letters)?.trim_end());
+    let (clock, is_pm) = match (half("am"), half("pm")) {
+        (Some(clock), _) => (clock, Some(false)),
+        (_, Some(clock)) => (clock, Some(true)),
+        (None, None) => (text, None),
+    };
     let mut numbers = [0_i8; 3];
-    let parts: Vec<_> = text.trim().split(':').collect();
-    if !(2..=3).contains(&parts.len()) {
+    let parts: Vec<_> = clock.split(':').collect();
+    let least = if is_pm.is_some() { 1 } else { 2 };
+    if !(least..=3).contains(&parts.len()) {
         return None;
     }
     for (number, part) in numbers.iter_mut().zip(parts) {
@@ -199,6 +217,12 @@ fn time_of_day(text: &str) -> Option<civil::Time> {
         *number = part.parse().ok()?;
     }
     let [hour, minute, second] = numbers;
+    let hour = match is_pm {
+        None => hour,
+        // On a clock of twelve hours, 12 comes before 1.
+        Some(is_pm) if (1..=12).contains(&hour) => hour % 12 + if is_pm { 12 } else { 0 },
+        Some(_) => return None,
+    };
     civil::Time::new(hour, minute, second, 0).ok()
 }
 
@@ -341,6 +365,15 @@ mod tests {
             ("06:00", "2026-11-25 06:00:00"),
             ("6:00", "2026-11-25 06:00:00"),
             ("12:00", "2026-11-25 12:00:00"),
+            ("6am", "2026-11-25 06:00:00"),
+            ("at 6 PM", "2026-11-24 18:00:00"),
+            ("12am", "2026-11-25 00:00:00"),
+            ("12:30pm", "2026-11-24 12:30:00"),
+            ("noon", "2026-11-25 12:00:00"),
+            ("midnight", "2026-11-25 00:00:00"),
+            ("tomorrow 6:30 pm", "2026-11-25 18:30:00"),
+            ("saturday at noon", "2026-11-28 12:00:00"),
+            ("2026-12-24 6pm", "2026-12-24 18:00:00"),
             ("today 18:00:30", "2026-11-24 18:00:30"),
             ("Tomorrow 06:00", "2026-11-25 06:00:00"),
             ("tomorrow at 06:00", "2026-11-25 06:00:00"),
@@ -397,6 +430,12 @@ mod tests {
         for text in [
             "",
             "soon",
+            "6",
+            "13pm",
+            "0am",
+            "6:60pm",
+            "pm",
+            "today midnight",
             "25:00",
             "18",
             "18:0:0:0",

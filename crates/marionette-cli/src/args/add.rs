@@ -34,7 +34,7 @@ pub(crate) struct Add {
     /// Not before so long from now, like `10m` or `1h30m`
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration, conflicts_with = "at")]
     pub(crate) delay: Option<Duration>,
-    /// Not before this time: `18:00`, `tomorrow 06:00`, `monday 06:00`, `2026-11-24 18:00`
+    /// Not before this time: `18:00`, `6pm`, `tomorrow 06:00`, `monday 06:00`, `2026-11-24 18:00`
     #[arg(long, short, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// How often it is retried if it fails

@@ -11,6 +11,7 @@ use crate::store::told;
 use crate::text::safe;
 
 use super::pick::Pages;
+use super::{list, words};
 
 /// The shortest piece that is looked for.
 const DIGITS_MIN: usize = 4;
@@ -71,7 +72,11 @@ pub(super) async fn find<'a>(store: &impl Inspect, texts: &'a [String]) -> Resul
             _ if piece.len() == DIGITS => known(store, &piece).await?,
             [] => None,
             [job] => Some(job.id),
-            several => bail!(ambiguous(text, several)),
+            several => {
+                let shown = several.iter().take(CANDIDATES_MAX).cloned().collect();
+                let shown = list::named(store, shown).await?;
+                bail!(ambiguous(text, &shown, several.len() > shown.len()))
+            }
         };
         meant.push((text.as_str(), id));
     }
@@ -104,13 +109,15 @@ pub(super) fn unknown(text: &str) -> String {
     )
 }
 
-fn ambiguous(text: &str, several: &[JobSummary]) -> String {
+fn ambiguous(text: &str, several: &[list::Named], are_more: bool) -> String {
     let mut error = format!("more than one task has {text:?} in its id; write more of the one:");
-    for job in several.iter().take(CANDIDATES_MAX) {
-        let (id, state, kind) = (job.id, job.state, safe(&job.kind));
-        write!(error, "\n  {id}  {state:<11}  {kind}").expect("a string takes all");
+    for (job, name) in several {
+        let (id, state) = (job.id, job.state);
+        let task = words::task(&job.kind, name.as_deref());
+        let task = safe(&task);
+        write!(error, "\n  {id}  {state:<11}  {task}").expect("a string takes all");
     }
-    if several.len() > CANDIDATES_MAX {
+    if are_more {
         error.push_str("\n  …");
     }
     error

@@ -37,15 +37,15 @@ async fn a_piece_that_several_have_names_them_and_changes_nothing() {
         "0193a000-0000-7000-8000-0000000000aa",
         "0193a000-0000-7000-8000-0000000000bb",
     ];
-    for id in ids {
-        let mut job = mail("ada");
+    for (id, to) in ids.into_iter().zip(["ada", "bob"]) {
+        let mut job = mail(to);
         job.id = id.parse::<TaskId>().expect("it is one");
         store.insert(vec![job]).await.expect("it is accepted");
     }
     let said = place.run(&["cancel", "0193a000"]);
     let expected = format!(
         "marionette: more than one task has \"0193a000\" in its id; write more of the one:\n  \
-         {}  ready        mail\n  {}  ready        mail\n",
+         {}  ready        mail welcome bob\n  {}  ready        mail welcome ada\n",
         ids[1], ids[0]
     );
     assert_eq!((said.code, said.err), (Some(2), expected));
