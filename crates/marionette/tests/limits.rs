@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -343,6 +344,51 @@ async fn a_panic_in_the_drop_of_an_output_that_nobody_wants_harms_nothing() {
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(handle)));
     drop(dropped);
     works_on(&tasks).await;
+}
+
+/// An error that panics when it is dropped.
+struct Grudge(Bomb);
+
+impl fmt::Debug for Grudge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Grudge")
+    }
+}
+
+impl fmt::Display for Grudge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("held a grudge")
+    }
+}
+
+impl std::error::Error for Grudge {}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_drop_of_an_error_harms_nothing() {
+    let tasks = started(1, 64);
+    let fails = async |_: Context| Err::<(), _>(Grudge(Bomb).into());
+    for retries in [0, 2] {
+        let task = tasks.queue(fails).retries(retries).backoff(Backoff::none());
+        drop(task.await.expect("it runs"));
+        tasks.idle().await;
+        works_on(&tasks).await;
+    }
+    // The record of a task that has succeeded in the end is nobody's.
+    for kept in [true, false] {
+        let fails_once = async |cx: Context| match cx.attempt() {
+            1 => Err(Grudge(Bomb).into()),
+            _ => Ok(()),
+        };
+        let task = tasks.queue(fails_once).retries(1).backoff(Backoff::none());
+        let handle = task.await.expect("it runs");
+        if kept {
+            handle.await.expect("it succeeds");
+        } else {
+            drop(handle);
+            tasks.idle().await;
+        }
+        works_on(&tasks).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

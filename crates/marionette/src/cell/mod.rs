@@ -20,6 +20,12 @@
 //! Each change that hands the body on is a release, each that takes it is an acquire, so what one
 //! holder did to the body happens before what the next one does. loom checks the protocol (below),
 //! miri the code.
+//!
+//! # The references
+//!
+//! The bits of `state` above the flags count the references ([`Shared`]); the last one frees the
+//! cell. A new cell counts one for each of its sides and a spare one, which the context of the
+//! first attempt gets. Until then the spare one belongs to the side that waits or runs.
 #![allow(unsafe_code)]
 
 mod shared;

@@ -3,6 +3,7 @@
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::abort;
 use std::ptr::NonNull;
 
@@ -74,7 +75,10 @@ impl<B: ?Sized> Shared<B> {
             // SAFETY: it was the last, so nobody reaches the cell any more; all changes of the word
             // are acquire and release, so what others did to the cell has happened. It came from a
             // box.
-            drop(unsafe { Box::from_raw(cell.as_ptr()) });
+            let cell = unsafe { Box::from_raw(cell.as_ptr()) };
+            // Errors of attempts may lie in it. They are the user's, and dropping them may panic:
+            // that harms nobody.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(cell)));
         }
     }
 }

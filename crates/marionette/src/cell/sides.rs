@@ -157,13 +157,12 @@ impl Running {
     pub(crate) fn finish(mut self, end: Option<Error>) {
         let hold = self.0.take().expect(TAKEN_AT_THE_END);
         let cell = hold.cell();
-        if cell.state.load(Ordering::Acquire) & HANDLE != 0 {
+        if end.is_some() || cell.state.load(Ordering::Acquire) & HANDLE != 0 {
             // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
             unsafe { cell.conclude(RUNNING, end) };
             return;
         }
-        // Nobody will ask for the result.
-        drop(end);
+        // Nobody will ask for the result. Most tasks end here.
         // SAFETY: as above; and the body is empty when the task is over.
         unsafe {
             cell.clear();
