@@ -1,6 +1,7 @@
 //! How long a task waits before it is tried again: pure functions of policy, attempt and seed.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ impl Backoff {
     /// A rule of your own: from the number of attempts that failed so far (1 or more) to the
     /// pause, or to `None` for "no further retry", which ends the task with its failures.
     ///
+    /// Where the rule panics, the pause is that of the default.
+    ///
     /// # Examples
     ///
     /// ```
@@ -76,7 +79,9 @@ impl Backoff {
             )),
             Policy::Exponential(policy) => Some(policy.pause(failed, seed)),
             Policy::Polynomial(policy) => Some(policy.pause(failed, seed)),
-            Policy::Function(rule) => rule(failed),
+            // A rule that panics must not take its worker along.
+            Policy::Function(rule) => catch_unwind(AssertUnwindSafe(|| rule(failed)))
+                .unwrap_or_else(|_| Self::default().pause(failed, seed)),
         }
     }
 }

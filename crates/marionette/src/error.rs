@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt;
+use std::fmt::{self, Write};
+use std::iter::once;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::clock::Tick;
 use crate::outcome::{Failure, FailureKind};
+use crate::panic::catch;
 
 /// Any error, boxed: what a user's error becomes on its way in.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
@@ -79,7 +81,7 @@ impl Error {
     /// Counts one attempt, and keeps its error if it had one.
     pub fn append<E: Into<BoxError>>(&mut self, error: Option<E>) {
         match error {
-            Some(error) => self.push(Failure::failed(error.into(), Duration::ZERO)),
+            Some(error) => drop(self.push(Failure::failed(error.into(), Duration::ZERO))),
             None => self.0.attempts += 1,
         }
     }
@@ -89,20 +91,23 @@ impl Error {
         self.0.duration = Tick::now().since(Tick::from_instant(start));
     }
 
-    pub(crate) fn push(&mut self, failure: Failure) {
+    /// Counts one attempt with its failure. Gives back the one that is not kept any more: its error
+    /// is the user's, and is not dropped here.
+    #[must_use]
+    pub(crate) fn push(&mut self, failure: Failure) -> Option<Failure> {
         self.0.attempts += 1;
-        if self.0.failures.len() == KEPT_FIRST + KEPT_LAST {
-            self.0.failures.remove(KEPT_FIRST);
-            self.0.omitted += 1;
-        }
+        let is_full = self.0.failures.len() == KEPT_FIRST + KEPT_LAST;
+        let omitted = is_full.then(|| self.0.failures.remove(KEPT_FIRST));
+        self.0.omitted += u32::from(is_full);
         self.0.failures.push(failure);
+        omitted
     }
 
     /// The record of a job as its store knows it: so many attempts, of which these are kept.
     pub(crate) fn restored(failures: Vec<Failure>, attempts: u32) -> Self {
         let mut error = Self::empty();
         for failure in failures {
-            error.push(failure);
+            drop(error.push(failure));
         }
         error.0.omitted += attempts.saturating_sub(error.0.attempts);
         error.0.attempts = attempts;
@@ -263,8 +268,28 @@ fn sources<'a>(
 
 /// An error and its sources, each after a colon.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    let texts: Vec<_> = sources(error).map(ToString::to_string).collect();
-    texts.join(": ")
+    told(sources(error))
+}
+
+/// What these errors say. Their texts and sources are the user's code, and may fail or panic: then
+/// it is said that they did.
+fn told<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> String {
+    let mut text = String::new();
+    let told = catch(|| {
+        errors.enumerate().try_for_each(|(nth, error)| {
+            let colon = if nth > 0 { ": " } else { "" };
+            write!(text, "{colon}{error}")
+        })
+    });
+    match told {
+        Ok(Ok(())) => {}
+        Ok(Err(fmt::Error)) => text.push_str("(this error has no text: writing it failed)"),
+        Err(panic) => {
+            write!(text, "(this error has no text: writing it {panic})")
+                .expect("a string takes all");
+        }
+    }
+    text
 }
 
 impl fmt::Display for Error {
@@ -272,7 +297,10 @@ impl fmt::Display for Error {
         let attempts = self.0.attempts;
         let s = if attempts == 1 { "" } else { "s" };
         match &self.0.user {
-            Some(user) => write!(f, "after {attempts} attempt{s}: {user}"),
+            Some(user) => {
+                let user: &(dyn StdError + 'static) = user.as_ref();
+                write!(f, "after {attempts} attempt{s}: {}", told(once(user)))
+            }
             None => write!(f, "task failed after {attempts} attempt{s}"),
         }
     }
@@ -283,9 +311,10 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         if let Some(user) = &self.0.user {
-            sources(user.as_ref())
-                .skip(1)
-                .try_for_each(|source| write!(f, ": {source}"))?;
+            let more = told(sources(user.as_ref()).skip(1));
+            if !more.is_empty() {
+                write!(f, ": {more}")?;
+            }
         }
         if !self.0.duration.is_zero() {
             write!(f, " (tried for {:?})", self.0.duration)?;

@@ -12,6 +12,7 @@ use crate::error::{BoxError, Error};
 use crate::leased::Leased;
 use crate::options::Options;
 use crate::outcome::{Failure, Reason};
+use crate::panic::catch;
 use crate::sync::Mutex;
 
 /// Beside the options, which do not change once the task is accepted, all that changes later.
@@ -167,11 +168,13 @@ impl Extra {
     /// Keeps the failure of an attempt.
     pub(crate) fn push(&self, failure: Failure) {
         self.failed.store(self.failed() + 1, Ordering::Relaxed);
-        self.live
-            .lock()
-            .record
-            .get_or_insert_with(Error::empty)
-            .push(failure);
+        let mut live = self.live.lock();
+        let omitted = live.record.get_or_insert_with(Error::empty).push(failure);
+        drop(live);
+        if omitted.is_some() {
+            // It is the user's, and dropping it may panic: that harms nobody.
+            let _ = catch(|| drop(omitted));
+        }
     }
 
     /// The whole record of a task that ends by its last attempt, which ran for so long.

@@ -367,7 +367,7 @@ impl std::error::Error for Grudge {}
 async fn a_panic_in_the_drop_of_an_error_harms_nothing() {
     let tasks = started(1, 64);
     let fails = async |_: Context| Err::<(), _>(Grudge(Bomb).into());
-    for retries in [0, 2] {
+    for retries in [0, 2, 300] {
         let task = tasks.queue(fails).retries(retries).backoff(Backoff::none());
         drop(task.await.expect("it runs"));
         tasks.idle().await;
@@ -389,6 +389,49 @@ async fn a_panic_in_the_drop_of_an_error_harms_nothing() {
         }
         works_on(&tasks).await;
     }
+}
+
+/// An error that cannot be told.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("words fail me");
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_text_of_an_error_harms_nothing() {
+    let tasks = started(1, 64);
+    let mut events = tasks.events();
+    let fails = async |_: Context| Err::<(), _>(TaskError::from(Unspeakable));
+    let task = tasks.queue(fails).retries(1).backoff(Backoff::none());
+    let error = task.error(Unspeakable).await.expect("it runs").await;
+    let error = error.expect_err("it fails twice");
+    assert_eq!(error.attempts(), 2);
+    assert!(error.is::<Unspeakable>());
+    let text = error.to_string();
+    assert!(
+        text.starts_with("after 2 attempts: (this error has no text: writing it panicked: words"),
+        "{text}"
+    );
+    works_on(&tasks).await;
+    assert!(events.next().await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_backoff_harms_nothing() {
+    let tasks = started(1, 64);
+    let fails = async |_: Context| Err::<(), _>("it fails".into());
+    let backoff = Backoff::from_fn(|_| panic!("no idea"));
+    let task = tasks.queue(fails).retries(1).backoff(backoff);
+    let handle = task.await.expect("it runs");
+    let error = timeout(HOUR, handle).await.expect("it ends");
+    assert_eq!(error.expect_err("it fails twice").attempts(), 2);
+    works_on(&tasks).await;
 }
 
 #[tokio::test(start_paused = true)]
