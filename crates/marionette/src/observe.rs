@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::event::{Event, EventKind, Feed};
 use crate::id::TaskId;
 use crate::metrics;
-use crate::outcome::{Failure, FailureKind};
+use crate::outcome::{Failure, FailureKind, Panic};
 use crate::store::StoreError;
 
 /// Reports on the tasks of one manager.
@@ -166,6 +166,15 @@ impl Observer {
                 errors = ?dict.errors, duration = ?dict.duration, "{error}"
             );
         }
+    }
+
+    /// A worker panicked outside of its task.
+    #[cold]
+    pub(crate) fn worker_panicked(&self, panic: &Panic) {
+        tracing::error!(
+            target: "marionette", server = &*self.server, %panic,
+            "a worker panicked outside of its task; that task is abandoned, and the worker goes on"
+        );
     }
 
     /// A call of the store failed, for the `nth` time in a row: told the first time, and then ever

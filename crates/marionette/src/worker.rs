@@ -18,7 +18,8 @@ use crate::leased::Leased;
 use crate::memory::crew::Member;
 use crate::memory::pace::Pace;
 use crate::memory::queue::Ready;
-use crate::outcome::{Failure, Outcome, Reason};
+use crate::outcome::{Failure, Outcome, Panic, Reason};
+use crate::panic::{catch, caught};
 use crate::post::{Post, TaskRef};
 use crate::store::Next;
 use crate::tally::Tally;
@@ -58,16 +59,37 @@ impl Worker {
         let mut turn = Turn::begin();
         let mut next = None;
         loop {
-            match poll_fn(|poller| self.poll_turn(&mut next, &mut turn, poller)).await {
-                Step::Wait(stay, attempt) => next = self.wait(stay, attempt, &mut turn).await,
-                Step::Yield => {}
-                Step::Leave => break,
+            match caught(self.lap(&mut next, &mut turn)).await {
+                Ok(Lap::GoOn) => {}
+                Ok(Lap::Leave) => break,
+                // Not in a task, which has a net of its own: in what listens to its events, say.
+                // The task that was under way is abandoned; the worker is not lost.
+                Err(panic) => self.recover(&panic, &mut turn).await,
             }
             if turn.is_over() {
                 turn.pause();
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Works until an attempt that had to wait has ended, or others want the thread.
+    async fn lap(&mut self, next: &mut Option<Stay>, turn: &mut Turn) -> Lap {
+        match poll_fn(|poller| self.poll_turn(next, turn, poller)).await {
+            Step::Wait(stay, attempt) => *next = self.wait(stay, attempt, turn).await,
+            Step::Yield => {}
+            Step::Leave => return Lap::Leave,
+        }
+        Lap::GoOn
+    }
+
+    #[cold]
+    async fn recover(&self, panic: &Panic, turn: &mut Turn) {
+        self.post.leave();
+        turn.pause();
+        // Who listens may be who panicked.
+        let _ = catch(|| self.circle.engine.observer.worker_panicked(panic));
+        tokio::task::yield_now().await;
     }
 
     /// Runs one task after the other as long as none has to wait. `next` is one that is to be tried
@@ -178,6 +200,12 @@ struct Stay {
     ready: Tick,
     /// When its present attempt was begun.
     started: Tick,
+}
+
+/// How a lap of a worker ended.
+enum Lap {
+    GoOn,
+    Leave,
 }
 
 /// Why a worker does not go on by itself.

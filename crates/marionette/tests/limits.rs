@@ -2,34 +2,13 @@
 
 mod common;
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{GRACE, HOUR, SECOND, fails, now, started, stubborn};
-use marionette::{
-    Backoff, Constant, Context, Error, FailureKind, Status, TaskError, TaskManager, blocking,
-};
+use common::{GRACE, HOUR, SECOND, fails, now, started, stubborn, works_on};
+use marionette::{Backoff, Constant, Context, Error, FailureKind, Status, TaskError, blocking};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
-
-/// It panics when it is dropped, unless something panics already.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        assert!(std::thread::panicking(), "the bomb went off");
-    }
-}
-
-/// The worker lives on: it runs another task.
-async fn works_on(tasks: &TaskManager) {
-    let next = tasks.queue(async |_: Context| Ok("next")).await;
-    let next = timeout(HOUR, next.expect("it runs")).await;
-    assert_eq!(next.expect("a worker lives").expect("it succeeds"), "next");
-    assert_eq!(tasks.stats().running, 0);
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_tells_the_token_first_and_drops_after_the_grace() {
@@ -292,165 +271,6 @@ async fn a_panic_in_the_closure_itself_is_a_failure() {
     assert_panicked(&error.expect_err("it panics"), "in the closure");
     let handle = tasks.queue(task).retries(1).await.expect("it runs");
     handle.await.expect("the retry succeeds");
-    works_on(&tasks).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_a_future_harms_nothing() {
-    let tasks = started(1, 64);
-    let task = async |_: Context| {
-        let _bomb = Bomb;
-        std::future::pending::<Result<(), TaskError>>().await
-    };
-    let aborted = tasks.queue(task).await.expect("it runs");
-    sleep(SECOND).await;
-    aborted.abort();
-    assert!(aborted.await.expect_err("aborted").is_cancelled());
-    works_on(&tasks).await;
-    let slow = tasks.queue(task).timeout(SECOND).await.expect("it runs");
-    assert!(slow.await.expect_err("too slow").is_timed_out());
-    works_on(&tasks).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_a_closure_harms_nothing() {
-    let tasks = started(1, 64);
-    for kept in [true, false] {
-        let bomb = Bomb;
-        let task = move |_: Context| {
-            let _ = &bomb;
-            async { Ok("done") }
-        };
-        let handle = tasks.queue(task).await.expect("it runs");
-        if kept {
-            assert_eq!(handle.await.expect("it is done"), "done");
-        } else {
-            drop(handle);
-            tasks.idle().await;
-        }
-        works_on(&tasks).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_an_output_that_nobody_wants_harms_nothing() {
-    let tasks = started(1, 64);
-    drop(tasks.queue(async { Ok(Bomb) }).await.expect("it runs"));
-    tasks.idle().await;
-    works_on(&tasks).await;
-    // With the handle, the drop is the caller's own.
-    let handle = tasks.queue(async { Ok(Bomb) }).await.expect("it runs");
-    tasks.idle().await;
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(handle)));
-    drop(dropped);
-    works_on(&tasks).await;
-}
-
-/// An error that panics when it is dropped.
-struct Grudge(Bomb);
-
-impl fmt::Debug for Grudge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Grudge")
-    }
-}
-
-impl fmt::Display for Grudge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("held a grudge")
-    }
-}
-
-impl std::error::Error for Grudge {}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_an_error_harms_nothing() {
-    let tasks = started(1, 64);
-    let fails = async |_: Context| Err::<(), _>(Grudge(Bomb).into());
-    for retries in [0, 2, 300] {
-        let task = tasks.queue(fails).retries(retries).backoff(Backoff::none());
-        drop(task.await.expect("it runs"));
-        tasks.idle().await;
-        works_on(&tasks).await;
-    }
-    // The record of a task that has succeeded in the end is nobody's.
-    for kept in [true, false] {
-        let fails_once = async |cx: Context| match cx.attempt() {
-            1 => Err(Grudge(Bomb).into()),
-            _ => Ok(()),
-        };
-        let task = tasks.queue(fails_once).retries(1).backoff(Backoff::none());
-        let handle = task.await.expect("it runs");
-        if kept {
-            handle.await.expect("it succeeds");
-        } else {
-            drop(handle);
-            tasks.idle().await;
-        }
-        works_on(&tasks).await;
-    }
-}
-
-/// An error that cannot be told.
-#[derive(Debug)]
-struct Unspeakable;
-
-impl fmt::Display for Unspeakable {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        panic!("words fail me");
-    }
-}
-
-impl std::error::Error for Unspeakable {}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_the_text_of_an_error_harms_nothing() {
-    let tasks = started(1, 64);
-    let mut events = tasks.events();
-    let fails = async |_: Context| Err::<(), _>(TaskError::from(Unspeakable));
-    let task = tasks.queue(fails).retries(1).backoff(Backoff::none());
-    let error = task.error(Unspeakable).await.expect("it runs").await;
-    let error = error.expect_err("it fails twice");
-    assert_eq!(error.attempts(), 2);
-    assert!(error.is::<Unspeakable>());
-    let text = error.to_string();
-    assert!(
-        text.starts_with("after 2 attempts: (this error has no text: writing it panicked: words"),
-        "{text}"
-    );
-    works_on(&tasks).await;
-    assert!(events.next().await.is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_a_backoff_harms_nothing() {
-    let tasks = started(1, 64);
-    let fails = async |_: Context| Err::<(), _>("it fails".into());
-    let backoff = Backoff::from_fn(|_| panic!("no idea"));
-    let task = tasks.queue(fails).retries(1).backoff(backoff);
-    let handle = task.await.expect("it runs");
-    let error = timeout(HOUR, handle).await.expect("it ends");
-    assert_eq!(error.expect_err("it fails twice").attempts(), 2);
-    works_on(&tasks).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_the_drop_of_a_task_that_never_ran_harms_nothing() {
-    let tasks = started(1, 64);
-    let busy = tasks.queue(stubborn).await.expect("it runs");
-    sleep(SECOND).await;
-    let bomb = Bomb;
-    let task = move |_: Context| {
-        let _ = &bomb;
-        async { Ok(()) }
-    };
-    let queued = tasks.queue(task).await.expect("there is room");
-    // Whoever drops the code meets the panic, or nobody does.
-    let _ = catch_unwind(AssertUnwindSafe(|| queued.cancel("not needed")));
-    let error = timeout(HOUR, queued).await.expect("it resolves");
-    assert!(error.expect_err("cancelled").is_cancelled());
-    busy.abort();
-    tasks.idle().await;
     works_on(&tasks).await;
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod jobs;
 use std::time::{Duration, SystemTime};
 
 use marionette::{Context, TaskError, TaskManager};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -64,4 +64,12 @@ pub(crate) async fn cooperative(cx: Context) -> Result<(), TaskError> {
 pub(crate) async fn stubborn(cx: Context) -> Result<(), TaskError> {
     let _token = cx.token();
     std::future::pending().await
+}
+
+/// The worker lives on: it runs another task.
+pub(crate) async fn works_on(tasks: &TaskManager) {
+    let next = tasks.queue(async |_: Context| Ok("next")).await;
+    let next = timeout(HOUR, next.expect("it runs")).await;
+    assert_eq!(next.expect("a worker lives").expect("it succeeds"), "next");
+    assert_eq!(tasks.stats().running, 0);
 }
