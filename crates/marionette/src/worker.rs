@@ -100,8 +100,9 @@ impl Worker {
         turn: &mut Turn,
         poller: &mut Poller<'_>,
     ) -> Poll<Step> {
+        let mut again = next.take();
         while !turn.is_over() {
-            let mut stay = match next.take() {
+            let mut stay = match again.take() {
                 Some(stay) => stay,
                 None => match ready!(self.poll_claim(turn, poller)) {
                     Some(ready) => match self.take(ready, turn) {
@@ -117,9 +118,10 @@ impl Worker {
                 .begin(&mut stay.running, stay.ready, stay.started, poller);
             match begun {
                 Begun::Waits(attempt) => return Poll::Ready(Step::Wait(stay, attempt)),
-                Begun::Ended(made, number) => *next = self.settle(stay, made, number, turn),
+                Begun::Ended(made, number) => again = self.settle(stay, made, number, turn),
             }
         }
+        *next = again;
         Poll::Ready(Step::Yield)
     }
 
