@@ -13,6 +13,7 @@ use crate::event::{Event, EventKind, Feed};
 use crate::id::TaskId;
 use crate::metrics;
 use crate::outcome::{Failure, FailureKind, Panic};
+use crate::panic::catch;
 use crate::store::StoreError;
 
 /// Reports on the tasks of one manager.
@@ -171,10 +172,12 @@ impl Observer {
     /// A worker panicked outside of its task.
     #[cold]
     pub(crate) fn worker_panicked(&self, panic: &Panic) {
-        tracing::error!(
-            target: "marionette", server = &*self.server, %panic,
-            "a worker panicked outside of its task; that task is abandoned, and the worker goes on"
-        );
+        quietly(|| {
+            tracing::error!(
+                target: "marionette", server = &*self.server, %panic,
+                "a worker panicked outside of its task, which is abandoned; the worker goes on"
+            );
+        });
     }
 
     /// A call of the store failed, for the `nth` time in a row: told the first time, and then ever
@@ -182,37 +185,50 @@ impl Observer {
     #[cold]
     pub(crate) fn store_failed(&self, what: &str, error: &StoreError, nth: u32) {
         if nth.is_power_of_two() {
-            tracing::warn!(
-                target: "marionette", server = &*self.server, what, nth,
-                error = error.chain(), "the store failed; it is called again"
-            );
+            quietly(|| {
+                tracing::warn!(
+                    target: "marionette", server = &*self.server, what, nth,
+                    error = error.chain(), "the store failed; it is called again"
+                );
+            });
         }
     }
 
     /// Jobs were taken from dead workers.
     #[cold]
     pub(crate) fn swept(&self, released: u64, quarantined: u64) {
-        tracing::warn!(
-            target: "marionette", server = &*self.server, released, quarantined,
-            "workers have died; their jobs wait again, or are quarantined"
-        );
+        quietly(|| {
+            tracing::warn!(
+                target: "marionette", server = &*self.server, released, quarantined,
+                "workers have died; their jobs wait again, or are quarantined"
+            );
+        });
     }
 
     /// A job was cancelled here, since its lease no longer holds.
     #[cold]
     pub(crate) fn lease_lost(&self, job: TaskId) {
-        tracing::warn!(
-            target: "marionette", server = &*self.server, task.id = %job,
-            "the lease of a job was lost; it is asked to end, and writes nothing any more"
-        );
+        quietly(|| {
+            tracing::warn!(
+                target: "marionette", server = &*self.server, task.id = %job,
+                "the lease of a job was lost; it is asked to end, and writes nothing any more"
+            );
+        });
     }
 
     /// The store did not take what became of so many jobs.
     #[cold]
     pub(crate) fn were_stale(&self, jobs: u64) {
-        tracing::warn!(
-            target: "marionette", server = &*self.server, jobs,
-            "what became of jobs was not written, since their leases no longer held"
-        );
+        quietly(|| {
+            tracing::warn!(
+                target: "marionette", server = &*self.server, jobs,
+                "what became of jobs was not written, since their leases no longer held"
+            );
+        });
     }
+}
+
+/// Tells a subscriber; where one panics, those who tell it of the store are not lost with it.
+fn quietly(tell: impl FnOnce()) {
+    let _ = catch(tell);
 }

@@ -19,7 +19,7 @@ use crate::memory::crew::Member;
 use crate::memory::pace::Pace;
 use crate::memory::queue::Ready;
 use crate::outcome::{Failure, Outcome, Panic, Reason};
-use crate::panic::{catch, caught};
+use crate::panic::caught;
 use crate::post::{Post, TaskRef};
 use crate::store::Next;
 use crate::tally::Tally;
@@ -87,8 +87,7 @@ impl Worker {
     async fn recover(&self, panic: &Panic, turn: &mut Turn) {
         self.post.leave();
         turn.pause();
-        // Who listens may be who panicked.
-        let _ = catch(|| self.circle.engine.observer.worker_panicked(panic));
+        self.circle.engine.observer.worker_panicked(panic);
         tokio::task::yield_now().await;
     }
 
