@@ -43,13 +43,15 @@ struct Shared {
     plan: Mutex<Plan>,
 }
 
-/// How a call fails. Its error says that the store is unavailable.
+/// How a call fails. Its error, if it has one, says that the store is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It has no effect.
     Before,
     /// It has had its effect, and the answer is lost.
     After,
+    /// It has no effect, and panics.
+    Panic,
 }
 
 /// A method of [`Store`] or [`Inspect`].
@@ -166,6 +168,7 @@ impl FaultyStore {
                     inner.await?;
                     error()
                 }
+                Some(Fault::Panic) => panic!("call {call} of {method:?} panics on purpose"),
             }
         })
     }

@@ -1,5 +1,5 @@
-//! U3: the store fails once, at the i-th call, for every i, before its effect or after it; and then
-//! at random. Every job ends, none succeeds twice, and the manager stops as usual.
+//! U3: the store fails once, at the i-th call, for every i, before its effect or after it, or by a
+//! panic; and then at random. Every job ends, none succeeds twice, and the manager stops as usual.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -139,7 +139,7 @@ async fn u3_a_store_that_fails_once_at_any_call_loses_nothing() {
     live_with(store.clone(), inner, "no fault").await;
     let calls = store.calls_in_total();
     assert!(calls > 50, "{calls} calls");
-    for fault in [Fault::Before, Fault::After] {
+    for fault in [Fault::Before, Fault::After, Fault::Panic] {
         for nth in 1..=calls {
             let (store, inner) = stores();
             store.fail_any(nth, fault);

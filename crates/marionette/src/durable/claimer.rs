@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::durable::Durable;
+use crate::durable::answer::answer;
 use crate::durable::pace::Pace;
 use crate::durable::run::{before, task};
 use crate::durable::session::{Session, Standing};
@@ -63,7 +64,7 @@ impl Claimer {
                 limit,
                 suspects,
             };
-            match self.session.store.claim(claim).await {
+            match answer(self.session.store.claim(claim)).await {
                 Ok(claimed) => {
                     self.errors = 0;
                     let found = claimed.len();
@@ -87,7 +88,7 @@ impl Claimer {
         while !self.session.is_closing() {
             let info = self.session.info.clone();
             let asked = Tick::now();
-            match self.session.store.renew(info, Vec::new()).await {
+            match answer(self.session.store.renew(info, Vec::new())).await {
                 Ok(_) => return self.session.held.lives(asked),
                 Err(error) => self.failed("renew", &error).await,
             }
@@ -145,7 +146,7 @@ impl Claimer {
                 if one_suspect_runs {
                     tokio::time::sleep(session.timing.poll.min(PAUSE)).await;
                 }
-                session.store.wait(self.wanted.clone()).await
+                answer(session.store.wait(self.wanted.clone())).await
             } => waited,
         };
         session.standing.send_replace(Standing::Claims);

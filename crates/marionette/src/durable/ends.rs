@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
+use crate::durable::answer::answer;
 use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::store::{Ended, Next, StoreError};
@@ -61,7 +62,7 @@ impl Ends {
             senders.push(sender);
             self.count.store(waiting.jobs.len(), Ordering::Release);
         }
-        if let Some(ended) = self.store.ended(vec![job]).await?.pop()
+        if let Some(ended) = answer(self.store.ended(vec![job])).await?.pop()
             && ended != Ended::NotYet
         {
             // Another who waits is told too.
@@ -93,7 +94,7 @@ impl Ends {
                 let ends = Arc::clone(self);
                 tokio::spawn(async move {
                     // If this fails, who asks the store will find it.
-                    if let Ok(mut ended) = ends.store.ended(vec![job]).await
+                    if let Ok(mut ended) = answer(ends.store.ended(vec![job])).await
                         && let Some(ended) = ended.pop()
                         && ended != Ended::NotYet
                     {
@@ -152,7 +153,9 @@ async fn ask(ends: Weak<Ends>, poll: Duration) {
             return;
         };
         // An error heals, or not: who waits goes on to wait, as for a job that does not end.
-        let ended = ends.store.ended(jobs.clone()).await.unwrap_or_default();
+        let ended = answer(ends.store.ended(jobs.clone()))
+            .await
+            .unwrap_or_default();
         for (job, ended) in jobs.into_iter().zip(ended) {
             if ended != Ended::NotYet {
                 ends.resolve(job, &ended);

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Tick;
+use crate::durable::answer::answer;
 use crate::durable::run::before;
 use crate::durable::session::{Ending, Session};
 use crate::store::{Lease, Renewal, StoreError, Timing};
@@ -60,7 +61,7 @@ async fn keep(session: &Session) {
         // A call that hangs must not keep us from giving up what we cannot be sure of.
         let leases = session.held.leases();
         let asked = Tick::now();
-        let renewed = session.store.renew(session.info.clone(), leases.clone());
+        let renewed = answer(session.store.renew(session.info.clone(), leases.clone()));
         match timeout((timing.lease / 3).min(sure_for(session)), renewed).await {
             Ok(Ok(renewals)) => {
                 errors = 0;

@@ -10,6 +10,7 @@
 //! The attempt itself is that of every task: what is here brings jobs to the workers and carries
 //! away what became of them.
 
+pub(crate) mod answer;
 mod claimer;
 mod ends;
 mod held;

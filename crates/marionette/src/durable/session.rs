@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::durable::answer::answer;
 use crate::durable::claimer::Claimer;
 use crate::durable::ends::Ends;
 use crate::durable::held::Held;
@@ -141,7 +142,7 @@ impl Session {
 async fn sweep(session: Arc<Session>, _hand: Hand) {
     let mut failed = 0;
     loop {
-        let swept = session.store.sweep().await;
+        let swept = answer(session.store.sweep()).await;
         match &swept {
             Ok(swept) => {
                 failed = 0;

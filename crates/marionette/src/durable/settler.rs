@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::durable::answer::answer;
 use crate::durable::session::{Hand, Session};
 use crate::store::{Settled, Settlement, StoreError};
 
@@ -56,7 +57,7 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
     let brought = settlements.len();
     let mut errors = 0;
     while !settlements.is_empty() {
-        match session.store.settle(settlements.clone()).await {
+        match answer(session.store.settle(settlements.clone())).await {
             Ok(settled) => {
                 taken(session, settlements, &settled);
                 break;
@@ -90,7 +91,7 @@ fn is_final(error: &StoreError) -> bool {
 async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Settlement> {
     let mut again = Vec::new();
     for settlement in settlements {
-        match session.store.settle(vec![settlement.clone()]).await {
+        match answer(session.store.settle(vec![settlement.clone()])).await {
             Ok(settled) => taken(session, vec![settlement], &settled),
             Err(error) if is_final(&error) => session.held.lose(&settlement.lease),
             Err(_) => again.push(settlement),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::durable::Durable;
+use crate::durable::answer::answer;
 use crate::handler::TaskHandler;
 use crate::job::Job;
 use crate::memory::futures::FutureTask;
@@ -59,7 +60,7 @@ pub(crate) async fn insert_as_room_allows(
     loop {
         let limited = jobs.iter().any(|job| job.queue_limit.is_some());
         let again = limited.then(|| jobs.clone());
-        let inserted = match durable.store.insert(jobs).await {
+        let inserted = match answer(durable.store.insert(jobs)).await {
             Ok(inserted) if inserted.len() == places.len() => Ok(inserted),
             Ok(_) => Err(StoreError::broken("the store did not answer for every job")),
             Err(error) => Err(error),
