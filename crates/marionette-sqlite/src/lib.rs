@@ -111,6 +111,7 @@ mod state;
 mod codec;
 mod schema;
 mod opening;
+mod whereabouts;
 mod shared;
 mod answer;
 mod inbox;

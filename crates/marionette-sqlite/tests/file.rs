@@ -217,3 +217,40 @@ async fn ids_of_rows_may_be_beyond_31_bits() {
     }
     assert_eq!(store.ended(ids).await.expect("an answer").len(), 21);
 }
+
+/// Long enough for the store to look for its file again.
+#[cfg(unix)]
+#[allow(clippy::disallowed_methods)] // The file and its thread live in real time.
+async fn a_moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_removed_or_replaced_accepts_nothing_any_more() {
+    for replaced in [false, true] {
+        let place = Place::new();
+        let store = place.open().await;
+        insert(&store, job()).await;
+        let away = place.directory.path().join("away.db");
+        fs::rename(place.path(), away).expect("it can be moved");
+        if replaced {
+            fs::write(place.path(), "").expect("it can be written");
+        }
+        a_moment().await;
+        let error = store
+            .insert(vec![job()])
+            .await
+            .expect_err("it would be lost");
+        assert!(error.is_broken(), "{error}");
+        let text = if replaced {
+            "another file was put"
+        } else {
+            "the file is gone"
+        };
+        assert!(error.to_string().contains(text), "{error}");
+        // Nothing mends that: what SQLite had open may be behind what is there now.
+        let error = store.insert(vec![job()]).await.expect_err("it is broken");
+        assert!(error.is_broken(), "{error}");
+    }
+}

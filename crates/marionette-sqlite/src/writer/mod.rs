@@ -14,7 +14,8 @@
 //! syncs the WAL before it writes to the database, and the database before the WAL may begin anew.
 //!
 //! A sync that fails leaves it open what is on the disk, and a later one that succeeds does not
-//! mend that; so the store is broken from then on and has to be opened again.
+//! mend that; so the store is broken from then on and has to be opened again. So it is when the
+//! file was removed or replaced.
 
 mod operation;
 mod syncer;
@@ -40,6 +41,7 @@ use crate::inbox::{Inbox, Patience};
 use crate::lanes::{Lane, Lanes};
 use crate::liveness::Liveness;
 use crate::shared::Shared;
+use crate::whereabouts::Whereabouts;
 
 pub(crate) use change::Change;
 pub(crate) use insert::{Accepting, Waiting, insert_one};
@@ -73,6 +75,7 @@ pub(crate) struct Writer<'c> {
     /// Workers that this transaction forgets; their files go once it is committed.
     pub(crate) gone: Vec<(Id, Option<File>)>,
     wal: File,
+    whereabouts: Whereabouts,
     syncer: &'c Syncer,
     /// About how many pages are in the WAL.
     pages: usize,
@@ -125,6 +128,7 @@ impl<'c> Writer<'c> {
             lanes: Lanes::default(),
             liveness: Liveness::new(&shared.path, shared.settings.clock.clone()),
             now: shared.settings.clock.now(),
+            whereabouts: Whereabouts::of(&shared.path),
             shared,
             wakes: Vec::new(),
             gone: Vec::new(),
@@ -149,6 +153,9 @@ impl<'c> Writer<'c> {
 
     /// Does some operations and answers them.
     fn batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
+        if let Some(fault) = self.whereabouts.fault(&self.shared.path) {
+            self.syncer.give_up(fault);
+        }
         if let Some(fault) = self.syncer.fault() {
             return answer_all(&mut operations, Err(&fault));
         }

@@ -41,6 +41,12 @@ impl Syncer {
         fault.clone()
     }
 
+    /// Nobody can work with the file any more, for this reason.
+    pub(super) fn give_up(&self, why: Fault) {
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        fault.get_or_insert(why);
+    }
+
     /// Brings all that is in the WAL to the disk, unless that has failed before.
     pub(super) fn sync(&self, wal: &File) -> Result<(), Fault> {
         failpoint::at("sqlite::sync::begin");
