@@ -81,6 +81,11 @@ mod tests {
         let mut all = vec![first];
         all.extend((0..BETWEEN).map(|_| begin("exec sleep 300", Stdio::null())));
         all.push(begin("read -r _; echo went on > log", its_output.into()));
+        // One that is just being started has no environment for a moment.
+        let variable = format!("{VARIABLE}={}", presence.display());
+        while strays(variable.as_bytes()).len() < all.len() {
+            std::thread::yield_now();
+        }
 
         kill_commands_of(&presence);
 
