@@ -4,28 +4,35 @@ mod common;
 
 use common::{Sandbox, terminal};
 
-/// What the program shows on a terminal of so many columns, with every escape sequence.
-fn shown(sandbox: &Sandbox, columns: u16, arguments: &[&str], no_color: bool) -> String {
-    let mut command = sandbox.command(arguments);
+/// What the program shows on a terminal of so many columns while it runs two tasks, with every
+/// escape sequence. The first task ends once it is seen that both run, and the second once it is
+/// seen that the first has failed: a slow machine may draw late.
+fn shown(sandbox: &Sandbox, columns: u16, no_color: bool) -> String {
+    let long = "a name that is much longer than any terminal of forty columns is wide";
+    sandbox.write(
+        "tasks.toml",
+        &format!(
+            "[[task]]\nname = '{long}'\nrun = 'until test -e seen; do sleep 0.01; done'\n\
+             [[task]]\nname = \"evil \\u001b[2J\\u202e name\"\n\
+             run = 'until test -e begun; do sleep 0.01; done; exit 3'\n"
+        ),
+    );
+    let mut command = sandbox.command(&["run", "-j", "2", "tasks.toml"]);
     if no_color {
         command.env("NO_COLOR", "1");
     }
     let mut shown = Vec::new();
     terminal::run(&mut command, (24, columns), |bytes| {
         shown.extend_from_slice(bytes);
+        let plain = plain(&String::from_utf8_lossy(&shown));
+        let both_run = plain.contains("a name") && plain.contains("evil") && plain.contains("0/2");
+        for (is_seen, name) in [(both_run, "begun"), (plain.contains("1/2"), "seen")] {
+            if is_seen {
+                sandbox.write(name, "");
+            }
+        }
     });
     String::from_utf8(shown).expect("it is text")
-}
-
-fn tasks(sandbox: &Sandbox) {
-    let long = "a name that is much longer than any terminal of forty columns is wide";
-    sandbox.write(
-        "tasks.toml",
-        &format!(
-            "[[task]]\nname = '{long}'\nrun = 'sleep 0.5'\n\
-             [[task]]\nname = \"evil \\u001b[2J\\u202e name\"\nrun = 'sleep 0.3; exit 3'\n"
-        ),
-    );
 }
 
 /// The lines as they are when nothing moves the cursor: without escape sequences.
@@ -36,8 +43,7 @@ fn plain(shown: &str) -> String {
 #[test]
 fn bars_are_shown_and_failures_above_them() {
     let sandbox = Sandbox::new();
-    tasks(&sandbox);
-    let shown = shown(&sandbox, 100, &["run", "tasks.toml"], false);
+    let shown = shown(&sandbox, 100, false);
     let plain = plain(&shown);
     assert!(plain.contains("▸"), "{plain}");
     assert!(plain.contains("0/2"), "{plain}");
@@ -60,8 +66,7 @@ fn bars_are_shown_and_failures_above_them() {
 #[test]
 fn no_color_means_no_colour() {
     let sandbox = Sandbox::new();
-    tasks(&sandbox);
-    let shown = shown(&sandbox, 100, &["run", "tasks.toml"], true);
+    let shown = shown(&sandbox, 100, true);
     for colour in ["\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[35m"] {
         assert!(!shown.contains(colour), "{shown:?}");
     }
@@ -70,8 +75,7 @@ fn no_color_means_no_colour() {
 #[test]
 fn forty_columns_are_enough() {
     let sandbox = Sandbox::new();
-    tasks(&sandbox);
-    let shown = shown(&sandbox, 40, &["run", "tasks.toml"], false);
+    let shown = shown(&sandbox, 40, false);
     let plain = plain(&shown);
     let table = plain.split("STATE").nth(1).expect("there is a table");
     for line in table.lines() {
