@@ -36,7 +36,8 @@ fn main() -> ExitCode {
     // Before the options, which know nothing of it.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == minder::ARGUMENT) {
-        return minder::serve(words.next().unwrap_or_default().as_ref());
+        let [folder, worker] = [(); 2].map(|()| words.next().unwrap_or_default());
+        return minder::serve(folder.as_ref(), &worker);
     }
     let args = Args::try_parse().unwrap_or_else(|error| refuse(&error));
     match args.common.color {

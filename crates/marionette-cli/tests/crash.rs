@@ -4,12 +4,15 @@
 mod common;
 
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use common::{Sandbox, pause, processes_with, said, signal, suspend, until};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
+use serde_json::json;
 
 /// How often the runner is killed.
 const KILLS: usize = 100;
@@ -198,6 +201,31 @@ fn commands_whose_runner_and_minder_were_killed_end_before_they_are_begun_again(
     assert_eq!(said.status, Some(0), "{said:?}");
     assert_eq!(sandbox.read("log"), "done\n");
     assert_eq!(processes_with(&sandbox.store()), Vec::<u32>::new());
+}
+
+#[test]
+fn a_minder_that_begins_after_its_worker_is_gone_begins_no_command() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("tasks.db-minders");
+    // As a worker that was killed at once leaves it: its last order is in the pipe, and no process
+    // has its number. The next one has seen no minder, and runs that command.
+    let worker = [folder.to_str().expect("it is text"), "2147483647"];
+    let mut minder = sandbox.command(&["__minder"]);
+    let minder = minder.args(worker).stdin(Stdio::piped()).spawn();
+    let mut minder = minder.expect("the program starts");
+    let command = json!({ "run": "echo >> begun", "cwd": sandbox.path("") });
+    let attempt = json!({
+        "command": command, "job": "a job", "number": 1, "output": sandbox.path("output")
+    });
+    let mut orders = minder.stdin.as_ref().expect("it is piped");
+    writeln!(orders, "{}", json!({ "Start": [1, attempt] })).expect("it reads");
+    until("it has left, or begun it", || {
+        let has_left = minder.try_wait().expect("it can be asked").is_some();
+        has_left || !sandbox.read("begun").is_empty()
+    });
+    assert_eq!(sandbox.read("begun"), "");
+    let said = said(minder.wait_with_output().expect("it has ended"));
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""), "{said:?}");
 }
 
 fn minders(sandbox: &Sandbox) -> Vec<u32> {

@@ -100,6 +100,7 @@ impl Minder {
         let mut process = Command::new(own_program()?)
             .arg(ARGUMENT)
             .arg(&*self.folder)
+            .arg(std::process::id().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)

@@ -6,12 +6,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, getppid, test_kill_process};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, test_kill_process};
 use tokio::time::sleep;
 
 use super::stray;
@@ -29,19 +30,31 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// The presence of this process, for its parent.
-    pub(super) fn take(folder: &Path) -> io::Result<Self> {
+    /// The presence of this process, for this worker.
+    pub(super) fn take(folder: &Path, worker: Option<Pid>) -> io::Result<Self> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(folder)?;
         let path = file_of(folder, std::process::id());
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
-        let mut lock = options.open(&path)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        let worker = getppid().map_or(0, |worker| worker.as_raw_nonzero().get());
-        write!(lock, "{worker}")?;
-        Ok(Self { path, _lock: lock })
+        loop {
+            let mut lock = options.open(&path)?;
+            // Who looks for orphans between these two lines takes the file for that of a minder
+            // which was killed: it has the lock for a moment, and removes the file.
+            retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
+            if is_at(&lock, &path)? {
+                let worker = worker.map_or(0, |worker| worker.as_raw_nonzero().get());
+                write!(lock, "{worker}")?;
+                return Ok(Self { path, _lock: lock });
+            }
+        }
     }
+}
+
+/// Whether this file still has this name.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (ours, found) = (file.metadata()?, fs::metadata(path));
+    Ok(found.is_ok_and(|found| (found.dev(), found.ino()) == (ours.dev(), ours.ino())))
 }
 
 impl Presence {
@@ -109,12 +122,14 @@ fn is_orphan(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::getppid;
+
     use super::*;
 
     #[tokio::test]
     async fn who_is_there_with_its_worker_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::take(folder.path()).unwrap();
+        let presence = Presence::take(folder.path(), getppid()).unwrap();
         let path = presence.path.clone();
         assert!(!is_orphan(&path));
         orphans_have_gone(folder.path()).await.unwrap();
@@ -123,6 +138,32 @@ mod tests {
         assert!(is_orphan(&path));
         drop(presence);
         assert!(!is_orphan(&path));
+    }
+
+    #[test]
+    fn a_minder_that_was_taken_for_a_dead_one_while_it_began_is_seen_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file_of(folder.path(), std::process::id());
+        // As who looks for orphans has it.
+        let looked_at = File::create(&path).unwrap();
+        flock(&looked_at, FlockOperation::LockExclusive).unwrap();
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| Presence::take(folder.path(), getppid()));
+            let path_seen = path.canonicalize().unwrap();
+            let is_it = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|at| at == path_seen);
+            // Until it has opened the file too; where nothing shows that, this test sees less.
+            while let Ok(fds) = fs::read_dir("/proc/self/fd")
+                && fds.flatten().map(is_it).filter(|is_it| *is_it).count() < 2
+                && !taken.is_finished()
+            {
+                std::thread::yield_now();
+            }
+            fs::remove_file(&path).unwrap();
+            drop(looked_at);
+            let presence = taken.join().unwrap().unwrap();
+            let seen = File::open(presence.path()).unwrap();
+            assert!(flock(&seen, FlockOperation::NonBlockingLockExclusive).is_err());
+        });
     }
 
     #[tokio::test]

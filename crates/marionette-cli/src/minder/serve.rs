@@ -1,6 +1,7 @@
 //! The minder's own process: it reads orders until there are no more, and then ends what runs.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::getppid;
+use rustix::process::{Pid, getppid};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,12 +21,14 @@ use super::done::Done;
 use super::presence::Presence;
 use super::{Attempt, Order, Word};
 
-/// Runs the minder until its worker is gone. Its presence is in this folder.
-pub(crate) fn serve(folder: &Path) -> ExitCode {
+/// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
+pub(crate) fn serve(folder: &Path, worker: &OsStr) -> ExitCode {
+    let worker = worker.to_str().and_then(|worker| worker.parse().ok());
+    let worker = worker.and_then(Pid::from_raw);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let served = runtime.and_then(|runtime| runtime.block_on(mind(folder)));
+    let served = runtime.and_then(|runtime| runtime.block_on(mind(folder, worker)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -35,9 +38,8 @@ pub(crate) fn serve(folder: &Path) -> ExitCode {
     }
 }
 
-async fn mind(folder: &Path) -> io::Result<()> {
-    let worker = getppid();
-    let presence = Presence::take(folder)?;
+async fn mind(folder: &Path, worker: Option<Pid>) -> io::Result<()> {
+    let presence = Presence::take(folder, worker)?;
     let _deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
@@ -48,7 +50,8 @@ async fn mind(folder: &Path) -> io::Result<()> {
     loop {
         tokio::select! {
             line = orders.next_line() => match line {
-                // An order of a worker that is gone may still lie in the pipe.
+                // An order of a worker that is gone may still lie in the pipe; it may have gone
+                // before this process knew who its parent was.
                 Ok(Some(line)) if getppid() == worker => {
                     minded.obey(serde_json::from_str(&line)?, &words);
                 }
