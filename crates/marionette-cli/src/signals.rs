@@ -1,7 +1,9 @@
 //! The signals that ask this process to end: the first drains, the second hurries, the third
 //! leaves.
 
+use std::future::ready;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use marionette::inspect::Inspect;
@@ -62,9 +64,16 @@ pub(crate) async fn stop<S: Inspect>(
     signals: &mut Signals,
     say: &Say,
 ) -> StopReport {
+    let mut stopping = pin!(tasks.stop());
+    // It is said when it is so: from here on nothing is claimed.
+    tokio::select! {
+        biased;
+        report = &mut stopping => return report,
+        () = ready(()) => {}
+    }
     say.note("stopping: what runs may finish (again: end it)");
     tokio::select! {
-        report = tasks.stop() => return report,
+        report = stopping => return report,
         _ = signals.next() => {}
     }
     say.note("stopping: what runs is asked to end (again: leave at once)");

@@ -4,14 +4,14 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 
-use common::{Sandbox, said, signal, until};
+use common::{FINISHES, HURRIES, Sandbox, said, until};
 use rustix::process::Signal;
 
 #[test]
 fn two_runs_of_one_file_at_once_are_one_too_many() {
     let sandbox = Sandbox::new();
     sandbox.write("tasks.txt", "echo >> begun; sleep 300\n");
-    let first = sandbox.start(&["run", "tasks.txt"]);
+    let first = sandbox.start_noting(&["run", "tasks.txt"]);
     until("it has begun", || !sandbox.read("begun").is_empty());
     // By whatever name the file goes.
     std::os::unix::fs::symlink("tasks.txt", sandbox.path("link.txt")).expect("it can be linked");
@@ -25,10 +25,8 @@ fn two_runs_of_one_file_at_once_are_one_too_many() {
     }
     sandbox.write("other.txt", "true\n");
     assert_eq!(sandbox.run(&["run", "other.txt"]).status, Some(0));
-    for _ in 0..2 {
-        signal(first.id(), Signal::TERM);
-        common::pause(std::time::Duration::from_millis(100));
-    }
+    sandbox.ask(&first, Signal::TERM, FINISHES);
+    sandbox.ask(&first, Signal::TERM, HURRIES);
     let first = said(first.wait_with_output().expect("it ends"));
     assert_eq!(first.status, Some(143), "{first:?}");
     assert_eq!(sandbox.read("begun"), "\n");

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Sandbox, pause, processes_with, said, signal, suspend, until};
+use common::{FINISHES, HURRIES, Sandbox, pause, processes_with, said, signal, suspend, until};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
 use serde_json::json;
@@ -272,29 +272,26 @@ fn a_command_that_does_not_listen_is_made_to_end() {
 #[test]
 fn the_first_signal_lets_finish_what_runs_and_the_next_run_goes_on() {
     let sandbox = Sandbox::new();
-    let command = "echo begun >> begun; sleep 0.5; echo done >> log\n";
-    sandbox.write("tasks.txt", &command.repeat(3));
+    let command = "echo begun >> begun; until test -e go; do sleep 0.01; done; echo done >> log\n";
+    sandbox.write("tasks.txt", &command.repeat(20));
+    let lines = |name: &str| sandbox.read(name).lines().count();
     for (asked, status) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-        let before = sandbox.read("begun").len();
-        let child = sandbox.start(&["run", "-j", "1", "tasks.txt"]);
-        until("one has begun", || sandbox.read("begun").len() > before);
-        signal(child.id(), asked);
+        let before = lines("begun");
+        let child = sandbox.start_noting(&["run", "-j", "1", "tasks.txt"]);
+        until("one has begun", || lines("begun") > before);
+        sandbox.ask(&child, asked, FINISHES);
+        sandbox.write("go", "");
         let said = said(child.wait_with_output().expect("it ends"));
         assert_eq!(said.status, Some(status), "{said:?}");
-        let (begun, done) = (sandbox.read("begun"), sandbox.read("log"));
-        assert_eq!(
-            begun.lines().count(),
-            done.lines().count(),
-            "what had begun was finished"
-        );
+        assert_eq!(lines("begun"), lines("log"), "what had begun was finished");
+        std::fs::remove_file(sandbox.path("go")).expect("it is there");
     }
+    let going_on = format!("going on: {} of 20 ended before", lines("log"));
+    sandbox.write("go", "");
     let said = sandbox.run(&["run", "-j", "1", "tasks.txt"]);
     assert_eq!(said.status, Some(0), "{said:?}");
-    assert!(
-        said.err.contains("going on: 2 of 3 ended before"),
-        "{said:?}"
-    );
-    assert_eq!(sandbox.read("log"), "done\n".repeat(3));
+    assert!(said.err.contains(&going_on), "{said:?}");
+    assert_eq!(sandbox.read("log"), "done\n".repeat(20));
 }
 
 #[test]
@@ -304,11 +301,10 @@ fn the_second_signal_ends_what_runs_and_no_attempt_is_lost_by_that() {
         "tasks.txt",
         "trap 'echo asked >> log; exit 0' TERM; echo >> begun; test -e go || sleep 300 & wait $!\n",
     );
-    let child = sandbox.start(&["run", "tasks.txt"]);
+    let child = sandbox.start_noting(&["run", "tasks.txt"]);
     until("it has begun", || !sandbox.read("begun").is_empty());
-    signal(child.id(), Signal::INT);
-    pause(Duration::from_millis(100));
-    signal(child.id(), Signal::INT);
+    sandbox.ask(&child, Signal::INT, FINISHES);
+    sandbox.ask(&child, Signal::INT, HURRIES);
     let said = said(child.wait_with_output().expect("it ends"));
     assert_eq!(said.status, Some(130), "{said:?}");
     assert_eq!(sandbox.read("log"), "asked\n");
@@ -328,21 +324,24 @@ fn the_second_signal_ends_what_runs_and_no_attempt_is_lost_by_that() {
 fn the_third_signal_leaves_at_once_and_leaves_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write(
-        "tasks.txt",
-        "trap '' TERM; echo >> begun; sleep 300; sleep 300\n",
+        "tasks.toml",
+        r#"
+        [[task]]
+        run = "trap '' TERM; echo >> begun; sleep 300; sleep 300"
+        grace = "90s"
+        "#,
     );
-    let child = sandbox.start(&["run", "tasks.txt"]);
+    let child = sandbox.start_noting(&["run", "tasks.toml"]);
     until("it has begun", || !sandbox.read("begun").is_empty());
+    sandbox.ask(&child, Signal::TERM, FINISHES);
+    sandbox.ask(&child, Signal::TERM, HURRIES);
     let begin = common::now();
-    for _ in 0..3 {
-        signal(child.id(), Signal::TERM);
-        pause(Duration::from_millis(100));
-    }
+    signal(child.id(), Signal::TERM);
     let said = said(child.wait_with_output().expect("it ends"));
     assert_eq!(said.status, Some(143), "{said:?}");
     assert!(
-        begin.elapsed() < Duration::from_secs(3),
-        "the grace of 5 s is not waited for"
+        begin.elapsed() < Duration::from_secs(30),
+        "the grace of 90 s is not waited for"
     );
     until("nothing of it is left", || {
         processes_with(&sandbox.store()).is_empty()

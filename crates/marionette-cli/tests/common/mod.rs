@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 
 use janitor::Janitor;
 
+/// What it notes after a first signal.
+pub(crate) const FINISHES: &str = "what runs may finish";
+/// What it notes after a second one.
+pub(crate) const HURRIES: &str = "what runs is asked to end";
+
 /// A folder with a store, in which the program runs.
 pub(crate) struct Sandbox {
     // Before the folder, which must not go while something still writes into it.
@@ -73,6 +78,20 @@ impl Sandbox {
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().expect("the program starts")
+    }
+
+    /// As [`start`](Self::start), with what it notes in the file `notes` instead of a pipe.
+    pub(crate) fn start_noting(&self, arguments: &[&str]) -> Child {
+        let notes = fs::File::create(self.path("notes")).expect("the folder can be written to");
+        let mut command = self.command(arguments);
+        command.stderr(notes).spawn().expect("the program starts")
+    }
+
+    /// Sends a signal to a program whose notes are in the file `notes`, and waits until it has
+    /// noted what follows from that. A second signal before would be one with the first.
+    pub(crate) fn ask(&self, process: &Child, with: rustix::process::Signal, follows: &str) {
+        signal(process.id(), with);
+        until(follows, || self.read("notes").contains(follows));
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
