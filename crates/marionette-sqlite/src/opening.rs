@@ -144,9 +144,7 @@ fn connect(path: &Path, busy: Duration, flags: OpenFlags) -> rusqlite::Result<Co
 fn wal(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
     let until: Instant = clock::monotonic() + busy;
     loop {
-        match connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
-        {
+        match turn_wal_on(connection) {
             Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
             Ok(_) => return Err(rusqlite::Error::InvalidQuery),
             Err(err)
@@ -158,6 +156,15 @@ fn wal(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
             Err(err) => return Err(err),
         }
     }
+}
+
+/// Says which mode there is then. The row comes before the change is written, so only the step
+/// after it tells of a disk that did not take it.
+fn turn_wal_on(connection: &Connection) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let modes = statement.query_map([], |row| row.get(0))?;
+    let mut modes = modes.collect::<rusqlite::Result<Vec<String>>>()?;
+    modes.pop().ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 fn limit(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
