@@ -64,6 +64,11 @@ impl Fault {
         matches!(self.kind, Kind::Full | Kind::Refused)
     }
 
+    /// Whether there was no room for it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kind == Kind::Full
+    }
+
     pub(crate) fn to_error(&self) -> StoreError {
         match self.kind {
             Kind::Unavailable => StoreError::unavailable(&*self.text),

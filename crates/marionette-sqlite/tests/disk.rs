@@ -10,14 +10,17 @@ mod common;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{insert, job};
+use common::{claim, insert, job, known_worker};
 use marionette::inspect::{Filter, Inspect, Page};
-use marionette::store::{JobState, NewJob, PastOutcome, Store, StoreError};
+use marionette::store::{
+    JobState, NewJob, Next, PastOutcome, Settled, Settlement, Store, StoreError,
+};
 use marionette::{Context, Job, TaskId, TaskManager};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
@@ -26,6 +29,8 @@ use tokio::sync::Semaphore;
 
 /// Where the child mounts its disk.
 const PLACE: &str = "MARIONETTE_SQLITE_DISK";
+/// What happens on it.
+const SCENE: &str = "MARIONETTE_SQLITE_SCENE";
 /// What somebody else keeps on the disk, and removes in the end.
 const BALLAST: usize = 768 * 1024;
 /// How long anything may take that has to happen.
@@ -33,6 +38,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_full_disk_loses_nothing_and_goes_on_once_there_is_room() {
+    on_a_small_disk("fills_up");
+}
+
+#[test]
+fn what_has_its_place_in_the_file_is_written_on_a_full_disk() {
+    on_a_small_disk("stays_full");
+}
+
+/// Runs this program again, in which the child plays this scene.
+fn on_a_small_disk(scene: &str) {
     let place = tempfile::tempdir().expect("there is room for a directory");
     let mut mount = in_a_namespace("mount");
     mount.args(MOUNT).arg(place.path());
@@ -43,7 +58,7 @@ fn a_full_disk_loses_nothing_and_goes_on_once_there_is_room() {
     let this = std::env::current_exe().expect("this program is a file");
     let mut child = in_a_namespace(this);
     child.args(["child", "--exact", "--nocapture"]);
-    if let Err(why) = succeeds(child.env(PLACE, place.path())) {
+    if let Err(why) = succeeds(child.env(PLACE, place.path()).env(SCENE, scene)) {
         panic!("{why}");
     }
 }
@@ -80,7 +95,11 @@ async fn child() {
     let mut mount = Command::new("mount");
     let mounted = mount.args(MOUNT).arg(&place).status();
     assert!(mounted.expect("there is a mount").success());
-    fills_up_and_goes_on(&PathBuf::from(place)).await;
+    let place = PathBuf::from(place);
+    match std::env::var(SCENE).as_deref() {
+        Ok("stays_full") => stays_full_and_goes_on(&place).await,
+        _ => fills_up_and_goes_on(&place).await,
+    }
 }
 
 /// A job that ends when the test lets it.
@@ -158,6 +177,45 @@ async fn fills_up_and_goes_on(place: &Path) {
     runs_all(&store, &accepted).await;
     let _ = tasks.stop().await;
     drop((tasks, store));
+    is_sound(&path);
+}
+
+/// Jobs fail and wait again and again, which changes rows and makes none. Somebody else has filled
+/// the disk, and gives nothing back.
+async fn stays_full_and_goes_on(place: &Path) {
+    let path = place.join("tasks.db");
+    let store = SqliteStore::open(&path).await.expect("there is room");
+    for _ in 0..8 {
+        insert(&store, mail(20_000)).await;
+    }
+    insert(&store, job()).await;
+    drop(store);
+    let store = SqliteStore::open(&path).await.expect("there is room");
+    let worker = known_worker(&store).await;
+    let mut ballast = fs::File::create(place.join("ballast")).expect("there is room");
+    let room = vec![b'x'; 4096];
+    while ballast.write_all(&room).is_ok() {}
+    let length = ballast.metadata().expect("it is a file").len();
+    ballast
+        .set_len(length - 100 * 1024)
+        .expect("it gives some back");
+    // Each is two commits, and each commit a page or more: this is many times what there is room for.
+    for round in 0..200 {
+        let claimed = claim(&store, &worker, 1).await;
+        assert_eq!(claimed.len(), 1, "round {round}");
+        let release = Settlement {
+            lease: claimed[0].lease,
+            attempt: None,
+            next: Next::Release,
+        };
+        let settled = store.settle(vec![release]).await;
+        assert_eq!(
+            settled.expect("it needs no room"),
+            [Settled::Applied],
+            "round {round}"
+        );
+    }
+    drop(store);
     is_sound(&path);
 }
 

@@ -159,7 +159,14 @@ impl<'c> Writer<'c> {
         if let Some(fault) = self.syncer.fault() {
             return answer_all(&mut operations, Err(&fault));
         }
-        match self.transaction(&mut operations) {
+        let mut done = self.transaction(&mut operations);
+        if done.as_ref().is_err_and(Fault::is_full) {
+            // What is in the WAL may have its place in the database already: once it is copied, the
+            // WAL begins anew in the room that it has, however full the disk is.
+            self.checkpoint();
+            done = self.transaction(&mut operations);
+        }
+        match done {
             Ok(()) => self.finish(operations),
             // One of them may be what it was about: each has another try alone.
             Err(fault) if fault.is_of_one() && operations.len() > 1 => {
