@@ -82,6 +82,25 @@ impl<T> Inbox<T> {
             return Err(item);
         }
         state.items.push(item);
+        self.ring(state);
+        Ok(())
+    }
+
+    /// Puts all of these in, which are taken together; drops them if nobody will take them any
+    /// more, and leaves the vector empty.
+    pub(crate) fn push_all(&self, items: &mut Vec<T>) {
+        let mut state = self.lock();
+        if state.closed {
+            drop(state);
+            items.clear();
+        } else if !items.is_empty() {
+            state.items.append(items);
+            self.ring(state);
+        }
+    }
+
+    /// Tells the thread that something waits.
+    fn ring(&self, state: MutexGuard<'_, State<T>>) {
         // The flag needs no order of its own: who sees it takes the lock.
         self.hint.store(true, Ordering::Relaxed);
         let asleep = state.asleep;
@@ -89,7 +108,6 @@ impl<T> Inbox<T> {
         if asleep {
             self.bell.notify_one();
         }
-        Ok(())
     }
 
     /// Takes all that waits, and waits if nothing does. `false` once the inbox is closed and empty.
@@ -147,6 +165,31 @@ mod tests {
         assert!(inbox.take(&mut taken, &mut patience));
         assert!(!inbox.take(&mut taken, &mut patience));
         assert_eq!(taken, [1]);
+    }
+
+    #[test]
+    fn what_was_put_in_together_is_taken_together() {
+        let inbox = Inbox::new();
+        std::thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let (mut taken, mut patience) = (Vec::new(), Patience::default());
+                let mut sizes = Vec::new();
+                while inbox.take(&mut taken, &mut patience) {
+                    sizes.push(taken.drain(..).len());
+                }
+                sizes
+            });
+            for _ in 0..1000 {
+                inbox.push_all(&mut vec![(); 64]);
+            }
+            inbox.close();
+            let sizes = taker.join().expect("it ends");
+            assert_eq!(sizes.iter().sum::<usize>(), 64_000);
+            assert!(sizes.iter().all(|size| size % 64 == 0), "{sizes:?}");
+        });
+        let mut late = vec![()];
+        inbox.push_all(&mut late);
+        assert!(late.is_empty(), "they are dropped");
     }
 
     #[test]

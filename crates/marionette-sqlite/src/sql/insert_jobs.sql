@@ -2,8 +2,9 @@
 -- is still at hand for the others. Jobs come in the order of their ids and of when they are due.
 -- arguments: 1 now; for each job 6 more: id, lane, due, keep, options, payload
 -- result: one change for each that is new
+-- What cannot be inserted undoes the transaction, so that no journal is kept to undo the statement.
 -- index: the unique one of marionette_job (id)
-INSERT INTO marionette_job (
+INSERT OR ROLLBACK INTO marionette_job (
     id, state, lane, due, token, settled, worker, started, ended, ran, failed, crashes, history,
     accepted, first_due, keep, options, payload
 ) VALUES

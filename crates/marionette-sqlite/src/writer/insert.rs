@@ -1,9 +1,13 @@
 //! Accepting jobs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 
-use marionette::store::{Due, Inserted, NewJob, PAYLOAD_BYTES_MAX, StoreError, check_name};
+use marionette::store::{
+    Due, Inserted, NewJob, PAYLOAD_BYTES_MAX, Priority, StoreError, check_name,
+};
 use rusqlite::{Connection, Statement, params};
 
 use super::Writer;
@@ -13,19 +17,29 @@ use crate::error::Failure;
 use crate::failpoint;
 use crate::lanes::{Lane, Lanes};
 
-/// How many jobs one statement writes when there are many.
-pub(super) const ROWS: usize = 16;
+/// How many jobs one statement writes, if there are so many: one of `Statements::insert_rows` for
+/// each of these.
+const ROWS: [usize; 2] = [16, 4];
+/// The most of them.
+pub(super) const ROWS_MAX: usize = ROWS[0];
 
 /// A job that has been looked over and is ready to be written.
 #[derive(Debug)]
 pub(crate) struct Accepting {
-    job: NewJob,
+    id: Id,
+    kind: Cow<'static, str>,
+    queue: Cow<'static, str>,
+    priority: Priority,
+    due: Due,
+    payload: Vec<u8>,
     options: Option<String>,
     keep: Option<i64>,
+    limit: Option<u64>,
 }
 
 impl Accepting {
-    /// Looks over jobs; refuses all of them if one cannot be stored.
+    /// Looks over jobs; refuses all of them if one cannot be stored. What comes of a job is smaller
+    /// than it, so that this reuses the memory of the vector.
     pub(crate) fn all(jobs: Vec<NewJob>) -> Result<Vec<Self>, StoreError> {
         jobs.into_iter().map(Self::new).collect()
     }
@@ -45,18 +59,27 @@ impl Accepting {
         }
         let options = options_to_sql(&job.options)
             .map_err(|err| refused(format!("its options are not JSON: {err}")))?;
-        let keep = job.options.keep_result.map(clock::round_up);
-        Ok(Self { job, options, keep })
+        Ok(Self {
+            id: Id::of(job.id),
+            kind: job.kind,
+            queue: job.queue,
+            priority: job.priority,
+            due: job.due,
+            payload: job.payload,
+            options,
+            keep: job.options.keep_result.map(clock::round_up),
+            limit: job.queue_limit,
+        })
     }
 
     /// About how much work these are, one for a row.
     pub(crate) fn weight(all: &[Self]) -> usize {
-        all.iter().map(|one| 1 + one.job.payload.len() / 512).sum()
+        all.iter().map(|one| 1 + one.payload.len() / 512).sum()
     }
 
     /// Whether it is accepted only if its queue has room.
     pub(crate) fn is_limited(&self) -> bool {
-        self.job.queue_limit.is_some()
+        self.limit.is_some()
     }
 
     /// The lane in which it waits.
@@ -65,13 +88,13 @@ impl Accepting {
         connection: &Connection,
         lanes: &mut Lanes,
     ) -> rusqlite::Result<Arc<Lane>> {
-        let place = (&*self.job.queue, &*self.job.kind);
-        lanes.of(connection, place, self.job.priority, false)
+        let place = (&*self.queue, &*self.kind);
+        lanes.of(connection, place, self.priority, false)
     }
 
     /// When it is due, if it is accepted now.
     pub(crate) fn due(&self, now: i64) -> i64 {
-        match self.job.due {
+        match self.due {
             Due::Now => now,
             Due::After(pause) => now.saturating_add(clock::round_up(pause)),
             Due::At(time) => clock::micros(time),
@@ -84,15 +107,16 @@ impl Writer<'_> {
         failpoint::at("sqlite::insert::begin");
         let mut waiting = Waiting::default();
         let mut answers = Vec::with_capacity(jobs.len());
-        for jobs in jobs.chunks(ROWS) {
-            if jobs.len() == ROWS && jobs.iter().all(|one| !one.is_limited()) {
-                self.insert_rows(jobs.iter())?;
-                answers.extend([Inserted::Accepted; ROWS]);
-                continue;
-            }
-            for accepting in jobs {
+        let mut left = jobs;
+        while let Some(accepting) = left.first() {
+            let most = left.iter().take(ROWS_MAX);
+            let unlimited = most.take_while(|one| !one.is_limited()).count();
+            let done = self.insert_rows(unlimited, left.iter())?;
+            answers.extend(iter::repeat_n(Inserted::Accepted, done));
+            if done == 0 {
                 answers.push(self.insert_row(accepting, &mut waiting)?);
             }
+            left = &left[done.max(1)..];
         }
         failpoint::at("sqlite::insert::end");
         Ok(answers)
@@ -116,30 +140,35 @@ impl Writer<'_> {
         Ok(Inserted::Accepted)
     }
 
-    /// Writes a full statement of jobs that have no limit.
+    /// Writes as many jobs as it can in one statement, of which the first `count` have no limit;
+    /// says how many it wrote.
     pub(super) fn insert_rows<'a>(
         &mut self,
+        count: usize,
         jobs: impl Iterator<Item = &'a Accepting>,
-    ) -> rusqlite::Result<()> {
-        self.sql.insert_rows.raw_bind_parameter(1, self.now)?;
+    ) -> rusqlite::Result<usize> {
+        let Some(which) = ROWS.iter().position(|rows| *rows <= count) else {
+            return Ok(0);
+        };
+        self.sql.insert_rows[which].raw_bind_parameter(1, self.now)?;
         let mut index = 2;
-        for accepting in jobs {
+        for accepting in jobs.take(ROWS[which]) {
             let lane = accepting.lane(self.connection, &mut self.lanes)?;
             let due = accepting.due(self.now);
-            let insert = &mut self.sql.insert_rows;
-            insert.raw_bind_parameter(index, Id::of(accepting.job.id))?;
+            let insert = &mut self.sql.insert_rows[which];
+            insert.raw_bind_parameter(index, accepting.id)?;
             insert.raw_bind_parameter(index + 1, lane.id)?;
             insert.raw_bind_parameter(index + 2, due)?;
             insert.raw_bind_parameter(index + 3, accepting.keep)?;
             insert.raw_bind_parameter(index + 4, accepting.options.as_deref())?;
-            insert.raw_bind_parameter(index + 5, Readable(&accepting.job.payload))?;
+            insert.raw_bind_parameter(index + 5, Readable(&accepting.payload))?;
             index += 6;
             // One that is known already wakes somebody in vain.
             self.wake(lane, due);
         }
-        self.sql.insert_rows.raw_execute()?;
+        self.sql.insert_rows[which].raw_execute()?;
         failpoint::at("sqlite::insert::row");
-        Ok(())
+        Ok(ROWS[which])
     }
 
     /// Once it is committed, who waits for jobs of this lane is told; jobs come in runs of one.
@@ -159,8 +188,10 @@ pub(crate) fn insert_one(
     due: i64,
     now: i64,
 ) -> rusqlite::Result<bool> {
-    let Accepting { job, options, keep } = accepting;
-    let (id, payload) = (Id::of(job.id), Readable(&job.payload));
+    let Accepting {
+        id, options, keep, ..
+    } = accepting;
+    let payload = Readable(&accepting.payload);
     let changes = insert.execute(params![id, lane, due, now, keep, options, payload])?;
     Ok(changes == 1)
 }
@@ -186,10 +217,10 @@ impl Waiting {
         lanes: &mut Lanes,
         accepting: &Accepting,
     ) -> rusqlite::Result<bool> {
-        let Some(limit) = accepting.job.queue_limit else {
+        let Some(limit) = accepting.limit else {
             return Ok(false);
         };
-        let queue = &*accepting.job.queue;
+        let queue = &*accepting.queue;
         let counted = self.queues.get(queue).copied();
         let counted = match counted {
             Some(counted) if counted.jobs < counted.up_to || limit <= counted.up_to => counted,
@@ -205,13 +236,13 @@ impl Waiting {
         }
         let known = connection
             .prepare_cached(include_str!("../sql/known_job.sql"))?
-            .exists([Id::of(accepting.job.id)])?;
+            .exists([accepting.id])?;
         Ok(!known)
     }
 
     /// One more waits.
     pub(crate) fn add(&mut self, accepting: &Accepting) {
-        if let Some(counted) = self.queues.get_mut(&*accepting.job.queue) {
+        if let Some(counted) = self.queues.get_mut(&*accepting.queue) {
             counted.jobs += 1;
         }
     }

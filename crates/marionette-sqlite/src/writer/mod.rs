@@ -86,7 +86,7 @@ pub(crate) struct Statements<'c> {
     begin: Statement<'c>,
     commit: Statement<'c>,
     pub(crate) insert: Statement<'c>,
-    pub(crate) insert_rows: Statement<'c>,
+    pub(crate) insert_rows: [Statement<'c>; 2],
     pub(crate) due: Statement<'c>,
     pub(crate) claim_read: Statement<'c>,
     pub(crate) claim_take: Statement<'c>,
@@ -101,7 +101,10 @@ impl<'c> Statements<'c> {
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             insert: connection.prepare(include_str!("../sql/insert_job.sql"))?,
-            insert_rows: connection.prepare(include_str!("../sql/insert_jobs.sql"))?,
+            insert_rows: [
+                connection.prepare(include_str!("../sql/insert_jobs.sql"))?,
+                connection.prepare(include_str!("../sql/insert_few_jobs.sql"))?,
+            ],
             due: connection.prepare(include_str!("../sql/due_in_lane.sql"))?,
             claim_read: connection.prepare(include_str!("../sql/claim_read.sql"))?,
             claim_take: connection.prepare(include_str!("../sql/claim_take.sql"))?,
@@ -251,7 +254,7 @@ impl<'c> Writer<'c> {
             // Nobody waits for the disk.
         } else if woken || others {
             // Somebody will claim or has more to write, and need not wait for the disk.
-            self.syncer.take(unsynced.into_iter());
+            self.syncer.take(&mut unsynced);
         } else {
             let outcome = self.syncer.sync(&self.wal);
             answer_all(&mut unsynced, outcome.as_ref().copied());

@@ -4,7 +4,7 @@ use marionette::store::{Inserted, StoreError};
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::insert::{Accepting, ROWS};
+use super::insert::{Accepting, ROWS_MAX};
 use super::operation::{Durability, Operation, Reply};
 use crate::error::Fault;
 
@@ -50,20 +50,19 @@ impl Operation for Single {
     }
 }
 
-/// Does the first of these in one statement if they are full of such calls; says how many it did.
+/// Does the first of these in one statement if they are several such calls; says how many it did.
 pub(super) fn run(
     writer: &mut Writer<'_>,
     operations: &mut [Box<dyn Operation>],
 ) -> rusqlite::Result<usize> {
-    let Some(operations) = operations.get_mut(..ROWS) else {
-        return Ok(0);
-    };
-    if !operations.iter().all(|operation| operation.row().is_some()) {
-        return Ok(0);
-    }
-    writer.insert_rows(operations.iter().filter_map(|operation| operation.row()))?;
-    for operation in operations {
+    let most = operations.iter().take(ROWS_MAX);
+    let count = most
+        .take_while(|operation| operation.row().is_some())
+        .count();
+    let rows = operations.iter().filter_map(|operation| operation.row());
+    let done = writer.insert_rows(count, rows)?;
+    for operation in &mut operations[..done] {
         operation.inserted()?;
     }
-    Ok(ROWS)
+    Ok(done)
 }

@@ -28,11 +28,12 @@ impl Syncer {
     }
 
     /// Takes operations that are committed. All of them are in the WAL before this.
-    pub(super) fn take(&self, operations: impl Iterator<Item = Box<dyn Operation>>) {
-        for operation in operations {
-            // It is dropped if the thread has panicked; then its caller is told.
-            let _ = self.committed.push(operation);
-        }
+    ///
+    /// They come in together: the thread may be awake, and would sync for the first alone while
+    /// the others wait for the sync after it.
+    pub(super) fn take(&self, operations: &mut Vec<Box<dyn Operation>>) {
+        // They are dropped if the thread has panicked; then their callers are told.
+        self.committed.push_all(operations);
     }
 
     /// Why nobody can work with the file any more, if that is so.
