@@ -199,7 +199,7 @@ async fn stays_full_and_goes_on(place: &Path) {
     ballast
         .set_len(length - 100 * 1024)
         .expect("it gives some back");
-    // Each is two commits, and each commit a page or more: this is many times what there is room for.
+    // Each is two commits, and each commit a page or more: many times what there is room for.
     for round in 0..200 {
         let claimed = claim(&store, &worker, 1).await;
         assert_eq!(claimed.len(), 1, "round {round}");

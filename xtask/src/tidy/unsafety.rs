@@ -1,4 +1,4 @@
-//! `unsafe` lives in the folder that is named here and nowhere else.
+//! `unsafe` lives in the places that are named here and nowhere else.
 
 use std::path::Path;
 
