@@ -19,6 +19,8 @@ use crate::worker::Worker;
 
 /// How often a store is asked whether there is something left that nobody works on.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often it is asked whether it can still be worked with.
+const HEALTH: Duration = Duration::from_secs(1);
 
 pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let say = Say::new(common);
@@ -33,6 +35,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let asked = tokio::select! {
         asked = signals.next() => Some(asked),
         found = nothing_is_left(&worker, &opened, args) => { found?; None }
+        broken = is_broken(&opened) => return Err(broken),
     };
     let report = match asked {
         Some(_) => signals::stop(&worker.tasks, &mut signals, &say).await,
@@ -72,6 +75,18 @@ async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Resul
             return Ok(());
         }
         sleep(LOOK).await;
+    }
+}
+
+/// Resolves when nobody can work with the store any more, and says why.
+async fn is_broken(opened: &Opened) -> anyhow::Error {
+    loop {
+        sleep(HEALTH).await;
+        // Anything that is read will do.
+        match opened.store.paused_queues().await {
+            Err(error) if error.is_broken() => return told(error),
+            _ => {}
+        }
     }
 }
 

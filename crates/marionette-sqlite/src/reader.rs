@@ -12,6 +12,7 @@ use crate::error::{Failure, store_error};
 use crate::inbox::{Inbox, Patience};
 use crate::lanes::Lanes;
 use crate::shared::Shared;
+use crate::whereabouts::Whereabouts;
 
 /// A question, which answers its caller itself.
 pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
@@ -22,6 +23,7 @@ pub(crate) struct Reader<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) lanes: Lanes,
     pub(crate) shared: Arc<Shared>,
+    whereabouts: Whereabouts,
 }
 
 impl<'c> Reader<'c> {
@@ -29,6 +31,7 @@ impl<'c> Reader<'c> {
         Self {
             connection,
             lanes: Lanes::default(),
+            whereabouts: Whereabouts::of(&shared.path),
             shared,
         }
     }
@@ -52,10 +55,13 @@ pub(crate) async fn ask<R: Send + 'static>(
 ) -> Result<R, StoreError> {
     let (reply, answer) = oneshot::channel();
     let question = move |reader: &mut Reader<'_>| {
-        let answer = question(reader).map_err(|failure| match failure {
-            Failure::Refused(err) => err,
-            Failure::Sqlite(err) => store_error(&reader.shared.path, err),
-        });
+        let answer = match reader.whereabouts.fault(&reader.shared.path) {
+            Some(fault) => Err(fault.to_error()),
+            None => question(reader).map_err(|failure| match failure {
+                Failure::Refused(err) => err,
+                Failure::Sqlite(err) => store_error(&reader.shared.path, err),
+            }),
+        };
         // A caller that went away needs no answer.
         let _ = reply.send(answer);
     };

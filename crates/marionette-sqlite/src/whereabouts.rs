@@ -1,7 +1,7 @@
 //! Whether the file that was opened is still the one that its name leads to.
 //!
 //! Somebody may remove or replace the file of a service that runs. SQLite goes on with what it has
-//! open, and all that is accepted from then on is gone with the process. So the writer looks.
+//! open, and all that is accepted from then on is gone with the process. So writer and reader look.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

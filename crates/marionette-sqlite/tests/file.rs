@@ -249,6 +249,8 @@ async fn a_file_that_was_removed_or_replaced_accepts_nothing_any_more() {
             "the file is gone"
         };
         assert!(error.to_string().contains(text), "{error}");
+        let error = store.counts().await.expect_err("it would be wrong");
+        assert!(error.to_string().contains(text), "{error}");
         // Nothing mends that: what SQLite had open may be behind what is there now.
         let error = store.insert(vec![job()]).await.expect_err("it is broken");
         assert!(error.is_broken(), "{error}");
