@@ -151,12 +151,11 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// Of a task that has not been started.
+    /// The reference of the side that waits, and the spare one if the task was never started.
     ///
     /// # Safety
     ///
-    /// The spare reference was not used if `state`, which was read by the caller as the holder of
-    /// the waiting side, says that the task was not started.
+    /// The caller was the side that waits, and read this state before it started the task.
     pub(super) unsafe fn new(cell: Shared<dyn Body>, state: usize) -> Self {
         Self {
             cell,

@@ -95,3 +95,23 @@ fn a_cancelled_task_is_not_claimed() {
             .is_cancelled()
     );
 }
+
+/// What was counted for an attempt that is never made is lost to valgrind if it is not given back.
+#[test]
+fn a_task_that_is_started_and_not_begun_leaves_nothing() {
+    let (waiting, joined) = cell();
+    let running = waiting.claim().ok().expect("it waits");
+    running.finish(None);
+    drop(joined);
+
+    let (waiting, joined) = cell();
+    drop(joined);
+    let running = waiting.claim().ok().expect("it waits");
+    running.finish(None);
+
+    let (waiting, mut joined) = cell();
+    let running = waiting.claim().ok().expect("it waits");
+    let waiting = running.release().ok().expect("nobody wants it to end");
+    run(waiting);
+    assert!(result(&mut joined).is_some());
+}
