@@ -122,7 +122,7 @@ fn a_worker_that_is_killed_has_its_jobs_run_by_the_next() {
         "echo >> begun; test -e go || sleep 300; echo done >> log",
     ]);
     let mut first = sandbox.start(&["work"]);
-    until("it has begun", || !sandbox.read("begun").is_empty());
+    until("it sleeps", || sandbox.is_in_its_sleep());
     first.kill().expect("it runs");
     first.wait().expect("it ends");
     sandbox.write("go", "");

@@ -182,7 +182,7 @@ fn commands_whose_runner_and_minder_were_killed_end_before_they_are_begun_again(
     let task = "echo $$ >> begun; test -e go || sleep 300; echo done >> log\n";
     sandbox.write("tasks.txt", task);
     let mut runner = sandbox.start(&["run", "tasks.txt"]);
-    until("it has begun", || sandbox.read("begun").ends_with('\n'));
+    until("it sleeps", || sandbox.is_in_its_sleep());
     let command: u32 = sandbox
         .read("begun")
         .trim()

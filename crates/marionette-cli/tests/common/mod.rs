@@ -102,6 +102,12 @@ impl Sandbox {
         )
     }
 
+    /// Whether these are there: the program, its minder, and the shell of one command with a child.
+    /// Before that, the command may still look at what a test writes next.
+    pub(crate) fn is_in_its_sleep(&self) -> bool {
+        processes_with(&self.store()).len() == 4
+    }
+
     /// The text of all that the commands of this store wrote.
     pub(crate) fn outputs(&self) -> Vec<String> {
         let mut texts = Vec::new();
