@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use marionette::TaskId;
 use marionette::inspect::Inspect;
@@ -23,15 +23,15 @@ const KILLS: usize = 300;
 const TOWNS: usize = 2;
 /// How many workers live on a file.
 const WORKERS: usize = 3;
-/// Within this time a job of a dead worker runs again.
+/// Within this time a job of a dead worker runs again, on a machine that does not stand still.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the history says runs now.
 #[derive(Default)]
 struct Running {
     runs: HashMap<TaskId, Run>,
-    /// When a kill made a job wait, until it runs again.
-    waits: HashMap<TaskId, Instant>,
+    /// When a kill made a job wait, until it runs again; by [`clock::ran`], as all times here.
+    waits: HashMap<TaskId, Duration>,
     again: Vec<Duration>,
 }
 
@@ -41,7 +41,7 @@ impl Running {
             Event::Start(job, run) => {
                 self.runs.insert(job, run);
                 if let Some(killed) = self.waits.remove(&job) {
-                    self.again.push(killed.elapsed());
+                    self.again.push(clock::ran_since(killed));
                 }
             }
             Event::End(job, _) => drop(self.runs.remove(&job)),
@@ -50,7 +50,7 @@ impl Running {
     }
 
     /// A process is about to be killed. Returns how many jobs it has.
-    fn killed(&mut self, process: u64, at: Instant) -> usize {
+    fn killed(&mut self, process: u64, at: Duration) -> usize {
         let jobs = self.runs.iter().filter(|(_, run)| run.process == process);
         let jobs: Vec<TaskId> = jobs.map(|(job, _)| *job).collect();
         for job in &jobs {
@@ -163,17 +163,18 @@ impl Town {
         while clock::now() < until {
             self.listen();
         }
-        let killed = clock::now();
+        let killed = clock::ran();
         for _ in 0..many {
             self.kill_one(killed);
         }
         let before = self.running.again.len();
         while !self.running.waits.is_empty() {
             self.listen();
-            if killed.elapsed() > AGAIN / 2 {
+            let waited = clock::ran_since(killed);
+            if waited > AGAIN / 2 {
                 self.forget_the_quarantined().await;
             }
-            assert!(killed.elapsed() < AGAIN * 5, "{}", self.parent.again());
+            assert!(waited < AGAIN * 5, "{}", self.parent.again());
         }
         let again = &self.running.again[before..];
         self.first.extend(again.iter().min());
@@ -189,7 +190,7 @@ impl Town {
     }
 
     /// Another one takes its place.
-    fn kill_one(&mut self, at: Instant) {
+    fn kill_one(&mut self, at: Duration) {
         let which = self.parent.rng.usize(..self.workers.len());
         let victim = self.workers.swap_remove(which);
         let number = victim.number;
