@@ -86,7 +86,7 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
     insert(&store, job()).await;
     waiting.await.expect("no panic").expect("woken");
     assert_eq!(claim(&store, &worker, 1).await.len(), 1);
-    let pause = Duration::from_millis(30);
+    let pause = Duration::from_millis(300);
     let later = NewJob {
         due: Due::After(pause),
         ..job()
@@ -94,7 +94,11 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
     #[allow(clippy::disallowed_methods)] // The claim is about real time.
     let before = Instant::now();
     insert(&store, later).await;
-    assert!(claim(&store, &worker, 1).await.is_empty(), "it is not due");
+    if !claim(&store, &worker, 1).await.is_empty() {
+        // The machine stood still: there was nothing to wait for.
+        assert!(before.elapsed() >= pause, "it is not due");
+        return;
+    }
     store.wait(wanted()).await.expect("woken");
     assert!(before.elapsed() >= pause);
     assert_eq!(
