@@ -59,8 +59,9 @@ async fn all_that_happened_to_a_job_is_shown_in_order() {
 #[test]
 fn a_command_that_failed_is_shown_with_what_it_wrote_and_without_its_secrets() {
     let place = Place::new();
-    // Two pipes tell nothing of which was first; a pause does.
-    let script = "echo to-out; sleep 0.2; echo to-err >&2; exit 3";
+    // Two pipes tell nothing of which was first: the one is kept before the other is written to.
+    let script = "echo to-out; until grep -rqs to-out tasks.db-output; do sleep 0.01; done; \
+                  echo to-err >&2; exit 3";
     place.good(&["add", "--secret", "3", "--", "sh", "-c", script, "hunter2"]);
     place.run(&["work", "--once", "-j", "1"]);
     let job = place.value(&["list", "--state", "failed"]);
