@@ -276,4 +276,27 @@ mod tests {
         waiters.wake_all();
         assert!(hook.try_recv().is_ok());
     }
+
+    #[test]
+    fn nobody_is_woken_before_the_job_is_due() {
+        let clock = Clock::default();
+        let waiters = Waiters::new(clock.clone());
+        std::thread::scope(|scope| {
+            // There is nothing in this file, so who waits knows only what it is told.
+            let empty = Connection::open_in_memory().expect("it needs no file");
+            let waiters = &waiters;
+            scope.spawn(move || waiters.run(&empty));
+            let mut early = i64::MIN;
+            for _ in 0..5 {
+                let woken = waiters.add(wanted("mail"), Duration::from_secs(3600));
+                let now = clock.now();
+                let due = now + 50_000;
+                waiters.tell(&[(lane("mail"), due)], now);
+                woken.blocking_recv().expect("it is woken");
+                early = early.max(due - clock.now());
+            }
+            waiters.close();
+            assert!(early <= 0, "{early} microseconds too early");
+        });
+    }
 }

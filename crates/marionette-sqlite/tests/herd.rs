@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use common::Place;
-use marionette::store::{Due, NewJob, Store};
+use marionette::store::{Due, NewJob, Next, Settled, Settlement, Store};
 use marionette::{Context, Job, TaskManager};
 use marionette_conformance::{FaultyStore, Method};
 use marionette_sqlite::SqliteStore;
@@ -128,9 +128,11 @@ async fn ten_thousand_jobs_of_one_moment_run_once_each_and_cause_no_stampede() {
     let early = early.expect("they are stored before they are due");
     tokio::time::sleep(early.saturating_sub(Duration::from_millis(20))).await;
     assert!(lock(&crowd.runs).is_empty(), "none is early");
+    let impatient = tokio::spawn(asks_without_a_pause(open(&crowd.place.path()).await, due));
     let before = crowd.asked();
     crowd.all_run().await;
     let herd = crowd.asked().since(before);
+    impatient.await.expect("nothing was early");
     let late = clock::wall().duration_since(due).expect("it is later");
     let runs = crowd.stop().await;
     println!("as they please {steady:?} in {took:?}, all at once {herd:?} in {late:?}");
@@ -150,6 +152,29 @@ async fn ten_thousand_jobs_of_one_moment_run_once_each_and_cause_no_stampede() {
         batch >= 8,
         "they come in batches: {batch} a claim, {herd:?}"
     );
+}
+
+/// Somebody asks the store itself until the time has come: it has nothing for him before.
+async fn asks_without_a_pause(store: SqliteStore, due: SystemTime) {
+    let worker = common::known_worker(&store).await;
+    let mut asked = 0;
+    loop {
+        let claimed = common::claim(&store, &worker, 1).await;
+        if clock::wall() >= due {
+            for claimed in claimed {
+                let release = Settlement {
+                    lease: claimed.lease,
+                    attempt: None,
+                    next: Next::Release,
+                };
+                assert_eq!(common::settle(&store, release).await, Settled::Applied);
+            }
+            println!("asked {asked} times before it was due");
+            return;
+        }
+        assert!(claimed.is_empty(), "a job is early");
+        asked += 1;
+    }
 }
 
 /// The same managers and as many jobs, which have been waiting for long.
