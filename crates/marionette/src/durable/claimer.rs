@@ -190,9 +190,15 @@ impl Claimer {
         if is_late || session.is_closing() {
             return leased.settle(None, Next::Release);
         }
+        if let Some((attempt, next)) = session.held.known_of(&claimed, now) {
+            session.held.insert(&leased, None, asked);
+            return leased.settle(attempt, next);
+        }
         let ready = before(now, claimed.late);
         let waiting = task(claimed, kind, Arc::clone(runner), Arc::clone(&leased), now);
-        session.held.insert(&leased, waiting.cell().clone(), asked);
+        session
+            .held
+            .insert(&leased, Some(waiting.cell().clone()), asked);
         session.engine.queue.push_accepted(waiting, ready);
     }
 }

@@ -8,8 +8,9 @@ use tokio::sync::Notify;
 use crate::body::Body;
 use crate::cell::Shared;
 use crate::clock::Tick;
+use crate::durable::unwritten::Unwritten;
 use crate::leased::Leased;
-use crate::store::Lease;
+use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
 use crate::sync::Mutex;
 
 /// The claimed jobs that this process has not settled yet, by their leases.
@@ -19,21 +20,28 @@ pub(crate) struct Held {
     /// The last sign of life that the store has taken: no lease holds for longer than from there,
     /// however new it is.
     alive: Mutex<Tick>,
+    /// What became of jobs whose leases lapsed before the store could be told.
+    unwritten: Mutex<Unwritten>,
     /// Something is held again.
     pub(crate) begun: Notify,
 }
 
 struct Job {
     leased: Arc<Leased>,
-    cell: Shared<dyn Body>,
+    /// What runs; nothing does if it is only to be settled.
+    cell: Option<Shared<dyn Body>>,
+    /// What the store is to be told and could not be told yet.
+    outcome: Option<Settlement>,
     /// When its lease was known to hold, by our own clock: the begin of the call that said so.
     known: Tick,
 }
 
 impl Held {
-    pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Shared<dyn Body>, known: Tick) {
+    /// A job is claimed, and runs as this cell, or is only to be settled.
+    pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Option<Shared<dyn Body>>, known: Tick) {
         let job = Job {
             cell,
+            outcome: None,
             known: known.min(*self.alive.lock()),
             leased: Arc::clone(leased),
         };
@@ -119,21 +127,51 @@ impl Held {
         // A cancellation runs wakers, and no lock is held for those.
         let cell = {
             let jobs = self.jobs.lock();
-            jobs.get(lease).map(|job| job.cell.clone())
+            jobs.get(lease).and_then(|job| job.cell.clone())
         };
         if let Some(cell) = cell {
             cell.cancel(why.to_owned(), false);
         }
     }
 
-    /// A lease no longer holds: its job is asked to end, and writes nothing any more.
-    pub(crate) fn lose(&self, lease: &Lease) {
-        let lost = self.jobs.lock().remove(lease);
-        if let Some(job) = lost {
-            job.leased.lose();
-            job.leased.close();
-            job.cell.cancel("its lease was lost".to_owned(), false);
+    /// The store could not be told these yet: should their leases lapse, they are kept.
+    pub(crate) fn could_not_write(&self, settlements: &[Settlement]) {
+        let mut jobs = self.jobs.lock();
+        for settlement in settlements {
+            if let Some(job) = jobs.get_mut(&settlement.lease)
+                && job.outcome.is_none()
+            {
+                job.outcome = Some(settlement.clone());
+            }
         }
+    }
+
+    /// What became of a job before its last lease lapsed here, if that still counts.
+    pub(crate) fn known_of(
+        &self,
+        claimed: &Claimed,
+        now: Tick,
+    ) -> Option<(Option<Attempted>, Next)> {
+        self.unwritten.lock().of(claimed, now)
+    }
+
+    /// A lease no longer holds: its job is asked to end, and writes nothing any more. Its success
+    /// is kept, if the store could not be told.
+    pub(crate) fn lose(&self, lease: &Lease) {
+        if let Some(outcome) = self.give_up(lease) {
+            self.unwritten.lock().keep(outcome, Tick::now());
+        }
+    }
+
+    /// The same, and nothing is kept. Gives back what could not be written.
+    pub(crate) fn give_up(&self, lease: &Lease) -> Option<Settlement> {
+        let job = self.jobs.lock().remove(lease)?;
+        job.leased.lose();
+        job.leased.close();
+        if let Some(cell) = job.cell {
+            cell.cancel("its lease was lost".to_owned(), false);
+        }
+        job.outcome
     }
 }
 

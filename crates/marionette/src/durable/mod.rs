@@ -22,6 +22,7 @@ mod settler;
 #[cfg(all(test, feature = "test-util", not(marionette_loom)))]
 mod tests;
 pub(crate) mod told;
+mod unwritten;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -54,7 +54,7 @@ impl Drop for Leaves {
 /// Brings these to the store, however often that takes; a job whose lease was lost meanwhile is
 /// left out.
 async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
-    let brought = settlements.len();
+    let mut brought = settlements.len();
     let mut errors = 0;
     while !settlements.is_empty() {
         match answer(session.store.settle(settlements.clone())).await {
@@ -71,10 +71,15 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
                 if is_final(&error) {
                     settlements = one_by_one(session, settlements).await;
                 } else {
+                    session.held.could_not_write(&settlements);
                     let pause = PAUSE.saturating_mul(1 << errors.min(10)).min(PAUSE_MAX);
                     tokio::time::sleep(pause).await;
                 }
                 settlements.retain(|settlement| session.held.has(&settlement.lease));
+                // What has come meanwhile must not wait until these leases have lapsed too.
+                let more = session.outbox.take();
+                brought += more.len();
+                settlements.extend(more);
             }
         }
     }
@@ -93,7 +98,7 @@ async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Sett
     for settlement in settlements {
         match answer(session.store.settle(vec![settlement.clone()])).await {
             Ok(settled) => taken(session, vec![settlement], &settled),
-            Err(error) if is_final(&error) => session.held.lose(&settlement.lease),
+            Err(error) if is_final(&error) => drop(session.held.give_up(&settlement.lease)),
             Err(_) => again.push(settlement),
         }
     }

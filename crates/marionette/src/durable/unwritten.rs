@@ -1,0 +1,187 @@
+//! Successes that the store could not be told before their leases lapsed: a disk was full for too
+//! long. When such a job is claimed here again, its success is written, and it does not run again.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::clock::Tick;
+use crate::durable::run::before;
+use crate::id::TaskId;
+use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
+
+/// So many are kept at most, with so many bytes of results in all; then the oldest go, and their
+/// jobs run again.
+const KEPT_MAX: usize = 16 * 1024;
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The successes that were not written, by their jobs.
+#[derive(Default)]
+pub(crate) struct Unwritten {
+    successes: HashMap<TaskId, Success>,
+    /// The oldest first. A job may stand here more than once; its last token counts.
+    order: VecDeque<Lease>,
+    bytes: usize,
+}
+
+struct Success {
+    lease: Lease,
+    attempt: Option<Attempted>,
+    result: Vec<u8>,
+    /// When its lease was given up.
+    lapsed: Tick,
+}
+
+impl Unwritten {
+    /// Keeps a success whose lease lapsed at this time. What did not succeed is to be tried again
+    /// anyway.
+    pub(crate) fn keep(&mut self, settlement: Settlement, lapsed: Tick) {
+        let Settlement {
+            lease,
+            attempt,
+            next: Next::Done(result),
+        } = settlement
+        else {
+            return;
+        };
+        let success = Success {
+            lease,
+            attempt,
+            result,
+            lapsed,
+        };
+        self.bytes += success.result.len();
+        self.order.push_back(lease);
+        if let Some(old) = self.successes.insert(lease.job, success) {
+            self.bytes -= old.result.len();
+        }
+        while self.order.len() > KEPT_MAX || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.order.pop_front() else {
+                return;
+            };
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, lease: Lease) -> Option<Success> {
+        let kept = self.successes.get(&lease.job)?;
+        let success = (kept.lease == lease).then(|| self.successes.remove(&lease.job))??;
+        self.bytes -= success.result.len();
+        Some(success)
+    }
+
+    /// The success of a job that is claimed again, if it still counts.
+    ///
+    /// It counts if nobody has claimed the job in between, and nobody has told it to begin anew:
+    /// then it is due since a time after its lease lapsed.
+    pub(crate) fn of(&mut self, claimed: &Claimed, now: Tick) -> Option<(Option<Attempted>, Next)> {
+        let kept = self.successes.get(&claimed.lease.job)?.lease;
+        let success = self.forget(kept)?;
+        let again = Lease {
+            token: kept.token + 1,
+            ..kept
+        };
+        let counts = claimed.lease == again && before(now, claimed.age) <= success.lapsed;
+        counts.then_some((success.attempt, Next::Done(success.result)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::{JobOptions, PastOutcome, Priority};
+
+    fn lease(job: TaskId, token: i64) -> Lease {
+        Lease { job, key: 7, token }
+    }
+
+    fn done(lease: Lease, bytes: usize) -> Settlement {
+        Settlement {
+            lease,
+            attempt: Some(Attempted {
+                ran: Duration::from_secs(1),
+                outcome: PastOutcome::Done,
+                error: None,
+            }),
+            next: Next::Done(vec![b'1'; bytes]),
+        }
+    }
+
+    fn claimed(lease: Lease, age: Duration) -> Claimed {
+        Claimed {
+            lease,
+            kind: "add".into(),
+            queue: "default".into(),
+            priority: Priority::default(),
+            payload: Vec::new(),
+            options: JobOptions::default(),
+            failed: 0,
+            crashes: 0,
+            late: Duration::ZERO,
+            age,
+            attempts: Vec::new(),
+        }
+    }
+
+    fn second(number: u64) -> Tick {
+        Tick::from_nanos(number * 1_000_000_000)
+    }
+
+    const YOUNG: Duration = Duration::from_secs(5);
+    const OLD: Duration = Duration::from_secs(50);
+
+    #[test]
+    fn a_success_counts_for_the_next_claim_once() {
+        let (mut unwritten, job) = (Unwritten::default(), TaskId::new());
+        unwritten.keep(done(lease(job, 1), 3), second(90));
+        let again = claimed(lease(job, 2), OLD);
+        let (attempt, next) = unwritten.of(&again, second(100)).expect("it is known");
+        assert_eq!(
+            attempt.map(|attempt| attempt.outcome),
+            Some(PastOutcome::Done)
+        );
+        assert_eq!(next, Next::Done(b"111".to_vec()));
+        assert!(unwritten.of(&again, second(100)).is_none());
+        assert_eq!(unwritten.bytes, 0);
+    }
+
+    #[test]
+    fn it_does_not_count_once_somebody_else_had_the_job_or_let_it_begin_anew() {
+        let (mut unwritten, job) = (Unwritten::default(), TaskId::new());
+        for (token, age) in [(3, OLD), (1, OLD), (2, YOUNG)] {
+            unwritten.keep(done(lease(job, 1), 3), second(90));
+            let again = claimed(lease(job, token), age);
+            assert!(
+                unwritten.of(&again, second(100)).is_none(),
+                "{token} {age:?}"
+            );
+        }
+        let other = claimed(lease(TaskId::new(), 2), OLD);
+        assert!(unwritten.of(&other, second(100)).is_none());
+    }
+
+    #[test]
+    fn only_so_much_is_kept() {
+        let mut unwritten = Unwritten::default();
+        let jobs: Vec<_> = (0..20).map(|_| TaskId::new()).collect();
+        for job in &jobs {
+            unwritten.keep(done(lease(*job, 1), 1024 * 1024), second(90));
+            unwritten.keep(done(lease(*job, 1), 1024 * 1024), second(90));
+        }
+        assert!(unwritten.bytes <= BYTES_MAX);
+        assert!(
+            unwritten.successes.len() >= 8,
+            "{}",
+            unwritten.successes.len()
+        );
+        let again = claimed(lease(jobs[19], 2), OLD);
+        assert!(
+            unwritten.of(&again, second(100)).is_some(),
+            "the newest is there"
+        );
+        for _ in 0..2 * KEPT_MAX {
+            unwritten.keep(done(lease(TaskId::new(), 1), 1), second(90));
+        }
+        assert!(unwritten.order.len() <= KEPT_MAX && unwritten.successes.len() <= KEPT_MAX);
+    }
+}
