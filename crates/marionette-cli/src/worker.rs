@@ -1,12 +1,11 @@
 //! A worker for commands: a task manager on the store, and a minder for what it runs.
 
-use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use marionette::{Context, TaskError, TaskId, TaskManager};
+use marionette::{Context, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
 
 use crate::command::{Command, GRACE_MAX, Success};
@@ -15,9 +14,6 @@ use crate::store::Opened;
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
 const CLEARING_UP: Duration = Duration::from_secs(30);
-/// How many successes are remembered. A worker has far fewer in hand of which the store has not
-/// heard.
-const DONE_KEPT: usize = 16 * 1024;
 
 /// Runs commands from these queues.
 #[derive(Debug)]
@@ -37,7 +33,6 @@ impl Worker {
         let runner = Arc::new(Runner {
             opened: opened.clone(),
             minder: minder.clone(),
-            done: Mutex::default(),
         });
         let tasks = TaskManager::builder()
             .store(opened.store.clone())
@@ -68,38 +63,9 @@ pub(crate) fn processors() -> NonZeroUsize {
 struct Runner {
     opened: Opened,
     minder: Minder,
-    done: Mutex<Done>,
-}
-
-/// The commands that succeeded here last.
-///
-/// On a disk that is full the store hears nothing of them. When their leases have lapsed, it hands
-/// them out again as soon as it has room, and they must not run again.
-#[derive(Debug, Default)]
-struct Done {
-    order: VecDeque<TaskId>,
-    how: HashMap<TaskId, Success>,
-}
-
-impl Done {
-    fn push(&mut self, job: TaskId, success: Success) {
-        if self.how.insert(job, success).is_none() {
-            self.order.push_back(job);
-        }
-        if self.order.len() > DONE_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.how.remove(&oldest);
-        }
-    }
 }
 
 impl Runner {
-    fn done(&self) -> MutexGuard<'_, Done> {
-        // Nothing that holds the lock can leave it half done.
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn attempt(&self, command: Command, context: &Context) -> Result<Success, TaskError> {
         let output = self.opened.output(context.id());
         // The job may come from a worker that was killed a moment ago.
@@ -108,9 +74,6 @@ impl Runner {
         }
         if was_done(&output) {
             return Ok(Success { output_bytes: 0 });
-        }
-        if let Some(success) = self.done().how.get(&context.id()) {
-            return Ok(success.clone());
         }
         let grace = command.grace;
         let attempt = Attempt {
@@ -139,9 +102,7 @@ impl Runner {
             None if ended.was_asked => Err("ended when it was asked to".into()),
             None => {
                 let output_bytes = ended.output_bytes;
-                let success = Success { output_bytes };
-                self.done().push(context.id(), success.clone());
-                Ok(success)
+                Ok(Success { output_bytes })
             }
             Some(failure) => Err(failure.into()),
         }
