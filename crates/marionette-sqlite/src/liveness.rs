@@ -282,6 +282,24 @@ mod tests {
     }
 
     #[test]
+    fn a_wall_clock_that_is_set_forward_frees_no_claim_that_is_on_its_way() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut liveness = Liveness::new(&directory.path().join("file"), Clock::default());
+        let (worker, lease) = (id(), Duration::from_secs(15));
+        liveness.hold(worker).expect("nobody else holds it");
+        let hour = Duration::from_secs(3600);
+        // By the wall clock it was claimed an hour ago, and the last that was heard of its worker
+        // was a moment ago.
+        liveness.renewed(worker, vec![(1, 1, hour)]);
+        assert_eq!(liveness.lapsed(lease, 10), []);
+        liveness.renewed(worker, vec![(1, 1, hour), (2, 1, Duration::ZERO)]);
+        assert_eq!(liveness.lapsed(lease, 10), []);
+        let mut lapsed = liveness.lapsed(Duration::ZERO, 10);
+        lapsed.sort_unstable();
+        assert_eq!(lapsed, [(1, 1), (2, 1)], "in the end both are given back");
+    }
+
+    #[test]
     fn a_lock_is_free_once_its_holder_is_gone() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("file");
