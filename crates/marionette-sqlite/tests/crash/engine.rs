@@ -187,6 +187,7 @@ impl Town {
                 self.give_up().await;
             }
         }
+        self.all_live();
         let again = &self.running.again[before..];
         self.first.extend(again.iter().min());
         let slowest = again.iter().max().copied().unwrap_or_default();
@@ -218,8 +219,25 @@ impl Town {
         self.workers.push(self.parent.start("work"));
     }
 
+    /// Those that nobody killed: one that cannot open the file ends, and takes nothing up.
+    fn all_live(&mut self) {
+        let Self {
+            parent, workers, ..
+        } = self;
+        for worker in workers {
+            let ended = parent.has_ended(worker);
+            assert!(
+                !ended,
+                "{} has ended by itself; {}",
+                worker.number,
+                parent.again()
+            );
+        }
+    }
+
     /// Tells all that is known of what does not run again.
-    async fn give_up(&self) {
+    async fn give_up(&mut self) {
+        self.all_live();
         for (job, since) in &self.running.waits {
             let details = self.store.job(*job).await.expect("the store answers");
             eprintln!("waits for {:?}: {details:#?}", clock::ran_since(*since));
