@@ -61,11 +61,10 @@ async fn a_write_that_fails_is_told_and_harms_nothing() {
             goes_on(&store, &told).await;
             drop(store);
             goes_on(&place.open().await, &told).await;
-            assert_eq!(
-                told.errors > 0,
-                failed > 0,
-                "who waits for a write hears of it"
-            );
+            assert!(told.errors == 0 || failed > 0, "nobody hears of nothing");
+            // Where there is no room, the store makes some in the log, and tries once more.
+            let is_told = told.errors > 0 || how != How::Error;
+            assert!(is_told || failed == 0, "who waits for a write hears of it");
             if failed == 0 {
                 assert!(nth > 20, "{nth}: each round writes");
                 break;
