@@ -1,9 +1,8 @@
 //! How operations come to a thread of the store: many callers put them in, the thread takes all
 //! that wait.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use crate::clock;
@@ -15,8 +14,6 @@ pub(crate) struct Inbox<T> {
     bell: Condvar,
     /// Whether something waits or the inbox is closed; a hint for who looks without the lock.
     hint: AtomicBool,
-    /// How many things wait, about; for who gathers them.
-    count: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -65,43 +62,6 @@ impl Patience {
     }
 }
 
-/// How long a thread waits until those are back who were answered together: about as long as a sync
-/// takes, which they then share.
-const GATHERING: Duration = Duration::from_micros(100);
-/// It does not pay to wait for so few.
-const GATHERED_MIN: usize = 8;
-/// Groups for which it is not tried at most.
-const REST_MAX: u32 = 64;
-
-/// Whether those who were answered together come back together. Each time that they do not, twice
-/// as many groups pass before it is tried again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Gathering {
-    rest: u32,
-    resting: u32,
-}
-
-impl Gathering {
-    /// Waits awake until they are back, but not for long.
-    fn wait(&mut self, are_back: impl Fn() -> bool) {
-        if self.resting > 0 {
-            self.resting -= 1;
-            return;
-        }
-        let until = clock::monotonic() + GATHERING;
-        while !are_back() {
-            if clock::monotonic() >= until {
-                self.rest = (self.rest * 2).clamp(1, REST_MAX);
-                self.resting = self.rest;
-                return;
-            }
-            // They may need the processor to come back.
-            thread::yield_now();
-        }
-        self.rest = 0;
-    }
-}
-
 impl<T> Inbox<T> {
     pub(crate) fn new() -> Self {
         Self {
@@ -112,7 +72,6 @@ impl<T> Inbox<T> {
             }),
             bell: Condvar::new(),
             hint: AtomicBool::new(false),
-            count: AtomicUsize::new(0),
         }
     }
 
@@ -144,7 +103,6 @@ impl<T> Inbox<T> {
     fn ring(&self, state: MutexGuard<'_, State<T>>) {
         // The flag needs no order of its own: who sees it takes the lock.
         self.hint.store(true, Ordering::Relaxed);
-        self.count.store(state.items.len(), Ordering::Relaxed);
         let asleep = state.asleep;
         drop(state);
         if asleep {
@@ -167,25 +125,9 @@ impl<T> Inbox<T> {
                 .unwrap_or_else(PoisonError::into_inner);
             state.asleep = false;
         }
-        self.hand_over(&mut state, into);
-        true
-    }
-
-    /// Takes what else comes until there are so many, if it pays to wait for them.
-    pub(crate) fn gather(&self, into: &mut Vec<T>, count: usize, gathering: &mut Gathering) {
-        if count < GATHERED_MIN {
-            return;
-        }
-        let here = into.len();
-        gathering.wait(|| here + self.count.load(Ordering::Relaxed) >= count);
-        self.hand_over(&mut self.lock(), into);
-    }
-
-    fn hand_over(&self, state: &mut State<T>, into: &mut Vec<T>) {
         into.append(&mut state.items);
-        // As where it was set.
         self.hint.store(state.closed, Ordering::Relaxed);
-        self.count.store(0, Ordering::Relaxed);
+        true
     }
 
     /// Nothing comes in any more; what waits is still taken.
@@ -248,39 +190,6 @@ mod tests {
         let mut late = vec![()];
         inbox.push_all(&mut late);
         assert!(late.is_empty(), "they are dropped");
-    }
-
-    #[test]
-    fn who_does_not_come_back_is_waited_for_ever_more_rarely() {
-        let mut gathering = Gathering::default();
-        let asked = std::cell::Cell::new(0);
-        let mut groups = |count, back: bool| {
-            asked.set(0);
-            for _ in 0..count {
-                let before = asked.get();
-                gathering.wait(|| {
-                    asked.set(before + 1);
-                    back
-                });
-            }
-            asked.get()
-        };
-        // It is tried for the first, the third, the sixth, the eleventh and the twentieth.
-        assert_eq!(groups(20, false), 5);
-        assert_eq!(groups(16, true), 0, "it rests");
-        assert_eq!(groups(20, true), 20);
-    }
-
-    #[test]
-    fn those_who_come_while_others_are_gathered_are_taken_with_them() {
-        let (inbox, mut gathering) = (Inbox::new(), Gathering::default());
-        let mut taken = vec![0; GATHERED_MIN - 1];
-        inbox.push(1).expect("it is open");
-        inbox.gather(&mut taken, GATHERED_MIN, &mut gathering);
-        assert_eq!(taken.len(), GATHERED_MIN);
-        inbox.close();
-        let more = inbox.take(&mut taken, &mut Patience::default());
-        assert!(!more, "it is closed and empty");
     }
 
     #[test]

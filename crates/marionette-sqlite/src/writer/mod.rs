@@ -37,7 +37,7 @@ use crate::clock;
 use crate::codec::Id;
 use crate::error::Fault;
 use crate::failpoint;
-use crate::inbox::{Gathering, Inbox, Patience};
+use crate::inbox::{Inbox, Patience};
 use crate::lanes::{Lane, Lanes};
 use crate::liveness::Liveness;
 use crate::shared::Shared;
@@ -144,13 +144,7 @@ impl<'c> Writer<'c> {
     /// Works until the inbox is closed and empty.
     pub(crate) fn work(&mut self, inbox: &Operations) {
         let (mut operations, mut patience) = (Vec::new(), Patience::default());
-        let mut gathering = Gathering::default();
         while inbox.take(&mut operations, &mut patience) {
-            // Who was answered by one sync has its next job ready soon, and shares one again.
-            let answered = self.syncer.answered();
-            if operations.iter().all(|operation| operation.row().is_some()) {
-                inbox.gather(&mut operations, answered, &mut gathering);
-            }
             while !operations.is_empty() {
                 let behind = operations.split_off(batch_len(&operations));
                 self.batch(operations);
@@ -262,7 +256,8 @@ impl<'c> Writer<'c> {
             // Somebody will claim or has more to write, and need not wait for the disk.
             self.syncer.take(&mut unsynced);
         } else {
-            self.syncer.sync_for(&self.wal, &mut unsynced);
+            let outcome = self.syncer.sync(&self.wal);
+            answer_all(&mut unsynced, outcome.as_ref().copied());
         }
         failpoint::at("sqlite::batch::answered");
         if self.pages >= CHECKPOINT_PAGES {

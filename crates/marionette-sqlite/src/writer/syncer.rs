@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::operation::Operation;
@@ -17,8 +16,6 @@ pub(crate) struct Syncer {
     path: PathBuf,
     committed: Inbox<Box<dyn Operation>>,
     fault: Mutex<Option<Fault>>,
-    /// How many callers were answered since the writer last asked.
-    answered: AtomicUsize,
 }
 
 impl Syncer {
@@ -27,7 +24,6 @@ impl Syncer {
             path,
             committed: Inbox::new(),
             fault: Mutex::new(None),
-            answered: AtomicUsize::new(0),
         }
     }
 
@@ -52,23 +48,8 @@ impl Syncer {
         fault.get_or_insert(why);
     }
 
-    /// Brings to the disk what these have committed, and answers them.
-    pub(super) fn sync_for(&self, wal: &File, operations: &mut Vec<Box<dyn Operation>>) {
-        let outcome = self.sync(wal);
-        // It is a hint for who gathers them again, and guards nothing.
-        self.answered.fetch_add(operations.len(), Ordering::Relaxed);
-        for mut operation in operations.drain(..) {
-            operation.answer(outcome.as_ref().copied());
-        }
-    }
-
-    /// How many were answered since this was last asked.
-    pub(super) fn answered(&self) -> usize {
-        self.answered.swap(0, Ordering::Relaxed)
-    }
-
     /// Brings all that is in the WAL to the disk, unless that has failed before.
-    fn sync(&self, wal: &File) -> Result<(), Fault> {
+    pub(super) fn sync(&self, wal: &File) -> Result<(), Fault> {
         failpoint::at("sqlite::sync::begin");
         let synced = failpoint::error_at("sqlite::sync::error").and_then(|()| wal.sync_data());
         if synced.is_ok() {
@@ -87,7 +68,10 @@ impl Syncer {
     pub(crate) fn work(&self, wal: &File) {
         let (mut operations, mut patience) = (Vec::new(), Patience::default());
         while self.committed.take(&mut operations, &mut patience) {
-            self.sync_for(wal, &mut operations);
+            let outcome = self.sync(wal);
+            for mut operation in operations.drain(..) {
+                operation.answer(outcome.as_ref().copied());
+            }
         }
     }
 
