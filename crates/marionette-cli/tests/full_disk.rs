@@ -18,6 +18,9 @@ use common::{Sandbox, janitor, pause, said, until};
 /// moment.
 const LEASES_LAPSE: Duration = Duration::from_secs(18);
 
+/// Besides the one that fills the disk: more than fit into the room that the files have already.
+const COMMANDS: usize = 100;
+
 /// A disk of 1 MiB, for as long as its keeper lives.
 struct SmallDisk<'a> {
     sandbox: &'a Sandbox,
@@ -110,7 +113,9 @@ impl Drop for SmallDisk<'_> {
 
 /// Commands of which one fills the disk, and succeeds.
 fn commands() -> Vec<String> {
-    let mut commands: Vec<_> = (1..=20).map(|task| format!("echo {task} >> log")).collect();
+    let mut commands: Vec<_> = (1..=COMMANDS)
+        .map(|task| format!("echo {task} >> log"))
+        .collect();
     commands.insert(5, "cat /dev/zero > disk/fill; echo full >> log".to_owned());
     commands
 }
@@ -138,7 +143,7 @@ fn let_it_wait(disk: &SmallDisk, child: &mut Child) {
 
 fn each_was_done_once(sandbox: &Sandbox) {
     let mut done: Vec<_> = sandbox.read("log").lines().map(str::to_owned).collect();
-    let mut expected: Vec<_> = (1..=20).map(|task| task.to_string()).collect();
+    let mut expected: Vec<_> = (1..=COMMANDS).map(|task| task.to_string()).collect();
     expected.push("full".to_owned());
     done.sort();
     expected.sort();
@@ -157,7 +162,8 @@ fn a_run_waits_for_room_and_runs_nothing_twice() {
     let_it_wait(&disk, &mut run);
     let said = said(run.wait_with_output().expect("it ends"));
     assert_eq!(said.status, Some(0), "{said:?} {}", sandbox.read("notes"));
-    assert!(said.out.contains("21 done"), "{said:?}");
+    let all = format!("{} done", COMMANDS + 1);
+    assert!(said.out.contains(&all), "{said:?}");
     each_was_done_once(&sandbox);
 }
 

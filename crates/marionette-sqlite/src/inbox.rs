@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn what_was_put_in_together_is_taken_together() {
         let inbox = Inbox::new();
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let taker = scope.spawn(|| {
                 let (mut taken, mut patience) = (Vec::new(), Patience::default());
                 let mut sizes = Vec::new();
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_thread_that_sleeps_is_woken() {
         let inbox = Inbox::new();
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let taker = scope.spawn(|| {
                 let (mut taken, mut patience) = (Vec::new(), Patience::default());
                 while inbox.take(&mut taken, &mut patience) {}
@@ -204,7 +204,7 @@ mod tests {
             for round in 0..10_000 {
                 inbox.push(round).expect("it is open");
                 if round % 100 == 0 {
-                    thread::yield_now();
+                    std::thread::yield_now();
                 }
             }
             inbox.close();

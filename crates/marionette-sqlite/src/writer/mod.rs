@@ -29,7 +29,7 @@ mod change;
 
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Statement};
 
@@ -58,6 +58,10 @@ pub(crate) type Operations = Inbox<Box<dyn Operation>>;
 const WEIGHT_MAX: usize = 4096;
 /// After about how many pages in the WAL they are copied into the database.
 const CHECKPOINT_PAGES: usize = 2000;
+/// …and after so few for a minute after the disk was full: the WAL never gets smaller, and what it
+/// takes of the disk the database cannot have.
+const CHECKPOINT_PAGES_FULL: usize = 32;
+const CAUTIOUS: Duration = Duration::from_secs(60);
 /// How often the writer looks whether another process still writes.
 const BUSY_PAUSE: Duration = Duration::from_micros(200);
 
@@ -79,6 +83,8 @@ pub(crate) struct Writer<'c> {
     syncer: &'c Syncer,
     /// About how many pages are in the WAL.
     pages: usize,
+    /// Until when it is to stay small.
+    cautious_until: Instant,
 }
 
 /// Statements that are needed all the time; the others are in the connection's cache.
@@ -138,6 +144,7 @@ impl<'c> Writer<'c> {
             wal,
             syncer,
             pages: 0,
+            cautious_until: clock::monotonic(),
         })
     }
 
@@ -167,6 +174,7 @@ impl<'c> Writer<'c> {
             // What is in the WAL may have its place in the database already: once it is copied, the
             // WAL begins anew in the room that it has, however full the disk is.
             self.checkpoint();
+            self.cautious_until = clock::monotonic() + CAUTIOUS;
             done = self.transaction(&mut operations);
         }
         match done {
@@ -260,7 +268,9 @@ impl<'c> Writer<'c> {
             answer_all(&mut unsynced, outcome.as_ref().copied());
         }
         failpoint::at("sqlite::batch::answered");
-        if self.pages >= CHECKPOINT_PAGES {
+        if self.pages >= CHECKPOINT_PAGES
+            || self.pages >= CHECKPOINT_PAGES_FULL && clock::monotonic() < self.cautious_until
+        {
             self.checkpoint();
         }
     }
