@@ -72,6 +72,7 @@ impl Parent {
     }
 
     /// What is done is pruned at once.
+    #[cfg(feature = "failpoints")]
     pub(crate) fn that_prunes(mut self) -> Self {
         self.prunes = true;
         self
