@@ -58,6 +58,18 @@ pub(crate) struct Attempt {
     pub(crate) span: Span,
 }
 
+impl Default for Attempt {
+    /// The first one, without a limit.
+    #[inline]
+    fn default() -> Self {
+        Self {
+            number: 1,
+            deadline: None,
+            span: Span::none(),
+        }
+    }
+}
+
 /// Why an attempt was asked to end.
 #[derive(Clone, Copy)]
 enum Asked {
@@ -73,28 +85,43 @@ impl Attempt {
     /// and no lock.
     #[inline]
     pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
-        let context = running.context(self.number);
-        let polled = self.within(|| {
-            running.begin(context);
-            running.poll(poller)
+        let polled = running.lend(self.number, |running, context| {
+            self.within(|| running.start(context, poller))
         });
-        polled.map(|outcome| ended(running, outcome))
+        match polled {
+            Poll::Ready(Outcome::Done) => Poll::Ready(Outcome::Done),
+            Poll::Ready(outcome) => Poll::Ready(no_success(running, outcome)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// Waits for the rest of it, and for what ends it early.
-    pub(crate) async fn wait(self, running: &mut Running, reach: &Reach) -> Outcome {
-        let outcome = self.wait_for_outcome(running, reach).await;
-        ended(running, outcome)
+    pub(crate) async fn wait(&self, running: &mut Running, reach: &Reach) -> Outcome {
+        match self.wait_for_outcome(running, reach).await {
+            Outcome::Done => Outcome::Done,
+            outcome => no_success(running, outcome),
+        }
     }
 
     /// Runs code of the user's in the span; a panic in it is an outcome.
     #[inline]
     fn within(&self, poll: impl FnOnce() -> Poll<Result<(), TaskError>>) -> Poll<Outcome> {
         let _entered = self.span.enter();
-        match catch(poll) {
+        // Most attempts succeed: nothing is moved then.
+        let mut failed = None;
+        let polled = catch(|| {
+            poll().map(|result| {
+                if let Err(error) = result {
+                    failed = Some(error);
+                }
+            })
+        });
+        match polled {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(Ok(()))) => Poll::Ready(Outcome::Done),
-            Ok(Poll::Ready(Err(error))) => Poll::Ready(Outcome::Failed(error)),
+            Ok(Poll::Ready(())) => match failed {
+                None => Poll::Ready(Outcome::Done),
+                Some(error) => Poll::Ready(Outcome::Failed(error)),
+            },
             Err(panic) => Poll::Ready(Outcome::Panicked(panic)),
         }
     }
@@ -163,29 +190,21 @@ impl Attempt {
     }
 }
 
-/// What an attempt that has ended leaves.
-#[inline]
-fn ended(running: &mut Running, mut outcome: Outcome) -> Outcome {
-    if !matches!(outcome, Outcome::Done) {
-        no_success(running, &mut outcome);
-    }
-    outcome
-}
-
 /// Ends an attempt that did not succeed. It may have heard of a cancellation, by its handle or its
 /// parent, before anybody asked it to end: then that is its outcome.
 #[cold]
-fn no_success(running: &mut Running, outcome: &mut Outcome) {
+fn no_success(running: &mut Running, mut outcome: Outcome) -> Outcome {
     let cell = running.cell();
     if matches!(outcome, Outcome::Failed(_))
         && let Some(extra) = cell.extra()
         && (cell.is_cancel_requested() || extra.options.parent.is_cancelled())
     {
-        *outcome = Asked::Cancel.outcome(extra);
+        outcome = Asked::Cancel.outcome(extra);
     }
     // What is left of the future is the user's, and may panic when dropped. The attempt has its
     // outcome already.
     let _ = catch(|| running.drop_attempt());
+    outcome
 }
 
 async fn cancelled(parent: Option<&CancellationToken>) {

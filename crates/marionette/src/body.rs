@@ -12,8 +12,12 @@ use crate::outcome::TaskError;
 
 /// A task that runs, with its types erased.
 pub trait Body: Send {
-    /// Makes the future of an attempt.
-    fn begin(self: Pin<&mut Self>, context: Context);
+    /// Makes the future of an attempt, and polls it for the first time.
+    fn start(
+        self: Pin<&mut Self>,
+        attempt: Context,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Result<(), TaskError>>;
     /// Polls that future. On `Ok` the result is kept.
     fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Result<(), TaskError>>;
     /// Drops that future, unless it has ended.
@@ -127,13 +131,17 @@ where
     Fut: Future<Output = Result<T, TaskError>> + Send,
     T: Send,
 {
-    fn begin(self: Pin<&mut Self>, context: Context) {
+    fn start(
+        self: Pin<&mut Self>,
+        attempt: Context,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Result<(), TaskError>> {
         let mut this = self.project();
         if let Some((source, make)) = this.source {
-            this.stage.set(Stage::Attempt {
-                future: make(source, context),
-            });
+            let future = make(source, attempt);
+            this.stage.set(Stage::Attempt { future });
         }
+        this.stage.poll(poller)
     }
 
     fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Result<(), TaskError>> {
@@ -208,8 +216,14 @@ where
     Fut: Future<Output = Result<T, TaskError>> + Send,
     T: Send,
 {
-    fn begin(self: Pin<&mut Self>, _: Context) {
-        *self.project().waiting = false;
+    fn start(
+        self: Pin<&mut Self>,
+        _: Context,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Result<(), TaskError>> {
+        let this = self.project();
+        *this.waiting = false;
+        this.stage.poll(poller)
     }
 
     fn poll(self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Result<(), TaskError>> {

@@ -6,8 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use crate::body::Body;
-use crate::cell::{Cell, Shared};
+use crate::cell::{Cell, Lent};
 use crate::clock::Tick;
 use crate::id::TaskId;
 
@@ -36,12 +35,12 @@ pub(crate) const DEFAULT_NAME: &str = "async task";
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    cell: Shared<dyn Body>,
+    cell: Lent,
     attempt: u32,
 }
 
 impl Context {
-    pub(crate) fn new(cell: Shared<dyn Body>, attempt: u32) -> Self {
+    pub(crate) fn new(cell: Lent, attempt: u32) -> Self {
         Self { cell, attempt }
     }
 

@@ -59,6 +59,7 @@ pub(crate) struct Offer<S, T> {
 
 impl<S: 'static, T: 'static> Offer<S, T> {
     /// The offer, and the side that waits and is run.
+    #[inline]
     pub(crate) fn new<M, H>(draft: Draft<S>) -> (Self, Waiting)
     where
         H: IntoTask<M, Source = S, Output = T>,

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::circle::{Begun, Circle, Ran, Stay};
 use crate::clock::Tick;
 use crate::draft::Offer;
 use crate::engine::Engine;
 use crate::handler::TaskHandler;
 use crate::join::JoinHandle;
 use crate::memory::pace::Pace;
+use crate::outcome::Outcome;
 use crate::task::IntoTask;
-use crate::worker::{Begun, Circle, Ran};
 
 pub(crate) async fn exec<H: IntoTask<M>, M>(
     engine: &Arc<Engine>,
@@ -29,29 +30,28 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     };
     let started = Tick::now();
     // Nobody else knows of it yet, so nobody can have cancelled it.
-    if let Ok(mut running) = waiting.claim() {
-        let begun =
-            poll_fn(|poller| Poll::Ready(circle.begin(&mut running, started, started, poller)));
-        let (made, number) = match begun.await {
-            Begun::Ended(made, number) => (made, number),
-            Begun::Waits(attempt) => {
-                let number = attempt.number;
-                (Ok(attempt.wait(&mut running, &circle.reach).await), number)
-            }
+    if let Ok(running) = waiting.claim() {
+        let mut stay = Stay::new(running, started, started);
+        let begun = poll_fn(|poller| Poll::Ready(circle.begin(&mut stay, poller))).await;
+        let made = match begun {
+            Begun::Done => Ok(Outcome::Done),
+            Begun::Ended(made) => made,
+            Begun::Waits => Ok(stay.attempt.wait(&mut stay.running, &circle.reach).await),
         };
-        let ended = Tick::now();
         let ran = Ran {
-            number,
-            nanos: ended.nanos_since(started),
+            ended: Tick::now(),
             pace: Pace::Unknown,
         };
         let post = engine.new_post();
-        let again = circle.settle(running, made, started, ended, ran, &post.tally);
-        engine.return_post(&post);
-        // A retry without a pause is the workers' business as well.
-        if let Some(waiting) = again.and_then(|running| running.release().ok()) {
-            engine.delay(Duration::ZERO, waiting);
+        circle.settle(&mut stay, made, ran, &post.tally);
+        if !stay.running.has_ended() {
+            // A retry without a pause is the workers' business as well.
+            match stay.running.release() {
+                Some(waiting) => engine.delay(Duration::ZERO, waiting),
+                None => circle.end_cancelled(&mut stay.running, &post.tally),
+            }
         }
+        engine.return_post(&post);
     }
     offer.into_handle()
 }

@@ -175,6 +175,7 @@ mod ended;
 mod tally;
 mod backoff;
 mod id;
+mod circle;
 mod clock;
 mod panic;
 mod park;

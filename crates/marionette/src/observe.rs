@@ -41,11 +41,10 @@ impl Observer {
 
     /// The span of an attempt, in which the task runs.
     #[inline]
-    pub(crate) fn span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32) -> Span {
-        if !tracing::enabled!(target: "marionette", Level::INFO) {
-            return Span::none();
+    pub(crate) fn span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32, span: &mut Span) {
+        if tracing::enabled!(target: "marionette", Level::INFO) {
+            *span = self.enabled_span(cell, attempt);
         }
-        self.enabled_span(cell, attempt)
     }
 
     #[cold]

@@ -269,7 +269,8 @@ impl<'a, H: IntoTask<M>, M> IntoFuture for Submit<'a, H, M> {
         Submitting {
             engine: self.engine,
             way: self.way,
-            stage: Stage::Draft(self.handler.draft),
+            draft: Some(self.handler.draft),
+            waits: None,
             patience: self.patience,
             timer: None,
         }
@@ -281,19 +282,18 @@ impl<'a, H: IntoTask<M>, M> IntoFuture for Submit<'a, H, M> {
 pub struct Submitting<'a, H: IntoTask<M>, M> {
     engine: &'a Engine,
     way: Way,
-    stage: Stage<H::Source, H::Output>,
+    /// Until the first poll.
+    draft: Option<Draft<H::Source>>,
+    /// From then on, if there was no room.
+    waits: Option<Waits<H::Source, H::Output>>,
     patience: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-enum Stage<S, T> {
-    Draft(Draft<S>),
-    Waits {
-        offer: Offer<S, T>,
-        waiting: Option<Waiting>,
-        ticket: Option<Ticket>,
-    },
-    Over,
+struct Waits<S, T> {
+    offer: Offer<S, T>,
+    waiting: Option<Waiting>,
+    ticket: Option<Ticket>,
 }
 
 // Nothing in it is pinned: a task is moved into its cell before it is begun.
@@ -305,9 +305,7 @@ impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Stage::Draft(_) = this.stage
-            && let Stage::Draft(mut draft) = std::mem::replace(&mut this.stage, Stage::Over)
-        {
+        if let Some(mut draft) = this.draft.take() {
             if let Err(unfit) = H::prepare(&mut draft, &this.engine.registry) {
                 let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
                 return Poll::Ready(Err(refused));
@@ -316,11 +314,11 @@ impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
             match this.way.offer(this.engine, &offer, waiting) {
                 Ok(()) => return Poll::Ready(Ok(offer.into_handle())),
                 Err((Refusal::Full, waiting)) => {
-                    this.stage = Stage::Waits {
+                    this.waits = Some(Waits {
                         offer,
                         waiting: Some(waiting),
                         ticket: None,
-                    };
+                    });
                 }
                 Err((refusal, waiting)) => {
                     return Poll::Ready(Err(refuse::<H, M>(refusal, offer, waiting)));
@@ -332,23 +330,21 @@ impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
 }
 
 impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
+    #[cold]
     fn poll_room(
         &mut self,
         poller: &mut Poller<'_>,
     ) -> Poll<Result<JoinHandle<H::Output>, QueueError<H>>> {
-        let Stage::Waits {
-            offer,
-            waiting,
-            ticket,
-        } = &mut self.stage
-        else {
+        let Some(waits) = &mut self.waits else {
             panic!("a `Submit` was polled after it had resolved");
         };
-        match self
-            .engine
-            .queue
-            .poll_push(waiting, offer.created(), ticket, poller)
-        {
+        let polled = self.engine.queue.poll_push(
+            &mut waits.waiting,
+            waits.offer.created(),
+            &mut waits.ticket,
+            poller,
+        );
+        match polled {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refuse(refused.into()))),
             Poll::Pending => {
@@ -361,19 +357,17 @@ impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
                 return Poll::Pending;
             }
         }
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Waits { offer, .. } => Poll::Ready(Ok(offer.into_handle())),
-            Stage::Draft(_) | Stage::Over => unreachable!("it was seen to wait above"),
-        }
+        let waits = self.waits.take().expect("it was seen to wait above");
+        Poll::Ready(Ok(waits.offer.into_handle()))
     }
 
     /// Stops waiting, and takes the task back.
     fn refuse(&mut self, refusal: Refusal) -> QueueError<H> {
-        let Stage::Waits {
+        let Some(Waits {
             offer,
             waiting: Some(waiting),
             ticket,
-        } = std::mem::replace(&mut self.stage, Stage::Over)
+        }) = self.waits.take()
         else {
             unreachable!("only a task that waits is refused");
         };
@@ -385,13 +379,14 @@ impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
 }
 
 impl<H: IntoTask<M>, M> Drop for Submitting<'_, H, M> {
+    #[inline]
     fn drop(&mut self) {
-        if let Stage::Waits {
+        if let Some(Waits {
             ticket: Some(ticket),
             ..
-        } = &self.stage
+        }) = self.waits
         {
-            self.engine.queue.forget(*ticket);
+            self.engine.queue.forget(ticket);
         }
     }
 }

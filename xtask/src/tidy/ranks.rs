@@ -30,7 +30,7 @@ const RANKS: [&[&str]; 6] = [
         "testing",
     ],
     // 4: the circle.
-    &["durable", "worker"],
+    &["durable", "circle", "worker"],
     // 3: its parts, and the store that is this process.
     &[
         "attempt", "turn", "stop", "engine", "refusal", "waiting", "memory",

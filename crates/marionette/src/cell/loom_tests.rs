@@ -110,9 +110,9 @@ fn waits(live: &Live) -> (Waiting, JoinHandle<Token>) {
 }
 
 fn begin(running: &mut Running, attempt: u32) -> Poll<Result<(), TaskError>> {
-    let context = running.context(attempt);
-    running.begin(context);
-    running.poll(&mut Poller::from_waker(Waker::noop()))
+    running.lend(attempt, |running, context| {
+        running.start(context, &mut Poller::from_waker(Waker::noop()))
+    })
 }
 
 /// Runs the task to its success, unless it is over.
@@ -283,8 +283,8 @@ fn a_task_that_goes_back_to_waiting_hears_of_its_cancellation() {
             running.drop_attempt();
             match running.release() {
                 // It waits for very long.
-                Ok(waiting) => Some(waiting),
-                Err(running) => {
+                Some(waiting) => Some(waiting),
+                None => {
                     let extra = running.cell().extra_or_new();
                     let error = extra.final_error(extra.cancelled());
                     running.finish(Some(error));
@@ -311,12 +311,12 @@ fn a_task_that_is_tried_again_runs_or_is_cancelled() {
             let extra = cell.extra_or_new();
             let again = running.release().map(Waiting::claim);
             match again {
-                Err(running) => running.finish(Some(extra.final_error(extra.cancelled()))),
-                Ok(Err(_)) => {}
-                Ok(Ok(running)) if running.cell().is_cancel_requested() => {
+                None => running.finish(Some(extra.final_error(extra.cancelled()))),
+                Some(Err(_)) => {}
+                Some(Ok(mut running)) if running.cell().is_cancel_requested() => {
                     running.finish(Some(extra.final_error(extra.cancelled())));
                 }
-                Ok(Ok(mut running)) => {
+                Some(Ok(mut running)) => {
                     assert!(matches!(begin(&mut running, 2), Poll::Ready(Ok(()))));
                     running.finish(None);
                     return true;
@@ -350,12 +350,57 @@ fn a_token_hears_of_a_cancellation_before_and_after_it_is_made() {
     check("token, cancel", |live| {
         let (waiting, handle) = succeeds(live);
         let mut running = waiting.claim().ok().expect("nobody cancels it yet");
-        let context = running.context(1);
+        let context = running.lend(1, |_, context| context);
         let asks = thread::spawn(move || context.token());
         assert!(handle.cancel("not needed"));
         assert!(asks.join().unwrap().is_cancelled());
         assert!(matches!(begin(&mut running, 1), Poll::Ready(Ok(()))));
         running.finish(None);
         assert!(block_on(handle).is_ok());
+    });
+}
+
+#[test]
+fn a_handle_that_goes_while_its_task_runs_leaves_nothing() {
+    check("claim and finish, drop the handle", |live| {
+        let (waiting, handle) = succeeds(live);
+        let worker = thread::spawn(move || run(waiting));
+        drop(handle);
+        assert!(worker.join().unwrap());
+    });
+}
+
+#[test]
+fn a_context_that_goes_on_another_thread_leaves_nothing() {
+    check("finish, drop the handle, drop the context", |live| {
+        let (waiting, handle) = succeeds(live);
+        let mut running = waiting.claim().ok().expect("nobody cancels it");
+        let context = running.lend(1, |_, context| context);
+        let keeper = thread::spawn(move || drop(context));
+        let worker = thread::spawn(move || {
+            assert!(matches!(begin(&mut running, 1), Poll::Ready(Ok(()))));
+            running.finish(None);
+        });
+        drop(handle);
+        keeper.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_context_that_goes_elsewhere_during_its_loan_leaves_nothing() {
+    check("lend, drop the context elsewhere", |live| {
+        let (waiting, handle) = succeeds(live);
+        drop(handle);
+        let mut running = waiting.claim().ok().expect("nobody cancels it");
+        let keeper = running.lend(1, |_, context| {
+            let copy = context.clone();
+            let keeper = thread::spawn(move || drop(copy));
+            drop(context);
+            keeper
+        });
+        assert!(matches!(begin(&mut running, 2), Poll::Ready(Ok(()))));
+        running.finish(None);
+        keeper.join().unwrap();
     });
 }

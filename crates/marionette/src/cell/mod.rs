@@ -24,10 +24,13 @@
 //! # The references
 //!
 //! The bits of `state` above the flags count the references ([`Shared`]); the last one frees the
-//! cell. A new cell counts one for each of its sides and a spare one, which the context of the
-//! first attempt gets. Until then the spare one belongs to the side that waits or runs.
+//! cell. A new cell counts one for each of its sides and a spare one, which the context of an
+//! attempt gets ([`hold`]). Until then the spare one belongs to the side that waits or runs. Where
+//! that side has all the references there are and the handle is gone, nobody else can reach the
+//! cell: its state changes without a locked instruction then.
 #![allow(unsafe_code)]
 
+mod hold;
 mod shared;
 mod sides;
 mod state;
@@ -48,6 +51,7 @@ use crate::id::{Identity, Serial, TaskId};
 use crate::outcome::Reason;
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 
+pub(crate) use self::hold::Lent;
 pub(crate) use self::shared::Shared;
 pub(crate) use self::sides::{Joined, Running, Waiting};
 

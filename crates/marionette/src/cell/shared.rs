@@ -8,7 +8,7 @@ use std::process::abort;
 use std::ptr::NonNull;
 
 use super::Cell;
-use super::state::{HANDLE, OVER, PHASE, REFERENCE, REFERENCES_MAX, RUNNING, STARTED};
+use super::state::{HANDLE, OVER, PHASE, REFERENCE, REFERENCES_MAX};
 use crate::body::{Body, Joinable, Offered};
 use crate::extra::Extra;
 use crate::id::Identity;
@@ -39,6 +39,7 @@ pub(super) fn alone<B: Body + 'static>(
 }
 
 /// A new task: the side that waits, with the spare reference, and the side of the handle.
+#[inline]
 pub(super) fn pair<B, S, T>(
     body: B,
     identity: Identity,
@@ -60,7 +61,7 @@ impl<B: ?Sized> Shared<B> {
     /// # Safety
     ///
     /// A reference was counted that nobody has.
-    unsafe fn counted(&self) -> Self {
+    pub(super) unsafe fn counted(&self) -> Self {
         Self(self.0)
     }
 
@@ -70,16 +71,35 @@ impl<B: ?Sized> Shared<B> {
     /// # Safety
     ///
     /// The caller has subtracted the reference that it had.
-    unsafe fn given_back(cell: NonNull<Cell<B>>, before: usize) {
+    pub(super) unsafe fn given_back(cell: NonNull<Cell<B>>, before: usize) {
         if before < 2 * REFERENCE {
-            // SAFETY: it was the last, so nobody reaches the cell any more; all changes of the word
-            // are acquire and release, so what others did to the cell has happened. It came from a
-            // box.
-            let cell = unsafe { Box::from_raw(cell.as_ptr()) };
-            // Errors of attempts may lie in it. They are the user's, and dropping them may panic:
-            // that harms nobody.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(cell)));
+            // SAFETY: it was the last.
+            unsafe { Self::free(cell) };
         }
+    }
+
+    /// Frees the cell.
+    ///
+    /// # Safety
+    ///
+    /// No reference is left but the caller's, as it has read with acquire.
+    #[inline]
+    pub(super) unsafe fn free(cell: NonNull<Cell<B>>) {
+        // SAFETY: nobody reaches the cell any more; all changes of the word are acquire and
+        // release, so what others did to the cell has happened. It came from a box.
+        let cell = unsafe { Box::from_raw(cell.as_ptr()) };
+        // Errors of attempts may lie in it. They are the user's, and dropping them may panic:
+        // that harms nobody.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(cell)));
+    }
+
+    /// Gives this reference up without giving it back.
+    pub(super) fn into_raw(self) -> NonNull<Cell<B>> {
+        ManuallyDrop::new(self).0
+    }
+
+    pub(super) fn address(&self) -> *const () {
+        self.0.as_ptr().cast_const().cast()
     }
 }
 
@@ -140,77 +160,5 @@ impl<B: ?Sized> Drop for Shared<B> {
         let before = self.state.fetch_sub(REFERENCE, Ordering::AcqRel);
         // SAFETY: it was subtracted just now.
         unsafe { Self::given_back(self.0, before) };
-    }
-}
-
-/// The reference of the side that runs, and the spare one until that is used: it is for the context
-/// of the first attempt, and was counted when the cell was made.
-pub(super) struct Hold {
-    cell: Shared<dyn Body>,
-    has_spare: bool,
-}
-
-impl Hold {
-    /// The reference of the side that waits, and the spare one if the task was never started.
-    ///
-    /// # Safety
-    ///
-    /// The caller was the side that waits, and read this state before it started the task.
-    pub(super) unsafe fn new(cell: Shared<dyn Body>, state: usize) -> Self {
-        Self {
-            cell,
-            has_spare: state & STARTED == 0,
-        }
-    }
-
-    #[inline]
-    pub(super) fn cell(&self) -> &Shared<dyn Body> {
-        &self.cell
-    }
-
-    /// One more reference.
-    #[inline]
-    pub(super) fn lend(&mut self) -> Shared<dyn Body> {
-        if std::mem::take(&mut self.has_spare) {
-            // SAFETY: the spare one was counted, and is nobody's any more.
-            return unsafe { self.cell.counted() };
-        }
-        self.cell.clone()
-    }
-
-    pub(super) fn into_cell(mut self) -> Shared<dyn Body> {
-        drop(self.take_spare());
-        let this = ManuallyDrop::new(self);
-        // SAFETY: `self` is not dropped, so its reference is nobody's.
-        unsafe { this.cell.counted() }
-    }
-
-    fn take_spare(&mut self) -> Option<Shared<dyn Body>> {
-        std::mem::take(&mut self.has_spare).then(|| {
-            // SAFETY: as in `lend`.
-            unsafe { self.cell.counted() }
-        })
-    }
-
-    /// Goes from `RUNNING` to `OVER` and gives back the reference, in one step.
-    ///
-    /// # Safety
-    ///
-    /// The caller was the one holder, and has dropped all that the body had.
-    #[inline]
-    pub(super) unsafe fn end(mut self) {
-        drop(self.take_spare());
-        let cell = ManuallyDrop::new(self).cell.0;
-        // SAFETY: its reference is counted until the next line.
-        let state = unsafe { &cell.as_ref().state };
-        let before = state.fetch_sub(REFERENCE - (OVER - RUNNING), Ordering::AcqRel);
-        // SAFETY: it was subtracted just now.
-        unsafe { Shared::given_back(cell, before) };
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        drop(self.take_spare());
     }
 }

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use super::Cell;
-use super::shared::{Hold, Shared, alone, pair};
-use super::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED};
+use super::hold::{Hold, is_alone};
+use super::shared::{Shared, alone, pair};
+use super::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING};
 use crate::body::{Body, Joinable, Offered};
 use crate::context::Context;
 use crate::error::Error;
@@ -32,6 +33,7 @@ impl Waiting {
     }
 
     /// A task, and what becomes its handle once it is accepted.
+    #[inline]
     pub(crate) fn offered<B, S, T>(
         body: B,
         identity: Identity,
@@ -54,11 +56,16 @@ impl Waiting {
     #[inline]
     pub(crate) fn claim(mut self) -> Result<Running, Over> {
         let cell = self.0.take().expect("nobody takes it before");
-        let entered = cell.enter(RUNNING, STARTED);
-        let before = entered.unwrap_or_else(|| cell.state.load(Ordering::Relaxed));
-        // SAFETY: this was the waiting side, and read the state.
-        let hold = unsafe { Hold::new(cell, before) };
-        match entered {
+        let state = cell.state.load(Ordering::Acquire);
+        // SAFETY: this was the waiting side, and read the state; it does not start the task again.
+        let hold = unsafe { Hold::new(cell, state) };
+        if state & PHASE == WAITING && is_alone(state, hold.count()) {
+            // Nobody can cancel it.
+            let running = state | RUNNING | STARTED;
+            hold.cell().state.store(running, Ordering::Relaxed);
+            return Ok(Running(Some(hold)));
+        }
+        match hold.cell().enter(RUNNING, STARTED) {
             Some(_) => Ok(Running(Some(hold))),
             None => Err(Over(hold)),
         }
@@ -92,24 +99,27 @@ impl Over {
     }
 }
 
-/// The right to run a task. Dropping it ends the task as abandoned.
+/// The right to run a task, until it is given up. Dropping it ends the task as abandoned.
 pub(crate) struct Running(Option<Hold>);
 
 impl Running {
     #[inline]
     fn hold(&mut self) -> &mut Hold {
-        self.0.as_mut().expect(TAKEN_AT_THE_END)
+        self.0.as_mut().expect(GIVEN_UP)
     }
 
     #[inline]
     pub(crate) fn cell(&self) -> &Shared<dyn Body> {
-        self.0.as_ref().expect(TAKEN_AT_THE_END).cell()
+        self.0.as_ref().expect(GIVEN_UP).cell()
     }
 
-    /// What the attempt of this number knows of itself.
+    /// Calls `f` with what the attempt of this number knows of itself.
     #[inline]
-    pub(crate) fn context(&mut self, attempt: u32) -> Context {
-        Context::new(self.hold().lend(), attempt)
+    pub(crate) fn lend<R>(&mut self, attempt: u32, f: impl FnOnce(&mut Self, Context) -> R) -> R {
+        let (lent, loan) = self.hold().lend();
+        let result = f(self, Context::new(lent, attempt));
+        self.hold().end_loan(loan);
+        result
     }
 
     #[inline]
@@ -118,10 +128,14 @@ impl Running {
         unsafe { self.cell().body(f) }
     }
 
-    /// Makes the attempt's future.
+    /// Makes the attempt's future, and polls it for the first time.
     #[inline]
-    pub(crate) fn begin(&mut self, context: Context) {
-        self.body(|body| body.begin(context));
+    pub(crate) fn start(
+        &mut self,
+        attempt: Context,
+        poller: &mut std::task::Context<'_>,
+    ) -> Poll<Result<(), TaskError>> {
+        self.body(|body| body.start(attempt, poller))
     }
 
     #[inline]
@@ -142,20 +156,17 @@ impl Running {
     }
 
     /// Goes back to waiting; where somebody asked for the end meanwhile, it stays running.
-    pub(crate) fn release(mut self) -> Result<Waiting, Self> {
-        let released = self
-            .cell()
-            .update(|state| (state & CANCEL == 0).then_some(state & !PHASE));
-        match released {
-            Ok(_) => Ok(Waiting(self.0.take().map(Hold::into_cell))),
-            Err(_) => Err(self),
-        }
+    pub(crate) fn release(&mut self) -> Option<Waiting> {
+        self.cell()
+            .update(|state| (state & CANCEL == 0).then_some(state & !PHASE))
+            .ok()?;
+        Some(Waiting(self.0.take().map(Hold::into_cell)))
     }
 
     /// Ends the task: with the result that the body holds, or with this error.
     #[inline]
-    pub(crate) fn finish(mut self, end: Option<Error>) {
-        let hold = self.0.take().expect(TAKEN_AT_THE_END);
+    pub(crate) fn finish(&mut self, end: Option<Error>) {
+        let hold = self.0.take().expect(GIVEN_UP);
         let cell = hold.cell();
         if end.is_some() || cell.state.load(Ordering::Acquire) & HANDLE != 0 {
             // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
@@ -163,15 +174,18 @@ impl Running {
             return;
         }
         // Nobody will ask for the result. Most tasks end here.
-        // SAFETY: as above; and the body is empty when the task is over.
-        unsafe {
-            cell.clear();
-            hold.end();
-        }
+        // SAFETY: as above.
+        unsafe { hold.end() };
+    }
+
+    /// Whether the right was given up: the task has ended, or waits again.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_none()
     }
 }
 
-const TAKEN_AT_THE_END: &str = "only `release`, `finish` and `drop` take it, and they end `self`";
+const GIVEN_UP: &str = "a task is not touched after `release` or `finish`";
 
 impl Drop for Running {
     fn drop(&mut self) {

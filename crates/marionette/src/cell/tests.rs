@@ -1,9 +1,12 @@
 //! The two sides of a cell, one after the other; `loom_tests` has them at once.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
 use super::*;
-use crate::body::Repeat;
+use crate::body::{Repeat, Source};
 use crate::task::Own;
 
 /// A cell of a task that results in a text, and its two sides.
@@ -19,9 +22,9 @@ fn cell() -> (Waiting, Joined<String>) {
 
 fn run(waiting: Waiting) {
     let mut running = waiting.claim().ok().expect("it waits");
-    let context = running.context(1);
-    running.begin(context);
-    let polled = running.poll(&mut Poller::from_waker(Waker::noop()));
+    let polled = running.lend(1, |running, context| {
+        running.start(context, &mut Poller::from_waker(Waker::noop()))
+    });
     assert!(matches!(polled, Poll::Ready(Ok(()))));
     running.finish(None);
 }
@@ -100,18 +103,126 @@ fn a_cancelled_task_is_not_claimed() {
 #[test]
 fn a_task_that_is_started_and_not_begun_leaves_nothing() {
     let (waiting, joined) = cell();
-    let running = waiting.claim().ok().expect("it waits");
+    let mut running = waiting.claim().ok().expect("it waits");
     running.finish(None);
     drop(joined);
 
     let (waiting, joined) = cell();
     drop(joined);
-    let running = waiting.claim().ok().expect("it waits");
+    let mut running = waiting.claim().ok().expect("it waits");
     running.finish(None);
 
     let (waiting, mut joined) = cell();
-    let running = waiting.claim().ok().expect("it waits");
-    let waiting = running.release().ok().expect("nobody wants it to end");
+    let mut running = waiting.claim().ok().expect("it waits");
+    let waiting = running.release().expect("nobody wants it to end");
     run(waiting);
     assert!(result(&mut joined).is_some());
+}
+
+/// An error of the user's that lives as long as its cell.
+#[derive(Debug)]
+struct Witness(#[allow(dead_code)] Arc<()>);
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a witness")
+    }
+}
+
+impl std::error::Error for Witness {}
+
+/// A started task without a handle, and what is alone once its cell is freed.
+fn started() -> (Running, Arc<()>) {
+    let alive = Arc::new(());
+    let mut extra = Box::<Extra>::default();
+    extra.set_user(Witness(Arc::clone(&alive)).into());
+    let make = |(): &mut (), _| async { Ok(()) };
+    let body = Repeat::new((), make);
+    let waiting = Waiting::alone(body, Identity::new(), Some(extra));
+    (waiting.claim().ok().expect("it waits"), alive)
+}
+
+impl Source for () {
+    type Task = ();
+
+    fn into_task(self) -> Option<()> {
+        Some(())
+    }
+}
+
+fn is_freed(alive: &Arc<()>) -> bool {
+    Arc::strong_count(alive) == 1
+}
+
+#[test]
+fn a_cell_lives_as_long_as_a_context_of_it() {
+    let (mut running, alive) = started();
+    let first = running.lend(1, |_, context| context);
+    let second = running.lend(2, |_, context| context);
+    running.finish(None);
+    drop(first);
+    assert!(!is_freed(&alive));
+    assert_eq!(second.attempt(), 2);
+    drop(second);
+    assert!(is_freed(&alive));
+}
+
+#[test]
+fn a_context_that_comes_back_serves_the_next_attempt() {
+    let (mut running, alive) = started();
+    for attempt in 1..4 {
+        running.lend(attempt, |_, context| drop(context));
+    }
+    assert!(!is_freed(&alive));
+    running.finish(None);
+    assert!(is_freed(&alive));
+}
+
+#[test]
+fn of_two_contexts_in_one_loan_one_comes_back() {
+    let (mut running, alive) = started();
+    let kept = running.lend(1, |_, context| {
+        drop(context.clone());
+        context
+    });
+    running.lend(2, |_, context| drop(context));
+    running.finish(None);
+    assert!(!is_freed(&alive));
+    drop(kept);
+    assert!(is_freed(&alive));
+}
+
+#[test]
+fn a_loan_within_a_loan_leaves_the_outer_one_as_it_was() {
+    let ((mut outer, outer_alive), (mut inner, inner_alive)) = (started(), started());
+    outer.lend(1, |_, of_outer| {
+        let of_inner = inner.lend(1, |_, of_inner| {
+            drop(of_outer.clone());
+            of_inner
+        });
+        drop(of_outer);
+        drop(of_inner);
+    });
+    inner.finish(None);
+    assert!(is_freed(&inner_alive));
+    assert!(!is_freed(&outer_alive));
+    outer.finish(None);
+    assert!(is_freed(&outer_alive));
+}
+
+#[test]
+fn a_loan_ends_with_a_panic() {
+    let (mut running, alive) = started();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        running.lend(1, |_, context| {
+            drop(context);
+            panic!("in the middle of a loan");
+        });
+    }));
+    assert!(panicked.is_err());
+    let kept = running.lend(2, |_, context| context);
+    running.finish(None);
+    assert!(!is_freed(&alive));
+    drop(kept);
+    assert!(is_freed(&alive));
 }
