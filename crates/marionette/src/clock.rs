@@ -6,6 +6,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+mod cycles;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+mod recent;
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+mod recent {
+    /// The present: there is no counter here.
+    pub(super) fn recent() -> super::Tick {
+        super::Tick::now()
+    }
+}
+
 /// Nanoseconds on the monotonic clock since a moment before this process began.
 ///
 /// Half the size of an `Instant`, and a word can be compared without a branch.
@@ -36,6 +48,18 @@ impl Tick {
     #[inline]
     pub(crate) fn now() -> Self {
         Self::from_instant(monotonic())
+    }
+
+    /// The present, or up to a microsecond before it: for what is measured, not for what is waited
+    /// for. Two threads may see it in the other order.
+    #[inline]
+    pub(crate) fn recent() -> Self {
+        // With `test-util` tests own the clock.
+        if cfg!(feature = "test-util") {
+            Self::now()
+        } else {
+            recent::recent()
+        }
     }
 
     #[inline]

@@ -53,35 +53,19 @@ impl<S> fmt::Debug for Draft<S> {
 /// A draft that became a cell: kept by type until it is accepted.
 pub(crate) struct Offer<S, T> {
     cell: Shared<dyn Offered<S, T>>,
-    /// Whether its identity was made with it, and not when it was wrapped.
-    is_fresh: bool,
 }
 
 impl<S: 'static, T: 'static> Offer<S, T> {
-    /// The offer, and the side that waits and is run.
+    /// The offer, made now, and the side that waits and is run.
     #[inline]
-    pub(crate) fn new<M, H>(draft: Draft<S>) -> (Self, Waiting)
+    pub(crate) fn new<M, H>(draft: Draft<S>, now: Tick) -> (Self, Waiting)
     where
         H: IntoTask<M, Source = S, Output = T>,
     {
-        let is_fresh = draft.identity.is_none();
-        let identity = draft.identity.unwrap_or_else(Identity::new);
+        let identity = draft.identity.unwrap_or_else(|| Identity::at(now));
         let body = H::into_body(draft.source);
         let (waiting, cell) = Waiting::offered(body, identity, draft.extra);
-        (Self { cell, is_fresh }, waiting)
-    }
-
-    pub(crate) fn created(&self) -> Tick {
-        self.cell.identity().created
-    }
-
-    /// The present, for an offer that was made just now.
-    pub(crate) fn now(&self) -> Tick {
-        if self.is_fresh {
-            self.created()
-        } else {
-            Tick::now()
-        }
+        (Self { cell }, waiting)
     }
 
     /// The side that is awaited, once the other is accepted.

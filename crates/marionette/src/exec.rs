@@ -22,7 +22,7 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     let mut draft = handler.draft;
     // A job that is unfit says so itself when it runs, since there is nobody else to tell.
     let _ = H::prepare(&mut draft, &engine.registry);
-    let (offer, waiting) = Offer::new::<M, H>(draft);
+    let (offer, waiting) = Offer::new::<M, H>(draft, Tick::now());
     let reach = engine.run().reach.clone();
     let circle = Circle {
         engine: Arc::clone(engine),

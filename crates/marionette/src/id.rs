@@ -57,11 +57,15 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    #[inline]
     pub(crate) fn new() -> Self {
+        Self::at(Tick::now())
+    }
+
+    #[inline]
+    pub(crate) fn at(created: Tick) -> Self {
         Self {
             serial: Serial::next(),
-            created: Tick::now(),
+            created,
         }
     }
 

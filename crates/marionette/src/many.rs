@@ -72,7 +72,7 @@ where
                     why,
                 });
             }
-            let (offer, waits) = Offer::new::<M, H>(draft);
+            let (offer, waits) = Offer::new::<M, H>(draft, Tick::recent());
             waiting.push_back(waits);
             offers.push_back(offer);
         }

@@ -35,9 +35,9 @@ pub struct Stats {
     pub panicked: u64,
     /// Attempts that were out of time.
     pub timed_out: u64,
-    /// From ready to started, for each start out of the queue.
+    /// From ready to started, for each start out of the queue; to within a microsecond.
     pub queue_wait: Histogram,
-    /// From started to ended, for each attempt.
+    /// From started to ended, for each attempt; to within a microsecond.
     pub run_time: Histogram,
 }
 

@@ -11,6 +11,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::backoff::Backoff;
 use crate::cell::Waiting;
+use crate::clock::Tick;
 use crate::draft::{Draft, Offer};
 use crate::engine::Engine;
 use crate::error::BoxError;
@@ -174,8 +175,9 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
         if let Err(unfit) = H::prepare(&mut draft, &engine.registry) {
             return Err(QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft)));
         }
-        let (offer, waiting) = Offer::new::<M, H>(draft);
-        match way.offer(engine, &offer, waiting) {
+        let now = way.now();
+        let (offer, waiting) = Offer::new::<M, H>(draft, now);
+        match way.offer(engine, waiting, now) {
             Ok(()) => Ok(offer.into_handle()),
             Err((refused, waiting)) => Err(refuse::<H, M>(refused, offer, waiting)),
         }
@@ -220,20 +222,24 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
 }
 
 impl Way {
+    /// The present: exactly, where a time is counted from it.
+    #[inline]
+    fn now(self) -> Tick {
+        match self {
+            Self::Queue => Tick::recent(),
+            Self::Delay(_) | Self::Schedule(_) => Tick::now(),
+        }
+    }
+
     /// Offers the task on this way, without waiting.
-    fn offer<S: 'static, T: 'static>(
-        self,
-        engine: &Engine,
-        offer: &Offer<S, T>,
-        waiting: Waiting,
-    ) -> Result<(), (Refusal, Waiting)> {
+    fn offer(self, engine: &Engine, waiting: Waiting, now: Tick) -> Result<(), (Refusal, Waiting)> {
         match self {
             Self::Queue => engine
                 .queue
-                .try_push(waiting, offer.created())
+                .try_push(waiting, now)
                 .map_err(|(refused, waiting)| (refused.into(), waiting)),
             Self::Delay(delay) => {
-                engine.keep(FutureTask::after_tick(offer.now(), delay, waiting));
+                engine.keep(FutureTask::after_tick(now, delay, waiting));
                 Ok(())
             }
             Self::Schedule(time) => match FutureTask::at(time, waiting) {
@@ -292,6 +298,7 @@ pub struct Submitting<'a, H: IntoTask<M>, M> {
 
 struct Waits<S, T> {
     offer: Offer<S, T>,
+    since: Tick,
     waiting: Option<Waiting>,
     ticket: Option<Ticket>,
 }
@@ -310,12 +317,14 @@ impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
                 let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
                 return Poll::Ready(Err(refused));
             }
-            let (offer, waiting) = Offer::new::<M, H>(draft);
-            match this.way.offer(this.engine, &offer, waiting) {
+            let now = this.way.now();
+            let (offer, waiting) = Offer::new::<M, H>(draft, now);
+            match this.way.offer(this.engine, waiting, now) {
                 Ok(()) => return Poll::Ready(Ok(offer.into_handle())),
                 Err((Refusal::Full, waiting)) => {
                     this.waits = Some(Waits {
                         offer,
+                        since: now,
                         waiting: Some(waiting),
                         ticket: None,
                     });
@@ -338,12 +347,10 @@ impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
         let Some(waits) = &mut self.waits else {
             panic!("a `Submit` was polled after it had resolved");
         };
-        let polled = self.engine.queue.poll_push(
-            &mut waits.waiting,
-            waits.offer.created(),
-            &mut waits.ticket,
-            poller,
-        );
+        let polled =
+            self.engine
+                .queue
+                .poll_push(&mut waits.waiting, waits.since, &mut waits.ticket, poller);
         match polled {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refuse(refused.into()))),
@@ -367,6 +374,7 @@ impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
             offer,
             waiting: Some(waiting),
             ticket,
+            ..
         }) = self.waits.take()
         else {
             unreachable!("only a task that waits is refused");

@@ -29,7 +29,7 @@ impl Turn {
     }
 
     pub(crate) fn now(&mut self) -> Tick {
-        *self.last.get_or_insert_with(Tick::now)
+        *self.last.get_or_insert_with(Tick::recent)
     }
 
     /// The thread was let go of.
@@ -39,7 +39,7 @@ impl Turn {
     }
 
     pub(crate) fn ended(&mut self) -> Tick {
-        let now = Tick::now();
+        let now = Tick::recent();
         let since = self.last.unwrap_or(now);
         if self.tasks == 0 {
             self.began = since;

@@ -12,6 +12,7 @@ use loom::thread;
 
 use crate::body::Body;
 use crate::cell::{Cell, Running, Status, Waiting};
+use crate::clock::Tick;
 use crate::context::Context;
 use crate::draft::Offer;
 use crate::join::JoinHandle;
@@ -66,7 +67,7 @@ where
     H::Source: 'static,
     H::Output: 'static,
 {
-    let (offer, waiting) = Offer::new::<M, H>(task.into_draft());
+    let (offer, waiting) = Offer::new::<M, H>(task.into_draft(), Tick::now());
     (waiting, offer.into_handle())
 }
 
