@@ -11,6 +11,9 @@ use crate::clock::{Tick, Wall};
 /// Capacity below which nothing is given back.
 const KEPT: usize = 1024;
 
+/// Of so many one is looked at, to see whether any are over.
+const SAMPLED: usize = 16;
+
 /// When a future task is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -328,13 +331,36 @@ impl<T> Futures<T> {
         heap.len() == heap.capacity()
     }
 
-    /// Makes room for as many again, so that it is not asked for at every insertion.
-    pub(crate) fn grow_for(&mut self, due: Due) {
-        let heap = match due {
-            Due::After(_) => &mut self.delayed,
-            Due::At(_) => &mut self.scheduled,
+    /// Makes room for a task that is due then: takes out those that are over, and grows if that is
+    /// not enough.
+    #[cold]
+    pub(crate) fn make_room(&mut self, due: Due, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+        let before = self.len();
+        let over = if self.may_have(&is_over) {
+            self.extract(is_over)
+        } else {
+            Vec::new()
         };
-        heap.reserve(heap.len());
+        // A sweep pays for itself only if the next one is far.
+        if self.len() > before / 4 * 3 {
+            let heap = match due {
+                Due::After(_) => &mut self.delayed,
+                Due::At(_) => &mut self.scheduled,
+            };
+            // As many again, so that room is not asked for at every insertion.
+            heap.reserve(heap.len());
+        }
+        over
+    }
+
+    /// Whether some are over, by a sample where there are many: to look at each would cost as much
+    /// as their insertion. If two hundred are, it is as good as certain to say so.
+    fn may_have(&self, is_over: impl Fn(&T) -> bool) -> bool {
+        let each = if self.len() < KEPT { 1 } else { SAMPLED };
+        let mut samples = [&self.delayed, &self.scheduled]
+            .into_iter()
+            .flat_map(|heap| heap.as_slice().chunks(each));
+        samples.any(|sample| is_over(&sample[fastrand::usize(..sample.len())].task))
     }
 
     /// Keeps only those for which `keep` says so.
@@ -420,5 +446,46 @@ impl<T> fmt::Debug for Futures<T> {
             .field("len", &self.len())
             .field("next_due", &self.next_due())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn full_of(tasks: impl IntoIterator<Item = bool>) -> Futures<bool> {
+        let mut futures = Futures::new();
+        for is_over in tasks {
+            futures.insert(FutureTask::after(Duration::ZERO, is_over));
+        }
+        futures.shrink();
+        futures
+    }
+
+    #[test]
+    fn room_is_made_by_those_that_are_over() {
+        let due = Due::After(Tick::default());
+        for (all, live) in [(10, 9), (10_000, 9_700), (10_000, 5_000)] {
+            let mut futures = full_of((0..all).map(|nth| nth >= live));
+            assert_eq!(futures.make_room(due, |is_over| *is_over).len(), all - live);
+            assert_eq!(futures.len(), live);
+            assert!(!futures.is_full_for(due));
+        }
+    }
+
+    #[test]
+    fn few_are_looked_at_where_none_is_over() {
+        let due = Due::After(Tick::default());
+        let mut futures = full_of((0..16_000).map(|_| false));
+        let seen = Cell::new(0);
+        let look = |is_over: &bool| {
+            seen.set(seen.get() + 1);
+            *is_over
+        };
+        assert!(futures.make_room(due, look).is_empty());
+        assert!(futures.capacity() >= 32_000);
+        assert_eq!(seen.get(), 1_000);
     }
 }

@@ -280,16 +280,9 @@ impl<T: Send + 'static> Table<T> {
     /// Those that are over, and whether the sleeper must be told.
     fn insert(&self, future: FutureTask<T>) -> (Option<Vec<T>>, bool) {
         let due = future.due;
-        let mut over = None;
         let mut state = self.state.lock();
-        if state.futures.is_full_for(due) {
-            let before = state.futures.len();
-            over = Some(state.futures.extract(self.is_over));
-            // A sweep pays for itself only if the next one is far.
-            if state.futures.len() > before / 4 * 3 {
-                state.futures.grow_for(due);
-            }
-        }
+        let is_full = state.futures.is_full_for(due);
+        let over = is_full.then(|| state.futures.make_room(due, self.is_over));
         state.futures.insert(future);
         let asleep = state.sleeps_until > Tick::default();
         (
