@@ -1,11 +1,10 @@
 //! What waits for its time, in the order of time.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 use std::fmt;
 use std::mem;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::heap::{Entry, Heap};
 use crate::clock::{Tick, Wall};
 
 /// Capacity below which nothing is given back.
@@ -163,40 +162,11 @@ impl<T> std::error::Error for Unschedulable<T> {}
 /// assert_eq!(futures.len(), 1);
 /// ```
 pub struct Futures<T> {
-    /// A 4-ary heap or a wheel would be faster at a million by a few nanoseconds an entry; the
-    /// standard heap is fast enough for the figures in the README, and has no bugs.
-    delayed: BinaryHeap<Entry<T>>,
-    scheduled: BinaryHeap<Entry<T>>,
+    delayed: Heap<T>,
+    scheduled: Heap<T>,
     inserted: u64,
     wall: Wall,
 }
-
-struct Entry<T> {
-    nanos: u64,
-    order: u64,
-    task: T,
-}
-
-impl<T> Ord for Entry<T> {
-    /// The standard heap has its greatest on top, so the earliest is the greatest.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.nanos, other.order).cmp(&(self.nanos, self.order))
-    }
-}
-
-impl<T> PartialOrd for Entry<T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> PartialEq for Entry<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<T> Eq for Entry<T> {}
 
 impl<T> Default for Futures<T> {
     fn default() -> Self {
@@ -213,8 +183,8 @@ impl<T> Futures<T> {
 
     pub(crate) fn with_wall(wall: Wall) -> Self {
         Self {
-            delayed: BinaryHeap::new(),
-            scheduled: BinaryHeap::new(),
+            delayed: Heap::new(),
+            scheduled: Heap::new(),
             inserted: 0,
             wall,
         }
@@ -243,7 +213,7 @@ impl<T> Futures<T> {
     /// The first task that was due at `now`, which has passed, if one was.
     pub(crate) fn pop_due_by(&mut self, now: Tick) -> Option<FutureTask<T>> {
         let now = now.nanos();
-        if self.delayed.peek().is_some_and(|first| first.nanos <= now) {
+        if self.delayed.first().is_some_and(|first| first.nanos <= now) {
             let Entry { nanos, task, .. } = pop(&mut self.delayed)?;
             return Some(FutureTask {
                 due: Due::After(Tick::from_nanos(nanos)),
@@ -251,7 +221,7 @@ impl<T> Futures<T> {
             });
         }
         // The wall clock is dearer to read: only if something waits for it.
-        let first = self.scheduled.peek()?;
+        let first = self.scheduled.first()?;
         if first.nanos > self.wall_nanos() {
             return None;
         }
@@ -277,7 +247,7 @@ impl<T> Futures<T> {
         let delayed = self.next_delayed().map(|tick| tick.since(Tick::now()));
         let scheduled = self
             .scheduled
-            .peek()
+            .first()
             .map(|first| remaining(Due::At(first.nanos), &self.wall));
         delayed.into_iter().chain(scheduled).min()
     }
@@ -285,14 +255,14 @@ impl<T> Futures<T> {
     /// When the first of those by the monotonic clock is due.
     pub(crate) fn next_delayed(&self) -> Option<Tick> {
         self.delayed
-            .peek()
+            .first()
             .map(|first| Tick::from_nanos(first.nanos))
     }
 
     /// When the first of those by the wall clock is due, as the clocks stand now.
     pub(crate) fn next_scheduled(&self) -> Option<Tick> {
         self.scheduled
-            .peek()
+            .first()
             .map(|first| self.tick_of(Due::At(first.nanos)))
     }
 
@@ -359,34 +329,27 @@ impl<T> Futures<T> {
         let each = if self.len() < KEPT { 1 } else { SAMPLED };
         let mut samples = [&self.delayed, &self.scheduled]
             .into_iter()
-            .flat_map(|heap| heap.as_slice().chunks(each));
+            .flat_map(|heap| heap.entries().chunks(each));
         samples.any(|sample| is_over(&sample[fastrand::usize(..sample.len())].task))
     }
 
     /// Keeps only those for which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        self.delayed.retain(|entry| keep(&entry.task));
-        self.scheduled.retain(|entry| keep(&entry.task));
+        self.delayed.retain(&mut keep);
+        self.scheduled.retain(keep);
     }
 
     /// Takes out those for which `is_over` says so, in no order.
     pub(crate) fn extract(&mut self, is_over: impl Fn(&T) -> bool) -> Vec<T> {
-        let mut over = Vec::new();
-        for heap in [&mut self.delayed, &mut self.scheduled] {
-            if heap.iter().any(|entry| is_over(&entry.task)) {
-                let mut entries = mem::take(heap).into_vec();
-                let found = entries.extract_if(.., |entry| is_over(&entry.task));
-                over.extend(found.map(|entry| entry.task));
-                *heap = entries.into();
-            }
-        }
+        let mut over = self.delayed.extract(&is_over);
+        over.extend(self.scheduled.extract(&is_over));
         over
     }
 
     /// Gives back the memory that is not needed now. It happens by itself after a burst.
     pub fn shrink(&mut self) {
-        self.delayed.shrink_to_fit();
-        self.scheduled.shrink_to_fit();
+        self.delayed.shrink_to(0);
+        self.scheduled.shrink_to(0);
     }
 
     /// Room for how many is held.
@@ -399,20 +362,22 @@ impl<T> Futures<T> {
     #[must_use]
     pub fn into_sorted_vec(self) -> Vec<FutureTask<T>> {
         let wall = self.wall;
-        let delayed = self
-            .delayed
-            .into_iter()
-            .map(|Entry { nanos, order, task }| {
-                let due = Due::After(Tick::from_nanos(nanos));
-                (remaining(due, &wall), order, FutureTask { due, task })
-            });
-        let scheduled = self
-            .scheduled
-            .into_iter()
-            .map(|Entry { nanos, order, task }| {
-                let due = Due::At(nanos);
-                (remaining(due, &wall), order, FutureTask { due, task })
-            });
+        let delayed =
+            self.delayed
+                .into_entries()
+                .into_iter()
+                .map(|Entry { nanos, order, task }| {
+                    let due = Due::After(Tick::from_nanos(nanos));
+                    (remaining(due, &wall), order, FutureTask { due, task })
+                });
+        let scheduled =
+            self.scheduled
+                .into_entries()
+                .into_iter()
+                .map(|Entry { nanos, order, task }| {
+                    let due = Due::At(nanos);
+                    (remaining(due, &wall), order, FutureTask { due, task })
+                });
         let mut all: Vec<_> = delayed.chain(scheduled).collect();
         all.sort_by_key(|(remaining, order, future)| {
             let nanos = match future.due {
@@ -426,7 +391,7 @@ impl<T> Futures<T> {
 }
 
 /// Pops, and gives memory back when three quarters of it are not needed any more.
-fn pop<T>(heap: &mut BinaryHeap<Entry<T>>) -> Option<Entry<T>> {
+fn pop<T>(heap: &mut Heap<T>) -> Option<Entry<T>> {
     let first = heap.pop();
     if heap.capacity() > KEPT && heap.len() < heap.capacity() / 4 {
         heap.shrink_to(heap.len() * 2);

@@ -3,6 +3,7 @@
 pub(crate) mod alarm;
 pub(crate) mod crew;
 pub(crate) mod futures;
+mod heap;
 pub(crate) mod pace;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
