@@ -10,8 +10,8 @@ use crate::clock::{Tick, Wall};
 /// Capacity below which nothing is given back.
 const KEPT: usize = 1024;
 
-/// Of so many one is looked at, to see whether any are over.
-const SAMPLED: usize = 16;
+/// At so many it is looked whether any are over.
+const SAMPLES: usize = 1024;
 
 /// When a future task is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,10 +323,10 @@ impl<T> Futures<T> {
         over
     }
 
-    /// Whether some are over, by a sample where there are many: to look at each would cost as much
-    /// as their insertion. If two hundred are, it is as good as certain to say so.
+    /// Whether some are over, by samples where there are many: to look at each would cost as much
+    /// as its insertion. If one in a hundred is over, it is as good as certain to say so.
     fn may_have(&self, is_over: impl Fn(&T) -> bool) -> bool {
-        let each = if self.len() < KEPT { 1 } else { SAMPLED };
+        let each = (self.len() / SAMPLES).max(1);
         let mut samples = [&self.delayed, &self.scheduled]
             .into_iter()
             .flat_map(|heap| heap.entries().chunks(each));
@@ -443,14 +443,14 @@ mod tests {
     #[test]
     fn few_are_looked_at_where_none_is_over() {
         let due = Due::After(Tick::default());
-        let mut futures = full_of((0..16_000).map(|_| false));
+        let mut futures = full_of((0..16 * SAMPLES).map(|_| false));
         let seen = Cell::new(0);
         let look = |is_over: &bool| {
             seen.set(seen.get() + 1);
             *is_over
         };
         assert!(futures.make_room(due, look).is_empty());
-        assert!(futures.capacity() >= 32_000);
-        assert_eq!(seen.get(), 1_000);
+        assert!(futures.capacity() >= 32 * SAMPLES);
+        assert_eq!(seen.get(), SAMPLES);
     }
 }
