@@ -191,18 +191,16 @@ impl<T> Futures<T> {
     }
 
     /// Puts a future task in its place.
+    #[inline]
     pub fn insert(&mut self, future: FutureTask<T>) {
         let order = self.inserted;
         self.inserted += 1;
+        let (heap, nanos) = match future.due {
+            Due::After(tick) => (&mut self.delayed, tick.nanos()),
+            Due::At(nanos) => (&mut self.scheduled, nanos),
+        };
         let task = future.task;
-        match future.due {
-            Due::After(tick) => self.delayed.push(Entry {
-                nanos: tick.nanos(),
-                order,
-                task,
-            }),
-            Due::At(nanos) => self.scheduled.push(Entry { nanos, order, task }),
-        }
+        heap.push(Entry { nanos, order, task });
     }
 
     /// The first task that is due, if one is.

@@ -69,6 +69,7 @@ impl<T> Heap<T> {
         self.0.first()
     }
 
+    #[inline]
     pub(super) fn push(&mut self, entry: Entry<T>) {
         let key = entry.key();
         let mut place = self.0.len();

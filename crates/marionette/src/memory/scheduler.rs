@@ -147,6 +147,7 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
     /// Takes a task in. Where that needs room, those that are over make it, and come back; else
     /// there is not even an empty list of them, which would cost each insertion something.
     #[must_use = "what is over is to be told"]
+    #[inline]
     pub(crate) fn insert(&self, future: FutureTask<T>) -> Option<Vec<T>> {
         let (over, must_tell) = self.table.insert(future);
         if must_tell {
@@ -278,6 +279,7 @@ impl Sleeper {
 
 impl<T: Send + 'static> Table<T> {
     /// Those that are over, and whether the sleeper must be told.
+    #[inline]
     fn insert(&self, future: FutureTask<T>) -> (Option<Vec<T>>, bool) {
         let due = future.due;
         let mut state = self.state.lock();
