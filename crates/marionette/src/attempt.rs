@@ -130,7 +130,7 @@ impl Attempt {
     async fn wait_for_outcome(&self, running: &mut Running, reach: &Reach) -> Outcome {
         let cell = running.cell().clone();
         let extra = cell.extra_or_new();
-        let parent = extra.options.parent.token();
+        let parent = extra.options.token();
         let mut parent_cancelled = pin!(cancelled(parent));
         let mut interrupted = pin!(reach.interrupt.cancelled());
         let mut abandoned = pin!(reach.abandon.cancelled());
@@ -197,7 +197,7 @@ fn no_success(running: &mut Running, mut outcome: Outcome) -> Outcome {
     let cell = running.cell();
     if matches!(outcome, Outcome::Failed(_))
         && let Some(extra) = cell.extra()
-        && (cell.is_cancel_requested() || extra.options.parent.is_cancelled())
+        && (cell.is_cancel_requested() || extra.options.is_parent_cancelled())
     {
         outcome = Asked::Cancel.outcome(extra);
     }

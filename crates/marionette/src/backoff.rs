@@ -36,10 +36,16 @@ pub(crate) enum Policy {
 }
 
 impl Backoff {
+    pub(crate) const NONE: Self = Self(Policy::None);
+
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self.0, Policy::None)
+    }
+
     /// No pause: a failed task is tried again at once, on the same worker.
     #[must_use]
     pub fn none() -> Self {
-        Self(Policy::None)
+        Self::NONE
     }
 
     /// A rule of your own: from the number of attempts that failed so far (1 or more) to the

@@ -248,7 +248,7 @@ impl Circle {
         tally.cancelled.add_one();
         self.engine.observer.cancelled_early(cell);
         if let Some(extra) = cell.extra()
-            && let Some(leased) = &extra.leased
+            && let Some(leased) = extra.options.leased()
         {
             leased.settle(
                 None,
@@ -260,5 +260,6 @@ impl Circle {
 
 /// The job that a running task is, if it came from a store.
 fn leased(running: &Running) -> Option<&Leased> {
-    running.cell().extra()?.leased.as_deref()
+    let leased = running.cell().extra()?.options.leased()?;
+    Some(leased)
 }

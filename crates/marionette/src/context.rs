@@ -140,7 +140,7 @@ impl Context {
 
 pub(crate) fn name<B: ?Sized>(cell: &Cell<B>) -> &str {
     cell.extra()
-        .and_then(|extra| extra.options.name.as_deref())
+        .and_then(|extra| extra.options.name())
         .unwrap_or(DEFAULT_NAME)
 }
 

@@ -37,7 +37,7 @@ impl<S> Draft<S> {
     pub(crate) fn name(&self) -> &str {
         self.extra
             .as_ref()
-            .and_then(|extra| extra.options.name.as_deref())
+            .and_then(|extra| extra.options.name())
             .unwrap_or(DEFAULT_NAME)
     }
 }
@@ -76,7 +76,7 @@ impl<S: 'static, T: 'static> Offer<S, T> {
     /// The draft again, once the other side was refused.
     pub(crate) fn into_draft(self) -> Option<Draft<S>> {
         let source = self.cell.withdraw()?;
-        let extra = self.cell.extra().map(Extra::salvage);
+        let extra = self.cell.extra().map(|extra| Box::new(extra.salvage()));
         Some(Draft {
             source,
             extra,

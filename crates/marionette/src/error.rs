@@ -119,8 +119,9 @@ impl Error {
         self.0.end = Some(end);
     }
 
-    pub(crate) fn set_user(&mut self, error: Option<BoxError>) {
-        self.0.user = error.or(self.0.user.take());
+    pub(crate) fn with_user(mut self, error: Option<BoxError>) -> Self {
+        self.0.user = error;
+        self
     }
 
     pub(crate) fn into_user(self) -> Option<BoxError> {

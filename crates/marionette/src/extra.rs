@@ -1,40 +1,37 @@
 //! What only some tasks have, made when it is first needed: options, failures so far, a token.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::mem;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
+use once_cell::race::OnceBox;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Tick;
 use crate::error::{BoxError, Error};
-use crate::leased::Leased;
 use crate::options::Options;
 use crate::outcome::{Failure, Reason};
 use crate::panic::catch;
 use crate::sync::Mutex;
 
 /// Beside the options, which do not change once the task is accepted, all that changes later.
-/// The lock is a leaf: nothing else is locked and no user code runs while it is held.
+/// The locks are leaves: nothing else is locked and no user code runs while one is held.
 ///
-/// A task that succeeds at once takes no lock here: the words outside of it are written by who may
-/// touch the body, and that right is handed on with an order of its own.
+/// A task that succeeds at once takes no lock here: the words outside of them are written by who
+/// may touch the body, and that right is handed on with an order of its own.
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) options: Options,
-    /// The job that this task is, if it came from a store.
-    pub(crate) leased: Option<Arc<Leased>>,
     /// How many attempts have failed.
     failed: AtomicU32,
     /// When it was first due, from which limits in total count; `NEVER` before that.
     due: Moment,
     /// When the present attempt has to end.
     deadline: Moment,
-    /// Whether the present attempt has left something behind the lock that the next one must not
-    /// find.
-    left: AtomicBool,
     live: Mutex<Live>,
+    /// Made when an attempt first waits, or somebody wants it to end.
+    contact: OnceBox<Mutex<Contact>>,
 }
 
 /// A tick that may be missing, as one word.
@@ -71,26 +68,60 @@ impl Moment {
 
 #[derive(Default)]
 struct Live {
-    /// The failures so far.
-    record: Option<Error>,
-    user: Option<BoxError>,
-    /// Of the attempt with this number.
-    token: Option<(u32, CancellationToken)>,
-    /// Boxed, since it is rare.
-    cancel_reason: Option<Box<str>>,
+    faults: Faults,
     /// Who awaits the result.
     joiner: Option<Waker>,
-    /// Who runs the present attempt, while it waits.
+}
+
+/// The user's error, which goes into the record once there is one.
+enum Faults {
+    User(BoxError),
+    Record(Option<Error>),
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self::Record(None)
+    }
+}
+
+impl Faults {
+    fn into_record(self) -> Error {
+        match self {
+            Self::User(user) => Error::new(user),
+            Self::Record(record) => record.unwrap_or_else(Error::empty),
+        }
+    }
+
+    /// Keeps a failure. Gives back the one that is not kept any more.
+    fn push(&mut self, failure: Failure) -> Option<Failure> {
+        if let Self::Record(Some(record)) = self {
+            return record.push(failure);
+        }
+        let mut record = mem::take(self).into_record();
+        let omitted = record.push(failure);
+        *self = Self::Record(Some(record));
+        omitted
+    }
+}
+
+/// How an attempt that waits is told to end.
+#[derive(Default)]
+struct Contact {
+    /// Of the attempt with this number.
+    token: Option<(u32, CancellationToken)>,
+    cancel_reason: Option<Box<str>>,
+    /// Who runs the attempt.
     worker: Option<Waker>,
 }
 
 impl Extra {
-    fn new(options: Options, user: Option<BoxError>) -> Self {
+    fn new(options: Options, faults: Faults) -> Self {
         Self {
             options,
             live: Mutex::new(Live {
-                user,
-                ..Live::default()
+                faults,
+                joiner: None,
             }),
             ..Self::default()
         }
@@ -99,37 +130,30 @@ impl Extra {
     /// Of a job as its store knows it: with the failures so far, and since when it has been due.
     pub(crate) fn of_job(
         options: Options,
-        leased: Arc<Leased>,
         user: Option<BoxError>,
         record: Option<Error>,
         due: Tick,
     ) -> Self {
         let failed = record.as_ref().map_or(0, Error::attempts);
-        let extra = Self {
-            options,
-            leased: Some(leased),
-            failed: AtomicU32::new(failed),
-            live: Mutex::new(Live {
-                record,
-                user,
-                ..Live::default()
-            }),
-            ..Self::default()
+        let faults = match (record, user) {
+            (Some(record), user) => Faults::Record(Some(record.with_user(user))),
+            (None, Some(user)) => Faults::User(user),
+            (None, None) => Faults::default(),
         };
+        let extra = Self::new(options, faults);
+        extra.failed.store(failed, Ordering::Relaxed);
         extra.due.set(Some(due));
         extra
     }
 
     /// A copy as it was before acceptance, for a task that was refused.
-    pub(crate) fn salvage(&self) -> Box<Self> {
-        Box::new(Self::new(
-            self.options.clone(),
-            self.live.lock().user.take(),
-        ))
+    pub(crate) fn salvage(&self) -> Self {
+        let faults = mem::take(&mut self.live.lock().faults);
+        Self::new(self.options.clone(), faults)
     }
 
     pub(crate) fn set_user(&mut self, error: BoxError) {
-        self.live.get_mut().user = Some(error);
+        self.live.get_mut().faults = Faults::User(error);
     }
 
     /// How many attempts have failed.
@@ -152,11 +176,10 @@ impl Extra {
         let (due, failed) = self.standing(ready);
         let (deadline, decided) = decide(failed, due);
         self.deadline.set(deadline);
-        if self.left.load(Ordering::Relaxed) {
-            self.left.store(false, Ordering::Relaxed);
-            let mut live = self.live.lock();
-            live.token = None;
-            live.worker = None;
+        if let Some(contact) = self.contact.get() {
+            let mut contact = contact.lock();
+            contact.token = None;
+            contact.worker = None;
         }
         decided
     }
@@ -168,9 +191,7 @@ impl Extra {
     /// Keeps the failure of an attempt.
     pub(crate) fn push(&self, failure: Failure) {
         self.failed.store(self.failed() + 1, Ordering::Relaxed);
-        let mut live = self.live.lock();
-        let omitted = live.record.get_or_insert_with(Error::empty).push(failure);
-        drop(live);
+        let omitted = self.live.lock().faults.push(failure);
         if omitted.is_some() {
             // It is the user's, and dropping it may panic: that harms nobody.
             let _ = catch(|| drop(omitted));
@@ -192,9 +213,8 @@ impl Extra {
 
     /// The whole record.
     pub(crate) fn take_error(&self) -> Error {
-        let mut live = self.live.lock();
-        let mut error = live.record.take().unwrap_or_else(Error::empty);
-        error.set_user(live.user.take());
+        let faults = mem::take(&mut self.live.lock().faults);
+        let mut error = faults.into_record();
         if let Some(due) = self.due.get() {
             error.set_duration(Tick::now().since(due));
         }
@@ -207,43 +227,44 @@ impl Extra {
         attempt: u32,
         is_cancelled: impl FnOnce() -> bool,
     ) -> CancellationToken {
-        let mut live = self.live.lock();
-        match &live.token {
+        let mut contact = self.contact().lock();
+        match &contact.token {
             Some((current, token)) if *current == attempt => return token.clone(),
             Some((current, _)) if *current > attempt => return cancelled_token(),
             _ => {}
         }
-        let token = self.options.parent.child_token();
+        let token = self.options.child_token();
         // Read under the lock: whoever cancels sets the flag first and then comes for the token.
         if is_cancelled() {
             token.cancel();
         }
-        live.token = Some((attempt, token.clone()));
-        self.left.store(true, Ordering::Relaxed);
+        contact.token = Some((attempt, token.clone()));
         token
+    }
+
+    /// Made here also by who only looks, and finds nothing in it: that one has set a flag before,
+    /// which is seen by who leaves something in it later. Only the lock puts the two in order.
+    fn contact(&self) -> &Mutex<Contact> {
+        self.contact.get_or_init(Box::default)
     }
 
     /// Cancels the token of the present attempt. Returns whether somebody has it.
     pub(crate) fn cancel_attempt(&self) -> bool {
-        let token = self
-            .live
-            .lock()
-            .token
-            .as_ref()
-            .map(|(_, token)| token.clone());
+        let contact = self.contact().lock();
+        let token = contact.token.as_ref().map(|(_, token)| token.clone());
+        drop(contact);
         token.inspect(CancellationToken::cancel).is_some()
     }
 
     /// Keeps the first reason.
     pub(crate) fn set_cancel_reason(&self, why: String) {
-        self.live
-            .lock()
-            .cancel_reason
-            .get_or_insert_with(|| why.into());
+        let mut contact = self.contact().lock();
+        contact.cancel_reason.get_or_insert_with(|| why.into());
     }
 
     pub(crate) fn cancel_reason(&self) -> Option<String> {
-        self.live.lock().cancel_reason.as_deref().map(str::to_owned)
+        let contact = self.contact.get()?.lock();
+        contact.cancel_reason.as_deref().map(str::to_owned)
     }
 
     /// The cancellation that was asked for, as a reason to end.
@@ -261,12 +282,11 @@ impl Extra {
     }
 
     pub(crate) fn set_worker(&self, waker: &Waker) {
-        set(&mut self.live.lock().worker, waker);
-        self.left.store(true, Ordering::Relaxed);
+        set(&mut self.contact().lock().worker, waker);
     }
 
     pub(crate) fn wake_worker(&self) {
-        let worker = self.live.lock().worker.take();
+        let worker = self.contact().lock().worker.take();
         worker.into_iter().for_each(Waker::wake);
     }
 }
@@ -282,4 +302,15 @@ fn cancelled_token() -> CancellationToken {
     let token = CancellationToken::new();
     token.cancel();
     token
+}
+
+#[cfg(all(test, target_pointer_width = "64", not(marionette_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_task_has_besides_its_body_is_one_small_block() {
+        // glibc keeps blocks of up to 120 bytes in lists of their size, however many are free.
+        assert!(size_of::<Extra>() <= 120, "{}", size_of::<Extra>());
+    }
 }

@@ -89,31 +89,31 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     where
         M: Repeatable,
     {
-        self.draft.extra().options.backoff = Some(backoff.into());
+        self.draft.extra().options.set_backoff(backoff.into());
         self
     }
 
     /// See [`Submit::timeout`](crate::Submit::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.draft.extra().options.timeout = Some(timeout);
+        self.draft.extra().options.set_timeout(Some(timeout));
         self
     }
 
     /// See [`Submit::give_up_after`](crate::Submit::give_up_after).
     pub fn give_up_after(mut self, limit: Duration) -> Self {
-        self.draft.extra().options.give_up_after = Some(limit);
+        self.draft.extra().options.set_give_up_after(Some(limit));
         self
     }
 
     /// See [`Submit::expires`](crate::Submit::expires).
     pub fn expires(mut self, limit: Duration) -> Self {
-        self.draft.extra().options.expires = Some(limit);
+        self.draft.extra().options.set_expires(Some(limit));
         self
     }
 
     /// See [`Submit::context`](crate::Submit::context).
     pub fn context(mut self, parent: impl Into<Parent>) -> Self {
-        self.draft.extra().options.parent = parent.into();
+        self.draft.extra().options.set_parent(parent.into());
         self
     }
 
@@ -125,7 +125,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
 
     /// See [`Submit::name`](crate::Submit::name).
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.draft.extra().options.name = Some(name.into());
+        self.draft.extra().options.set_name(name.into());
         self
     }
 }

@@ -49,7 +49,7 @@ impl Observer {
 
     #[cold]
     fn enabled_span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32) -> Span {
-        let parent = cell.extra().and_then(|extra| extra.options.parent.span());
+        let parent = cell.extra().and_then(|extra| extra.options.span());
         let (server, id, name) = (&*self.server, cell.id(), context::name(cell));
         // Without a parent of its own it is a child of the span in which the worker was started.
         let parent = parent.and_then(Span::id).or_else(|| Span::current().id());

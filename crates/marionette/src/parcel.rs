@@ -138,7 +138,7 @@ impl<J: Job> IntoTask<ByJob> for J {
 
     fn into_draft(self) -> Draft<Parcel<J>> {
         let mut draft = Draft::new(Parcel::new(self));
-        draft.extra().options.name = Some(J::KIND.into());
+        draft.extra().options.set_name(J::KIND.into());
         J::defaults(TaskHandler::from_draft(draft)).draft
     }
 
@@ -176,10 +176,10 @@ impl<J: Job> TaskHandler<J, ByJob> {
         let keep_result = self.draft.source.keep_result;
         let extra = self.draft.extra();
         let options = &extra.options;
-        if options.parent.token().is_some() || options.parent.span().is_some() {
+        if options.token().is_some() || options.span().is_some() {
             return Err(Unfit::Parent.into());
         }
-        let backoff = match &options.backoff {
+        let backoff = match options.backoff() {
             Some(backoff) => Some(StoredBackoff::of(backoff).ok_or(Unfit::Backoff)?),
             None => None,
         };
@@ -190,13 +190,13 @@ impl<J: Job> TaskHandler<J, ByJob> {
             extra.set_user(user);
         }
         let options = &extra.options;
-        let name = options.name.as_deref().filter(|&name| name != J::KIND);
+        let name = options.name().filter(|&name| name != J::KIND);
         Ok(JobOptions {
             retries: options.retries,
             backoff,
-            timeout: options.timeout,
-            give_up_after: options.give_up_after,
-            expires: options.expires,
+            timeout: options.timeout(),
+            give_up_after: options.give_up_after(),
+            expires: options.expires(),
             name: name.map(|name| clip(name.to_owned())),
             error,
             keep_result,

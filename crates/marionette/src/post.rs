@@ -1,6 +1,5 @@
 //! What others can see of a worker: what it has counted, and which task it has.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::body::Body;
@@ -60,18 +59,20 @@ impl Post {
         let Identity { serial, created } = cell.identity();
         self.created.store(created.nanos(), Ordering::Relaxed);
         self.serial.store(serial.number(), Ordering::Relaxed);
-        let named = cell.extra().is_some_and(|extra| match &extra.options.name {
-            Some(Cow::Borrowed(name)) if extra.leased.is_none() => {
-                self.has_constant(name);
-                true
-            }
-            Some(_) => {
-                self.constant.0.store(0, Ordering::Relaxed);
-                *self.named.lock() = Named::Task(cell.clone());
-                true
-            }
-            None => false,
-        });
+        let named = cell
+            .extra()
+            .is_some_and(|extra| match extra.options.constant_name() {
+                Some(name) => {
+                    self.has_constant(name);
+                    true
+                }
+                None if extra.options.name().is_some() => {
+                    self.constant.0.store(0, Ordering::Relaxed);
+                    *self.named.lock() = Named::Task(cell.clone());
+                    true
+                }
+                None => false,
+            });
         self.has_name.store(named, Ordering::Relaxed);
     }
 

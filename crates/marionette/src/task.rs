@@ -205,7 +205,7 @@ impl<K: Task> IntoTask<ByType> for K {
         let name = self.name();
         let mut draft = Draft::new(self);
         if name != DEFAULT_NAME {
-            draft.extra().options.name = Some(name);
+            draft.extra().options.set_name(name);
         }
         draft
     }

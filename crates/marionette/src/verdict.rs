@@ -49,13 +49,13 @@ impl<'a> Policy<'a> {
         Self {
             retries_left: options.retries.saturating_sub(failed_before),
             failed_before,
-            backoff: options.backoff.as_ref(),
+            backoff: options.backoff(),
             give_up: options
-                .give_up_after
+                .give_up_after()
                 .map(|limit| (due.saturating_add(limit), limit)),
-            timeout: options.timeout,
-            expires: options.expires,
-            parent_cancelled: options.parent.is_cancelled(),
+            timeout: options.timeout(),
+            expires: options.expires(),
+            parent_cancelled: options.is_parent_cancelled(),
             can_repeat: true,
             seed: 0,
         }

@@ -102,7 +102,7 @@ impl<B> Cell<B> {
 impl<B: ?Sized> Cell<B> {
     /// The id of the task, or of the job that it is.
     pub(crate) fn id(&self) -> TaskId {
-        match self.extra().and_then(|extra| extra.leased.as_ref()) {
+        match self.extra().and_then(|extra| extra.options.leased()) {
             Some(leased) => leased.lease().job,
             None => self.identity().id(),
         }
@@ -110,7 +110,7 @@ impl<B: ?Sized> Cell<B> {
 
     /// A job that goes away unsettled goes back to its store, without cost.
     fn release_job(&self) {
-        if let Some(leased) = self.extra().and_then(|extra| extra.leased.as_ref()) {
+        if let Some(leased) = self.extra().and_then(|extra| extra.options.leased()) {
             leased.release();
         }
     }

@@ -40,8 +40,8 @@ pub(crate) fn task(
         .then(|| Error::restored(failures.map(failure).collect(), claimed.failed));
     let user = claimed.options.error.clone().map(Into::into);
     let due = before(now, claimed.age);
-    let options = options(claimed.options, kind);
-    let extra = Extra::of_job(options, Arc::clone(&leased), user, record, due);
+    let options = options(claimed.options, kind, Arc::clone(&leased));
+    let extra = Extra::of_job(options, user, record, due);
     let attempt = Attempt {
         runner,
         payload: claimed.payload,
@@ -82,14 +82,16 @@ pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
     Tick::from_nanos(now.nanos().saturating_sub(nanos))
 }
 
-fn options(options: JobOptions, kind: &'static str) -> Options {
-    Options {
-        retries: options.retries,
-        backoff: options.backoff.map(Into::into),
-        timeout: options.timeout,
-        give_up_after: options.give_up_after,
-        expires: options.expires,
-        name: Some(options.name.map_or(kind.into(), Into::into)),
-        ..Options::default()
+fn options(job: JobOptions, kind: &'static str, leased: Arc<Leased>) -> Options {
+    let mut options = Options::default();
+    options.retries = job.retries;
+    if let Some(backoff) = job.backoff {
+        options.set_backoff(backoff.into());
     }
+    options.set_timeout(job.timeout);
+    options.set_give_up_after(job.give_up_after);
+    options.set_expires(job.expires);
+    options.set_name(job.name.map_or(kind.into(), Into::into));
+    options.set_leased(leased);
+    options
 }
