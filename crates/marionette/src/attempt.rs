@@ -232,11 +232,12 @@ impl Asked {
     /// The outcome of an attempt that did not end when it was asked to.
     fn outcome(self, extra: &Extra) -> Outcome {
         match self {
-            Self::Deadline(limit, after) => Outcome::TimedOut { limit, after },
+            Self::Deadline(Limit::Attempt, after) => Outcome::TimedOut(after),
+            Self::Deadline(Limit::Total, after) => Outcome::GivenUp(after),
             Self::Cancel => Outcome::Cancelled(
                 extra
                     .cancel_reason()
-                    .unwrap_or_else(|| PARENT_CANCELLED.to_owned()),
+                    .map_or_else(|| PARENT_CANCELLED.into(), Into::into),
             ),
             Self::Stop => Outcome::Interrupted,
         }

@@ -166,7 +166,7 @@ where
     match ran.await {
         Ok(Ok(result)) => result,
         // The panic goes on as data, with the place that is known only on its thread.
-        Ok(Err(panic)) => std::panic::resume_unwind(Box::new(panic)),
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
         Err(_) => Err("the runtime shut down before a thread was free".into()),
     }
 }

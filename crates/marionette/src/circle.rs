@@ -136,7 +136,7 @@ impl Circle {
             Verdict::Finish => unreachable!("only a success is finished, and that is done above"),
             Verdict::Retry(reason, pause) => {
                 tally.retried.add_one();
-                let failure = Failure::new(reason, Duration::from_nanos(nanos));
+                let failure = Failure::of_attempt(reason, nanos);
                 observer.retrying(&**cell, stay.attempt.number, &failure, pause);
                 cell.extra_or_new().push(failure);
                 self.again(stay, pause, ran, tally);
@@ -168,7 +168,7 @@ impl Circle {
     fn judge(stay: &mut Stay, outcome: Outcome, now: Tick, tally: &Tally) -> Verdict {
         match &outcome {
             Outcome::Panicked(_) => tally.panicked.add_one(),
-            Outcome::TimedOut { .. } => tally.timed_out.add_one(),
+            Outcome::TimedOut(_) | Outcome::GivenUp(_) => tally.timed_out.add_one(),
             _ => {}
         }
         let can_repeat = stay.running.can_repeat();
@@ -228,11 +228,11 @@ impl Circle {
     fn end(&self, running: &mut Running, reason: Reason, ran: Option<u64>, tally: &Tally) {
         match &reason {
             Reason::Expired(_) => tally.expired.add_one(),
-            Reason::TimedOut(..) => tally.failed.add_one(),
+            Reason::GivenUp(_) => tally.failed.add_one(),
             _ => tally.cancelled.add_one(),
         }
         // Out of time is here only one that wanted to snooze for longer: that uses no attempt.
-        let ran = ran.filter(|_| !matches!(reason, Reason::TimedOut(..)));
+        let ran = ran.filter(|_| !matches!(reason, Reason::GivenUp(_)));
         let extra = running.cell().extra_or_new();
         let error = match ran {
             Some(nanos) => extra.last_error(reason, nanos),

@@ -20,9 +20,9 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
             error,
             attempts,
         } => Err(record(state, reason, error, attempts)),
-        Ended::Unknown => Err(without_attempt(Reason::Told(
+        Ended::Unknown => Err(without_attempt(Reason::told(
             FailureKind::Unknown,
-            "the store does not know the job: it was pruned or deleted, or never was there".into(),
+            "the store does not know the job: it was pruned or deleted, or never was there",
         ))),
         Ended::NotYet => Err(without_attempt(Reason::Failed(
             "the store did not say how the job ended".into(),
@@ -78,7 +78,7 @@ fn record(
 /// How a job ended, where that was not its last attempt.
 fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Option<Reason> {
     match state {
-        JobState::Quarantined => Some(Reason::Told(
+        JobState::Quarantined => Some(Reason::told(
             FailureKind::Quarantined,
             format!(
                 "quarantined: {}",
@@ -88,7 +88,9 @@ fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Op
             ),
         )),
         JobState::Cancelled if last == Some(PastOutcome::Cancelled) => None,
-        JobState::Cancelled => Some(told(reason.unwrap_or_default(), Reason::Cancelled)),
+        JobState::Cancelled => Some(told(reason.unwrap_or_default(), |why| {
+            Reason::Cancelled(why.into())
+        })),
         _ => reason.map(|reason| told(reason, |reason| Reason::Failed(reason.into()))),
     }
 }
@@ -96,9 +98,9 @@ fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Op
 /// What a worker wrote of an end without an attempt reads as it does without a store.
 fn told(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
     if reason.starts_with("expired: ") {
-        Reason::Told(FailureKind::Expired, reason)
+        Reason::told(FailureKind::Expired, reason)
     } else if reason.starts_with("given up after ") {
-        Reason::Told(FailureKind::TimedOut, reason)
+        Reason::told(FailureKind::TimedOut, reason)
     } else {
         otherwise(reason)
     }

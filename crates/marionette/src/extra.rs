@@ -200,7 +200,7 @@ impl Extra {
 
     /// The whole record of a task that ends by its last attempt, which ran for so long.
     pub(crate) fn last_error(&self, reason: Reason, nanos: u64) -> Error {
-        self.push(Failure::new(reason, Duration::from_nanos(nanos)));
+        self.push(Failure::of_attempt(reason, nanos));
         self.take_error()
     }
 
@@ -269,7 +269,7 @@ impl Extra {
 
     /// The cancellation that was asked for, as a reason to end.
     pub(crate) fn cancelled(&self) -> Reason {
-        Reason::Cancelled(self.cancel_reason().unwrap_or_default())
+        Reason::Cancelled(self.cancel_reason().unwrap_or_default().into())
     }
 
     pub(crate) fn set_joiner(&self, waker: &Waker) {

@@ -229,15 +229,15 @@ pub(crate) fn failure(past: &PastAttempt) -> Failure {
     let reason = match past.outcome {
         PastOutcome::Panicked => {
             let message = text.strip_prefix("panicked: ").unwrap_or(&text).to_owned();
-            Reason::Panicked(Panic {
+            Reason::Panicked(Box::new(Panic {
                 message,
                 location: None,
-            })
+            }))
         }
-        PastOutcome::TimedOut => Reason::Told(FailureKind::TimedOut, text),
+        PastOutcome::TimedOut => Reason::told(FailureKind::TimedOut, text),
         PastOutcome::Cancelled => {
-            let why = text.strip_prefix("cancelled: ").unwrap_or(&text).to_owned();
-            Reason::Cancelled(why)
+            let why = text.strip_prefix("cancelled: ").unwrap_or(&text);
+            Reason::Cancelled(why.into())
         }
         _ => Reason::Failed(text.into()),
     };

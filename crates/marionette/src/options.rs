@@ -44,7 +44,7 @@ struct Length(u64);
 
 impl Default for Length {
     fn default() -> Self {
-        Self(u64::MAX)
+        Self::MISSING
     }
 }
 
@@ -57,12 +57,24 @@ impl From<Option<Duration>> for Length {
 }
 
 impl Length {
+    const MISSING: Self = Self(u64::MAX);
+
     fn get(self) -> Option<Duration> {
-        (self.0 != u64::MAX).then(|| Duration::from_nanos(self.0))
+        (self.0 != Self::MISSING.0).then(|| Duration::from_nanos(self.0))
     }
 }
 
 impl Options {
+    /// Those of a task that asks for nothing.
+    pub(crate) const NOTHING: Self = Self {
+        retries: 0,
+        at_once: false,
+        timeout: Length::MISSING,
+        token: None,
+        name: None,
+        rare: None,
+    };
+
     fn rare(&self) -> Option<&Rare> {
         self.rare.as_deref()
     }

@@ -32,12 +32,15 @@ use crate::error::{BoxError, chain};
 pub struct TaskError(pub(crate) Said);
 
 /// The vocabulary behind a [`TaskError`].
+///
+/// It is as large as its tag and one error, whole words all of them: every task returns one, and
+/// is moved on quickest so. The other enums of this module are like it.
 pub(crate) enum Said {
     Retry(BoxError),
-    RetryAfter(Duration, BoxError),
+    RetryAfter(Box<(Duration, BoxError)>),
     Fatal(BoxError),
     Snooze(Duration),
-    Cancelled(String),
+    Cancelled(Box<str>),
 }
 
 impl TaskError {
@@ -49,7 +52,7 @@ impl TaskError {
     /// Fails this attempt and overrides the backoff: the retry, if one is left, comes after
     /// `pause`.
     pub fn retry_after(pause: Duration, error: impl Into<BoxError>) -> Self {
-        Self(Said::RetryAfter(pause, error.into()))
+        Self(Said::RetryAfter(Box::new((pause, error.into()))))
     }
 
     /// Asks to be run again after `pause`, without having failed: it uses no attempt.
@@ -62,7 +65,7 @@ impl TaskError {
 
     /// Ends the task as cancelled, for this reason.
     pub fn cancelled(why: impl Into<String>) -> Self {
-        Self(Said::Cancelled(why.into()))
+        Self(Said::Cancelled(why.into().into_boxed_str()))
     }
 }
 
@@ -75,7 +78,8 @@ impl<E: Into<BoxError>> From<E> for TaskError {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Said::Retry(error) | Said::RetryAfter(_, error) | Said::Fatal(error) => error.fmt(f),
+            Said::Retry(error) | Said::Fatal(error) => error.fmt(f),
+            Said::RetryAfter(later) => later.1.fmt(f),
             Said::Snooze(pause) => write!(f, "snoozed for {pause:?}"),
             Said::Cancelled(why) => write!(f, "cancelled: {why}"),
         }
@@ -86,7 +90,7 @@ impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Said::Retry(error) => write!(f, "Retry({error:?})"),
-            Said::RetryAfter(pause, error) => write!(f, "RetryAfter({pause:?}, {error:?})"),
+            Said::RetryAfter(later) => write!(f, "RetryAfter({:?}, {:?})", later.0, later.1),
             Said::Fatal(error) => write!(f, "Fatal({error:?})"),
             Said::Snooze(pause) => write!(f, "Snooze({pause:?})"),
             Said::Cancelled(why) => write!(f, "Cancelled({why:?})"),
@@ -101,14 +105,13 @@ pub(crate) enum Outcome {
     Done,
     /// The task returned `Err`.
     Failed(TaskError),
-    Panicked(Panic),
-    /// The attempt (or the task in total) was out of time.
-    TimedOut {
-        limit: Limit,
-        after: Duration,
-    },
+    Panicked(Box<Panic>),
+    /// The attempt was out of time.
+    TimedOut(Duration),
+    /// The task was out of time in total.
+    GivenUp(Duration),
     /// Somebody asked the task to end: its handle, or its parent context.
-    Cancelled(String),
+    Cancelled(Box<str>),
     /// The manager stopped in mid-attempt.
     Interrupted,
 }
@@ -141,34 +144,40 @@ impl fmt::Display for Panic {
 }
 
 /// What became of one attempt that did not succeed, or of a task that ended without one.
-#[derive(Debug)]
 pub struct Failure {
     reason: Reason,
-    duration: Duration,
+    /// How long the attempt ran.
+    nanos: u64,
 }
 
 #[derive(Debug)]
 pub(crate) enum Reason {
     Failed(BoxError),
-    Panicked(Panic),
-    TimedOut(Limit, Duration),
-    Cancelled(String),
+    Panicked(Box<Panic>),
+    TimedOut(Duration),
+    GivenUp(Duration),
+    Cancelled(Box<str>),
     Expired(Duration),
     Abandoned,
     /// As a store tells it.
-    Told(FailureKind, String),
+    Told(Box<(FailureKind, String)>),
 }
 
 impl Reason {
+    /// As a store tells it.
+    pub(crate) fn told(kind: FailureKind, text: impl Into<String>) -> Self {
+        Self::Told(Box::new((kind, text.into())))
+    }
+
     pub(crate) fn kind(&self) -> FailureKind {
         match self {
             Self::Failed(_) => FailureKind::Failed,
             Self::Panicked(_) => FailureKind::Panicked,
-            Self::TimedOut(..) => FailureKind::TimedOut,
+            Self::TimedOut(_) | Self::GivenUp(_) => FailureKind::TimedOut,
             Self::Cancelled(_) => FailureKind::Cancelled,
             Self::Expired(_) => FailureKind::Expired,
             Self::Abandoned => FailureKind::Abandoned,
-            Self::Told(kind, _) => *kind,
+            Self::Told(told) => told.0,
         }
     }
 }
@@ -197,7 +206,13 @@ pub enum FailureKind {
 
 impl Failure {
     pub(crate) fn new(reason: Reason, duration: Duration) -> Self {
-        Self { reason, duration }
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self::of_attempt(reason, nanos)
+    }
+
+    /// Of an attempt that ran for so many nanoseconds.
+    pub(crate) fn of_attempt(reason: Reason, nanos: u64) -> Self {
+        Self { reason, nanos }
     }
 
     pub(crate) fn failed(error: BoxError, duration: Duration) -> Self {
@@ -222,7 +237,17 @@ impl Failure {
     /// How long the attempt ran; zero for what was no attempt.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.duration
+        Duration::from_nanos(self.nanos)
+    }
+}
+
+#[allow(clippy::missing_fields_in_debug)] // The duration is the field.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("reason", &self.reason)
+            .field("duration", &self.duration())
+            .finish()
     }
 }
 
@@ -238,16 +263,28 @@ impl fmt::Display for Reason {
         match self {
             Self::Failed(error) => f.write_str(&chain(error.as_ref())),
             Self::Panicked(panic) => panic.fmt(f),
-            Self::TimedOut(Limit::Attempt, after) => write!(f, "timed out after {after:?}"),
-            Self::TimedOut(Limit::Total, after) => {
-                write!(f, "given up after {after:?} in total")
-            }
+            Self::TimedOut(after) => write!(f, "timed out after {after:?}"),
+            Self::GivenUp(after) => write!(f, "given up after {after:?} in total"),
             Self::Cancelled(why) => write!(f, "cancelled: {why}"),
             Self::Expired(late) => {
                 write!(f, "expired: not started within {late:?} of its time")
             }
             Self::Abandoned => f.write_str("abandoned: the task manager is gone"),
-            Self::Told(_, text) => f.write_str(text),
+            Self::Told(told) => f.write_str(&told.1),
         }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_attempt_returns_is_as_large_as_its_tag_and_one_error() {
+        const WORDS: usize = 3 * size_of::<usize>();
+        assert_eq!(size_of::<Result<(), TaskError>>(), WORDS);
+        assert_eq!(size_of::<Outcome>(), WORDS);
+        assert_eq!(size_of::<Reason>(), WORDS);
+        assert_eq!(size_of::<Option<Failure>>(), WORDS + size_of::<u64>());
     }
 }

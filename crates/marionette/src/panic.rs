@@ -31,12 +31,12 @@ pub(crate) fn note_locations() {
 
 /// Calls `f`; a panic in it is returned as data.
 #[inline]
-pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Panic> {
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(describe)
 }
 
 /// Waits for the future; a panic in a poll of it is returned as data, and ends it.
-pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Box<Panic>> {
     let mut future = pin!(future);
     poll_fn(|poller| match catch(|| future.as_mut().poll(poller)) {
         Ok(polled) => polled.map(Ok),
@@ -46,10 +46,11 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panic> {
 }
 
 #[cold]
-fn describe(payload: Box<dyn Any + Send>) -> Panic {
+#[allow(clippy::unnecessary_box_returns)] // It may come as one, and stays in it.
+fn describe(payload: Box<dyn Any + Send>) -> Box<Panic> {
     let payload = match payload.downcast::<Panic>() {
         // It was caught on another thread before, and its place is known.
-        Ok(panic) => return *panic,
+        Ok(panic) => return panic,
         Err(payload) => payload,
     };
     let message = if let Some(text) = payload.downcast_ref::<&str>() {
@@ -61,8 +62,8 @@ fn describe(payload: Box<dyn Any + Send>) -> Panic {
     };
     // Dropping a payload may panic too.
     let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
-    Panic {
+    Box::new(Panic {
         message,
         location: LOCATION.take(),
-    }
+    })
 }

@@ -8,18 +8,13 @@ use crate::options::Options;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, Reason, Said};
 
 /// What a decision depends on, besides the outcome.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub(crate) struct Policy<'a> {
-    /// Retries that are left.
-    pub(crate) retries_left: u32,
+    pub(crate) options: &'a Options,
+    /// When the task was first due.
+    pub(crate) due: Tick,
     /// Attempts that failed before this one.
     pub(crate) failed_before: u32,
-    /// Exponential where there is none.
-    pub(crate) backoff: Option<&'a Backoff>,
-    /// When to give up, with the whole limit; and the timeout of one attempt.
-    pub(crate) give_up: Option<(Tick, Duration)>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) expires: Option<Duration>,
     pub(crate) parent_cancelled: bool,
     pub(crate) can_repeat: bool,
     /// Decides the jitter.
@@ -43,31 +38,58 @@ pub(crate) enum Verdict {
     End(Reason),
 }
 
+/// That of a task which asks for nothing.
+impl Default for Policy<'_> {
+    fn default() -> Self {
+        static NOTHING: Options = Options::NOTHING;
+        Self::new(&NOTHING, Tick::default(), 0)
+    }
+}
+
 impl<'a> Policy<'a> {
     /// What these options mean for a task that was first due at `due` and has failed so often.
+    #[inline]
     pub(crate) fn new(options: &'a Options, due: Tick, failed_before: u32) -> Self {
         Self {
-            retries_left: options.retries.saturating_sub(failed_before),
+            options,
+            due,
             failed_before,
-            backoff: options.backoff(),
-            give_up: options
-                .give_up_after()
-                .map(|limit| (due.saturating_add(limit), limit)),
-            timeout: options.timeout(),
-            expires: options.expires(),
             parent_cancelled: options.is_parent_cancelled(),
             can_repeat: true,
             seed: 0,
         }
     }
 
+    /// When to give up, with the whole limit.
+    fn give_up(&self) -> Option<(Tick, Duration)> {
+        let limit = self.options.give_up_after()?;
+        Some((self.due.saturating_add(limit), limit))
+    }
+
     /// When an attempt that starts now has to end, and by which limit.
+    #[inline]
     pub(crate) fn deadline(&self, now: Tick) -> Option<(Tick, Limit, Duration)> {
-        let attempt = self
-            .timeout
-            .map(|timeout| (now.saturating_add(timeout), Limit::Attempt, timeout));
-        let total = self.give_up.map(|(at, limit)| (at, Limit::Total, limit));
-        attempt.into_iter().chain(total).min_by_key(|(at, ..)| *at)
+        let timeout = self.options.timeout();
+        let attempt = timeout.map(|limit| (now.saturating_add(limit), Limit::Attempt, limit));
+        match (attempt, self.give_up()) {
+            (Some((at, ..)), Some((end, limit))) if end < at => Some((end, Limit::Total, limit)),
+            (None, Some((end, limit))) => Some((end, Limit::Total, limit)),
+            (attempt, _) => attempt,
+        }
+    }
+
+    /// Whether a failure of this attempt can be followed by another one.
+    fn has_retries(&self) -> bool {
+        self.can_repeat && !self.parent_cancelled && self.failed_before < self.options.retries
+    }
+
+    /// The pause after a failure of this attempt.
+    fn pause(&self) -> Option<Duration> {
+        let failed = self.failed_before + 1;
+        match self.options.backoff() {
+            Some(backoff) => backoff.pause(failed, self.seed),
+            None => Backoff::default().pause(failed, self.seed),
+        }
     }
 }
 
@@ -76,13 +98,13 @@ pub(crate) fn admit(policy: &Policy<'_>, ready: Tick, now: Tick) -> Result<(), V
     if policy.parent_cancelled {
         return Err(Verdict::End(parent_cancelled()));
     }
-    if let Some((at, limit)) = policy.give_up
+    if let Some((at, limit)) = policy.give_up()
         && now >= at
     {
-        return Err(Verdict::End(Reason::TimedOut(Limit::Total, limit)));
+        return Err(Verdict::End(Reason::GivenUp(limit)));
     }
     // It says "do not start after": what has been started once may go on.
-    if let Some(limit) = policy.expires
+    if let Some(limit) = policy.options.expires()
         && policy.failed_before == 0
         && now.since(ready) > limit
     {
@@ -98,13 +120,8 @@ pub(crate) fn judge(outcome: Outcome, policy: &Policy<'_>, now: Tick) -> Verdict
         Outcome::Cancelled(why) => return Verdict::End(Reason::Cancelled(why)),
         Outcome::Interrupted if policy.can_repeat => return Verdict::Resume,
         Outcome::Interrupted => return Verdict::End(Reason::Abandoned),
-        Outcome::TimedOut {
-            limit: Limit::Total,
-            after,
-        } => {
-            return Verdict::Bury(Reason::TimedOut(Limit::Total, after));
-        }
-        Outcome::TimedOut { limit, after } => (Reason::TimedOut(limit, after), None),
+        Outcome::GivenUp(after) => return Verdict::Bury(Reason::GivenUp(after)),
+        Outcome::TimedOut(after) => (Reason::TimedOut(after), None),
         Outcome::Panicked(panic) => (Reason::Panicked(panic), None),
         Outcome::Failed(error) => match error.0 {
             Said::Cancelled(why) => return Verdict::End(Reason::Cancelled(why)),
@@ -115,30 +132,20 @@ pub(crate) fn judge(outcome: Outcome, policy: &Policy<'_>, now: Tick) -> Verdict
                     "it snoozed, but a plain future runs once".into(),
                 ));
             }
-            Said::RetryAfter(pause, error) => (Reason::Failed(error), Some(pause)),
+            Said::RetryAfter(later) => (Reason::Failed(later.1), Some(later.0)),
             Said::Retry(error) => (Reason::Failed(error), None),
         },
     };
-    if policy.retries_left == 0 || !policy.can_repeat || policy.parent_cancelled {
+    if !policy.has_retries() {
         return Verdict::Bury(reason);
     }
-    let pause = pause.or_else(|| {
-        let failed = policy.failed_before + 1;
-        match policy.backoff {
-            Some(backoff) => backoff.pause(failed, policy.seed),
-            None => Backoff::default().pause(failed, policy.seed),
-        }
-    });
-    match pause {
+    let Some(pause) = pause.or_else(|| policy.pause()) else {
+        return Verdict::Bury(reason);
+    };
+    match policy.give_up() {
         // A retry that would start after the limit in total is not worth waiting for.
-        Some(pause)
-            if policy
-                .give_up
-                .is_none_or(|(at, _)| now.saturating_add(pause) < at) =>
-        {
-            Verdict::Retry(reason, pause)
-        }
-        _ => Verdict::Bury(reason),
+        Some((at, _)) if now.saturating_add(pause) >= at => Verdict::Bury(reason),
+        _ => Verdict::Retry(reason, pause),
     }
 }
 
@@ -146,9 +153,9 @@ fn snooze(policy: &Policy<'_>, pause: Duration, now: Tick) -> Verdict {
     if policy.parent_cancelled {
         return Verdict::End(parent_cancelled());
     }
-    match policy.give_up {
+    match policy.give_up() {
         Some((at, limit)) if now.saturating_add(pause) >= at => {
-            Verdict::End(Reason::TimedOut(Limit::Total, limit))
+            Verdict::End(Reason::GivenUp(limit))
         }
         _ => Verdict::Snooze(pause),
     }
@@ -169,12 +176,14 @@ mod tests {
         Outcome::Failed(TaskError::from("no"))
     }
 
-    fn policy(retries_left: u32) -> Policy<'static> {
-        Policy {
-            retries_left,
-            can_repeat: true,
-            ..Policy::default()
-        }
+    fn retries(retries: u32) -> Options {
+        let mut options = Options::default();
+        options.retries = retries;
+        options
+    }
+
+    fn policy(options: &Options) -> Policy<'_> {
+        Policy::new(options, NOW, 0)
     }
 
     const NOW: Tick = Tick::from_nanos(1_000_000_000);
@@ -182,52 +191,59 @@ mod tests {
     #[test]
     fn a_failure_is_retried_while_retries_are_left() {
         assert!(matches!(
-            judge(fails(), &policy(1), NOW),
+            judge(fails(), &policy(&retries(1)), NOW),
             Verdict::Retry(..)
         ));
-        assert!(matches!(judge(fails(), &policy(0), NOW), Verdict::Bury(_)));
+        assert!(matches!(
+            judge(fails(), &policy(&retries(0)), NOW),
+            Verdict::Bury(_)
+        ));
     }
 
     #[test]
     fn a_panic_and_a_timeout_are_failures_like_others() {
         let panic = || {
-            Outcome::Panicked(Panic {
+            Outcome::Panicked(Box::new(Panic {
                 message: "no".into(),
                 location: None,
-            })
+            }))
         };
-        let late = || Outcome::TimedOut {
-            limit: Limit::Attempt,
-            after: Duration::ZERO,
-        };
+        let late = || Outcome::TimedOut(Duration::ZERO);
         assert!(matches!(
-            judge(panic(), &policy(1), NOW),
+            judge(panic(), &policy(&retries(1)), NOW),
             Verdict::Retry(..)
         ));
-        assert!(matches!(judge(panic(), &policy(0), NOW), Verdict::Bury(_)));
-        assert!(matches!(judge(late(), &policy(1), NOW), Verdict::Retry(..)));
-        let total = Outcome::TimedOut {
-            limit: Limit::Total,
-            after: Duration::ZERO,
-        };
-        assert!(matches!(judge(total, &policy(1), NOW), Verdict::Bury(_)));
+        assert!(matches!(
+            judge(panic(), &policy(&retries(0)), NOW),
+            Verdict::Bury(_)
+        ));
+        assert!(matches!(
+            judge(late(), &policy(&retries(1)), NOW),
+            Verdict::Retry(..)
+        ));
+        let total = Outcome::GivenUp(Duration::ZERO);
+        assert!(matches!(
+            judge(total, &policy(&retries(1)), NOW),
+            Verdict::Bury(_)
+        ));
     }
 
     #[test]
     fn a_stop_and_a_snooze_use_no_attempt() {
         let snooze = || Outcome::Failed(TaskError::snooze(Duration::from_secs(1)));
         assert!(matches!(
-            judge(Outcome::Interrupted, &policy(0), NOW),
+            judge(Outcome::Interrupted, &policy(&retries(0)), NOW),
             Verdict::Resume
         ));
         assert!(matches!(
-            judge(snooze(), &policy(0), NOW),
+            judge(snooze(), &policy(&retries(0)), NOW),
             Verdict::Snooze(_)
         ));
         // What runs once cannot go on.
+        let none = retries(0);
         let once = Policy {
             can_repeat: false,
-            ..policy(0)
+            ..policy(&none)
         };
         assert!(matches!(
             judge(Outcome::Interrupted, &once, NOW),
@@ -238,9 +254,10 @@ mod tests {
 
     #[test]
     fn a_cancelled_parent_ends_retries_and_starts() {
+        let many = retries(9);
         let orphan = Policy {
             parent_cancelled: true,
-            ..policy(9)
+            ..policy(&many)
         };
         assert!(matches!(judge(fails(), &orphan, NOW), Verdict::Bury(_)));
         assert!(admit(&orphan, NOW, NOW).is_err());
@@ -249,13 +266,15 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_retried_beyond_its_limits(
-            (retries_left, failed_before, seed) in (0..3_u32, any::<u32>(), any::<u64>()),
+            (retries_left, failed_before) in (0..3_u32, 0..u32::MAX - 3),
             (after, at, fatal) in (any::<u32>(), any::<u32>(), any::<bool>()),
+            seed in any::<u64>(),
         ) {
             let pause = Duration::from_nanos(after.into());
             let limit = Duration::from_nanos(at.into());
-            let give_up = Some((NOW.saturating_add(limit), limit));
-            let policy = Policy { failed_before, give_up, seed, ..policy(retries_left) };
+            let mut options = retries(failed_before + retries_left);
+            options.set_give_up_after(Some(limit));
+            let policy = Policy { failed_before, seed, ..policy(&options) };
             let error =
                 if fatal { TaskError::fatal("no") } else { TaskError::retry_after(pause, "no") };
             let verdict = judge(Outcome::Failed(error), &policy, NOW);

@@ -189,7 +189,7 @@ impl<B: Body + ?Sized> Cell<B> {
         if self.close(|cell| {
             let extra = cell.extra_or_new();
             extra.set_cancel_reason(why.clone());
-            extra.final_error(Reason::Cancelled(why.clone()))
+            extra.final_error(Reason::Cancelled(why.as_str().into()))
         }) {
             return true;
         }

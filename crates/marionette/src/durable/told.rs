@@ -38,15 +38,17 @@ pub(crate) fn told(
 
 fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next) {
     match reason {
-        Reason::Cancelled(why) => (attempt, Next::Cancel(clip(why.clone()))),
+        Reason::Cancelled(why) => (attempt, Next::Cancel(clip(why.to_string()))),
         Reason::Expired(_) => (attempt, Next::Cancel(reason.to_string())),
         // Without an attempt that could say so, the reason would be lost.
-        Reason::TimedOut(..) if attempt.is_none() => (None, Next::Cancel(reason.to_string())),
+        Reason::GivenUp(_) if attempt.is_none() => (None, Next::Cancel(reason.to_string())),
         // A manager that goes away is no fault of the job.
         Reason::Abandoned => (attempt, Next::Release),
-        Reason::Failed(_) | Reason::Panicked(_) | Reason::TimedOut(..) | Reason::Told(..) => {
-            (attempt, Next::Bury)
-        }
+        Reason::Failed(_)
+        | Reason::Panicked(_)
+        | Reason::TimedOut(_)
+        | Reason::GivenUp(_)
+        | Reason::Told(_) => (attempt, Next::Bury),
     }
 }
 
