@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::{BoxError, Error, Record};
+use crate::error::{BoxError, Error};
 use crate::job::Job;
 use crate::leased::failure;
 use crate::outcome::{Failure, FailureKind, Reason};
@@ -64,15 +64,13 @@ fn record(
         .count();
     let omitted = made - kept;
     let last = attempts.last().map(|past| past.outcome);
-    Error(Box::new(Record {
-        user: user.map(BoxError::from),
-        end: end(state, reason, last).map(|end| Failure::new(end, Duration::ZERO)),
-        attempts: made,
-        duration: attempts.iter().map(|past| past.ran).sum(),
-        failures: attempts.iter().map(failure).collect(),
-        omitted,
-        kept_first,
-    }))
+    let failures = attempts.iter().map(failure);
+    let mut error = Error::with_gap(failures, made, (kept_first, omitted));
+    error.set_duration(attempts.iter().map(|past| past.ran).sum());
+    if let Some(end) = end(state, reason, last) {
+        error.end(Failure::new(end, Duration::ZERO));
+    }
+    error.with_user(user.map(BoxError::from))
 }
 
 /// How a job ended, where that was not its last attempt.

@@ -42,15 +42,66 @@ const KEPT_LAST: usize = 64;
 pub struct Error(pub(crate) Box<Record>);
 
 pub(crate) struct Record {
-    pub(crate) user: Option<BoxError>,
+    user: Option<BoxError>,
+    attempts: u32,
+    /// For how many nanoseconds it was tried.
+    nanos: u64,
+    /// The first failures. Most tasks that fail do so once or twice, and need no more than this.
+    first: [Option<Failure>; PLACES],
+    rest: Option<Box<Rest>>,
+}
+
+/// So few that a record is one small block, for which an allocator is quick.
+const PLACES: usize = 2;
+
+/// What few records have.
+#[derive(Default)]
+struct Rest {
+    /// The failures behind the first ones.
+    failures: Vec<Failure>,
     /// How the task ended, where that was not its last attempt's failure.
-    pub(crate) end: Option<Failure>,
-    pub(crate) attempts: u32,
-    pub(crate) failures: Vec<Failure>,
-    /// How many were not kept, behind the first so many.
-    pub(crate) omitted: u32,
-    pub(crate) kept_first: usize,
-    pub(crate) duration: Duration,
+    end: Option<Failure>,
+    /// How many were not kept, and behind how many that were.
+    omitted: u32,
+    kept_first: usize,
+}
+
+impl Record {
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    /// The failures of attempts.
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let rest = self.rest.iter().flat_map(|rest| &rest.failures);
+        self.first.iter().flatten().chain(rest)
+    }
+
+    fn end(&self) -> Option<&Failure> {
+        self.rest.as_ref()?.end.as_ref()
+    }
+
+    fn omitted(&self) -> u32 {
+        self.rest.as_ref().map_or(0, |rest| rest.omitted)
+    }
+
+    fn keep(&mut self, failure: Failure) {
+        match self.first.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(failure),
+            None => self.rest().failures.push(failure),
+        }
+    }
+
+    /// Lets go of the first one behind those that are always kept, if there are too many.
+    fn make_room(&mut self) -> Option<Failure> {
+        let rest = self.rest.as_mut()?;
+        if rest.failures.len() < KEPT_FIRST + KEPT_LAST - PLACES {
+            return None;
+        }
+        rest.omitted += 1;
+        rest.kept_first = KEPT_FIRST;
+        Some(rest.failures.remove(KEPT_FIRST - PLACES))
+    }
 }
 
 impl Error {
@@ -69,12 +120,10 @@ impl Error {
     pub(crate) fn empty() -> Self {
         Self(Box::new(Record {
             user: None,
-            end: None,
             attempts: 0,
-            failures: Vec::new(),
-            omitted: 0,
-            kept_first: KEPT_FIRST,
-            duration: Duration::ZERO,
+            nanos: 0,
+            first: [const { None }; PLACES],
+            rest: None,
         }))
     }
 
@@ -88,7 +137,7 @@ impl Error {
 
     /// Sets the total duration to the time that has passed since `start`.
     pub fn since(&mut self, start: Instant) {
-        self.0.duration = Tick::now().since(Tick::from_instant(start));
+        self.set_since(Tick::from_instant(start));
     }
 
     /// Counts one attempt with its failure. Gives back the one that is not kept any more: its error
@@ -96,10 +145,8 @@ impl Error {
     #[must_use]
     pub(crate) fn push(&mut self, failure: Failure) -> Option<Failure> {
         self.0.attempts += 1;
-        let is_full = self.0.failures.len() == KEPT_FIRST + KEPT_LAST;
-        let omitted = is_full.then(|| self.0.failures.remove(KEPT_FIRST));
-        self.0.omitted += u32::from(is_full);
-        self.0.failures.push(failure);
+        let omitted = self.0.make_room();
+        self.0.keep(failure);
         omitted
     }
 
@@ -109,14 +156,35 @@ impl Error {
         for failure in failures {
             drop(error.push(failure));
         }
-        error.0.omitted += attempts.saturating_sub(error.0.attempts);
+        let omitted = attempts.saturating_sub(error.0.attempts);
+        if omitted > 0 {
+            let rest = error.0.rest();
+            rest.omitted += omitted;
+            rest.kept_first = KEPT_FIRST;
+        }
+        error.0.attempts = attempts;
+        error
+    }
+
+    /// The same, where so many are missing behind the first so many.
+    pub(crate) fn with_gap(
+        failures: impl Iterator<Item = Failure>,
+        attempts: u32,
+        (kept_first, omitted): (usize, u32),
+    ) -> Self {
+        let mut error = Self::empty();
+        failures.for_each(|failure| error.0.keep(failure));
+        if omitted > 0 {
+            let rest = error.0.rest();
+            (rest.kept_first, rest.omitted) = (kept_first, omitted);
+        }
         error.0.attempts = attempts;
         error
     }
 
     /// Completes the record of a task that ends in another way than by its last attempt.
     pub(crate) fn end(&mut self, end: Failure) {
-        self.0.end = Some(end);
+        self.0.rest().end = Some(end);
     }
 
     pub(crate) fn with_user(mut self, error: Option<BoxError>) -> Self {
@@ -128,8 +196,12 @@ impl Error {
         self.0.user
     }
 
+    pub(crate) fn set_since(&mut self, start: Tick) {
+        self.0.nanos = Tick::now().nanos_since(start);
+    }
+
     pub(crate) fn set_duration(&mut self, duration: Duration) {
-        self.0.duration = duration;
+        self.0.nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     }
 
     /// How many attempts were made: those that failed, and one in which the task was cancelled.
@@ -141,14 +213,14 @@ impl Error {
     /// The failures in the order of the attempts, and last the reason why the task ended where
     /// that was not an attempt: a cancellation while it waited, an expiry, the end of its manager.
     pub fn failures(&self) -> impl Iterator<Item = &Failure> {
-        self.0.failures.iter().chain(&self.0.end)
+        self.0.failures().chain(self.0.end())
     }
 
     /// For how long the task was tried, pauses included. For a job that its store tells of, it is
     /// the time of the attempts that are kept.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.0.duration
+        Duration::from_nanos(self.0.nanos)
     }
 
     /// The error that was given with `.error(…)`, if one was.
@@ -159,7 +231,7 @@ impl Error {
 
     /// What ended the task: the last of [`failures`](Self::failures).
     fn last(&self) -> Option<&Failure> {
-        self.0.end.as_ref().or(self.0.failures.last())
+        self.0.end().or_else(|| self.0.failures().last())
     }
 
     fn ended_by(&self, kind: FailureKind) -> bool {
@@ -234,8 +306,8 @@ impl Error {
             error: self.0.user.as_deref().map(|user| chain(user)),
             attempts: self.0.attempts,
             errors: self.failures().map(ToString::to_string).collect(),
-            omitted: self.0.omitted,
-            duration: self.0.duration,
+            omitted: self.0.omitted(),
+            duration: self.duration(),
         }
     }
 }
@@ -317,22 +389,21 @@ impl fmt::Debug for Error {
                 write!(f, ": {more}")?;
             }
         }
-        if !self.0.duration.is_zero() {
-            write!(f, " (tried for {:?})", self.0.duration)?;
+        if self.0.nanos > 0 {
+            write!(f, " (tried for {:?})", self.duration())?;
         }
-        for (nth, failure) in (1..).zip(&self.0.failures) {
-            let kept_first = self.0.kept_first;
-            if nth == kept_first + 1 && self.0.omitted > 0 {
-                write!(f, "\n  … {} more", self.0.omitted)?;
+        let (kept_first, omitted) = match &self.0.rest {
+            Some(rest) if rest.omitted > 0 => (rest.kept_first, rest.omitted),
+            _ => (usize::MAX, 0),
+        };
+        for (place, failure) in self.0.failures().enumerate() {
+            if place == kept_first {
+                write!(f, "\n  … {omitted} more")?;
             }
-            let nth = if nth > kept_first {
-                nth + self.0.omitted as usize
-            } else {
-                nth
-            };
-            write!(f, "\n  {nth}. {failure}")?;
+            let before = if place < kept_first { 0 } else { omitted };
+            write!(f, "\n  {}. {failure}", place + 1 + before as usize)?;
         }
-        if let Some(end) = &self.0.end {
+        if let Some(end) = self.0.end() {
             write!(f, "\n  end: {end}")?;
         }
         Ok(())
@@ -346,5 +417,33 @@ impl StdError for Error {
             Some(user) => Some(user.as_ref()),
             None => self.last()?.error(),
         }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_small_block() {
+        // glibc keeps blocks of up to 120 bytes in lists of their size, however many are free.
+        assert!(size_of::<Record>() <= 120, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn what_is_not_kept_is_counted_where_it_was() {
+        let mut error = Error::empty();
+        for attempt in 1..=200 {
+            let failure = Failure::failed(attempt.to_string().into(), Duration::ZERO);
+            let omitted = error.push(failure).map(|omitted| omitted.to_string());
+            let expected = (attempt > 128).then(|| (attempt - 64).to_string());
+            assert_eq!(omitted, expected);
+        }
+        let text = format!("{error:?}");
+        assert!(
+            text.contains("\n  64. 64\n  … 72 more\n  137. 137\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  200. 200"), "{text}");
     }
 }

@@ -216,7 +216,7 @@ impl Extra {
         let faults = mem::take(&mut self.live.lock().faults);
         let mut error = faults.into_record();
         if let Some(due) = self.due.get() {
-            error.set_duration(Tick::now().since(due));
+            error.set_since(due);
         }
         error
     }
