@@ -15,6 +15,7 @@ use crate::clock::Tick;
 use crate::draft::{Draft, Offer};
 use crate::engine::Engine;
 use crate::error::BoxError;
+use crate::extra::Extra;
 use crate::handler::TaskHandler;
 use crate::join::JoinHandle;
 use crate::memory::futures::FutureTask;
@@ -62,11 +63,11 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
         }
     }
 
-    fn with(self, set: impl FnOnce(TaskHandler<H, M>) -> TaskHandler<H, M>) -> Self {
-        Self {
-            handler: set(self.handler),
-            ..self
-        }
+    /// In place: what is moved to and fro costs more than what is set.
+    #[inline]
+    fn with(mut self, set: impl FnOnce(&mut Extra)) -> Self {
+        set(self.handler.draft.extra());
+        self
     }
 
     /// How often the task is retried after its first attempt fails. Default is 0.
@@ -78,22 +79,24 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
     /// let _ = tasks.queue(async { Ok(()) }).retries(3).await;
     /// # }
     /// ```
+    #[inline]
     pub fn retries(self, retries: u32) -> Self
     where
         M: Repeatable,
     {
-        self.with(|handler| handler.retries(retries))
+        self.with(|extra| extra.options.retries = retries)
     }
 
     /// How long it waits before each retry. Default is [`Exponential::default`]: 500 ms, × 1.5,
     /// ± 50 %, at most 60 s.
     ///
     /// [`Exponential::default`]: crate::Exponential
+    #[inline]
     pub fn backoff(self, backoff: impl Into<Backoff>) -> Self
     where
         M: Repeatable,
     {
-        self.with(|handler| handler.backoff(backoff))
+        self.with(|extra| extra.options.set_backoff(backoff.into()))
     }
 
     /// How long each attempt may run. Default is no limit.
@@ -101,36 +104,42 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
     /// When it is over, [`Context::cancelled`](crate::Context::cancelled) says so; after a grace
     /// ([`Builder::grace`](crate::Builder::grace)) the attempt's future is dropped. The attempt has
     /// failed then, and is retried like any other, unless it still succeeds within the grace.
+    #[inline]
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|handler| handler.timeout(timeout))
+        self.with(|extra| extra.options.set_timeout(Some(timeout)))
     }
 
     /// How long the task may take in total, from the time when it was first due, with all its
     /// attempts and the pauses between them. Default is no limit.
+    #[inline]
     pub fn give_up_after(self, limit: Duration) -> Self {
-        self.with(|handler| handler.give_up_after(limit))
+        self.with(|extra| extra.options.set_give_up_after(Some(limit)))
     }
 
     /// How late the task may be started: if no worker was free within this time after it was due,
     /// it ends as expired. Default is no limit.
+    #[inline]
     pub fn expires(self, limit: Duration) -> Self {
-        self.with(|handler| handler.expires(limit))
+        self.with(|extra| extra.options.set_expires(Some(limit)))
     }
 
     /// The parent of every attempt: cancellation and tracing span. Default is none.
+    #[inline]
     pub fn context(self, parent: impl Into<Parent>) -> Self {
-        self.with(|handler| handler.context(parent))
+        self.with(|extra| extra.options.set_parent(parent.into()))
     }
 
     /// The error to report when the task has failed for good, bundled with those of its attempts:
     /// whatever says what it meant to somebody. Default is none.
+    #[inline]
     pub fn error(self, error: impl Into<BoxError>) -> Self {
-        self.with(|handler| handler.error(error))
+        self.with(|extra| extra.set_user(error.into()))
     }
 
     /// What the task is called in logs and reports. Default is its own name, or "async task".
+    #[inline]
     pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.with(|handler| handler.name(name))
+        self.with(|extra| extra.options.set_name(name.into()))
     }
 
     /// How long to wait for room in the queue at most, once this is awaited or waited for.
