@@ -54,7 +54,7 @@ impl Interrupt {
 /// What an attempt is made of, besides the task.
 pub(crate) struct Attempt {
     pub(crate) number: u32,
-    pub(crate) deadline: Option<(Tick, Limit, Duration)>,
+    pub(crate) deadline: Option<(Tick, Limit)>,
     pub(crate) span: Span,
 }
 
@@ -73,7 +73,7 @@ impl Default for Attempt {
 /// Why an attempt was asked to end.
 #[derive(Clone, Copy)]
 enum Asked {
-    Deadline(Limit, Duration),
+    Deadline(Limit),
     Cancel,
     Stop,
 }
@@ -136,7 +136,7 @@ impl Attempt {
         let mut abandoned = pin!(reach.abandon.cancelled());
         let mut timer = self
             .deadline
-            .map(|(at, ..)| Box::pin(sleep_until(at.to_instant())));
+            .map(|(at, _)| Box::pin(sleep_until(at.to_instant())));
         let mut asked: Option<Asked> = None;
         let mut was_polled = true;
 
@@ -158,10 +158,10 @@ impl Attempt {
                     Some(Asked::Cancel)
                 } else if interrupted.as_mut().poll(poller).is_ready() {
                     Some(Asked::Stop)
-                } else if let Some((_, limit, after)) = self.deadline
+                } else if let Some((_, limit)) = self.deadline
                     && is_ready(&mut timer, poller)
                 {
-                    Some(Asked::Deadline(limit, after))
+                    Some(Asked::Deadline(limit))
                 } else {
                     None
                 };
@@ -224,7 +224,7 @@ impl Asked {
     /// How long the attempt may still run; a manager that stops says it itself.
     fn grace(self, grace: Duration) -> Option<Duration> {
         match self {
-            Self::Deadline(..) | Self::Cancel => Some(grace),
+            Self::Deadline(_) | Self::Cancel => Some(grace),
             Self::Stop => None,
         }
     }
@@ -232,8 +232,7 @@ impl Asked {
     /// The outcome of an attempt that did not end when it was asked to.
     fn outcome(self, extra: &Extra) -> Outcome {
         match self {
-            Self::Deadline(Limit::Attempt, after) => Outcome::TimedOut(after),
-            Self::Deadline(Limit::Total, after) => Outcome::GivenUp(after),
+            Self::Deadline(limit) => extra.options.out_of_time(limit),
             Self::Cancel => Outcome::Cancelled(
                 extra
                     .cancel_reason()

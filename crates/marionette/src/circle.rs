@@ -85,7 +85,7 @@ impl Circle {
                 let policy = Policy::new(&extra.options, due, failed);
                 attempt.number = failed + 1;
                 attempt.deadline = policy.deadline(*started);
-                let at = attempt.deadline.map(|(at, ..)| at);
+                let at = attempt.deadline.map(|(at, _)| at);
                 (at, admit(&policy, *ready, *started))
             });
             if let Err(verdict) = admitted {

@@ -10,6 +10,7 @@ use tracing::Span;
 use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::leased::Leased;
+use crate::outcome::{Limit, Outcome};
 
 /// What a task asks for, and what it is called.
 ///
@@ -122,6 +123,14 @@ impl Options {
 
     pub(crate) fn set_expires(&mut self, limit: Option<Duration>) {
         self.rare_mut().expires = limit.into();
+    }
+
+    /// The outcome of an attempt that has reached this limit of theirs.
+    pub(crate) fn out_of_time(&self, limit: Limit) -> Outcome {
+        match limit {
+            Limit::Attempt => Outcome::TimedOut(self.timeout().unwrap_or_default()),
+            Limit::Total => Outcome::GivenUp(self.give_up_after().unwrap_or_default()),
+        }
     }
 
     pub(crate) fn token(&self) -> Option<&CancellationToken> {

@@ -68,12 +68,12 @@ impl<'a> Policy<'a> {
 
     /// When an attempt that starts now has to end, and by which limit.
     #[inline]
-    pub(crate) fn deadline(&self, now: Tick) -> Option<(Tick, Limit, Duration)> {
+    pub(crate) fn deadline(&self, now: Tick) -> Option<(Tick, Limit)> {
         let timeout = self.options.timeout();
-        let attempt = timeout.map(|limit| (now.saturating_add(limit), Limit::Attempt, limit));
+        let attempt = timeout.map(|timeout| (now.saturating_add(timeout), Limit::Attempt));
         match (attempt, self.give_up()) {
-            (Some((at, ..)), Some((end, limit))) if end < at => Some((end, Limit::Total, limit)),
-            (None, Some((end, limit))) => Some((end, Limit::Total, limit)),
+            (Some((at, _)), Some((end, _))) if end < at => Some((end, Limit::Total)),
+            (None, Some((end, _))) => Some((end, Limit::Total)),
             (attempt, _) => attempt,
         }
     }
