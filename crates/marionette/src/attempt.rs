@@ -190,20 +190,23 @@ impl Attempt {
     }
 }
 
-/// Ends an attempt that did not succeed. It may have heard of a cancellation, by its handle or its
-/// parent, before anybody asked it to end: then that is its outcome.
+/// Ends an attempt that did not succeed.
 #[cold]
-fn no_success(running: &mut Running, mut outcome: Outcome) -> Outcome {
+fn no_success(running: &mut Running, outcome: Outcome) -> Outcome {
+    if !matches!(outcome, Outcome::Failed(_)) {
+        // What is left of the future is the user's, and may panic when dropped. The attempt has its
+        // outcome already.
+        let _ = catch(|| running.drop_attempt());
+        return outcome;
+    }
+    // It may have heard of a cancellation, by its handle or its parent, before anybody asked it to
+    // end: then that is its outcome.
     let cell = running.cell();
-    if matches!(outcome, Outcome::Failed(_))
-        && let Some(extra) = cell.extra()
+    if let Some(extra) = cell.extra()
         && (cell.is_cancel_requested() || extra.options.is_parent_cancelled())
     {
-        outcome = Asked::Cancel.outcome(extra);
+        return Asked::Cancel.outcome(extra);
     }
-    // What is left of the future is the user's, and may panic when dropped. The attempt has its
-    // outcome already.
-    let _ = catch(|| running.drop_attempt());
     outcome
 }
 

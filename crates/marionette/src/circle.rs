@@ -182,7 +182,7 @@ impl Circle {
         let (due, failed) = extra.standing(stay.ready);
         let policy = Policy {
             can_repeat,
-            seed: fastrand::u64(..),
+            seed: || fastrand::u64(..),
             ..Policy::new(&extra.options, due, failed)
         };
         judge(outcome, &policy, now)

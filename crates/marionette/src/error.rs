@@ -85,17 +85,26 @@ impl Record {
         self.rest.as_ref().map_or(0, |rest| rest.omitted)
     }
 
+    /// The place of the next failure, if it is one of the first.
+    #[inline]
+    fn place(&mut self) -> Option<&mut Option<Failure>> {
+        self.first.iter_mut().find(|place| place.is_none())
+    }
+
     fn keep(&mut self, failure: Failure) {
-        match self.first.iter_mut().find(|place| place.is_none()) {
+        match self.place() {
             Some(place) => *place = Some(failure),
             None => self.rest().failures.push(failure),
         }
     }
 
-    /// Lets go of the first one behind those that are always kept, if there are too many.
-    fn make_room(&mut self) -> Option<Failure> {
-        let rest = self.rest.as_mut()?;
-        if rest.failures.len() < KEPT_FIRST + KEPT_LAST - PLACES {
+    /// Keeps one that is not among the first, and gives back one in the middle if there are too
+    /// many.
+    #[cold]
+    fn keep_last(&mut self, failure: Failure) -> Option<Failure> {
+        let rest = self.rest();
+        rest.failures.push(failure);
+        if rest.failures.len() + PLACES <= KEPT_FIRST + KEPT_LAST {
             return None;
         }
         rest.omitted += 1;
@@ -142,12 +151,17 @@ impl Error {
 
     /// Counts one attempt with its failure. Gives back the one that is not kept any more: its error
     /// is the user's, and is not dropped here.
+    #[inline]
     #[must_use]
     pub(crate) fn push(&mut self, failure: Failure) -> Option<Failure> {
         self.0.attempts += 1;
-        let omitted = self.0.make_room();
-        self.0.keep(failure);
-        omitted
+        match self.0.place() {
+            Some(place) => {
+                *place = Some(failure);
+                None
+            }
+            None => self.0.keep_last(failure),
+        }
     }
 
     /// The record of a job as its store knows it: so many attempts, of which these are kept.

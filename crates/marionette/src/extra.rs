@@ -93,15 +93,16 @@ impl Faults {
         }
     }
 
-    /// Keeps a failure. Gives back the one that is not kept any more.
-    fn push(&mut self, failure: Failure) -> Option<Failure> {
-        if let Self::Record(Some(record)) = self {
-            return record.push(failure);
+    /// The record, which is made for the first failure.
+    #[inline]
+    fn record(&mut self) -> &mut Error {
+        if !matches!(self, Self::Record(Some(_))) {
+            *self = Self::Record(Some(mem::take(self).into_record()));
         }
-        let mut record = mem::take(self).into_record();
-        let omitted = record.push(failure);
-        *self = Self::Record(Some(record));
-        omitted
+        match self {
+            Self::Record(Some(record)) => record,
+            _ => unreachable!("it was made above"),
+        }
     }
 }
 
@@ -191,7 +192,7 @@ impl Extra {
     /// Keeps the failure of an attempt.
     pub(crate) fn push(&self, failure: Failure) {
         self.failed.store(self.failed() + 1, Ordering::Relaxed);
-        let omitted = self.live.lock().faults.push(failure);
+        let omitted = self.live.lock().faults.record().push(failure);
         if omitted.is_some() {
             // It is the user's, and dropping it may panic: that harms nobody.
             let _ = catch(|| drop(omitted));

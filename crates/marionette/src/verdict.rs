@@ -17,8 +17,8 @@ pub(crate) struct Policy<'a> {
     pub(crate) failed_before: u32,
     pub(crate) parent_cancelled: bool,
     pub(crate) can_repeat: bool,
-    /// Decides the jitter.
-    pub(crate) seed: u64,
+    /// Decides the jitter, where there is one.
+    pub(crate) seed: fn() -> u64,
 }
 
 /// What follows from an outcome.
@@ -56,7 +56,7 @@ impl<'a> Policy<'a> {
             failed_before,
             parent_cancelled: options.is_parent_cancelled(),
             can_repeat: true,
-            seed: 0,
+            seed: || 0,
         }
     }
 
@@ -78,17 +78,28 @@ impl<'a> Policy<'a> {
         }
     }
 
-    /// Whether a failure of this attempt can be followed by another one.
-    fn has_retries(&self) -> bool {
-        self.can_repeat && !self.parent_cancelled && self.failed_before < self.options.retries
+    /// The pause before the retry of an attempt that failed now, if one follows; the task itself
+    /// may have told the pause.
+    fn retry(&self, told: Option<Duration>, now: Tick) -> Option<Duration> {
+        let has_retries = self.failed_before < self.options.retries;
+        if !has_retries || !self.can_repeat || self.parent_cancelled {
+            return None;
+        }
+        let pause = told.or_else(|| self.pause())?;
+        // A retry that would start after the limit in total is not worth waiting for.
+        let is_in_time = |(end, _)| now.saturating_add(pause) < end;
+        self.give_up().is_none_or(is_in_time).then_some(pause)
     }
 
-    /// The pause after a failure of this attempt.
     fn pause(&self) -> Option<Duration> {
-        let failed = self.failed_before + 1;
-        match self.options.backoff() {
-            Some(backoff) => backoff.pause(failed, self.seed),
-            None => Backoff::default().pause(failed, self.seed),
+        let backoff = self.options.backoff();
+        if backoff.is_some_and(Backoff::is_none) {
+            return Some(Duration::ZERO);
+        }
+        let (failed, seed) = (self.failed_before + 1, (self.seed)());
+        match backoff {
+            Some(backoff) => backoff.pause(failed, seed),
+            None => Backoff::default().pause(failed, seed),
         }
     }
 }
@@ -115,37 +126,35 @@ pub(crate) fn admit(policy: &Policy<'_>, ready: Tick, now: Tick) -> Result<(), V
 
 /// The verdict on an attempt that ended now.
 pub(crate) fn judge(outcome: Outcome, policy: &Policy<'_>, now: Tick) -> Verdict {
-    let (reason, pause) = match outcome {
-        Outcome::Done => return Verdict::Finish,
-        Outcome::Cancelled(why) => return Verdict::End(Reason::Cancelled(why)),
-        Outcome::Interrupted if policy.can_repeat => return Verdict::Resume,
-        Outcome::Interrupted => return Verdict::End(Reason::Abandoned),
-        Outcome::GivenUp(after) => return Verdict::Bury(Reason::GivenUp(after)),
-        Outcome::TimedOut(after) => (Reason::TimedOut(after), None),
-        Outcome::Panicked(panic) => (Reason::Panicked(panic), None),
+    match outcome {
+        Outcome::Done => Verdict::Finish,
+        Outcome::Cancelled(why) => Verdict::End(Reason::Cancelled(why)),
+        Outcome::Interrupted if policy.can_repeat => Verdict::Resume,
+        Outcome::Interrupted => Verdict::End(Reason::Abandoned),
+        Outcome::GivenUp(after) => Verdict::Bury(Reason::GivenUp(after)),
+        Outcome::TimedOut(after) => failed(Reason::TimedOut(after), policy.retry(None, now)),
+        Outcome::Panicked(panic) => failed(Reason::Panicked(panic), policy.retry(None, now)),
         Outcome::Failed(error) => match error.0 {
-            Said::Cancelled(why) => return Verdict::End(Reason::Cancelled(why)),
-            Said::Fatal(error) => return Verdict::Bury(Reason::Failed(error)),
-            Said::Snooze(pause) if policy.can_repeat => return snooze(policy, pause, now),
-            Said::Snooze(_) => {
-                return Verdict::Bury(Reason::Failed(
-                    "it snoozed, but a plain future runs once".into(),
-                ));
+            Said::Retry(error) => failed(Reason::Failed(error), policy.retry(None, now)),
+            Said::RetryAfter(later) => {
+                let (pause, error) = *later;
+                failed(Reason::Failed(error), policy.retry(Some(pause), now))
             }
-            Said::RetryAfter(later) => (Reason::Failed(later.1), Some(later.0)),
-            Said::Retry(error) => (Reason::Failed(error), None),
+            Said::Fatal(error) => Verdict::Bury(Reason::Failed(error)),
+            Said::Snooze(pause) if policy.can_repeat => snooze(policy, pause, now),
+            Said::Snooze(_) => Verdict::Bury(Reason::Failed(
+                "it snoozed, but a plain future runs once".into(),
+            )),
+            Said::Cancelled(why) => Verdict::End(Reason::Cancelled(why)),
         },
-    };
-    if !policy.has_retries() {
-        return Verdict::Bury(reason);
     }
-    let Some(pause) = pause.or_else(|| policy.pause()) else {
-        return Verdict::Bury(reason);
-    };
-    match policy.give_up() {
-        // A retry that would start after the limit in total is not worth waiting for.
-        Some((at, _)) if now.saturating_add(pause) >= at => Verdict::Bury(reason),
-        _ => Verdict::Retry(reason, pause),
+}
+
+/// The verdict on an attempt that failed, where it is retried after this pause or not at all.
+fn failed(reason: Reason, pause: Option<Duration>) -> Verdict {
+    match pause {
+        Some(pause) => Verdict::Retry(reason, pause),
+        None => Verdict::Bury(reason),
     }
 }
 
@@ -268,13 +277,12 @@ mod tests {
         fn nothing_is_retried_beyond_its_limits(
             (retries_left, failed_before) in (0..3_u32, 0..u32::MAX - 3),
             (after, at, fatal) in (any::<u32>(), any::<u32>(), any::<bool>()),
-            seed in any::<u64>(),
         ) {
             let pause = Duration::from_nanos(after.into());
             let limit = Duration::from_nanos(at.into());
             let mut options = retries(failed_before + retries_left);
             options.set_give_up_after(Some(limit));
-            let policy = Policy { failed_before, seed, ..policy(&options) };
+            let policy = Policy { failed_before, ..policy(&options) };
             let error =
                 if fatal { TaskError::fatal("no") } else { TaskError::retry_after(pause, "no") };
             let verdict = judge(Outcome::Failed(error), &policy, NOW);
