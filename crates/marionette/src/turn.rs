@@ -50,10 +50,29 @@ impl Turn {
         now
     }
 
+    /// Not before an attempt has ended in it.
     pub(crate) fn is_over(&self) -> bool {
-        self.tasks >= TURN_TASKS
-            || self
-                .last
-                .is_some_and(|last| last.since(self.began) >= TURN_TIME)
+        let is_long = |last: Tick| last.since(self.began) >= TURN_TIME;
+        self.tasks >= TURN_TASKS || (self.tasks > 0 && self.last.is_some_and(is_long))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_over_after_its_time_and_not_after_a_pause() {
+        let mut turn = Turn::begin();
+        turn.now();
+        advance(TURN_TIME).await;
+        turn.ended();
+        assert!(turn.is_over());
+        turn.pause();
+        advance(2 * TURN_TIME).await;
+        turn.now();
+        assert!(!turn.is_over(), "it has only just begun");
     }
 }

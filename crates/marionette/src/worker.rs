@@ -94,13 +94,13 @@ impl Worker {
         poller: &mut Poller<'_>,
     ) -> Poll<Step> {
         while !turn.is_over() {
-            let Some(here) = stay else {
+            if stay.is_none() {
                 match ready!(self.poll_claim(turn, poller)) {
                     Some(ready) => self.take(ready, stay, turn),
                     None => return Poll::Ready(Step::Leave),
                 }
-                continue;
-            };
+            }
+            let Some(here) = stay else { continue };
             here.started = turn.now();
             let tally = &self.post.tally;
             match self.circle.begin(here, poller) {

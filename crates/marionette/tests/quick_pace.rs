@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{HOUR, now, quick, started};
@@ -79,4 +80,29 @@ async fn a_retry_that_is_put_away_after_the_clock_stopped_stays_there() {
         .await;
     let report = tasks.stop().await;
     assert_eq!((report.queued, report.waiting), (0, 1));
+}
+
+/// It does not let others have the thread first, as it does after a long turn: they could be on
+/// another thread, whose wake-up takes longer than many a task.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_idle_starts_its_next_task_when_it_is_woken() {
+    let tasks = started(1, 64);
+    hurry(&tasks, 1).await;
+    sleep(PAUSE).await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let note = |who: &'static str| {
+        let order = Arc::clone(&order);
+        move || order.lock().expect("no panic").push(who)
+    };
+    let task = note("task");
+    let queued = tasks.queue(move |_: Context| {
+        task();
+        async { Ok(()) }
+    });
+    let queued = queued.await.expect("the manager runs");
+    let other = note("other");
+    let other = tokio::spawn(async move { other() });
+    queued.await.expect("it succeeds");
+    other.await.expect("it does not panic");
+    assert_eq!(*order.lock().expect("no panic"), ["task", "other"]);
 }
