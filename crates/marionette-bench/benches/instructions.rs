@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 const TASKS: usize = 1000;
 
 /// Instructions for `TASKS` tasks.
-const BARE: u64 = 1_776_000;
-const EVERY_OPTION: u64 = 3_255_000;
-const FUTURE: u64 = 6_835_000;
+const BARE: u64 = 1_680_000;
+const EVERY_OPTION: u64 = 2_645_000;
+const FUTURE: u64 = 6_760_000;
 
 fn limited(baseline: u64) -> LibraryBenchmarkConfig {
     let limit = baseline + baseline / 20;

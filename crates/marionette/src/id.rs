@@ -12,7 +12,8 @@ use crate::clock::Tick;
 ///
 /// It is a UUID of version 7 ([RFC 9562], method 3): 48 bits of Unix milliseconds, 12 bits of the
 /// fraction of that millisecond, 32 bits of a counter, 30 bits that differ between processes.
-/// Ids order by the time at which their tasks were made.
+/// Ids order by the time at which their tasks were made; those of two threads to within a
+/// microsecond.
 ///
 /// # Examples
 ///
