@@ -6,11 +6,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
-mod cycles;
-#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+#[cfg(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(any(miri, marionette_loom))
+))]
 mod recent;
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+#[cfg(not(all(
+    target_arch = "x86_64",
+    target_os = "linux",
+    not(any(miri, marionette_loom))
+)))]
 mod recent {
     /// The present: there is no counter here.
     pub(super) fn recent() -> super::Tick {

@@ -14,13 +14,15 @@
 //!    trust it, or a reading contradicts the last one (as when a virtual machine moves), or tokio's
 //!    clock is not the system's, since it is paused.
 
+mod cycles;
+
 use std::cell::Cell;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::cycles::{cycles, is_the_clocks};
+use self::cycles::{cycles, is_the_clocks};
 use super::{Tick, monotonic};
+use crate::sync::Mutex;
 
 /// For so many cycles, some 40 microseconds, a thread counts on from a reading.
 const WINDOW: u64 = 1 << 17;
@@ -31,8 +33,10 @@ const INTERRUPTED: u64 = 1 << 11;
 /// Where so many in a row were interrupted, all are: under an emulator, say.
 const INTERRUPTED_MAX: u32 = 64;
 
-/// The rate is taken between two readings that are so many nanoseconds apart.
+/// The rate is taken between two readings that are so many nanoseconds apart, and no more: a
+/// machine that slept in between would show a wrong one.
 const APART: u64 = 20_000_000;
+const TOO_FAR_APART: u64 = 50 * APART;
 
 /// …and lowered by this share, which is more than the two readings may be wrong by.
 const LOWERED: u64 = 1 << 13;
@@ -130,7 +134,8 @@ impl Reading {
 /// The rate of the counter, learned from readings of the clock.
 struct Gauge {
     rate: AtomicU64,
-    first: OnceLock<Anchor>,
+    /// The reading from which the rate is taken; none before the counter is known to be trusted.
+    first: Mutex<Option<Anchor>>,
     /// Readings in a row that were interrupted.
     interrupted: AtomicU32,
 }
@@ -139,7 +144,7 @@ impl Gauge {
     const fn new() -> Self {
         Self {
             rate: AtomicU64::new(NO_RATE),
-            first: OnceLock::new(),
+            first: Mutex::new(None),
             interrupted: AtomicU32::new(0),
         }
     }
@@ -149,7 +154,7 @@ impl Gauge {
         if self.rate.load(Ordering::Relaxed) == OFF {
             return (Tick::now(), Anchor::NONE);
         }
-        if self.first.get().is_none() && !is_the_clocks() {
+        if self.first.lock().is_none() && !is_the_clocks() {
             self.turn_off();
         }
         let reading = Reading::take();
@@ -189,10 +194,15 @@ impl Gauge {
 
     /// Takes the rate, once the first reading is long ago.
     fn learn(&self, now: &Anchor) {
-        let first = self.first.get_or_init(|| *now);
-        let nanos = now.tick.nanos_since(first.tick);
-        let cycles = now.cycles.wrapping_sub(first.cycles);
+        let mut first = self.first.lock();
+        let since = *first.get_or_insert(*now);
+        let nanos = now.tick.nanos_since(since.tick);
+        let cycles = now.cycles.wrapping_sub(since.cycles);
         if nanos < APART || cycles == 0 {
+            return;
+        }
+        if nanos > TOO_FAR_APART {
+            *first = Some(*now);
             return;
         }
         let rate = (u128::from(nanos) << RATE_BITS) / u128::from(cycles);
@@ -242,6 +252,25 @@ mod tests {
         }
         let (gauge, now) = self::gauge();
         assert!(is_used(&gauge.anchor(&reading(now + 1_000), &Anchor::NONE)));
+    }
+
+    #[test]
+    fn a_rate_is_not_learned_over_a_sleep_of_the_machine() {
+        let gauge = Gauge::new();
+        gauge.anchor(&reading(1_000), &Anchor::NONE);
+        // The clock stood still meanwhile, and the counter went on.
+        let asleep = 10 * TOO_FAR_APART;
+        let awake = |nanos| Reading {
+            tick: Tick(nanos),
+            ..reading(nanos + asleep)
+        };
+        let now = 1_000 + TOO_FAR_APART + 1;
+        gauge.anchor(&awake(now), &Anchor::NONE);
+        gauge.anchor(&awake(now + APART), &Anchor::NONE);
+        let anchor = gauge.anchor(&awake(now + APART), &Anchor::NONE);
+        let told = anchor.tick_at(reading(now + APART + asleep + 5_000).before);
+        let told = told.expect("it counts on for some microseconds");
+        assert!(now + APART + 5_000 - told.0 < 200, "{told:?}");
     }
 
     #[test]
