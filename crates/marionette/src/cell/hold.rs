@@ -105,12 +105,10 @@ impl Hold {
         }
         // SAFETY: the caller was the one holder.
         unsafe { cell.clear() };
-        let cell = cell.into_raw();
-        // SAFETY: as above.
-        let state = unsafe { &cell.as_ref().state };
-        let before = state.fetch_sub(count * REFERENCE - (OVER - RUNNING), Ordering::AcqRel);
+        let change = count * REFERENCE - (OVER - RUNNING);
+        let before = cell.state.fetch_sub(change, Ordering::AcqRel);
         // SAFETY: they were subtracted just now, all but one of them before the last.
-        unsafe { Shared::given_back(cell, before - (count - 1) * REFERENCE) };
+        unsafe { Shared::given_back(cell.into_raw(), before - (count - 1) * REFERENCE) };
     }
 }
 
