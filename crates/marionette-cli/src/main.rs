@@ -1,5 +1,5 @@
-//! The command `marionette`: durable tasks for who has a shell, and the operator's tool for every
-//! store. Here is only which part runs, and the exit status.
+//! The command `marionette`: durable tasks for anyone with a shell, and the operator's tool for
+//! every store. Here is only which part runs, and the exit status.
 
 mod add;
 mod work;
@@ -26,6 +26,7 @@ mod clock;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ErrorKind};
 
 use crate::args::{Args, Verb, When};
 
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         let [folder, worker] = [(); 2].map(|()| words.next().unwrap_or_default());
         return minder::serve(folder.as_ref(), &worker);
     }
-    let args = Args::try_parse().unwrap_or_else(|error| refuse(&error));
+    let args = Args::try_parse().unwrap_or_else(|error| refuse(error));
     match args.common.color {
         When::Auto => {}
         When::Always => anstream::ColorChoice::Always.write_global(),
@@ -55,10 +56,11 @@ fn main() -> ExitCode {
 }
 
 /// Says what is wrong with the options, and what clap cannot know: an option behind a command is
-/// most likely one of that command.
-fn refuse(error: &clap::Error) -> ! {
-    let adds = std::env::args_os().nth(1).is_some_and(|verb| verb == "add");
-    if adds && error.kind() == clap::error::ErrorKind::UnknownArgument {
+/// most likely one of that command. Its own tip for that case would add the option alone.
+fn refuse(mut error: clap::Error) -> ! {
+    let adds = std::env::args_os().skip(1).any(|word| word == "add");
+    if adds && error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
         let _ = error.print();
         anstream::eprintln!(
             "\nA command with options of its own stands behind `--`: \

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
-use marionette::{Events, Next};
+use marionette::{Events, Next, Stats};
 use tokio::time::sleep;
 
 use crate::args::{Common, Work};
@@ -13,7 +13,7 @@ use crate::output;
 use crate::report;
 use crate::room;
 use crate::say::Say;
-use crate::signals::{self, Signals};
+use crate::signals::{self, Asked, Signals};
 use crate::store::{Opened, open_or_make, told};
 use crate::worker::Worker;
 
@@ -46,32 +46,53 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;
     say.note(&format!("stopped: {}", report::stopped(&stats, &report)));
-    Ok(0)
+    status(&opened, args, asked, &stats).await
 }
 
-/// Resolves when it shall end by itself: never, unless an option says so.
-async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Result<()> {
-    let counts_as_left: &[JobState] = if args.once {
-        &[JobState::Ready, JobState::Running]
+/// The exit status. A daemon has done what it should when it is told to stop; whoever wanted it to
+/// end by itself is told how that went, as by `run`.
+async fn status(opened: &Opened, args: &Work, asked: Option<Asked>, stats: &Stats) -> Result<u8> {
+    let Some(states) = counts_as_left(args) else {
+        return Ok(0);
+    };
+    match asked {
+        Some(asked) if is_left(opened, args, states).await? => Ok(asked.status()),
+        _ => Ok(u8::from(stats.failed + stats.cancelled + stats.expired > 0)),
+    }
+}
+
+/// In which states tasks keep it from ending by itself; `None` if it never does.
+fn counts_as_left(args: &Work) -> Option<&'static [JobState]> {
+    if args.once {
+        Some(&[JobState::Ready, JobState::Running])
     } else if args.until_idle {
-        &[
+        Some(&[
             JobState::Ready,
             JobState::Running,
             JobState::Scheduled,
             JobState::Retrying,
-        ]
+        ])
     } else {
+        None
+    }
+}
+
+/// Whether its queues have tasks in these states.
+async fn is_left(opened: &Opened, args: &Work, states: &[JobState]) -> Result<bool> {
+    let counts = opened.store.counts().await.map_err(told)?;
+    Ok(counts.iter().any(|count| {
+        args.queue.contains(&count.queue) && states.contains(&count.state) && count.jobs > 0
+    }))
+}
+
+/// Resolves when it shall end by itself: never, unless an option says so.
+async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Result<()> {
+    let Some(states) = counts_as_left(args) else {
         return std::future::pending().await;
     };
     loop {
         worker.tasks.idle().await;
-        let counts = opened.store.counts().await.map_err(told)?;
-        let is_left = counts.iter().any(|count| {
-            args.queue.contains(&count.queue)
-                && counts_as_left.contains(&count.state)
-                && count.jobs > 0
-        });
-        if !is_left {
+        if !is_left(opened, args, states).await? {
             return Ok(());
         }
         sleep(LOOK).await;

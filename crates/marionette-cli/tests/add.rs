@@ -190,6 +190,13 @@ fn options_behind_a_command_need_two_dashes_and_that_is_said() {
         said.err.contains("marionette add -- ./report.sh --send"),
         "{said:?}"
     );
+    let said = sandbox.run(&["add", "ls", "-l"]);
+    assert!(!said.err.contains("tip:"), "{said:?}");
+    let said = sandbox.run(&["--json", "add", "--prio", "5", "true"]);
+    assert!(
+        said.err.contains("a similar argument exists: '--priority'"),
+        "{said:?}"
+    );
     assert_eq!(
         sandbox.run(&["add", "--", "./report.sh", "--send"]).status,
         Some(0)

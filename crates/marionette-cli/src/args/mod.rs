@@ -17,8 +17,8 @@ pub(crate) use work::Work;
 
 use crate::operate;
 
-/// Durable tasks for who has a shell: commands that are retried, scheduled, timed out and, whatever
-/// is killed in between, brought to their end.
+/// Durable tasks for anyone with a shell: commands that are retried, scheduled, timed out and,
+/// whatever is killed in between, brought to their end.
 #[derive(Debug, Parser)]
 #[command(
     name = "marionette",
@@ -46,9 +46,9 @@ Examples:
   marionette retry 3f9a01c2               let it run again (a piece of its id is enough)
 
 Exit status:
-  0      everything that was to be done is done
-  1      some tasks failed, were cancelled, or were not found
-  2      it could not begin: wrong arguments, a bad file, a store that cannot be opened
+  0      everything that was to be done is done; `work` without an end was told to stop
+  1      some tasks failed, were cancelled, or were not found; or you were asked, and said no
+  2      it could not begin or go on: wrong arguments, a bad file, a store that cannot be used
   130    ended by SIGINT before everything was done (143: by SIGTERM)
 
 Files:

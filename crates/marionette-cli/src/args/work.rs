@@ -12,6 +12,7 @@ use crate::input::parse_queue;
 /// The first SIGINT or SIGTERM lets the commands finish that run, the second ends them and gives
 /// their jobs back, the third leaves at once.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Work {
     /// How many commands run at once [default: one for each processor]
     #[arg(long, short, value_name = "NUMBER")]
@@ -26,3 +27,10 @@ pub(crate) struct Work {
     #[arg(long, conflicts_with = "once")]
     pub(crate) until_idle: bool,
 }
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0      it was told to stop; with --once and --until-idle: all that it ran is done
+  1      with --once and --until-idle: tasks failed, were cancelled or were too late
+  2      it could not begin, or the store cannot be used any more
+  130    with --once and --until-idle: SIGINT ended it before everything was done (143: SIGTERM)";

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use marionette::TaskId;
 use marionette::inspect::{Inspect, JobSummary};
 use marionette::store::JobState;
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Print what a task writes, as it writes it, until it has ended
 ///
 /// All its attempts are printed, one after the other, with what is kept of each. The exit status
-/// is 0 if the task is done in the end.
+/// is 0 if the task is done in the end, and 1 if it failed, was cancelled or is not there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Follow {
     /// The id of a task, or enough of it
@@ -38,7 +38,8 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
     let texts = [args.id.clone()];
     let found = ids::find(&desk.opened.store, &texts).await?;
     let [(_, Some(id))] = found.as_slice() else {
-        bail!("there is no task {:?}", args.id);
+        desk.say.warn(&ids::unknown(&args.id));
+        return Ok(1);
     };
     let mut follower = Follower::new(desk.opened.output(*id));
     let mut printer = Printer {
@@ -47,7 +48,10 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
     };
     loop {
         // Before it is read: what is written before a task ends is there when it has ended.
-        let job = summary(desk, *id).await?;
+        let Some(job) = summary(desk, *id).await? else {
+            desk.say.warn("the task was deleted");
+            return Ok(1);
+        };
         let mut is_more = false;
         loop {
             let bytes = follower.more()?;
@@ -69,11 +73,10 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
     }
 }
 
-async fn summary(desk: &Desk, id: TaskId) -> Result<JobSummary> {
-    match desk.opened.store.job(id).await.map_err(told)? {
-        Some(details) => Ok(details.summary),
-        None => bail!("the task was deleted"),
-    }
+/// `None`: it was deleted.
+async fn summary(desk: &Desk, id: TaskId) -> Result<Option<JobSummary>> {
+    let details = desk.opened.store.job(id).await.map_err(told)?;
+    Ok(details.map(|details| details.summary))
 }
 
 /// Prints lines once they are whole, since a piece of a character cannot be shown.
