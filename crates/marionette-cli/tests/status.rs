@@ -154,6 +154,8 @@ fn what_cannot_begin_is_told_apart_from_what_failed() {
     let sandbox = Sandbox::new();
     sandbox.write("broken.toml", "[[task]]\nrun = 5\n");
     let good = added(&sandbox, &["true"]);
+    added(&sandbox, &["false"]);
+    all_end_with(&sandbox, 1, &[&["work", "--once"]]);
     all_end_with(
         &sandbox,
         2,
