@@ -7,6 +7,7 @@ use std::time::Duration;
 use marionette::store::StoredBackoff;
 
 use crate::input::{Format, parse_backoff, parse_positive, parse_retries};
+use crate::run::parse_name;
 
 /// Run the commands of a file, and go on where it was if it was interrupted
 ///
@@ -15,12 +16,17 @@ use crate::input::{Format, parse_backoff, parse_positive, parse_retries};
 /// What has been done is remembered: killed at any moment and started again with the same file, it
 /// goes on where it was, and runs nothing again that was done. If the file has changed meanwhile,
 /// its new commands are added, and those that it no longer has are cancelled. Once everything has
-/// ended, the next run begins anew.
+/// ended, the next run begins anew; what was retried since (`marionette retry`) is run before that.
+///
+/// A list from a pipe goes on with the unfinished list of this folder that has a command in common
+/// with it, whatever was added, left out or moved. If there is none in common, it is a list of its
+/// own: the older one stays as it is, and `--resume` and `--drop` are the ways to end it.
 ///
 /// The first SIGINT or SIGTERM lets the commands finish that run, the second ends them, the third
 /// leaves at once.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
+#[allow(clippy::struct_excessive_bools)] // Each is an option of its own.
 pub(crate) struct Run {
     /// The file of commands; `-` for standard input
     pub(crate) file: PathBuf,
@@ -45,6 +51,17 @@ pub(crate) struct Run {
     /// Retry what failed in the last run of this file, and leave what was done
     #[arg(long, conflicts_with = "anew")]
     pub(crate) retry_failed: bool,
+    /// Go on with what is left of an earlier run, whatever the list says now; with `-` of the last
+    /// list that was made in this folder, and no list is read
+    #[arg(long, conflicts_with_all = ["anew", "retry_failed"])]
+    pub(crate) resume: bool,
+    /// Cancel what is left of an earlier run, and run nothing; with `-` of all lists that were made
+    /// in this folder
+    #[arg(long, conflicts_with_all = ["anew", "retry_failed", "resume"])]
+    pub(crate) drop: bool,
+    /// The run is known by this name, and not by its file or its folder
+    #[arg(long = "as", value_name = "NAME", value_parser = parse_name)]
+    pub(crate) known_as: Option<String>,
 }
 
 const AFTER_HELP: &str = r#"A file in TOML:

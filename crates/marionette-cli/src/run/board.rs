@@ -1,6 +1,6 @@
 //! Where every task of a run stands, as far as this process has seen it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,7 +16,8 @@ use crate::clock;
 /// The tasks of a run, and how they stand.
 #[derive(Debug)]
 pub(super) struct Board {
-    total: usize,
+    /// The tasks of this run. Its worker may also have some of an earlier one.
+    ids: HashSet<TaskId>,
     standing: Mutex<Standing>,
     /// Wakes who waits for the end of all.
     over: Notify,
@@ -62,20 +63,20 @@ pub(super) struct Running {
 impl Board {
     pub(super) fn new(plan: &Plan, known: &Known) -> Self {
         let mut standing = Standing::default();
-        for job in plan.jobs() {
-            if let Some(end) = known.end(job.id) {
-                standing.ended(job.id, end);
+        for id in plan.ids() {
+            if let Some(end) = known.end(id) {
+                standing.ended(id, end);
             }
         }
         Self {
-            total: plan.len(),
+            ids: plan.ids().collect(),
             standing: Mutex::new(standing),
             over: Notify::new(),
         }
     }
 
     pub(super) fn total(&self) -> usize {
-        self.total
+        self.ids.len()
     }
 
     /// How many tasks have ended.
@@ -115,8 +116,12 @@ impl Board {
                 return;
             }
         };
+        if !self.ids.contains(&event.id) {
+            standing.running.remove(&event.id);
+            return;
+        }
         standing.ended(event.id, end);
-        if standing.tally.ended() >= self.total {
+        if standing.tally.ended() >= self.total() {
             self.over.notify_waiters();
         }
     }
@@ -124,15 +129,15 @@ impl Board {
     /// Waits until all has ended, as far as this process sees it.
     pub(super) async fn all_has_ended(&self) {
         let over = self.over.notified();
-        if self.ended() < self.total {
+        if self.ended() < self.total() {
             over.await;
         }
     }
 
-    /// Takes note of what the store says, which includes what others did. Returns whether nothing
-    /// is left.
-    pub(super) fn correct(&self, counts: &[Count], queue: &str) -> bool {
-        let here = || counts.iter().filter(|count| count.queue == queue);
+    /// Takes note of what the store says, which includes what others did. The first queue is that
+    /// of this run. Returns whether nothing is left in either.
+    pub(super) fn correct(&self, counts: &[Count], queues: &[String; 2]) -> bool {
+        let here = || counts.iter().filter(|count| count.queue == queues[0]);
         let of = |states: &[JobState]| {
             let jobs = here().filter(|count| states.contains(&count.state));
             usize::try_from(jobs.map(|count| count.jobs).sum::<u64>()).unwrap_or(usize::MAX)
@@ -143,13 +148,14 @@ impl Board {
             .failed
             .max(of(&[JobState::Dead, JobState::Quarantined]));
         tally.cancelled = tally.cancelled.max(of(&[JobState::Cancelled]));
-        here().all(|count| count.state.is_end() || count.jobs == 0)
+        let mut left = counts.iter().filter(|count| queues.contains(&count.queue));
+        left.all(|count| count.state.is_end() || count.jobs == 0)
     }
 
     /// Whether nothing runs here although the store has something that should.
-    pub(super) fn is_stuck(&self, counts: &[Count], queue: &str) -> bool {
+    pub(super) fn is_stuck(&self, counts: &[Count], queues: &[String; 2]) -> bool {
         let is_due = |count: &Count| {
-            count.queue == queue
+            queues.contains(&count.queue)
                 && count.jobs > 0
                 && matches!(count.state, JobState::Ready | JobState::Running)
         };

@@ -1,6 +1,7 @@
 //! What the store has of a generation that goes on.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use marionette::TaskId;
@@ -10,8 +11,8 @@ use marionette::store::JobState;
 use super::plan::Plan;
 use crate::store::told;
 
-/// Why a task was cancelled that was taken out of the file.
-pub(super) const REMOVED: &str = "its file no longer has it";
+/// Why a task was cancelled that was taken out of the file or the list.
+pub(super) const REMOVED: &str = "no longer has it";
 /// How many jobs are listed at once.
 const PAGE: usize = 1_000;
 
@@ -22,6 +23,7 @@ pub(super) struct Known(HashMap<TaskId, Standing>);
 #[derive(Debug)]
 struct Standing {
     state: JobState,
+    accepted: SystemTime,
     was_removed: bool,
 }
 
@@ -40,8 +42,12 @@ impl Known {
             let listed = store.list(filter.clone(), page).await.map_err(told)?;
             known.extend(listed.jobs.into_iter().map(|job| {
                 let was_removed = job.reason.is_some_and(|reason| reason.contains(REMOVED));
-                let state = job.state;
-                (job.id, Standing { state, was_removed })
+                let standing = Standing {
+                    state: job.state,
+                    accepted: job.accepted,
+                    was_removed,
+                };
+                (job.id, standing)
             }));
             match listed.next {
                 Some(next) => page.after = Some(next),
@@ -58,6 +64,13 @@ impl Known {
     pub(super) fn end(&self, id: TaskId) -> Option<JobState> {
         let standing = self.0.get(&id)?;
         standing.state.is_end().then_some(standing.state)
+    }
+
+    /// All that was not taken out, in the order in which it was accepted.
+    pub(super) fn ids(&self) -> Vec<TaskId> {
+        let mut kept: Vec<_> = self.0.iter().filter(|(_, job)| !job.was_removed).collect();
+        kept.sort_by_key(|(id, job)| (job.accepted, **id));
+        kept.into_iter().map(|(id, _)| *id).collect()
     }
 
     /// What has not ended and is not in the plan.

@@ -1,23 +1,20 @@
-//! How far `run` has come with a file: which generation, and whether it is finished.
+//! How far a run has come: which generation, and whether it is finished.
 //!
-//! The note is beside the store, one small file for each file that was run, and is written anew in
-//! one step. A lock on its neighbour, which goes with the process, keeps a second run away.
+//! The note is beside the store, one small file for each run, and is written anew in one step. A
+//! lock on its neighbour, which goes with the process, keeps a second process away.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::input;
+use super::identity::Identity;
 use crate::store::make_folder;
-
-/// What ids are derived under that follow from the name of a file.
-const FILES: Uuid = Uuid::from_u128(0x6a1d_9a2e_3c41_4d5b_9a0f_7e52_b1c8_04d3);
 
 /// Whether what was begun goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +25,35 @@ pub(super) enum Turn {
     Begins,
 }
 
-/// The note of one file, locked.
+/// What comes of an attempt to take a note.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It is ours.
+    Ours(Ledger),
+    /// Another process has it.
+    Theirs(Held),
+}
+
+/// A note that another process has.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The number of that process, if it has written it down yet.
+    process: Option<String>,
+    /// The queue of the generation that it runs.
+    pub(super) queue: String,
+}
+
+impl Held {
+    /// Why this process cannot run it as well.
+    pub(super) fn refusal(&self, name: &str) -> anyhow::Error {
+        match &self.process {
+            None => anyhow::anyhow!("another process runs {name}"),
+            Some(process) => anyhow::anyhow!("process {process} runs {name}"),
+        }
+    }
+}
+
+/// The note of one run, locked.
 #[derive(Debug)]
 pub(super) struct Ledger {
     path: PathBuf,
@@ -38,39 +63,63 @@ pub(super) struct Ledger {
     _lock: File,
 }
 
+/// What is noted of a run.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Note {
-    /// The file, for a person who looks here.
-    file: String,
-    generation: u64,
-    finished: bool,
+pub(super) struct Note {
+    /// The file as it was named, for a person who looks here.
+    pub(super) file: String,
+    /// What the run is known by; versions before this one did not write it.
+    #[serde(default)]
+    pub(super) identity: Option<Identity>,
+    pub(super) generation: u64,
+    pub(super) finished: bool,
+}
+
+impl Note {
+    /// The note in this file, if there is one.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        match fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .with_context(|| format!("{} is not what `run` wrote", path.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+    }
 }
 
 impl Ledger {
-    /// Takes the note of a file, unless another run has it.
-    pub(super) fn take(folder: &Path, file: &input::File) -> Result<Self> {
+    /// Takes the note of a run, unless another process has it. `name` is what the run is called in
+    /// a new note.
+    pub(super) fn take(folder: &Path, identity: &Identity, slot: u32, name: &str) -> Result<Taken> {
         make_folder(folder)?;
-        let key = key(file);
-        let lock = lock(&folder.join(format!("{key}.lock")), &file.name)?;
-        let path = folder.join(format!("{key}.json"));
-        let note = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is not what `run` wrote", path.display()))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => Note {
-                file: file.name.clone(),
-                generation: 0,
-                finished: true,
-            },
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        let key = identity.key(slot);
+        let path = note_of(folder, &key);
+        let lock = match lock(&folder.join(format!("{key}.lock")))? {
+            Ok(lock) => lock,
+            Err(process) => {
+                let generation = Note::read(&path)?.map_or(0, |note| note.generation);
+                let queue = queue(&key, generation);
+                return Ok(Taken::Theirs(Held { process, queue }));
             }
         };
-        Ok(Self {
+        let new = || Note {
+            file: name.to_owned(),
+            finished: true,
+            ..Note::default()
+        };
+        let mut note = Note::read(&path)?.unwrap_or_else(new);
+        note.identity = Some(identity.notable());
+        Ok(Taken::Ours(Self {
             path,
             key,
             note,
             _lock: lock,
-        })
+        }))
+    }
+
+    /// Whether there is a note in this slot.
+    pub(super) fn exists(folder: &Path, identity: &Identity, slot: u32) -> bool {
+        note_of(folder, &identity.key(slot)).exists()
     }
 
     /// Goes on with the last generation, or begins one.
@@ -86,7 +135,7 @@ impl Ledger {
 
     /// Goes on with the last generation although it is finished.
     pub(super) fn reopen(&mut self) -> Result<()> {
-        ensure!(self.note.generation > 0, "this file was never run");
+        ensure!(self.was_begun(), "this was never run");
         self.note.finished = false;
         self.write()
     }
@@ -101,18 +150,31 @@ impl Ledger {
         !self.note.finished
     }
 
+    /// Whether there was a generation yet.
+    pub(super) fn was_begun(&self) -> bool {
+        self.note.generation > 0
+    }
+
+    /// When the note was written last.
+    pub(super) fn written(&self) -> Option<SystemTime> {
+        fs::metadata(&self.path).ok()?.modified().ok()
+    }
+
     /// The queue of the generation.
     pub(super) fn queue(&self) -> String {
-        format!("run.{}.{}", self.key, self.note.generation)
+        queue(&self.key, self.note.generation)
+    }
+
+    /// That queue, and the one of the generation before, in which something may have been retried
+    /// since.
+    pub(super) fn queues(&self) -> [String; 2] {
+        let last = self.note.generation.saturating_sub(1);
+        [self.queue(), queue(&self.key, last)]
     }
 
     /// The queue of the last generation but one.
     pub(super) fn earlier_queue(&self) -> String {
-        format!(
-            "run.{}.{}",
-            self.key,
-            self.note.generation.saturating_sub(2)
-        )
+        queue(&self.key, self.note.generation.saturating_sub(2))
     }
 
     fn write(&self) -> Result<()> {
@@ -131,23 +193,16 @@ impl Ledger {
     }
 }
 
-/// What a file is known by: its path, or on standard input its tasks.
-fn key(file: &input::File) -> String {
-    let id = if let Some(path) = &file.path {
-        Uuid::new_v5(&FILES, path.as_os_str().as_encoded_bytes())
-    } else {
-        let tasks = file.tasks.iter().flat_map(|task| {
-            // What cannot be told from another counts as the same.
-            let mut bytes = task.command.identity().unwrap_or_default();
-            bytes.push(b'\n');
-            bytes
-        });
-        Uuid::new_v5(&FILES, &tasks.collect::<Vec<_>>())
-    };
-    id.simple().to_string()[..16].to_owned()
+fn note_of(folder: &Path, key: &str) -> PathBuf {
+    folder.join(format!("{key}.json"))
 }
 
-fn lock(path: &Path, name: &str) -> Result<File> {
+fn queue(key: &str, generation: u64) -> String {
+    format!("run.{key}.{generation}")
+}
+
+/// Locks a file; else says who has it, if that is written there.
+fn lock(path: &Path) -> Result<Result<File, Option<String>>> {
     let mut options = OpenOptions::new();
     options
         .read(true)
@@ -163,32 +218,34 @@ fn lock(path: &Path, name: &str) -> Result<File> {
         }
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
-        match holder.trim() {
-            "" => bail!("another process runs {name}"),
-            holder => bail!("process {holder} runs {name}"),
-        }
+        let holder = holder.trim();
+        return Ok(Err((!holder.is_empty()).then(|| holder.to_owned())));
     }
     file.set_len(0)?;
     write!(file, "{}", std::process::id())?;
-    Ok(file)
+    Ok(Ok(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn file(path: Option<&str>) -> input::File {
-        input::File {
-            path: path.map(PathBuf::from),
-            name: "tasks.txt".to_owned(),
-            tasks: Vec::new(),
+    fn take(folder: &Path, file: &str) -> Taken {
+        let identity = Identity::File(PathBuf::from(file));
+        Ledger::take(folder, &identity, 0, "tasks.txt").unwrap()
+    }
+
+    fn ours(folder: &Path, file: &str) -> Ledger {
+        match take(folder, file) {
+            Taken::Ours(ledger) => ledger,
+            Taken::Theirs(held) => panic!("{held:?}"),
         }
     }
 
     #[test]
     fn a_generation_goes_on_until_it_is_finished() {
         let folder = tempfile::tempdir().unwrap();
-        let take = || Ledger::take(folder.path(), &file(Some("/a"))).unwrap();
+        let take = || ours(folder.path(), "/a");
         let mut ledger = take();
         assert_eq!(ledger.begin().unwrap(), Turn::Begins);
         let first = ledger.queue();
@@ -201,28 +258,33 @@ mod tests {
         let mut ledger = take();
         assert_eq!(ledger.begin().unwrap(), Turn::Begins);
         assert_ne!(ledger.queue(), first);
+        assert_eq!(ledger.queues()[1], first);
         ledger.finish().unwrap();
         ledger.begin().unwrap();
         assert_eq!(ledger.earlier_queue(), first);
     }
 
     #[test]
-    fn a_file_is_run_by_one_process_at_a_time() {
+    fn a_run_belongs_to_one_process_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let _held = Ledger::take(folder.path(), &file(Some("/a"))).unwrap();
-        let refused = Ledger::take(folder.path(), &file(Some("/a"))).unwrap_err();
+        let mut first = ours(folder.path(), "/a");
+        first.begin().unwrap();
+        let Taken::Theirs(held) = take(folder.path(), "/a") else {
+            panic!("two have it");
+        };
         let process = std::process::id();
         assert_eq!(
-            refused.to_string(),
+            held.refusal("tasks.txt").to_string(),
             format!("process {process} runs tasks.txt")
         );
-        Ledger::take(folder.path(), &file(Some("/b"))).unwrap();
+        assert_eq!(held.queue, first.queue());
+        ours(folder.path(), "/b");
     }
 
     #[test]
     fn a_queue_has_a_name_that_a_store_takes() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ledger = Ledger::take(folder.path(), &file(None)).unwrap();
+        let mut ledger = ours(folder.path(), "/a");
         ledger.begin().unwrap();
         marionette::store::check_name(&ledger.queue()).unwrap();
     }

@@ -1,7 +1,7 @@
 //! `marionette run`: the commands of a file, each brought to its end once, however often this
 //! process is killed in between.
 //!
-//! 1. The file is read, and locked by its name: nobody else runs it meanwhile.
+//! 1. The list is read, and the run that it belongs to is locked: nobody else runs it meanwhile.
 //! 2. The ledger says whether a generation of it is unfinished; then that goes on, else a new one
 //!    begins. A generation has a queue of its own.
 //! 3. Each task becomes a job whose id follows from the generation and from what it runs, so that
@@ -9,7 +9,9 @@
 //! 4. A worker runs that queue until all has ended in the store, or a signal comes.
 //! 5. The ledger notes that the generation is finished, and the summary is told.
 
+mod identity;
 mod ledger;
+mod choice;
 mod plan;
 mod known;
 mod board;
@@ -21,25 +23,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use marionette::inspect::{Filter, Inspect, Which};
-use marionette::store::{JobState, Store};
+use marionette::store::Store;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::{Common, Run};
 use crate::input::{self, Options};
 use crate::minder::orphans_have_gone;
-use crate::output;
 use crate::room;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
-use crate::store::{Opened, open_or_make, told};
+use crate::store::{Opened, open_existing, open_or_make, told};
 use crate::text::count;
 use crate::worker::Worker;
 
 use board::Board;
+use identity::Identity;
 use known::Known;
 use ledger::{Ledger, Turn};
 use plan::Plan;
 use view::View;
+
+pub(crate) use identity::parse_name;
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -54,33 +58,51 @@ const STUCK: &str = "tasks are due, and nothing moves: the queue is paused, or t
 /// How often the bars are drawn.
 const DRAW: Duration = Duration::from_millis(100);
 
+/// A run that is ready to be worked on.
+struct Ready {
+    identity: Identity,
+    ledger: Ledger,
+    plan: Plan,
+    known: Known,
+    turn: Turn,
+}
+
 pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let mut say = Say::new(common);
     let mut signals = Signals::listen()?;
-    let file = input::read(&args.file, args.format)?;
-    refuse_queues(&file)?;
-    let opened = open_or_make(common.store.as_ref()).await?;
-    let mut ledger = Ledger::take(&opened.runs(), &file)?;
-    let turn = turn(args, &opened, &mut ledger, &say).await?;
-    let plan = Plan::new(&file, &ledger.queue(), &defaults(args))?;
-    let known = match turn {
-        Turn::GoesOn => reconcile(&opened, &ledger, &plan, &say).await?,
-        Turn::Begins => Known::default(),
+    if args.drop {
+        return drop_open(common, args, &say).await;
+    }
+    let (opened, mut ready) = if args.resume {
+        let opened = open_existing(common.store.as_ref()).await?;
+        let ready = resumed(&opened, args, &say).await?;
+        (opened, ready)
+    } else {
+        let file = input::read(&args.file, args.format)?;
+        refuse_queues(&file)?;
+        let opened = open_or_make(common.store.as_ref()).await?;
+        let ready = listed(&opened, args, &file, &say).await?;
+        (opened, ready)
     };
-    let board = Arc::new(Board::new(&plan, &known));
-    if turn == Turn::GoesOn {
+    let board = Arc::new(Board::new(&ready.plan, &ready.known));
+    if ready.turn == Turn::GoesOn {
+        let anew = if ready.identity.is_list() {
+            "; --anew begins anew"
+        } else {
+            ""
+        };
         say.note(&format!(
-            "going on: {} of {} ended before",
+            "going on: {} of {} ended before{anew}",
             board.ended(),
-            plan.len()
+            ready.plan.len()
         ));
     }
     let view = View::start(&mut say, &board);
-    let worker = Worker::new(&opened, vec![ledger.queue()], args.jobs)?;
+    let worker = Worker::new(&opened, ready.ledger.queues().to_vec(), args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
     worker.tasks.start();
     let _watch = room::Watch::begin(&opened, &say);
-    let work = until_all_has_ended(&opened, &ledger, &plan, &known, &board, &view, &say);
+    let work = until_all_has_ended(&opened, &ready, &board, &view, &say);
     let asked = tokio::select! {
         ended = work => { ended?; None }
         asked = signals.next() => Some(asked),
@@ -93,7 +115,60 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;
     view.end();
-    finish(&opened, &mut ledger, &plan, asked, &say).await
+    finish(&opened, &mut ready, asked, &say).await
+}
+
+/// Drops what is left of the run that the arguments name.
+async fn drop_open(common: &Common, args: &Run, say: &Say) -> Result<u8> {
+    let identity = Identity::named_by(args)?;
+    let opened = open_existing(common.store.as_ref()).await?;
+    take_over(&opened).await?;
+    let cancelled = choice::drop_open(&opened, &identity).await?;
+    say.note(&match cancelled {
+        0 => format!("nothing was left of {}", identity.name()),
+        tasks => format!("{} cancelled", count_of(tasks, "task")),
+    });
+    Ok(0)
+}
+
+/// The run of a list that was read.
+async fn listed(opened: &Opened, args: &Run, file: &input::File, say: &Say) -> Result<Ready> {
+    let identity = Identity::of(file, args)?;
+    let mut ledger = choice::ledger(opened, args, &identity, file, say).await?;
+    let turn = choice::turn(args, opened, &mut ledger, say).await?;
+    let plan = Plan::new(file, &ledger.queue(), &defaults(args))?;
+    let known = match turn {
+        Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, say).await?,
+        Turn::Begins => Known::default(),
+    };
+    Ok(Ready {
+        identity,
+        ledger,
+        plan,
+        known,
+        turn,
+    })
+}
+
+/// A run that goes on with what is stored of it, whatever its list says now.
+async fn resumed(opened: &Opened, args: &Run, say: &Say) -> Result<Ready> {
+    let identity = Identity::named_by(args)?;
+    let ledger = choice::to_resume(opened, &identity, say).await?;
+    take_over(opened).await?;
+    let mut known = Known::read(&opened.store, &ledger.queue()).await?;
+    let plan = Plan::of_stored(known.ids());
+    let back = known.to_revive(&plan);
+    if !back.is_empty() {
+        opened.store.retry(Which::Ids(back)).await.map_err(told)?;
+        known = Known::read(&opened.store, &ledger.queue()).await?;
+    }
+    Ok(Ready {
+        identity,
+        ledger,
+        plan,
+        known,
+        turn: Turn::GoesOn,
+    })
 }
 
 fn refuse_queues(file: &input::File) -> Result<()> {
@@ -117,60 +192,24 @@ fn defaults(args: &Run) -> Options {
     }
 }
 
-/// Whether a generation goes on or a new one begins, and what that means for the last.
-async fn turn(args: &Run, opened: &Opened, ledger: &mut Ledger, say: &Say) -> Result<Turn> {
-    if args.anew && ledger.is_unfinished() {
-        let left = Which::Matching(in_queue(ledger.queue()));
-        let reason = "its file was begun anew".to_owned();
-        let cancelled = opened.store.cancel(left, reason).await.map_err(told)?;
-        say.note(&format!(
-            "{} cancelled, to begin anew",
-            count_of(cancelled, "task")
-        ));
-        ledger.finish()?;
-    }
-    if args.retry_failed {
-        ledger.reopen()?;
-        let failed = Filter {
-            states: vec![JobState::Dead, JobState::Quarantined],
-            ..in_queue(ledger.queue())
-        };
-        let retried = opened.store.retry(Which::Matching(failed)).await;
-        let retried = retried.map_err(told)?;
-        say.note(&format!(
-            "{} to be tried again",
-            count_of(retried, "failed task")
-        ));
-        return Ok(Turn::GoesOn);
-    }
-    let turn = ledger.begin()?;
-    if turn == Turn::Begins {
-        forget(opened, &ledger.earlier_queue()).await?;
-    }
-    Ok(turn)
-}
-
-/// Of finished generations only the last is kept.
-async fn forget(opened: &Opened, queue: &str) -> Result<()> {
-    let jobs = Which::Matching(in_queue(queue.to_owned()));
-    let deleted = opened.store.delete(jobs).await.map_err(told)?;
-    if deleted > 0 {
-        output::tidy(opened).await?;
-    }
-    Ok(())
-}
-
 /// Brings what is stored of this generation into line with the file, which may have changed.
-async fn reconcile(opened: &Opened, ledger: &Ledger, plan: &Plan, say: &Say) -> Result<Known> {
+async fn reconcile(
+    opened: &Opened,
+    identity: &Identity,
+    ledger: &Ledger,
+    plan: &Plan,
+    say: &Say,
+) -> Result<Known> {
     take_over(opened).await?;
     let known = Known::read(&opened.store, &ledger.queue()).await?;
     let removed = known.without(plan);
     if !removed.is_empty() {
-        let reason = known::REMOVED.to_owned();
+        let source = if identity.is_list() { "list" } else { "file" };
+        let reason = format!("its {source} {}", known::REMOVED);
         let cancelled = opened.store.cancel(Which::Ids(removed), reason).await;
         let cancelled = cancelled.map_err(told)?;
         let what = count_of(cancelled, "task");
-        say.note(&format!("{what} cancelled that the file no longer has"));
+        say.note(&format!("{what} cancelled that the {source} no longer has"));
     }
     let back = known.to_revive(plan);
     if !back.is_empty() {
@@ -201,13 +240,13 @@ fn in_queue(queue: String) -> Filter {
 /// Stores what is not stored yet, and waits until all has ended.
 async fn until_all_has_ended(
     opened: &Opened,
-    ledger: &Ledger,
-    plan: &Plan,
-    known: &Known,
+    ready: &Ready,
     board: &Board,
     view: &View,
     say: &Say,
 ) -> Result<()> {
+    let Ready { plan, known, .. } = ready;
+    let queues = ready.ledger.queues();
     let missing: Vec<_> = plan.jobs().filter(|job| !known.has(job.id)).collect();
     let mut draw = interval(DRAW);
     draw.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -235,10 +274,10 @@ async fn until_all_has_ended(
             }
         }
         let counts = opened.store.counts().await.map_err(told)?;
-        if board.correct(&counts, &ledger.queue()) {
+        if board.correct(&counts, &queues) {
             return Ok(());
         }
-        stuck = if board.is_stuck(&counts, &ledger.queue()) {
+        stuck = if board.is_stuck(&counts, &queues) {
             stuck + 1
         } else {
             0
@@ -251,18 +290,21 @@ async fn until_all_has_ended(
 }
 
 /// Notes whether the generation is finished, tells the summary, and returns the exit status.
-async fn finish(
-    opened: &Opened,
-    ledger: &mut Ledger,
-    plan: &Plan,
-    asked: Option<Asked>,
-    say: &Say,
-) -> Result<u8> {
-    let ends = summary::Ends::read(&opened.store, &ledger.queue()).await?;
+async fn finish(opened: &Opened, ready: &mut Ready, asked: Option<Asked>, say: &Say) -> Result<u8> {
+    let queue = ready.ledger.queue();
+    let ends = summary::Ends::read(&opened.store, &queue).await?;
     if ends.left == 0 {
-        ledger.finish()?;
+        ready.ledger.finish()?;
     }
-    summary::tell(&opened.store, &ends, plan, say, &ledger.queue()).await?;
+    summary::tell(&opened.store, &ends, &ready.plan, say, &queue).await?;
+    if ends.left > 0 && !say.json {
+        let again = if ready.identity.is_list() {
+            format!("the same list, or with `{}`", ready.identity.command())
+        } else {
+            "the same file".to_owned()
+        };
+        say.note(&format!("started again with {again}, it goes on from here"));
+    }
     Ok(match asked {
         Some(asked) if ends.left > 0 => asked.status(),
         _ => u8::from(ends.failed + ends.cancelled > 0),

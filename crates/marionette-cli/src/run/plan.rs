@@ -40,10 +40,26 @@ impl Plan {
         Ok(Self { jobs, places })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.jobs.len()
+    /// The plan of what is stored already, in this order.
+    pub(super) fn of_stored(ids: Vec<TaskId>) -> Self {
+        Self {
+            jobs: Vec::new(),
+            places: ids.into_iter().zip(0..).collect(),
+        }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// All its ids, in the order of the file.
+    pub(super) fn ids(&self) -> impl Iterator<Item = TaskId> {
+        let mut ids: Vec<_> = self.places.iter().collect();
+        ids.sort_unstable_by_key(|(_, place)| **place);
+        ids.into_iter().map(|(id, _)| *id)
+    }
+
+    /// What may have to be stored; nothing if all of it is.
     pub(super) fn jobs(&self) -> impl Iterator<Item = &NewJob> {
         self.jobs.iter()
     }

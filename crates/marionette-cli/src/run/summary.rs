@@ -77,9 +77,6 @@ pub(super) async fn tell(
         ));
     }
     say.result(&sum(ends));
-    if ends.left > 0 {
-        say.note("started again with the same file, it goes on from here");
-    }
     Ok(())
 }
 

@@ -1,0 +1,233 @@
+//! Which run a list of tasks belongs to, and whether that goes on or begins anew.
+//!
+//! A run is open while something of it is left, which can also be what somebody retried after its
+//! end. A list that is not in a file goes on with the open run of its folder that has a task in
+//! common with it, so it may grow, shrink and change its order. One that has none in common is
+//! another list: what is left of the older one stays as it is, and is told.
+
+use anyhow::{Result, bail};
+use marionette::inspect::{Filter, Inspect, Which};
+use marionette::store::{Ended, JobState, Store};
+
+use super::identity::Identity;
+use super::ledger::{Ledger, Taken, Turn};
+use super::plan::Plan;
+use super::{BATCH, count_of, in_queue};
+use crate::args::Run;
+use crate::input::{self, Options};
+use crate::output;
+use crate::say::Say;
+use crate::store::{Opened, told};
+
+/// Why tasks were cancelled by `--anew`…
+const BEGUN_ANEW: &str = "its file was begun anew";
+/// …and by `--drop`.
+const DROPPED: &str = "its run was dropped";
+
+/// The note of the run that this list belongs to.
+pub(super) async fn ledger(
+    opened: &Opened,
+    args: &Run,
+    identity: &Identity,
+    file: &input::File,
+    say: &Say,
+) -> Result<Ledger> {
+    if identity.is_list() {
+        return of_list(opened, args, identity, file, say).await;
+    }
+    match Ledger::take(&opened.runs(), identity, 0, &file.name)? {
+        Taken::Ours(ledger) => Ok(ledger),
+        Taken::Theirs(held) => Err(held.refusal(&file.name)),
+    }
+}
+
+async fn of_list(
+    opened: &Opened,
+    args: &Run,
+    identity: &Identity,
+    file: &input::File,
+    say: &Say,
+) -> Result<Ledger> {
+    let mut goes_on: Option<Ledger> = None;
+    let mut free = None;
+    let mut others = 0;
+    for slot in 0.. {
+        let is_new = !Ledger::exists(&opened.runs(), identity, slot);
+        match Ledger::take(&opened.runs(), identity, slot, &file.name)? {
+            Taken::Theirs(held) => {
+                let (known, all) = in_common(opened, file, &held.queue).await?;
+                if known == all {
+                    return Err(held.refusal(&file.name));
+                }
+            }
+            Taken::Ours(ledger) => {
+                let left = left(opened, &ledger).await?;
+                let is_open = left > 0 || ledger.is_unfinished();
+                let is_known = in_common(opened, file, &ledger.queue()).await?.0 > 0;
+                if is_known && (is_open || args.retry_failed) {
+                    let is_newer = |other: &Ledger| ledger.written() > other.written();
+                    if goes_on.as_ref().is_none_or(is_newer) {
+                        goes_on = Some(ledger);
+                    }
+                } else if left > 0 {
+                    others += left;
+                } else if free.is_none() {
+                    free = Some(ledger);
+                }
+            }
+        }
+        if is_new {
+            break;
+        }
+    }
+    if others > 0 {
+        say.note(&format!(
+            "{} of another list in this folder {} left, and this list has none of them: `{}` goes \
+             on with that one, `marionette run --drop -` drops it",
+            count_of(others, "task"),
+            if others == 1 { "is" } else { "are" },
+            identity.command(),
+        ));
+    }
+    match (goes_on, free) {
+        (Some(ledger), _) => Ok(ledger),
+        (None, _) if args.retry_failed => bail!("this list was never run in this folder"),
+        (None, Some(mut ledger)) => {
+            // It was killed between its last task and the note of it.
+            if ledger.is_unfinished() {
+                ledger.finish()?;
+            }
+            Ok(ledger)
+        }
+        (None, None) => bail!("another process has just begun a list in this folder; try again"),
+    }
+}
+
+/// How many tasks of a list a queue knows, and how many there are.
+async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(usize, usize)> {
+    let plan = Plan::new(file, queue, &Options::default())?;
+    let ids: Vec<_> = plan.ids().collect();
+    let mut known = 0;
+    for ids in ids.chunks(BATCH) {
+        let ended = opened.store.ended(ids.to_vec()).await.map_err(told)?;
+        known += ended.iter().filter(|end| **end != Ended::Unknown).count();
+    }
+    Ok((known, ids.len()))
+}
+
+/// How many tasks of a run are left, also those that were retried after its end.
+async fn left(opened: &Opened, ledger: &Ledger) -> Result<u64> {
+    let queues = ledger.queues();
+    let counts = opened.store.counts().await.map_err(told)?;
+    let left = counts
+        .iter()
+        .filter(|count| queues.contains(&count.queue) && !count.state.is_end());
+    Ok(left.map(|count| count.jobs).sum())
+}
+
+/// Whether a generation goes on or a new one begins, and what that means for the last.
+pub(super) async fn turn(
+    args: &Run,
+    opened: &Opened,
+    ledger: &mut Ledger,
+    say: &Say,
+) -> Result<Turn> {
+    let is_left = left(opened, ledger).await? > 0;
+    if args.anew && (is_left || ledger.is_unfinished()) {
+        let cancelled = cancel(opened, ledger, BEGUN_ANEW).await?;
+        say.note(&format!(
+            "{} cancelled, to begin anew",
+            count_of(cancelled, "task")
+        ));
+    } else if args.retry_failed {
+        ledger.reopen()?;
+        let failed = Filter {
+            states: vec![JobState::Dead, JobState::Quarantined],
+            ..in_queue(ledger.queue())
+        };
+        let retried = opened.store.retry(Which::Matching(failed)).await;
+        let retried = retried.map_err(told)?;
+        say.note(&format!(
+            "{} to be tried again",
+            count_of(retried, "failed task")
+        ));
+    } else if is_left && !ledger.is_unfinished() {
+        // Somebody has retried what this run had brought to its end.
+        ledger.reopen()?;
+    }
+    let turn = ledger.begin()?;
+    if turn == Turn::Begins {
+        forget(opened, &ledger.earlier_queue()).await?;
+    }
+    Ok(turn)
+}
+
+/// Cancels what is left of a run, which is over then.
+async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u64> {
+    let left = Which::Matching(Filter {
+        queues: ledger.queues().to_vec(),
+        ..Filter::default()
+    });
+    let cancelled = opened.store.cancel(left, reason.to_owned()).await;
+    ledger.finish()?;
+    cancelled.map_err(told)
+}
+
+/// Of finished generations only the last is kept.
+async fn forget(opened: &Opened, queue: &str) -> Result<()> {
+    let jobs = Which::Matching(in_queue(queue.to_owned()));
+    let deleted = opened.store.delete(jobs).await.map_err(told)?;
+    if deleted > 0 {
+        output::tidy(opened).await?;
+    }
+    Ok(())
+}
+
+/// The run of this identity that is open and was worked on last, without its list.
+pub(super) async fn to_resume(opened: &Opened, identity: &Identity, say: &Say) -> Result<Ledger> {
+    let mut open = open(opened, identity).await?;
+    open.sort_by_key(Ledger::written);
+    let Some(mut ledger) = open.pop() else {
+        bail!(
+            "nothing is left of {}: there is no run to go on with",
+            identity.name()
+        );
+    };
+    if !open.is_empty() {
+        let others = count_of(open.len() as u64, "more run");
+        say.note(&format!(
+            "{others} of this folder will be left after this one"
+        ));
+    }
+    ledger.reopen()?;
+    Ok(ledger)
+}
+
+/// Cancels what is left of all open runs of this identity; says how many tasks that were.
+pub(super) async fn drop_open(opened: &Opened, identity: &Identity) -> Result<u64> {
+    let mut cancelled = 0;
+    for mut ledger in open(opened, identity).await? {
+        cancelled += cancel(opened, &mut ledger, DROPPED).await?;
+    }
+    Ok(cancelled)
+}
+
+/// The open runs of this identity that no process runs now.
+async fn open(opened: &Opened, identity: &Identity) -> Result<Vec<Ledger>> {
+    let mut open = Vec::new();
+    let name = identity.name();
+    for slot in 0.. {
+        if !Ledger::exists(&opened.runs(), identity, slot) {
+            break;
+        }
+        match Ledger::take(&opened.runs(), identity, slot, &name)? {
+            Taken::Ours(ledger) if left(opened, &ledger).await? > 0 => open.push(ledger),
+            Taken::Theirs(held) if !identity.is_list() => return Err(held.refusal(&name)),
+            Taken::Ours(_) | Taken::Theirs(_) => {}
+        }
+        if !identity.is_list() {
+            break;
+        }
+    }
+    Ok(open)
+}

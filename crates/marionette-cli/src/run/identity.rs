@@ -1,0 +1,178 @@
+//! What a run is known by, however the list of its tasks changes.
+//!
+//! A file is known by its path and a name by itself: each has one run at a time. A list that is not
+//! in a file (from a pipe, from the command line) is known by the folder, in which several may be
+//! unfinished; which of them a list goes on with is decided in [`choice`](super::choice).
+
+use std::borrow::Cow;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use marionette::store::check_name;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::args::Run;
+use crate::command::Text;
+use crate::input;
+use crate::text::safe;
+
+/// What the keys of files are derived under…
+const FILES: Uuid = Uuid::from_u128(0x6a1d_9a2e_3c41_4d5b_9a0f_7e52_b1c8_04d3);
+/// …those of names…
+const NAMES: Uuid = Uuid::from_u128(0x0c5e_27f1_94a8_4b6d_8e13_5d70_c2fb_a961);
+/// …and those of lists that are not in a file.
+const LISTS: Uuid = Uuid::from_u128(0xe83b_6f04_71d9_4a52_b7c6_1f9e_408d_32ab);
+
+/// What a run is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Identity {
+    /// The file of this path.
+    File(PathBuf),
+    /// This name, which was given with `--as`.
+    Named(String),
+    /// A list that is not in a file, made in this folder.
+    List(PathBuf),
+}
+
+impl Identity {
+    /// The identity of what was read.
+    pub(super) fn of(file: &input::File, args: &Run) -> Result<Self> {
+        match (&args.known_as, &file.path) {
+            (Some(name), _) => Ok(Self::Named(name.clone())),
+            (None, Some(path)) => Ok(Self::File(path.clone())),
+            (None, None) => Ok(Self::List(here()?)),
+        }
+    }
+
+    /// The identity that the arguments name, without reading anything. A file may be gone.
+    pub(super) fn named_by(args: &Run) -> Result<Self> {
+        if let Some(name) = &args.known_as {
+            return Ok(Self::Named(name.clone()));
+        }
+        if args.file.as_os_str() == "-" {
+            return Ok(Self::List(here()?));
+        }
+        let path = args.file.canonicalize().or_else(|_| gone(&args.file));
+        let path = path.with_context(|| format!("cannot find {}", args.file.display()))?;
+        Ok(Self::File(path))
+    }
+
+    /// What its notes and queues are called. Only lists have more than one slot.
+    pub(super) fn key(&self, slot: u32) -> String {
+        let id = match self {
+            Self::File(path) => Uuid::new_v5(&FILES, path.as_os_str().as_encoded_bytes()),
+            Self::Named(name) => Uuid::new_v5(&NAMES, name.as_bytes()),
+            Self::List(folder) => {
+                let folder = folder.as_os_str().as_encoded_bytes();
+                Uuid::new_v5(&LISTS, &[&slot.to_be_bytes(), folder].concat())
+            }
+        };
+        id.simple().to_string()[..16].to_owned()
+    }
+
+    /// Whether several of them may be unfinished.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, Self::List(_))
+    }
+
+    /// As it can be noted: paths need not be UTF-8, but notes are.
+    pub(super) fn notable(&self) -> Self {
+        let lossy = |path: &Path| PathBuf::from(path.to_string_lossy().into_owned());
+        match self {
+            Self::File(path) => Self::File(lossy(path)),
+            Self::Named(name) => Self::Named(name.clone()),
+            Self::List(folder) => Self::List(lossy(folder)),
+        }
+    }
+
+    /// What it is called in lists, safe to print.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => safe(&from_here(path).to_string_lossy()),
+            Self::Named(name) => safe(name),
+            Self::List(folder) => format!("list in {}", safe(&folder.to_string_lossy())),
+        }
+    }
+
+    /// The command line that goes on with it, safe to print.
+    pub(crate) fn command(&self) -> String {
+        let quoted = |text: Cow<'_, str>| safe(&Text::Plain(text.into_owned()).shown());
+        match self {
+            Self::File(path) => {
+                let path = from_here(path).to_string_lossy();
+                format!("marionette run {}", quoted(path))
+            }
+            Self::Named(name) => {
+                let name = quoted(Cow::Borrowed(name));
+                format!("marionette run --resume --as {name} -")
+            }
+            Self::List(folder) if env::current_dir().is_ok_and(|here| here == *folder) => {
+                "marionette run --resume -".to_owned()
+            }
+            Self::List(folder) => {
+                let folder = quoted(folder.to_string_lossy());
+                format!("cd {folder} && marionette run --resume -")
+            }
+        }
+    }
+}
+
+fn here() -> Result<PathBuf> {
+    env::current_dir().context("there is no current folder")
+}
+
+/// Where a file was that is not there any more.
+fn gone(path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let name = absolute.file_name().unwrap_or_default();
+    let folder = absolute.parent().unwrap_or(Path::new("/"));
+    Ok(fs::canonicalize(folder)?.join(name))
+}
+
+/// The path as it is written in the current folder.
+fn from_here(path: &Path) -> &Path {
+    let here = env::current_dir().ok();
+    here.and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
+}
+
+/// Reads the name of a run.
+pub(crate) fn parse_name(text: &str) -> Result<String, String> {
+    check_name(text).map_err(|why| format!("a name {why}"))?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_runs_have_the_same_key() {
+        let path = || PathBuf::from("/a");
+        let all = [
+            Identity::File(path()).key(0),
+            Identity::Named("/a".to_owned()).key(0),
+            Identity::List(path()).key(0),
+            Identity::List(path()).key(1),
+            Identity::List(PathBuf::from("/b")).key(0),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(Identity::File(path()).key(0), Identity::File(path()).key(1));
+    }
+
+    #[test]
+    fn it_is_named_as_one_would_write_it_here() {
+        let here = env::current_dir().unwrap();
+        let file = Identity::File(here.join("my tasks.txt"));
+        assert_eq!(file.name(), "my tasks.txt");
+        assert_eq!(file.command(), "marionette run 'my tasks.txt'");
+        assert_eq!(Identity::List(here).command(), "marionette run --resume -");
+        let other = Identity::List(PathBuf::from("/a b"));
+        assert_eq!(other.command(), "cd '/a b' && marionette run --resume -");
+    }
+}
