@@ -1,12 +1,64 @@
-//! The wall clock: the only place that asks for the time of day.
+//! The wall clock and the local zone: the only place that asks for the time of day.
 
+use std::env;
+use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ZonedDateTime};
 
-/// Now, in the local zone.
+use crate::text::safe;
+
+/// The file that says which zone is the local one if `TZ` does not.
+const LOCAL: &str = "/etc/localtime";
+
+/// When summer time begins and ends for a zone that only says that it has one. The C library does
+/// the same.
+const SUMMER: &str = ",M3.2.0,M11.1.0";
+
+static ZONE: LazyLock<Result<TimeZone, String>> = LazyLock::new(local);
+
+/// Whether the local zone is known; else no time can be read or shown, and this says why.
+pub(crate) fn check() -> Result<(), String> {
+    ZONE.as_ref().map(drop).map_err(Clone::clone)
+}
+
+fn local() -> Result<TimeZone, String> {
+    let variable = env::var_os("TZ");
+    let error = match TimeZone::try_system() {
+        Ok(zone) => return Ok(zone),
+        Err(error) => error,
+    };
+    let Some(name) = variable else {
+        // A system that says nothing is in UTC.
+        if Path::new(LOCAL).symlink_metadata().is_err() {
+            return Ok(TimeZone::UTC);
+        }
+        return Err(format!(
+            "the local zone is not known, since {LOCAL} names none that is known here; say it with \
+             TZ, like TZ=Europe/Berlin ({error})"
+        ));
+    };
+    let known = name.to_str().and_then(|name| {
+        let bundled = TimeZoneDatabase::bundled().get(name.trim_start_matches(':'));
+        bundled
+            .or_else(|_| TimeZone::posix(&format!("{name}{SUMMER}")))
+            .ok()
+    });
+    known.ok_or_else(|| {
+        format!(
+            "TZ is \"{}\", and there is no such zone; write it like Europe/Berlin, UTC or \
+             CET-1CEST,M3.5.0,M10.5.0/3",
+            safe(&name.to_string_lossy())
+        )
+    })
+}
+
+/// Now, in the local zone, or in UTC if that is not known, which [`check`] tells.
 pub(crate) fn here() -> ZonedDateTime {
-    ZonedDateTime::now()
+    let zone = ZONE.as_ref().map_or(TimeZone::UTC, Clone::clone);
+    Timestamp::now().to_zoned_datetime(zone)
 }
 
 /// Now, as stores have it.
@@ -16,7 +68,6 @@ pub(crate) fn now() -> SystemTime {
 }
 
 /// How long ago this was; zero if it is yet to come.
-#[allow(dead_code)] // For the operator's commands, which are not here yet.
 pub(crate) fn since(then: SystemTime) -> Duration {
     now().duration_since(then).unwrap_or_default()
 }

@@ -16,6 +16,7 @@ mod input;
 mod command;
 mod minder;
 mod store;
+mod location;
 mod room;
 mod output;
 mod table;
@@ -74,6 +75,11 @@ fn refuse(mut error: clap::Error) -> ! {
 /// Does what was asked for, and returns the exit status.
 fn perform(args: Args) -> anyhow::Result<u8> {
     let Args { common, verb } = args;
+    // Before anything happens: these show times, or read them.
+    let has_times = common.json || matches!(verb, Verb::Add(_) | Verb::Operate(_));
+    if has_times {
+        clock::check().map_err(anyhow::Error::msg)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -1,18 +1,20 @@
 //! The store that the options name, and what lies beside it.
 
 use std::error::Error;
-use std::fs::{DirBuilder, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use anyhow::{Context, Result, anyhow, bail};
 use marionette::TaskId;
 use marionette::store::StoreError;
 use marionette_sqlite::SqliteStore;
+use rustix::fs::Access;
 
-use crate::args::Location;
+use crate::location;
+use crate::text::safe;
 
 /// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
 const ROOM: u64 = 256 * 1024;
@@ -57,32 +59,99 @@ impl Opened {
     }
 }
 
-/// Opens the store, and makes it if there is none.
-pub(crate) async fn open_or_make(location: Option<&Location>) -> Result<Opened> {
+/// Opens the store, and makes it if there is none. Of one that cannot be opened nothing is left.
+pub(crate) async fn open_or_make(location: Option<&OsString>) -> Result<Opened> {
     let path = path(location)?;
-    make(&path)?;
+    if path.exists() {
+        // An empty file has no owner whose tables could be in it.
+        let is_empty = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() == 0);
+        if !is_empty {
+            is_ours(&path).await?;
+        }
+        return open(path).await;
+    }
+    let made = Made::new(&path)?;
+    let opened = open(path).await;
+    if opened.is_err() {
+        made.undo();
+    }
+    opened
+}
+
+/// Opens a store that is there. A database that is somebody else's is not given our tables.
+pub(crate) async fn open_existing(location: Option<&OsString>) -> Result<Opened> {
+    let path = path(location)?;
+    is_ours(&path).await?;
     open(path).await
 }
 
-/// Opens a store that is there.
-#[allow(dead_code)] // For the operator's commands, which are not here yet.
-pub(crate) async fn open_existing(location: Option<&Location>) -> Result<Opened> {
-    let path = path(location)?;
-    match fs::metadata(&path) {
-        Ok(_) => open(path).await,
+/// Opens a file that is there, and gives it our tables if it has none.
+pub(crate) async fn open_any(path: PathBuf) -> Result<Opened> {
+    exists(&path)?;
+    open(path).await
+}
+
+fn exists(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
             "there is no store {}; name one with --store, or add something first",
-            path.display()
+            shown(path)
         ),
-        Err(error) => Err(error).with_context(|| format!("cannot open {}", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot open {}", shown(path))),
     }
 }
 
+/// Whether the file has our tables; what it is, if not.
+async fn is_ours(path: &Path) -> Result<()> {
+    exists(path)?;
+    if version(path).await?.is_none() {
+        bail!(
+            "{0} is a database without tasks; name another with --store, or make it a store with \
+             `marionette migrate --store sqlite:{0}`",
+            shown(path)
+        );
+    }
+    Ok(())
+}
+
+/// The version of the tables in a file that is there.
+pub(crate) async fn version(path: &Path) -> Result<Option<u32>> {
+    if path.is_dir() {
+        bail!("{} is a directory; name a file with --store", shown(path));
+    }
+    let version = SqliteStore::version_of(path).await;
+    version.map_err(told).with_context(|| unusable(path))
+}
+
 async fn open(path: PathBuf) -> Result<Opened> {
-    let store = SqliteStore::open(&path).await.map_err(told)?;
+    let store = SqliteStore::open(&path).await.map_err(told);
+    let store = store.with_context(|| unusable(&path))?;
     // Its neighbours are the same from every folder and through every link.
     let path = path.canonicalize().unwrap_or(path);
     Ok(Opened { store, path })
+}
+
+/// What is said before what went wrong; and if it is a matter of permissions, what it takes.
+fn unusable(path: &Path) -> String {
+    let both = Access::READ_OK | Access::WRITE_OK;
+    let may = |path: &Path| rustix::fs::access(path, both).is_ok();
+    let hint = match (may(path), may(folder(path).unwrap_or(Path::new(".")))) {
+        (true, true) => "",
+        (false, _) => " (you may not read and write the file; it takes both, even to look)",
+        (true, false) => " (you may not write in its folder; it takes that, even to look)",
+    };
+    format!("cannot use the store {}{hint}", shown(path))
+}
+
+/// The folder of a file, unless it is the current one.
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+}
+
+fn shown(path: &Path) -> String {
+    safe(&path.display().to_string())
 }
 
 /// An error of the store with its sources in one line. What a source says that stands there already
@@ -106,46 +175,68 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
     anyhow!(told)
 }
 
-pub(crate) fn path(location: Option<&Location>) -> Result<PathBuf> {
-    match location {
-        Some(Location::Sqlite(path)) => Ok(path.clone()),
-        None => {
-            let state = folder("XDG_STATE_HOME")
-                .or_else(|| Some(folder("HOME")?.join(".local/state")))
-                .context("neither XDG_STATE_HOME nor HOME is set; name a store with --store")?;
-            Ok(state.join("marionette/tasks.db"))
-        }
-    }
+/// The file of the store that is named.
+pub(crate) fn path(location: Option<&OsString>) -> Result<PathBuf> {
+    location::path(location.map(OsString::as_os_str))
 }
 
-/// A folder that the environment names; a relative one counts as not named, as the XDG rules say.
-fn folder(variable: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env::var_os(variable)?);
-    path.is_absolute().then_some(path)
+/// What was made for a new store, in the order in which it can be taken away again.
+#[derive(Debug)]
+struct Made {
+    file: Option<PathBuf>,
+    /// The deepest first.
+    folders: Vec<PathBuf>,
 }
 
-/// Makes the file, so that it is readable by its owner alone from its first moment. The folder is
-/// made as well, if it is missing.
-fn make(path: &Path) -> Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        make_folder(folder)?;
-    }
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match made {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(error).with_context(|| format!("cannot make the store {}", path.display()))
+impl Made {
+    /// Makes the file, so that it is readable by its owner alone from its first moment. The folder
+    /// is made as well, if it is missing.
+    fn new(path: &Path) -> Result<Self> {
+        let missing = path.ancestors().skip(1);
+        let missing = missing.take_while(|folder| {
+            !folder.as_os_str().is_empty() && fs::symlink_metadata(folder).is_err()
+        });
+        let mut made = Self {
+            file: None,
+            folders: missing.map(Path::to_owned).collect(),
+        };
+        let done = made.make(path);
+        if done.is_err() {
+            made.undo();
         }
-        _ => Ok(()),
+        done.map(|()| made)
+    }
+
+    fn make(&mut self, path: &Path) -> Result<()> {
+        if let Some(folder) = folder(path) {
+            make_folder(folder)?;
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
+        match file {
+            Ok(_) => self.file = Some(path.to_owned()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot make the store {}", shown(path)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes it away again, if nothing is in it.
+    fn undo(&self) {
+        if let Some(file) = &self.file
+            && fs::metadata(file).is_ok_and(|file| file.len() == 0)
+        {
+            let _ = fs::remove_file(file);
+        }
+        for folder in &self.folders {
+            let _ = fs::remove_dir(folder);
+        }
     }
 }
 

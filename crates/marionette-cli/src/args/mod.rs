@@ -4,9 +4,7 @@ mod add;
 mod run;
 mod work;
 
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -53,17 +51,19 @@ Exit status:
 
 Files:
   $XDG_STATE_HOME/marionette/tasks.db (else ~/.local/state/marionette/tasks.db) is the store unless
-  --store or MARIONETTE_STORE names another. Beside it are `tasks.db-output`, with what the commands
-  wrote, and `tasks.db-runs`, with how far `run` has come with which file. All are readable by their
-  owner alone. Nothing of your environment is stored unless you ask for it.";
+  --store or MARIONETTE_STORE names another, like `sqlite:jobs.db`, `sqlite:/srv/jobs.db` or
+  `sqlite:~/jobs.db` (`sqlite://` before the path is the same). Beside it are `tasks.db-output`,
+  with what the commands wrote, and `tasks.db-runs`, with how far `run` has come with which file.
+  All are readable by their owner alone. Nothing of your environment is stored unless you ask for
+  it.";
 
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
-    /// The store of the tasks: `sqlite:PATH`
-    #[arg(long, global = true, env = "MARIONETTE_STORE", value_name = "STORE")]
-    pub(crate) store: Option<Location>,
+    /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
+    #[arg(long, global = true, value_name = "STORE")]
+    pub(crate) store: Option<OsString>,
     /// Say it as JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -107,35 +107,6 @@ pub(crate) enum When {
     Never,
 }
 
-/// Where a store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// In this file.
-    Sqlite(PathBuf),
-}
-
-impl FromStr for Location {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            Some((scheme, _)) if scheme != "sqlite" && !scheme.contains(['/', '.']) => Err(
-                format!("there is no kind of store `{scheme}`; write `sqlite:PATH`"),
-            ),
-            _ => Err("write it like `sqlite:tasks.db`".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -145,18 +116,5 @@ mod tests {
     #[test]
     fn the_options_do_not_contradict_each_other() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_store_is_named_with_its_kind() {
-        let path = PathBuf::from("a/b.db");
-        assert_eq!("sqlite:a/b.db".parse(), Ok(Location::Sqlite(path)));
-        let wrong = |text: &str| text.parse::<Location>().unwrap_err();
-        assert_eq!(
-            wrong("mysql:db"),
-            "there is no kind of store `mysql`; write `sqlite:PATH`"
-        );
-        assert_eq!(wrong("tasks.db"), "write it like `sqlite:tasks.db`");
-        assert_eq!(wrong("sqlite:"), "write it like `sqlite:tasks.db`");
     }
 }

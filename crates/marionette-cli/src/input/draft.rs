@@ -155,8 +155,10 @@ impl Draft {
             "queue" => options.queue = Some(read(node, key, parse_queue)?),
             "delay" => options.due = Some(Due::After(read(node, key, parse_duration)?)),
             "at" => {
-                let here = clock::here();
-                let when = read(node, key, |text| parse_time(text, &here))?;
+                let when = read(node, key, |text| {
+                    clock::check()?;
+                    parse_time(text, &clock::here())
+                })?;
                 options.due = Some(Due::At(when));
             }
             "grace" => self.grace = read(node, key, parse_grace)?,

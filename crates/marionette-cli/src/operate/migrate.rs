@@ -1,28 +1,27 @@
 //! `marionette migrate`: brings the tables of a store to the version of this program.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use marionette_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::args::Common;
 use crate::say::Say;
-use crate::store::{self, told};
+use crate::store;
 use crate::text::safe;
 
-use super::{existing, json, unusable};
+use super::json;
 
 pub(super) async fn migrate(common: &Common) -> Result<u8> {
     let say = Say::new(common);
     let path = store::path(common.store.as_ref())?;
     let shown = safe(&path.display().to_string());
-    let from = if path.is_file() {
-        let version = SqliteStore::version_of(&path).await;
-        version.map_err(told).with_context(|| unusable(&path))?
+    let from = if path.exists() {
+        store::version(&path).await?
     } else {
         None
     };
     // Opening it is what brings it there.
-    existing(common, &path).await?;
+    store::open_any(path.clone()).await?;
     let version = SqliteStore::VERSION;
     if say.json {
         let value = json!({"store": path.display().to_string(), "from": from, "version": version});

@@ -19,17 +19,12 @@ mod ids;
 mod words;
 mod json;
 
-use std::path::Path;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
-use marionette_sqlite::SqliteStore;
-use rustix::fs::Access;
 
 use crate::args::Common;
 use crate::say::Say;
-use crate::store::{self, Opened, told};
-use crate::text::safe;
+use crate::store::{self, Opened};
 
 use change::Deed;
 
@@ -63,7 +58,7 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
     }
     let desk = Desk {
         say: Say::new(common),
-        opened: open(common).await?,
+        opened: store::open_existing(common.store.as_ref()).await?,
     };
     match verb {
         Verb::List(args) => list::list(&desk, &args).await,
@@ -82,55 +77,4 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
         Verb::Prune(args) => prune::prune(&desk, &args).await,
         Verb::Migrate(_) => unreachable!("it came before the store was opened"),
     }
-}
-
-/// Opens the store as it is. A database that is somebody else's is not given our tables.
-async fn open(common: &Common) -> Result<Opened> {
-    let path = store::path(common.store.as_ref())?;
-    if path.is_dir() {
-        bail!(
-            "{} is a directory; name a file with --store",
-            safe(&path.display().to_string())
-        );
-    }
-    if path.is_file() {
-        let version = SqliteStore::version_of(&path).await;
-        let version = version.map_err(told).with_context(|| unusable(&path))?;
-        if version.is_none() {
-            bail!(
-                "{0} is a database without tasks; name another with --store, or make it a store \
-                 with `marionette migrate --store sqlite:{0}`",
-                safe(&path.display().to_string())
-            );
-        }
-    }
-    existing(common, &path).await
-}
-
-/// Opens the store, with what is wrong with the file, if it is there.
-async fn existing(common: &Common, path: &Path) -> Result<Opened> {
-    let opened = store::open_existing(common.store.as_ref()).await;
-    if path.exists() {
-        opened.with_context(|| unusable(path))
-    } else {
-        opened
-    }
-}
-
-/// What is said before what went wrong; and if it is a matter of permissions, what it takes.
-fn unusable(path: &Path) -> String {
-    let both = Access::READ_OK | Access::WRITE_OK;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let may = |path: &Path| rustix::fs::access(path, both).is_ok();
-    let hint = match (may(path), may(folder.unwrap_or(Path::new(".")))) {
-        (true, true) => "",
-        (false, _) => " (you may not read and write the file; it takes both, even to look)",
-        (true, false) => " (you may not write in its folder; it takes that, even to look)",
-    };
-    format!(
-        "cannot use the store {}{hint}",
-        safe(&path.display().to_string())
-    )
 }
