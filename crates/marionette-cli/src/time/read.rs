@@ -1,16 +1,15 @@
-//! Durations and times as people write and read them.
+//! Times as people write them.
 //!
 //! Times are in the local zone. A time that the clocks skip, in spring, means as much later: 02:30
 //! becomes 03:30. A time that comes twice, in autumn, means the first. Either is said.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jiff::civil::{self, DateTime, Weekday};
 use jiff::tz::AmbiguousOffset;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
-/// A hundred years: longer than anybody waits, and far from where calendars end.
-const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+use super::parse_duration;
 
 /// A time that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,109 +18,6 @@ pub(crate) struct When {
     pub(crate) time: SystemTime,
     /// What has to be said about how it was read.
     pub(crate) note: Option<String>,
-}
-
-/// Reads `90s`, `10m`, `1h30m`, `2d`, `250ms`, `1.5h`, `1h 30m`.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || format!("{text:?} is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`");
-    let mut rest = text.trim();
-    let mut total = Duration::ZERO;
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    if rest == "0" {
-        return Ok(Duration::ZERO);
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|char: char| !char.is_ascii_digit() && char != '.');
-        let (number, behind) = rest.split_at(digits.ok_or_else(|| without_unit(text))?);
-        let behind = behind.trim_start();
-        let letters = behind.find(|char: char| !char.is_ascii_alphabetic());
-        let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let unit = unit_seconds(unit).ok_or_else(wrong)?;
-        let part = Duration::try_from_secs_f64(number * unit).map_err(|_| too_long(text))?;
-        total = total.checked_add(part).ok_or_else(|| too_long(text))?;
-        rest = behind.trim_start();
-    }
-    if total > DURATION_MAX {
-        return Err(too_long(text));
-    }
-    Ok(total)
-}
-
-fn without_unit(text: &str) -> String {
-    format!("{text:?} has no unit; write it like `{text}s`, `{text}m`, `{text}h` or `{text}d`")
-}
-
-fn too_long(text: &str) -> String {
-    format!("{text:?} is too long; the limit is 36500d")
-}
-
-fn unit_seconds(unit: &str) -> Option<f64> {
-    Some(match unit {
-        "ms" => 0.001,
-        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-        "h" | "hour" | "hours" => 3_600.0,
-        "d" | "day" | "days" => 86_400.0,
-        "w" | "week" | "weeks" => 604_800.0,
-        _ => return None,
-    })
-}
-
-/// A duration as a person reads it, with two units at most: `340ms`, `2.3s`, `1h 30m`, `2d 3h`.
-pub(crate) fn show_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if duration < Duration::from_secs(1) {
-        return format!("{}ms", duration.as_millis());
-    }
-    if duration < Duration::from_secs(10) {
-        return format!("{}.{}s", seconds, duration.subsec_millis() / 100);
-    }
-    let parts = [
-        (seconds / 86_400, "d"),
-        (seconds / 3_600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ];
-    let mut shown = parts.iter().skip_while(|(number, _)| *number == 0).take(2);
-    let first = shown.next().map(|(number, unit)| format!("{number}{unit}"));
-    let second = shown
-        .next()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!(" {number}{unit}"));
-    format!(
-        "{}{}",
-        first.unwrap_or_default(),
-        second.unwrap_or_default()
-    )
-}
-
-/// A time as a person reads it: `18:00:05` today, `2026-11-24 18:00:05` on another day.
-pub(crate) fn show_time(time: SystemTime, now: &ZonedDateTime) -> String {
-    let Ok(time) = Timestamp::try_from(time) else {
-        return "beyond every calendar".to_owned();
-    };
-    let time = time.to_zoned_datetime(now.time_zone().clone());
-    if time.date() == now.date() {
-        return time.strftime("%H:%M:%S").to_string();
-    }
-    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// How far away a time is: `in 10m`, `2h 5m ago`, `now`.
-pub(crate) fn show_relative(time: SystemTime, now: SystemTime) -> String {
-    match time.duration_since(now) {
-        Ok(ahead) if ahead.as_secs() > 0 => {
-            // Half a second more, so that what was just delayed by 10m is not shown as 9m 59s.
-            format!("in {}", show_duration(ahead + Duration::from_millis(500)))
-        }
-        Ok(_) => "now".to_owned(),
-        Err(error) if error.duration().as_secs() == 0 => "now".to_owned(),
-        Err(error) => format!("{} ago", show_duration(error.duration())),
-    }
 }
 
 /// Reads `18:00`, `6pm`, `tomorrow 06:00`, `monday 6:30 am`, `2026-11-24 18:00`, `in 10m`, and what
@@ -287,63 +183,6 @@ fn with_note(time: Timestamp, now: &ZonedDateTime) -> When {
 mod tests {
     use super::*;
 
-    fn seconds(text: &str) -> f64 {
-        parse_duration(text).unwrap().as_secs_f64()
-    }
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        for (text, expected) in [
-            ("90s", 90.0),
-            ("10m", 600.0),
-            ("1h30m", 5_400.0),
-            ("1h 30m", 5_400.0),
-            ("2d", 172_800.0),
-            ("1.5h", 5_400.0),
-            ("250ms", 0.25),
-            ("2 weeks", 1_209_600.0),
-            ("0", 0.0),
-        ] {
-            assert!((seconds(text) - expected).abs() < 1e-9, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_duration_is_told_with_what_to_write() {
-        let wrong = |text: &str| parse_duration(text).unwrap_err();
-        assert_eq!(
-            wrong("90"),
-            r#""90" has no unit; write it like `90s`, `90m`, `90h` or `90d`"#
-        );
-        for text in ["", "soon", "-5s", "1x", "1.2.3s", "5s!", "s", "1h30"] {
-            let error = wrong(text);
-            assert!(error.contains("write it like"), "{text}: {error}");
-        }
-        assert_eq!(
-            wrong("40000d"),
-            r#""40000d" is too long; the limit is 36500d"#
-        );
-        assert!(wrong("9999999999999999999999999d").contains("too long"));
-    }
-
-    #[test]
-    fn durations_are_shown_with_two_units_at_most() {
-        for (millis, expected) in [
-            (0, "0ms"),
-            (999, "999ms"),
-            (1_000, "1.0s"),
-            (2_349, "2.3s"),
-            (59_999, "59s"),
-            (60_000, "1m"),
-            (90_000, "1m 30s"),
-            (5_400_000, "1h 30m"),
-            (86_400_000, "1d"),
-            (90_061_000, "1d 1h"),
-        ] {
-            assert_eq!(show_duration(Duration::from_millis(millis)), expected);
-        }
-    }
-
     fn berlin(text: &str) -> ZonedDateTime {
         format!("{text}[Europe/Berlin]").parse().unwrap()
     }
@@ -448,20 +287,5 @@ mod tests {
                 "{text}: {error}"
             );
         }
-    }
-
-    #[test]
-    fn times_are_shown_short_today_and_in_full_on_other_days() {
-        let now = berlin("2026-11-24T12:00");
-        let at = |text: &str| system_time(berlin(text).timestamp());
-        assert_eq!(show_time(at("2026-11-24T18:00:05"), &now), "18:00:05");
-        assert_eq!(
-            show_time(at("2026-11-25T06:00"), &now),
-            "2026-11-25 06:00:00"
-        );
-        let noon = system_time(now.timestamp());
-        assert_eq!(show_relative(at("2026-11-24T12:10"), noon), "in 10m");
-        assert_eq!(show_relative(at("2026-11-24T09:55"), noon), "2h 5m ago");
-        assert_eq!(show_relative(noon, noon), "now");
     }
 }

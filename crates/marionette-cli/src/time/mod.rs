@@ -1,0 +1,9 @@
+//! Durations and times as people write and read them.
+
+mod duration;
+mod read;
+mod show;
+
+pub(crate) use duration::{parse_duration, show_duration};
+pub(crate) use read::{When, parse_time};
+pub(crate) use show::{show_relative, show_time};
