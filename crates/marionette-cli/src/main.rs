@@ -3,6 +3,7 @@
 
 mod add;
 mod work;
+mod unit;
 mod run;
 mod operate;
 mod args;
@@ -87,6 +88,7 @@ fn perform(args: Args) -> anyhow::Result<u8> {
         Verb::Run(run) => runtime.block_on(run::run(&common, &run)),
         Verb::Add(add) => runtime.block_on(add::add(&common, &add)),
         Verb::Work(work) => runtime.block_on(work::work(&common, &work)),
+        Verb::Unit(unit) => unit::unit(&common, &unit),
         Verb::Operate(verb) => runtime.block_on(operate::operate(&common, verb)),
         Verb::Completions { shell } => manual::completions(shell),
         Verb::Man => manual::page(),

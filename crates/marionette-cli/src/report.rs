@@ -71,7 +71,8 @@ fn line(event: &Event) -> Option<String> {
             )
         }
         EventKind::Cancelled => format!("{} {name}", word("cancelled").magenta()),
-        EventKind::Interrupted => {
+        // A command snoozes only when it is given back.
+        EventKind::Interrupted | EventKind::Snoozed { .. } => {
             format!("{} {name}: it will run again", word("stopped").yellow())
         }
         _ => return None,
@@ -94,7 +95,7 @@ fn value(event: &Event) -> Option<Value> {
         EventKind::Failed(error) => ("failed", told(error)),
         EventKind::Ended(error) => ("ended", told(error)),
         EventKind::Cancelled => ("cancelled", json!({})),
-        EventKind::Interrupted => ("interrupted", json!({})),
+        EventKind::Interrupted | EventKind::Snoozed { .. } => ("interrupted", json!({})),
         _ => return None,
     };
     let time = clock::rfc3339(clock::now());
@@ -133,7 +134,7 @@ fn in_time(duration: Duration) -> String {
 
 /// What was done until a stop, and what that left, in a line.
 pub(crate) fn stopped(stats: &Stats, report: &StopReport) -> String {
-    let interrupted = match report.interrupted.len() {
+    let interrupted = match report.interrupted.len() as u64 + stats.snoozed {
         0 => String::new(),
         interrupted => format!(", {interrupted} interrupted and given back"),
     };

@@ -1,36 +1,44 @@
 //! The signals that ask this process to end: the first drains, the second hurries, the third
-//! leaves.
+//! leaves. A hangup drains as well; it comes together with others, and so it never hurries.
 
-use std::future::ready;
+use std::fs;
+use std::future::{pending, ready};
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
-use marionette::{StopReport, TaskManager};
+use marionette::StopReport;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::say::Say;
+use crate::worker::Worker;
 
-/// Both signals, from now on.
+/// All of them, from now on.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// `None` where hangups are ignored, as `nohup` wants it.
+    hangup: Option<Signal>,
 }
 
 /// One of them came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
+    Hangup,
     Interrupt,
     Terminate,
 }
 
 impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
+        let hears_hangups = !ignores_hangups();
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: hears_hangups
+                .then(|| signal(SignalKind::hangup()))
+                .transpose()?,
         })
     }
 
@@ -40,30 +48,61 @@ impl Signals {
     ///
     /// Nothing is lost if the future is dropped.
     pub(crate) async fn next(&mut self) -> Asked {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
+            _ = hangup => Asked::Hangup,
             _ = self.interrupt.recv() => Asked::Interrupt,
             _ = self.terminate.recv() => Asked::Terminate,
         }
     }
+
+    /// Waits for one that comes after another.
+    async fn again(&mut self) -> Asked {
+        loop {
+            match self.next().await {
+                // A scope of systemd sends it right behind the SIGTERM.
+                Asked::Hangup => {}
+                asked => return asked,
+            }
+        }
+    }
+}
+
+/// Whether this process was started to ignore hangups. Where nobody tells, they keep the meaning
+/// that they have.
+fn ignores_hangups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is that of signal 1.
+    ignored.is_none_or(|mask| mask & 1 == 1)
 }
 
 impl Asked {
     /// The exit status of who was ended by this signal.
     pub(crate) fn status(self) -> u8 {
         match self {
+            Self::Hangup => 129,
             Self::Interrupt => 130,
             Self::Terminate => 143,
         }
     }
 }
 
-/// Stops after a first signal: lets finish what runs; ends it after a second; and after a third
-/// leaves this process at once, with its minder to clear up behind it.
-pub(crate) async fn stop<S: Inspect>(
-    tasks: &TaskManager<S>,
+/// Stops after a first signal: lets finish what runs; ends it after a second, or once `limit` is
+/// over; and after a third leaves this process at once, with its minder to clear up behind it.
+pub(crate) async fn stop(
+    worker: &Worker,
     signals: &mut Signals,
+    limit: Option<Duration>,
     say: &Say,
 ) -> StopReport {
+    let tasks = &worker.tasks;
     let mut stopping = pin!(tasks.stop());
     // It is said when it is so: from here on nothing is claimed.
     tokio::select! {
@@ -71,14 +110,22 @@ pub(crate) async fn stop<S: Inspect>(
         report = &mut stopping => return report,
         () = ready(()) => {}
     }
+    worker.is_stopping();
     say.note("stopping: what runs may finish (again: end it)");
+    let limit = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
         report = stopping => return report,
-        _ = signals.next() => {}
+        _ = signals.again() => {}
+        () = limit => {}
     }
     say.note("stopping: what runs is asked to end (again: leave at once)");
     tokio::select! {
         report = tasks.stop_within(Duration::ZERO) => report,
-        asked = signals.next() => std::process::exit(asked.status().into()),
+        asked = signals.again() => std::process::exit(asked.status().into()),
     }
 }

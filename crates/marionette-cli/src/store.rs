@@ -240,6 +240,16 @@ impl Made {
     }
 }
 
+/// The name of a user, if the system has one in its own list.
+pub(crate) fn user_name(id: u32) -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    })
+}
+
 /// Makes a folder that is for its owner alone, if it is missing.
 pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     let mut builder = DirBuilder::new();

@@ -29,7 +29,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     output::tidy(&opened).await?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));
-    worker.tasks.start();
+    worker.start().await?;
     let _watch = room::Watch::begin(&opened, &say);
     say.note(&format!("working on the queue {}", args.queue.join(", ")));
     let asked = tokio::select! {
@@ -38,7 +38,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
         broken = is_broken(&opened) => return Err(broken),
     };
     let report = match asked {
-        Some(_) => signals::stop(&worker.tasks, &mut signals, &say).await,
+        Some(_) => signals::stop(&worker, &mut signals, args.stop_within, &say).await,
         None => worker.tasks.stop().await,
     };
     let stats = worker.tasks.stats();

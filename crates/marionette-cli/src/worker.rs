@@ -4,22 +4,30 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use marionette::{Context, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::command::{Command, GRACE_MAX, Success};
-use crate::minder::{Attempt, Minder, orphans_have_gone, was_done};
+use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
-const CLEARING_UP: Duration = Duration::from_secs(30);
+pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
+
+/// For how long a command that somebody ended from outside is not judged yet: whoever ends it may
+/// be about to stop this worker as well, and its signal arrives in any order.
+const STOP_ARRIVES: Duration = Duration::from_secs(2);
 
 /// Runs commands from these queues.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) tasks: TaskManager<SqliteStore>,
     minder: Minder,
+    /// Whether somebody has asked it to stop.
+    stopping: watch::Sender<bool>,
 }
 
 impl Worker {
@@ -30,9 +38,11 @@ impl Worker {
         jobs: Option<NonZeroUsize>,
     ) -> Result<Self> {
         let minder = Minder::new(&opened.minders());
+        let stopping = watch::Sender::new(false);
         let runner = Arc::new(Runner {
             opened: opened.clone(),
             minder: minder.clone(),
+            stopping: stopping.subscribe(),
         });
         let tasks = TaskManager::builder()
             .store(opened.store.clone())
@@ -45,7 +55,28 @@ impl Worker {
             })
             .build()
             .context("cannot make a worker")?;
-        Ok(Self { tasks, minder })
+        Ok(Self {
+            tasks,
+            minder,
+            stopping,
+        })
+    }
+
+    /// Starts it, once its minder is there: until then a signal for all would end that one too.
+    pub(crate) async fn start(&self) -> Result<()> {
+        match self.minder.start().await {
+            Ok(()) => {}
+            // That is told elsewhere, and passes.
+            Err(unable) if unable.is_full => {}
+            Err(unable) => bail!("cannot start the minder of commands: {}", unable.why),
+        }
+        self.tasks.start();
+        Ok(())
+    }
+
+    /// Somebody has asked it to stop, and it claims nothing any more.
+    pub(crate) fn is_stopping(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// Waits until nothing of any command is left, after the manager was stopped.
@@ -63,6 +94,7 @@ pub(crate) fn processors() -> NonZeroUsize {
 struct Runner {
     opened: Opened,
     minder: Minder,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Runner {
@@ -86,10 +118,12 @@ impl Runner {
             .minder
             .begin(attempt)
             .map_err(|error| format!("cannot start the minder of commands: {error}"))?;
+        let mut was_ended_here = false;
         let ended = tokio::select! {
             biased;
             ended = begun.ended() => ended,
             () = context.cancelled() => {
+                was_ended_here = true;
                 begun.ask(grace);
                 begun.ended().await
             }
@@ -104,7 +138,23 @@ impl Runner {
                 let output_bytes = ended.output_bytes;
                 Ok(Success { output_bytes })
             }
+            Some(_) if !was_ended_here && self.is_of_a_stop(&ended).await => {
+                Err(TaskError::snooze(Duration::ZERO))
+            }
             Some(failure) => Err(failure.into()),
         }
+    }
+
+    /// Whether a command that failed did so because all is stopped: the signal for that may reach
+    /// the command, its minder and this process in any order. A command that fails by a signal of
+    /// its own meanwhile cannot be told from that, and is tried again rather than given up.
+    async fn is_of_a_stop(&self, ended: &Ended) -> bool {
+        let mut stopping = self.stopping.clone();
+        if ended.how.is_sent() {
+            let stops = timeout(STOP_ARRIVES, stopping.wait_for(|stops| *stops)).await;
+            return stops.is_ok_and(|stops| stops.is_ok());
+        }
+        let is_signal = matches!(ended.how, How::Signal(_));
+        *stopping.borrow() && (is_signal || self.minder.was_signalled())
     }
 }

@@ -2,6 +2,7 @@
 
 mod add;
 mod run;
+mod unit;
 mod work;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub(crate) use add::Add;
 pub(crate) use run::Run;
+pub(crate) use unit::Unit;
 pub(crate) use work::Work;
 
 use crate::operate;
@@ -47,7 +49,7 @@ Exit status:
   0      everything that was to be done is done; `work` without an end was told to stop
   1      some tasks failed, were cancelled, or were not found; or you were asked, and said no
   2      it could not begin or go on: wrong arguments, a bad file, a store that cannot be used
-  130    ended by SIGINT before everything was done (143: by SIGTERM)
+  130    ended by SIGINT before everything was done (143: by SIGTERM, 129: by SIGHUP)
 
 Files:
   $XDG_STATE_HOME/marionette/tasks.db (else ~/.local/state/marionette/tasks.db) is the store unless
@@ -88,6 +90,7 @@ pub(crate) enum Verb {
     Run(Run),
     Add(Add),
     Work(Work),
+    Unit(Unit),
     #[command(flatten)]
     Operate(operate::Verb),
     /// Print the completions for a shell

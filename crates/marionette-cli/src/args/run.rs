@@ -22,8 +22,9 @@ use crate::run::parse_name;
 /// with it, whatever was added, left out or moved. If there is none in common, it is a list of its
 /// own: the older one stays as it is, and `--resume` and `--drop` are the ways to end it.
 ///
-/// The first SIGINT or SIGTERM lets the commands finish that run, the second ends them, the third
-/// leaves at once.
+/// The first SIGINT, SIGTERM or SIGHUP lets the commands finish that run, the second ends them, the
+/// third leaves at once. A command that gets such a signal itself meanwhile, and fails by it, has
+/// lost no attempt.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[allow(clippy::struct_excessive_bools)] // Each is an option of its own.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::group::Group;
 use super::presence::clear_up_after;
-use super::{ARGUMENT, Attempt, Ended, Order, Word};
+use super::{ARGUMENT, Attempt, Ended, Order, Unable, Word};
 
 /// Starts commands through a minder, and another one if that dies.
 /// [`close`](Self::close) ends them all.
@@ -33,6 +33,10 @@ struct State {
     which: u64,
     /// Hears that minder until it is gone.
     listener: Option<JoinHandle<()>>,
+    /// Who waits until it is there.
+    ready: Option<oneshot::Sender<Result<(), Unable>>>,
+    /// Whether it got a signal that asks a process to end.
+    was_signalled: bool,
     /// The number of the last attempt.
     last: u64,
     running: HashMap<u64, Running>,
@@ -61,11 +65,29 @@ impl Minder {
         }
     }
 
+    /// Starts it, and waits until it is there.
+    pub(crate) async fn start(&self) -> Result<(), Unable> {
+        let (ready, is_ready) = oneshot::channel();
+        {
+            let mut state = self.state();
+            state.ready = Some(ready);
+            let started = self.start_one(&mut state);
+            started.map_err(|error| Unable::of(&error))?;
+        }
+        let gone = io::Error::other("it ended as soon as it was started");
+        is_ready.await.unwrap_or_else(|_| Err(Unable::of(&gone)))
+    }
+
+    /// Whether its process got a signal that asks a process to end, and so its commands too.
+    pub(crate) fn was_signalled(&self) -> bool {
+        self.state().was_signalled
+    }
+
     /// Begins an attempt.
     pub(crate) fn begin(&self, attempt: Attempt) -> io::Result<Begun> {
         let mut state = self.state();
         if state.orders.is_none() {
-            self.start(&mut state)?;
+            self.start_one(&mut state)?;
         }
         state.last += 1;
         let number = state.last;
@@ -96,7 +118,7 @@ impl Minder {
         }
     }
 
-    fn start(&self, state: &mut State) -> io::Result<()> {
+    fn start_one(&self, state: &mut State) -> io::Result<()> {
         let mut process = Command::new(own_program()?)
             .arg(ARGUMENT)
             .arg(&*self.folder)
@@ -174,6 +196,9 @@ impl State {
 
     fn hear(&mut self, word: Word) {
         match word {
+            Word::Ready => self.is_ready(Ok(())),
+            Word::Unable(why) => self.is_ready(Err(why)),
+            Word::Signalled => self.was_signalled = true,
             Word::Started(number, process) => {
                 if let Some(running) = self.running.get_mut(&number) {
                     running.group = Group::of(process);
@@ -188,12 +213,20 @@ impl State {
         }
     }
 
+    fn is_ready(&mut self, ready: Result<(), Unable>) {
+        if let Some(waiting) = self.ready.take() {
+            // An error says that nobody waits for it any more.
+            let _ = waiting.send(ready);
+        }
+    }
+
     /// Somebody killed the minder: nobody minds its commands, so they are killed here.
     fn is_gone(&mut self, which: u64) {
         if self.which != which {
             return;
         }
         self.orders = None;
+        self.ready = None;
         for (_, running) in self.running.drain() {
             running.group.into_iter().for_each(Group::kill);
         }

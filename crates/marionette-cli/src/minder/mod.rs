@@ -49,10 +49,35 @@ enum Order {
 /// What a minder tells its worker.
 #[derive(Debug, Serialize, Deserialize)]
 enum Word {
+    /// It is there: whatever it needs for itself it has.
+    Ready,
+    /// It cannot work, for this reason.
+    Unable(Unable),
+    /// A signal came that asks a process to end. Nobody sends one to a minder alone, so its
+    /// commands have got it too.
+    Signalled,
     /// It runs, as this process, which is also its process group.
     Started(u64, i32),
     /// It has ended, and nothing of its group is left.
     Ended(u64, Ended),
+}
+
+/// Why a minder cannot work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Unable {
+    /// In words.
+    pub(crate) why: String,
+    /// Whether it is only that the disk is full, which may pass.
+    pub(crate) is_full: bool,
+}
+
+impl Unable {
+    fn of(error: &std::io::Error) -> Self {
+        Self {
+            why: error.to_string(),
+            is_full: error.kind() == std::io::ErrorKind::StorageFull,
+        }
+    }
 }
 
 /// One attempt of a command.
@@ -92,6 +117,22 @@ pub(crate) enum How {
     NotStarted(String),
 }
 
+/// The signals by which somebody ends a process, by their numbers: HUP, INT, QUIT, KILL and TERM,
+/// which are the same everywhere.
+const SENT: [i32; 5] = [1, 2, 3, 9, 15];
+
+impl How {
+    /// Whether somebody may have ended it from outside: by a signal that says so, or it says that
+    /// it got one, by the exit status that shells have for that.
+    pub(crate) fn is_sent(&self) -> bool {
+        match self {
+            Self::Signal(signal) => SENT.contains(signal),
+            Self::Exit(status) => SENT.contains(&(status - 128)),
+            Self::NotStarted(_) => false,
+        }
+    }
+}
+
 impl Ended {
     /// Why it is no success; `None` if it is one.
     pub(crate) fn failure(&self) -> Option<String> {
@@ -105,5 +146,31 @@ impl Ended {
             Some(line) => format!("{what}: {line}"),
             None => what,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_its_own_is_not_sent_from_outside() {
+        for how in [
+            How::Signal(15),
+            How::Signal(9),
+            How::Exit(143),
+            How::Exit(130),
+        ] {
+            assert!(how.is_sent(), "{how:?}");
+        }
+        // A segmentation fault, a pipe that nobody reads, and what any program may say.
+        for how in [
+            How::Signal(11),
+            How::Signal(13),
+            How::Exit(1),
+            How::Exit(139),
+        ] {
+            assert!(!how.is_sent(), "{how:?}");
+        }
     }
 }

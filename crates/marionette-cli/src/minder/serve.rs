@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::attend::attend;
 use super::done::Done;
 use super::presence::Presence;
-use super::{Attempt, Order, Word};
+use super::{Attempt, Order, Unable, Word};
 
 /// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
 pub(crate) fn serve(folder: &Path, worker: &OsStr) -> ExitCode {
@@ -39,12 +39,22 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr) -> ExitCode {
 }
 
 async fn mind(folder: &Path, worker: Option<Pid>) -> io::Result<()> {
-    let presence = Presence::take(folder, worker)?;
-    let _deaf = Deaf::new()?;
+    // First: until it hears them, a signal that is meant for all would end it.
+    let mut deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
     let (words, told) = mpsc::unbounded_channel();
     let teller = tokio::spawn(tell(pipe::Sender::from_owned_fd(stdout)?, told));
+    let presence = match Presence::take(folder, worker) {
+        Ok(presence) => presence,
+        Err(error) => {
+            drop(words.send(Word::Unable(Unable::of(&error))));
+            drop(words);
+            let _ = teller.await;
+            return Err(error);
+        }
+    };
+    drop(words.send(Word::Ready));
     let mut orders = BufReader::new(pipe::Receiver::from_owned_fd(stdin)?).lines();
     let mut minded = Minded::new(presence.path());
     loop {
@@ -59,6 +69,7 @@ async fn mind(folder: &Path, worker: Option<Pid>) -> io::Result<()> {
                 _ => break,
             },
             Some(Ok(over)) = minded.attempts.join_next() => minded.forget(over),
+            () = deaf.signalled() => drop(words.send(Word::Signalled)),
         }
     }
     minded.close().await;
@@ -162,19 +173,29 @@ async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<Word>)
 /// Signals that are meant for the worker, which says what follows from them. They are caught and
 /// not ignored, because a process that is started inherits what is ignored.
 struct Deaf {
-    #[allow(dead_code)] // They are caught for as long as they are kept.
-    signals: Vec<Signal>,
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+    quit: Signal,
 }
 
 impl Deaf {
     fn new() -> io::Result<Self> {
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-            SignalKind::quit(),
-        ];
-        let signals = kinds.into_iter().map(signal).collect::<Result<_, _>>()?;
-        Ok(Self { signals })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// Waits for one of them.
+    async fn signalled(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+            _ = self.quit.recv() => {}
+        }
     }
 }

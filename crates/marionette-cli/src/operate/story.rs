@@ -15,7 +15,7 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     let job = &details.summary;
     let mut events: Vec<(SystemTime, String)> = vec![(job.accepted, "accepted".to_owned())];
     for attempt in &details.attempts {
-        events.push((attempt.started, attempted(attempt)));
+        events.push((attempt.started, attempted(attempt, &job.kind)));
     }
     match (job.state, job.started) {
         (JobState::Running, Some(started)) => {
@@ -56,9 +56,9 @@ pub(super) fn timeline(details: &JobDetails) -> String {
 }
 
 /// An attempt, with its error below it in full.
-fn attempted(attempt: &TimedAttempt) -> String {
+fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     let TimedAttempt { number, ran, .. } = attempt;
-    let outcome = words::outcome(attempt.outcome);
+    let outcome = words::outcome(attempt.outcome, kind);
     let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));
     if let Some(worker) = attempt.worker {
         let worker = ids::short(worker.0.into());

@@ -25,9 +25,10 @@ pub(super) fn coloured(state: JobState, text: &str) -> String {
     }
 }
 
-/// How an attempt ended, in words.
-pub(super) fn outcome(outcome: PastOutcome) -> &'static str {
+/// How an attempt ended, in words. A command snoozes only when it is given back in a stop.
+pub(super) fn outcome(outcome: PastOutcome, kind: &str) -> &'static str {
     match outcome {
+        PastOutcome::Snoozed if kind == Command::KIND => "given back",
         PastOutcome::Done => "done",
         PastOutcome::Failed => "failed",
         PastOutcome::Panicked => "panicked",

@@ -100,7 +100,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let view = View::start(&mut say, &board);
     let worker = Worker::new(&opened, ready.ledger.queues().to_vec(), args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
-    worker.tasks.start();
+    worker.start().await?;
     let _watch = room::Watch::begin(&opened, &say);
     let work = until_all_has_ended(&opened, &ready, &board, &view, &say);
     let asked = tokio::select! {
@@ -108,7 +108,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         asked = signals.next() => Some(asked),
     };
     match asked {
-        Some(_) => drop(signals::stop(&worker.tasks, &mut signals, &say).await),
+        Some(_) => drop(signals::stop(&worker, &mut signals, None, &say).await),
         None => drop(worker.tasks.stop().await),
     }
     worker.close().await;

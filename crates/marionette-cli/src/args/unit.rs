@@ -1,0 +1,45 @@
+//! What `marionette unit` takes.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::input::parse_queue;
+use crate::time::parse_duration;
+
+/// Print a unit for systemd that keeps `marionette work` running
+///
+/// It has the path of this program and of the store, so it is printed as the user that it is for,
+/// with the `--store` that is meant.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER_HELP)]
+pub(crate) struct Unit {
+    /// A unit of a user's own systemd, not of the system's
+    #[arg(long)]
+    pub(crate) user: bool,
+    /// How many commands run at once [default: one for each processor]
+    #[arg(long, short, value_name = "NUMBER")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Which queues it works on [default: default]
+    #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
+    pub(crate) queue: Vec<String>,
+    /// How long commands may go on when it is stopped, before they are ended and given back
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1m")]
+    pub(crate) stop_within: Duration,
+}
+
+const AFTER_HELP: &str = "\
+For yourself, also while you are not logged in:
+  mkdir -p ~/.config/systemd/user
+  marionette unit --user > ~/.config/systemd/user/marionette.service
+  systemctl --user daemon-reload
+  systemctl --user enable --now marionette
+  loginctl enable-linger
+
+For the system, with the tasks of this user:
+  marionette unit | sudo tee /etc/systemd/system/marionette.service
+  sudo systemctl daemon-reload
+  sudo systemctl enable --now marionette
+
+A stop lets commands finish for --stop-within, then ends them and gives them back; none of them
+loses an attempt. Commands are not confined, since they may need what their user may do; the unit
+names the settings that can be turned on if yours do not.";

@@ -1,0 +1,156 @@
+//! `marionette unit`: a unit for systemd.
+
+use std::env;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::{Common, Unit};
+use crate::command::GRACE_MAX;
+use crate::store;
+use crate::time::show_duration;
+use crate::worker::CLEARING_UP;
+
+pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
+    let program = env::current_exe().context("cannot find this program")?;
+    if !program.is_file() {
+        bail!(
+            "{} is not there any more; call the one that is to be used",
+            program.display()
+        );
+    }
+    let store = std::path::absolute(store::path(common.store.as_ref())?)?;
+    let unit = page(&command(&program, &store, args)?, &store, args)?;
+    anstream::print!("{unit}");
+    Ok(0)
+}
+
+/// The line that starts the worker.
+fn command(program: &Path, store: &Path, args: &Unit) -> Result<String> {
+    let mut words = vec![
+        text(program)?,
+        "--store".to_owned(),
+        format!("sqlite:{}", text(store)?),
+        "work".to_owned(),
+        "--stop-within".to_owned(),
+        show_duration(args.stop_within).replace(' ', ""),
+    ];
+    if let Some(jobs) = args.jobs {
+        words.extend(["--jobs".to_owned(), jobs.to_string()]);
+    }
+    for queue in &args.queue {
+        words.extend(["--queue".to_owned(), queue.clone()]);
+    }
+    // Before the program it says that a dollar is a dollar; with a `$` to be doubled, the rules for
+    // the program and its arguments would differ.
+    let plain = if words.iter().any(|word| word.contains('$')) {
+        ":"
+    } else {
+        ""
+    };
+    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+    Ok(format!("{plain}{}", words.join(" ")))
+}
+
+fn text(path: &Path) -> Result<String> {
+    let text = path
+        .to_str()
+        .with_context(|| format!("{} is not UTF-8; systemd needs that", path.display()))?;
+    if text.contains(char::is_control) {
+        bail!("{text:?} has a control character, which a unit cannot have");
+    }
+    Ok(text.to_owned())
+}
+
+/// A word as systemd reads it back.
+fn quoted(word: &str) -> String {
+    let word = word.replace('%', "%%");
+    let is_plain = |char: char| char.is_alphanumeric() || "-_./:=,@%+$".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word;
+    }
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The whole unit.
+fn page(command: &str, store: &Path, args: &Unit) -> Result<String> {
+    // All that runs has been asked to end by then, with the longest grace that a command can have.
+    let patience = args.stop_within + GRACE_MAX + CLEARING_UP + Duration::from_secs(30);
+    let patience = patience.as_secs();
+    let folder = quoted(&text(store.parent().unwrap_or(Path::new("/")))?);
+    let (user, target) = if args.user {
+        (String::new(), "default.target")
+    } else {
+        (format!("User={}\n", this_user()), "multi-user.target")
+    };
+    let mut unit = String::new();
+    if args.user {
+        unit.push_str("# ~/.config/systemd/user/marionette.service\n");
+    } else {
+        unit.push_str("# /etc/systemd/system/marionette.service\n");
+    }
+    write!(
+        unit,
+        "\
+[Unit]
+Description=Runs the tasks of Marionette
+
+[Service]
+Type=exec
+{user}ExecStart={command}
+
+# A stop asks the worker alone. It lets commands finish, then ends them and gives them back. What is
+# killed after this time is not lost either; it counts as a crash.
+KillMode=mixed
+TimeoutStopSec={patience}
+
+# It ends with 0 when it was told to stop, and otherwise only when something is wrong.
+Restart=on-failure
+RestartSec=5s
+
+# A command that takes too much memory fails, and the others go on.
+OOMPolicy=continue
+
+# Commands find their programs here; nothing of your own environment is taken over.
+#Environment=PATH=%h/bin:/usr/local/bin:/usr/bin:/bin
+
+# Commands may do what their user may do, `sudo` and mounts included. Marionette itself needs none
+# of that, so turn on what yours can do with:
+#NoNewPrivileges=yes
+#PrivateTmp=yes
+#ProtectSystem=strict
+#ReadWritePaths={folder}
+#ProtectKernelTunables=yes
+#ProtectKernelModules=yes
+#ProtectControlGroups=yes
+#RestrictSUIDSGID=yes
+#LockPersonality=yes
+
+[Install]
+WantedBy={target}
+"
+    )
+    .expect("a string takes all that is written");
+    Ok(unit)
+}
+
+/// The user that runs this, by name if that is known.
+fn this_user() -> String {
+    let id = rustix::process::getuid().as_raw();
+    store::user_name(id).unwrap_or_else(|| id.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systemd_would_expand_or_split_is_written_so_that_it_does_not() {
+        assert_eq!(quoted("/usr/bin/marionette"), "/usr/bin/marionette");
+        assert_eq!(quoted("/50%/a b"), "\"/50%%/a b\"");
+        assert_eq!(quoted("a\"b\\c"), "\"a\\\"b\\\\c\"");
+        assert_eq!(quoted(""), "\"\"");
+    }
+}
