@@ -85,6 +85,12 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     })
 }
 
+/// Waits on this thread for a moment.
+#[allow(clippy::disallowed_methods)] // This is the clock.
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// The clock that only goes forward, for what is shown as running for so long.
 #[allow(clippy::disallowed_methods)] // This is the clock.
 pub(crate) fn tick() -> Instant {

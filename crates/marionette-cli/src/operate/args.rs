@@ -98,18 +98,19 @@ Examples:
   marionette list --state dead --all --json | jq -r .reason | sort | uniq -c
 
 The ids in the table are pieces of the full ones. Whatever piece of an id you type, of 4 digits or
-more, is enough if no other task has it.
+more, is enough if no other task has it; so is a name that no other task has. Tasks of `marionette
+run` have the name of their file as their queue.
 
-With --json each task is an object in a line of its own: id, short, kind, name, queue, priority,
-state, accepted, due, started, ended, failed, crashes, worker, reason. What is not known is null;
-times are as RFC 3339 has them. With --all as well the order is that of the ids: the newest first,
-but for the tasks of `marionette run`.";
+With --json each task is an object in a line of its own: id, short, kind, name, queue, run,
+priority, state, accepted, due, started, ended, failed, crashes, worker, reason. What is not known
+is null; times are as RFC 3339 has them. With --all as well the order is that of the ids: the newest
+first, but for the tasks of `marionette run`.";
 
 /// Show a task in full: its way so far, every attempt with its error, its output
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = SHOW_HELP)]
 pub(crate) struct Show {
-    /// The id of a task, or enough of it
+    /// The id of a task, or enough of it, or its name
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
     /// Payload, result and output in full, however long
@@ -133,7 +134,7 @@ worker), output (attempt, file, bytes, text). A payload that is no JSON, or is c
 /// By ids or by conditions.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Which {
-    /// The ids of tasks, or enough of each
+    /// The ids of tasks, or enough of each, or their names
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
@@ -168,10 +169,12 @@ Examples:
   marionette retry --all --dry-run
 
 A task that is retried begins anew: all its retries, and its limits in total, count from now. What
-was tried before stays in its history.
+was tried before stays in its history. A task of `marionette run` is run by that run, now or when it
+is started again, which is said.
 
 Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
-With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
+With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids), waits
+(for which commands).";
 
 /// Cancel tasks: one that waits ends at once, one that runs is told to end
 ///
@@ -259,7 +262,7 @@ Examples:
   marionette stats --watch 5
   marionette stats --json | jq .totals.dead
 
-With --json one object: counts (queue, kind, state, tasks), totals (by state), paused (queues),
+With --json one object: counts (queue, run, kind, state, tasks), totals (by state), paused (queues),
 oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch one in each
 line.";
 

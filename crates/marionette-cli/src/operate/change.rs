@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use marionette::TaskId;
-use marionette::inspect::{Filter, Inspect, Which};
+use marionette::inspect::{Filter, Inspect, JobSummary, Which};
 use marionette::store::JobState;
+use marionette::{Job, TaskId};
 
+use crate::command::Command;
 use crate::store::told;
 use crate::text::count;
 use crate::{clock, output};
@@ -100,7 +101,7 @@ pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Res
     if *deed == Deed::Delete && report.changed > 0 {
         output::tidy(&desk.opened).await?;
     }
-    tell(desk, which, deed, &report);
+    tell(desk, which, deed, &report).await?;
     let is_short = by_ids && !report.unchanged.is_empty();
     Ok(u8::from(is_short))
 }
@@ -109,6 +110,7 @@ async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Rep
     let store = &desk.opened.store;
     let mut able: Vec<TaskId> = Vec::new();
     let mut unchanged = Refusals::default();
+    let mut queues = BTreeMap::new();
     for (text, id) in ids::find(store, &which.ids).await? {
         let job = match id {
             Some(id) => store.job(id).await.map_err(told)?,
@@ -121,7 +123,10 @@ async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Rep
         match deed.refuses(job.state) {
             Some(why) => unchanged.add(Some(job.state), why, &job.id.to_string()),
             None if able.contains(&job.id) => {}
-            None => able.push(job.id),
+            None => {
+                note_queue(&mut queues, &job);
+                able.push(job.id);
+            }
         }
     }
     let tasks = able.len();
@@ -137,7 +142,13 @@ async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Rep
         matched: tasks,
         changed,
         unchanged,
+        queues,
     })
+}
+
+/// Notes in which queue a task is, and whether it is a command.
+fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
+    *queues.entry(job.queue.clone()).or_default() |= job.kind == Command::KIND;
 }
 
 /// `None`: somebody was asked, and does not want it.
@@ -149,7 +160,11 @@ async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Optio
     }
     // What is accepted after this is not what somebody was shown.
     filter.accepted_before.get_or_insert_with(clock::now);
-    let (counts, preview) = survey(store, &filter, deed).await?;
+    let Survey {
+        counts,
+        preview,
+        queues,
+    } = survey(desk, &filter, deed).await?;
     let mut refused = Refusals::default();
     for (state, tasks) in &counts {
         if let Some(why) = deed.refuses(*state) {
@@ -166,6 +181,7 @@ async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Optio
         matched,
         changed: 0,
         unchanged: refused.0,
+        queues,
     };
     if which.dry_run && !desk.say.json && matched > 0 {
         desk.say.result(&preview);
@@ -190,12 +206,19 @@ async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Optio
     Ok(Some(report))
 }
 
-/// How many match in which state, and a few of those that would be changed.
-async fn survey(
-    store: &impl Inspect,
-    filter: &Filter,
-    deed: &Deed,
-) -> Result<(BTreeMap<JobState, usize>, String)> {
+/// What matches some conditions.
+struct Survey {
+    /// How many in which state.
+    counts: BTreeMap<JobState, usize>,
+    /// A few of those that would be changed.
+    preview: String,
+    /// In which queues these are.
+    queues: BTreeMap<String, bool>,
+}
+
+async fn survey(desk: &Desk, filter: &Filter, deed: &Deed) -> Result<Survey> {
+    let store = &desk.opened.store;
+    let mut queues = BTreeMap::new();
     let mut counts = BTreeMap::new();
     let mut few = Vec::new();
     let mut able = 0;
@@ -205,6 +228,7 @@ async fn survey(
             *counts.entry(job.state).or_default() += 1;
             if deed.refuses(job.state).is_none() {
                 able += 1;
+                note_queue(&mut queues, &job);
                 if few.len() < PREVIEW {
                     few.push(job);
                 }
@@ -212,9 +236,13 @@ async fn survey(
         }
     }
     let more = able - few.len();
-    let mut preview = list::rows(&named(store, few).await?);
+    let mut preview = list::rows(&named(store, few).await?, &desk.runs);
     if more > 0 {
         preview = format!("{preview}\n… and {more} more");
     }
-    Ok((counts, preview))
+    Ok(Survey {
+        counts,
+        preview,
+        queues,
+    })
 }

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// is 0 if the task is done in the end, and 1 if it failed, was cancelled or is not there.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Follow {
-    /// The id of a task, or enough of it
+    /// The id of a task, or enough of it, or its name
     id: String,
     /// Print what is there, and wait for no more
     #[arg(long)]

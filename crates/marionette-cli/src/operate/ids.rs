@@ -1,4 +1,4 @@
-//! Ids as a person types them: a piece is enough, if no other task has it.
+//! Ids as a person types them: a piece is enough, if no other task has it; so is a name.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub(super) const SHORT_DIGITS: usize = SHORT.end - SHORT.start;
 const CANDIDATES_MAX: usize = 8;
 
 /// The piece of an id that a table shows.
-pub(super) fn short(id: TaskId) -> String {
+pub(crate) fn short(id: TaskId) -> String {
     digits(id)[SHORT].to_owned()
 }
 
@@ -34,18 +34,21 @@ fn digits(id: TaskId) -> String {
     id.uuid().simple().to_string()
 }
 
-/// What a person typed, as digits alone.
-fn parse(text: &str) -> Result<String> {
+/// What a person typed, as digits alone; else why it is no id.
+fn parse(text: &str) -> Result<String, String> {
     let piece: String = text.trim().chars().filter(|char| *char != '-').collect();
     let piece = piece.to_lowercase();
     if piece.len() > DIGITS || !piece.chars().all(|char| char.is_ascii_hexdigit()) {
-        bail!(
-            "{text:?} is no id of a task; ids have the digits 0-9 and a-f, and `marionette list` \
-             shows them"
-        );
+        return Err(format!(
+            "{text:?} is no id of a task, and no task has this name; ids have the digits 0-9 and \
+             a-f, and `marionette list` shows them"
+        ));
     }
     if piece.len() < DIGITS_MIN {
-        bail!("the id {text:?} is too short; write {DIGITS_MIN} digits of it or more");
+        return Err(format!(
+            "the id {text:?} is too short, and no task has this name; write {DIGITS_MIN} digits of \
+             it or more"
+        ));
     }
     Ok(piece)
 }
@@ -55,22 +58,32 @@ pub(super) type Meant<'a> = (&'a str, Option<TaskId>);
 
 /// Finds the tasks that are meant.
 pub(super) async fn find<'a>(store: &impl Inspect, texts: &'a [String]) -> Result<Vec<Meant<'a>>> {
-    let mut pieces = Vec::with_capacity(texts.len());
-    for text in texts {
-        pieces.push(parse(text)?);
-    }
+    let pieces: Vec<_> = texts.iter().map(|text| parse(text)).collect();
     let mut found: Vec<Vec<JobSummary>> = vec![Vec::new(); pieces.len()];
-    if pieces.iter().any(|piece| piece.len() < DIGITS) {
+    let is_piece = |piece: &Result<String, String>| {
+        let piece = piece.as_ref();
+        piece.is_ok_and(|piece| piece.len() < DIGITS)
+    };
+    if pieces.iter().any(is_piece) {
         let mut pages = Pages::all(Filter::default());
         while let Some(jobs) = pages.next(store).await? {
             sieve(jobs, &pieces, &mut found);
         }
     }
     let mut meant = Vec::with_capacity(texts.len());
-    for ((text, piece), found) in texts.iter().zip(pieces).zip(found) {
+    for ((text, piece), mut found) in texts.iter().zip(pieces).zip(found) {
+        if let Ok(piece) = &piece
+            && piece.len() == DIGITS
+        {
+            meant.push((text.as_str(), known(store, piece).await?));
+            continue;
+        }
+        called(store, text, &mut found).await?;
         let id = match found.as_slice() {
-            _ if piece.len() == DIGITS => known(store, &piece).await?,
-            [] => None,
+            [] => match piece {
+                Ok(_) => None,
+                Err(why) => bail!(why),
+            },
             [job] => Some(job.id),
             several => {
                 let shown = several.iter().take(CANDIDATES_MAX).cloned().collect();
@@ -83,6 +96,30 @@ pub(super) async fn find<'a>(store: &impl Inspect, texts: &'a [String]) -> Resul
     Ok(meant)
 }
 
+/// Finds the tasks of this name as well.
+async fn called(store: &impl Inspect, text: &str, found: &mut Vec<JobSummary>) -> Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let filter = Filter {
+        text: Some(text.to_owned()),
+        ..Filter::default()
+    };
+    let mut pages = Pages::all(filter);
+    while let Some(jobs) = pages.next(store).await? {
+        for (job, name) in list::named(store, jobs).await? {
+            let is_new = found.iter().all(|other| other.id != job.id);
+            if name.as_deref() == Some(text) && is_new {
+                found.push(job);
+                if found.len() > CANDIDATES_MAX {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn known(store: &impl Inspect, piece: &str) -> Result<Option<TaskId>> {
     let id: TaskId = piece.parse()?;
     let job = store.job(id).await.map_err(told)?;
@@ -90,10 +127,11 @@ async fn known(store: &impl Inspect, piece: &str) -> Result<Option<TaskId>> {
 }
 
 /// Puts every job to the pieces that its id has.
-fn sieve(jobs: Vec<JobSummary>, pieces: &[String], found: &mut [Vec<JobSummary>]) {
+fn sieve(jobs: Vec<JobSummary>, pieces: &[Result<String, String>], found: &mut [Vec<JobSummary>]) {
     for job in jobs {
         let digits = digits(job.id);
         for (piece, found) in pieces.iter().zip(found.iter_mut()) {
+            let Ok(piece) = piece else { continue };
             if found.len() <= CANDIDATES_MAX && digits.contains(piece.as_str()) {
                 found.push(job.clone());
             }
@@ -104,13 +142,14 @@ fn sieve(jobs: Vec<JobSummary>, pieces: &[String], found: &mut [Vec<JobSummary>]
 /// What is said about a piece that no task has.
 pub(super) fn unknown(text: &str) -> String {
     format!(
-        "no task has {:?} in its id; `marionette list` shows what there is",
+        "no task has {:?} in its id or as its name; `marionette list` shows what there is",
         safe(text)
     )
 }
 
 fn ambiguous(text: &str, several: &[list::Named], are_more: bool) -> String {
-    let mut error = format!("more than one task has {text:?} in its id; write more of the one:");
+    let mut error =
+        format!("more than one task has {text:?} in its id or as its name; write more of one id:");
     for (job, name) in several {
         let (id, state) = (job.id, job.state);
         let task = words::task(&job.kind, name.as_deref());
@@ -137,12 +176,9 @@ mod tests {
     #[test]
     fn what_is_no_id_is_told() {
         assert_eq!(parse("3F9A-01c2").unwrap(), "3f9a01c2");
-        let wrong = |text: &str| parse(text).unwrap_err().to_string();
+        let wrong = |text: &str| parse(text).unwrap_err();
         assert!(wrong("send_mail").starts_with("\"send_mail\" is no id of a task"));
         assert!(wrong(&"a".repeat(33)).contains("is no id"));
-        assert_eq!(
-            wrong("3f"),
-            "the id \"3f\" is too short; write 4 digits of it or more"
-        );
+        assert!(wrong("3f").starts_with("the id \"3f\" is too short"));
     }
 }

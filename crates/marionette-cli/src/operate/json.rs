@@ -8,6 +8,7 @@ use marionette::store::{JobOptions, StoredBackoff};
 use serde_json::{Value, json};
 
 use crate::clock;
+use crate::run::Runs;
 use crate::text::safe;
 
 use super::ids;
@@ -42,13 +43,14 @@ pub(super) fn time(time: Option<SystemTime>) -> Value {
 }
 
 /// A job in a line.
-pub(super) fn job(job: &JobSummary, name: Option<&str>) -> Value {
+pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
     json!({
         "id": job.id.to_string(),
         "short": ids::short(job.id),
         "kind": job.kind,
         "name": name,
         "queue": job.queue,
+        "run": runs.of(&job.queue).map(|run| run.name()),
         "priority": job.priority.0,
         "state": job.state.as_str(),
         "accepted": clock::rfc3339(job.accepted),

@@ -6,6 +6,7 @@ use std::io::Write;
 use anyhow::Result;
 use marionette::inspect::{Filter, Inspect, JobSummary};
 
+use crate::run::Runs;
 use crate::store::told;
 use crate::table;
 use crate::text::clip;
@@ -46,12 +47,12 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     let jobs = named(store, jobs).await?;
     if desk.say.json {
         if !jobs.is_empty() {
-            desk.say.result(&lines(&jobs));
+            desk.say.result(&lines(&jobs, &desk.runs));
         }
         return Ok(0);
     }
     if !jobs.is_empty() {
-        desk.say.result(&rows(&jobs));
+        desk.say.result(&rows(&jobs, &desk.runs));
     } else if args.pick.is_empty() {
         desk.say.note("there are no tasks");
     } else {
@@ -68,7 +69,7 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
     let store = &desk.opened.store;
     let mut pages = Pages::all(filter);
     while let Some(jobs) = pages.next(store).await? {
-        let lines = lines(&named(store, jobs).await?);
+        let lines = lines(&named(store, jobs).await?, &desk.runs);
         if !lines.is_empty() && writeln!(anstream::stdout().lock(), "{lines}").is_err() {
             // Nobody reads any more.
             break;
@@ -121,15 +122,15 @@ pub(super) async fn named(store: &impl Inspect, jobs: Vec<JobSummary>) -> Result
     Ok(named)
 }
 
-fn lines(jobs: &[Named]) -> String {
+fn lines(jobs: &[Named], runs: &Runs) -> String {
     let lines = jobs
         .iter()
-        .map(|(job, name)| json::line(&json::job(job, name.as_deref())));
+        .map(|(job, name)| json::line(&json::job(job, name.as_deref(), runs)));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The table of these jobs, as wide as the terminal.
-pub(super) fn rows(jobs: &[Named]) -> String {
+pub(super) fn rows(jobs: &[Named], runs: &Runs) -> String {
     let columns = table::columns().unwrap_or(usize::MAX);
     let (heads, flexible): (&[&str], _) = match columns {
         WIDE.. => (&["ID", "STATE", "TASK", "QUEUE", "TRIES", "WHEN", "WHY"], 6),
@@ -139,7 +140,7 @@ pub(super) fn rows(jobs: &[Named]) -> String {
     let rows: Vec<Vec<String>> = jobs
         .iter()
         .map(|(job, name)| {
-            let cell = |head: &&str| cell(head, job, name.as_deref(), columns);
+            let cell = |head: &&str| cell(head, job, name.as_deref(), columns, runs);
             heads.iter().map(cell).collect()
         })
         .collect();
@@ -157,14 +158,15 @@ pub(super) fn rows(jobs: &[Named]) -> String {
     shown.join("\n")
 }
 
-fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize) -> String {
+fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize, runs: &Runs) -> String {
     let task = words::task(&job.kind, name);
     match head {
         "ID" => ids::short(job.id),
         "STATE" => job.state.to_string(),
         "TASK" if columns >= WIDE => clip(&task, NAME_COLUMNS.min(columns / 4)),
         "TASK" => task,
-        "QUEUE" => job.queue.clone(),
+        "QUEUE" if columns == usize::MAX => runs.name(&job.queue),
+        "QUEUE" => clip(&runs.name(&job.queue), NAME_COLUMNS.min(columns / 4)),
         "TRIES" => words::tries(job).to_string(),
         "WHEN" if columns >= WITH_TIMES => format!("{}, {}", words::at(job), words::when(job)),
         "WHEN" => words::when(job),

@@ -23,10 +23,13 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::args::Common;
+use crate::run::Runs;
 use crate::say::Say;
 use crate::store::{self, Opened};
 
 use change::Deed;
+
+pub(crate) use ids::short as short_id;
 
 /// The operator's commands.
 #[derive(Debug, Subcommand)]
@@ -49,6 +52,8 @@ pub(crate) enum Verb {
 struct Desk {
     say: Say,
     opened: Opened,
+    /// Which queue is that of which file.
+    runs: Runs,
 }
 
 /// Does what an operator asks for, and returns the exit status.
@@ -56,9 +61,11 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
     if let Verb::Migrate(_) = verb {
         return migrate::migrate(common).await;
     }
+    let opened = store::open_existing(common.store.as_ref()).await?;
     let desk = Desk {
         say: Say::new(common),
-        opened: store::open_existing(common.store.as_ref()).await?,
+        runs: Runs::read(&opened.runs()),
+        opened,
     };
     match verb {
         Verb::List(args) => list::list(&desk, &args).await,

@@ -1,8 +1,14 @@
 //! What came of a change: how many tasks were changed, and why others were not.
 
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
+use crate::enlist::DEFAULT_QUEUE;
+use crate::store::told;
 use crate::text::{count, safe};
 
 use super::change::Deed;
@@ -25,6 +31,37 @@ pub(super) struct Report {
     pub(super) matched: usize,
     pub(super) changed: u64,
     pub(super) unchanged: Vec<Unchanged>,
+    /// Which queues the tasks are in that match, and whether some are commands.
+    pub(super) queues: BTreeMap<String, bool>,
+}
+
+impl Report {
+    /// Who is to be started so that what was retried is run. Says of some whether they run already.
+    async fn waits(&self, desk: &Desk) -> Result<(Vec<String>, Vec<String>)> {
+        let (mut starts, mut goes_on) = (Vec::new(), Vec::new());
+        let works = !desk.opened.store.workers().await.map_err(told)?.is_empty();
+        for (queue, has_commands) in &self.queues {
+            match desk.runs.of(queue) {
+                Some(run) => match (run.process(), run.command()) {
+                    (Some(process), _) => {
+                        goes_on.push(format!("{}, which process {process} runs", run.name()));
+                    }
+                    (None, Some(command)) => starts.push(command),
+                    (None, None) => {}
+                },
+                None if *has_commands && !works && queue == DEFAULT_QUEUE => {
+                    starts.push("marionette work".to_owned());
+                }
+                None if *has_commands && !works => {
+                    starts.push(format!("marionette work --queue {}", safe(queue)));
+                }
+                None => {}
+            }
+        }
+        starts.sort();
+        starts.dedup();
+        Ok((starts, goes_on))
+    }
 }
 
 /// What is not changed, by state and reason.
@@ -73,9 +110,22 @@ pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
 }
 
 /// Tells a person or a program what came of it.
-pub(super) fn tell(desk: &Desk, which: &args::Which, deed: &Deed, report: &Report) {
+pub(super) async fn tell(
+    desk: &Desk,
+    which: &args::Which,
+    deed: &Deed,
+    report: &Report,
+) -> Result<()> {
+    let is_retried = *deed == Deed::Retry && report.changed > 0;
+    let (starts, goes_on) = if is_retried {
+        report.waits(desk).await?
+    } else {
+        Default::default()
+    };
     if desk.say.json {
-        return desk.say.result(&json::line(&value(which, deed, report)));
+        desk.say
+            .result(&json::line(&value(which, deed, report, &starts)));
+        return Ok(());
     }
     if which.dry_run {
         let tasks = count(report.matched, "task");
@@ -101,9 +151,23 @@ pub(super) fn tell(desk: &Desk, which: &args::Which, deed: &Deed, report: &Repor
             unchanged.why
         ));
     }
+    let waits = if report.changed == 1 {
+        "it waits"
+    } else {
+        "they wait"
+    };
+    if !starts.is_empty() {
+        let starts: Vec<_> = starts.iter().map(|start| format!("`{start}`")).collect();
+        desk.say
+            .note(&format!("{waits} for {}", starts.join(" and ")));
+    }
+    for run in goes_on {
+        desk.say.note(&format!("{waits} in the run of {run}"));
+    }
+    Ok(())
 }
 
-fn value(which: &args::Which, deed: &Deed, report: &Report) -> Value {
+fn value(which: &args::Which, deed: &Deed, report: &Report, waits: &[String]) -> Value {
     let unchanged: Vec<_> = report
         .unchanged
         .iter()
@@ -122,5 +186,6 @@ fn value(which: &args::Which, deed: &Deed, report: &Report) -> Value {
         "matched": report.matched,
         "changed": report.changed,
         "unchanged": unchanged,
+        "waits": waits,
     })
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command::Command;
 use crate::minder::{attempts, read_log};
+use crate::run::Runs;
 use crate::store::told;
 use crate::text::{safe, safe_lines};
 use crate::{clock, text};
@@ -47,9 +48,9 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let outputs = outputs(&desk.opened.output(details.summary.id), limit)?;
         let told = if desk.say.json {
-            json::line(&value(&details, &outputs, limit))
+            json::line(&value(&details, &outputs, limit, &desk.runs))
         } else {
-            page(&details, &outputs, limit)
+            page(&details, &outputs, limit, &desk.runs)
         };
         if !is_first && !desk.say.json {
             desk.say.result("");
@@ -78,9 +79,9 @@ fn outputs(folder: &Path, limit: usize) -> Result<Vec<Output>> {
     Ok(outputs)
 }
 
-fn page(details: &JobDetails, outputs: &[Output], limit: usize) -> String {
+fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> String {
     let mut page = String::new();
-    head(&mut page, details);
+    head(&mut page, details, runs);
     section(&mut page, "Timeline", &story::timeline(details));
     let payload = readable(&details.payload, details.summary.kind == Command::KIND);
     let title = format!("Payload, {}", text::count(details.payload.len(), "byte"));
@@ -111,7 +112,7 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize) -> String {
     page
 }
 
-fn head(page: &mut String, details: &JobDetails) {
+fn head(page: &mut String, details: &JobDetails, runs: &Runs) {
     let job = &details.summary;
     let task = safe(&words::task(&job.kind, details.options.name.as_deref()));
     let state = words::coloured(job.state, job.state.as_str());
@@ -130,6 +131,15 @@ fn head(page: &mut String, details: &JobDetails) {
         );
     }
     line("Kind", &safe(&job.kind));
+    if let Some(run) = runs.of(&job.queue) {
+        let goes_on = run.command().filter(|_| !job.state.is_end());
+        let goes_on = match (goes_on, run.process()) {
+            (Some(_), Some(process)) => format!(", which process {process} runs"),
+            (Some(command), None) => format!("; `{command}` goes on with it"),
+            (None, _) => String::new(),
+        };
+        line("Run", &format!("{}{goes_on}", run.name()));
+    }
     line(
         "Queue",
         &format!("{}, priority {}", safe(&job.queue), job.priority),
@@ -228,8 +238,8 @@ fn prefix(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-fn value(details: &JobDetails, outputs: &[Output], limit: usize) -> Value {
-    let mut value = json::job(&details.summary, details.options.name.as_deref());
+fn value(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> Value {
+    let mut value = json::job(&details.summary, details.options.name.as_deref(), runs);
     let is_command = details.summary.kind == Command::KIND;
     let (payload, is_cut) = readable(&details.payload, is_command).value(limit);
     let result = details

@@ -9,6 +9,7 @@ use marionette::inspect::{Count, Filter, Inspect, JobSummary};
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
+use crate::run::Runs;
 use crate::store::told;
 use crate::text::clip;
 use crate::time::show_duration;
@@ -33,9 +34,9 @@ pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
     loop {
         let numbers = read(&desk.opened.store).await?;
         let told = if desk.say.json {
-            json::line(&value(&numbers))
+            json::line(&value(&numbers, &desk.runs))
         } else {
-            page(&numbers)
+            page(&numbers, &desk.runs)
         };
         let Some(seconds) = args.watch else {
             desk.say.result(&told);
@@ -89,43 +90,48 @@ fn totals(counts: &[Count]) -> BTreeMap<JobState, u64> {
     totals
 }
 
-fn page(numbers: &Numbers) -> String {
+fn page(numbers: &Numbers, runs: &Runs) -> String {
     if numbers.counts.is_empty() {
-        return with_notes("there are no tasks".to_owned(), numbers);
+        return with_notes("there are no tasks".to_owned(), numbers, runs);
     }
     let table = if columns() >= WIDE {
-        wide(numbers)
+        wide(numbers, runs)
     } else {
-        narrow(numbers)
+        narrow(numbers, runs)
     };
-    with_notes(table, numbers)
+    with_notes(table, numbers, runs)
 }
 
 fn columns() -> usize {
     table::columns().unwrap_or(usize::MAX)
 }
 
-fn with_notes(mut page: String, numbers: &Numbers) -> String {
+fn with_notes(mut page: String, numbers: &Numbers, runs: &Runs) -> String {
     let mut note = |note: &str| {
         page.push('\n');
         page.push_str(&clip(note, columns()));
     };
     if !numbers.paused.is_empty() {
-        note(&format!("paused: {}", numbers.paused.join(", ")));
+        let paused: Vec<_> = numbers
+            .paused
+            .iter()
+            .map(|queue| runs.name(queue))
+            .collect();
+        note(&format!("paused: {}", paused.join(", ")));
     }
     if let Some(job) = &numbers.oldest_ready {
         let age = show_duration(clock::since(job.due));
         let id = ids::short(job.id);
         note(&format!(
             "oldest ready: {id}, for {age}, in the queue {}",
-            job.queue
+            runs.name(&job.queue)
         ));
     }
     page
 }
 
 /// A line for each queue and kind, a column for each state that occurs.
-fn wide(numbers: &Numbers) -> String {
+fn wide(numbers: &Numbers, runs: &Runs) -> String {
     let totals = totals(&numbers.counts);
     let states: Vec<JobState> = totals
         .iter()
@@ -158,7 +164,7 @@ fn wide(numbers: &Numbers) -> String {
     };
     let mut rows: Vec<_> = lines
         .iter()
-        .map(|((queue, kind), line)| row(queue, kind, line))
+        .map(|((queue, kind), line)| row(&runs.name(queue), kind, line))
         .collect();
     if rows.len() > 1 {
         rows.push(row("all", "", &totals));
@@ -168,7 +174,7 @@ fn wide(numbers: &Numbers) -> String {
 }
 
 /// A line for each count.
-fn narrow(numbers: &Numbers) -> String {
+fn narrow(numbers: &Numbers, runs: &Runs) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for count in &numbers.counts {
         let Count {
@@ -181,7 +187,7 @@ fn narrow(numbers: &Numbers) -> String {
         rows.push(vec![
             jobs.to_string(),
             state.to_string(),
-            format!("{queue} {kind}"),
+            format!("{} {kind}", runs.name(queue)),
         ]);
     }
     let total: u64 = numbers.counts.iter().map(|count| count.jobs).sum();
@@ -189,13 +195,14 @@ fn narrow(numbers: &Numbers) -> String {
     table::show(&["TASKS", "STATE", "QUEUE, KIND"], &rows, 2)
 }
 
-fn value(numbers: &Numbers) -> Value {
+fn value(numbers: &Numbers, runs: &Runs) -> Value {
     let counts: Vec<_> = numbers
         .counts
         .iter()
         .map(|count| {
             json!({
                 "queue": count.queue,
+                "run": runs.of(&count.queue).map(|run| run.name()),
                 "kind": count.kind,
                 "state": count.state.as_str(),
                 "tasks": count.jobs,

@@ -103,8 +103,8 @@ impl Identity {
         let quoted = |text: Cow<'_, str>| safe(&Text::Plain(text.into_owned()).shown());
         match self {
             Self::File(path) => {
-                let path = from_here(path).to_string_lossy();
-                format!("marionette run {}", quoted(path))
+                let path = from_here(path);
+                format!("marionette run {}", quoted(path.to_string_lossy()))
             }
             Self::Named(name) => {
                 let name = quoted(Cow::Borrowed(name));
@@ -134,10 +134,18 @@ fn gone(path: &Path) -> std::io::Result<PathBuf> {
 }
 
 /// The path as it is written in the current folder.
-fn from_here(path: &Path) -> &Path {
+fn from_here(path: &Path) -> Cow<'_, Path> {
+    // In the root folder all are written in full, as everywhere else.
     let here = env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok())
-        .unwrap_or(path)
+    let here = here.filter(|here| here.parent().is_some());
+    match here.and_then(|here| path.strip_prefix(here).ok()) {
+        // It would be taken for an option, or for standard input.
+        Some(name) if name.as_os_str().as_encoded_bytes().starts_with(b"-") => {
+            Cow::Owned(Path::new(".").join(name))
+        }
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Borrowed(path),
+    }
 }
 
 /// Reads the name of a run.
@@ -171,6 +179,8 @@ mod tests {
         let file = Identity::File(here.join("my tasks.txt"));
         assert_eq!(file.name(), "my tasks.txt");
         assert_eq!(file.command(), "marionette run 'my tasks.txt'");
+        let dash = Identity::File(here.join("-x"));
+        assert_eq!(dash.command(), "marionette run ./-x");
         assert_eq!(Identity::List(here).command(), "marionette run --resume -");
         let other = Identity::List(PathBuf::from("/a b"));
         assert_eq!(other.command(), "cd '/a b' && marionette run --resume -");

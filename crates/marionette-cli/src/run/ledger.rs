@@ -7,14 +7,19 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
+use crate::clock;
 use crate::store::make_folder;
+
+/// How often a lock is tried: somebody who only looks who has it has it for a moment.
+const LOCK_TRIES: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether what was begun goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +99,7 @@ impl Ledger {
         make_folder(folder)?;
         let key = identity.key(slot);
         let path = note_of(folder, &key);
-        let lock = match lock(&folder.join(format!("{key}.lock")))? {
+        let lock = match lock(&lock_of(folder, &key))? {
             Ok(lock) => lock,
             Err(process) => {
                 let generation = Note::read(&path)?.map_or(0, |note| note.generation);
@@ -197,8 +202,29 @@ fn note_of(folder: &Path, key: &str) -> PathBuf {
     folder.join(format!("{key}.json"))
 }
 
+fn lock_of(folder: &Path, key: &str) -> PathBuf {
+    folder.join(format!("{key}.lock"))
+}
+
 fn queue(key: &str, generation: u64) -> String {
     format!("run.{key}.{generation}")
+}
+
+/// The key and the generation in the name of a queue; `None` if it is not that of a run.
+pub(super) fn parts(queue: &str) -> Option<(&str, u64)> {
+    let (key, generation) = queue.strip_prefix("run.")?.split_once('.')?;
+    Some((key, generation.parse().ok()?))
+}
+
+/// The process that has this note now, if one has.
+pub(super) fn holder(folder: &Path, key: &str) -> Option<String> {
+    let mut file = File::open(lock_of(folder, key)).ok()?;
+    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
+        return None;
+    }
+    let mut holder = String::new();
+    file.read_to_string(&mut holder).ok()?;
+    Some(holder.trim().to_owned())
 }
 
 /// Locks a file; else says who has it, if that is written there.
@@ -212,9 +238,15 @@ fn lock(path: &Path) -> Result<Result<File, Option<String>>> {
         .mode(0o600);
     let opened = options.open(path);
     let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
-    if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    let mut tries = LOCK_TRIES;
+    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if error != rustix::io::Errno::WOULDBLOCK {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+        }
+        tries -= 1;
+        if tries > 0 {
+            clock::pause(LOCK_PAUSE);
+            continue;
         }
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
@@ -282,10 +314,13 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_has_a_name_that_a_store_takes() {
+    fn a_queue_has_a_name_that_a_store_takes_and_that_tells_its_run() {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = ours(folder.path(), "/a");
         ledger.begin().unwrap();
-        marionette::store::check_name(&ledger.queue()).unwrap();
+        let queue = ledger.queue();
+        marionette::store::check_name(&queue).unwrap();
+        assert_eq!(parts(&queue), Some((ledger.key.as_str(), 1)));
+        assert_eq!((parts("run.a"), parts("default")), (None, None));
     }
 }

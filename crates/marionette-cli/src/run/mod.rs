@@ -12,6 +12,7 @@
 mod identity;
 mod ledger;
 mod choice;
+mod names;
 mod plan;
 mod known;
 mod board;
@@ -44,6 +45,7 @@ use plan::Plan;
 use view::View;
 
 pub(crate) use identity::parse_name;
+pub(crate) use names::Runs;
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -296,7 +298,15 @@ async fn finish(opened: &Opened, ready: &mut Ready, asked: Option<Asked>, say: &
     if ends.left == 0 {
         ready.ledger.finish()?;
     }
-    summary::tell(&opened.store, &ends, &ready.plan, say, &queue).await?;
+    summary::tell(
+        &opened.store,
+        &ends,
+        &ready.plan,
+        say,
+        &queue,
+        &ready.identity.name(),
+    )
+    .await?;
     if ends.left > 0 && !say.json {
         let again = if ready.identity.is_list() {
             format!("the same list, or with `{}`", ready.identity.command())

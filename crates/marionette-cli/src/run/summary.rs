@@ -7,6 +7,7 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::plan::Plan;
+use crate::operate::short_id;
 use crate::say::Say;
 use crate::store::told;
 use crate::table;
@@ -56,11 +57,12 @@ pub(super) async fn tell(
     plan: &Plan,
     say: &Say,
     queue: &str,
+    name: &str,
 ) -> Result<()> {
     if say.json {
         say.value(&json!({
-            "event": "summary", "queue": queue, "done": ends.done, "failed": ends.failed,
-            "cancelled": ends.cancelled, "left": ends.left,
+            "event": "summary", "run": name, "queue": queue, "done": ends.done,
+            "failed": ends.failed, "cancelled": ends.cancelled, "left": ends.left,
         }));
         return Ok(());
     }
@@ -71,9 +73,9 @@ pub(super) async fn tell(
     if !rows.is_empty() {
         say.result("");
         say.result(&table::show(
-            &["STATE", "TASK", "TRIES", "TIME", "WHY"],
+            &["ID", "STATE", "TASK", "TRIES", "TIME", "WHY"],
             &rows,
-            4,
+            5,
         ));
     }
     say.result(&sum(ends));
@@ -122,6 +124,7 @@ fn row(job: &JobDetails) -> Vec<String> {
         .map(|attempt| show_duration(attempt.ran));
     let succeeded = u32::from(job.summary.state == JobState::Done);
     vec![
+        short_id(job.summary.id),
         job.summary.state.to_string(),
         clip(name, columns.clamp(8, NAME_COLUMNS)),
         (job.summary.failed + succeeded).to_string(),

@@ -44,7 +44,8 @@ async fn a_piece_that_several_have_names_them_and_changes_nothing() {
     }
     let said = place.run(&["cancel", "0193a000"]);
     let expected = format!(
-        "marionette: more than one task has \"0193a000\" in its id; write more of the one:\n  \
+        "marionette: more than one task has \"0193a000\" in its id or as its name; write more of \
+         one id:\n  \
          {}  ready        mail welcome bob\n  {}  ready        mail welcome ada\n",
         ids[1], ids[0]
     );
@@ -64,8 +65,8 @@ async fn an_id_that_nobody_has_is_told_and_the_others_are_served() {
     assert_eq!(
         said.err,
         format!(
-            "marionette: no task has \"{unknown}\" in its id; `marionette list` shows what there \
-             is\n"
+            "marionette: no task has \"{unknown}\" in its id or as its name; `marionette list` \
+             shows what there is\n"
         )
     );
     let said = shop.place.run(&["retry", unknown, &id]);
@@ -86,11 +87,11 @@ fn what_is_no_id_is_told() {
     for (id, expected) in [
         (
             "send_mail",
-            "\"send_mail\" is no id of a task; ids have the digits 0-9 and a-f",
+            "\"send_mail\" is no id of a task, and no task has this name; ids have the digits",
         ),
         (
             "0a",
-            "the id \"0a\" is too short; write 4 digits of it or more",
+            "the id \"0a\" is too short, and no task has this name; write 4 digits of it or more",
         ),
         ("", "the id \"\" is too short"),
     ] {

@@ -45,7 +45,7 @@ fn the_picture_shows_what_a_run_shows() {
     let (middle, last) = screens(&sandbox);
     let drawn = svg::draw(
         "$ marionette run -j 3 nightly.toml",
-        &[(&middle, ""), (&last, "STATE")],
+        &[(&middle, ""), (&last, "ID")],
     );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run.svg");
     if env::var_os("UPDATE_EXPECTED").is_some() {

@@ -1,0 +1,93 @@
+//! Which run a queue belongs to, for whoever looks at a store.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ledger::{Note, holder, parts};
+use crate::text::safe;
+
+/// The runs of which there are notes beside a store.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    folder: PathBuf,
+    /// By the keys in the names of their queues.
+    notes: HashMap<String, Note>,
+}
+
+/// The run that a queue belongs to.
+#[derive(Debug)]
+pub(crate) struct RunOf<'a> {
+    runs: &'a Runs,
+    key: &'a str,
+    note: &'a Note,
+    generation: u64,
+}
+
+impl Runs {
+    /// Reads the notes in this folder, as far as they can be read.
+    pub(crate) fn read(folder: &Path) -> Self {
+        let mut notes = HashMap::new();
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+                && let Some(key) = path.file_stem().and_then(|key| key.to_str())
+                && let Ok(Some(note)) = Note::read(&path)
+            {
+                notes.insert(key.to_owned(), note);
+            }
+        }
+        Self {
+            folder: folder.to_owned(),
+            notes,
+        }
+    }
+
+    /// The run that this queue belongs to, if it is one of a run.
+    pub(crate) fn of<'a>(&'a self, queue: &'a str) -> Option<RunOf<'a>> {
+        let (key, generation) = parts(queue)?;
+        let note = self.notes.get(key)?;
+        Some(RunOf {
+            runs: self,
+            key,
+            note,
+            generation,
+        })
+    }
+
+    /// What a queue is called in lists, safe to print: by its run, if it has one.
+    pub(crate) fn name(&self, queue: &str) -> String {
+        self.of(queue).map_or_else(|| safe(queue), |run| run.name())
+    }
+}
+
+impl RunOf<'_> {
+    /// What it is called; that of an earlier turn is told from the last.
+    pub(crate) fn name(&self) -> String {
+        let name = match &self.note.identity {
+            Some(identity) => identity.name(),
+            None => safe(&self.note.file),
+        };
+        if self.generation < self.note.generation {
+            return format!("{name} (before)");
+        }
+        name
+    }
+
+    /// The command line that goes on with it, if anything does: what is older than the last turn
+    /// but one is left alone.
+    pub(crate) fn command(&self) -> Option<String> {
+        let goes_on = self.generation + 1 >= self.note.generation;
+        goes_on.then(|| match &self.note.identity {
+            Some(identity) => identity.command(),
+            None => format!("marionette run {}", safe(&self.note.file)),
+        })
+    }
+
+    /// The process that runs it now, if one does.
+    pub(crate) fn process(&self) -> Option<String> {
+        holder(&self.runs.folder, self.key)
+    }
+}
