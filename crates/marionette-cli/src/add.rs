@@ -152,6 +152,13 @@ fn tell(say: &Say, job: &NewJob) {
             let at = show_time(due, &clock::here());
             format!("runs in {}, at {at}", show_duration(delay))
         }
+        Stored::At(time) if time <= now => {
+            let at = show_time(time, &clock::here());
+            format!(
+                "runs as soon as a worker is free: {at} was {}",
+                show_relative(time, now)
+            )
+        }
         Stored::At(time) => {
             let at = show_time(time, &clock::here());
             format!("runs at {at}, {}", show_relative(time, now))

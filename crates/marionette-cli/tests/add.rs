@@ -39,6 +39,17 @@ fn what_is_for_later_waits_and_is_told_with_its_time() {
     ]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(said.out.contains(" 06:00:00, in "), "{said:?}");
+    let said = sandbox.run(&[
+        "add",
+        "--at",
+        "2020-01-01 10:00",
+        "--expires",
+        "1ms",
+        "date",
+    ]);
+    let at_once = "runs as soon as a worker is free: 2020-01-01 10:00:00 was ";
+    assert!(said.out.contains(at_once), "{said:?}");
+    assert!(said.err.contains("it runs at once"), "{said:?}");
     let said = sandbox.run(&["add", "--delay", "10m", "date"]);
     assert!(said.out.contains("  runs in 10m, at "), "{said:?}");
     let said = sandbox.run(&["work", "--once"]);

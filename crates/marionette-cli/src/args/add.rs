@@ -34,7 +34,8 @@ pub(crate) struct Add {
     /// Not before so long from now, like `10m` or `1h30m`
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration, conflicts_with = "at")]
     pub(crate) delay: Option<Duration>,
-    /// Not before this time: `18:00`, `6pm`, `tomorrow 06:00`, `monday 06:00`, `2026-11-24 18:00`
+    /// Not before this time: `18:00`, `6pm tomorrow`, `monday 06:00`, `2026-11-24 18:00`; --help
+    /// has all of them
     #[arg(long, short, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// How often it is retried if it fails
@@ -88,8 +89,19 @@ Examples:
   marionette add --at \"tomorrow 06:00\" --retries 3 --backoff 1m..1h -- ./report.sh --send
   marionette add --env-from TOKEN=file:/run/token 'curl -H \"Authorization: $TOKEN\" …'
 
-Times are in the local zone. A time that the clocks skip means as much later, one that comes twice
-means the first; either is said.";
+Times, the parts of which may be in any order:
+  18:00, 6pm, 1530, noon      the next time that the clock shows this
+  tomorrow 6am, tonight 23:00, day after tomorrow 06:00
+  friday 18:00                the next one, today too; `next friday` is never today
+  31 jul 10am, jul 31 2027    without a year it is the next such day
+  2026-11-24 18:00, 24.11.2026 18:00
+  tomorrow, friday, jul 31    a day alone means its start, 00:00; `tonight` alone means 20:00
+  10m, +10m, in 10 minutes, now + 1 hour
+  @1796000000                 seconds since 1970
+  18:00 UTC, 18:00 +02:00, 18:00 Europe/Berlin, 2026-11-24T18:00:00Z
+Without a zone they are in the local one: that of TZ, else that of the system. A time that the
+clocks skip means as much later, one that comes twice means the first; either is said. A time that
+has passed means at once. A task runs once: for one that recurs let cron add it.";
 
 fn parse_env(text: &str) -> Result<(String, String), String> {
     let (name, value) = text

@@ -27,7 +27,8 @@ pub(crate) struct Pick {
     /// Accepted within this time, like `10m`
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     pub(crate) newer: Option<Duration>,
-    /// Accepted at this time or later: `06:00`, `yesterday 18:00`, `monday 06:00`, `2026-11-24`
+    /// Accepted at this time or later: `06:00`, `yesterday 18:00`, `monday`, `2026-11-24`; written
+    /// as for `add --at`, and of several such times it is the last one
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Accepted before this time

@@ -1,16 +1,13 @@
 //! From conditions on the command line to a filter of the store, and through its pages.
 
-use std::time::SystemTime;
-
 use anyhow::{Context, Result, anyhow};
-use jiff::{ToSpan, ZonedDateTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobSummary, Page};
 use marionette::store::JobState;
 
 use crate::clock;
 use crate::store::told;
-use crate::time::{parse_duration, parse_time};
+use crate::time::parse_past_time;
 
 use super::args::{Pick, States};
 
@@ -35,7 +32,7 @@ impl Pick {
         let ago = |age| clock::now().checked_sub(age);
         let time = |option: &str, text: &Option<String>| match text {
             None => Ok(None),
-            Some(text) => past_time(text, &clock::here())
+            Some(text) => parse_past_time(text, &clock::here())
                 .map(Some)
                 .map_err(|error| anyhow!(error))
                 .with_context(|| option.to_owned()),
@@ -63,36 +60,6 @@ impl Pick {
 pub(super) fn states(named: &[States]) -> Vec<JobState> {
     let is_named = |state: &JobState| named.iter().any(|states| states.0.contains(state));
     JobState::ALL.into_iter().filter(is_named).collect()
-}
-
-/// Reads a time that has come: what [`parse_time`] reads, but of the days that it could be the last
-/// one and not the next; `today`, `yesterday`, `2h ago` as well.
-fn past_time(text: &str, now: &ZonedDateTime) -> Result<SystemTime, String> {
-    let lower = text.trim().to_lowercase();
-    let earlier = |days: i64| now.checked_sub(days.days()).unwrap_or_else(|_| now.clone());
-    if let Some(age) = lower.strip_suffix(" ago") {
-        let now = parse_time("now", now)?.time;
-        let time = now.checked_sub(parse_duration(age)?);
-        return time.ok_or_else(|| format!("{text:?} is too long ago"));
-    }
-    let (day, rest) = lower.split_once(' ').unwrap_or((&lower, "00:00"));
-    let read = match day {
-        "today" => parse_time(&format!("{} {rest}", now.date()), now),
-        "yesterday" => parse_time(&format!("{} {rest}", earlier(1).date()), now),
-        "now" | "tomorrow" | "in" => parse_time(text, now),
-        _ if day.starts_with(|char: char| char.is_ascii_alphabetic()) => {
-            parse_time(&format!("{day} {rest}"), &earlier(7))
-        }
-        _ if !day.contains('-') => parse_time(&lower, &earlier(1)),
-        _ => parse_time(text, now),
-    };
-    let wrong = |_| {
-        format!(
-            "{text:?} is no time; write it like `06:00`, `yesterday 18:00`, `monday 06:00`, \
-             `2026-11-24 18:00` or `10m ago`"
-        )
-    };
-    read.map(|when| when.time).map_err(wrong)
 }
 
 /// The pages of what matches, newest first.
@@ -140,42 +107,5 @@ impl Pages {
     /// Whether there are more than were wanted.
     pub(super) fn has_more(&self) -> bool {
         self.has_more
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-
-    #[test]
-    fn times_that_have_come_are_read_as_people_write_them() {
-        // A Tuesday.
-        let now: ZonedDateTime = "2026-11-24T12:00[Europe/Berlin]".parse().unwrap();
-        for (text, expected) in [
-            ("06:00", "2026-11-24 06:00:00"),
-            ("18:00", "2026-11-23 18:00:00"),
-            ("today", "2026-11-24 00:00:00"),
-            ("today 07:30", "2026-11-24 07:30:00"),
-            ("yesterday", "2026-11-23 00:00:00"),
-            ("Yesterday 18:00", "2026-11-23 18:00:00"),
-            ("monday 06:00", "2026-11-23 06:00:00"),
-            ("wednesday", "2026-11-18 00:00:00"),
-            ("2026-11-01", "2026-11-01 00:00:00"),
-            ("2026-11-01 10:00", "2026-11-01 10:00:00"),
-            ("2026-11-01T10:00Z", "2026-11-01 11:00:00"),
-            ("2h ago", "2026-11-24 10:00:00"),
-            ("now", "2026-11-24 12:00:00"),
-        ] {
-            let time = Timestamp::try_from(past_time(text, &now).unwrap()).unwrap();
-            let zoned = time.to_zoned_datetime(now.time_zone().clone());
-            assert_eq!(zoned.strftime("%F %T").to_string(), expected, "{text}");
-        }
-        let error = past_time("soonish", &now).unwrap_err();
-        assert!(
-            error.starts_with("\"soonish\" is no time; write it like"),
-            "{error}"
-        );
     }
 }

@@ -1,15 +1,19 @@
 //! Times as people write them.
 //!
-//! Times are in the local zone. A time that the clocks skip, in spring, means as much later: 02:30
-//! becomes 03:30. A time that comes twice, in autumn, means the first. Either is said.
+//! Times are in the local zone unless another is named. A time that the clocks skip, in spring,
+//! means as much later: 02:30 becomes 03:30. A time that comes twice, in autumn, means the first.
+//! Either is said.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use jiff::civil::{self, DateTime, Weekday};
+use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
-use jiff::{Timestamp, ToSpan, ZonedDateTime};
+use jiff::{Timestamp, ZonedDateTime};
+
+use crate::text::safe;
 
 use super::parse_duration;
+use super::parts::{FORMS, Parts};
 
 /// A time that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,143 +24,177 @@ pub(crate) struct When {
     pub(crate) note: Option<String>,
 }
 
-/// Reads `18:00`, `6pm`, `tomorrow 06:00`, `monday 6:30 am`, `2026-11-24 18:00`, `in 10m`, and what
-/// RFC 3339 allows.
+/// Which one is meant of the times that a text may name: `monday` comes every week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Toward {
+    Next,
+    Last,
+}
+
+/// Words that ask for more than one time.
+const AGAIN: [&str; 9] = [
+    "every", "each", "daily", "hourly", "nightly", "weekly", "monthly", "yearly", "always",
+];
+
+const ONCE: &str = "a task runs once; for one that recurs let cron add it, with a line like \
+                    `0 2 * * * marionette add -- ./report.sh`";
+
+/// Reads a time to come: `18:00`, `6pm tomorrow`, `monday 6:30 am`, `10am Jul 31`,
+/// `2026-11-24 18:00 UTC`, `in 10m`, `now + 1 hour`, `@1796000000`, and what RFC 3339 allows.
 pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<When, String> {
-    let lower = text.trim().to_lowercase();
-    if let Some(delay) = lower.strip_prefix("in ") {
-        let delay = parse_duration(delay)?;
-        return Ok(When {
-            time: system_time(now.timestamp()) + delay,
-            note: None,
-        });
-    }
-    if lower == "now" {
-        return Ok(plain(now.timestamp()));
-    }
-    if let Ok(zoned) = text.trim().parse::<ZonedDateTime>() {
-        return Ok(with_note(zoned.timestamp(), now));
-    }
-    if let Ok(timestamp) = text.trim().parse::<Timestamp>() {
-        return Ok(with_note(timestamp, now));
-    }
-    let wrong = || {
-        format!(
-            "{text:?} is no time; write it like `18:00`, `tomorrow 06:00`, `monday 06:00`, \
-             `2026-11-24 18:00` or `in 10m`"
-        )
-    };
-    let civil = civil_time(&lower, now).ok_or_else(wrong)?;
-    in_zone(civil, now).ok_or_else(wrong)
+    read(text, now, Toward::Next)
 }
 
-/// A date and a time of day in the local zone, whose offset is not yet known.
-fn civil_time(text: &str, now: &ZonedDateTime) -> Option<DateTime> {
-    let today = now.date();
-    let time = text.trim_start_matches("at ");
-    if time == "midnight" {
-        return next_at(civil::Time::midnight(), now);
-    }
-    if let Some(time) = time_of_day(time) {
-        return next_at(time, now);
-    }
-    let split = text.split_once(' ').or_else(|| text.split_once('t'));
-    let Some((day, time)) = split else {
-        let date = text.parse::<civil::Date>().ok()?;
-        return Some(date.at(0, 0, 0, 0));
-    };
-    let time = time_of_day(time.trim_start().trim_start_matches("at "))?;
-    let date = match day {
-        "today" => today,
-        "tomorrow" => today.tomorrow().ok()?,
-        day => match weekday(day) {
-            Some(weekday) if weekday == today.weekday() && time > now.time() => today,
-            Some(weekday) => today.nth_weekday(1, weekday).ok()?,
-            None => day.parse().ok()?,
-        },
-    };
-    Some(date.to_datetime(time))
+/// Reads a time that has come: as [`parse_time`], but of the days that it could be the last one and
+/// not the next, and `10m` is ten minutes ago.
+pub(crate) fn parse_past_time(text: &str, now: &ZonedDateTime) -> Result<SystemTime, String> {
+    read(text, now, Toward::Last).map(|when| when.time)
 }
 
-/// The next time that the clock shows this.
-fn next_at(time: civil::Time, now: &ZonedDateTime) -> Option<DateTime> {
-    let today = now.date().to_datetime(time);
-    if today > now.datetime() {
-        return Some(today);
-    }
-    today.checked_add(1.day()).ok()
-}
-
-/// Reads `18:00`, `18:00:05`, `6pm`, `6:30 am` and `noon`. Midnight is no time of a day that is
-/// named, since it is not clear at which end of that day.
-fn time_of_day(text: &str) -> Option<civil::Time> {
+fn read(text: &str, now: &ZonedDateTime, toward: Toward) -> Result<When, String> {
     let text = text.trim();
-    if text == "noon" {
-        return Some(civil::time(12, 0, 0, 0));
+    // What is told may have words of the text.
+    let wrong = |what: &str| format!("{text:?} is no time; {}", safe(what));
+    let lower = text.to_lowercase();
+    let mut words = lower.split_whitespace();
+    if words.clone().any(|word| AGAIN.contains(&word)) || lower.contains('*') {
+        return Err(wrong(ONCE));
     }
-    let half = |letters| Some(text.strip_suffix(letters)?.trim_end());
-    let (clock, is_pm) = match (half("am"), half("pm")) {
-        (Some(clock), _) => (clock, Some(false)),
-        (_, Some(clock)) => (clock, Some(true)),
-        (None, None) => (text, None),
+    if words.next().is_none() {
+        return Err(wrong(FORMS));
+    }
+    if let Some(seconds) = lower.strip_prefix('@') {
+        let time = since_1970(seconds).map_err(|what| wrong(&what))?;
+        return Ok(with_note(time, now, None));
+    }
+    if let Some(distance) = distance(&lower, toward) {
+        return from_now(distance?, now).ok_or_else(|| wrong("no calendar reaches it"));
+    }
+    if let Ok(zoned) = text.parse::<ZonedDateTime>() {
+        return Ok(with_note(zoned.timestamp(), now, None));
+    }
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Ok(with_note(timestamp, now, None));
+    }
+    if lower.ends_with(']') {
+        return Err(wrong(
+            "the zone in brackets is not known, or the rest does not fit it",
+        ));
+    }
+    let parts = Parts::read(&lower).map_err(|what| wrong(&what))?;
+    let there = match &parts.zone {
+        Some(zone) => now.timestamp().to_zoned_datetime(zone.clone()),
+        None => now.clone(),
     };
-    let mut numbers = [0_i8; 3];
-    let parts: Vec<_> = clock.split(':').collect();
-    let least = if is_pm.is_some() { 1 } else { 2 };
-    if !(least..=3).contains(&parts.len()) {
-        return None;
-    }
-    for (number, part) in numbers.iter_mut().zip(parts) {
-        if part.len() > 2 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        *number = part.parse().ok()?;
-    }
-    let [hour, minute, second] = numbers;
-    let hour = match is_pm {
-        None => hour,
-        // On a clock of twelve hours, 12 comes before 1.
-        Some(is_pm) if (1..=12).contains(&hour) => hour % 12 + if is_pm { 12 } else { 0 },
-        Some(_) => return None,
-    };
-    civil::Time::new(hour, minute, second, 0).ok()
+    let civil = parts.resolve(&there, toward).map_err(|what| wrong(&what))?;
+    in_zone(civil, &there, toward).ok_or_else(|| wrong("no calendar reaches it"))
 }
 
-fn weekday(text: &str) -> Option<Weekday> {
-    Some(match text {
-        "monday" | "mon" => Weekday::Monday,
-        "tuesday" | "tue" => Weekday::Tuesday,
-        "wednesday" | "wed" => Weekday::Wednesday,
-        "thursday" | "thu" => Weekday::Thursday,
-        "friday" | "fri" => Weekday::Friday,
-        "saturday" | "sat" => Weekday::Saturday,
-        "sunday" | "sun" => Weekday::Sunday,
-        _ => return None,
+/// So many seconds since 1970.
+fn since_1970(text: &str) -> Result<Timestamp, String> {
+    let seconds: i64 = text.parse().map_err(|_| {
+        "`@` goes with a number of seconds since 1970, like `@1796000000`".to_owned()
+    })?;
+    Timestamp::from_second(seconds)
+        .map_err(|_| "no calendar reaches it; `@` goes with seconds, not milliseconds".to_owned())
+}
+
+/// How far from now, and whether that is before it.
+type Distance = (Duration, Toward);
+
+/// What is said as a distance from now; `None` if it is said otherwise.
+fn distance(lower: &str, toward: Toward) -> Option<Result<Distance, String>> {
+    let behind_now = lower.strip_prefix("now").map(str::trim_start);
+    if behind_now == Some("") {
+        return Some(Ok((Duration::ZERO, toward)));
+    }
+    let signed = behind_now.unwrap_or(lower);
+    let ahead = signed
+        .strip_prefix('+')
+        .or_else(|| lower.strip_prefix("in "))
+        .or_else(|| lower.strip_suffix(" from now"));
+    let ago = signed
+        .strip_prefix('-')
+        .or_else(|| lower.strip_suffix(" ago"));
+    let (length, toward) = match (ahead, ago) {
+        (Some(length), _) => (length, Toward::Next),
+        (None, Some(length)) => (length, Toward::Last),
+        // It may be anything else as well, unless it is a duration.
+        (None, None) => {
+            return parse_duration(lower)
+                .ok()
+                .map(|length| Ok((length, toward)));
+        }
+    };
+    let length = length.trim();
+    let article = ["a ", "an "]
+        .iter()
+        .find_map(|word| length.strip_prefix(word));
+    let read = match article {
+        Some(unit) => parse_duration(&format!("1 {unit}")),
+        None => parse_duration(length),
+    };
+    Some(read.map(|length| (length, toward)))
+}
+
+fn from_now((length, toward): Distance, now: &ZonedDateTime) -> Option<When> {
+    let now = system_time(now.timestamp());
+    let time = match toward {
+        Toward::Next => now.checked_add(length),
+        Toward::Last => now.checked_sub(length),
+    };
+    let is_past = time? < now;
+    Some(When {
+        time: time?,
+        note: is_past.then(|| PASSED.to_owned()),
     })
 }
 
-fn in_zone(civil: DateTime, now: &ZonedDateTime) -> Option<When> {
+fn in_zone(civil: DateTime, now: &ZonedDateTime, toward: Toward) -> Option<When> {
     let zone = now.time_zone();
     let ambiguous = zone.to_ambiguous_zoned_datetime(civil);
     let offset = ambiguous.offset();
-    let zoned = ambiguous.compatible().ok()?;
-    let note = match offset {
-        AmbiguousOffset::Unambiguous { .. } => return Some(with_note(zoned.timestamp(), now)),
-        AmbiguousOffset::Gap { .. } => format!(
-            "the clocks skip {}; it runs at {}",
-            civil.strftime("%H:%M on %Y-%m-%d"),
-            zoned.strftime("%H:%M")
-        ),
-        AmbiguousOffset::Fold { .. } => format!(
-            "{} comes twice; it runs at the first, {}",
-            civil.strftime("%H:%M on %Y-%m-%d"),
-            zoned.strftime("%H:%M %:z")
-        ),
+    if toward == Toward::Last {
+        return Some(with_note(ambiguous.earlier().ok()?.timestamp(), now, None));
+    }
+    let zoned = ambiguous.clone().compatible().ok()?;
+    let shown = civil.strftime("%H:%M on %Y-%m-%d");
+    let (zoned, note) = match offset {
+        AmbiguousOffset::Unambiguous { .. } => (zoned, None),
+        AmbiguousOffset::Gap { .. } => {
+            let at = zoned.strftime("%H:%M").to_string();
+            (
+                zoned,
+                Some(format!("the clocks skip {shown}; it runs at {at}")),
+            )
+        }
+        AmbiguousOffset::Fold { .. } => {
+            let later = ambiguous.later().ok()?;
+            let (zoned, which) = match now.timestamp() {
+                now if zoned.timestamp() < now && now <= later.timestamp() => (later, "second"),
+                _ => (zoned, "first"),
+            };
+            let at = zoned.strftime("%H:%M %:z").to_string();
+            let note = format!("{shown} comes twice; it runs at the {which}, {at}");
+            (zoned, Some(note))
+        }
     };
-    Some(When {
-        time: system_time(zoned.timestamp()),
-        note: Some(note),
-    })
+    Some(with_note(zoned.timestamp(), now, note))
+}
+
+const PASSED: &str = "that time has passed; it runs at once";
+
+fn with_note(time: Timestamp, now: &ZonedDateTime, note: Option<String>) -> When {
+    // What has passed runs at once, whatever the clocks did then.
+    let is_past = time < now.timestamp();
+    When {
+        time: system_time(time),
+        note: if is_past {
+            Some(PASSED.to_owned())
+        } else {
+            note
+        },
+    }
 }
 
 fn system_time(time: Timestamp) -> SystemTime {
@@ -164,128 +202,5 @@ fn system_time(time: Timestamp) -> SystemTime {
     time.expect("a calendar ends with the year 9999, and 64 bits of seconds do not")
 }
 
-fn plain(time: Timestamp) -> When {
-    When {
-        time: system_time(time),
-        note: None,
-    }
-}
-
-fn with_note(time: Timestamp, now: &ZonedDateTime) -> When {
-    let is_past = time < now.timestamp();
-    When {
-        time: system_time(time),
-        note: is_past.then(|| "that time has passed; it runs at once".to_owned()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn berlin(text: &str) -> ZonedDateTime {
-        format!("{text}[Europe/Berlin]").parse().unwrap()
-    }
-
-    fn read(text: &str, now: &str) -> (String, Option<String>) {
-        let now = berlin(now);
-        let when = parse_time(text, &now).unwrap();
-        let time = Timestamp::try_from(when.time).unwrap();
-        let zoned = time.to_zoned_datetime(now.time_zone().clone());
-        (zoned.strftime("%F %T").to_string(), when.note)
-    }
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        // A Tuesday.
-        let now = "2026-11-24T12:00";
-        for (text, expected) in [
-            ("18:00", "2026-11-24 18:00:00"),
-            ("06:00", "2026-11-25 06:00:00"),
-            ("6:00", "2026-11-25 06:00:00"),
-            ("12:00", "2026-11-25 12:00:00"),
-            ("6am", "2026-11-25 06:00:00"),
-            ("at 6 PM", "2026-11-24 18:00:00"),
-            ("12am", "2026-11-25 00:00:00"),
-            ("12:30pm", "2026-11-24 12:30:00"),
-            ("noon", "2026-11-25 12:00:00"),
-            ("midnight", "2026-11-25 00:00:00"),
-            ("tomorrow 6:30 pm", "2026-11-25 18:30:00"),
-            ("saturday at noon", "2026-11-28 12:00:00"),
-            ("2026-12-24 6pm", "2026-12-24 18:00:00"),
-            ("today 18:00:30", "2026-11-24 18:00:30"),
-            ("Tomorrow 06:00", "2026-11-25 06:00:00"),
-            ("tomorrow at 06:00", "2026-11-25 06:00:00"),
-            ("monday 06:00", "2026-11-30 06:00:00"),
-            ("thursday 06:00", "2026-11-26 06:00:00"),
-            ("tuesday 18:00", "2026-11-24 18:00:00"),
-            ("tue 06:00", "2026-12-01 06:00:00"),
-            ("2026-12-24 18:00", "2026-12-24 18:00:00"),
-            ("2026-12-24T18:00", "2026-12-24 18:00:00"),
-            ("2026-12-24T18:00Z", "2026-12-24 19:00:00"),
-            ("2026-12-24T18:00:00+05:30", "2026-12-24 13:30:00"),
-            ("2026-12-24T18:00[America/New_York]", "2026-12-25 00:00:00"),
-            ("2026-12-24", "2026-12-24 00:00:00"),
-            ("in 10m", "2026-11-24 12:10:00"),
-        ] {
-            assert_eq!(read(text, now), (expected.to_owned(), None), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_time_that_the_clocks_skip_is_as_much_later() {
-        let (time, note) = read("tomorrow 02:30", "2026-03-28T12:00");
-        assert_eq!(time, "2026-03-29 03:30:00");
-        let note = note.unwrap();
-        assert_eq!(
-            note,
-            "the clocks skip 02:30 on 2026-03-29; it runs at 03:30"
-        );
-    }
-
-    #[test]
-    fn a_time_that_comes_twice_is_the_first() {
-        let (time, note) = read("02:30", "2026-10-24T12:00");
-        assert_eq!(time, "2026-10-25 02:30:00");
-        let note = note.unwrap();
-        assert_eq!(
-            note,
-            "02:30 on 2026-10-25 comes twice; it runs at the first, 02:30 +02:00"
-        );
-    }
-
-    #[test]
-    fn a_time_that_has_passed_is_said() {
-        let (_, note) = read("2026-11-24 11:00", "2026-11-24T12:00");
-        assert_eq!(
-            note.as_deref(),
-            Some("that time has passed; it runs at once")
-        );
-    }
-
-    #[test]
-    fn what_is_no_time_is_told_with_what_to_write() {
-        let now = berlin("2026-11-24T12:00");
-        for text in [
-            "",
-            "soon",
-            "6",
-            "13pm",
-            "0am",
-            "6:60pm",
-            "pm",
-            "today midnight",
-            "25:00",
-            "18",
-            "18:0:0:0",
-            "someday 06:00",
-            "2026-13-01 06:00",
-        ] {
-            let error = parse_time(text, &now).unwrap_err();
-            assert!(
-                error.contains("is no time; write it like"),
-                "{text}: {error}"
-            );
-        }
-    }
-}
+mod tests;
