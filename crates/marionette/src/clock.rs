@@ -35,7 +35,7 @@ pub(crate) struct Tick(u64);
 /// first due. Where the platform has no such instant, what lies before the reading counts as it.
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
     const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
-    let (instant, wall) = (monotonic(), system());
+    let (instant, wall) = together();
     match (instant.checked_sub(LONG), wall.checked_sub(LONG)) {
         (Some(instant), Some(wall)) => Origin { instant, wall },
         _ => Origin { instant, wall },
@@ -129,50 +129,146 @@ fn system() -> SystemTime {
     SystemTime::now()
 }
 
-/// The wall clock: the system's, moved along with tokio's when that one is paused or advanced.
-///
-/// tokio's instant equals the standard one unless a test owns it, so their difference is what
-/// the test has done to time.
+/// A clock that a test owns, and what the system's wall clock showed when it did: a moment that
+/// belongs to both, however far the test has gone.
+#[allow(clippy::disallowed_methods)] // The real instant, to tell a paused clock from it.
+fn together() -> (Instant, SystemTime) {
+    let (instant, really, wall) = (monotonic(), std::time::Instant::now(), system());
+    let wall = match instant.into_std().checked_duration_since(really) {
+        Some(ahead) => wall + ahead,
+        None => wall - really.duration_since(instant.into_std()),
+    };
+    (instant, wall)
+}
+
+/// The monotonic clock, and whether it is the system's: not if a test owns it.
+#[allow(clippy::disallowed_methods)] // The real instant, to tell a paused clock from it.
+fn look() -> (Instant, bool) {
+    let earlier = std::time::Instant::now();
+    let instant = monotonic();
+    let later = std::time::Instant::now();
+    (instant, (earlier..=later).contains(&instant.into_std()))
+}
+
+/// Whether the monotonic clock of this thread is the system's: not if a test has paused it or moved
+/// it.
+pub(crate) fn is_the_systems() -> bool {
+    look().1
+}
+
+/// Both clocks, read once for all that is compared: two readings differ, except on a paused clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) tick: Tick,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) wall: u64,
+    /// Whether somebody may step the wall clock without telling.
+    pub(crate) may_be_stepped: bool,
+}
+
+impl Now {
+    /// The monotonic clock alone, where nothing waits for the wall clock.
+    pub(crate) fn monotonic() -> Self {
+        Self {
+            tick: Tick::now(),
+            wall: 0,
+            may_be_stepped: false,
+        }
+    }
+}
+
+/// The wall clock: the system's. Where a test owns the monotonic clock, it is what the system's
+/// showed at the beginning, moved along with that clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wall {
     #[cfg(feature = "test-util")]
-    stepped: std::sync::Arc<std::sync::atomic::AtomicI64>,
+    steps: std::sync::Arc<Steps>,
     /// What it showed at an instant, if it goes with tokio's clock and not with the system's.
     #[cfg(feature = "test-util")]
     since: Option<(SystemTime, Instant)>,
 }
 
+/// What a test has done to a wall clock.
+#[cfg(feature = "test-util")]
+#[derive(Debug, Default)]
+struct Steps {
+    nanos: std::sync::atomic::AtomicI64,
+    told: tokio::sync::Notify,
+}
+
 impl Wall {
-    #[allow(clippy::disallowed_methods)] // The real instant, to tell a paused clock from it.
     pub(crate) fn now(&self) -> SystemTime {
-        #[cfg(feature = "test-util")]
-        if let Some((shown, at)) = self.since {
-            return self.step(shown + monotonic().saturating_duration_since(at));
-        }
-        let virtually = monotonic().into_std();
-        let really = std::time::Instant::now();
-        let now = match virtually.checked_duration_since(really) {
-            Some(ahead) => system() + ahead,
-            None => system() - really.duration_since(virtually),
-        };
-        self.step(now)
+        self.show().1
     }
 
-    #[cfg(not(feature = "test-util"))]
-    #[allow(clippy::unused_self)] // The twin below has something to add.
+    /// This clock and the monotonic one.
+    pub(crate) fn read(&self) -> Now {
+        let (tick, wall, may_be_stepped) = self.show();
+        let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now {
+            tick,
+            wall: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
+            may_be_stepped,
+        }
+    }
+
+    /// The present by both clocks, and whether this one is the system's.
+    pub(crate) fn show(&self) -> (Tick, SystemTime, bool) {
+        let (instant, is_the_systems) = look();
+        let tick = Tick::from_instant(instant);
+        let is_the_systems = is_the_systems && !self.goes_by_itself();
+        let wall = if is_the_systems {
+            // Read after the tick: of a time that is computed from both, a thread that lost its
+            // core in between is told too early, and looks again.
+            system()
+        } else {
+            self.moved_on(tick)
+        };
+        (tick, self.step(wall), is_the_systems)
+    }
+}
+
+#[cfg(not(feature = "test-util"))]
+#[allow(clippy::unused_self)] // The twins below have something to add.
+impl Wall {
+    fn goes_by_itself(&self) -> bool {
+        false
+    }
+
+    fn moved_on(&self, tick: Tick) -> SystemTime {
+        UNIX_EPOCH + tick.since_unix()
+    }
+
     fn step(&self, now: SystemTime) -> SystemTime {
         now
     }
 
-    #[cfg(feature = "test-util")]
+    /// Waits for a step of which a test tells: there is none.
+    pub(crate) fn stepped(&self) -> std::future::Pending<()> {
+        std::future::pending()
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl Wall {
+    fn goes_by_itself(&self) -> bool {
+        self.since.is_some()
+    }
+
+    fn moved_on(&self, tick: Tick) -> SystemTime {
+        match self.since {
+            Some((shown, at)) => shown + tick.since(Tick::from_instant(at)),
+            None => UNIX_EPOCH + tick.since_unix(),
+        }
+    }
+
     fn step(&self, now: SystemTime) -> SystemTime {
-        let nanos = self.stepped.load(std::sync::atomic::Ordering::Relaxed);
+        let nanos = self.steps.nanos.load(std::sync::atomic::Ordering::Relaxed);
         let by = Duration::from_nanos(nanos.unsigned_abs());
         if nanos < 0 { now - by } else { now + by }
     }
 
     /// A wall clock that shows this time now, and goes with tokio's clock alone.
-    #[cfg(feature = "test-util")]
     pub(crate) fn starting_at(time: SystemTime) -> Self {
         Self {
             since: Some((time, monotonic())),
@@ -181,10 +277,16 @@ impl Wall {
     }
 
     /// Steps this wall clock by so many nanoseconds, as an operator or NTP would.
-    #[cfg(feature = "test-util")]
     pub(crate) fn step_by(&self, nanos: i64) {
-        self.stepped
+        self.steps
+            .nanos
             .fetch_add(nanos, std::sync::atomic::Ordering::Relaxed);
+        self.steps.told.notify_waiters();
+    }
+
+    /// Waits for the next step, counted from this call.
+    pub(crate) fn stepped(&self) -> impl Future<Output = ()> + Send + use<'_> {
+        self.steps.told.notified()
     }
 }
 

@@ -4,6 +4,13 @@
 use std::time::{Duration, Instant};
 
 use marionette::{Context, TaskManager};
+use tokio::time::{sleep, timeout};
+
+/// The clock of the runtime, where that is paused.
+#[allow(clippy::disallowed_methods)]
+fn paused() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
 
 const COUNT: usize = 200;
 /// Short enough that the timer, with whole milliseconds, would be late by one in the median.
@@ -29,4 +36,19 @@ async fn a_precise_manager_is_never_early_and_late_by_less_than_a_millisecond_in
     }
     late.sort_unstable();
     assert!(late[COUNT / 2] < Duration::from_millis(1), "{late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_precise_manager_keeps_its_time_on_a_paused_clock() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let tasks = TaskManager::builder().precise().build();
+    let tasks = tasks.expect("the settings are sound");
+    tasks.start();
+    // Now the clock of the runtime is far ahead of that of all other threads.
+    sleep(HOUR).await;
+    let began = paused();
+    let task = tasks.delay(HOUR, async |_: Context| Ok(())).await;
+    let ran = timeout(2 * HOUR, task.expect("accepted")).await;
+    ran.expect("it comes").expect("it succeeds");
+    assert_eq!(began.elapsed(), HOUR);
 }

@@ -1,11 +1,12 @@
 //! What waits for its time, in the order of time.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::mem;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::heap::{Entry, Heap};
-use crate::clock::{Tick, Wall};
+use crate::clock::{Now, Tick, Wall};
 
 /// Capacity below which nothing is given back.
 const KEPT: usize = 1024;
@@ -78,7 +79,8 @@ impl<T> FutureTask<T> {
 
     /// How long it is until the task is due; zero when it is.
     pub fn remaining(&self) -> Duration {
-        remaining(self.due, &Wall::default())
+        let ahead = self.due.ahead(Wall::default().read());
+        u64::try_from(ahead).map_or(Duration::ZERO, Duration::from_nanos)
     }
 
     /// The task.
@@ -92,12 +94,73 @@ impl<T> FutureTask<T> {
     }
 }
 
-fn remaining(due: Due, wall: &Wall) -> Duration {
-    match due {
-        Due::After(tick) => tick.since(Tick::now()),
-        Due::At(nanos) => (UNIX_EPOCH + Duration::from_nanos(nanos))
-            .duration_since(wall.now())
-            .unwrap_or_default(),
+/// By which clock a future task goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Monotonic,
+    Wall,
+}
+
+impl Clock {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Monotonic => Self::Wall,
+            Self::Wall => Self::Monotonic,
+        }
+    }
+
+    fn due(self, nanos: u64) -> Due {
+        match self {
+            Self::Monotonic => Due::After(Tick::from_nanos(nanos)),
+            Self::Wall => Due::At(nanos),
+        }
+    }
+}
+
+/// What is due first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstDue {
+    pub(crate) clock: Clock,
+    /// Whether something is due by the other clock too.
+    pub(crate) is_contested: bool,
+}
+
+/// The earliest time by each clock, in nanoseconds of that clock. Comparing these needs no reading
+/// of a clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Firsts {
+    delayed: Option<u64>,
+    scheduled: Option<u64>,
+}
+
+impl Firsts {
+    /// Whether a task that is due then comes before the first of its clock.
+    pub(crate) fn are_after(self, due: Due) -> bool {
+        match due {
+            Due::After(tick) => self.delayed.is_none_or(|first| tick.nanos() < first),
+            Due::At(nanos) => self.scheduled.is_none_or(|first| nanos < first),
+        }
+    }
+
+    /// Whether one of these comes before the other one of its clock.
+    pub(crate) fn any_is_before(self, others: Self) -> bool {
+        let delayed = self
+            .delayed
+            .map(|nanos| Due::After(Tick::from_nanos(nanos)));
+        let scheduled = self.scheduled.map(Due::At);
+        let mut dues = delayed.into_iter().chain(scheduled);
+        dues.any(|due| others.are_after(due))
+    }
+}
+
+impl Due {
+    /// By how many nanoseconds it lies ahead; below zero if it has passed.
+    fn ahead(self, now: Now) -> i128 {
+        let (due, now) = match self {
+            Self::After(tick) => (tick.nanos(), now.tick.nanos()),
+            Self::At(nanos) => (nanos, now.wall),
+        };
+        i128::from(due) - i128::from(now)
     }
 }
 
@@ -139,14 +202,15 @@ impl<T> fmt::Debug for Unschedulable<T> {
 
 impl<T> std::error::Error for Unschedulable<T> {}
 
-/// Future tasks, always in the order of their times; equal times keep the order of insertion.
+/// Future tasks, always in the order of their times, whichever clock they go by; equal times keep
+/// the order of insertion.
 ///
 /// Insertion takes constant time on average and logarithmic time at worst, so that a million of
 /// them are ordinary; memory is given back when a burst has passed. It has no clockwork: ask it for
 /// what is due, or let a [`Scheduler`](crate::Scheduler) do so.
 ///
 /// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock
-/// may be stepped.
+/// may be stepped. Both clocks are read together whenever the two are compared.
 ///
 /// # Examples
 ///
@@ -203,72 +267,73 @@ impl<T> Futures<T> {
         heap.push(Entry { nanos, order, task });
     }
 
-    /// The first task that is due, if one is.
+    /// The first task that is due, if one is: the one that has been due for longest.
     pub fn pop_due(&mut self) -> Option<FutureTask<T>> {
-        self.pop_due_by(Tick::now())
+        let due = self.first_due(self.now())?;
+        self.pop(due.clock)
     }
 
-    /// The first task that was due at `now`, which has passed, if one was.
-    pub(crate) fn pop_due_by(&mut self, now: Tick) -> Option<FutureTask<T>> {
-        let now = now.nanos();
-        if self.delayed.first().is_some_and(|first| first.nanos <= now) {
-            let Entry { nanos, task, .. } = pop(&mut self.delayed)?;
-            return Some(FutureTask {
-                due: Due::After(Tick::from_nanos(nanos)),
-                task,
-            });
+    /// Both clocks. The wall clock is dearer to read: only if something waits for it.
+    pub(crate) fn now(&self) -> Now {
+        if self.scheduled.len() == 0 {
+            return Now::monotonic();
         }
-        // The wall clock is dearer to read: only if something waits for it.
-        let first = self.scheduled.first()?;
-        if first.nanos > self.wall_nanos() {
-            return None;
-        }
-        let Entry { nanos, task, .. } = pop(&mut self.scheduled)?;
-        Some(FutureTask {
-            due: Due::At(nanos),
-            task,
+        self.wall.read()
+    }
+
+    /// What was due first at `now`, which has passed.
+    pub(crate) fn first_due(&self, now: Now) -> Option<FirstDue> {
+        let late = |heap: &Heap<T>, now: u64| {
+            let first = heap.first().filter(|first| first.nanos <= now)?;
+            Some((now - first.nanos, Reverse(first.order)))
+        };
+        let delayed = late(&self.delayed, now.tick.nanos());
+        let scheduled = late(&self.scheduled, now.wall);
+        let clock = match delayed.max(scheduled)? {
+            first if Some(first) == delayed => Clock::Monotonic,
+            _ => Clock::Wall,
+        };
+        Some(FirstDue {
+            clock,
+            is_contested: delayed.is_some() && scheduled.is_some(),
         })
     }
 
-    fn wall_nanos(&self) -> u64 {
-        let since = self
-            .wall
-            .now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    /// Takes out the first of those that go by this clock.
+    pub(crate) fn pop(&mut self, clock: Clock) -> Option<FutureTask<T>> {
+        let heap = match clock {
+            Clock::Monotonic => &mut self.delayed,
+            Clock::Wall => &mut self.scheduled,
+        };
+        let Entry { nanos, task, .. } = pop(heap)?;
+        let due = clock.due(nanos);
+        Some(FutureTask { due, task })
     }
 
     /// How long it is until the first task is due; zero when it is, `None` when there is none.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
-        let delayed = self.next_delayed().map(|tick| tick.since(Tick::now()));
-        let scheduled = self
-            .scheduled
-            .first()
-            .map(|first| remaining(Due::At(first.nanos), &self.wall));
+        let now = self.now();
+        self.next(now).map(|next| next.since(now.tick))
+    }
+
+    /// When the first task is due, as the clocks stood at `now`.
+    pub(crate) fn next(&self, now: Now) -> Option<Tick> {
+        let Firsts { delayed, scheduled } = self.firsts();
+        let delayed = delayed.map(Tick::from_nanos);
+        let scheduled = scheduled.map(|nanos| {
+            let ahead = Duration::from_nanos(nanos.saturating_sub(now.wall));
+            now.tick.saturating_add(ahead)
+        });
         delayed.into_iter().chain(scheduled).min()
     }
 
-    /// When the first of those by the monotonic clock is due.
-    pub(crate) fn next_delayed(&self) -> Option<Tick> {
-        self.delayed
-            .first()
-            .map(|first| Tick::from_nanos(first.nanos))
-    }
-
-    /// When the first of those by the wall clock is due, as the clocks stand now.
-    pub(crate) fn next_scheduled(&self) -> Option<Tick> {
-        self.scheduled
-            .first()
-            .map(|first| self.tick_of(Due::At(first.nanos)))
-    }
-
-    /// When this is due, as the clocks stand now.
-    pub(crate) fn tick_of(&self, due: Due) -> Tick {
-        match due {
-            Due::After(tick) => tick,
-            Due::At(_) => Tick::now().saturating_add(remaining(due, &self.wall)),
+    /// When the first is due, by each clock.
+    pub(crate) fn firsts(&self) -> Firsts {
+        let nanos = |heap: &Heap<T>| heap.first().map(|first| first.nanos);
+        Firsts {
+            delayed: nanos(&self.delayed),
+            scheduled: nanos(&self.scheduled),
         }
     }
 
@@ -359,31 +424,17 @@ impl<T> Futures<T> {
     /// All of them, in the order of their times as the clocks stand now.
     #[must_use]
     pub fn into_sorted_vec(self) -> Vec<FutureTask<T>> {
-        let wall = self.wall;
-        let delayed =
-            self.delayed
-                .into_entries()
-                .into_iter()
-                .map(|Entry { nanos, order, task }| {
-                    let due = Due::After(Tick::from_nanos(nanos));
-                    (remaining(due, &wall), order, FutureTask { due, task })
-                });
-        let scheduled =
-            self.scheduled
-                .into_entries()
-                .into_iter()
-                .map(|Entry { nanos, order, task }| {
-                    let due = Due::At(nanos);
-                    (remaining(due, &wall), order, FutureTask { due, task })
-                });
-        let mut all: Vec<_> = delayed.chain(scheduled).collect();
-        all.sort_by_key(|(remaining, order, future)| {
-            let nanos = match future.due {
-                Due::After(tick) => tick.nanos(),
-                Due::At(nanos) => nanos,
-            };
-            (*remaining, nanos, *order)
-        });
+        let now = self.now();
+        let of = |heap: Heap<T>, clock: Clock| {
+            let entries = heap.into_entries().into_iter();
+            entries.map(move |Entry { nanos, order, task }| {
+                let due = clock.due(nanos);
+                (due.ahead(now), order, FutureTask { due, task })
+            })
+        };
+        let delayed = of(self.delayed, Clock::Monotonic);
+        let mut all: Vec<_> = delayed.chain(of(self.scheduled, Clock::Wall)).collect();
+        all.sort_unstable_by_key(|(ahead, order, _)| (*ahead, *order));
         all.into_iter().map(|(_, _, future)| future).collect()
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod alarm;
 pub(crate) mod crew;
 pub(crate) mod futures;
 mod heap;
+mod outlet;
 pub(crate) mod pace;
 pub(crate) mod queue;
 pub(crate) mod scheduler;

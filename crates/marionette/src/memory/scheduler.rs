@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,68 +13,19 @@ use tokio::time::sleep_until;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::alarm::Alarm;
-use super::futures::{Due, FutureTask, Futures, Unschedulable};
-use super::queue::{Queue, Ready};
-use crate::clock::{Tick, Wall};
+use super::futures::{Clock, Due, FirstDue, Firsts, FutureTask, Futures, Unschedulable};
+use super::outlet::Outlet;
+use super::queue::Ready;
+use crate::clock::{Now, Tick, Wall, is_the_systems};
 use crate::sync::Mutex;
 
 /// How long the sleeper sleeps at most while something waits for the wall clock: a step of that
 /// clock tells nobody, so it is read again. Only a step forward can make a task late by this.
 const WALL_CHECK: Duration = Duration::from_secs(60);
 
-/// Where due tasks go.
-pub(crate) trait Outlet<T>: Send + Sync + 'static {
-    /// Room for some tasks.
-    type Place<'a>: Send;
-
-    /// Waits for room, and says for how many; `None` when there will be none any more.
-    fn place(&self) -> impl Future<Output = Option<(Self::Place<'_>, usize)>> + Send;
-
-    /// Puts these tasks there: one or more, and no more than there is room for.
-    fn put(&self, place: Self::Place<'_>, due: &mut Vec<Ready<T>>);
-}
-
-impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
-    type Place<'a> = mpsc::Permit<'a, T>;
-
-    async fn place(&self) -> Option<(mpsc::Permit<'_, T>, usize)> {
-        Some((self.reserve().await.ok()?, 1))
-    }
-
-    fn put(&self, place: mpsc::Permit<'_, T>, due: &mut Vec<Ready<T>>) {
-        if let Some(ready) = due.pop() {
-            place.send(ready.task);
-        }
-    }
-}
-
-impl<T: Send + 'static> Outlet<T> for Queue<T> {
-    type Place<'a> = DuePlace<'a, T>;
-
-    async fn place(&self) -> Option<(DuePlace<'_, T>, usize)> {
-        let place = DuePlace { queue: Some(self) };
-        let room = poll_fn(|poller| self.poll_due_room(poller)).await;
-        Some((place, room))
-    }
-
-    fn put(&self, mut place: DuePlace<'_, T>, due: &mut Vec<Ready<T>>) {
-        place.queue = None;
-        self.push_due(due);
-    }
-}
-
-/// Room in the queue for a due task, or the wait for it. Who drops it lets others have the room.
-pub(crate) struct DuePlace<'a, T> {
-    queue: Option<&'a Queue<T>>,
-}
-
-impl<T> Drop for DuePlace<'_, T> {
-    fn drop(&mut self) {
-        if let Some(queue) = self.queue {
-            queue.forget_due();
-        }
-    }
-}
+/// So many that go by one clock may come one after the other while something is due by the other
+/// clock: whoever schedules into the past again and again holds up no delay for good.
+const ROW_MAX: u32 = 1024;
 
 /// What waits for its time, and the one sleeper that waits with it.
 pub(crate) struct Timekeeper<T, O> {
@@ -86,6 +37,7 @@ pub(crate) struct Timekeeper<T, O> {
 struct Table<T> {
     state: Mutex<State<T>>,
     woken: Notify,
+    wall: Wall,
     /// Tells which tasks need not be handed out any more: they go before room is made for others.
     is_over: fn(&T) -> bool,
     precision: Precision,
@@ -105,11 +57,36 @@ pub(crate) enum Precision {
 
 struct State<T> {
     futures: Futures<T>,
-    /// Until when the sleeper sleeps (zero while it is awake): it is woken only for what is
-    /// earlier.
-    sleeps_until: Tick,
+    /// What the sleeper sleeps for, while it is not awake: it is woken only for what is earlier.
+    sleeps_for: Option<Firsts>,
+    row: Row,
     /// Whether tasks are handed out.
     runs: bool,
+}
+
+/// How many that go by one clock came one after the other while something was due by the other.
+struct Row {
+    clock: Clock,
+    length: u32,
+}
+
+impl Row {
+    /// By which clock the next one goes.
+    fn next(&mut self, first: FirstDue) -> Clock {
+        let mut clock = first.clock;
+        if !first.is_contested {
+            self.length = 0;
+        } else if clock != self.clock {
+            self.length = 1;
+        } else if self.length < ROW_MAX {
+            self.length += 1;
+        } else {
+            self.length = 0;
+            clock = clock.other();
+        }
+        self.clock = first.clock;
+        clock
+    }
 }
 
 /// A running sleeper, which ends when this is dropped.
@@ -126,13 +103,18 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         is_over: fn(&T) -> bool,
     ) -> Self {
         let state = State {
-            futures: Futures::with_wall(wall),
-            sleeps_until: Tick::default(),
+            futures: Futures::with_wall(wall.clone()),
+            sleeps_for: None,
+            row: Row {
+                clock: Clock::Monotonic,
+                length: 0,
+            },
             runs: false,
         };
         let table = Table {
             state: Mutex::new(state),
             woken: Notify::new(),
+            wall,
             is_over,
             precision,
             is_owed: AtomicBool::new(false),
@@ -181,7 +163,10 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
         if state.runs {
             state.take_due(room, |due| ready.push_back(due));
         }
-        let owes = state.sleeps_until > Tick::default() && state.next() < state.sleeps_until;
+        let firsts = state.futures.firsts();
+        let owes = state
+            .sleeps_for
+            .is_some_and(|slept| firsts.any_is_before(slept));
         self.table.is_owed.store(owes, Ordering::Relaxed);
     }
 
@@ -189,7 +174,7 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
     pub(crate) fn tell_what_is_owed(&self) {
         if self.owes() {
             self.table.is_owed.store(false, Ordering::Relaxed);
-            self.table.state.lock().sleeps_until = Tick::default();
+            self.table.state.lock().sleeps_for = None;
             self.table.tell();
         }
     }
@@ -286,10 +271,9 @@ impl<T: Send + 'static> Table<T> {
         let is_full = state.futures.is_full_for(due);
         let over = is_full.then(|| state.futures.make_room(due, self.is_over));
         state.futures.insert(future);
-        let asleep = state.sleeps_until > Tick::default();
         (
             over,
-            asleep && state.futures.tick_of(due) < state.sleeps_until,
+            state.sleeps_for.is_some_and(|first| first.are_after(due)),
         )
     }
 
@@ -303,10 +287,15 @@ impl<T: Send + 'static> Table<T> {
         let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
         let mut due = Vec::new();
         loop {
+            // Listening begins before the clock is read, so no step falls between the two.
+            let stepped = self.wall.stepped();
             let until = self.state.lock().until_next();
-            if until > Tick::default() {
+            if let Some(until) = until {
                 let slept = async {
-                    if let Some(alarm) = &alarm {
+                    // The alarm's thread knows the system's clock alone, and a test may own ours.
+                    if let Some(alarm) = &alarm
+                        && is_the_systems()
+                    {
                         alarm.sleep(until).await;
                     } else {
                         sleep.as_mut().reset(until.to_instant());
@@ -316,6 +305,7 @@ impl<T: Send + 'static> Table<T> {
                 tokio::select! {
                     biased;
                     () = self.woken.notified() => {}
+                    () = stepped => {}
                     () = slept, if until < Tick::MAX => {}
                 }
                 continue;
@@ -335,34 +325,41 @@ impl<T: Send + 'static> Table<T> {
 impl<T> State<T> {
     /// Takes out what is due, in its order: no more than so many.
     fn take_due(&mut self, max: usize, mut take: impl FnMut(Ready<T>)) {
-        let now = Tick::now();
+        let now = self.futures.now();
         for _ in 0..max {
-            let Some(FutureTask { due, task }) = self.futures.pop_due_by(now) else {
+            let first = self.futures.first_due(now);
+            let clock = first.map(|first| self.row.next(first));
+            let Some(FutureTask { due, task }) = clock.and_then(|clock| self.futures.pop(clock))
+            else {
                 break;
             };
             let at = match due {
                 Due::After(tick) => tick,
-                Due::At(_) => now,
+                Due::At(_) => now.tick,
             };
             take(Ready { at, task });
         }
     }
 
-    /// Until when there is nothing to do: zero if something is due, the end of time if nothing
-    /// waits.
-    fn until_next(&mut self) -> Tick {
-        let now = Tick::now();
-        let next = self.next();
-        self.sleeps_until = if next <= now { Tick::default() } else { next };
-        self.sleeps_until
+    /// Until when there is nothing to do: the end of time if nothing waits, `None` if something is
+    /// due.
+    fn until_next(&mut self) -> Option<Tick> {
+        // One reading, for what is due and for now: two would differ, and a time by the wall clock
+        // would always lie ahead of the first of them.
+        let now = self.futures.now();
+        let next = self.futures.next(now).unwrap_or(Tick::MAX);
+        let until = (next > now.tick).then(|| next.min(Self::next_look(now)));
+        self.sleeps_for = until.map(|_| self.futures.firsts());
+        until
     }
 
-    /// When there is something to do next.
-    fn next(&self) -> Tick {
-        let delayed = self.futures.next_delayed();
-        let scheduled = self.futures.next_scheduled();
-        let check = scheduled.map(|tick| tick.min(Tick::now().saturating_add(WALL_CHECK)));
-        delayed.into_iter().chain(check).min().unwrap_or(Tick::MAX)
+    /// When the wall clock has to be looked at again.
+    fn next_look(now: Now) -> Tick {
+        if now.may_be_stepped {
+            now.tick.saturating_add(WALL_CHECK)
+        } else {
+            Tick::MAX
+        }
     }
 }
 

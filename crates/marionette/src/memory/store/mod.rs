@@ -147,23 +147,24 @@ impl MemoryStore {
     }
 
     fn now(&self) -> Now {
+        let (tick, wall, _) = self.shared.wall.show();
         Now {
-            tick: self.tick(),
-            wall: self.shared.wall.now(),
+            tick: self.tick(tick),
+            wall,
         }
     }
 
     #[cfg(not(feature = "test-util"))]
     #[allow(clippy::unused_self)] // The twin below has something to add.
-    fn tick(&self) -> Tick {
-        Tick::now()
+    fn tick(&self, tick: Tick) -> Tick {
+        tick
     }
 
     #[cfg(feature = "test-util")]
-    fn tick(&self) -> Tick {
+    fn tick(&self, tick: Tick) -> Tick {
         // It is all that moves, so it needs no order.
         let nanos = self.shared.ahead.load(std::sync::atomic::Ordering::Relaxed);
-        Tick::now().saturating_add(Duration::from_nanos(nanos))
+        tick.saturating_add(Duration::from_nanos(nanos))
     }
 
     /// Lets the store's monotonic clock go ahead of that of its managers, as if these had been
