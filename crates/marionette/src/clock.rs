@@ -197,6 +197,7 @@ struct Steps {
 }
 
 impl Wall {
+    #[cfg(any(test, feature = "test-util"))]
     pub(crate) fn now(&self) -> SystemTime {
         self.show().1
     }

@@ -363,16 +363,16 @@ fn judge(log: &Log, received: &[Received], left: usize) -> Result<(), TestCaseEr
             if after.inserted >= first.at {
                 continue;
             }
-            if before.time.is_some() != after.time.is_some() {
-                let in_order = before.due <= after.due + JITTER;
-                prop_assert!(in_order, "{before:?} came before {after:?}");
-            } else {
+            let in_order = if before.time.is_some() == after.time.is_some() {
                 let key = |entry: &Entry| match entry.time {
                     Some(time) => (Some(time), None, entry.order),
                     None => (None, Some(entry.due), entry.order),
                 };
-                prop_assert!(key(before) < key(after), "{before:?} came before {after:?}");
-            }
+                key(before) < key(after)
+            } else {
+                before.due <= after.due + JITTER
+            };
+            prop_assert!(in_order, "{before:?} came before {after:?}");
         }
     }
     Ok(())

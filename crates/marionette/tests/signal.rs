@@ -1,5 +1,5 @@
 //! Stopping on the real signals of the operating system.
-#![cfg(all(unix, feature = "signal"))]
+#![cfg(unix)]
 
 use std::process::{self, Command};
 use std::time::Duration;

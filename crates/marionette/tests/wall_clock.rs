@@ -1,5 +1,4 @@
 //! Schedules when somebody steps the wall clock, delays when nothing happens for years.
-#![cfg(feature = "test-util")]
 #![allow(clippy::disallowed_methods)] // The clock is paused: here it is the test that owns it.
 
 use std::sync::{Arc, Mutex};
