@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
 use marionette::store::{Due as Stored, NewJob, Store};
@@ -24,7 +24,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     let say = Say::new(common);
     let options = options(args)?;
     let tasks = match &args.file {
-        Some(file) => input::read(file, args.format)?.tasks,
+        Some(file) => input::read(file, args.format, "marionette add --file")?.tasks,
         None => vec![task(args)?],
     };
     let mut jobs = Vec::with_capacity(tasks.len());
@@ -91,11 +91,13 @@ fn task(args: &Add) -> Result<Task> {
     command.env = plain.chain(found).collect();
     command.grace = args.grace.unwrap_or(command.grace);
     command.output_bytes = args.output.unwrap_or(command.output_bytes);
+    command.check().map_err(|error| anyhow!(error))?;
     Ok(Task {
         line: 1,
         name: args.name.clone(),
         command,
         options: Options::default(),
+        identity: None,
     })
 }
 

@@ -7,6 +7,7 @@ mod unit;
 mod run;
 mod operate;
 mod args;
+mod refuse;
 mod worker;
 mod signals;
 mod say;
@@ -28,7 +29,6 @@ mod clock;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::{ContextKind, ErrorKind};
 
 use crate::args::{Args, Verb, When};
 
@@ -51,26 +51,21 @@ fn main() -> ExitCode {
     match perform(args) {
         Ok(code) => code.into(),
         Err(error) => {
-            anstream::eprintln!("marionette: {error:#}");
+            for line in format!("{error:#}").lines() {
+                anstream::eprintln!("marionette: {line}");
+            }
             NOT_BEGUN.into()
         }
     }
 }
 
-/// Says what is wrong with the options, and what clap cannot know: an option behind a command is
-/// most likely one of that command. Its own tip for that case would add the option alone.
-fn refuse(mut error: clap::Error) -> ! {
-    let adds = std::env::args_os().skip(1).any(|word| word == "add");
-    if adds && error.kind() == ErrorKind::UnknownArgument {
-        error.remove(ContextKind::Suggested);
-        let _ = error.print();
-        anstream::eprintln!(
-            "\nA command with options of its own stands behind `--`: \
-             marionette add -- ./report.sh --send"
-        );
-        std::process::exit(NOT_BEGUN.into());
+/// Options that cannot be meant. What only asks for help is no error.
+fn refuse(error: clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
     }
-    error.exit()
+    refuse::tell(error);
+    std::process::exit(NOT_BEGUN.into());
 }
 
 /// Does what was asked for, and returns the exit status.

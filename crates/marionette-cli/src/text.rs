@@ -61,6 +61,17 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// The word of these that is most likely meant; `None` if none is close.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let far = 1 + word.chars().count() / 4;
+    let known = known.into_iter();
+    let distances = known.map(|known| (strsim::damerau_levenshtein(known, word), known));
+    let close = distances.filter(|(distance, _)| *distance <= far);
+    close
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
 fn push_safe(safe: &mut String, char: char) {
     match char {
         '\n' => safe.push_str("\\n"),
@@ -79,7 +90,7 @@ fn push_safe(safe: &mut String, char: char) {
 }
 
 /// Whether a terminal, or who lays out text, would act on this character and not show it.
-fn is_obeyed(char: char) -> bool {
+pub(crate) fn is_obeyed(char: char) -> bool {
     char.is_control()
         || matches!(
             char,

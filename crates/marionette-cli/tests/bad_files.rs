@@ -13,11 +13,11 @@ fn told(name: &str, text: &str) -> String {
     assert_eq!(said.status, Some(2), "{said:?}");
     assert_eq!(said.out, "");
     assert!(!sandbox.path("tasks.db").exists(), "nothing was stored");
-    let told = said
-        .err
-        .strip_prefix("marionette: ")
-        .expect("it says who speaks");
-    told.trim_end().to_owned()
+    let lines = said.err.lines().map(|line| {
+        line.strip_prefix("marionette: ")
+            .expect("every line says who speaks")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[track_caller]
@@ -178,7 +178,12 @@ fn lines_are_told_with_their_numbers() {
         "true\nfalse \\\n",
         "a.txt:2: it ends with `\\`, and no line follows",
     );
-    check("a.txt", "true\0\n", "a.txt:1: it contains a zero byte");
+    check(
+        "a.txt",
+        "true\0\n",
+        "a.txt:1: it contains a zero byte; commands end with their lines. For names that end with \
+         zero bytes: marionette run -0 -- COMMAND {}",
+    );
 }
 
 #[test]
@@ -253,4 +258,110 @@ fn a_folder_that_cannot_be_written_is_told() {
         said.err.contains("cannot make the store /proc/tasks.db"),
         "{said:?}"
     );
+}
+
+#[test]
+fn faults_in_the_defaults_do_not_hide_those_of_tasks() {
+    check(
+        "a.toml",
+        "[defaults]\njobs = 8\nretries = 'x'\n\n[[task]]\nrun = 'true'\ncron = '* * * * *'\n\
+         priority = 500\n\n[extra]\n",
+        "a.toml:2: `jobs` is no key of a task; how many run at once is said on the command line: \
+         `marionette run -j 8 FILE`\n\
+         a.toml:3: `retries`: \"x\" is no whole number from 0 to 1000000\n\
+         a.toml:7: `cron` is no key of a task; a task runs once, there are no recurring ones in \
+         this version; let cron start it: `0 2 * * * marionette run -q FILE`\n\
+         a.toml:8: `priority`: \"500\" is no whole number from -128 to 127\n\
+         a.toml:10: `extra` is neither `[[task]]` nor `[defaults]`",
+    );
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_when_the_file_is_read() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("").join("nowhere");
+    let folder = folder.display();
+    for (name, text, line) in [
+        ("a.toml", "[[task]]\nrun = 'true'\ncwd = 'nowhere'\n", 3),
+        (
+            "a.toml",
+            "[defaults]\ncwd = 'nowhere'\n[[task]]\nrun = 'true'\n",
+            2,
+        ),
+        (
+            "a.jsonl",
+            "{\"run\": \"true\", \"cwd\": \"./nowhere\"}\n",
+            1,
+        ),
+    ] {
+        sandbox.write(name, text);
+        for verb in [&["run", name][..], &["add", "-f", name]] {
+            let said = sandbox.run(verb);
+            assert_eq!(said.status, Some(2), "{said:?}");
+            let expected =
+                format!("marionette: {name}:{line}: `cwd`: there is no folder {folder}\n");
+            assert_eq!(said.err, expected);
+        }
+    }
+    sandbox.write("a.toml", "[[task]]\nrun = 'true'\ncwd = '~/x'\n");
+    let said = sandbox.run(&["run", "a.toml"]);
+    assert!(
+        said.err.contains("`~` is not understood here"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn keys_of_other_tools_are_answered_with_what_to_write() {
+    for (line, expected) in [
+        ("cmd = 'true'", "`command = [\"program\", \"argument\"]`"),
+        ("needs = ['a']", "`run = \"first && second\"`"),
+        ("depends_on = 'a'", "`run = \"first && second\"`"),
+        (
+            "schedule = 'daily'",
+            "let cron start it: `0 2 * * * marionette run -q FILE`",
+        ),
+        (
+            "every = '1d'",
+            "let cron start it: `0 2 * * * marionette run -q FILE`",
+        ),
+        ("working-directory = '/'", "write `cwd = \"…\"`"),
+        ("environment = {}", "write `env = { NAME = \"value\" }`"),
+        ("env = ['A=1']", "write `env = { NAME = \"value\" }`"),
+        ("command = 'true'", "a line for the shell is `run`"),
+        ("run = ['true']", "a list of words is `command`"),
+        ("max_retries = 3", "write `retries = 3`"),
+    ] {
+        let told = told("a.toml", &format!("[[task]]\n{line}\n"));
+        assert!(told.contains(expected), "{line}: {told}");
+    }
+}
+
+#[test]
+fn two_tasks_of_one_name_are_refused() {
+    check(
+        "a.toml",
+        "[[task]]\nname = 'a'\nrun = 'true'\n[[task]]\nname = 'b'\nrun = 'true'\n[[task]]\n\
+         name = 'a'\nrun = 'false'\n",
+        "a.toml:7: the task in line 1 is called `a` as well",
+    );
+}
+
+#[test]
+fn misspelt_verbs_and_states_are_answered_with_what_is_meant() {
+    let sandbox = Sandbox::new();
+    for (arguments, expected) in [
+        (&["rnu", "a.txt"][..], "marionette run"),
+        (&["lits"], "list"),
+        (&["list", "--state", "faild"], "did you mean `failed`?"),
+        (
+            &["list", "--state", "quarantine"],
+            "did you mean `quarantined`?",
+        ),
+    ] {
+        let said = sandbox.run(arguments);
+        assert_eq!(said.status, Some(2), "{said:?}");
+        assert!(said.err.contains(expected), "{arguments:?}: {}", said.err);
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "\
 Examples:
   marionette run checks.toml              run the tasks of a file, go on with it after a crash
-  ls *.png | sed 's/.*/optipng \"&\"/' | marionette run -j 8 -
+  marionette run -j 8 -- optipng {} ::: *.png      one command for many items: words, no shell
   marionette add --at \"tomorrow 06:00\" --retries 3 -- ./report.sh --send
   marionette work                         the daemon that runs what was added
   marionette list --state failed          what failed for good, and why

@@ -1,17 +1,28 @@
 //! What `marionette run` takes.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use marionette::store::StoredBackoff;
 
-use crate::input::{Format, parse_backoff, parse_positive, parse_retries};
+use crate::command::quoted;
+use crate::input::{self, Format, Words, parse_backoff, parse_positive, parse_retries};
 use crate::run::parse_name;
 
-/// Run the commands of a file, and go on where it was if it was interrupted
+/// Run the commands of a file, or one command for many items, and go on if it was interrupted
 ///
 /// FILE has a command in each line, or tasks in TOML or JSON Lines. `-` reads standard input.
+///
+/// Behind `--` stands a command that runs once for each item. The items stand behind `:::`, or come
+/// from standard input, one in each line, or with -0 with a zero byte behind each. The command and
+/// its items are words and never a line for a shell, whatever is in them. `{}` stands for the item,
+/// `{.}` for the item without its extension, `{/}` without its folder, `{//}` for its folder,
+/// `{/.}` for the item without both, `{#}` for the number of the task; without any of these, the
+/// item is the last word. Several `:::` make every combination of their items, and `{1}`, `{2}`,
+/// `{1.}` … stand for the item of one of them.
 ///
 /// What has been done is remembered: killed at any moment and started again with the same file, it
 /// goes on where it was, and runs nothing again that was done. If the file has changed meanwhile,
@@ -27,10 +38,20 @@ use crate::run::parse_name;
 /// lost no attempt.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
-#[allow(clippy::struct_excessive_bools)] // Each is an option of its own.
+#[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // As the options are named.
 pub(crate) struct Run {
     /// The file of commands; `-` for standard input
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present_any = ["words", "resume", "drop"])]
+    pub(crate) file: Option<PathBuf>,
+    /// A command to run for each item, and the items behind `:::`
+    #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["resume", "drop", "format"])]
+    pub(crate) words: Vec<OsString>,
+    /// Each item on standard input ends with a zero byte, as `find -print0` writes them
+    #[arg(long, short = '0', requires = "words")]
+    pub(crate) null: bool,
+    /// Print what would be run, and run nothing
+    #[arg(long, conflicts_with_all = ["resume", "drop"])]
+    pub(crate) dry_run: bool,
     /// How many commands run at once [default: one for each processor]
     #[arg(long, short, value_name = "NUMBER")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -65,7 +86,42 @@ pub(crate) struct Run {
     pub(crate) known_as: Option<String>,
 }
 
-const AFTER_HELP: &str = r#"A file in TOML:
+impl Run {
+    /// The file; standard input if there is none.
+    pub(crate) fn file(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new("-"))
+    }
+
+    /// Reads what is to be run.
+    pub(crate) fn list(&self) -> Result<input::File> {
+        if self.words.is_empty() {
+            return input::read(self.file(), self.format, "marionette run");
+        }
+        if let Some(file) = self.file.as_deref().filter(|file| *file != Path::new("-")) {
+            let file = quoted(&file.to_string_lossy()).into_owned();
+            bail!(
+                "a file of commands and a command exclude each other; if the items are in the \
+                 file, one in each line: marionette run -- COMMAND {{}} < {file}"
+            );
+        }
+        let words = Words {
+            words: &self.words,
+            is_null: self.null,
+        };
+        words.read()
+    }
+}
+
+const AFTER_HELP: &str = r#"A command for each item:
+  marionette run -j 8 -- optipng {} ::: *.png
+  find . -name '*.png' -print0 | marionette run -0 -- optipng {}
+  marionette run -- cwebp {} -o {.}.webp ::: *.png
+  marionette run -- ./render --scene {1} --size {2} ::: a b c ::: 720 1080
+  marionette run -- sh -c 'gzip -k "$1" && rm "$1"' sh {} ::: *.log    # a shell, safely
+
+What begins with a dash is an option for most programs: name items like ./*.png.
+
+A file in TOML:
   [defaults]                     # for tasks that do not say it themselves
   retries = 2
   backoff = "1s..1m"             # pauses that double; or "10s", or "none"

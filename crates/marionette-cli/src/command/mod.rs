@@ -1,14 +1,22 @@
 //! A command as a job: what is run, where, with what; and what is never shown of it.
 
 mod text;
+mod quote;
+mod limits;
+mod shell;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marionette::{BoxError, Job};
 use serde::{Deserialize, Serialize};
 
+use crate::text::is_obeyed;
+
+pub(crate) use quote::quoted;
+use quote::quoted_program;
+pub(crate) use shell::{Lack, Piece, pieces};
 pub(crate) use text::{Source, Text};
 
 /// How long a command that was asked to end has until it is made to: 5 s.
@@ -76,10 +84,40 @@ impl Command {
         match &self.what {
             What::Run(line) => line.clone(),
             What::Command(words) => {
-                let words: Vec<_> = words.iter().map(Text::shown).collect();
-                words.join(" ")
+                let mut shown: Vec<_> = words.iter().map(Text::shown).collect();
+                if let (Some(Text::Plain(program)), Some(first)) =
+                    (words.first(), shown.first_mut())
+                {
+                    *first = quoted_program(program);
+                }
+                shown.join(" ")
             }
         }
+    }
+
+    /// It as a line that a person in the folder `here` can paste into a shell: safe to print, and
+    /// without its secrets.
+    pub(crate) fn typed(&self, here: &Path) -> String {
+        let is_bare = self.cwd == here && self.env.is_empty();
+        let line = match &self.what {
+            What::Run(line) if is_bare && !line.chars().any(is_obeyed) => return line.clone(),
+            What::Run(line) => format!("sh -c {}", quoted(line)),
+            What::Command(_) => self.shown(),
+        };
+        let variables = self.env.iter().map(|(name, value)| match value {
+            Text::Plain(value) => format!("{} ", quoted(&format!("{name}={value}"))),
+            secret => format!("{}={} ", quoted(name), secret.shown()),
+        });
+        let variables: String = variables.collect();
+        let line = match variables.as_str() {
+            "" => line,
+            variables => format!("env {variables}{line}"),
+        };
+        if self.cwd == here {
+            return line;
+        }
+        let folder = self.cwd.to_string_lossy();
+        format!("(cd {} && {line})", quoted(&folder))
     }
 
     /// What makes it this command and no other: all that decides what it does, and nothing of how

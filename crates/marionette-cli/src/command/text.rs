@@ -6,6 +6,8 @@ use std::{env, fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
 
+use super::quote::quoted;
+
 /// A word of a command or a value of its environment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
@@ -43,6 +45,14 @@ impl Text {
         match self {
             Self::Plain(text) => quoted(text),
             Self::Secret(_) | Self::From(_) => Cow::Borrowed("***"),
+        }
+    }
+
+    /// What is stored of it; nothing if it is looked up.
+    pub(crate) fn stored(&self) -> Option<&str> {
+        match self {
+            Self::Plain(text) | Self::Secret(text) => Some(text),
+            Self::From(_) => None,
         }
     }
 
@@ -129,15 +139,6 @@ impl fmt::Debug for Text {
     }
 }
 
-/// The word as a shell reads it back.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let is_plain = |char: char| char.is_alphanumeric() || "-_./:=,@%+".contains(char);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,13 +170,5 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let error = text.resolve().unwrap_err().to_string();
         assert!(error.starts_with(&path.display().to_string()), "{error}");
-    }
-
-    #[test]
-    fn words_are_quoted_when_a_shell_needs_it() {
-        assert_eq!(quoted("--level=9"), "--level=9");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("$HOME"), "'$HOME'");
     }
 }

@@ -9,9 +9,10 @@ use super::value::{
     parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
     parse_size, parse_variable,
 };
-use super::{Due, Fault, Options, Task};
+use super::{Due, Fault, Options, Task, all_or_faults, hint};
 use crate::clock;
 use crate::command::{Command, GRACE, OUTPUT_BYTES, Source, Text, What};
+use crate::text::nearest;
 use crate::time::{parse_duration, parse_time};
 
 /// What a task may have.
@@ -78,11 +79,7 @@ pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fa
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() {
-        Ok(tasks)
-    } else {
-        Err(faults)
-    }
+    all_or_faults(Ok(tasks), faults)
 }
 
 impl Draft {
@@ -135,11 +132,16 @@ impl Draft {
     fn set(&mut self, key: &str, node: &Node) -> Result<(), Fault> {
         let options = &mut self.options;
         match key {
-            "run" => self.what = Some(What::Run(filled(node, key)?)),
+            "run" => self.what = Some(What::Run(line(node)?)),
             "command" => self.what = Some(What::Command(words(node)?)),
             "name" => self.name = Some(filled(node, key)?),
-            "cwd" => self.cwd = Some(filled(node, key)?.into()),
+            "cwd" => self.cwd = Some(folder(node, &self.folder)?),
             "env" => {
+                if let Value::List(_) = node.value {
+                    let text =
+                        "`env` must be a table, and is a list; write `env = { NAME = \"value\" }`";
+                    return Err(node.fault(text));
+                }
                 for entry in node.table(key)? {
                     let name =
                         parse_variable(&entry.key).map_err(|text| Fault::new(entry.line, text))?;
@@ -187,11 +189,13 @@ impl Draft {
             output_bytes: self.output_bytes,
             ..Command::new(what, tidy(&cwd))
         };
+        command.check().map_err(|error| Fault::new(line, error))?;
         Ok(Task {
             line,
             name: self.name,
             command,
             options: self.options,
+            identity: None,
         })
     }
 }
@@ -213,12 +217,10 @@ fn both(entries: &[Entry], one: &str, other: &str) -> Vec<Fault> {
 }
 
 fn unknown(key: &str, keys: &[&str]) -> String {
-    let close = |known: &&&str| strsim::damerau_levenshtein(known, key) <= 1 + key.len() / 4;
-    let nearest = keys
-        .iter()
-        .filter(close)
-        .min_by_key(|known| strsim::damerau_levenshtein(known, key));
-    match nearest {
+    if let Some(hint) = hint::for_key(key) {
+        return format!("`{key}` is no key of a task; {hint}");
+    }
+    match nearest(key, keys.iter().copied()) {
         Some(nearest) => format!("`{key}` is no key of a task; did you mean `{nearest}`?"),
         None => format!("`{key}` is no key of a task; there are {}", keys.join(", ")),
     }
@@ -248,7 +250,39 @@ fn without_zero(node: &Node, key: &str, text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// A line for the shell.
+fn line(node: &Node) -> Result<String, Fault> {
+    if let Value::List(_) = node.value {
+        let text = "`run` must be a text, and is a list; a list of words is `command`";
+        return Err(node.fault(text));
+    }
+    filled(node, "run")
+}
+
+/// A folder that is there.
+fn folder(node: &Node, base: &Path) -> Result<PathBuf, Fault> {
+    let cwd = PathBuf::from(filled(node, "cwd")?);
+    let whole = base.join(&cwd);
+    if whole.is_dir() {
+        return Ok(cwd);
+    }
+    let home = if cwd.starts_with("~") {
+        "; `~` is not understood here"
+    } else {
+        ""
+    };
+    Err(node.fault(format!(
+        "`cwd`: there is no folder {}{home}",
+        tidy(&whole).display()
+    )))
+}
+
 fn words(node: &Node) -> Result<Vec<Text>, Fault> {
+    if let Value::Text(_) = node.value {
+        let text =
+            "`command` must be a list of words, and is a text; a line for the shell is `run`";
+        return Err(node.fault(text));
+    }
     let nodes = node.list("command")?;
     if nodes.is_empty() {
         return Err(node.fault("`command` is empty; it begins with the program"));

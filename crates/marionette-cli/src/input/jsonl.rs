@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::node::{Entry, Node, Value};
-use super::{Fault, Task};
+use super::{Fault, Task, all_or_faults};
 
 pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
     let mut nodes = Vec::new();
@@ -16,15 +16,7 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
             Err(error) => faults.push(Fault::new(line, told(&error))),
         }
     }
-    match super::draft::read_all(base, &nodes) {
-        Ok(tasks) if faults.is_empty() => Ok(tasks),
-        Ok(_) => Err(faults),
-        Err(more) => {
-            faults.extend(more);
-            faults.sort_by_key(|fault| fault.line);
-            Err(faults)
-        }
-    }
+    all_or_faults(super::draft::read_all(base, &nodes), faults)
 }
 
 /// The error without the line, which is that of its text and always the first.

@@ -1,40 +1,57 @@
 //! Tasks one in each line: a line for the shell. Blank lines and lines that begin with `#` are
-//! passed over; a line that ends with `\` goes on in the next.
+//! passed over; where a line goes on in the next is the shell's own rule.
 
 use super::draft::Draft;
-use super::{Fault, Task};
-use crate::command::What;
+use super::{Fault, Task, all_or_faults, guess};
+use crate::command::{Lack, Piece, What, pieces};
 
+/// Reads lines that somebody has said are commands.
 pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
+    read_if(text, base, |_| None)
+}
+
+/// Reads lines that nobody has said are commands; what only a script would have is a fault.
+pub(super) fn read_careful(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
+    read_if(text, base, guess::line_of_script)
+}
+
+fn read_if(
+    text: &str,
+    base: &Draft,
+    objection: impl Fn(&Piece<'_>) -> Option<String>,
+) -> Result<Vec<Task>, Vec<Fault>> {
+    let text = text.replace("\r\n", "\n");
     let mut tasks = Vec::new();
     let mut faults = Vec::new();
-    let mut lines = (1..).zip(text.lines());
-    while let Some((first, line)) = lines.next() {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with('#') {
+    for piece in pieces(&text) {
+        let wrong = match piece.lacks {
+            Some(lack) => Some(told(lack)),
+            None if !piece.has_words => continue,
+            None if piece.text.contains('\0') => Some(ZERO_BYTE.to_owned()),
+            None => objection(&piece),
+        };
+        if let Some(wrong) = wrong {
+            faults.push(Fault::new(piece.line, wrong));
             continue;
         }
-        let mut whole = trimmed.to_owned();
-        while whole.ends_with('\\') {
-            let Some((_, next)) = lines.next() else {
-                faults.push(Fault::new(first, "it ends with `\\`, and no line follows"));
-                break;
-            };
-            whole.push('\n');
-            whole.push_str(next.trim_end());
-        }
-        if whole.contains('\0') {
-            faults.push(Fault::new(first, "it contains a zero byte"));
-            continue;
-        }
-        match base.clone().with(What::Run(whole)).finish(first) {
+        let what = What::Run(piece.text.to_owned());
+        match base.clone().with(what).finish(piece.line) {
             Ok(task) => tasks.push(task),
             Err(fault) => faults.push(fault),
         }
     }
-    if faults.is_empty() {
-        Ok(tasks)
-    } else {
-        Err(faults)
+    all_or_faults(Ok(tasks), faults)
+}
+
+const ZERO_BYTE: &str = "it contains a zero byte; commands end with their lines. For names that \
+                         end with zero bytes: marionette run -0 -- COMMAND {}";
+
+fn told(lack: Lack) -> String {
+    match lack {
+        Lack::Line => "it ends with `\\`, and no line follows".to_owned(),
+        Lack::Close(opener) => format!("a {opener} is opened and never closed"),
+        Lack::Document => "a here-document needs several lines; write the command in TOML, with \
+                           run = '''…'''"
+            .to_owned(),
     }
 }

@@ -1,34 +1,42 @@
-//! Files of tasks: TOML, JSON Lines, or one command in each line. All three become the same tasks.
+//! Lists of tasks: TOML, JSON Lines, one command in each line, or a command with its items. All of
+//! them become the same tasks.
 
-mod node;
+mod source;
+mod guess;
 mod toml;
 mod jsonl;
 mod lines;
+mod words;
+mod template;
+mod code;
 mod draft;
+mod hint;
+mod node;
 mod value;
 
+use std::collections::HashMap;
 use std::fmt;
-use std::fs;
-use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
+use marionette::BoxError;
 use marionette::store::StoredBackoff;
 
 use crate::command::Command;
 use crate::text;
 use crate::time::When;
 
-pub(crate) use draft::Draft;
+use draft::Draft;
+use source::Source;
+
 pub(crate) use value::{
     parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
     parse_size, parse_variable,
 };
+pub(crate) use words::Words;
 
-/// The largest file that is read: 256 MiB.
-const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How many faults of a file are told.
 const FAULTS_MAX: usize = 20;
 
@@ -43,10 +51,10 @@ pub(crate) enum Format {
     Lines,
 }
 
-/// A file of tasks that was read.
+/// A list of tasks that was read.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// Its canonical path; `None` for standard input.
+    /// The canonical path of its file; `None` for a list that is in no file.
     pub(crate) path: Option<PathBuf>,
     /// What it is called in messages.
     pub(crate) name: String,
@@ -65,6 +73,8 @@ pub(crate) struct Task {
     pub(crate) command: Command,
     /// How it is tried.
     pub(crate) options: Options,
+    /// What makes it this task of its list and no other, if that is not its command.
+    pub(crate) identity: Option<Vec<u8>>,
 }
 
 /// How a task is tried.
@@ -119,6 +129,14 @@ impl Task {
     pub(crate) fn title(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.command.shown())
     }
+
+    /// What makes it this task of its list and no other, wherever it stands.
+    pub(crate) fn identity(&self) -> Result<Vec<u8>, BoxError> {
+        match &self.identity {
+            Some(identity) => Ok(identity.clone()),
+            None => self.command.identity(),
+        }
+    }
 }
 
 /// What is wrong in a line of a file.
@@ -143,73 +161,60 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads a file of tasks; `-` is standard input.
-pub(crate) fn read(path: &Path, format: Option<Format>) -> Result<File> {
-    let (name, path) = match path.to_str() {
-        Some("-") => ("standard input".to_owned(), None),
-        _ => (text::safe(&path.display().to_string()), Some(path)),
-    };
-    let text = match path {
-        None => read_text(stdin().lock(), &name)?,
-        Some(path) => {
-            let file = fs::File::open(path).with_context(|| format!("cannot read {name}"))?;
-            let is_folder = file.metadata()?.is_dir();
-            ensure!(!is_folder, "{name} is a folder; name a file of tasks");
-            read_text(file, &name)?
+/// Reads a list of tasks from a file or a pipe; `-` is standard input. `verb` is what a person
+/// types before the path.
+pub(crate) fn read(path: &Path, format: Option<Format>, verb: &str) -> Result<File> {
+    let source = Source::read(path)?;
+    let text = source.text()?;
+    let base = Draft::new(source.folder.clone());
+    let tasks = match format.or_else(|| guess::by_name(source.path.as_deref())) {
+        Some(Format::Toml) => toml::read(text, &base),
+        Some(Format::Jsonl) => jsonl::read(text, &base),
+        Some(Format::Lines) => lines::read(text, &base),
+        None => {
+            if let Some(refusal) = guess::refusal(&source, text, path, verb) {
+                bail!(refusal);
+            }
+            lines::read_careful(text, &base)
         }
     };
-    let format = format.unwrap_or_else(|| format_of(path));
-    let (folder, path) = match path {
-        None => (
-            std::env::current_dir().context("there is no current folder")?,
-            None,
-        ),
-        Some(path) => {
-            let path = path
-                .canonicalize()
-                .with_context(|| format!("cannot find {name}"))?;
-            let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-            (folder, Some(path))
+    match tasks.and_then(told_apart) {
+        Ok(tasks) if tasks.is_empty() => bail!("{} has no task", source.name),
+        Ok(tasks) => Ok(File {
+            path: source.path,
+            name: source.name,
+            tasks,
+        }),
+        Err(faults) => bail!(told(&source.name, &faults)),
+    }
+}
+
+/// Refuses two tasks of one name, which nobody could tell apart.
+fn told_apart(tasks: Vec<Task>) -> Result<Vec<Task>, Vec<Fault>> {
+    let mut lines = HashMap::new();
+    let mut faults = Vec::new();
+    for task in &tasks {
+        let Some(name) = &task.name else { continue };
+        if let Some(line) = lines.insert(name, task.line) {
+            let text = format!("the task in line {line} is called `{name}` as well");
+            faults.push(Fault::new(task.line, text));
         }
-    };
-    let base = Draft::new(folder);
-    let tasks = match format {
-        Format::Toml => toml::read(&text, &base),
-        Format::Jsonl => jsonl::read(&text, &base),
-        Format::Lines => lines::read(&text, &base),
-    };
+    }
+    all_or_faults(Ok(tasks), faults)
+}
+
+/// The tasks if nothing is wrong, else all faults in the order of their lines.
+fn all_or_faults(
+    tasks: Result<Vec<Task>, Vec<Fault>>,
+    mut faults: Vec<Fault>,
+) -> Result<Vec<Task>, Vec<Fault>> {
     match tasks {
-        Ok(tasks) if tasks.is_empty() => bail!("{name} has no task"),
-        Ok(tasks) => Ok(File { path, name, tasks }),
-        Err(faults) => bail!(told(&name, &faults)),
+        Ok(tasks) if faults.is_empty() => return Ok(tasks),
+        Ok(_) => {}
+        Err(more) => faults.extend(more),
     }
-}
-
-fn read_text(from: impl Read, name: &str) -> Result<String> {
-    let mut bytes = Vec::new();
-    from.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read {name}"))?;
-    ensure!(
-        bytes.len() as u64 <= FILE_BYTES_MAX,
-        "{name} is larger than 256 MiB, the limit"
-    );
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.split(|&byte| byte == b'\n').count();
-        anyhow::anyhow!("{name}:{line}: it is not UTF-8")
-    })
-}
-
-fn format_of(path: Option<&Path>) -> Format {
-    let extension = path
-        .and_then(Path::extension)
-        .and_then(|extension| extension.to_str());
-    match extension {
-        Some("toml") => Format::Toml,
-        Some("jsonl" | "ndjson" | "json") => Format::Jsonl,
-        _ => Format::Lines,
-    }
+    faults.sort_by_key(|fault| fault.line);
+    Err(faults)
 }
 
 fn told(name: &str, faults: &[Fault]) -> String {

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::draft::{DEFAULTS_KEYS, Draft};
 use super::node::{Entry, Node, Value};
-use super::{Fault, Task};
+use super::{Fault, Task, all_or_faults};
 
 pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
     let places = Places::new(text);
@@ -13,23 +13,24 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
         let line = error.span().map_or(1, |span| places.line(span.start));
         vec![Fault::new(line, error.message())]
     })?;
-    let (mut tasks, mut defaults) = (Vec::new(), None);
+    let (mut tasks, mut faults) = (Vec::new(), Vec::new());
+    let mut base = base.clone();
     for entry in entries(table.get_ref(), &places) {
         match (entry.key.as_str(), &entry.node.value) {
             ("task", Value::List(nodes)) => tasks.extend(nodes.clone()),
             ("task", _) => {
                 let text = "a task begins with `[[task]]`, in two pairs of brackets";
-                return Err(vec![entry.node.fault(text)]);
+                faults.push(entry.node.fault(text));
             }
-            ("defaults", _) => defaults = Some(entry.node),
-            (key, _) => return Err(vec![unknown(&entry, key)]),
+            ("defaults", _) => {
+                // Its own faults must not hide those of the tasks.
+                let filled = base.fill(&entry.node, DEFAULTS_KEYS);
+                faults.extend(filled.err().unwrap_or_default());
+            }
+            (key, _) => faults.push(unknown(&entry, key)),
         }
     }
-    let mut base = base.clone();
-    if let Some(defaults) = defaults {
-        base.fill(&defaults, DEFAULTS_KEYS)?;
-    }
-    super::draft::read_all(&base, &tasks)
+    all_or_faults(super::draft::read_all(&base, &tasks), faults)
 }
 
 fn unknown(entry: &Entry, key: &str) -> Fault {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use marionette::store::{JobState, check_name};
 
+use crate::text::nearest;
 use crate::time::parse_duration;
 
 /// Which tasks: all conditions hold that are named.
@@ -56,11 +57,11 @@ fn parse_states(text: &str) -> Result<States, String> {
         "failed" => |state| matches!(state, JobState::Dead | JobState::Quarantined),
         "ended" => JobState::is_end,
         _ => {
-            let states: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
-            let states = states.join(", ");
-            return Err(format!(
-                "the states are {states}; and waiting, failed, ended"
-            ));
+            let mut states: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
+            states.extend(["waiting", "failed", "ended"]);
+            let meant = nearest(text, states.iter().copied());
+            let meant = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+            return Err(format!("{meant}the states are {}", states.join(", ")));
         }
     };
     Ok(States(

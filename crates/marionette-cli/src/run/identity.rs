@@ -53,11 +53,11 @@ impl Identity {
         if let Some(name) = &args.known_as {
             return Ok(Self::Named(name.clone()));
         }
-        if args.file.as_os_str() == "-" {
+        if args.file().as_os_str() == "-" {
             return Ok(Self::List(here()?));
         }
-        let path = args.file.canonicalize().or_else(|_| gone(&args.file));
-        let path = path.with_context(|| format!("cannot find {}", args.file.display()))?;
+        let path = args.file().canonicalize().or_else(|_| gone(args.file()));
+        let path = path.with_context(|| format!("cannot find {}", args.file().display()))?;
         Ok(Self::File(path))
     }
 

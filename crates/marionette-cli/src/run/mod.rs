@@ -11,6 +11,7 @@
 
 mod identity;
 mod ledger;
+mod dry_run;
 mod choice;
 mod names;
 mod plan;
@@ -71,19 +72,34 @@ struct Ready {
 
 pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let mut say = Say::new(common);
-    let mut signals = Signals::listen()?;
     if args.drop {
         return drop_open(common, args, &say).await;
     }
-    let (opened, mut ready) = if args.resume {
-        let opened = open_existing(common.store.as_ref()).await?;
-        let ready = resumed(&opened, args, &say).await?;
-        (opened, ready)
+    let file = if args.resume {
+        None
     } else {
-        let file = input::read(&args.file, args.format)?;
-        refuse_queues(&file)?;
+        Some(args.list()?)
+    };
+    if let Some(file) = &file {
+        refuse_queues(file)?;
+        if args.dry_run {
+            dry_run::tell(file, &say);
+            return Ok(0);
+        }
+        if file.tasks.is_empty() {
+            say.note(&format!("there are no items for {}", file.name));
+            return Ok(0);
+        }
+    }
+    // Until here a signal just ends this process, also while it waits for a list that never comes.
+    let mut signals = Signals::listen()?;
+    let (opened, mut ready) = if let Some(file) = file {
         let opened = open_or_make(common.store.as_ref()).await?;
         let ready = listed(&opened, args, &file, &say).await?;
+        (opened, ready)
+    } else {
+        let opened = open_existing(common.store.as_ref()).await?;
+        let ready = resumed(&opened, args, &say).await?;
         (opened, ready)
     };
     let board = Arc::new(Board::new(&ready.plan, &ready.known));

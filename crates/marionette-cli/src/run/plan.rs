@@ -80,7 +80,7 @@ fn job(
     defaults: &Options,
     seen: &mut HashMap<Vec<u8>, u64>,
 ) -> Result<NewJob> {
-    let identity = match task.command.identity() {
+    let identity = match task.identity() {
         Ok(identity) => identity,
         Err(error) => bail!("the command cannot be stored: {error}"),
     };
@@ -111,6 +111,7 @@ mod tests {
             name: None,
             command: Command::new(What::Run((*line).to_owned()), PathBuf::from("/")),
             options: Options::default(),
+            identity: None,
         };
         let file = File {
             path: None,

@@ -45,8 +45,9 @@ async fn a_piece_that_several_have_names_them_and_changes_nothing() {
     let said = place.run(&["cancel", "0193a000"]);
     let expected = format!(
         "marionette: more than one task has \"0193a000\" in its id or as its name; write more of \
-         one id:\n  \
-         {}  ready        mail welcome bob\n  {}  ready        mail welcome ada\n",
+         one id:\n\
+         marionette:   {}  ready        mail welcome bob\n\
+         marionette:   {}  ready        mail welcome ada\n",
         ids[1], ids[0]
     );
     assert_eq!((said.code, said.err), (Some(2), expected));

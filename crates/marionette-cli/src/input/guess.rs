@@ -1,0 +1,379 @@
+//! How a list is written, and what is no list of commands: that is refused, and never run line by
+//! line to see what happens.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::Format;
+use super::source::Source;
+use crate::command::{Piece, quoted};
+use crate::text::clip;
+
+/// How much of a line is shown.
+const LINE_COLUMNS: usize = 60;
+
+/// What a text is that is no list of commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A script, with what runs it if it cannot run by itself.
+    Script(String),
+    /// Something for a program that reads files of this kind, by this option.
+    For(&'static str, &'static str),
+    Toml,
+    Json,
+    /// Anything else that has a name.
+    Other(&'static str),
+}
+
+/// Scripts by the ends of their names, and what runs them.
+const SCRIPTS: &[(&str, &str)] = &[
+    ("sh", "sh"),
+    ("bash", "bash"),
+    ("dash", "dash"),
+    ("zsh", "zsh"),
+    ("ksh", "ksh"),
+    ("fish", "fish"),
+    ("csh", "csh"),
+    ("tcsh", "tcsh"),
+    ("command", "sh"),
+    ("py", "python3"),
+    ("rb", "ruby"),
+    ("pl", "perl"),
+    ("lua", "lua"),
+    ("tcl", "tclsh"),
+    ("js", "node"),
+    ("mjs", "node"),
+    ("cjs", "node"),
+    ("ts", "deno run"),
+    ("php", "php"),
+    ("r", "Rscript"),
+    ("jl", "julia"),
+    ("awk", "awk -f"),
+    ("sed", "sed -f"),
+    ("nu", "nu"),
+    ("ps1", "pwsh"),
+    ("bat", "cmd /c"),
+    ("cmd", "cmd /c"),
+];
+/// Other files by the ends of their names.
+const OTHERS: &[(&[&str], Kind)] = &[
+    (&["toml"], Kind::Toml),
+    (&["json", "jsonc", "json5", "jsonl", "ndjson"], Kind::Json),
+    (&["yml", "yaml"], Kind::Other("YAML")),
+    (&["mk", "mak"], Kind::For("make", "-f")),
+    (&["just"], Kind::For("just", "-f")),
+    (
+        &["dockerfile", "containerfile"],
+        Kind::Other("a Dockerfile"),
+    ),
+    (&["cron", "crontab"], Kind::Other(CRONTAB)),
+    (
+        &[
+            "ini",
+            "cfg",
+            "conf",
+            "env",
+            "properties",
+            "service",
+            "timer",
+            "desktop",
+            "nix",
+            "tf",
+            "hcl",
+        ],
+        Kind::Other("a file of settings"),
+    ),
+    (
+        &[
+            "md", "markdown", "rst", "adoc", "org", "tex", "html", "htm", "xml", "svg",
+        ],
+        Kind::Other("a document"),
+    ),
+    (
+        &["csv", "tsv", "sql", "log", "diff", "patch"],
+        Kind::Other("data"),
+    ),
+    (
+        &[
+            "c", "h", "cc", "cpp", "hpp", "cs", "go", "rs", "java", "kt", "swift", "scala", "hs",
+            "ml", "gradle", "groovy", "cmake",
+        ],
+        Kind::Other("source code"),
+    ),
+];
+/// Files by their whole names, in small letters.
+const NAMES: &[(&[&str], Kind)] = &[
+    (
+        &["makefile", "gnumakefile", "bsdmakefile"],
+        Kind::For("make", "-f"),
+    ),
+    (&["justfile", ".justfile"], Kind::For("just", "-f")),
+    (&["rakefile"], Kind::For("rake", "-f")),
+    (&["snakefile"], Kind::For("snakemake", "-s")),
+    (
+        &["dockerfile", "containerfile"],
+        Kind::Other("a Dockerfile"),
+    ),
+    (&["crontab"], Kind::Other(CRONTAB)),
+    (&["procfile"], Kind::Other("a Procfile")),
+    (
+        &[
+            "vagrantfile",
+            "jenkinsfile",
+            "gemfile",
+            "brewfile",
+            "cmakelists.txt",
+        ],
+        Kind::Other("source code"),
+    ),
+];
+const CRONTAB: &str =
+    "a crontab; there are no recurring tasks in this version, so leave it to cron,";
+
+/// The format that the name of a file says.
+pub(super) fn by_name(path: Option<&Path>) -> Option<Format> {
+    match path?.extension()?.to_str()? {
+        "toml" => Some(Format::Toml),
+        "jsonl" | "ndjson" => Some(Format::Jsonl),
+        _ => None,
+    }
+}
+
+/// What to say of a text that nobody has said is a list of commands, and that is none.
+pub(super) fn refusal(source: &Source, text: &str, path: &Path, verb: &str) -> Option<String> {
+    let real = source.path.as_deref();
+    let named = real.and_then(|real| named(path).or_else(|| named(real)));
+    let kind = match by_first_line(text) {
+        // What it says itself is more than its name.
+        Some(kind @ Kind::Script(_)) => kind,
+        found => named.or(found)?,
+    };
+    let name = &source.name;
+    let typed = path.to_string_lossy();
+    let shown = quoted(&typed);
+    let file = real.map_or_else(|| "FILE".to_owned(), |_| in_folder(&typed));
+    let runs = |command: &str| format!("to run it as one task: marionette add -- {command}");
+    let (what, instead) = match kind {
+        Kind::Script(_) if is_executable(path) && text.starts_with("#!") => {
+            ("a script", runs(&file))
+        }
+        Kind::Script(by) => ("a script", runs(&format!("{by} {file}"))),
+        Kind::For("make", option) => ("a makefile", runs(&format!("make {option} {file}"))),
+        Kind::For("just", option) => ("a justfile", runs(&format!("just {option} {file}"))),
+        Kind::For(program, option) => ("a script", runs(&format!("{program} {option} {file}"))),
+        Kind::Toml => (
+            "TOML",
+            format!("to read it as that: {verb} --format toml {shown}"),
+        ),
+        Kind::Json => (
+            "JSON",
+            format!("if it has a task in each line: {verb} --format jsonl {shown}"),
+        ),
+        Kind::Other(what) => (
+            what,
+            "a list has a command in each line, or tasks in TOML or JSON Lines: see `marionette \
+             help run`"
+                .to_owned(),
+        ),
+    };
+    Some(format!(
+        "{name} is {what} and no list of commands; nothing was run\n\
+         {instead}\n\
+         if each line is a command of its own: {verb} --format lines {shown}"
+    ))
+}
+
+/// A path that no program takes for an option or looks for elsewhere.
+fn in_folder(path: &str) -> String {
+    if path.contains('/') {
+        return quoted(path).into_owned();
+    }
+    quoted(&format!("./{path}")).into_owned()
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
+}
+
+fn named(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    // `Dockerfile.dev` is a Dockerfile, and `crontab.txt` can be anything.
+    let is = |known: &str| {
+        let rest = name.strip_prefix(known);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') && rest != ".txt")
+    };
+    let mut whole = NAMES.iter();
+    if let Some((_, kind)) = whole.find(|(names, _)| names.iter().any(|known| is(known))) {
+        return Some(kind.clone());
+    }
+    let (_, end) = name.rsplit_once('.')?;
+    if let Some((_, by)) = SCRIPTS.iter().find(|(known, _)| *known == end) {
+        return Some(Kind::Script((*by).to_owned()));
+    }
+    let other = OTHERS.iter().find(|(ends, _)| ends.contains(&end));
+    other.map(|(_, kind)| kind.clone())
+}
+
+/// What the first lines of a text say that it is.
+fn by_first_line(text: &str) -> Option<Kind> {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.clone().next()?.trim_end();
+    if let Some(by) = first.trim_start().strip_prefix("#!") {
+        return Some(Kind::Script(by.trim().to_owned()));
+    }
+    let first = lines.find(|line| !line.trim_start().starts_with('#'))?;
+    let second = lines.next().unwrap_or_default();
+    let words: Vec<_> = first.split_whitespace().collect();
+    let word = *words.first()?;
+    if is_json(first, second) {
+        return Some(Kind::Json);
+    }
+    if is_header(first.trim()) {
+        return Some(Kind::Toml);
+    }
+    if is_crontab(&words) {
+        return Some(Kind::Other(CRONTAB));
+    }
+    let is_key = |word: &str| {
+        word.strip_suffix(':').is_some_and(|key| {
+            let mut chars = key.chars();
+            chars
+                .next()
+                .is_some_and(|char| char.is_ascii_alphabetic() || "._\"'".contains(char))
+                && chars.all(|char| char.is_ascii_alphanumeric() || "._-\"'/%".contains(char))
+        })
+    };
+    if second.starts_with('\t') && words.iter().any(|word| word.ends_with(':')) || word == ".PHONY:"
+    {
+        return Some(Kind::For("make", "-f"));
+    }
+    let is_assigned = words
+        .get(1)
+        .is_some_and(|word| ["=", ":=", "::=", "?=", "+="].contains(word));
+    match word {
+        "FROM" => Some(Kind::Other("a Dockerfile")),
+        "---" | "%YAML" | "-" => Some(Kind::Other("YAML")),
+        word if is_key(word) => Some(Kind::Other("YAML, or settings of another form,")),
+        _ if is_assigned => Some(Kind::Other("a file of settings")),
+        word if word.starts_with("<!") || word.starts_with("<?xml") => {
+            Some(Kind::Other("a document"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether these lines begin JSON. `{ true; }` and `[ -e file ]` are commands.
+fn is_json(first: &str, second: &str) -> bool {
+    let (first, second) = (first.trim(), second.trim());
+    let is_whole = || {
+        serde_json::from_str::<serde_json::Value>(first.trim_end_matches(','))
+            .is_ok_and(|value| value.is_object() || value.is_array())
+    };
+    let is_open = || {
+        matches!(first, "{" | "[" | "[{") && (second.starts_with(['"', '{', '[', '}', ']', '/']))
+    };
+    let is_begun = first.starts_with("{\"") || first.starts_with("{ \"") || first.starts_with("[{");
+    first.starts_with(['{', '[']) && (is_begun || is_whole() || is_open())
+}
+
+/// Whether this line is `[header]` or `[[header]]`. `[[ -e file ]]` is a command.
+fn is_header(line: &str) -> bool {
+    let line = line.split('#').next().unwrap_or_default().trim_end();
+    let inner = line
+        .strip_prefix('[')
+        .and_then(|line| line.strip_suffix(']'));
+    let inner = inner.map(|inner| {
+        let double = inner
+            .strip_prefix('[')
+            .and_then(|inner| inner.strip_suffix(']'));
+        double.unwrap_or(inner)
+    });
+    inner.is_some_and(|inner| {
+        !inner.is_empty()
+            && inner
+                .chars()
+                .all(|char| char.is_alphanumeric() || "._-\"".contains(char))
+    })
+}
+
+fn is_crontab(words: &[&str]) -> bool {
+    let is_field = |word: &&str| {
+        word.chars()
+            .all(|char| char.is_ascii_alphanumeric() || "*/,-".contains(char))
+            && word.starts_with(|char: char| char.is_ascii_digit() || char == '*')
+    };
+    let is_name = [
+        "@reboot",
+        "@yearly",
+        "@annually",
+        "@monthly",
+        "@weekly",
+        "@daily",
+        "@hourly",
+    ];
+    match words {
+        [first, _, ..] if is_name.contains(first) => true,
+        [fields @ .., _] if fields.len() >= 5 => fields[..3].iter().all(is_field),
+        _ => false,
+    }
+}
+
+/// What a shell only does for the lines that follow, while here each line has its own shell.
+const FOR_LATER: &[&str] = &[
+    "cd", "pushd", "popd", "set", "export", "unset", "source", ".", "alias", "unalias", "umask",
+    "ulimit", "shopt", "setopt", "trap", "local", "declare", "typeset", "readonly", "return",
+    "shift",
+];
+/// Words that begin, go on with or end something over several lines.
+const IN_BLOCKS: &[&str] = &[
+    "then", "else", "elif", "fi", "do", "done", "esac", "{", "}", ";;",
+];
+
+/// What to say of a line that is of use in a script alone.
+pub(super) fn line_of_script(piece: &Piece<'_>) -> Option<String> {
+    let text = piece.text.trim_end_matches([';', ' ', '\t']);
+    let is_simple = piece.operator.is_none_or(|at| at >= text.len());
+    let mut words = text.split_whitespace();
+    let first = words.next()?;
+    let last = words.next_back().unwrap_or(first);
+    let shown = clip(text, LINE_COLUMNS);
+    let is_assignment = |word: &str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty()
+                && !name.starts_with(|char: char| char.is_ascii_digit())
+                && name
+                    .chars()
+                    .all(|char| char.is_ascii_alphanumeric() || char == '_')
+        })
+    };
+    if is_simple && (FOR_LATER.contains(&first) || is_assignment(first) && first == last) {
+        return Some(format!(
+            "`{shown}` does nothing for the lines below it: each line has a shell of its own. \
+             Join them with `&&`; if this is a script, run it as one task: marionette add -- sh \
+             FILE"
+        ));
+    }
+    let begins = ["if", "while", "until", "for", "case", "select"].contains(&first);
+    let is_open = ["then", "do", "else", "{", "in"].contains(&last)
+        && (begins || last == "{" && first != last);
+    let is_open =
+        is_open || begins && !["fi", "done", "esac"].iter().any(|end| has_word(text, end));
+    if IN_BLOCKS.contains(&first) && !(first == "{" && has_word(text, "}")) || is_open {
+        return Some(format!(
+            "`{shown}` is a piece of a script: a command has to stand in one line. If this is a \
+             script, run it as one task: marionette add -- sh FILE"
+        ));
+    }
+    let joint = ["&&", "||", "|"]
+        .into_iter()
+        .find(|joint| text.ends_with(joint));
+    joint.map(|joint| {
+        format!("it ends with `{joint}`; a line that goes on in the next ends with `\\`")
+    })
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    text.split(|char: char| char.is_whitespace() || ";&|()".contains(char))
+        .any(|found| found == word)
+}

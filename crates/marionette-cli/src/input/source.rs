@@ -1,0 +1,118 @@
+//! Where a list of tasks comes from, and its text, whatever it was saved by.
+
+use std::fs;
+use std::io::{Read, stdin};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use crate::text;
+
+/// The largest list that is read: 256 MiB.
+const BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// What some editors begin a file with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Where the system shows what this process has open.
+const OPEN_FILES: &[&str] = &["/dev/fd", "/proc/self/fd"];
+
+/// A list that was read, as it is written.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The canonical path of its file; `None` for a pipe.
+    pub(super) path: Option<PathBuf>,
+    /// What it is called in messages.
+    pub(super) name: String,
+    /// Where relative folders begin: that of a file, else the current one.
+    pub(super) folder: PathBuf,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Source {
+    /// Reads a file, or a pipe by any name; `-` is standard input.
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        if path.to_str() == Some("-") {
+            return Self::standard_input();
+        }
+        let name = text::safe(&path.display().to_string());
+        let file = fs::File::open(path).with_context(|| format!("cannot read {name}"))?;
+        let kind = file.metadata()?.file_type();
+        ensure!(!kind.is_dir(), "{name} is a folder; name a file of tasks");
+        let bytes = bytes(file, &name)?;
+        let is_pipe = kind.is_fifo() || kind.is_socket() || kind.is_char_device();
+        if is_pipe || is_open_here(path) {
+            return Ok(Self {
+                path: None,
+                name,
+                folder: current_folder()?,
+                bytes,
+            });
+        }
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("cannot find {name}"))?;
+        Ok(Self {
+            folder: path.parent().unwrap_or(Path::new("/")).to_owned(),
+            path: Some(path),
+            name,
+            bytes,
+        })
+    }
+
+    pub(super) fn standard_input() -> Result<Self> {
+        let name = "standard input".to_owned();
+        Ok(Self {
+            path: None,
+            folder: current_folder()?,
+            bytes: bytes(stdin().lock(), &name)?,
+            name,
+        })
+    }
+
+    /// Its bytes without the byte order mark of UTF-8; that of another encoding is refused.
+    pub(super) fn without_mark(&self) -> Result<&[u8]> {
+        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = *self.bytes {
+            bail!("{}:1: it is UTF-16; save it as UTF-8", self.name);
+        }
+        let bytes = self.bytes.strip_prefix(BYTE_ORDER_MARK);
+        let bytes = bytes.unwrap_or(&self.bytes);
+        ensure!(
+            !bytes.starts_with(BYTE_ORDER_MARK),
+            "{}:1: it begins with two byte order marks, and may have one",
+            self.name
+        );
+        Ok(bytes)
+    }
+
+    /// Its text, without the byte order mark.
+    pub(super) fn text(&self) -> Result<&str> {
+        let bytes = self.without_mark()?;
+        std::str::from_utf8(bytes).map_err(|error| {
+            let valid = &bytes[..error.valid_up_to()];
+            let line = valid.split(|&byte| byte == b'\n').count();
+            anyhow!("{}:{line}: it is not UTF-8", self.name)
+        })
+    }
+}
+
+/// Whether the path is a name for something that this process has open, like `/dev/stdin`: such a
+/// name means another thing in every process.
+fn is_open_here(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || OPEN_FILES.iter().any(|folder| path.starts_with(folder))
+}
+
+pub(super) fn current_folder() -> Result<PathBuf> {
+    std::env::current_dir().context("there is no current folder")
+}
+
+fn bytes(from: impl Read, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {name}"))?;
+    ensure!(
+        bytes.len() as u64 <= BYTES_MAX,
+        "{name} is larger than 256 MiB, the limit"
+    );
+    Ok(bytes)
+}

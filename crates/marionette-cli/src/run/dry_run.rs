@@ -1,0 +1,49 @@
+//! What would be run: for a person to look at and to paste, or for a program.
+
+use std::env;
+
+use serde_json::{Map, Value, json};
+
+use crate::command::{Text, What};
+use crate::input::{File, Task};
+use crate::say::Say;
+
+/// Says what each task of a list would run.
+pub(super) fn tell(file: &File, say: &Say) {
+    let here = env::current_dir().unwrap_or_default();
+    for task in &file.tasks {
+        if say.json {
+            say.value(&value(task));
+        } else {
+            say.result(&task.command.typed(&here));
+        }
+    }
+}
+
+fn value(task: &Task) -> Value {
+    let command = &task.command;
+    let mut value = Map::new();
+    match &command.what {
+        What::Run(line) => value.insert("run".to_owned(), json!(line)),
+        What::Command(words) => {
+            let words: Vec<_> = words.iter().map(plain).collect();
+            value.insert("command".to_owned(), json!(words))
+        }
+    };
+    value.insert("name".to_owned(), json!(task.name));
+    value.insert("cwd".to_owned(), json!(command.cwd));
+    let env = command
+        .env
+        .iter()
+        .map(|(name, text)| (name.clone(), plain(text)));
+    value.insert("env".to_owned(), env.collect());
+    Value::Object(value)
+}
+
+/// The text, unless it is a secret.
+fn plain(text: &Text) -> Value {
+    match text {
+        Text::Plain(text) => json!(text),
+        Text::Secret(_) | Text::From(_) => json!("***"),
+    }
+}
