@@ -71,14 +71,41 @@
 //! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode |
 //! | `tasks.db-workers/` | a lock file for each worker that lives (mode 0700) |
 //!
-//! The journal is part of the database: copy or move them together, and only while nobody has them
-//! open. To copy a database that is in use, let SQLite do it (`VACUUM INTO`).
-//!
 //! All tables are called `marionette_…`, and `PRAGMA user_version` is left alone, so that the
 //! application may keep its own tables in the same file. Then a job can be
 //! [accepted in the application's own transaction](SqliteStore::insert_in). Payloads and results
 //! that are texts, such as JSON, are stored as texts, to be read with any tool. They are stored in
 //! clear: do not put secrets into jobs.
+//!
+//! # Copy, back up, restore
+//!
+//! - *To copy it while it is in use:* `sqlite3 tasks.db "VACUUM INTO 'copy.db'"`, or
+//!   `".backup copy.db"`. Both are complete, and nobody has to stop.
+//! - *To copy the files:* stop everything that has the store open; then copy `tasks.db` and, if it
+//!   is there, `tasks.db-wal`.
+//! - *To restore a copy:* stop everything that has the store open, remove `tasks.db-wal` and
+//!   `tasks.db-shm`, put the copy in the place of `tasks.db`, and start.
+//! - *To move it:* as to copy the files. `tasks.db-workers` need not come along.
+//!
+//! While a process has the store open, do not
+//!
+//! - remove, rename, replace, cut off or write over `tasks.db`, `tasks.db-wal` or `tasks.db-shm`:
+//!   no `cp` over it, no `mv` onto it;
+//! - leave an old `-wal` or `-shm` beside a file that was restored: SQLite would apply it;
+//! - open `tasks.db-shm` from within the process other than through SQLite, which takes locks away
+//!   that protect it (reading `tasks.db` is harmless on Linux; elsewhere leave that too);
+//! - give the file a second name (a hard link), or mount the file alone into a container: SQLite
+//!   finds the journal by the name. Mount its folder.
+//!
+//! The store looks at its files before each `Ok`, after the sync. If one of them was removed,
+//! replaced, cut off or written over, every call fails as
+//! [broken](marionette::store::StoreError::is_broken), from the next one on that accepts or settles
+//! something, and within 20 ms for the others; nothing mends that but to open it again. If only the
+//! journal was removed, what was accepted before is copied into the database first.
+//! ([`Synchronous::Normal`] looks that closely every 20 ms, and at each `Ok` only whether the
+//! journal is there.) A database that was written over with other contents is recognised by its
+//! time of change, its newest jobs and, up to 64 MiB, SQLite's own check; a copy that was taken a
+//! moment ago may pass as the same.
 //!
 //! # When not to use it
 //!
@@ -111,7 +138,9 @@ mod state;
 mod codec;
 mod schema;
 mod opening;
+mod wal;
 mod whereabouts;
+mod guard;
 mod shared;
 mod answer;
 mod inbox;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::clock::{self, Clock};
 use crate::codec::Id;
 use crate::failpoint;
+use crate::whereabouts::beside;
 
 /// What one process knows of the workers.
 #[derive(Debug)]
@@ -53,11 +54,9 @@ pub(crate) enum Lock {
 
 impl Liveness {
     pub(crate) fn new(path: &Path, clock: Clock) -> Self {
-        let mut directory = path.as_os_str().to_owned();
-        directory.push("-workers");
         Self {
             clock,
-            directory: PathBuf::from(directory),
+            directory: beside(path, "-workers"),
             held: HashMap::new(),
             observed: HashMap::new(),
             tidied: false,

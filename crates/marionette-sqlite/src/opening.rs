@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use marionette::store::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::clock;
@@ -13,6 +14,8 @@ use crate::codec;
 use crate::error::store_error;
 use crate::failpoint;
 use crate::options::Settings;
+use crate::wal::Wal;
+use crate::whereabouts::beside;
 
 /// The first version of SQLite in which a WAL that begins anew cannot damage the database.
 const SQLITE_MIN: i32 = 3_051_003;
@@ -114,6 +117,10 @@ pub(crate) fn reader(path: &Path, settings: &Settings) -> Result<Connection, Sto
         let connection = connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // The writer copies the WAL in the end, if that may still be done.
+        keep_wal(&connection)?;
+        // With the first question SQLite opens the WAL.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
     open().map_err(|err| store_error(path, err))
@@ -180,17 +187,22 @@ pub(crate) fn resolved(connection: &Connection, path: &Path) -> PathBuf {
         .map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
-/// The WAL of a database, to sync it.
-pub(crate) fn open_wal(path: &Path) -> Result<File, StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    let wal = Path::new(&name);
+/// The WAL that a connection has open, to sync it and to look at it.
+pub(crate) fn open_wal(connection: &Connection, path: &Path) -> Result<Wal, StoreError> {
+    let name = beside(path, "-wal");
     let open = || {
-        let file = OpenOptions::new().write(true).open(wal)?;
+        let file = OpenOptions::new().read(true).write(true).open(&name)?;
         sync_directory(path)?;
         Ok(file)
     };
-    open().map_err(|err| io_error(wal, err))
+    let file = open().map_err(|err| io_error(&name, err))?;
+    Wal::new(file, connection).map_err(|err| store_error(path, err))
+}
+
+/// A connection that is closed shall not copy and remove the WAL, even if it is the last one.
+pub(crate) fn keep_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(option, true).map(drop)
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::answer;
-use crate::error::{Failure, store_error};
+use crate::error::{Failure, Fault, store_error};
 use crate::inbox::{Inbox, Patience};
 use crate::lanes::Lanes;
 use crate::shared::Shared;
-use crate::whereabouts::Whereabouts;
+use crate::whereabouts::Looked;
 
 /// A question, which answers its caller itself.
 pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
@@ -23,7 +23,7 @@ pub(crate) struct Reader<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) lanes: Lanes,
     pub(crate) shared: Arc<Shared>,
-    whereabouts: Whereabouts,
+    looked: Looked,
 }
 
 impl<'c> Reader<'c> {
@@ -31,9 +31,17 @@ impl<'c> Reader<'c> {
         Self {
             connection,
             lanes: Lanes::default(),
-            whereabouts: Whereabouts::of(&shared.path),
+            looked: Looked::now(),
             shared,
         }
+    }
+
+    /// Whether the files are still those that were opened.
+    fn look(&mut self) -> Result<(), &Fault> {
+        if self.looked.is_over() {
+            return self.shared.look();
+        }
+        self.shared.fault()
     }
 
     /// Works until the inbox is closed and empty.
@@ -55,9 +63,9 @@ pub(crate) async fn ask<R: Send + 'static>(
 ) -> Result<R, StoreError> {
     let (reply, answer) = oneshot::channel();
     let question = move |reader: &mut Reader<'_>| {
-        let answer = match reader.whereabouts.fault(&reader.shared.path) {
-            Some(fault) => Err(fault.to_error()),
-            None => question(reader).map_err(|failure| match failure {
+        let answer = match reader.look() {
+            Err(fault) => Err(fault.to_error()),
+            Ok(()) => question(reader).map_err(|failure| match failure {
                 Failure::Refused(err) => err,
                 Failure::Sqlite(err) => store_error(&reader.shared.path, err),
             }),

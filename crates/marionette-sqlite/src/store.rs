@@ -1,10 +1,9 @@
 //! The handle: it passes calls on to the threads, and ends them when the last clone goes.
 
 use std::fmt;
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,8 @@ use tokio::sync::oneshot::{self, Receiver};
 use crate::answer::{self, Callers};
 use crate::clock::Clock;
 use crate::codec::Id;
-use crate::error::{Failure, store_error};
+use crate::error::{Failure, Fault, store_error};
+use crate::guard::Guard;
 use crate::inbox::Inbox;
 use crate::inspect;
 use crate::opening;
@@ -28,6 +28,8 @@ use crate::reader::{self, Question, Reader};
 use crate::schema;
 use crate::shared::Shared;
 use crate::waiters::Waiters;
+use crate::wal::Wal;
+use crate::whereabouts::Whereabouts;
 use crate::writer::{
     self, Accepting, Call, Durability, Operation, Operations, Single, Syncer, Writer,
     check_settlements, settlements_weight,
@@ -187,6 +189,11 @@ impl SqliteStore {
         self.inner.shared.waiters.wake_all();
     }
 
+    /// Whether the files are still those that were opened.
+    pub(crate) fn check_whereabouts(&self) -> Result<(), StoreError> {
+        self.inner.shared.look().map_err(Fault::to_error)
+    }
+
     fn settings(&self) -> &Settings {
         &self.inner.shared.settings
     }
@@ -234,8 +241,10 @@ impl Inner {
         let writing = opening::writer(path, &settings)?;
         let path = opening::resolved(&writing, path);
         schema::migrate(&writing, &path)?;
+        let whereabouts = Whereabouts::of(&path);
         // Two, because the system tells an error of the disk once to each.
-        let wals = [opening::open_wal(&path)?, opening::open_wal(&path)?];
+        let wal = || opening::open_wal(&writing, &path);
+        let wals = [wal()?, wal()?];
         let reading = opening::reader(&path, &settings)?;
         let looking = opening::reader(&path, &settings)?;
         let clock = settings.clock.clone();
@@ -244,7 +253,11 @@ impl Inner {
             settings,
             callers: Callers::default(),
             waiters: Waiters::new(clock),
+            whereabouts,
+            broken: OnceLock::new(),
         });
+        let guard = Guard::of(&path);
+        shared.look().map_err(Fault::to_error)?;
         let mut inner = Self {
             shared: shared.clone(),
             operations: Arc::new(Operations::new()),
@@ -253,7 +266,7 @@ impl Inner {
             writing: Vec::new(),
             count_at: Mutex::new(None),
         };
-        inner.start_writer(writing, wals)?;
+        inner.start_writer(writing, wals, guard)?;
         inner.start_reader(reading)?;
         inner.looking.push(spawn("mtt-sqlite-wake", move || {
             // Should it end by a panic, whoever waits still looks for itself after a while.
@@ -263,13 +276,18 @@ impl Inner {
         Ok(inner)
     }
 
-    fn start_writer(&mut self, connection: Connection, wals: [File; 2]) -> Result<(), StoreError> {
+    fn start_writer(
+        &mut self,
+        connection: Connection,
+        wals: [Wal; 2],
+        mut guard: Guard,
+    ) -> Result<(), StoreError> {
         // Statements are prepared here already, so that what is wrong with the file is told now.
         let failed = |err| store_error(&self.shared.path, err);
         writer::check(&connection).map_err(failed)?;
         let (operations, shared) = (self.operations.clone(), self.shared.clone());
         let [wal, synced] = wals;
-        let syncer = Arc::new(Syncer::new(shared.path.clone()));
+        let syncer = Arc::new(Syncer::new(shared.clone()));
         let to_sync = syncer.clone();
         self.writing.push(spawn("mtt-sqlite-write", move || {
             let work = || {
@@ -281,6 +299,9 @@ impl Inner {
             let _ = catch_unwind(AssertUnwindSafe(work));
             operations.abandon();
             to_sync.close();
+            guard.release();
+            drop(connection);
+            guard.close();
         })?);
         self.writing.push(spawn("mtt-sqlite-sync", move || {
             let _ = catch_unwind(AssertUnwindSafe(|| syncer.work(&synced)));

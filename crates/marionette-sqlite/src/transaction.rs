@@ -54,6 +54,7 @@ impl SqliteStore {
         jobs: Vec<NewJob>,
     ) -> Result<Vec<Inserted>, StoreError> {
         self.check_file(transaction)?;
+        self.check_whereabouts()?;
         let jobs = Accepting::all(jobs)?;
         insert(transaction, &jobs, self.clock().now()).map_err(|err| store_error(self.path(), err))
     }

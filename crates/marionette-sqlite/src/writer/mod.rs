@@ -14,11 +14,13 @@
 //! syncs the WAL before it writes to the database, and the database before the WAL may begin anew.
 //!
 //! A sync that fails leaves it open what is on the disk, and a later one that succeeds does not
-//! mend that; so the store is broken from then on and has to be opened again. So it is when the
-//! file was removed or replaced.
+//! mend that; so the store is broken from then on and has to be opened again. So it is when one of
+//! its files was removed, replaced or cut off: that is looked at after the sync and before the
+//! answer, so nobody is told of a commit that nobody would find again.
 
 mod operation;
 mod syncer;
+mod watch;
 mod insert;
 mod single;
 mod claim;
@@ -40,8 +42,9 @@ use crate::failpoint;
 use crate::inbox::{Inbox, Patience};
 use crate::lanes::{Lane, Lanes};
 use crate::liveness::Liveness;
+use crate::opening;
 use crate::shared::Shared;
-use crate::whereabouts::Whereabouts;
+use crate::wal::Wal;
 
 pub(crate) use change::Change;
 pub(crate) use insert::{Accepting, Waiting, insert_one};
@@ -50,6 +53,7 @@ pub(crate) use settle::{check as check_settlements, weight as settlements_weight
 pub(crate) use single::Single;
 pub(crate) use sweep::done_behind;
 pub(crate) use syncer::Syncer;
+use watch::Watch;
 
 /// The inbox of the writer.
 pub(crate) type Operations = Inbox<Box<dyn Operation>>;
@@ -78,8 +82,7 @@ pub(crate) struct Writer<'c> {
     pub(crate) wakes: Vec<(Arc<Lane>, i64)>,
     /// Workers that this transaction forgets; their files go once it is committed.
     pub(crate) gone: Vec<(Id, Option<File>)>,
-    wal: File,
-    whereabouts: Whereabouts,
+    watch: Watch,
     syncer: &'c Syncer,
     /// About how many pages are in the WAL.
     pages: usize,
@@ -124,7 +127,7 @@ impl<'c> Statements<'c> {
 impl<'c> Writer<'c> {
     pub(crate) fn new(
         connection: &'c Connection,
-        wal: File,
+        wal: Wal,
         shared: Arc<Shared>,
         syncer: &'c Syncer,
     ) -> rusqlite::Result<Self> {
@@ -137,11 +140,10 @@ impl<'c> Writer<'c> {
             lanes: Lanes::default(),
             liveness: Liveness::new(&shared.path, shared.settings.clock.clone()),
             now: shared.settings.clock.now(),
-            whereabouts: Whereabouts::of(&shared.path),
+            watch: Watch::new(wal, connection, &shared),
             shared,
             wakes: Vec::new(),
             gone: Vec::new(),
-            wal,
             syncer,
             pages: 0,
             cautious_until: clock::monotonic(),
@@ -158,16 +160,28 @@ impl<'c> Writer<'c> {
                 operations = behind;
             }
         }
-        self.liveness.leave(self.connection);
+        self.look();
+        if self.shared.fault().is_ok() {
+            self.liveness.leave(self.connection);
+        } else {
+            // SQLite would copy a WAL into the database that nobody else knows, and remove the WAL
+            // of somebody else.
+            let _ = opening::keep_wal(self.connection);
+        }
+    }
+
+    /// Whether the files are still as they should be.
+    fn look(&mut self) {
+        self.watch.look(self.connection, &self.shared);
     }
 
     /// Does some operations and answers them.
     fn batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
-        if let Some(fault) = self.whereabouts.fault(&self.shared.path) {
-            self.syncer.give_up(fault);
+        if self.watch.is_due(&self.shared) {
+            self.look();
         }
-        if let Some(fault) = self.syncer.fault() {
-            return answer_all(&mut operations, Err(&fault));
+        if let Err(fault) = self.shared.fault() {
+            return answer_all(&mut operations, Err(fault));
         }
         let mut done = self.transaction(&mut operations);
         if done.as_ref().is_err_and(Fault::is_full) {
@@ -257,15 +271,23 @@ impl<'c> Writer<'c> {
             .into_iter()
             .partition(|operation| is_full && operation.durability() == Durability::Synced);
         let others = self.shared.callers.count() > unsynced.len();
-        answer_all(&mut finished, Ok(()));
+        if finished
+            .iter()
+            .any(|operation| operation.durability() == Durability::Synced)
+        {
+            self.watch.glance(self.connection, &self.shared);
+        }
+        answer_all(&mut finished, self.shared.fault());
         if unsynced.is_empty() {
             // Nobody waits for the disk.
         } else if woken || others {
             // Somebody will claim or has more to write, and need not wait for the disk.
-            self.syncer.take(&mut unsynced);
+            self.look();
+            self.syncer.take(&mut unsynced, self.watch.end());
         } else {
-            let outcome = self.syncer.sync(&self.wal);
-            answer_all(&mut unsynced, outcome.as_ref().copied());
+            let _ = self.syncer.sync(&self.watch.wal.file);
+            self.look();
+            answer_all(&mut unsynced, self.shared.fault());
         }
         failpoint::at("sqlite::batch::answered");
         if self.pages >= CHECKPOINT_PAGES
@@ -280,10 +302,16 @@ impl<'c> Writer<'c> {
     fn checkpoint(&mut self) {
         failpoint::at("sqlite::checkpoint::begin");
         self.pages = 0;
+        // Another process may have gone on with a WAL of its own: that counts, and not ours.
+        self.look();
+        if self.shared.fault().is_err() {
+            return;
+        }
         let _ = self
             .connection
             .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")
             .and_then(|mut statement| statement.query_row([], |_| Ok(())));
+        self.watch.copied(self.connection, &self.shared);
         failpoint::at("sqlite::checkpoint::end");
     }
 }

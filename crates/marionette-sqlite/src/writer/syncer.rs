@@ -2,77 +2,94 @@
 //! the disk because of a settlement that came before it.
 
 use std::fs::File;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::operation::Operation;
 use crate::error::Fault;
 use crate::failpoint;
 use crate::inbox::{Inbox, Patience};
+use crate::opening;
+use crate::shared::Shared;
+use crate::wal::{Extent, Wal};
 
 /// Operations that are committed, and whose callers wait until they are on the disk.
 #[derive(Debug)]
 pub(crate) struct Syncer {
-    path: PathBuf,
+    shared: Arc<Shared>,
     committed: Inbox<Box<dyn Operation>>,
-    fault: Mutex<Option<Fault>>,
+    /// Where what was committed ends in the WAL.
+    end: AtomicU64,
 }
 
 impl Syncer {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
-            path,
+            shared,
             committed: Inbox::new(),
-            fault: Mutex::new(None),
+            end: AtomicU64::new(0),
         }
     }
 
-    /// Takes operations that are committed. All of them are in the WAL before this.
+    /// Takes operations that are committed. All of them are in the WAL before this, which reaches
+    /// to `end`.
     ///
     /// They come in together: the thread may be awake, and would sync for the first alone while
     /// the others wait for the sync after it.
-    pub(super) fn take(&self, operations: &mut Vec<Box<dyn Operation>>) {
+    pub(super) fn take(&self, operations: &mut Vec<Box<dyn Operation>>, end: u64) {
+        // The lock of the inbox orders it before what it is about.
+        self.end.store(end, Ordering::Relaxed);
         // They are dropped if the thread has panicked; then their callers are told.
         self.committed.push_all(operations);
     }
 
-    /// Why nobody can work with the file any more, if that is so.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        fault.clone()
-    }
-
-    /// Nobody can work with the file any more, for this reason.
-    pub(super) fn give_up(&self, why: Fault) {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        fault.get_or_insert(why);
-    }
-
     /// Brings all that is in the WAL to the disk, unless that has failed before.
-    pub(super) fn sync(&self, wal: &File) -> Result<(), Fault> {
+    pub(super) fn sync(&self, wal: &File) -> Result<(), &Fault> {
         failpoint::at("sqlite::sync::begin");
         let synced = failpoint::error_at("sqlite::sync::error").and_then(|()| wal.sync_data());
         if synced.is_ok() {
             failpoint::at("sqlite::sync::done");
         }
         failpoint::at("sqlite::batch::synced");
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(err) = synced {
             let what = format!("the WAL could not be synced; open the store again: {err}");
-            fault.get_or_insert_with(|| Fault::broken(&self.path, what));
+            self.shared.give_up(what);
         }
-        fault.clone().map_or(Ok(()), Err)
+        self.shared.fault()
     }
 
     /// Works until it is closed and has nothing left.
-    pub(crate) fn work(&self, wal: &File) {
+    pub(crate) fn work(&self, wal: &Wal) {
         let (mut operations, mut patience) = (Vec::new(), Patience::default());
         while self.committed.take(&mut operations, &mut patience) {
-            let outcome = self.sync(wal);
+            let end = self.end.load(Ordering::Relaxed);
+            let outcome = self.sync(&wal.file).and_then(|()| self.look(wal, end));
             for mut operation in operations.drain(..) {
-                operation.answer(outcome.as_ref().copied());
+                operation.answer(outcome);
             }
         }
+    }
+
+    /// Whether what was synced can be found again.
+    fn look(&self, wal: &Wal, end: u64) -> Result<(), &Fault> {
+        self.shared.look()?;
+        // A log that is shorter now was begun anew, once all of it was copied; or somebody has cut
+        // it off. A connection of its own tells, which is needed seldom.
+        let is_shorter = wal.file.metadata().is_ok_and(|found| found.len() < end);
+        if is_shorter && self.is_cut_off(wal) {
+            self.shared.give_up(super::watch::CUT_OFF);
+        }
+        self.shared.fault()
+    }
+
+    fn is_cut_off(&self, wal: &Wal) -> bool {
+        let Ok(connection) = opening::peek(&self.shared.path, &self.shared.settings) else {
+            return true;
+        };
+        // With the first question SQLite opens the log.
+        let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        let extent = wal.extent(&connection, &Extent::default());
+        asked.is_err() || !matches!(extent, Ok(Some(_)))
     }
 
     pub(crate) fn close(&self) {
