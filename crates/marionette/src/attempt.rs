@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
 
 use crate::cell::Running;
 use crate::clock::Tick;
 use crate::extra::Extra;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
 use crate::panic::catch;
+use crate::quiet::QuietSpan;
 
 /// How the manager reaches into a running attempt.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,8 @@ impl Interrupt {
 pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) deadline: Option<(Tick, Limit)>,
-    pub(crate) span: Span,
+    /// Where somebody listens. Boxed, since it is large.
+    pub(crate) span: Option<Box<QuietSpan>>,
 }
 
 impl Default for Attempt {
@@ -65,7 +66,7 @@ impl Default for Attempt {
         Self {
             number: 1,
             deadline: None,
-            span: Span::none(),
+            span: None,
         }
     }
 }
@@ -106,9 +107,11 @@ impl Attempt {
     /// Runs code of the user's in the span; a panic in it is an outcome.
     #[inline]
     fn within(&self, poll: impl FnOnce() -> Poll<Result<(), TaskError>>) -> Poll<Outcome> {
-        let _entered = self.span.enter();
         // Most attempts succeed: nothing is moved then.
         let mut failed = None;
+        if let Some(span) = &self.span {
+            span.enter();
+        }
         let polled = catch(|| {
             poll().map(|result| {
                 if let Err(error) = result {
@@ -116,6 +119,9 @@ impl Attempt {
                 }
             })
         });
+        if let Some(span) = &self.span {
+            span.leave();
+        }
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => match failed {

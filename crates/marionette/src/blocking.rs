@@ -11,6 +11,7 @@ use crate::current::Current;
 use crate::draft::Draft;
 use crate::outcome::TaskError;
 use crate::panic::catch;
+use crate::quiet::QuietSpan;
 use crate::task::{IntoTask, Repeatable};
 
 /// Marks code that blocks its thread as a task: it runs on a thread apart, not on the runtime's.
@@ -152,16 +153,25 @@ where
     T: Send + 'static,
 {
     let mut code = code.lock_owned().await;
-    let place = match Current::blocking() {
-        Some(pool) => pool.place().await,
+    let current = Current::on_thread(context.identity());
+    let place = match &current {
+        Some(current) => current.blocking.place().await,
         None => None,
     };
-    let span = context.span();
+    let span = QuietSpan::current();
     let ran = tokio::task::spawn_blocking(move || {
-        // Both are held until the thread is free, also if nobody waits for it any more.
+        // It is held until the thread is free, also if nobody waits for it any more.
         let _place = place;
-        let _entered = span.enter();
-        catch(|| code(context))
+        let run = move || {
+            span.enter();
+            let ran = catch(|| code(context));
+            span.leave();
+            ran
+        };
+        match current {
+            Some(current) => current.sync_scope(run),
+            None => run(),
+        }
     });
     match ran.await {
         Ok(Ok(result)) => result,

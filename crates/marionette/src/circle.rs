@@ -112,7 +112,8 @@ impl Circle {
             let (attempt, next) = told(&Verdict::Finish, leased, Some(nanos));
             leased.settle(attempt, next);
         }
-        self.engine.observer.done(&**stay.running.cell(), nanos);
+        let (cell, attempt) = (stay.running.cell(), stay.attempt.number);
+        self.engine.observer.done(&**cell, attempt, nanos);
         stay.running.finish(None);
     }
 

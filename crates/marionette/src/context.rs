@@ -8,7 +8,8 @@ use tracing::Span;
 
 use crate::cell::{Cell, Lent};
 use crate::clock::Tick;
-use crate::id::TaskId;
+use crate::id::{Identity, TaskId};
+use crate::quiet::QuietSpan;
 
 /// The name of a task that has none of its own.
 pub(crate) const DEFAULT_NAME: &str = "async task";
@@ -48,6 +49,10 @@ impl Context {
     #[must_use]
     pub fn id(&self) -> TaskId {
         self.cell.id()
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.cell.identity()
     }
 
     /// The name of the task; "async task" if it has none of its own.
@@ -134,7 +139,7 @@ impl Context {
     #[must_use]
     #[allow(clippy::unused_self)] // The span is the current one; the context is what has it.
     pub fn span(&self) -> Span {
-        Span::current()
+        QuietSpan::current().into_span()
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::broadcast;
 
 use crate::error::ErrorDict;
 use crate::id::TaskId;
+use crate::quiet::quietly;
 
 /// Something that happened to a task.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub enum EventKind {
     Interrupted,
     /// The task has succeeded.
     Done {
+        /// The number of the attempt that succeeded.
+        attempt: u32,
         /// How long its last attempt ran.
         run_time: Duration,
     },
@@ -111,8 +114,14 @@ impl Feed {
     #[inline]
     pub(crate) fn send(&self, event: impl FnOnce() -> Event) {
         if let Some(sender) = self.0.get() {
-            // An error says that nobody listens any more.
-            let _ = sender.send(event());
+            send(sender, event);
         }
     }
+}
+
+/// An error says that nobody listens any more. Who listens is woken here, by code that may be the
+/// application's own.
+#[cold]
+fn send(sender: &broadcast::Sender<Event>, event: impl FnOnce() -> Event) {
+    let _ = quietly(|| sender.send(event()));
 }

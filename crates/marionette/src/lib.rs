@@ -178,6 +178,7 @@ mod id;
 mod circle;
 mod clock;
 mod panic;
+mod quiet;
 mod park;
 mod sync;
 

@@ -1,10 +1,11 @@
 //! What can be seen from outside: log events, spans, the event stream, metrics.
-//! All of it costs next to nothing when nobody looks.
+//! All of it costs next to nothing when nobody looks, and changes nothing when who looks panics.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{Level, Span};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 use crate::cell::Cell;
 use crate::context;
@@ -13,14 +14,35 @@ use crate::event::{Event, EventKind, Feed};
 use crate::id::TaskId;
 use crate::metrics;
 use crate::outcome::{Failure, FailureKind, Panic};
-use crate::panic::catch;
+use crate::quiet::{QuietSpan, quietly};
 use crate::store::StoreError;
+
+/// One log event of a manager.
+macro_rules! log {
+    ($observer:expr, $level:ident, $($fields:tt)+) => {
+        if $observer.is_heard(Level::$level) {
+            let _ = quietly(|| tracing::event!(
+                target: "marionette", Level::$level, server = &*$observer.server, $($fields)+
+            ));
+        }
+    };
+}
+
+/// One log event about a task.
+macro_rules! log_task {
+    ($observer:expr, $cell:expr, $level:ident, $($fields:tt)+) => {
+        log!(
+            $observer, $level, task.id = %$cell.id(), task.name = context::name($cell), $($fields)+
+        );
+    };
+}
 
 /// Reports on the tasks of one manager.
 #[derive(Debug)]
 pub(crate) struct Observer {
     pub(crate) server: Arc<str>,
     pub(crate) feed: Feed,
+    goes_to_log: bool,
 }
 
 impl Observer {
@@ -28,7 +50,14 @@ impl Observer {
         Self {
             server: server.into(),
             feed: Feed::default(),
+            goes_to_log: goes_to_log(),
         }
+    }
+
+    /// Whether anybody may listen at this level: asked before all else, since it costs the least.
+    #[inline]
+    fn is_heard(&self, level: Level) -> bool {
+        level <= LevelFilter::current() || self.goes_to_log
     }
 
     fn tell<B: ?Sized>(&self, cell: &Cell<B>, kind: impl FnOnce() -> EventKind) {
@@ -41,44 +70,66 @@ impl Observer {
 
     /// The span of an attempt, in which the task runs.
     #[inline]
-    pub(crate) fn span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32, span: &mut Span) {
-        if tracing::enabled!(target: "marionette", Level::INFO) {
-            *span = self.enabled_span(cell, attempt);
+    pub(crate) fn span<B: ?Sized>(
+        &self,
+        cell: &Cell<B>,
+        attempt: u32,
+        span: &mut Option<Box<QuietSpan>>,
+    ) {
+        if Level::INFO <= LevelFilter::current() {
+            *span = Some(Box::new(self.enabled_span(cell, attempt)));
         }
     }
 
     #[cold]
-    fn enabled_span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32) -> Span {
+    fn enabled_span<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32) -> QuietSpan {
+        let is_wanted = quietly(|| tracing::span_enabled!(target: "marionette", Level::INFO));
+        if is_wanted != Some(true) {
+            return QuietSpan::NONE;
+        }
         let parent = cell.extra().and_then(|extra| extra.options.span());
         let (server, id, name) = (&*self.server, cell.id(), context::name(cell));
         // Without a parent of its own it is a child of the span in which the worker was started.
-        let parent = parent.and_then(Span::id).or_else(|| Span::current().id());
-        tracing::info_span!(
-            target: "marionette", parent: parent, "task",
-            server, task.id = %id, task.name = name, attempt
-        )
+        let parent = parent.and_then(QuietSpan::id);
+        let parent = parent.or_else(|| QuietSpan::current().id());
+        QuietSpan::new(|| {
+            tracing::info_span!(
+                target: "marionette", parent: parent, "task",
+                server, task.id = %id, task.name = name, attempt
+            )
+        })
     }
 
     #[inline]
     pub(crate) fn started<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32, waited: u64) {
         metrics::started(&self.server, waited);
         self.tell(cell, || EventKind::Started { attempt });
-        tracing::trace!(
-            target: "marionette", server = &*self.server, task.id = %cell.id(),
-            task.name = context::name(cell), attempt, "started"
-        );
+        if self.is_heard(Level::TRACE) {
+            self.log_start(cell, attempt);
+        }
+    }
+
+    #[cold]
+    fn log_start<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32) {
+        log_task!(self, cell, TRACE, attempt, "started");
     }
 
     #[inline]
-    pub(crate) fn done<B: ?Sized>(&self, cell: &Cell<B>, ran: u64) {
+    pub(crate) fn done<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32, ran: u64) {
         metrics::ended(&self.server, "done", ran);
         self.tell(cell, || EventKind::Done {
+            attempt,
             run_time: Duration::from_nanos(ran),
         });
-        tracing::debug!(
-            target: "marionette", server = &*self.server, task.id = %cell.id(),
-            task.name = context::name(cell), run_time = ?Duration::from_nanos(ran), "done"
-        );
+        if self.is_heard(Level::DEBUG) {
+            self.log_success(cell, attempt, ran);
+        }
+    }
+
+    #[cold]
+    fn log_success<B: ?Sized>(&self, cell: &Cell<B>, attempt: u32, ran: u64) {
+        let run_time = Duration::from_nanos(ran);
+        log_task!(self, cell, DEBUG, attempt, ?run_time, "done");
     }
 
     #[cold]
@@ -95,28 +146,25 @@ impl Observer {
             error: error.to_string(),
             pause,
         });
-        tracing::warn!(
-            target: "marionette", server = &*self.server, task.id = %cell.id(),
-            task.name = context::name(cell), attempt, %error, ?pause,
-            "attempt failed, it will be retried"
+        log_task!(
+            self, cell, WARN, attempt, %error, ?pause, "attempt failed, it will be retried"
         );
     }
 
     #[cold]
     pub(crate) fn snoozed<B: ?Sized>(&self, cell: &Cell<B>, pause: Duration) {
         self.tell(cell, || EventKind::Snoozed { pause });
-        tracing::debug!(
-            target: "marionette", server = &*self.server, task.id = %cell.id(),
-            task.name = context::name(cell), ?pause, "snoozed"
-        );
+        log_task!(self, cell, DEBUG, ?pause, "snoozed");
     }
 
     #[cold]
     pub(crate) fn interrupted<B: ?Sized>(&self, cell: &Cell<B>) {
         self.tell(cell, || EventKind::Interrupted);
-        tracing::warn!(
-            target: "marionette", server = &*self.server, task.id = %cell.id(),
-            task.name = context::name(cell), "interrupted by the stop, it waits for the next start"
+        log_task!(
+            self,
+            cell,
+            WARN,
+            "interrupted by the stop, it waits for the next start"
         );
     }
 
@@ -126,57 +174,52 @@ impl Observer {
     pub(crate) fn cancelled_early<B: ?Sized>(&self, cell: &Cell<B>) {
         metrics::ended(&self.server, "cancelled", 0);
         self.tell(cell, || EventKind::Cancelled);
-        tracing::info!(
-            target: "marionette", server = &*self.server, task.id = %cell.id(),
-            task.name = context::name(cell), "cancelled before it was started"
-        );
+        log_task!(self, cell, INFO, "cancelled before it was started");
     }
 
     /// The one event that reports a failure in full.
     #[cold]
     pub(crate) fn failed<B: ?Sized>(&self, cell: &Cell<B>, error: &Error, ran: u64) {
         let dict = Arc::new(error.dict());
-        let ended = error.failures().last().is_some_and(|last| {
-            !matches!(
-                last.kind(),
-                FailureKind::Failed | FailureKind::Panicked | FailureKind::TimedOut
-            )
-        });
-        let outcome = if ended { "cancelled" } else { "failed" };
+        let (outcome, is_end) = match error.failures().last().map(Failure::kind) {
+            None | Some(FailureKind::Failed | FailureKind::Panicked | FailureKind::TimedOut) => {
+                ("failed", false)
+            }
+            // It is no fault of the task, but it will not run, which somebody must know.
+            Some(FailureKind::Abandoned) => ("abandoned", false),
+            Some(_) => ("cancelled", true),
+        };
         metrics::ended(&self.server, outcome, ran);
         self.tell(cell, || {
             let dict = Arc::clone(&dict);
-            if ended {
+            if is_end {
                 EventKind::Ended(dict)
             } else {
                 EventKind::Failed(dict)
             }
         });
-        let (server, id, name) = (&*self.server, cell.id(), context::name(cell));
-        if ended {
-            tracing::info!(
-                target: "marionette", server, task.id = %id, task.name = name,
-                error = dict.error.as_deref(), attempts = dict.attempts,
-                errors = ?dict.errors, duration = ?dict.duration, "{error}"
-            );
+        macro_rules! log_record {
+            ($level:ident) => {
+                log_task!(
+                    self, cell, $level, error = dict.error.as_deref(), attempts = dict.attempts,
+                    errors = ?dict.errors, duration = ?dict.duration, "{error}"
+                );
+            };
+        }
+        if is_end {
+            log_record!(INFO);
         } else {
-            tracing::error!(
-                target: "marionette", server, task.id = %id, task.name = name,
-                error = dict.error.as_deref(), attempts = dict.attempts,
-                errors = ?dict.errors, duration = ?dict.duration, "{error}"
-            );
+            log_record!(ERROR);
         }
     }
 
     /// A worker panicked outside of its task.
     #[cold]
     pub(crate) fn worker_panicked(&self, panic: &Panic) {
-        quietly(|| {
-            tracing::error!(
-                target: "marionette", server = &*self.server, %panic,
-                "a worker panicked outside of its task, which is abandoned; the worker goes on"
-            );
-        });
+        log!(
+            self, ERROR, %panic,
+            "a worker panicked outside of its task, which is abandoned; the worker goes on"
+        );
     }
 
     /// A call of the store failed, for the `nth` time in a row: told the first time, and then ever
@@ -184,50 +227,60 @@ impl Observer {
     #[cold]
     pub(crate) fn store_failed(&self, what: &str, error: &StoreError, nth: u32) {
         if nth.is_power_of_two() {
-            quietly(|| {
-                tracing::warn!(
-                    target: "marionette", server = &*self.server, what, nth,
-                    error = error.chain(), "the store failed; it is called again"
-                );
-            });
+            let error = error.chain();
+            log!(
+                self,
+                WARN,
+                what,
+                nth,
+                error,
+                "the store failed; it is called again"
+            );
         }
     }
 
     /// Jobs were taken from dead workers.
     #[cold]
     pub(crate) fn swept(&self, released: u64, quarantined: u64) {
-        quietly(|| {
-            tracing::warn!(
-                target: "marionette", server = &*self.server, released, quarantined,
-                "workers have died; their jobs wait again, or are quarantined"
-            );
-        });
+        log!(
+            self,
+            WARN,
+            released,
+            quarantined,
+            "workers have died; their jobs wait again, or are quarantined"
+        );
     }
 
     /// A job was cancelled here, since its lease no longer holds.
     #[cold]
     pub(crate) fn lease_lost(&self, job: TaskId) {
-        quietly(|| {
-            tracing::warn!(
-                target: "marionette", server = &*self.server, task.id = %job,
-                "the lease of a job was lost; it is asked to end, and writes nothing any more"
-            );
-        });
+        log!(
+            self, WARN, task.id = %job,
+            "the lease of a job was lost; it is asked to end, and writes nothing any more"
+        );
     }
 
     /// The store did not take what became of so many jobs.
     #[cold]
     pub(crate) fn were_stale(&self, jobs: u64) {
-        quietly(|| {
-            tracing::warn!(
-                target: "marionette", server = &*self.server, jobs,
-                "what became of jobs was not written, since their leases no longer held"
-            );
-        });
+        log!(
+            self,
+            WARN,
+            jobs,
+            "what became of jobs was not written, since their leases no longer held"
+        );
+    }
+
+    /// Nobody could say that this process lives.
+    #[cold]
+    pub(crate) fn no_keeper(&self, error: &std::io::Error) {
+        log!(self, ERROR, %error, "leases cannot be kept, so no job is claimed");
     }
 }
 
-/// Tells a subscriber; where one panics, those who tell it of the store are not lost with it.
-fn quietly(tell: impl FnOnce()) {
-    let _ = catch(tell);
+/// Whether events go to the crate `log` while there is no subscriber: a feature of `tracing` that
+/// any part of a program can switch on. A span is not nothing then, though nobody listens.
+fn goes_to_log() -> bool {
+    LevelFilter::current() == LevelFilter::OFF
+        && !QuietSpan::new(|| tracing::trace_span!("task manager")).is_none()
 }

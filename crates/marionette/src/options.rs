@@ -11,6 +11,7 @@ use crate::backoff::Backoff;
 use crate::context::Context;
 use crate::leased::Leased;
 use crate::outcome::{Limit, Outcome};
+use crate::quiet::QuietSpan;
 
 /// What a task asks for, and what it is called.
 ///
@@ -34,7 +35,7 @@ struct Rare {
     give_up_after: Length,
     expires: Length,
     /// Boxed, since it is large.
-    span: Option<Box<Span>>,
+    span: Option<Box<QuietSpan>>,
     name: Option<String>,
     leased: Option<Arc<Leased>>,
 }
@@ -137,7 +138,7 @@ impl Options {
         self.token.as_ref()
     }
 
-    pub(crate) fn span(&self) -> Option<&Span> {
+    pub(crate) fn span(&self) -> Option<&QuietSpan> {
         self.rare()?.span.as_deref()
     }
 
@@ -232,7 +233,7 @@ impl Options {
 pub struct Parent {
     token: Option<CancellationToken>,
     /// Boxed, since it is large and rare.
-    span: Option<Box<Span>>,
+    span: Option<Box<QuietSpan>>,
 }
 
 impl From<CancellationToken> for Parent {
@@ -248,7 +249,7 @@ impl From<Span> for Parent {
     fn from(span: Span) -> Self {
         Self {
             token: None,
-            span: Some(Box::new(span)),
+            span: Some(Box::new(QuietSpan::new(|| span))),
         }
     }
 }
@@ -257,7 +258,7 @@ impl From<(CancellationToken, Span)> for Parent {
     fn from((token, span): (CancellationToken, Span)) -> Self {
         Self {
             token: Some(token),
-            span: Some(Box::new(span)),
+            span: Some(Box::new(QuietSpan::new(|| span))),
         }
     }
 }
@@ -267,7 +268,7 @@ impl From<&Context> for Parent {
     fn from(context: &Context) -> Self {
         Self {
             token: Some(context.token()),
-            span: Some(Box::new(context.span())),
+            span: Some(Box::new(QuietSpan::current())),
         }
     }
 }

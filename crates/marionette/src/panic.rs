@@ -30,7 +30,8 @@ pub(crate) fn note_locations() {
 }
 
 /// Calls `f`; a panic in it is returned as data.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always)] // Each attempt goes through it, and it is nothing but a frame.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(describe)
 }

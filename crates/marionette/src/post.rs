@@ -93,6 +93,12 @@ impl Post {
         self.created.store(0, Ordering::Relaxed);
     }
 
+    /// Whether the worker has this task.
+    pub(crate) fn has(&self, task: Identity) -> bool {
+        self.created.load(Ordering::Relaxed) == task.created.nanos()
+            && self.serial.load(Ordering::Relaxed) == task.serial.number()
+    }
+
     /// The task that the worker has.
     pub(crate) fn task(&self) -> Option<TaskRef> {
         let created = self.created.load(Ordering::Relaxed);

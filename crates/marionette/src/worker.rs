@@ -38,12 +38,8 @@ impl Worker {
     /// What a task of this worker can find out about where it runs.
     pub(crate) fn current(&self) -> Current {
         let engine = &self.circle.engine;
-        Current {
-            manager: engine.number(),
-            worker: self.member.index(),
-            post: Arc::clone(&self.post),
-            blocking: Arc::clone(&engine.blocking),
-        }
+        let (post, blocking) = (Arc::clone(&self.post), Arc::clone(&engine.blocking));
+        Current::new(engine.number(), self.member.index(), post, blocking)
     }
 
     /// Works until it is time to leave.

@@ -276,7 +276,7 @@ async fn events_tell_the_whole_life_of_a_task() {
                 ("mail", EventKind::Started { attempt: 2 }),
                 ("mail", EventKind::Failed(dict)),
                 ("fine", EventKind::Started { attempt: 1 }),
-                ("fine", EventKind::Done { run_time }),
+                ("fine", EventKind::Done { attempt: 1, run_time }),
             ] if error == "try 1"
                 && dict.error.as_deref() == Some("no mail")
                 && dict.attempts == 2

@@ -9,6 +9,7 @@ mod attributes;
 mod header;
 mod imports;
 mod links;
+mod listeners;
 mod markers;
 mod ranks;
 mod size;
@@ -28,10 +29,11 @@ use finding::Finding;
 use source::Source;
 
 /// What every Rust file must pass.
-const CHECKS: [fn(&Source) -> Vec<Finding>; 7] = [
+const CHECKS: [fn(&Source) -> Vec<Finding>; 8] = [
     attributes::check,
     header::check,
     imports::check,
+    listeners::check,
     markers::check,
     ranks::check,
     size::check,

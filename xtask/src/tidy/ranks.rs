@@ -41,10 +41,10 @@ const RANKS: [&[&str]; 6] = [
     &[
         "store", "inspect", "task", "job", "registry", "parcel", "handler", "blocking", "options",
         "context", "join", "outcome", "error", "ended", "event", "draft", "body", "cell", "extra",
-        "leased", "post", "current", "panic",
+        "leased", "post", "current", "panic", "quiet", "metrics",
     ],
     // 0: what could be in any library.
-    &["backoff", "id", "clock", "sync", "tally", "park", "metrics"],
+    &["backoff", "id", "clock", "sync", "tally", "park"],
 ];
 
 fn rank(module: &str) -> Option<usize> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::Tick;
 use crate::durable::answer::answer;
@@ -25,7 +24,7 @@ pub(crate) fn begin(session: &Arc<Session>) {
         });
         return;
     }
-    let closing = session.closing.clone();
+    let shared = Arc::clone(&session);
     let work = move || {
         let _hand = hand;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -33,20 +32,20 @@ pub(crate) fn begin(session: &Arc<Session>) {
             .build();
         match runtime {
             Ok(runtime) => runtime.block_on(keep(&session)),
-            Err(error) => no_keeper(&session.closing, &error),
+            Err(error) => no_keeper(&session, &error),
         }
     };
     let thread = std::thread::Builder::new().name("marionette-keeper".into());
     if let Err(error) = thread.spawn(work) {
-        no_keeper(&closing, &error);
+        no_keeper(&shared, &error);
     }
 }
 
 /// Nobody could say that this process lives: it claims nothing.
 #[cold]
-fn no_keeper(closing: &CancellationToken, error: &std::io::Error) {
-    closing.cancel();
-    tracing::error!(target: "marionette", %error, "leases cannot be kept, so no job is claimed");
+fn no_keeper(session: &Session, error: &std::io::Error) {
+    session.closing.cancel();
+    session.engine.observer.no_keeper(error);
 }
 
 /// The time before the end of a lease at which it is given up: until then others cannot have it.

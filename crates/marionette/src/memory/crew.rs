@@ -220,6 +220,7 @@ impl<T> Member<T> {
     ///
     /// A worker at a quick pace lets those who wait for room wait until its batch is done: one
     /// wake-up serves many tasks.
+    #[inline]
     pub(crate) fn poll_claim(
         &mut self,
         poller: &mut Poller<'_>,

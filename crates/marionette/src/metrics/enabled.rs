@@ -5,22 +5,32 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 
+use crate::quiet::quietly;
+
 fn seconds(nanos: u64) -> f64 {
     Duration::from_nanos(nanos).as_secs_f64()
 }
 
 pub(crate) fn started(server: &Arc<str>, waited: u64) {
-    histogram!("marionette_queue_wait_seconds", "server" => Arc::clone(server))
-        .record(seconds(waited));
+    let _ = quietly(|| {
+        histogram!("marionette_queue_wait_seconds", "server" => Arc::clone(server))
+            .record(seconds(waited));
+    });
 }
 
 pub(crate) fn retried(server: &Arc<str>) {
-    counter!("marionette_retries_total", "server" => Arc::clone(server)).increment(1);
+    let _ = quietly(|| {
+        counter!("marionette_retries_total", "server" => Arc::clone(server)).increment(1);
+    });
 }
 
 pub(crate) fn ended(server: &Arc<str>, outcome: &'static str, ran: u64) {
-    counter!("marionette_tasks_total", "server" => Arc::clone(server), "outcome" => outcome)
-        .increment(1);
-    histogram!("marionette_run_seconds", "server" => Arc::clone(server), "outcome" => outcome)
-        .record(seconds(ran));
+    let _ = quietly(|| {
+        counter!("marionette_tasks_total", "server" => Arc::clone(server), "outcome" => outcome)
+            .increment(1);
+    });
+    let _ = quietly(|| {
+        histogram!("marionette_run_seconds", "server" => Arc::clone(server), "outcome" => outcome)
+            .record(seconds(ran));
+    });
 }
