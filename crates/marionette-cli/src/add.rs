@@ -15,7 +15,7 @@ use crate::input::{self, Due, Options, Task};
 use crate::say::Say;
 use crate::store::{open_or_make, told};
 use crate::time::{parse_time, show_duration, show_relative, show_time};
-use crate::{clock, text};
+use crate::{clock, operate, text};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -42,8 +42,14 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
         let stored = opened.store.insert(batch.to_vec()).await;
         stored.map_err(told).context("nothing more was added")?;
     }
+    let paused = opened.store.paused_queues().await.map_err(told)?;
     for job in &jobs {
-        tell(&say, job);
+        tell(&say, job, paused.iter().any(|queue| *queue == job.queue));
+    }
+    for queue in &paused {
+        if jobs.iter().any(|job| job.queue == *queue) && !say.json {
+            say.note(&operate::is_paused(queue));
+        }
     }
     let workers = opened.store.workers().await.map_err(told)?;
     if workers.is_empty() && !say.json {
@@ -133,7 +139,7 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
     Ok(absolute)
 }
 
-fn tell(say: &Say, job: &NewJob) {
+fn tell(say: &Say, job: &NewJob, is_paused: bool) {
     let now = clock::now();
     let due = match job.due {
         Stored::Now => now,
@@ -149,6 +155,7 @@ fn tell(say: &Say, job: &NewJob) {
         }));
     }
     let when = match job.due {
+        Stored::Now if is_paused => format!("runs once the queue {} goes on", job.queue),
         Stored::Now => "runs as soon as a worker is free".to_owned(),
         Stored::After(delay) => {
             let at = show_time(due, &clock::here());

@@ -3,6 +3,8 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use clap::ValueHint;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use marionette::store::{JobState, check_name};
 
 use crate::text::nearest;
@@ -14,13 +16,33 @@ use crate::time::parse_duration;
 pub(crate) struct Pick {
     /// In one of these states: ready, scheduled, retrying, running, done, dead, cancelled,
     /// quarantined; or waiting (the first three), failed (dead, quarantined), ended (the last four)
-    #[arg(long, short, value_name = "STATE", value_delimiter = ',', value_parser = parse_states)]
+    #[arg(
+        long,
+        short,
+        value_name = "STATE",
+        value_delimiter = ',',
+        value_parser = states(),
+        hide_possible_values = true
+    )]
     pub(crate) state: Vec<States>,
     /// Of one of these kinds; commands are of the kind `command`
-    #[arg(long, short, value_name = "KIND", value_delimiter = ',', value_parser = parse_name)]
+    #[arg(
+        long,
+        short,
+        value_name = "KIND",
+        value_hint = ValueHint::Other,
+        value_delimiter = ',',
+        value_parser = parse_name
+    )]
     pub(crate) kind: Vec<String>,
     /// In one of these queues
-    #[arg(long, value_name = "QUEUE", value_delimiter = ',', value_parser = parse_name)]
+    #[arg(
+        long,
+        value_name = "QUEUE",
+        value_hint = ValueHint::Other,
+        value_delimiter = ',',
+        value_parser = parse_name
+    )]
     pub(crate) queue: Vec<String>,
     /// Accepted longer ago than this, like `2h` or `7d`
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
@@ -44,6 +66,22 @@ pub(crate) struct Pick {
 /// A state, or several that have a word in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct States(pub(crate) Vec<JobState>);
+
+/// The words for states, which completions offer: those of what goes on…
+const OPEN: [&str; 5] = ["ready", "scheduled", "retrying", "running", "waiting"];
+/// …and those of what has ended.
+const ENDS: [&str; 6] = [
+    "done",
+    "dead",
+    "cancelled",
+    "quarantined",
+    "failed",
+    "ended",
+];
+
+fn states() -> impl TypedValueParser<Value = States> {
+    PossibleValuesParser::new(OPEN.into_iter().chain(ENDS)).try_map(|text| parse_states(&text))
+}
 
 fn parse_states(text: &str) -> Result<States, String> {
     if let Some(state) = JobState::ALL
@@ -113,7 +151,7 @@ first, but for the tasks of `marionette run`.";
 #[command(after_long_help = SHOW_HELP)]
 pub(crate) struct Show {
     /// The id of a task, or enough of it, or its name
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_hint = ValueHint::Other)]
     pub(crate) ids: Vec<String>,
     /// Payload, result and output in full, however long
     #[arg(long)]
@@ -137,7 +175,7 @@ worker), output (attempt, file, bytes, text). A payload that is no JSON, or is c
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Which {
     /// The ids of tasks, or enough of each, or their names
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_hint = ValueHint::Other)]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) pick: Pick,
@@ -236,7 +274,7 @@ It stays paused, also when all workers are started anew, until `marionette resum
 With --json one object: queue, paused, changed.")]
 pub(crate) struct Pause {
     /// Which queue
-    #[arg(value_name = "QUEUE", value_parser = parse_name)]
+    #[arg(value_name = "QUEUE", value_hint = ValueHint::Other, value_parser = parse_name)]
     pub(crate) queue: String,
 }
 
@@ -245,7 +283,7 @@ pub(crate) struct Pause {
 #[command(after_long_help = "With --json one object: queue, paused, changed.")]
 pub(crate) struct Resume {
     /// Which queue
-    #[arg(value_name = "QUEUE", value_parser = parse_name)]
+    #[arg(value_name = "QUEUE", value_hint = ValueHint::Other, value_parser = parse_name)]
     pub(crate) queue: String,
 }
 
@@ -286,13 +324,33 @@ pub(crate) struct Prune {
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     pub(crate) older: Duration,
     /// Only what ended so: done, dead, cancelled, quarantined, or failed [default: all of them]
-    #[arg(long, short, value_name = "STATE", value_delimiter = ',', value_parser = parse_ends)]
+    #[arg(
+        long,
+        short,
+        value_name = "STATE",
+        value_delimiter = ',',
+        value_parser = ends(),
+        hide_possible_values = true
+    )]
     pub(crate) state: Vec<States>,
     /// Only of these kinds
-    #[arg(long, short, value_name = "KIND", value_delimiter = ',', value_parser = parse_name)]
+    #[arg(
+        long,
+        short,
+        value_name = "KIND",
+        value_hint = ValueHint::Other,
+        value_delimiter = ',',
+        value_parser = parse_name
+    )]
     pub(crate) kind: Vec<String>,
     /// Only in these queues
-    #[arg(long, value_name = "QUEUE", value_delimiter = ',', value_parser = parse_name)]
+    #[arg(
+        long,
+        value_name = "QUEUE",
+        value_hint = ValueHint::Other,
+        value_delimiter = ',',
+        value_parser = parse_name
+    )]
     pub(crate) queue: Vec<String>,
     /// Only say what would be deleted
     #[arg(long, help_heading = "How")]
@@ -309,14 +367,8 @@ Examples:
 
 With --json one object: verb, dry_run, matched, changed, by_state.";
 
-fn parse_ends(text: &str) -> Result<States, String> {
-    let states = parse_states(text)?;
-    if states.0.iter().all(|state| state.is_end()) {
-        return Ok(states);
-    }
-    Err(format!(
-        "what is {text} has not ended; use `marionette delete` or `marionette cancel`"
-    ))
+fn ends() -> impl TypedValueParser<Value = States> {
+    PossibleValuesParser::new(ENDS).try_map(|text| parse_states(&text))
 }
 
 /// Bring the tables of a store to the version of this program

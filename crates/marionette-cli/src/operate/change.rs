@@ -1,6 +1,8 @@
-//! `marionette retry`, `cancel` and `delete`: of tasks that are named, or of all that match.
+//! `marionette retry`, `cancel`, `delete` and `reschedule`: of tasks that are named, or of all that
+//! match.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use marionette::inspect::{Filter, Inspect, JobSummary, Which};
@@ -29,6 +31,8 @@ pub(super) enum Deed {
     /// For this reason.
     Cancel(String),
     Delete,
+    /// To this time.
+    Reschedule(SystemTime),
 }
 
 impl Deed {
@@ -37,6 +41,7 @@ impl Deed {
             Self::Retry => "retry",
             Self::Cancel(_) => "cancel",
             Self::Delete => "delete",
+            Self::Reschedule(_) => "reschedule",
         }
     }
 
@@ -45,6 +50,7 @@ impl Deed {
             Self::Retry => "retried",
             Self::Cancel(_) => "cancelled",
             Self::Delete => "deleted",
+            Self::Reschedule(_) => "rescheduled",
         }
     }
 
@@ -55,6 +61,10 @@ impl Deed {
             (Self::Retry | Self::Delete, JobState::Running) => Some("it runs; cancel it first"),
             (Self::Retry, JobState::Done) => Some("it has succeeded"),
             (Self::Cancel(_), state) if state.is_end() => Some("it has ended"),
+            (Self::Reschedule(_), JobState::Running) => Some("it runs"),
+            (Self::Reschedule(_), state) if state.is_end() => {
+                Some("it has ended; `marionette retry` runs it again")
+            }
             _ => None,
         }
     }
@@ -65,6 +75,7 @@ impl Deed {
             Self::Retry => matches!(state, JobState::Dead | JobState::Quarantined),
             Self::Cancel(_) => !state.is_end(),
             Self::Delete => state.is_end(),
+            Self::Reschedule(_) => !state.is_end() && *state != JobState::Running,
         };
         JobState::ALL.into_iter().filter(is_usual).collect()
     }
@@ -74,6 +85,7 @@ impl Deed {
             Self::Retry => store.retry(which).await,
             Self::Cancel(reason) => store.cancel(which, reason.clone()).await,
             Self::Delete => store.delete(which).await,
+            Self::Reschedule(due) => store.reschedule(which, *due).await,
         };
         changed.map_err(told)
     }

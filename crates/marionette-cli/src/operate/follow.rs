@@ -25,6 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Follow {
     /// The id of a task, or enough of it, or its name
+    #[arg(value_hint = clap::ValueHint::Other)]
     id: String,
     /// Print what is there, and wait for no more
     #[arg(long)]

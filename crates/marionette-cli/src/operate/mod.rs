@@ -7,6 +7,7 @@ mod show;
 mod follow;
 mod story;
 mod change;
+mod reschedule;
 mod report;
 mod confirm;
 mod prune;
@@ -30,6 +31,7 @@ use crate::store::{self, Opened};
 use change::Deed;
 
 pub(crate) use ids::short as short_id;
+pub(crate) use queue::is_paused;
 
 /// The operator's commands.
 #[derive(Debug, Subcommand)]
@@ -40,6 +42,7 @@ pub(crate) enum Verb {
     Retry(args::Retry),
     Cancel(args::Cancel),
     Delete(args::Delete),
+    Reschedule(reschedule::Reschedule),
     Pause(args::Pause),
     Resume(args::Resume),
     Stats(args::Stats),
@@ -77,6 +80,7 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
             change::change(&desk, &args.which, &deed).await
         }
         Verb::Delete(args) => change::change(&desk, &args.which, &Deed::Delete).await,
+        Verb::Reschedule(args) => reschedule::reschedule(&desk, &args).await,
         Verb::Pause(args) => queue::pause(&desk, &args.queue).await,
         Verb::Resume(args) => queue::resume(&desk, &args.queue).await,
         Verb::Stats(args) => stats::stats(&desk, &args).await,

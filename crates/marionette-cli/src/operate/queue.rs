@@ -5,11 +5,12 @@ use marionette::inspect::Inspect;
 use serde_json::json;
 
 use crate::store::told;
+use crate::text::safe;
 
 use super::{Desk, json};
 
 pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
-    let was_paused = is_paused(desk, queue).await?;
+    let was_paused = was_paused(desk, queue).await?;
     let store = &desk.opened.store;
     store.pause_queue(queue.to_owned()).await.map_err(told)?;
     let counts = store.counts().await.map_err(told)?;
@@ -22,14 +23,20 @@ pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
 }
 
 pub(super) async fn resume(desk: &Desk, queue: &str) -> Result<u8> {
-    let was_paused = is_paused(desk, queue).await?;
+    let was_paused = was_paused(desk, queue).await?;
     let store = &desk.opened.store;
     store.resume_queue(queue.to_owned()).await.map_err(told)?;
     tell(desk, queue, false, was_paused);
     Ok(0)
 }
 
-async fn is_paused(desk: &Desk, queue: &str) -> Result<bool> {
+/// What is said to somebody whose task is in a queue that is paused.
+pub(crate) fn is_paused(queue: &str) -> String {
+    let queue = safe(queue);
+    format!("the queue {queue} is paused; `marionette resume {queue}` lets it go on")
+}
+
+async fn was_paused(desk: &Desk, queue: &str) -> Result<bool> {
     let paused = desk.opened.store.paused_queues().await.map_err(told)?;
     Ok(paused.iter().any(|paused| paused == queue))
 }

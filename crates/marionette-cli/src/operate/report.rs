@@ -7,12 +7,13 @@ use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::enlist::DEFAULT_QUEUE;
 use crate::store::told;
 use crate::text::{count, safe};
 
 use super::change::Deed;
-use super::{Desk, args, json};
+use super::{Desk, args, json, queue};
 
 /// What was not changed, and why.
 #[derive(Debug)]
@@ -62,6 +63,18 @@ impl Report {
         starts.dedup();
         Ok((starts, goes_on))
     }
+}
+
+/// Says which of these queues are paused, since nothing in them is begun.
+async fn tell_paused(desk: &Desk, report: &Report) -> Result<()> {
+    let paused = desk.opened.store.paused_queues().await.map_err(told)?;
+    for queue in paused
+        .iter()
+        .filter(|queue| report.queues.contains_key(*queue))
+    {
+        desk.say.note(&queue::is_paused(queue));
+    }
+    Ok(())
 }
 
 /// What is not changed, by state and reason.
@@ -164,6 +177,10 @@ pub(super) async fn tell(
     for run in goes_on {
         desk.say.note(&format!("{waits} in the run of {run}"));
     }
+    let waits_again = matches!(deed, Deed::Retry | Deed::Reschedule(_));
+    if waits_again && report.changed > 0 {
+        tell_paused(desk, report).await?;
+    }
     Ok(())
 }
 
@@ -180,12 +197,20 @@ fn value(which: &args::Which, deed: &Deed, report: &Report, waits: &[String]) ->
             })
         })
         .collect();
-    json!({
+    let due = match deed {
+        Deed::Reschedule(due) => Some(clock::rfc3339(*due)),
+        _ => None,
+    };
+    let mut value = json!({
         "verb": deed.verb(),
         "dry_run": which.dry_run,
         "matched": report.matched,
         "changed": report.changed,
         "unchanged": unchanged,
         "waits": waits,
-    })
+    });
+    if let Some(due) = due {
+        value["due"] = due.into();
+    }
+    value
 }

@@ -71,17 +71,28 @@ fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     told
 }
 
-/// How often it was tried, and how often it may be.
+/// How often it was tried, how that went, and how often it may be.
 pub(super) fn tried(details: &JobDetails) -> String {
     let job = &details.summary;
-    let attempts = text::count(
-        details.options.retries.saturating_add(1) as usize,
-        "attempt",
-    );
-    let mut tried = format!("{} of {attempts} failed", job.failed);
+    let times = |count: u32| match count {
+        0 => "not yet".to_owned(),
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        count => format!("{count} times"),
+    };
+    let tries = words::tries(job);
+    let mut tried = times(tries);
+    if job.failed > 0 && job.failed == tries {
+        tried.push_str(", and failed");
+    } else if job.failed > 0 {
+        tried = format!("{tried}, failed {}", times(job.failed));
+    }
+    if !job.state.is_end() {
+        let attempts = details.options.retries.saturating_add(1) as usize;
+        tried = format!("{tried}; {} at most", text::count(attempts, "attempt"));
+    }
     if job.crashes > 0 {
-        let times = text::count(job.crashes as usize, "time");
-        tried = format!("{tried}; its worker died {times}");
+        tried = format!("{tried}; its worker died {}", times(job.crashes));
     }
     tried
 }

@@ -137,7 +137,8 @@ fn a_wrong_condition_is_told_with_what_to_write() {
     let place = Place::new();
     place.good(&["add", "true"]);
     for (args, expected) in [
-        (["--state", "broken"], "the states are ready, scheduled"),
+        (["--state", "broken"], "[possible values: ready, scheduled"),
+        (["--state", "faild"], "a similar value exists: 'failed'"),
         (["--kind", "a b"], "the name is \"a b\"; ' ' is none of"),
         (["--older", "7"], "\"7\" has no unit; write it like `7s`"),
         (

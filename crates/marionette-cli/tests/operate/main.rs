@@ -11,6 +11,7 @@ mod filters;
 mod ids;
 mod changes;
 mod queues;
+mod reschedule;
 mod stores;
 mod hostile;
 mod terminal;

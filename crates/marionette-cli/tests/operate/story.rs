@@ -38,7 +38,7 @@ async fn all_that_happened_to_a_job_is_shown_in_order() {
         "dead",
         "mailbox unavailable",
         "default, priority 0",
-        "2 of 2 attempts failed",
+        "twice, and failed",
         "1 retry, after pauses from 1.0s up to 1m, each 2 times the one before",
         "each attempt may run for 30s",
         "accepted",
