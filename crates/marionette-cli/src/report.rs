@@ -37,7 +37,7 @@ pub(crate) fn tell(event: &Event, say: &Say) {
 fn line(event: &Event) -> Option<String> {
     let name = safe(&event.name);
     Some(match &event.kind {
-        EventKind::Done { run_time } => {
+        EventKind::Done { run_time, .. } => {
             format!(
                 "{} {name} {}",
                 word("done").green(),
@@ -83,7 +83,10 @@ fn line(event: &Event) -> Option<String> {
 fn value(event: &Event) -> Option<Value> {
     let (what, more) = match &event.kind {
         EventKind::Started { attempt } => ("started", json!({ "attempt": attempt })),
-        EventKind::Done { run_time } => ("done", json!({ "seconds": run_time.as_secs_f64() })),
+        EventKind::Done { run_time, attempt } => (
+            "done",
+            json!({ "attempt": attempt, "seconds": run_time.as_secs_f64() }),
+        ),
         EventKind::Retrying {
             attempt,
             error,
