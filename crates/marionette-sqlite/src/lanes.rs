@@ -1,13 +1,16 @@
 //! Lanes: the jobs of one kind, queue and priority wait in one, so that a claim looks only where
 //! its worker can find something. Suspects wait in lanes of their own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use marionette::store::{Priority, Wanted};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::failpoint;
+
+/// So many names are compared one by one, and so many lanes looked into.
+const FEW: usize = 8;
 
 /// The jobs of one kind, queue and priority.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,13 +24,6 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Whether somebody who wants these may claim from it.
-    pub(crate) fn is_wanted(&self, wanted: &Wanted) -> bool {
-        let named = |names: &[String], name: &str| names.iter().any(|other| other == name);
-        (wanted.queues.is_empty() || named(&wanted.queues, &self.queue))
-            && named(&wanted.kinds, &self.kind)
-    }
-
     fn is(&self, queue: &str, kind: &str, priority: Priority, suspect: bool) -> bool {
         self.priority == priority
             && self.suspect == suspect
@@ -36,12 +32,61 @@ impl Lane {
     }
 }
 
+/// What somebody wants, to be asked of many lanes.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    kinds: Names,
+    /// Any, if none is named.
+    queues: Option<Names>,
+}
+
+/// Some names. With thousands of queues, to compare each with each would be most of the work.
+#[derive(Debug)]
+enum Names {
+    Few(Arc<[String]>),
+    Many(HashSet<String>),
+}
+
+impl Names {
+    fn new(names: &Arc<[String]>) -> Self {
+        if names.len() <= FEW {
+            Self::Few(names.clone())
+        } else {
+            Self::Many(names.iter().cloned().collect())
+        }
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        match self {
+            Self::Few(names) => names.iter().any(|other| other == name),
+            Self::Many(names) => names.contains(name),
+        }
+    }
+}
+
+impl Wish {
+    pub(crate) fn new(wanted: &Wanted) -> Self {
+        let any = wanted.queues.is_empty();
+        Self {
+            kinds: Names::new(&wanted.kinds),
+            queues: (!any).then(|| Names::new(&wanted.queues)),
+        }
+    }
+
+    /// Whether one may claim from a lane who wishes this.
+    pub(crate) fn is_for(&self, lane: &Lane) -> bool {
+        let queues = self.queues.as_ref();
+        self.kinds.contain(&lane.kind) && queues.is_none_or(|names| names.contain(&lane.queue))
+    }
+}
+
 /// The lanes of a file that a connection knows. None is ever removed, so that the memory is right
 /// for as long as no transaction that made one is rolled back.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     by_id: HashMap<i64, Arc<Lane>>,
-    by_kind: HashMap<Arc<str>, Vec<Arc<Lane>>>,
+    /// Those of each queue, which are few: one for each kind and priority.
+    by_queue: HashMap<Arc<str>, Vec<Arc<Lane>>>,
     newest: i64,
     last: Option<Arc<Lane>>,
 }
@@ -75,14 +120,11 @@ impl Lanes {
     }
 
     fn add(&mut self, lane: Lane) -> Arc<Lane> {
-        // Equal texts share their memory.
-        let kind = self.by_kind.get_key_value(&lane.kind);
-        let kind = kind.map_or_else(|| lane.kind.clone(), |(kind, _)| kind.clone());
-        let lane = Arc::new(Lane { kind, ..lane });
+        let lane = Arc::new(lane);
         self.newest = self.newest.max(lane.id);
         self.by_id.insert(lane.id, lane.clone());
-        self.by_kind
-            .entry(lane.kind.clone())
+        self.by_queue
+            .entry(lane.queue.clone())
             .or_default()
             .push(lane.clone());
         lane
@@ -112,13 +154,34 @@ impl Lanes {
         self.by_id.values()
     }
 
-    /// The lanes in which somebody can find what it wants.
-    pub(crate) fn wanted<'a>(&'a self, wanted: &'a Wanted) -> impl Iterator<Item = &'a Arc<Lane>> {
-        let of_kinds = wanted
-            .kinds
-            .iter()
-            .filter_map(|kind| self.by_kind.get(kind.as_str()));
-        of_kinds.flatten().filter(|lane| lane.is_wanted(wanted))
+    /// The lanes of a queue.
+    pub(crate) fn of_queue(&self, queue: &str) -> impl Iterator<Item = &Arc<Lane>> {
+        self.by_queue.get(queue).into_iter().flatten()
+    }
+
+    /// The lanes in which somebody may find what it wishes: of many lanes, only those in which a
+    /// job waits, so that thousands of queues cost nothing while they are empty.
+    pub(crate) fn wished(
+        &self,
+        connection: &Connection,
+        wish: &Wish,
+    ) -> rusqlite::Result<Vec<Arc<Lane>>> {
+        let wished = |lane: &&Arc<Lane>| wish.is_for(lane);
+        if self.by_id.len() <= FEW {
+            return Ok(self.all().filter(wished).cloned().collect());
+        }
+        if let Some(Names::Few(queues)) = &wish.queues {
+            let lanes = queues.iter().flat_map(|queue| self.of_queue(queue));
+            return Ok(lanes.filter(wished).cloned().collect());
+        }
+        let mut statement = connection.prepare_cached(include_str!("sql/lanes_waiting.sql"))?;
+        let mut rows = statement.query([])?;
+        let mut lanes = Vec::new();
+        while let Some(row) = rows.next()? {
+            // One that was made since the last refresh is found by the next look.
+            lanes.extend(self.known(row.get(0)?).filter(wished).cloned());
+        }
+        Ok(lanes)
     }
 
     /// The lane for these, which is made if there is none. Jobs mostly come in runs of one lane.
@@ -134,9 +197,8 @@ impl Lanes {
         {
             return Ok(last.clone());
         }
-        let of_kind = self.by_kind.get(kind).into_iter().flatten();
-        let known = of_kind
-            .into_iter()
+        let known = self
+            .of_queue(queue)
             .find(|lane| lane.is(queue, kind, priority, suspect));
         let lane = match known {
             Some(lane) => lane.clone(),

@@ -400,7 +400,7 @@ impl Store for SqliteStore {
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let poll = self.settings().timing.poll;
-            let woken = self.inner.shared.waiters.add(wanted, poll);
+            let woken = self.inner.shared.waiters.add(&wanted, poll);
             if woken.await.is_err() && self.inner.shared.waiters.is_closed() {
                 return Err(answer::stopped(self.path()));
             }

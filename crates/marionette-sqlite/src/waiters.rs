@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use crate::clock::{self, Clock};
-use crate::lanes::{Lane, Lanes};
+use crate::lanes::{Lane, Lanes, Wish};
 
 /// Who waits for jobs.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct List {
 #[derive(Debug)]
 struct Waiter {
     number: u64,
-    wanted: Wanted,
+    wish: Arc<Wish>,
     /// Whether the file has been looked into for it.
     looked: bool,
     /// When the next job is due that it wants, by the wall clock.
@@ -58,8 +58,9 @@ impl Waiters {
     }
 
     /// Puts somebody on the list; the receiver ends when there may be a job, or after this time.
-    pub(crate) fn add(&self, wanted: Wanted, poll: Duration) -> oneshot::Receiver<()> {
+    pub(crate) fn add(&self, wanted: &Wanted, poll: Duration) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
+        let wish = Arc::new(Wish::new(wanted));
         let mut list = self.lock();
         if list.closed {
             return receiver;
@@ -68,7 +69,7 @@ impl Waiters {
         let number = list.last;
         list.waiting.push(Waiter {
             number,
-            wanted,
+            wish,
             looked: false,
             due: i64::MAX,
             until: self.clock.monotonic() + poll,
@@ -94,7 +95,7 @@ impl Waiters {
             let mut index = 0;
             while index < list.waiting.len() {
                 let waiter = &mut list.waiting[index];
-                if !lane.is_wanted(&waiter.wanted) {
+                if !waiter.wish.is_for(lane) {
                     index += 1;
                 } else if *due <= now {
                     list.wake(index);
@@ -139,12 +140,10 @@ impl Waiters {
         let mut list = self.lock();
         while !list.closed {
             if let Some(waiter) = list.waiting.iter().find(|waiter| !waiter.looked) {
-                let (number, wanted) = (waiter.number, waiter.wanted.clone());
+                let (number, wish) = (waiter.number, waiter.wish.clone());
                 drop(list);
                 // If the file cannot be read, who waits finds that out when it claims.
-                let due = self
-                    .next(connection, &mut lanes, &wanted)
-                    .unwrap_or(i64::MAX);
+                let due = self.next(connection, &mut lanes, &wish).unwrap_or(i64::MAX);
                 list = self.lock();
                 list.looked(number, due);
                 continue;
@@ -170,7 +169,7 @@ impl Waiters {
         &self,
         connection: &Connection,
         lanes: &mut Lanes,
-        wanted: &Wanted,
+        wish: &Wish,
     ) -> rusqlite::Result<i64> {
         lanes.refresh(connection)?;
         let paused = connection
@@ -180,7 +179,7 @@ impl Waiters {
         let mut statement = connection.prepare_cached(include_str!("sql/next_in_lane.sql"))?;
         let mut next = i64::MAX;
         let now = self.clock.now();
-        for lane in lanes.wanted(wanted) {
+        for lane in lanes.wished(connection, wish)? {
             if paused.contains(&*lane.queue) {
                 continue;
             }
@@ -266,8 +265,8 @@ mod tests {
     fn only_who_wants_a_kind_is_woken_for_it() {
         let waiters = Waiters::new(Clock::default());
         let hour = Duration::from_secs(3600);
-        let mut mail = waiters.add(wanted("mail"), hour);
-        let mut hook = waiters.add(wanted("hook"), hour);
+        let mut mail = waiters.add(&wanted("mail"), hour);
+        let mut hook = waiters.add(&wanted("hook"), hour);
         waiters.tell(&[(lane("mail"), 5)], 5);
         assert!(mail.try_recv().is_ok());
         assert!(hook.try_recv().is_err());
@@ -288,7 +287,7 @@ mod tests {
             scope.spawn(move || waiters.run(&empty));
             let mut early = i64::MIN;
             for _ in 0..5 {
-                let woken = waiters.add(wanted("mail"), Duration::from_secs(3600));
+                let woken = waiters.add(&wanted("mail"), Duration::from_secs(3600));
                 let now = clock.now();
                 let due = now + 50_000;
                 waiters.tell(&[(lane("mail"), due)], now);

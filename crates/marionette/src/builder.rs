@@ -191,12 +191,33 @@ impl Builder {
 }
 
 impl<S: Inspect> Builder<S> {
-    /// The queues on which this manager works. Default is all. It may store jobs in any queue.
+    /// The queues on which this manager works, and no others. Default is
+    /// [all](Self::all_queues). It may store jobs in any queue.
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.queues = queues.into_iter().map(Into::into).collect();
         self.queues
             .iter()
             .for_each(|queue| self.registry.check_queue(queue));
+        self
+    }
+
+    /// Works on all queues, also on those that are made later: a queue is made when a job is put
+    /// into it. This is the default.
+    ///
+    /// Thousands of queues, such as one for each tenant, cost next to nothing while they are empty.
+    /// Queues that are [paused](crate::inspect::Inspect::pause_queue) are left alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// let some = TaskManager::builder().store(MemoryStore::new()).queues(["mail"]);
+    /// let tasks = some.clone().all_queues().build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn all_queues(mut self) -> Self {
+        self.queues.clear();
         self
     }
 

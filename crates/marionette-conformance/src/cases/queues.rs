@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use marionette::TaskId;
-use marionette::store::{JobState, NewJob, Next, Wanted};
+use marionette::store::{Due, JobState, NewJob, Next, Wanted};
 
-use crate::bed::{Bed, QUEUE, claim, ids, job, kinds};
+use crate::bed::{Bed, KIND, QUEUE, claim, ids, job, kinds};
 use crate::suite::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -20,6 +20,8 @@ pub(crate) fn cases() -> Vec<Case> {
         a_pause_lets_run_what_runs,
         a_pause_said_twice_ends_at_once,
         a_queue_may_be_paused_before_it_has_jobs,
+        of_hundreds_of_queues_those_that_are_named_are_claimed_from,
+        who_works_on_all_queues_hears_of_one_that_is_new,
     ]
 }
 
@@ -168,4 +170,48 @@ async fn a_queue_may_be_paused_before_it_has_jobs(bed: Bed) {
         other.paused_queues().await.expect("an answer"),
         [Arc::<str>::from("x").to_string()]
     );
+}
+
+async fn of_hundreds_of_queues_those_that_are_named_are_claimed_from(bed: Bed) {
+    let names: Vec<String> = (0..300).map(|number| format!("tenant-{number}")).collect();
+    let jobs = names.iter().map(|name| NewJob {
+        queue: name.clone().into(),
+        ..job()
+    });
+    let placed = bed.insert(jobs.collect()).await;
+    let paused = bed.store.pause_queue(names[7].clone()).await;
+    paused.expect("a change");
+
+    let mut asked = claim(&bed.worker, 1_000);
+    asked.wanted.queues = names[..100].iter().cloned().collect();
+    let mut claimed = ids(&bed.claim_as(asked.clone()).await);
+    claimed.sort();
+    let right = placed[..100].iter().copied();
+    let right: Vec<_> = right.filter(|id| *id != placed[7]).collect();
+    assert_eq!(claimed, right);
+    assert_eq!(bed.claim_as(asked.clone()).await.len(), 0);
+
+    asked.wanted.queues = Arc::new([]);
+    assert_eq!(bed.claim_as(asked).await.len(), 200);
+    assert_eq!(bed.state(placed[7]).await, JobState::Ready);
+}
+
+async fn who_works_on_all_queues_hears_of_one_that_is_new(bed: Bed) {
+    for number in 0..20 {
+        let queue = format!("tenant-{number}");
+        let scheduled = NewJob {
+            queue: queue.into(),
+            due: Due::After(bed.units(500)),
+            ..job()
+        };
+        bed.insert_one(scheduled).await;
+    }
+    let (store, wanted) = (Arc::clone(&bed.store), kinds(&[KIND]));
+    let waits = tokio::spawn(async move { store.wait(wanted).await });
+    tokio::task::yield_now().await;
+    let id = place(&bed, KIND, "new").await;
+    let told = tokio::time::timeout(bed.units(10), waits).await;
+    let waited = told.expect("it is told long before it looks for itself");
+    waited.expect("no panic").expect("an answer");
+    bed.claim_one(id).await;
 }

@@ -109,7 +109,7 @@ impl Writer<'_> {
     pub(crate) fn resume(&mut self, queue: &str) -> Result<(), Failure> {
         self.execute(include_str!("../sql/resume.sql"), params![queue])?;
         self.lanes.refresh(self.connection)?;
-        let lanes = self.lanes.all().filter(|lane| *lane.queue == *queue);
+        let lanes = self.lanes.of_queue(queue);
         self.wakes
             .extend(lanes.map(|lane| (lane.clone(), self.now)));
         Ok(())

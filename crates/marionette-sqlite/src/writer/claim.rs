@@ -12,7 +12,7 @@ use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::history;
-use crate::lanes::Lane;
+use crate::lanes::{Lane, Wish};
 
 /// A job that may be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,15 +73,11 @@ impl Writer<'_> {
     fn lanes_for(&mut self, claim: &Claim) -> rusqlite::Result<Vec<Arc<Lane>>> {
         self.lanes.refresh(self.connection)?;
         let paused = self.paused()?;
-        let open = |lane: &&Arc<Lane>| !paused.contains(&*lane.queue);
-        let mut lanes: Vec<_> = self
-            .lanes
-            .wanted(&claim.wanted)
-            .filter(open)
-            .cloned()
-            .collect();
+        let wish = Wish::new(&claim.wanted);
+        let mut lanes = self.lanes.wished(self.connection, &wish)?;
+        lanes.retain(|lane| !paused.contains(&*lane.queue));
         lanes.sort_unstable_by_key(|lane| std::cmp::Reverse((lane.priority, lane.id)));
-        // A kind or a queue that is named twice is still one lane.
+        // A queue that is named twice is still one queue.
         lanes.dedup_by_key(|lane| lane.id);
         Ok(lanes)
     }

@@ -258,7 +258,7 @@ fn count(
     lanes.refresh(connection)?;
     let mut statement = connection.prepare_cached(include_str!("../sql/waiting_in_lane.sql"))?;
     let mut jobs = 0;
-    for lane in lanes.all().filter(|lane| *lane.queue == *queue) {
+    for lane in lanes.of_queue(queue) {
         if jobs >= limit {
             break;
         }

@@ -191,25 +191,55 @@ impl Lanes {
 /// What somebody wants, to be asked of many lanes.
 #[derive(Debug)]
 pub(super) struct Wish<'a> {
-    kinds: BTreeSet<&'a str>,
-    /// Empty if any will do.
-    queues: BTreeSet<&'a str>,
+    kinds: Names<'a>,
+    /// Any, if none is named.
+    queues: Option<Names<'a>>,
     paused: &'a BTreeSet<String>,
 }
 
 impl<'a> Wish<'a> {
-    pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>) -> Self {
+    /// To be asked of these lanes.
+    pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>, lanes: &Lanes) -> Self {
+        let names = |names: &'a [String]| Names::new(names, lanes.0.len());
         Self {
-            kinds: wanted.kinds.iter().map(String::as_str).collect(),
-            queues: wanted.queues.iter().map(String::as_str).collect(),
+            kinds: names(&wanted.kinds),
+            queues: (!wanted.queues.is_empty()).then(|| names(&wanted.queues)),
             paused,
         }
     }
 
     pub(super) fn allows(&self, lane: &LaneName) -> bool {
         let queue = &*lane.queue;
-        self.kinds.contains(&*lane.kind)
-            && (self.queues.is_empty() || self.queues.contains(queue))
+        self.kinds.contain(&lane.kind)
+            && self
+                .queues
+                .as_ref()
+                .is_none_or(|names| names.contain(queue))
             && !self.paused.contains(queue)
+    }
+}
+
+/// Some names. Thousands are put in order if they are to be compared with many others.
+#[derive(Debug)]
+enum Names<'a> {
+    Few(&'a [String]),
+    Many(BTreeSet<&'a str>),
+}
+
+impl<'a> Names<'a> {
+    fn new(names: &'a [String], questions: usize) -> Self {
+        const FEW: usize = 8;
+        if names.len() <= FEW || questions <= FEW {
+            Self::Few(names)
+        } else {
+            Self::Many(names.iter().map(String::as_str).collect())
+        }
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        match self {
+            Self::Few(names) => names.iter().any(|other| other == name),
+            Self::Many(names) => names.contains(name),
+        }
     }
 }

@@ -179,7 +179,7 @@ impl MemoryStore {
     /// How long until a job of these is due, if one waits.
     fn soonest(&self, wanted: &Wanted) -> Option<Duration> {
         let state = self.shared.state.lock();
-        let wish = Wish::new(wanted, &state.paused);
+        let wish = Wish::new(wanted, &state.paused, &state.lanes);
         state.lanes.soonest(&wish, self.now())
     }
 }

@@ -88,7 +88,7 @@ impl State {
             let what = format!("the worker {worker} is not known here: it has to renew first");
             return Err(StoreError::unavailable(what));
         }
-        let wish = Wish::new(&claim.wanted, &self.paused);
+        let wish = Wish::new(&claim.wanted, &self.paused, &self.lanes);
         let mut suspects = claim.suspects;
         let mut keys = Vec::new();
         for candidate in self.lanes.candidates(&wish, now, claim.limit) {
