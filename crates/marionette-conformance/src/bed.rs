@@ -105,6 +105,16 @@ pub(crate) fn only(ids: &[TaskId]) -> Which {
 impl Bed {
     pub(crate) async fn new(fixture: Arc<dyn Fixture>) -> Self {
         let store = fixture.open().await;
+        Self::with(fixture, store).await
+    }
+
+    /// The same, on a store that keeps so many done jobs.
+    pub(crate) async fn keeping(self, done: usize) -> Self {
+        let store = self.fixture.open_keeping(done).await;
+        Self::with(self.fixture, store).await
+    }
+
+    async fn with(fixture: Arc<dyn Fixture>, store: Arc<dyn Inspect>) -> Self {
         let bed = Self {
             fixture,
             store,

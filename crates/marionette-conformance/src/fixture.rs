@@ -19,6 +19,9 @@ pub trait Fixture: Send + Sync + 'static {
     /// wake-up from a poll. What is over is kept for 10,000 units or longer.
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>>;
 
+    /// As [`open`](Self::open), with the number of done jobs that are kept.
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>>;
+
     /// Lets at least so much time pass, for everything that the store goes by.
     ///
     /// Default is tokio's sleep: at once on a paused clock, and in real time else.

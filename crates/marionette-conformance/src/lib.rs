@@ -24,6 +24,11 @@
 //!     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
 //!         Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Inspect> })
 //!     }
+//!
+//!     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+//!         let store = MemoryStore::builder().keep_done_count(done).build();
+//!         Box::pin(async { Arc::new(store) as Arc<dyn Inspect> })
+//!     }
 //! }
 //!
 //! fn main() -> ExitCode {

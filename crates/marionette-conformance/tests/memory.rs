@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::MemoryStore;
 use marionette::inspect::Inspect;
+use marionette::{MemoryStore, MemoryStoreBuilder};
 use marionette_conformance::{Fixture, FixtureFuture, run};
 
 struct InMemory(MemoryStore);
@@ -14,13 +14,18 @@ impl Fixture for InMemory {
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
         Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Inspect> })
     }
+
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+        let store = builder().keep_done_count(done).build();
+        Box::pin(async { Arc::new(store) as Arc<dyn Inspect> })
+    }
+}
+
+fn builder() -> MemoryStoreBuilder {
+    let lease = Duration::from_secs(10);
+    MemoryStore::builder().lease(lease).poll(2 * lease)
 }
 
 fn main() -> ExitCode {
-    run(|| {
-        let store = MemoryStore::builder()
-            .lease(Duration::from_secs(10))
-            .poll(Duration::from_secs(20));
-        Box::new(InMemory(store.build()))
-    })
+    run(|| Box::new(InMemory(builder().build())))
 }

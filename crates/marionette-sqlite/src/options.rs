@@ -134,6 +134,9 @@ impl Options {
 
     /// How many jobs are kept that are done and do not say for how long, the latest. Default is
     /// 1,000,000.
+    ///
+    /// While jobs end fast there may be more for a moment: less than 10,000, or about a tenth if
+    /// more than 100,000 are kept.
     pub fn keep_done_count(mut self, count: u64) -> Self {
         self.settings.keep_done_count = count;
         self

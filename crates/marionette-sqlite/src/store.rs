@@ -31,7 +31,7 @@ use crate::waiters::Waiters;
 use crate::wal::Wal;
 use crate::whereabouts::Whereabouts;
 use crate::writer::{
-    self, Accepting, Call, Durability, Operation, Operations, Single, Syncer, Writer,
+    self, Accepting, Call, Durability, Operation, Operations, Place, Single, Syncer, Writer,
     check_settlements, settlements_weight,
 };
 
@@ -202,9 +202,13 @@ impl SqliteStore {
         &self.settings().clock
     }
 
-    /// When the newest done job ended that is beyond the number that is kept. Counting takes at
-    /// most a hundredth of the time.
-    async fn done_behind(&self) -> Result<Option<i64>, StoreError> {
+    /// The newest done job beyond the number that is kept, where the writer does not count itself.
+    /// Counting takes at most a fortieth of the time.
+    async fn done_beyond(&self) -> Result<Option<Place>, StoreError> {
+        let kept = self.settings().keep_done_count;
+        if writer::counted_here(kept) {
+            return Ok(None);
+        }
         let now = self.clock().monotonic();
         {
             let mut at = lock(&self.inner.count_at);
@@ -213,14 +217,12 @@ impl SqliteStore {
             }
             *at = Some(now + Duration::from_secs(60));
         }
-        let kept = self.settings().keep_done_count;
-        let behind = self
-            .read(move |reader| Ok(writer::done_behind(reader.connection, kept)?))
+        let beyond = self
+            .read(move |reader| Ok(writer::done_beyond(reader.connection, kept)?))
             .await;
         let after = self.clock().monotonic();
-        *lock(&self.inner.count_at) = Some(after + (after - now) * 100);
-        // The job itself is beyond it too.
-        Ok(behind?.map(|ended| ended + 1))
+        *lock(&self.inner.count_at) = Some(after + (after - now) * 40);
+        beyond
     }
 }
 
@@ -390,8 +392,8 @@ impl Store for SqliteStore {
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         Box::pin(async move {
-            let done_before = self.done_behind().await?;
-            let work = move |writer: &mut Writer<'_>| writer.sweep(done_before);
+            let beyond = self.done_beyond().await?;
+            let work = move |writer: &mut Writer<'_>| writer.sweep(beyond);
             // After a loss of power the next sweep finds it all again.
             self.write(500, Durability::Committed, work).await
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marionette::inspect::Inspect;
 use marionette_conformance::{Fixture, FixtureFuture, run};
-use marionette_sqlite::{Clock, SqliteStore};
+use marionette_sqlite::{Clock, Options, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -19,14 +19,23 @@ struct InFile {
     clock: Clock,
 }
 
+impl InFile {
+    async fn open_with(&self, options: Options) -> Arc<dyn Inspect> {
+        let options = options.lease(UNIT * 10).poll(UNIT * 20);
+        let options = options.clock(self.clock.clone());
+        let store = options.open(self.directory.path().join("tasks.db")).await;
+        Arc::new(store.expect("there is room"))
+    }
+}
+
 impl Fixture for InFile {
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
-        Box::pin(async {
-            let options = SqliteStore::options().lease(UNIT * 10).poll(UNIT * 20);
-            let options = options.clock(self.clock.clone());
-            let store = options.open(self.directory.path().join("tasks.db")).await;
-            Arc::new(store.expect("there is room")) as Arc<dyn Inspect>
-        })
+        Box::pin(self.open_with(SqliteStore::options()))
+    }
+
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+        let options = SqliteStore::options().keep_done_count(done as u64);
+        Box::pin(self.open_with(options))
     }
 
     fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {

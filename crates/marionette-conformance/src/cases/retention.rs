@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{Ended, JobState, NewJob, Next};
+use marionette::store::{Ended, JobState, NewJob, Next, PastOutcome, Settlement};
 
-use crate::bed::{Bed, failure, job, only};
+use crate::bed::{Bed, attempt, failure, ids, job, jobs, only};
 use crate::suite::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -17,6 +17,11 @@ pub(crate) fn cases() -> Vec<Case> {
         what_a_person_brought_back_is_not_pruned,
         much_is_pruned_in_steps,
         an_id_that_was_pruned_is_a_new_job,
+        of_what_is_done_the_latest_are_kept,
+        what_is_beyond_the_number_does_not_pile_up,
+        what_is_beyond_the_number_goes_while_nothing_ends,
+        what_was_kept_for_long_enough_does_not_pile_up,
+        dead_workers_without_jobs_are_forgotten_in_steps,
     ]
 }
 
@@ -94,15 +99,15 @@ async fn much_is_pruned_in_steps(bed: Bed) {
     let jobs = (0..COUNT).map(|_| kept(Duration::ZERO)).collect();
     bed.insert(jobs).await;
     let kept = bed.insert_one(job()).await;
-    let settlements =
-        bed.claim(COUNT)
-            .await
-            .into_iter()
-            .map(|claimed| marionette::store::Settlement {
-                lease: claimed.lease,
-                attempt: None,
-                next: Next::Done(Vec::new()),
-            });
+    let settlements = bed
+        .claim(COUNT)
+        .await
+        .into_iter()
+        .map(|claimed| Settlement {
+            lease: claimed.lease,
+            attempt: None,
+            next: Next::Done(Vec::new()),
+        });
     bed.settle_all(settlements.collect()).await;
     bed.pass(1).await;
     let first = bed.store.sweep().await.expect("a sweep");
@@ -121,4 +126,106 @@ async fn an_id_that_was_pruned_is_a_new_job(bed: Bed) {
     bed.insert(vec![again]).await;
     let claimed = bed.claim_one(id).await;
     assert_eq!((claimed.failed, claimed.attempts.len()), (0, 0));
+}
+
+/// How many jobs may be there beyond those that are kept, however fast jobs end.
+const SURPLUS_MAX: u64 = 10_000;
+/// How many jobs end in one call.
+const CALL: usize = 1_000;
+
+/// Claims as many as may be settled in one call, and lets them succeed; says which.
+async fn finish_many(bed: &Bed) -> Vec<TaskId> {
+    let claimed = bed.claim(CALL).await;
+    let settlements = claimed.iter().map(|claimed| Settlement {
+        lease: claimed.lease,
+        attempt: Some(attempt(PastOutcome::Done)),
+        next: Next::Done(Vec::new()),
+    });
+    bed.settle_all(settlements.collect()).await;
+    ids(&claimed)
+}
+
+async fn done(bed: &Bed) -> u64 {
+    let counts = bed.store.counts().await.expect("an answer");
+    let done = counts
+        .iter()
+        .filter(|count| count.state == JobState::Done)
+        .map(|count| count.jobs);
+    done.sum()
+}
+
+async fn of_what_is_done_the_latest_are_kept(bed: Bed) {
+    const KEPT: usize = 100;
+    let bed = bed.keeping(KEPT).await;
+    bed.insert(jobs(CALL)).await;
+    // They end at the same time, which is no reason to forget all or none.
+    finish_many(&bed).await;
+    bed.sweep().await;
+    assert_eq!(done(&bed).await, KEPT as u64);
+
+    bed.pass(1).await;
+    bed.insert(jobs(KEPT)).await;
+    let latest = finish_many(&bed).await;
+    bed.sweep().await;
+    for id in latest {
+        assert!(is_known(&bed, id).await);
+    }
+    assert_eq!(done(&bed).await, KEPT as u64);
+}
+
+async fn what_is_beyond_the_number_does_not_pile_up(bed: Bed) {
+    const KEPT: usize = 1_000;
+    let bed = bed.keeping(KEPT).await;
+    bed.sweep().await;
+    let mut latest = Vec::new();
+    for round in 0..25 {
+        bed.insert(jobs(CALL)).await;
+        latest = finish_many(&bed).await;
+        bed.pass_alive(1, &[(&bed.worker, &[])]).await;
+        let done = done(&bed).await;
+        assert!(
+            done <= KEPT as u64 + SURPLUS_MAX,
+            "{done} after {round} rounds"
+        );
+        assert!(done >= KEPT as u64, "{done} after {round} rounds");
+    }
+    bed.sweep().await;
+    assert_eq!(done(&bed).await, KEPT as u64);
+    assert!(is_known(&bed, latest[0]).await);
+}
+
+async fn what_is_beyond_the_number_goes_while_nothing_ends(bed: Bed) {
+    const KEPT: usize = 10;
+    bed.insert(jobs(5 * CALL)).await;
+    for _ in 0..5 {
+        finish_many(&bed).await;
+    }
+    // One that keeps less opens the same data, if the store has any beyond its process.
+    let bed = bed.keeping(KEPT).await;
+    bed.sweep().await;
+    assert!(done(&bed).await <= KEPT as u64);
+}
+
+async fn what_was_kept_for_long_enough_does_not_pile_up(bed: Bed) {
+    for round in 0..25 {
+        let jobs = (0..CALL).map(|_| kept(Duration::ZERO)).collect();
+        bed.insert(jobs).await;
+        finish_many(&bed).await;
+        bed.pass_alive(1, &[(&bed.worker, &[])]).await;
+        // As if there were no time for more.
+        bed.store.sweep().await.expect("a sweep");
+        let done = done(&bed).await;
+        assert!(done <= SURPLUS_MAX, "{done} after {round} rounds");
+    }
+    bed.sweep().await;
+    assert_eq!(done(&bed).await, 0);
+}
+
+async fn dead_workers_without_jobs_are_forgotten_in_steps(bed: Bed) {
+    for _ in 0..1_200 {
+        bed.another_worker().await;
+    }
+    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    let workers = bed.store.workers().await.expect("an answer");
+    assert_eq!(workers.len(), 1);
 }

@@ -27,6 +27,7 @@ mod claim;
 mod renew;
 mod settle;
 mod sweep;
+mod prune;
 mod change;
 
 use std::fs::File;
@@ -49,10 +50,11 @@ use crate::wal::Wal;
 pub(crate) use change::Change;
 pub(crate) use insert::{Accepting, Waiting, insert_one};
 pub(crate) use operation::{Call, Durability, Operation};
+pub(crate) use prune::{Place, counted_here, done_beyond};
 pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
 pub(crate) use single::Single;
-pub(crate) use sweep::done_behind;
 pub(crate) use syncer::Syncer;
+use prune::Pruning;
 use watch::Watch;
 
 /// The inbox of the writer.
@@ -88,6 +90,7 @@ pub(crate) struct Writer<'c> {
     pages: usize,
     /// Until when it is to stay small.
     cautious_until: Instant,
+    pruning: Pruning,
 }
 
 /// Statements that are needed all the time; the others are in the connection's cache.
@@ -147,6 +150,7 @@ impl<'c> Writer<'c> {
             syncer,
             pages: 0,
             cautious_until: clock::monotonic(),
+            pruning: Pruning::default(),
         })
     }
 
@@ -213,6 +217,7 @@ impl<'c> Writer<'c> {
                 let _ = self.connection.execute_batch("ROLLBACK");
             }
             self.lanes.forget();
+            self.forget_pruning();
             self.wakes.clear();
             self.gone.clear();
         }

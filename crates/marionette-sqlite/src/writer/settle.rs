@@ -78,6 +78,7 @@ impl Writer<'_> {
             failpoint::at("sqlite::settle::row");
             answers.push(answer);
         }
+        self.prune_after(settlements)?;
         failpoint::at("sqlite::settle::end");
         Ok(answers)
     }

@@ -1,13 +1,14 @@
 //! Clearing up: jobs of dead workers, jobs that were lost on the way to their worker, jobs that
-//! were kept for long enough. Each call does a bounded amount.
+//! were kept for long enough. Each call does a bounded amount, and says whether it left some.
 
 use std::collections::HashSet;
 use std::fs::File;
 
 use marionette::store::{Attempted, PastOutcome, Swept};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::Writer;
+use super::prune::Place;
 use super::settle::{End, Standing};
 use crate::clock;
 use crate::codec::Id;
@@ -17,7 +18,7 @@ use crate::liveness::Lock;
 use crate::state::State;
 
 /// How many jobs one sweep takes from workers, and how many it prunes, at most.
-const STEP: usize = 500;
+pub(super) const STEP: usize = 500;
 /// How often a worker may die with a job.
 const CRASHES_MAX: u32 = 3;
 
@@ -39,13 +40,13 @@ struct Dead {
 }
 
 impl Writer<'_> {
-    /// `done_before`: what is done and ended before that is beyond the number that is kept.
-    pub(crate) fn sweep(&mut self, done_before: Option<i64>) -> Result<Swept, Failure> {
+    /// `beyond`: the newest done job beyond the number that is kept, if that was counted just now.
+    pub(crate) fn sweep(&mut self, beyond: Option<Place>) -> Result<Swept, Failure> {
         failpoint::at("sqlite::sweep::begin");
         let mut swept = Swept::default();
         self.rescue(&mut swept)?;
         self.free(&mut swept)?;
-        self.prune(done_before, &mut swept)?;
+        self.prune_in_sweep(beyond, &mut swept)?;
         Ok(swept)
     }
 
@@ -55,7 +56,8 @@ impl Writer<'_> {
         for dead in self.dead()? {
             let jobs = self.jobs_of(dead.id, left)?;
             let all = jobs.len() < left;
-            left -= jobs.len();
+            // To forget a worker is work too.
+            left = left.saturating_sub(jobs.len() + 1);
             for seq in jobs {
                 self.crash(seq, &dead, swept)?;
             }
@@ -178,73 +180,8 @@ impl Writer<'_> {
         }
         Ok(())
     }
-
-    /// Forgets what was kept for long enough.
-    fn prune(&mut self, done_before: Option<i64>, swept: &mut Swept) -> rusqlite::Result<()> {
-        let settings = &self.shared.settings;
-        let before = |kept| {
-            self.now
-                .saturating_sub(clock::round_up(kept))
-                .saturating_add(1)
-        };
-        let failed = before(settings.keep_failed);
-        let done = before(settings.keep_done).max(done_before.unwrap_or(0));
-        let states = [
-            (State::Done, done),
-            (State::Dead, failed),
-            (State::Cancelled, failed),
-            (State::Quarantined, failed),
-        ];
-        let mut seqs = self.seqs(
-            include_str!("../sql/expired_jobs.sql"),
-            params![self.now, number(STEP)],
-        )?;
-        for (state, before) in states {
-            let left = STEP.saturating_sub(seqs.len());
-            if left > 0 {
-                let old = include_str!("../sql/old_jobs.sql");
-                seqs.extend(self.seqs(old, params![state, before, number(left)])?);
-            }
-        }
-        swept.more |= seqs.len() == STEP;
-        for seq in seqs {
-            self.delete(seq)?;
-            failpoint::at("sqlite::sweep::pruned");
-            swept.pruned += 1;
-        }
-        Ok(())
-    }
-
-    fn seqs(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<i64>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params, |row| row.get(0))?;
-        rows.collect()
-    }
-
-    /// Forgets a job and its history.
-    pub(crate) fn delete(&self, seq: i64) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached(include_str!("../sql/attempts_delete.sql"))?
-            .execute([seq])?;
-        self.connection
-            .prepare_cached(include_str!("../sql/job_delete.sql"))?
-            .execute([seq])?;
-        Ok(())
-    }
 }
 
-fn number(count: usize) -> i64 {
+pub(super) fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// When the newest done job ended that is beyond the number that is kept.
-pub(crate) fn done_behind(
-    connection: &rusqlite::Connection,
-    kept: u64,
-) -> rusqlite::Result<Option<i64>> {
-    let kept = i64::try_from(kept).unwrap_or(i64::MAX);
-    connection
-        .prepare_cached(include_str!("../sql/done_behind.sql"))?
-        .query_row([kept], |row| row.get(0))
-        .optional()
 }

@@ -158,7 +158,7 @@ async fn sweep(session: Arc<Session>, _hand: Hand) {
                 session.engine.observer.store_failed("sweep", error, failed);
             }
         }
-        if swept.is_ok_and(|swept| swept.more) {
+        if swept.is_ok_and(|swept| swept.more) && !session.ending.is_cancelled() {
             // Others want the store too.
             tokio::task::yield_now().await;
             continue;

@@ -138,7 +138,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`PastOutcome::Crashed`] in its history; no attempt was used. A lease that lapsed while its
     /// worker lived is given back without either.
     ///
-    /// It does a bounded amount of work in each call.
+    /// It does a bounded amount of work in each call, and says if [more](Swept::more) is to be done
+    /// at once. What is beyond the number of done jobs that are kept does not pile up between two
+    /// sweeps, however fast jobs end: [`settle`](Store::settle) then forgets as many as it ends, so
+    /// that no more than 10,000 are there beyond those.
     fn sweep(&self) -> StoreFuture<'_, Swept>;
 
     /// Waits until a claim of these may find a job; returns early whenever it likes, and at the

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) expiring: BTreeSet<(Tick, i64)>,
     /// What is done and asked for no time of its own, by when it ended.
     pub(super) done: BTreeSet<(Tick, i64)>,
+    /// Whether the last sweep left jobs that are to be forgotten.
+    pub(super) is_behind: bool,
     last_key: i64,
 }
 
@@ -155,10 +157,12 @@ impl State {
                 check_size("result", result)?;
             }
         }
-        let settlements = settlements.into_iter();
-        Ok(settlements
+        let settled: Vec<Settled> = settlements
+            .into_iter()
             .map(|settlement| self.settle_one(settlement, now))
-            .collect())
+            .collect();
+        self.prune_after(settled.len(), now);
+        Ok(settled)
     }
 
     fn settle_one(&mut self, settlement: Settlement, now: Now) -> Settled {

@@ -17,7 +17,7 @@ impl State {
         let mut swept = Swept::default();
         self.rescue(timing, now, &mut swept);
         self.free(timing, now, &mut swept);
-        self.prune(now, &mut swept);
+        self.prune_in_sweep(now, &mut swept);
         swept
     }
 
@@ -31,8 +31,9 @@ impl State {
             let worker = &self.workers[&id];
             let seen = worker.seen;
             let keys: Vec<i64> = worker.jobs.iter().copied().take(left).collect();
-            let all = keys.len() == worker.jobs.len();
-            left -= keys.len();
+            let all = keys.len() == worker.jobs.len() && left > 0;
+            // To forget a worker is work too.
+            left = left.saturating_sub(keys.len() + 1);
             for key in keys {
                 self.crash(key, seen, now, swept);
             }
@@ -88,22 +89,38 @@ impl State {
         }
     }
 
-    fn prune(&mut self, now: Now, swept: &mut Swept) {
+    /// Forgets as many as a sweep may.
+    fn prune_in_sweep(&mut self, now: Now, swept: &mut Swept) {
+        let pruned = self.prune(now, STEP);
+        self.is_behind = pruned == STEP;
+        swept.more |= self.is_behind;
+        swept.pruned += pruned as u64;
+    }
+
+    /// So many jobs were settled: forgets twice as many, if more are to be forgotten than a sweep
+    /// may. So these do not pile up, however fast jobs end.
+    pub(super) fn prune_after(&mut self, settled: usize, now: Now) {
+        let many = self.retention.done_count.saturating_add(STEP);
+        if self.is_behind || self.done.len() > many {
+            let limit = 2 * settled;
+            self.is_behind &= self.prune(now, limit) == limit;
+        }
+    }
+
+    /// Forgets up to so many jobs that were kept for long enough, or are beyond the number that is
+    /// kept; says how many.
+    fn prune(&mut self, now: Now, limit: usize) -> usize {
         let expired = self.expiring.range(..=(now.tick, i64::MAX));
-        let mut keys: Vec<i64> = expired.map(|&(_, key)| key).take(STEP).collect();
-        if keys.is_empty() {
-            let beyond = self.done.len().saturating_sub(self.retention.done_count);
-            keys = self
-                .done
-                .iter()
-                .map(|&(_, key)| key)
-                .take(beyond.min(STEP))
-                .collect();
+        let expired: Vec<i64> = expired.map(|&(_, key)| key).take(limit).collect();
+        for key in &expired {
+            self.remove(*key);
         }
-        swept.more |= keys.len() == STEP;
-        for key in keys {
-            self.remove(key);
-            swept.pruned += 1;
+        let beyond = self.done.len().saturating_sub(self.retention.done_count);
+        let left = beyond.min(limit - expired.len());
+        let beyond: Vec<i64> = self.done.iter().map(|&(_, key)| key).take(left).collect();
+        for key in &beyond {
+            self.remove(*key);
         }
+        expired.len() + beyond.len()
     }
 }
