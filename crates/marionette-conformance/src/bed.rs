@@ -192,6 +192,15 @@ impl Bed {
         ids
     }
 
+    /// Inserts jobs some of which may be known.
+    pub(crate) async fn insert_again(&self, jobs: Vec<NewJob>) -> Vec<TaskId> {
+        let ids = jobs.iter().map(|job| job.id).collect();
+        let inserted = self.store.insert(jobs).await;
+        let inserted = inserted.expect("these jobs are in order");
+        assert!(inserted.iter().all(|one| one.is_accepted()));
+        ids
+    }
+
     pub(crate) async fn insert_one(&self, job: NewJob) -> TaskId {
         self.insert(vec![job]).await[0]
     }

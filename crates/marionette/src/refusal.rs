@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::id::TaskId;
 use crate::memory::futures::unschedulable;
 use crate::memory::queue::Refused;
 use crate::parcel::Unfit;
@@ -42,6 +43,8 @@ pub(crate) enum Refusal {
     Full,
     Stopped,
     Unschedulable(SystemTime),
+    /// It is a job whose id another job has.
+    Taken(TaskId),
     /// It is a job that this manager, or its store, cannot take as it is.
     Unfit(Box<Unfit>),
     Store(Box<StoreError>),
@@ -72,6 +75,12 @@ impl<H> QueueError<H> {
     /// Whether the queue was full, and stayed so for as long as was waited.
     pub fn is_full(&self) -> bool {
         matches!(self.refusal, Refusal::Full)
+    }
+
+    /// Whether the store knows another job by its id: one of another kind, in another queue or with
+    /// other arguments, which stays as it is. To queue the same job again is no error.
+    pub fn is_taken(&self) -> bool {
+        matches!(self.refusal, Refusal::Taken(_))
     }
 
     /// Whether the time was one for which nothing can be scheduled.
@@ -130,6 +139,11 @@ impl fmt::Display for Refusal {
         match self {
             Self::Full => f.write_str("the queue is full"),
             Self::Stopped => f.write_str("the task manager is not running"),
+            Self::Taken(id) => write!(
+                f,
+                "the store has a job with the id {id} already, and its kind, queue or arguments \
+                 are others"
+            ),
             Self::Unschedulable(time) => f.write_str(unschedulable(*time)),
             Self::Unfit(unfit) => unfit.fmt(f),
             Self::Store(error) => error.fmt(f),
@@ -154,7 +168,7 @@ impl Refusal {
         match self {
             Self::Unfit(unfit) => unfit.source(),
             Self::Store(error) => error.source(),
-            Self::Full | Self::Stopped | Self::Unschedulable(_) => None,
+            Self::Full | Self::Stopped | Self::Unschedulable(_) | Self::Taken(_) => None,
         }
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer, send};
 use common::{HOUR, SECOND, now};
 use marionette::inspect::{Filter, Inspect, Page};
-use marionette::store::{JobState, StoreError};
-use marionette::{Backoff, BoxError, Context, Job, MemoryStore, TaskManager};
+use marionette::store::{JobState, NewJob, Store, StoreError};
+use marionette::{Backoff, BoxError, Context, Job, MemoryStore, TaskId, TaskManager};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -378,4 +378,54 @@ async fn user_code_that_panics_while_it_encodes_harms_only_its_caller() {
     assert!(panicked.expect_err("it panics").is_panic());
     PANICS.store(false, Ordering::Relaxed);
     tasks.queue(Moody).await.expect("it is accepted");
+}
+
+/// What another has inserted under the id of this job.
+async fn insert_as(store: &MemoryStore, id: TaskId, other: SendMail) {
+    let row = TaskManager::wrap(other).into_new_job();
+    let row = NewJob {
+        id,
+        ..row.expect("it encodes")
+    };
+    store.insert(vec![row]).await.expect("it is in order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_id_another_has_is_refused_and_the_same_again_is_not() {
+    let store = MemoryStore::new();
+    let tasks = producer(&store);
+    let wrapped = TaskManager::wrap(mail("ada"));
+    let id = wrapped.id();
+    insert_as(&store, id, mail("bob")).await;
+    let refused = tasks.queue(wrapped).await.expect_err("bob has that id");
+    assert!(refused.is_taken() && !refused.is_unavailable());
+    let told = refused.to_string();
+    assert!(told.contains(&id.to_string()), "{told}");
+    assert_eq!(refused.into_task().id(), id);
+
+    let again = TaskManager::wrap(mail("ada"));
+    insert_as(&store, again.id(), mail("ada")).await;
+    tasks.queue(again).await.expect("it is the same job");
+    assert_eq!(count(&store).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_jobs_those_whose_ids_others_have_come_back() {
+    let store = MemoryStore::new();
+    let tasks = producer(&store);
+    let jobs = ["ada", "bob", "cyd"].map(|to| TaskManager::wrap(mail(to)));
+    let ids: Vec<_> = jobs.iter().map(|job| job.id()).collect();
+    insert_as(&store, ids[0], mail("ada")).await;
+    insert_as(&store, ids[1], mail("dan")).await;
+    let err = tasks
+        .queue_many(jobs)
+        .await
+        .expect_err("dan has one of the ids");
+    assert_eq!(err.accepted.len(), 2);
+    assert!(err.refused.is_taken());
+    let refused = err.refused.into_task();
+    assert_eq!(
+        refused.iter().map(|job| job.id()).collect::<Vec<_>>(),
+        [ids[1]]
+    );
 }

@@ -19,7 +19,7 @@ const MANY: usize = 10_000;
 async fn ten_thousand_in_one_call_of_each_method(bed: Bed) {
     let new = jobs(MANY);
     let expected = bed.insert(new.clone()).await;
-    bed.insert(new).await;
+    bed.insert_again(new).await;
     let claimed = bed.claim(MANY).await;
     let mut got = ids(&claimed);
     got.sort();

@@ -14,12 +14,14 @@ pub(crate) fn cases() -> Vec<Case> {
     claims![
         an_accepted_job_is_claimed_once,
         a_job_comes_back_as_it_was,
-        an_id_that_is_known_is_accepted_and_changes_nothing,
+        an_id_that_is_known_changes_nothing,
+        an_id_with_other_arguments_is_taken,
         an_id_twice_in_a_call_is_one_job,
+        of_many_each_is_told_whether_it_is_new,
         a_known_id_changes_nothing_whatever_became_of_its_job,
         a_full_queue_refuses_and_the_others_are_accepted,
         only_jobs_that_wait_count_for_the_limit_of_a_queue,
-        a_known_job_is_accepted_though_its_queue_is_full,
+        a_known_job_is_known_though_its_queue_is_full,
         a_bad_name_is_refused_and_nothing_of_the_call_is_kept,
         a_name_may_have_128_bytes,
         nothing_inserted_is_nothing,
@@ -79,7 +81,7 @@ async fn a_job_comes_back_as_it_was(bed: Bed) {
     assert_eq!(details.summary.priority, job.priority);
 }
 
-async fn an_id_that_is_known_is_accepted_and_changes_nothing(bed: Bed) {
+async fn an_id_that_is_known_changes_nothing(bed: Bed) {
     let first = job();
     let again = NewJob {
         kind: "other".into(),
@@ -91,9 +93,67 @@ async fn an_id_that_is_known_is_accepted_and_changes_nothing(bed: Bed) {
     };
     bed.insert(vec![first.clone()]).await;
     let before = bed.details(first.id).await;
-    bed.insert(vec![first.clone(), again]).await;
+    let inserted = inserted(&bed, vec![first.clone(), again]).await;
+    assert_eq!(inserted, [Inserted::Known, Inserted::Taken]);
     assert_eq!(bed.details(first.id).await, before);
     assert_eq!(bed.all().await.len(), 1);
+}
+
+async fn inserted(bed: &Bed, jobs: Vec<NewJob>) -> Vec<Inserted> {
+    bed.store.insert(jobs).await.expect("they are in order")
+}
+
+async fn an_id_with_other_arguments_is_taken(bed: Bed) {
+    let first = job();
+    bed.insert_one(first.clone()).await;
+    let kind = NewJob {
+        kind: "other".into(),
+        ..first.clone()
+    };
+    let queue = NewJob {
+        queue: "other".into(),
+        ..first.clone()
+    };
+    let payload = NewJob {
+        payload: b"[]".to_vec(),
+        ..first.clone()
+    };
+    // What may differ when a call is repeated: a time that is computed anew, and its like.
+    let later = NewJob {
+        due: Due::After(bed.units(1)),
+        priority: Priority(1),
+        ..first.clone()
+    };
+    for (job, told) in [
+        (kind, Inserted::Taken),
+        (queue, Inserted::Taken),
+        (payload, Inserted::Taken),
+        (later, Inserted::Known),
+        (first, Inserted::Known),
+    ] {
+        assert_eq!(inserted(&bed, vec![job.clone()]).await, [told], "{job:?}");
+    }
+}
+
+async fn of_many_each_is_told_whether_it_is_new(bed: Bed) {
+    let mut known = jobs(40);
+    bed.insert(known.iter().step_by(3).cloned().collect()).await;
+    for job in known.iter_mut().step_by(6) {
+        job.payload = b"[]".to_vec();
+    }
+    known.extend([known[1].clone(), known[0].clone()]);
+    let told = inserted(&bed, known).await;
+    for (index, told) in told.into_iter().enumerate() {
+        let right = match index {
+            40 => Inserted::Known,
+            41 => Inserted::Taken,
+            _ if index % 6 == 0 => Inserted::Taken,
+            _ if index % 3 == 0 => Inserted::Known,
+            _ => Inserted::Accepted,
+        };
+        assert_eq!(told, right, "the job {index}");
+    }
+    assert_eq!(bed.all().await.len(), 40);
 }
 
 async fn an_id_twice_in_a_call_is_one_job(bed: Bed) {
@@ -102,7 +162,11 @@ async fn an_id_twice_in_a_call_is_one_job(bed: Bed) {
         payload: b"second".to_vec(),
         ..first.clone()
     };
-    bed.insert(vec![first.clone(), second]).await;
+    let inserted = inserted(&bed, vec![first.clone(), second, first.clone()]).await;
+    assert_eq!(
+        inserted,
+        [Inserted::Accepted, Inserted::Taken, Inserted::Known]
+    );
     let claimed = bed.claim(5).await;
     assert_eq!(ids(&claimed), [first.id]);
     assert_eq!(claimed[0].payload, first.payload);
@@ -117,7 +181,7 @@ async fn a_known_id_changes_nothing_whatever_became_of_its_job(bed: Bed) {
         .await;
     bed.settle(claimed[1].lease, Next::Bury).await;
     let before = bed.all().await;
-    bed.insert(again).await;
+    assert_eq!(inserted(&bed, again).await, [Inserted::Known; 4]);
     assert_eq!(bed.all().await, before);
     assert_eq!(bed.claim(5).await.len(), 1);
 }
@@ -176,13 +240,18 @@ async fn only_jobs_that_wait_count_for_the_limit_of_a_queue(bed: Bed) {
     bed.insert(vec![limited()]).await;
 }
 
-async fn a_known_job_is_accepted_though_its_queue_is_full(bed: Bed) {
+async fn a_known_job_is_known_though_its_queue_is_full(bed: Bed) {
     let limited = NewJob {
         queue_limit: Some(1),
         ..job()
     };
+    let other = NewJob {
+        payload: b"[]".to_vec(),
+        ..limited.clone()
+    };
     bed.insert(vec![limited.clone()]).await;
-    bed.insert(vec![limited]).await;
+    let inserted = inserted(&bed, vec![limited, other]).await;
+    assert_eq!(inserted, [Inserted::Known, Inserted::Taken]);
 }
 
 async fn a_bad_name_is_refused_and_nothing_of_the_call_is_kept(bed: Bed) {

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use marionette::inspect::Which;
-use marionette::store::{Inserted, JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
+use marionette::store::{JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
 
 use crate::bed::{Bed, claim, failure, ids, job, jobs, leases, only};
 use crate::suite::{Case, claims};
@@ -47,7 +47,7 @@ async fn an_insert_that_is_dropped_and_repeated_inserts_once(bed: Bed) {
     for polls in POLLS {
         let new = jobs(3);
         dropped_after(polls, bed.store.insert(new.clone())).await;
-        let expected = bed.insert(new).await;
+        let expected = bed.insert_again(new).await;
         let mut claimed = ids(&bed.claim(10).await);
         claimed.sort();
         assert_eq!(claimed, expected, "dropped after {polls} polls");
@@ -194,7 +194,7 @@ async fn a_change_that_is_dropped_and_repeated_is_made_once(bed: Bed) {
             .insert(vec![new.clone()])
             .await
             .expect("it is in order");
-        assert_eq!(inserted, [Inserted::Accepted]);
+        assert!(inserted[0].is_accepted(), "{inserted:?}");
         bed.store.delete(only(&[new.id])).await.expect("a change");
     }
 }

@@ -149,8 +149,13 @@ impl Job {
 
 impl Model {
     pub(crate) fn insert(&mut self, new: NewJob, due: i64, keep: Option<i64>) -> Inserted {
-        if self.jobs.iter().any(|job| job.new.id == new.id) {
-            return Inserted::Accepted;
+        if let Some(known) = self.jobs.iter().find(|job| job.new.id == new.id) {
+            let same = |job: &NewJob| (job.kind.clone(), job.queue.clone(), job.payload.clone());
+            return if same(&known.new) == same(&new) {
+                Inserted::Known
+            } else {
+                Inserted::Taken
+            };
         }
         let waiting = self.jobs.iter().filter(|job| job.phase == Phase::Waiting);
         let waiting = waiting.filter(|job| job.new.queue == new.queue).count();

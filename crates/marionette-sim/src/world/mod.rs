@@ -257,10 +257,14 @@ impl Producer {
                 Ok(inserted) => {
                     for (id, inserted) in ids.zip(inserted) {
                         match inserted {
-                            Inserted::Accepted => self.history.write(&Event::Accepted(id)),
+                            Inserted::Accepted | Inserted::Known => {
+                                self.history.write(&Event::Accepted(id));
+                            }
                             // An earlier request may still arrive, when there is room again.
                             Inserted::Full if tried > 0 => {}
-                            Inserted::Full => self.history.write(&Event::Refused(id)),
+                            Inserted::Full | Inserted::Taken => {
+                                self.history.write(&Event::Refused(id));
+                            }
                         }
                     }
                     return;

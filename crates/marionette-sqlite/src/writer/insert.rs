@@ -1,8 +1,7 @@
 //! Accepting jobs.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::iter;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use marionette::store::{
@@ -111,12 +110,12 @@ impl Writer<'_> {
         while let Some(accepting) = left.first() {
             let most = left.iter().take(ROWS_MAX);
             let unlimited = most.take_while(|one| !one.is_limited()).count();
-            let done = self.insert_rows(unlimited, left.iter())?;
-            answers.extend(iter::repeat_n(Inserted::Accepted, done));
-            if done == 0 {
+            let inserted = self.insert_rows(unlimited, left.iter())?;
+            if inserted.is_empty() {
                 answers.push(self.insert_row(accepting, &mut waiting)?);
             }
-            left = &left[done.max(1)..];
+            left = &left[inserted.len().max(1)..];
+            answers.extend(inserted);
         }
         failpoint::at("sqlite::insert::end");
         Ok(answers)
@@ -132,27 +131,30 @@ impl Writer<'_> {
             return Ok(Inserted::Full);
         }
         let due = accepting.due(self.now);
-        if insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
-            waiting.add(accepting);
-            self.wake(lane, due);
+        if !insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
+            return Ok(known(self.connection, &mut self.lanes, accepting)?.1);
         }
+        waiting.add(accepting);
+        self.wake(lane, due);
         failpoint::at("sqlite::insert::row");
         Ok(Inserted::Accepted)
     }
 
     /// Writes as many jobs as it can in one statement, of which the first `count` have no limit;
-    /// says how many it wrote.
+    /// says what became of those.
     pub(super) fn insert_rows<'a>(
         &mut self,
         count: usize,
-        jobs: impl Iterator<Item = &'a Accepting>,
-    ) -> rusqlite::Result<usize> {
+        jobs: impl Iterator<Item = &'a Accepting> + Clone,
+    ) -> rusqlite::Result<Vec<Inserted>> {
         let Some(which) = ROWS.iter().position(|rows| *rows <= count) else {
-            return Ok(0);
+            return Ok(Vec::new());
         };
+        let rows = ROWS[which];
+        let jobs = jobs.take(rows);
         self.sql.insert_rows[which].raw_bind_parameter(1, self.now)?;
         let mut index = 2;
-        for accepting in jobs.take(ROWS[which]) {
+        for accepting in jobs.clone() {
             let lane = accepting.lane(self.connection, &mut self.lanes)?;
             let due = accepting.due(self.now);
             let insert = &mut self.sql.insert_rows[which];
@@ -166,9 +168,32 @@ impl Writer<'_> {
             // One that is known already wakes somebody in vain.
             self.wake(lane, due);
         }
-        self.sql.insert_rows[which].raw_execute()?;
+        let new = self.sql.insert_rows[which].raw_execute()?;
         failpoint::at("sqlite::insert::row");
-        Ok(ROWS[which])
+        if new == rows {
+            return Ok(vec![Inserted::Accepted; rows]);
+        }
+        self.told_apart(new, jobs)
+    }
+
+    /// What became of jobs that one statement inserted, so many of which are new.
+    fn told_apart<'a>(
+        &mut self,
+        new: usize,
+        jobs: impl Iterator<Item = &'a Accepting>,
+    ) -> rusqlite::Result<Vec<Inserted>> {
+        // The rows of one statement have consecutive numbers. One id may stand in it twice.
+        let last = self.connection.last_insert_rowid();
+        let mut new: HashSet<i64> = (0..).take(new).map(|back| last - back).collect();
+        jobs.map(|accepting| {
+            let (seq, inserted) = known(self.connection, &mut self.lanes, accepting)?;
+            Ok(if new.remove(&seq) {
+                Inserted::Accepted
+            } else {
+                inserted
+            })
+        })
+        .collect()
     }
 
     /// Once it is committed, who waits for jobs of this lane is told; jobs come in runs of one.
@@ -194,6 +219,28 @@ pub(crate) fn insert_one(
     let payload = Readable(&accepting.payload);
     let changes = insert.execute(params![id, lane, due, now, keep, options, payload])?;
     Ok(changes == 1)
+}
+
+/// The row that has the id of a job, and whether it is the same job.
+pub(crate) fn known(
+    connection: &Connection,
+    lanes: &mut Lanes,
+    accepting: &Accepting,
+) -> rusqlite::Result<(i64, Inserted)> {
+    let (seq, lane, same) = connection
+        .prepare_cached(include_str!("../sql/known_as.sql"))?
+        .query_row([accepting.id], |row| {
+            let same = codec::bytes(row.get_ref(2)?)? == accepting.payload;
+            Ok((row.get(0)?, row.get(1)?, same))
+        })?;
+    let lane = lanes.by_id(connection, lane)?;
+    let same = same && *lane.kind == *accepting.kind && *lane.queue == *accepting.queue;
+    let inserted = if same {
+        Inserted::Known
+    } else {
+        Inserted::Taken
+    };
+    Ok((seq, inserted))
 }
 
 /// How many jobs wait in queues that have a limit, counted once for each call.

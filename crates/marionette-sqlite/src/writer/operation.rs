@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use marionette::store::StoreError;
+use marionette::store::{Inserted, StoreError};
 use tokio::sync::oneshot;
 
 use super::Writer;
@@ -30,7 +30,7 @@ pub(crate) trait Operation: Send {
     }
 
     /// Its [`row`](Self::row) has been inserted, in place of a [`run`](Self::run).
-    fn inserted(&mut self) -> rusqlite::Result<()> {
+    fn inserted(&mut self, _: Inserted) -> rusqlite::Result<()> {
         Ok(())
     }
 }

@@ -45,8 +45,8 @@ impl Operation for Single {
         Some(&self.job[0])
     }
 
-    fn inserted(&mut self) -> rusqlite::Result<()> {
-        self.reply.keep(Ok(vec![Inserted::Accepted]))
+    fn inserted(&mut self, inserted: Inserted) -> rusqlite::Result<()> {
+        self.reply.keep(Ok(vec![inserted]))
     }
 }
 
@@ -60,9 +60,9 @@ pub(super) fn run(
         .take_while(|operation| operation.row().is_some())
         .count();
     let rows = operations.iter().filter_map(|operation| operation.row());
-    let done = writer.insert_rows(count, rows)?;
-    for operation in &mut operations[..done] {
-        operation.inserted()?;
+    let inserted = writer.insert_rows(count, rows)?;
+    for (operation, inserted) in operations.iter_mut().zip(&inserted) {
+        operation.inserted(*inserted)?;
     }
-    Ok(done)
+    Ok(inserted.len())
 }

@@ -19,7 +19,7 @@ use disk::{Disk, How};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
 use marionette::store::{
-    Claim, Claimed, Due, Inserted, JobState, NewJob, Next, Settled, Store, StoreError, StoreFuture,
+    Claim, Claimed, Due, JobState, NewJob, Next, Settled, Store, StoreError, StoreFuture,
     WorkerInfo,
 };
 use marionette_sqlite::SqliteStore;
@@ -134,7 +134,7 @@ async fn work(store: &SqliteStore) -> Told {
             .await;
         for jobs in [vec![job()], vec![job()], (0..5).map(|_| large()).collect()] {
             let inserted = told.until_ok(store, || store.insert(jobs.clone())).await;
-            assert!(inserted.iter().all(|one| *one == Inserted::Accepted));
+            assert!(inserted.iter().all(|one| one.is_accepted()));
             told.inserted.extend(jobs.iter().map(|job| job.id));
         }
         settle_all(store, &worker, &mut told).await;

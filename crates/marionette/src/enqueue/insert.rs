@@ -6,6 +6,7 @@ use crate::clock::Tick;
 use crate::durable::Durable;
 use crate::durable::answer::answer;
 use crate::handler::TaskHandler;
+use crate::id::TaskId;
 use crate::job::Job;
 use crate::memory::futures::FutureTask;
 use crate::parcel::ByJob;
@@ -58,6 +59,7 @@ pub(crate) async fn insert_as_room_allows(
     let mut pause = PAUSE_MIN;
     let mut places: Vec<usize> = (0..jobs.len()).collect();
     loop {
+        let ids: Vec<TaskId> = jobs.iter().map(|job| job.id).collect();
         let limited = jobs.iter().any(|job| job.queue_limit.is_some());
         let again = limited.then(|| jobs.clone());
         let inserted = match answer(durable.store.insert(jobs)).await {
@@ -72,6 +74,9 @@ pub(crate) async fn insert_as_room_allows(
                 return Err(Stuck { places, why });
             }
         };
+        if let Some(stuck) = taken(&places, &ids, &inserted) {
+            return Err(stuck);
+        }
         retain_full(&mut places, &inserted);
         let Some(mut again) = again.filter(|_| !places.is_empty()) else {
             return Ok(());
@@ -91,6 +96,17 @@ pub(crate) async fn insert_as_room_allows(
         pause = (pause * 2).min(pause_max);
         jobs = again;
     }
+}
+
+/// Jobs whose ids other jobs have, with those that wait for room: nobody waits for these any more.
+fn taken(places: &[usize], ids: &[TaskId], inserted: &[Inserted]) -> Option<Stuck> {
+    let first = inserted.iter().position(|one| *one == Inserted::Taken)?;
+    let stuck = places.iter().zip(inserted);
+    let stuck = stuck.filter(|(_, inserted)| !inserted.is_accepted());
+    Some(Stuck {
+        places: stuck.map(|(place, _)| *place).collect(),
+        why: Refusal::Taken(ids[first]),
+    })
 }
 
 /// Keeps what there was no room for.

@@ -86,10 +86,23 @@ impl fmt::Display for Priority {
 /// What became of a job that was to be inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
-    /// It is in the store.
+    /// It is in the store, and was not before.
     Accepted,
-    /// Its queue is full; it is not.
+    /// It was in the store already, with the same kind, queue and arguments, and nothing has
+    /// changed: what a call is told that is repeated.
+    Known,
+    /// Its id is that of a job with another kind, queue or arguments, which stays as it is.
+    Taken,
+    /// Its queue is full; it is not in the store.
     Full,
+}
+
+impl Inserted {
+    /// Whether the job is in the store: it was accepted now or before.
+    #[must_use]
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Accepted | Self::Known)
+    }
 }
 
 /// What a job asks for, as stores keep it: they give it back as it was, and look at `keep_result`

@@ -89,8 +89,10 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Accepts jobs. Once this returns `Ok`, they are committed and synced by the store's rules.
     ///
-    /// A job whose id is known already is accepted and changes nothing. A job for a queue that has
-    /// reached [`NewJob::queue_limit`] is [`Inserted::Full`]; the others of the call are accepted.
+    /// A job whose id is known already changes nothing, whatever became of the one that has it: it
+    /// is [`Inserted::Known`] if both have the same kind, queue and payload, and
+    /// [`Inserted::Taken`] otherwise. A job for a queue that has reached [`NewJob::queue_limit`] is
+    /// [`Inserted::Full`]. The others of the call are accepted.
     ///
     /// # Errors
     ///

@@ -72,6 +72,11 @@ pub(super) struct Over {
 }
 
 impl Row {
+    /// Whether this is what became of such a job.
+    pub(super) fn is_of(&self, job: &NewJob) -> bool {
+        *self.kind == *job.kind && *self.queue == *job.queue && self.payload == job.payload
+    }
+
     pub(super) fn new(job: NewJob, now: Now) -> Self {
         let due = Moment::new(job.due, now);
         Self {

@@ -66,8 +66,12 @@ impl State {
     }
 
     fn insert_one(&mut self, job: NewJob, now: Now) -> Inserted {
-        if self.keys.contains_key(&job.id) {
-            return Inserted::Accepted;
+        if let Some(key) = self.keys.get(&job.id) {
+            return if self.rows[key].is_of(&job) {
+                Inserted::Known
+            } else {
+                Inserted::Taken
+            };
         }
         if let Some(limit) = job.queue_limit {
             let waiting = self.lanes.waiting(&job.queue) as u64;
