@@ -115,18 +115,28 @@
 //!   a store is a hundred times as fast.
 //! - Beside a library that needs another version of `libsqlite3-sys`, of which a program can have
 //!   only one. This crate takes any `rusqlite` from 0.39 to 0.43, and refuses an SQLite below
-//!   3.51.3 when it is opened, since older ones may lose what is in a WAL.
+//!   3.51.3 when it is opened, since older ones may lose what is in a WAL. Cargo finds the versions
+//!   that go together:
+//!
+//!   | beside | is | with `libsqlite3-sys` |
+//!   | --- | --- | --- |
+//!   | nothing else | `rusqlite` 0.43 | 0.40 |
+//!   | `sqlx` 0.9 | `rusqlite` 0.39 | 0.37 |
+//!   | `sqlx` 0.8 | none: it takes no `libsqlite3-sys` above 0.30 | |
 //!
 //! # Features
 //!
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `failpoints` | named places at which a test may stop or kill the process: `FAIL_POINTS` |
+//! | `sqlx` | `SqliteStore::insert_in_sqlx`, for transactions of sqlx 0.9; it needs Rust 1.94 |
 //! | `test-util` | `Clock`, which a test moves ahead |
 
 mod store;
 mod options;
 mod transaction;
+#[cfg(feature = "sqlx")]
+mod sqlx;
 mod inspect;
 mod writer;
 mod reader;

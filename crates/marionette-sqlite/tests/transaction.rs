@@ -3,9 +3,9 @@
 mod common;
 
 use common::{Place, claim, job, known_worker};
-use marionette::store::{Inserted, NewJob};
+use marionette::store::{Inserted, NewJob, StoreError};
 use marionette_sqlite::SqliteStore;
-use marionette_sqlite::rusqlite::{Connection, Transaction, TransactionBehavior};
+use marionette_sqlite::rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 fn shop(place: &Place) -> Connection {
     let connection = Connection::open(place.path()).expect("it is a database");
@@ -26,7 +26,7 @@ fn orders(connection: &Connection) -> i64 {
     count.expect("an answer")
 }
 
-fn order(store: &SqliteStore, transaction: &Transaction<'_>, jobs: Vec<NewJob>) -> Vec<Inserted> {
+fn order(store: &SqliteStore, transaction: &Connection, jobs: Vec<NewJob>) -> Vec<Inserted> {
     let item = "INSERT INTO orders (item) VALUES ('tea')";
     transaction.execute(item, []).expect("it can be written");
     store
@@ -48,7 +48,8 @@ async fn a_job_is_there_if_and_only_if_the_transaction_is_committed() {
     let transaction = begin(&mut shop);
     let new = job();
     let twice = vec![new.clone(), new.clone()];
-    assert_eq!(order(&store, &transaction, twice), [Inserted::Accepted; 2]);
+    let inserted = order(&store, &transaction, twice);
+    assert_eq!(inserted, [Inserted::Accepted, Inserted::Known]);
     transaction.commit().expect("it can be committed");
     store.wake();
     let claimed = claim(&store, &worker, 9).await;
@@ -96,4 +97,111 @@ async fn a_transaction_in_another_file_is_refused() {
     let transaction = begin(&mut shop);
     let err = store.insert_in(&transaction, vec![job()]);
     assert!(err.expect_err("the job would be elsewhere").is_refused());
+}
+
+#[tokio::test]
+async fn whatever_is_in_a_transaction_will_do() {
+    let place = Place::new();
+    let store = place.open().await;
+    let worker = known_worker(&store).await;
+    let mut shop = shop(&place);
+
+    shop.execute_batch("BEGIN IMMEDIATE")
+        .expect("nobody else writes");
+    let mut ids = vec![job(), job()];
+    store.insert_in(&shop, &ids).expect("a slice will do");
+    shop.execute_batch("COMMIT").expect("it can be committed");
+
+    let mut transaction = begin(&mut shop);
+    let dropped = transaction.savepoint().expect("it is in a transaction");
+    store
+        .insert_in(&dropped, [job()])
+        .expect("a savepoint will do");
+    drop(dropped);
+    let kept = transaction.savepoint().expect("it is in a transaction");
+    ids.push(job());
+    store
+        .insert_in(&kept, ids[2..].iter())
+        .expect("an iterator will do");
+    kept.commit().expect("it can be released");
+    transaction.commit().expect("it can be committed");
+
+    let dropped = begin(&mut shop);
+    store.insert_in(&dropped, [job()]).expect("it is accepted");
+    drop(dropped);
+
+    let claimed = claim(&store, &worker, 9).await;
+    let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
+    assert_eq!(claimed, ids.iter().map(|job| job.id).collect::<Vec<_>>());
+}
+
+/// The error of an insertion, which has to say this.
+fn refused(
+    store: &SqliteStore,
+    connection: &Connection,
+    jobs: &[NewJob],
+    what: &str,
+) -> StoreError {
+    let err = store.insert_in(connection, jobs);
+    let err = err.expect_err("it cannot be accepted");
+    assert!(err.to_string().contains(what), "{err}");
+    err
+}
+
+#[tokio::test]
+async fn a_connection_that_is_in_no_transaction_or_may_only_read_is_refused() {
+    let place = Place::new();
+    let store = place.open().await;
+    let idle = shop(&place);
+    assert!(refused(&store, &idle, &[job()], "BEGIN IMMEDIATE").is_refused());
+
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let reader = Connection::open_with_flags(place.path(), flags).expect("it is a database");
+    reader.execute_batch("BEGIN").expect("it can read");
+    assert!(refused(&store, &reader, &[job()], "may only read").is_refused());
+
+    let memory = Connection::open_in_memory().expect("there is room");
+    memory.execute_batch("BEGIN").expect("it is new");
+    assert!(refused(&store, &memory, &[job()], "the store is in").is_refused());
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_overtaken_says_how_to_begin_it() {
+    let place = Place::new();
+    let store = place.open().await;
+    let late = shop(&place);
+    late.execute_batch("BEGIN").expect("it can begin");
+    assert_eq!(orders(&late), 0);
+    common::insert(&store, job()).await;
+    assert!(refused(&store, &late, &[job()], "BEGIN IMMEDIATE").is_unavailable());
+    late.execute_batch("ROLLBACK; BEGIN").expect("it can begin");
+    store.insert_in(&late, [job()]).expect("nobody was faster");
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing_in_the_transaction() {
+    let place = Place::new();
+    let store = place.open().await;
+    let worker = known_worker(&store).await;
+    let mut shop = shop(&place);
+    let transaction = begin(&mut shop);
+    let bad = NewJob {
+        queue: "no name".into(),
+        ..job()
+    };
+    refused(&store, &transaction, &[job(), bad], "the name of the queue");
+    let other = NewJob {
+        payload: b"[]".to_vec(),
+        ..job()
+    };
+    let taken = NewJob {
+        payload: Vec::new(),
+        ..other.clone()
+    };
+    let inserted = order(&store, &transaction, vec![other.clone(), taken]);
+    assert_eq!(inserted, [Inserted::Accepted, Inserted::Taken]);
+    transaction.commit().expect("it can be committed");
+    let claimed = claim(&store, &worker, 9).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].payload, other.payload);
 }

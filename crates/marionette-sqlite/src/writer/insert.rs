@@ -36,6 +36,20 @@ pub(crate) struct Accepting {
     limit: Option<u64>,
 }
 
+/// The parts of a job that is ready to be written.
+#[cfg(feature = "sqlx")]
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) id: &'a [u8],
+    pub(crate) kind: &'a str,
+    pub(crate) queue: &'a str,
+    pub(crate) priority: i8,
+    pub(crate) payload: &'a [u8],
+    pub(crate) options: Option<&'a str>,
+    pub(crate) keep: Option<i64>,
+    pub(crate) limit: Option<u64>,
+}
+
 impl Accepting {
     /// Looks over jobs; refuses all of them if one cannot be stored. What comes of a job is smaller
     /// than it, so that this reuses the memory of the vector.
@@ -79,6 +93,21 @@ impl Accepting {
     /// Whether it is accepted only if its queue has room.
     pub(crate) fn is_limited(&self) -> bool {
         self.limit.is_some()
+    }
+
+    /// Its parts, for who writes it by other means.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        Parts {
+            id: self.id.0.as_bytes(),
+            kind: &self.kind,
+            queue: &self.queue,
+            priority: self.priority.0,
+            payload: &self.payload,
+            options: self.options.as_deref(),
+            keep: self.keep,
+            limit: self.limit,
+        }
     }
 
     /// The lane in which it waits.

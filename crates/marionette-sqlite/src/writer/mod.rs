@@ -48,7 +48,9 @@ use crate::shared::Shared;
 use crate::wal::Wal;
 
 pub(crate) use change::Change;
-pub(crate) use insert::{Accepting, Waiting, insert_one};
+#[cfg(feature = "sqlx")]
+pub(crate) use insert::Parts;
+pub(crate) use insert::{Accepting, Waiting, insert_one, known};
 pub(crate) use operation::{Call, Durability, Operation};
 pub(crate) use prune::{Place, counted_here, done_beyond};
 pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
