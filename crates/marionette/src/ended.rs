@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, Unreadable};
 use crate::job::Job;
 use crate::leased::failure;
 use crate::outcome::{Failure, FailureKind, Reason};
-use crate::registry::decode_output;
+use crate::registry::{decode_output, why_unkept};
 use crate::store::{Ended, JobState, PastAttempt, PastOutcome, StoreError};
 
 /// The result of a job, or the error with every attempt that its store kept.
 pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
     match ended {
-        Ended::Done(result) => decode_output::<J>(&result)
-            .map_err(|error| without_attempt(Reason::Failed(Box::new(error)))),
+        Ended::Done(result) => match why_unkept(&result) {
+            None => decode_output::<J>(&result).map_err(|error| {
+                without_attempt(Reason::Failed(Box::new(Unreadable::new(&error))))
+            }),
+            Some(why) => {
+                let unreadable = Unreadable::unkept(&why);
+                Err(without_attempt(Reason::Failed(Box::new(unreadable))))
+            }
+        },
         Ended::Otherwise {
             state,
             reason,
@@ -185,10 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_does_not_decode_is_an_error_without_an_attempt() {
+    fn a_result_that_does_not_decode_is_an_error_of_a_job_that_is_done() {
         let error = result::<Unit>(Ended::Done(b"7".to_vec())).expect_err("it is no unit");
-        assert_eq!(error.attempts(), 0);
-        let text = format!("{error:?}");
+        assert_eq!((error.attempts(), error.is_unreadable()), (0, true));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("the job is done, but its result"),
+            "{text}"
+        );
         assert!(
             text.contains("a result of kind `unit` does not decode: invalid type"),
             "{text}"

@@ -294,6 +294,17 @@ impl Error {
         self.ended_by(FailureKind::Unknown)
     }
 
+    /// Whether the job is done all the same: only its result could not be stored or read again. It
+    /// does not run any more.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable().is_some()
+    }
+
+    fn unreadable(&self) -> Option<&Unreadable> {
+        self.last()?.error()?.downcast_ref()
+    }
+
     /// Whether the user's error, or one of its sources, is an `E`; without a user's error,
     /// whether that of any attempt is.
     #[must_use]
@@ -325,6 +336,34 @@ impl Error {
         }
     }
 }
+
+/// A job is done, and its result could not be stored or read again.
+#[derive(Debug)]
+pub(crate) struct Unreadable(String);
+
+impl Unreadable {
+    /// For this reason, which its codec gave.
+    pub(crate) fn new(why: &(dyn StdError + 'static)) -> Self {
+        Self(format!(
+            "the job is done, but its result cannot be read: {}",
+            chain(why)
+        ))
+    }
+
+    pub(crate) fn unkept(why: &str) -> Self {
+        Self(format!(
+            "the job is done, but its result could not be kept: {why}"
+        ))
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Unreadable {}
 
 /// An [`Error`] as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -388,7 +427,10 @@ impl fmt::Display for Error {
                 let user: &(dyn StdError + 'static) = user.as_ref();
                 write!(f, "after {attempts} attempt{s}: {}", told(once(user)))
             }
-            None => write!(f, "task failed after {attempts} attempt{s}"),
+            None => match self.unreadable() {
+                Some(unreadable) => unreadable.fmt(f),
+                None => write!(f, "task failed after {attempts} attempt{s}"),
+            },
         }
     }
 }

@@ -96,6 +96,10 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 
     /// The arguments as they are stored. Default is JSON.
     ///
+    /// What it gives is [decoded](Self::decode) once before the job is accepted: where that fails,
+    /// the job is refused. JSON, for instance, has neither `NaN` nor infinity (they become `null`),
+    /// and no keys that are not texts; and it is read to a depth of 127.
+    ///
     /// # Errors
     ///
     /// They cannot be stored: the job is refused.
@@ -116,7 +120,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     ///
     /// # Errors
     ///
-    /// It cannot be stored: the job is buried, with this error.
+    /// It cannot be stored: the job is done all the same, and who awaits it gets this error
+    /// ([`Error::is_unreadable`](crate::Error::is_unreadable)).
     fn encode_output(output: &Self::Output) -> Result<Vec<u8>, BoxError> {
         Ok(serde_json::to_vec(output)?)
     }
@@ -125,7 +130,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     ///
     /// # Errors
     ///
-    /// It cannot be read: who awaits the job gets this error.
+    /// It cannot be read: the job is done all the same, and who awaits it gets this error
+    /// ([`Error::is_unreadable`](crate::Error::is_unreadable)).
     fn decode_output(result: &[u8]) -> Result<Self::Output, BoxError> {
         Ok(serde_json::from_slice(result)?)
     }

@@ -10,13 +10,13 @@ use std::time::Duration;
 use crate::body::{Offered, Repeat, Source};
 use crate::context::Context;
 use crate::draft::Draft;
-use crate::error::chain;
+use crate::error::{Unreadable, chain};
 use crate::handler::TaskHandler;
 use crate::id::Identity;
 use crate::job::Job;
 use crate::leased::clip;
 use crate::outcome::TaskError;
-use crate::registry::{CodecError, Registry, Runner, decode_output};
+use crate::registry::{CodecError, Registry, Runner, check_comes_back, decode_output, encode};
 use crate::store::{
     Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, check_name,
 };
@@ -70,14 +70,13 @@ impl<J: Job> Parcel<J> {
 
     fn encode(&self) -> Result<Vec<u8>, Box<Unfit>> {
         let job = self.job.as_ref().expect("a job is kept until it is begun");
-        let payload = job
-            .encode()
-            .map_err(|error| Unfit::Codec(CodecError::new::<J>("a payload", "encode", error)))?;
+        let payload = encode(job).map_err(Unfit::Codec)?;
         let bytes = payload.len();
         if bytes > PAYLOAD_BYTES_MAX {
             let kind = J::KIND;
             return Err(Unfit::TooLarge { kind, bytes }.into());
         }
+        check_comes_back::<J>(&payload).map_err(Unfit::Codec)?;
         Ok(payload)
     }
 
@@ -115,7 +114,9 @@ impl<J: Job> Parcel<J> {
         async move {
             let (payload, runner) = packed.map_err(TaskError::fatal)?;
             let result = runner.run(payload, context).await?;
-            decode_output::<J>(&result).map_err(TaskError::fatal)
+            result
+                .and_then(|result| decode_output::<J>(&result))
+                .map_err(|error| TaskError::fatal(Unreadable::new(&error)))
         }
     }
 }
@@ -238,7 +239,7 @@ impl fmt::Display for Unfit {
                 "a payload of kind `{kind}` has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}: \
                  keep what is large elsewhere, and its name in the job"
             ),
-            Self::Codec(error) => error.fmt(f),
+            Self::Codec(error) => f.write_str(&chain(error)),
             Self::Name(what) => write!(f, "a job cannot be stored: {what}"),
             Self::Backoff => f.write_str(
                 "a job with `Backoff::from_fn` cannot be stored, since a function is no data: \
@@ -255,7 +256,8 @@ impl fmt::Display for Unfit {
 impl std::error::Error for Unfit {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Codec(error) => error.source(),
+            // The text has the reason already.
+            Self::Codec(error) => error.source()?.source(),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::BoxError;
 use crate::job::{Handler, Job};
 use crate::outcome::TaskError;
+use crate::panic::catch;
 use crate::store::check_name;
 
 /// What one manager was told about jobs: its handlers, by the kind of job that they run, and the
@@ -30,7 +31,10 @@ pub(crate) trait Runner: Send + Sync {
 }
 
 pub(crate) type RunnerFuture =
-    Pin<Box<dyn Future<Output = Result<Vec<u8>, TaskError>> + Send + 'static>>;
+    Pin<Box<dyn Future<Output = Result<Encoded, TaskError>> + Send + 'static>>;
+
+/// The result of an attempt that succeeded, encoded as far as that goes.
+pub(crate) type Encoded = Result<Vec<u8>, CodecError>;
 
 impl Registry {
     /// Adds a handler, the only one for its kind.
@@ -94,21 +98,51 @@ struct Typed<J, H> {
 impl<J: Job, H: Handler<J>> Runner for Typed<J, H> {
     fn run(self: Arc<Self>, payload: Vec<u8>, context: Context) -> RunnerFuture {
         Box::pin(async move {
-            let job = decode::<J>(&payload).map_err(TaskError::fatal)?;
+            let job = J::decode(&payload)
+                .map_err(|error| CodecError::new::<J>("a payload", "decode", error))
+                .map_err(TaskError::fatal)?;
             // The handler may run for long, and needs only the job.
             drop(payload);
             let output = self.handler.handle(job, context).await?;
-            encode_output::<J>(&output).map_err(TaskError::fatal)
+            Ok(J::encode_output(&output)
+                .map_err(|error| CodecError::new::<J>("a result", "encode", error)))
         })
     }
 }
 
-fn decode<J: Job>(payload: &[u8]) -> Result<J, CodecError> {
-    J::decode(payload).map_err(|error| CodecError::new::<J>("a payload", "decode", error))
+/// The arguments of a job as they are stored.
+pub(crate) fn encode<J: Job>(job: &J) -> Result<Vec<u8>, CodecError> {
+    job.encode()
+        .map_err(|error| CodecError::new::<J>("a payload", "encode", error))
 }
 
-fn encode_output<J: Job>(output: &J::Output) -> Result<Vec<u8>, CodecError> {
-    J::encode_output(output).map_err(|error| CodecError::new::<J>("a result", "encode", error))
+/// Whether the arguments can be decoded again. Not every value of every type comes back from its
+/// encoding, and without it no attempt could begin.
+pub(crate) fn check_comes_back<J: Job>(payload: &[u8]) -> Result<(), CodecError> {
+    let why = match catch(|| J::decode(payload)) {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error,
+        Err(panic) => panic.to_string().into(),
+    };
+    Err(CodecError::new::<J>(
+        "a payload",
+        "come back from its encoding",
+        why,
+    ))
+}
+
+/// What stands in the place of a result that cannot be kept, before the reason. No JSON begins so.
+const UNKEPT: &str = "!not kept: ";
+
+/// What is kept of a job that is done, and whose result cannot be: the reason.
+pub(crate) fn unkept(why: &str) -> Vec<u8> {
+    format!("{UNKEPT}{why}").into_bytes()
+}
+
+/// Why a result was not kept, if it was not.
+pub(crate) fn why_unkept(result: &[u8]) -> Option<String> {
+    let why = result.strip_prefix(UNKEPT.as_bytes())?;
+    Some(String::from_utf8_lossy(why).into_owned())
 }
 
 /// The result of a job from what its runner or its store gave.

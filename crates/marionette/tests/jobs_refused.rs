@@ -46,10 +46,9 @@ async fn a_job_that_does_not_encode_is_refused() {
     assert!(refused.is_unstorable() && !refused.is_too_large());
     assert_eq!(
         refused.to_string(),
-        "a payload of kind `stubborn` does not encode"
+        "a payload of kind `stubborn` does not encode: there is no key to seal it with"
     );
-    let source = refused.source().expect("there is a reason").to_string();
-    assert_eq!(source, "there is no key to seal it with");
+    assert!(refused.source().is_none(), "the text says it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,7 +342,7 @@ async fn a_refused_job_is_an_error_like_others() {
     let error = producer().await.expect_err("the last one is refused");
     assert_eq!(
         error.to_string(),
-        "a payload of kind `stubborn` does not encode"
+        "a payload of kind `stubborn` does not encode: there is no key to seal it with"
     );
 }
 
@@ -369,7 +368,7 @@ async fn user_code_that_panics_while_it_encodes_harms_only_its_caller() {
         type Output = ();
         fn encode(&self) -> Result<Vec<u8>, BoxError> {
             assert!(!PANICS.load(Ordering::Relaxed), "not today");
-            Ok(Vec::new())
+            Ok(b"null".to_vec())
         }
     }
     let tasks = Arc::new(producer(&MemoryStore::new()));

@@ -7,13 +7,13 @@ use crate::body::Repeat;
 use crate::cell::Waiting;
 use crate::clock::Tick;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::extra::Extra;
 use crate::id::Identity;
-use crate::leased::{Leased, failure};
+use crate::leased::{Leased, clip, failure};
 use crate::options::Options;
 use crate::outcome::TaskError;
-use crate::registry::Runner;
+use crate::registry::{Runner, unkept};
 use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX};
 use crate::task::Own;
 
@@ -65,13 +65,17 @@ async fn run(
     leased: Arc<Leased>,
     context: Context,
 ) -> Result<(), TaskError> {
-    let result = runner.run(payload, context).await?;
-    let bytes = result.len();
-    if bytes > PAYLOAD_BYTES_MAX {
-        return Err(TaskError::fatal(format!(
-            "its result has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
-        )));
-    }
+    let result = match runner.run(payload, context).await? {
+        Ok(result) if result.len() <= PAYLOAD_BYTES_MAX => result,
+        // What it was for is done, and is not done again because of its result.
+        Ok(result) => {
+            let bytes = result.len();
+            unkept(&format!(
+                "it has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+            ))
+        }
+        Err(error) => unkept(&clip(chain(&error))),
+    };
     leased.keep_result(result);
     Ok(())
 }

@@ -188,8 +188,8 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// The handle of a job that is in the store, whoever queued it: to await it, to see where it
     /// stands, to cancel it.
     ///
-    /// The type is not checked: awaiting the handle of a job of another type gives an error if the
-    /// result does not decode.
+    /// The type is not checked: awaiting the handle of a job of another type gives an
+    /// [error](crate::Error::is_unreadable) if the result does not decode.
     ///
     /// # Examples
     ///
