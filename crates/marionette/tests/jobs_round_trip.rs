@@ -106,7 +106,6 @@ async fn what_does_not_come_back_from_its_encoding_is_refused_with_the_reason() 
     is_refused(tuples, "key must be a string").await;
     is_refused(|| BTreeMap::from([(vec![1], 3)]), "key must be a string").await;
     is_refused(|| nested(200), "recursion limit").await;
-    is_refused(|| u128::MAX, "number out of range").await;
     is_refused(|| Skips { secret: "x".into() }, "missing field `secret`").await;
     is_refused(|| Renamed { place: "x".into() }, "unknown field `here`").await;
 
@@ -119,9 +118,9 @@ async fn what_does_not_come_back_from_its_encoding_is_refused_with_the_reason() 
         .await
         .expect("it is not too deep");
     tasks
-        .queue(Any(u128::from(u64::MAX)))
+        .queue(Any(u128::MAX))
         .await
-        .expect("it is in range");
+        .expect("JSON has numbers of any length");
     tasks
         .queue(Any(BTreeMap::from([(7, f64::MAX)])))
         .await

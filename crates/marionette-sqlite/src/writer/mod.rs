@@ -52,11 +52,11 @@ pub(crate) use change::Change;
 pub(crate) use insert::Parts;
 pub(crate) use insert::{Accepting, Waiting, insert_one, known};
 pub(crate) use operation::{Call, Durability, Operation};
+use prune::Pruning;
 pub(crate) use prune::{Place, counted_here, done_beyond};
 pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
 pub(crate) use single::Single;
 pub(crate) use syncer::Syncer;
-use prune::Pruning;
 use watch::Watch;
 
 /// The inbox of the writer.
