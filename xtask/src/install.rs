@@ -12,6 +12,7 @@ use crate::stopwatch::Stopwatch;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tool {
     Nextest,
+    SqliteShell,
     Deny,
     Machete,
     Typos,
@@ -28,8 +29,9 @@ enum Origin {
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Nextest,
+        Self::SqliteShell,
         Self::Deny,
         Self::Machete,
         Self::Typos,
@@ -41,6 +43,7 @@ impl Tool {
     pub(crate) fn program(self) -> &'static str {
         match self {
             Self::Nextest => "cargo-nextest",
+            Self::SqliteShell => "sqlite3",
             Self::Deny => "cargo-deny",
             Self::Machete => "cargo-machete",
             Self::Typos => "typos",
@@ -57,9 +60,15 @@ impl Tool {
             Self::Machete => krate("cargo-machete", "0.9.2"),
             Self::Typos => krate("typos-cli", "1.52.0"),
             Self::Gungraun => krate("gungraun-runner", &locked("gungraun")?),
+            Self::SqliteShell => Ok(Origin::Debian(&["sqlite3"])),
             // Its memory checker needs the symbols of the C library.
             Self::Valgrind => Ok(Origin::Debian(&["valgrind", "libc6-dbg"])),
         }
+    }
+
+    /// The tests run without these, and say what they left out.
+    pub(crate) fn can_be_done_without(self) -> bool {
+        matches!(self, Self::Nextest | Self::SqliteShell)
     }
 
     pub(crate) fn is_here(self) -> bool {

@@ -1,6 +1,8 @@
 //! All automation of the repository. `cargo xtask --help` lists what there is.
 
 mod ci;
+mod test;
+
 mod step;
 
 mod bench;
@@ -28,9 +30,12 @@ cargo xtask: all automation of the repository
 USAGE: cargo xtask COMMAND [OPTIONS]
 
 COMMANDS
-  ci [STEP]...          Run every step of continuous integration, or the named ones.
-                        Installs the tools that the steps need and that are missing.
-      --list            Name the steps and stop.
+  test [STEP]...        Run every test, or the named groups of them.
+                        Installs what the tests need and the machine lacks, and ends
+                        with a list of what was left out.
+  ci [STEP]...          Run every other check that a change must pass, or the named ones.
+                        Installs the tools that they need and that are missing.
+      --list            Name the steps of `test` or `ci` and stop.
       --no-install      Install nothing: skip the steps whose tools are missing.
   tidy                  Run our own checks of the sources. Fast, needs no tools.
   examples [NAME]...    Run the examples and compare what they print with
@@ -38,7 +43,7 @@ COMMANDS
       --bless           Write what they print as the expected output.
   bench --instructions  Count the instructions of the hot paths under valgrind.
                         Fails where a benchmark exceeds its limit.
-  install               Install every tool that `ci` needs and that is missing.
+  install               Install every tool that `test` and `ci` need and that is missing.
 
   -h, --help            Print this text.
 ";
@@ -50,7 +55,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let done = match args.word().as_deref() {
-        Some("ci") => ci::main(args),
+        Some("test") => test::main(args),
+        Some("ci") => step::main(ci::STEPS, args),
         Some("tidy") => args.finish().and_then(|()| tidy::main()),
         Some("examples") => examples::main(args),
         Some("bench") => bench::main(args),

@@ -1,15 +1,18 @@
-//! The steps of continuous integration, in the order in which they run: quick ones first.
+//! One named check, and how a list of them is run: all of them, then a table of how each went.
+//!
+//! A failure does not hide the steps after it: all steps run, and any failure is the exit code.
 
-use anyhow::Result;
+use std::fmt::Write;
 
-use crate::install::Tool;
-use crate::{bench, examples, loom, memcheck, miri, shell, tidy};
+use anyhow::{Result, bail};
+
+use crate::args::Args;
+use crate::install::{self, Tool};
+use crate::shell;
+use crate::stopwatch::{Elapsed, Stopwatch};
 
 /// The published package of the library.
 pub(crate) const LIBRARY: &str = "marionette-tasks";
-
-/// The features of the library, each of which must stand alone.
-const FEATURES: [&str; 4] = ["serde", "metrics", "signal", "test-util"];
 
 /// One named check.
 #[derive(Debug)]
@@ -28,145 +31,193 @@ pub(crate) enum Outcome {
     Skipped(String),
 }
 
-pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        about: "the sources are formatted",
-        needs: &[],
-        run: || run("fmt --all --check"),
-    },
-    Step {
-        name: "tidy",
-        about: "our own checks of the sources",
-        needs: &[],
-        run: || tidy::main().map(|()| Outcome::Passed),
-    },
-    Step {
-        name: "typos",
-        about: "spelling",
-        needs: &[Tool::Typos],
-        run: typos,
-    },
-    Step {
-        name: "clippy",
-        about: "lints, with all features",
-        needs: &[],
-        run: || run("clippy --locked --workspace --all-targets --all-features -- --deny warnings"),
-    },
-    Step {
-        name: "features",
-        about: "lints, with the default features and with each feature alone",
-        needs: &[],
-        run: features,
-    },
-    Step {
-        name: "test",
-        about: "unit and integration tests, with all features",
-        needs: &[Tool::Nextest],
-        run: test,
-    },
-    Step {
-        name: "doctest",
-        about: "the examples in the documentation",
-        needs: &[],
-        run: || run("test --locked --workspace --all-features --doc"),
-    },
-    Step {
-        name: "doc",
-        about: "the documentation builds without a warning",
-        needs: &[],
-        run: doc,
-    },
-    Step {
-        name: "examples",
-        about: "the examples print what they should",
-        needs: &[],
-        run: || examples::compare(&[]).map(|()| Outcome::Passed),
-    },
-    Step {
-        name: "oldest",
-        about: "the SQLite store works with the oldest rusqlite that it allows",
-        needs: &[],
-        run: oldest,
-    },
-    Step {
-        name: "loom",
-        about: "models of our own synchronisation",
-        needs: &[],
-        run: loom::run,
-    },
-    Step {
-        name: "miri",
-        about: "the unsafe module under the interpreter (nightly toolchain)",
-        needs: &[],
-        run: miri::run,
-    },
-    Step {
-        name: "memcheck",
-        about: "the unsafe module under valgrind's memory checker",
-        needs: &[Tool::Valgrind],
-        run: memcheck::run,
-    },
-    Step {
-        name: "deny",
-        about: "licences, bans and sources of the dependencies",
-        needs: &[Tool::Deny],
-        run: || run("deny --log-level error check licenses bans sources"),
-    },
-    Step {
-        name: "unused",
-        about: "no dependency is unused",
-        needs: &[Tool::Machete],
-        run: || run("machete --with-metadata"),
-    },
-    Step {
-        name: "instructions",
-        about: "the hot paths stay within their instruction counts",
-        needs: &[Tool::Valgrind, Tool::Gungraun],
-        run: || bench::instructions().map(|()| Outcome::Passed),
-    },
-];
+/// How a step went.
+enum Status {
+    Passed,
+    Skipped(String),
+    Failed(String),
+}
 
-fn run(words: &str) -> Result<Outcome> {
+/// A line of the table.
+struct Row {
+    name: &'static str,
+    status: Status,
+    elapsed: Elapsed,
+}
+
+/// Runs the steps that `args` names, or all of them; with `--list` only names them.
+pub(crate) fn main(steps: &'static [Step], mut args: Args) -> Result<()> {
+    let list = args.flag("--list");
+    let install = !args.flag("--no-install");
+    let steps = chosen(steps, &args.words()?)?;
+    if list {
+        for step in &steps {
+            println!("{:14}{}", step.name, step.about);
+        }
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    if install {
+        rows.extend(tools(&steps));
+    }
+    rows.extend(steps.into_iter().map(|step| row(step.name, || check(step))));
+    conclude(&rows)
+}
+
+/// Runs `cargo` with these words, which are separated by single spaces.
+pub(crate) fn cargo(words: &str) -> Result<Outcome> {
     shell::run(&mut shell::cargo(words))?;
     Ok(Outcome::Passed)
 }
 
-/// In a target folder of its own, like its lock file: the two ends of the range exclude each other.
-fn oldest() -> Result<Outcome> {
-    run("run --quiet --locked --manifest-path xtask/oldest/Cargo.toml --target-dir target/oldest")
-}
-
-fn typos() -> Result<Outcome> {
-    shell::run(&mut shell::program("typos"))?;
-    Ok(Outcome::Passed)
-}
-
-fn features() -> Result<Outcome> {
-    run(&format!(
-        "clippy --locked --package {LIBRARY} --all-targets -- --deny warnings"
-    ))?;
-    run("clippy --locked --package marionette-sqlite --lib -- --deny warnings")?;
-    for feature in FEATURES {
-        run(&format!(
-            "clippy --locked --package {LIBRARY} --lib --no-default-features \
-             --features {feature} -- --deny warnings"
-        ))?;
+fn chosen(steps: &'static [Step], names: &[String]) -> Result<Vec<&'static Step>> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| steps.iter().all(|step| step.name != **name))
+    {
+        let known: Vec<_> = steps.iter().map(|step| step.name).collect();
+        bail!(
+            "there is no step `{unknown}` here; there are {}",
+            known.join(", ")
+        );
     }
-    Ok(Outcome::Passed)
+    let chosen = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
+    Ok(steps.iter().filter(chosen).collect())
 }
 
-fn test() -> Result<Outcome> {
-    if Tool::Nextest.is_here() {
-        run("nextest run --locked --workspace --all-features")
-    } else {
-        println!("cargo-nextest is missing: falling back to cargo test");
-        run("test --locked --workspace --all-features --all-targets --no-fail-fast")
+/// Installs what the steps lack; `None` when they lack nothing.
+fn tools(steps: &[&Step]) -> Option<Row> {
+    let needed = |tool: &Tool| steps.iter().any(|step| step.needs.contains(tool));
+    let tools: Vec<_> = Tool::ALL
+        .into_iter()
+        .filter(|tool| needed(tool) && !tool.is_here())
+        .collect();
+    let install = || install::missing(&tools).map(|()| Outcome::Passed);
+    (!tools.is_empty()).then(|| row("install", install))
+}
+
+fn check(step: &Step) -> Result<Outcome> {
+    let missing = step
+        .needs
+        .iter()
+        .find(|tool| !tool.can_be_done_without() && !tool.is_here());
+    match missing {
+        Some(tool) => Ok(Outcome::Skipped(format!(
+            "{} is not installed",
+            tool.program()
+        ))),
+        None => (step.run)(),
     }
 }
 
-fn doc() -> Result<Outcome> {
-    let mut command = shell::cargo("doc --locked --workspace --all-features --no-deps");
-    shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
-    Ok(Outcome::Passed)
+fn row(name: &'static str, run: impl FnOnce() -> Result<Outcome>) -> Row {
+    println!("\n=== {name}");
+    let stopwatch = Stopwatch::start();
+    let status = match run() {
+        Ok(Outcome::Passed) => Status::Passed,
+        Ok(Outcome::Skipped(why)) => {
+            println!("=== {name} SKIPPED: {why}");
+            Status::Skipped(why)
+        }
+        Err(err) => {
+            println!("=== {name} FAILED: {err:#}");
+            Status::Failed(format!("{err:#}"))
+        }
+    };
+    Row {
+        name,
+        status,
+        elapsed: stopwatch.read(),
+    }
+}
+
+/// Prints the table, and after it one line that counts.
+fn conclude(rows: &[Row]) -> Result<()> {
+    println!("\n{}", table(rows));
+    let count = |wanted: fn(&Status) -> bool| rows.iter().filter(|row| wanted(&row.status)).count();
+    let passed = count(|status| matches!(status, Status::Passed));
+    let failed = count(|status| matches!(status, Status::Failed(_)));
+    let skipped = count(|status| matches!(status, Status::Skipped(_)));
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed > 0 {
+        let failed = |row: &&Row| matches!(row.status, Status::Failed(_));
+        let names: Vec<_> = rows.iter().filter(failed).map(|row| row.name).collect();
+        bail!(
+            "failed: {}; to repeat one, put its name behind the command",
+            names.join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = format!("{:14}{:>14}  result\n", "step", "time");
+    for row in rows {
+        let result = match &row.status {
+            Status::Passed => "passed".to_owned(),
+            Status::Skipped(why) => format!("SKIPPED: {why}"),
+            // The whole of it stands above, where the step ran.
+            Status::Failed(why) => format!("FAILED: {}", why.chars().take(100).collect::<String>()),
+        };
+        writeln!(table, "{:14}{:>14}  {result}", row.name, row.elapsed)
+            .expect("a string takes all");
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{ci, test};
+
+    #[test]
+    fn a_step_that_does_not_exist_is_refused() {
+        let names = |words: &[&str]| {
+            words
+                .iter()
+                .map(|&word| word.to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(chosen(ci::STEPS, &names(&["fmt", "no-such-step"])).is_err());
+        assert_eq!(
+            chosen(ci::STEPS, &names(&["loom"])).unwrap()[0].name,
+            "loom"
+        );
+        assert_eq!(chosen(test::STEPS, &[]).unwrap().len(), test::STEPS.len());
+    }
+
+    #[test]
+    fn no_check_runs_the_tests_a_second_time() {
+        let tests = |step: &Step| test::STEPS.iter().any(|test| test.name == step.name);
+        assert!(!ci::STEPS.iter().any(tests));
+    }
+
+    #[test]
+    fn the_table_says_why() {
+        let status = Status::Failed("`cargo fmt` ended with exit status: 1".to_owned());
+        let row = Row {
+            name: "fmt",
+            status,
+            elapsed: Elapsed(Duration::from_millis(1_500)),
+        };
+        let expected = [
+            "step                    time  result\n",
+            "fmt                    1.5 s  FAILED: `cargo fmt` ended with exit status: 1\n",
+        ]
+        .concat();
+        assert_eq!(table(&[row]), expected);
+    }
+
+    #[test]
+    fn one_failure_fails_the_whole() {
+        let row = |status| Row {
+            name: "fmt",
+            status,
+            elapsed: Elapsed(Duration::ZERO),
+        };
+        assert!(conclude(&[row(Status::Passed), row(Status::Skipped(String::new()))]).is_ok());
+        assert!(conclude(&[row(Status::Passed), row(Status::Failed(String::new()))]).is_err());
+    }
 }

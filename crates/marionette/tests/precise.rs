@@ -22,20 +22,30 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// What the runtime's own timer makes of the same pause, measured beside ours: how late both are
+/// depends on the machine, and which is later does not.
+async fn lateness_of_the_timer() -> Duration {
+    let due = now() + DELAY;
+    tokio::time::sleep(DELAY).await;
+    now().checked_duration_since(due).expect("it is not early")
+}
+
 #[tokio::test]
-async fn a_precise_manager_is_never_early_and_late_by_less_than_a_millisecond_in_the_median() {
+async fn a_precise_manager_is_never_early_and_in_the_median_less_late_than_the_timer() {
     let tasks = TaskManager::builder().precise().build();
     let tasks = tasks.expect("the settings are sound");
     tasks.start();
-    let mut late = Vec::with_capacity(COUNT);
+    let (mut ours, mut timer) = (Vec::with_capacity(COUNT), Vec::with_capacity(COUNT));
     for _ in 0..COUNT {
         let due = now() + DELAY;
         let handle = tasks.delay(DELAY, async |_: Context| Ok(now())).await;
         let ran = handle.expect("accepted").await.expect("it runs");
-        late.push(ran.checked_duration_since(due).expect("it is not early"));
+        ours.push(ran.checked_duration_since(due).expect("it is not early"));
+        timer.push(lateness_of_the_timer().await);
     }
-    late.sort_unstable();
-    assert!(late[COUNT / 2] < Duration::from_millis(1), "{late:?}");
+    ours.sort_unstable();
+    timer.sort_unstable();
+    assert!(ours[COUNT / 2] < timer[COUNT / 2], "{ours:?} {timer:?}");
 }
 
 #[tokio::test(start_paused = true)]

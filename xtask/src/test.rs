@@ -1,0 +1,122 @@
+//! All tests, each in the build in which it says most, and a list of what was left out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Mutex;
+
+use anyhow::Result;
+
+use crate::args::Args;
+use crate::examples;
+use crate::install::Tool;
+use crate::shell;
+use crate::step::{self, LIBRARY, Outcome, Step};
+
+/// How a line begins by which a test says that this machine lacks what it takes.
+const SKIPPED: &str = "SKIPPED: ";
+
+/// What the tests of this run left out. A test that left something out has passed, so its line
+/// would not be seen where it was printed.
+static LEFT_OUT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "test",
+        about: "unit and integration tests, with all features",
+        needs: &[Tool::Nextest, Tool::SqliteShell],
+        run: || run("--workspace --all-features --exclude marionette-sim"),
+    },
+    Step {
+        name: "defaults",
+        about: "the tests of the library as its users build it, with the default features",
+        needs: &[Tool::Nextest],
+        run: || run(&format!("--package {LIBRARY}")),
+    },
+    Step {
+        name: "simulation",
+        about: "thousands of simulated worlds, optimised, with all assertions",
+        needs: &[Tool::Nextest],
+        run: simulation,
+    },
+    Step {
+        name: "doctest",
+        about: "the examples in the documentation",
+        needs: &[],
+        run: || step::cargo("test --locked --workspace --all-features --doc"),
+    },
+    Step {
+        name: "examples",
+        about: "the examples print what they should",
+        needs: &[],
+        run: || examples::compare(&[]).map(|()| Outcome::Passed),
+    },
+];
+
+pub(crate) fn main(args: Args) -> Result<()> {
+    let done = step::main(STEPS, args);
+    let left_out = LEFT_OUT.lock().expect("nobody panics with it");
+    if !left_out.is_empty() {
+        println!("\nLEFT OUT, since this machine lacks what it takes:");
+        for line in left_out.iter() {
+            println!("- {line}");
+        }
+    }
+    done
+}
+
+fn run(of: &str) -> Result<Outcome> {
+    if !Tool::Nextest.is_here() {
+        println!("cargo-nextest is missing: falling back to cargo test");
+        return step::cargo(&format!("test --locked --all-targets --no-fail-fast {of}"));
+    }
+    // Its report is the only place where the output of a test that passed is kept.
+    let report = shell::target().join("nextest/default/junit.xml");
+    fs::remove_file(&report).ok();
+    let done = step::cargo(&format!("nextest run --locked {of}"));
+    if let Ok(report) = fs::read_to_string(&report) {
+        let mut left_out = LEFT_OUT.lock().expect("nobody panics with it");
+        left_out.extend(skipped(&report));
+    }
+    done
+}
+
+/// What the lines say by which tests tell that they left something out, in a report in XML.
+fn skipped(report: &str) -> impl Iterator<Item = String> {
+    let said = |line: &str| {
+        let (_, said) = line.split_once(SKIPPED)?;
+        let said = said.split('<').next()?;
+        Some(
+            said.replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&quot;", "\"")
+                .replace("&apos;", "'")
+                .replace("&amp;", "&"),
+        )
+    };
+    report.lines().filter_map(said)
+}
+
+fn simulation() -> Result<Outcome> {
+    if Tool::Nextest.is_here() {
+        run("--package marionette-sim --cargo-profile simulation")
+    } else {
+        run("--package marionette-sim --profile simulation")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_that_left_something_out_is_heard() {
+        let report = [
+            "<testcase name=\"a\"><system-err>SKIPPED: no disk: &quot;a&quot; &lt; 1</system-err>",
+            "<system-err>fine",
+            "SKIPPED: no shell",
+            "</system-err>",
+        ];
+        let skipped: Vec<_> = skipped(&report.join("\n")).collect();
+        assert_eq!(skipped, ["no disk: \"a\" < 1", "no shell"]);
+    }
+}
