@@ -1,6 +1,7 @@
 //! Texts that come from tasks, made safe to print: nothing in them can move the cursor, change a
 //! colour, or turn the direction of what follows.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -53,6 +54,20 @@ pub(crate) fn clip(text: &str, columns: usize) -> String {
         clipped.push('…');
     }
     clipped
+}
+
+/// The text if it has so many bytes at most, else this much of its start and the rest of its end,
+/// with `…` between them.
+pub(crate) fn shorten(text: &str, bytes_max: usize, start: usize) -> Cow<'_, str> {
+    const BETWEEN: &str = "…";
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let start = (0..=start).rev().find(is_boundary).unwrap_or(0);
+    let end = text.len() - (bytes_max - start - BETWEEN.len());
+    let end = (end..text.len()).find(is_boundary).unwrap_or(text.len());
+    Cow::Owned(format!("{}{BETWEEN}{}", &text[..start], &text[end..]))
 }
 
 /// `1 task`, `2 tasks`: a number with its noun.

@@ -57,7 +57,7 @@ Files:
   `sqlite:~/jobs.db` (`sqlite://` before the path is the same). Beside it are `tasks.db-output`,
   with what the commands wrote, and `tasks.db-runs`, with how far `run` has come with which file.
   All are readable by their owner alone. Nothing of your environment is stored unless you ask for
-  it.";
+  it, but the PATH in which a program was not found.";
 
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]

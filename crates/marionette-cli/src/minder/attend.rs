@@ -16,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 use super::group::Group;
 use super::last_line::LastLine;
 use super::log::Log;
-use super::{Attempt, Ended, How, stray};
+use super::{Attempt, Ended, How, reason, stray};
 use crate::command::{Text, What};
 use crate::text;
 
@@ -42,9 +42,10 @@ pub(super) async fn attend(
 ) -> Ended {
     let started = Resolved::of(&attempt.command).and_then(|resolved| {
         let child = start(&attempt, &resolved, presence)?;
-        Ok((resolved.secrets, child))
+        let path = resolved.path();
+        Ok((resolved.secrets, path, child))
     });
-    let (secrets, mut child) = match started {
+    let (secrets, path, mut child) = match started {
         Ok(started) => started,
         Err(why) => return not_started(&why),
     };
@@ -64,14 +65,14 @@ pub(super) async fn attend(
     };
     let how = how(watch.until_exit(&mut child).await);
     watch.clear_up(&mut child, attempt.command.grace).await;
+    let complained = watch.complained.get(&secrets);
+    let last_line = complained.or_else(|| watch.said.get(&secrets));
     let ended = Ended {
+        hint: reason::hint(&how, last_line.as_deref(), &path),
         how,
         was_asked: watch.was_asked,
         output_bytes: watch.log.total(),
-        last_line: watch
-            .complained
-            .get(&secrets)
-            .or_else(|| watch.said.get(&secrets)),
+        last_line,
     };
     watch.log.finish();
     ended
@@ -105,6 +106,19 @@ impl Resolved {
         Ok(resolved)
     }
 
+    /// Where programs are looked for, as far as it may be shown.
+    fn path(&self) -> String {
+        let mut own = self.env.iter().filter(|(name, _)| name == "PATH");
+        let path = match own.next_back() {
+            Some((_, path)) => path.clone(),
+            None => std::env::var("PATH").unwrap_or_default(),
+        };
+        if self.secrets.contains(&path) {
+            return "***".to_owned();
+        }
+        path
+    }
+
     fn look_up(&mut self, text: &Text) -> Result<String, String> {
         let found = text.resolve().map_err(|error| error.to_string())?;
         if text.is_secret() {
@@ -131,16 +145,8 @@ fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Chil
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    process.spawn().map_err(|error| {
-        // The operating system does not say which of the two it did not find.
-        if !cwd.is_dir() {
-            return format!("the folder {} is not there", cwd.display());
-        }
-        match error.kind() {
-            io::ErrorKind::NotFound => format!("there is no program `{program}`"),
-            _ => format!("`{program}`: {error}"),
-        }
-    })
+    let spawned = process.spawn();
+    spawned.map_err(|error| reason::not_started(program, cwd, &resolved.path(), &error))
 }
 
 fn not_started(why: &str) -> Ended {
@@ -149,6 +155,7 @@ fn not_started(why: &str) -> Ended {
         was_asked: false,
         output_bytes: 0,
         last_line: None,
+        hint: None,
     }
 }
 

@@ -1,79 +1,207 @@
-//! The last line that a command wrote: most often the reason why it failed.
+//! The last line of what a command wrote, as a terminal would show it: most often the reason why it
+//! failed.
 
+use super::screen::Screen;
 use crate::text;
 
-/// How much of a line is kept.
+/// A longer line is shortened in its middle.
 const BYTES_MAX: usize = 512;
+/// How much of its start stays then.
+const START_BYTES: usize = 160;
+/// Of a longer piece without a line end, only so much of its start…
+const PIECE_START: usize = 1024;
+/// …and so much of its end is looked at.
+const PIECE_END: usize = 4096;
+/// A line of a secret that is shorter says nothing.
+const SECRET_LINE_MIN: usize = 3;
 
-/// Remembers the last line that is not blank.
+/// Remembers the last line with something to be seen on it.
 #[derive(Debug, Default)]
 pub(crate) struct LastLine {
-    /// The line that is being written.
-    open: Vec<u8>,
-    /// The last one that ended and was not blank.
-    complete: Vec<u8>,
+    screen: Screen,
+    /// The start of a character whose end has not come yet.
+    cut: Vec<u8>,
 }
 
 impl LastLine {
     /// Takes what came next. Of a long piece, little more than its end is looked at.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let is_end = |byte: &u8| *byte == b'\n';
-        let Some(end) = bytes.iter().rposition(is_end) else {
-            return self.extend(bytes);
+        let joined;
+        let bytes = if self.cut.is_empty() {
+            bytes
+        } else {
+            joined = [std::mem::take(&mut self.cut).as_slice(), bytes].concat();
+            &joined
+        };
+        let Some(end) = bytes
+            .contains(&b'\n')
+            .then(|| bytes.iter().rposition(is_end))
+            .flatten()
+        else {
+            return self.piece(bytes);
         };
         let (lines, rest) = (&bytes[..end], &bytes[end + 1..]);
         let first = lines.iter().position(is_end).unwrap_or(end);
         let later = lines.get(first + 1..).unwrap_or_default();
-        if let Some(line) = later.rsplit(is_end).find(|line| !is_blank(line)) {
-            self.complete = line[..line.len().min(BYTES_MAX)].to_vec();
+        let shown = later.rsplit(is_end).find_map(shown);
+        if let Some(shown) = shown {
+            self.screen = shown;
         } else {
-            self.extend(&lines[..first]);
-            if !is_blank(&self.open) {
-                std::mem::swap(&mut self.open, &mut self.complete);
+            self.piece(&lines[..first]);
+            self.screen.end_line();
+        }
+        self.cut.clear();
+        self.piece(rest);
+    }
+
+    /// A piece without a line end.
+    fn piece(&mut self, bytes: &[u8]) {
+        if bytes.len() <= PIECE_START + PIECE_END {
+            return self.characters(bytes);
+        }
+        let (start, rest) = bytes.split_at(PIECE_START);
+        let (left_out, end) = rest.split_at(rest.len() - PIECE_END);
+        self.characters(start);
+        self.cut.clear();
+        self.screen.leave_out(left_out.contains(&b'\r'));
+        let is_inside = |byte: &u8| *byte & 0xc0 == 0x80;
+        let inside = end
+            .iter()
+            .take(3)
+            .take_while(|byte| is_inside(byte))
+            .count();
+        self.characters(&end[inside..]);
+    }
+
+    fn characters(&mut self, bytes: &[u8]) {
+        let mut chunks = bytes.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            for char in chunk.valid().chars() {
+                self.screen.put(char);
+            }
+            let invalid = chunk.invalid();
+            if invalid.is_empty() {
+                continue;
+            }
+            let is_cut =
+                std::str::from_utf8(invalid).is_err_and(|error| error.error_len().is_none());
+            if is_cut && chunks.peek().is_none() {
+                self.cut = invalid.to_vec();
+            } else {
+                self.screen.put(char::REPLACEMENT_CHARACTER);
             }
         }
-        self.open.clear();
-        self.extend(rest);
     }
 
-    fn extend(&mut self, bytes: &[u8]) {
-        let room = BYTES_MAX - self.open.len();
-        self.open.extend_from_slice(&bytes[..bytes.len().min(room)]);
-    }
-
-    /// The last line, safe to print and without these secrets; `None` if all were blank.
-    pub(crate) fn get(&self, secrets: &[String]) -> Option<String> {
-        let open = self.open.trim_ascii();
-        let line = if open.is_empty() {
-            self.complete.trim_ascii()
-        } else {
-            open
+    /// The last line, safe to print and without these secrets; `None` if nothing is to be seen.
+    pub(crate) fn get(mut self, secrets: &[String]) -> Option<String> {
+        if !self.cut.is_empty() {
+            self.screen.put(char::REPLACEMENT_CHARACTER);
+        }
+        let (before, behind) = self.screen.last()?.text();
+        let secrets = lines_of(secrets);
+        let line = match behind {
+            None => without(before, &secrets),
+            Some(behind) => {
+                let before = without(without_start_at_end(before, &secrets), &secrets);
+                let behind = without(without_end_at_start(&behind, &secrets), &secrets);
+                format!("{before}…{behind}")
+            }
         };
-        if line.is_empty() {
-            return None;
-        }
-        let mut line = String::from_utf8_lossy(line).into_owned();
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            line = line.replace(secret.as_str(), "***");
-        }
-        Some(text::safe(&line))
+        Some(text::safe(&text::shorten(
+            line.trim(),
+            BYTES_MAX,
+            START_BYTES,
+        )))
     }
 }
 
-fn is_blank(line: &[u8]) -> bool {
-    line.trim_ascii().is_empty()
+/// The line on a screen of its own, if something is to be seen on it.
+fn shown(line: &[u8]) -> Option<Screen> {
+    if line.trim_ascii().is_empty() {
+        return None;
+    }
+    let mut alone = LastLine::default();
+    alone.piece(line);
+    if !alone.cut.is_empty() {
+        alone.screen.put(char::REPLACEMENT_CHARACTER);
+    }
+    alone.screen.end_line();
+    alone.screen.last()?;
+    Some(alone.screen)
+}
+
+/// What must not be shown of these secrets, as a terminal would show it; the longest first.
+fn lines_of(secrets: &[String]) -> Vec<String> {
+    let lines = secrets.iter().flat_map(|secret| {
+        let is_line = !secret.contains(['\n', '\r']);
+        let lines = secret.split(['\n', '\r']).map(|line| {
+            let line = line.replace('\t', " ");
+            line.chars()
+                .filter(|char| !char.is_control())
+                .collect::<String>()
+        });
+        lines.filter(move |line| is_line || line.len() >= SECRET_LINE_MIN)
+    });
+    let mut lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    lines.sort_by_key(|line| std::cmp::Reverse(line.len()));
+    lines
+}
+
+fn without(mut text: String, secrets: &[String]) -> String {
+    for secret in secrets {
+        if text.contains(secret.as_str()) {
+            text = text.replace(secret.as_str(), "***");
+        }
+    }
+    text
+}
+
+/// Without the start of a secret whose end was left out.
+fn without_start_at_end(mut text: String, secrets: &[String]) -> String {
+    let starts = secrets.iter().flat_map(|secret| {
+        let ends = secret.char_indices().map(|(at, _)| at).skip(1);
+        ends.map(|end| &secret[..end])
+    });
+    let longest = starts
+        .filter(|start| text.ends_with(start))
+        .map(str::len)
+        .max();
+    text.truncate(text.len() - longest.unwrap_or(0));
+    text
+}
+
+/// Without the end of a secret whose start was left out.
+fn without_end_at_start(text: &str, secrets: &[String]) -> String {
+    let ends = secrets.iter().flat_map(|secret| {
+        let starts = secret.char_indices().map(|(at, _)| at).skip(1);
+        starts.map(|start| &secret[start..])
+    });
+    let longest = ends.filter(|end| text.starts_with(end)).map(str::len).max();
+    text[longest.unwrap_or(0)..].to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{
+        Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+    };
+
     use super::*;
 
-    fn last(pieces: &[&str]) -> Option<String> {
+    fn last_of(pieces: &[&[u8]]) -> Option<String> {
         let mut line = LastLine::default();
         for piece in pieces {
-            line.push(piece.as_bytes());
+            line.push(piece);
         }
-        line.get(&["hunter2".to_owned()])
+        line.get(&["hunter2".to_owned(), "pass\nphrase".to_owned()])
+    }
+
+    fn last(pieces: &[&str]) -> Option<String> {
+        let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+        last_of(&pieces)
     }
 
     #[test]
@@ -91,12 +219,155 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_safe_and_without_secrets() {
-        let long = last(&[&"x".repeat(10_000)]).unwrap();
-        assert_eq!(long.len(), BYTES_MAX);
+    fn progress_is_overwritten_as_on_a_terminal() {
+        for (written, shown) in [
+            ("1%\r50%\rerror: disk full\n", "error: disk full"),
+            ("copied 2999 of 3000 files\rerror: full", "error: full"),
+            ("error: full\r\n", "error: full"),
+            ("error: full\n50%\r\x1b[K", "error: full"),
+            ("error: full\n50%\r   \r", "error: full"),
+            ("error: full\n50%\x1b[2K\x1b[1G", "error: full"),
+            ("50%\r", "50%"),
+            ("50%\r\r\n", "50%"),
+            ("work |\x08/\x08-\x08done", "work done"),
+            ("50%\x08\x08\x08100%", "100%"),
+            ("\x1b[1A\x1b[2K\rstep 2: \x1b[31mno\x1b[0m\n", "step 2: no"),
+            (
+                "\x1b]0;title\x07error\x1b]8;;http://a\x1b\\ link\x1b]8;;\x1b\\",
+                "error link",
+            ),
+            ("\x1b[?25l\x1b[38;5;1mred\x1b[m\x1b[?25h\n\x1b[0m\n", "red"),
+            ("a\tb\0\x07c", "a bc"),
+        ] {
+            assert_eq!(last(&[written]).as_deref(), Some(shown), "{written:?}");
+            let bytes: Vec<_> = written.as_bytes().chunks(1).collect();
+            assert_eq!(
+                last_of(&bytes).as_deref(),
+                Some(shown),
+                "{written:?} byte by byte"
+            );
+        }
+        let bars: Vec<_> = (0..3000).map(|n| format!("copied {n} of 3000\r")).collect();
+        let bars = bars.concat();
+        let written = format!("{bars}error: no space left\n");
+        assert_eq!(last(&[&written]).as_deref(), Some("error: no space left"));
+        assert_eq!(last(&[&bars]).as_deref(), Some("copied 2999 of 3000"));
+    }
+
+    #[test]
+    fn what_is_too_long_is_shortened_in_its_middle() {
+        for length in [600, 5_000, 100_000] {
+            let long = last(&[&format!("start {} end", "x".repeat(length))]).unwrap();
+            assert!(long.len() <= BYTES_MAX, "{} bytes", long.len());
+            assert!(
+                long.starts_with("start x") && long.ends_with("x end"),
+                "{long}"
+            );
+            assert_eq!(long.matches('…').count(), 1);
+        }
+        let json = "é".repeat(100_000);
+        let pieces: Vec<_> = json.as_bytes().chunks(4095).collect();
+        let long = last_of(&pieces).unwrap();
+        assert!(!long.contains('\u{fffd}'), "no character is cut: {long}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_as_such() {
         assert_eq!(
-            last(&["\x1b[31mno: hunter2\n"]).as_deref(),
-            Some("\\x1b[31mno: ***")
+            last_of(&[b"caf\xe9: no\n"]).as_deref(),
+            Some("caf\u{fffd}: no")
         );
+        assert_eq!(last_of(&[b"caf\xc3"]).as_deref(), Some("caf\u{fffd}"));
+        assert_eq!(last_of(&[b"caf\xc3", b"\xa9"]).as_deref(), Some("café"));
+    }
+
+    #[test]
+    fn no_secret_is_told_not_even_a_piece_of_one() {
+        assert_eq!(
+            last(&["\x1b[31mno: hunt\x1b[0mer2\n"]).as_deref(),
+            Some("no: ***")
+        );
+        assert_eq!(last(&["pass\nphrase\n"]).as_deref(), Some("***"));
+        // Wherever the middle that is left out begins and ends.
+        for before in 1015..1030 {
+            for filling in [4_000, 100_000] {
+                let filling = "y".repeat(filling);
+                let text = format!(
+                    "{}hunter2{filling}hunter2{}",
+                    "x".repeat(before),
+                    "z".repeat(before)
+                );
+                let told = last(&[&text]).unwrap();
+                assert!(!told.contains('h') && !told.contains('2'), "{told}");
+            }
+        }
+        let mut line = LastLine::default();
+        line.screen.put('h');
+        line.screen.put('u');
+        line.screen.leave_out(false);
+        line.screen.put('2');
+        line.screen.put('!');
+        assert_eq!(line.get(&["hunter2".to_owned()]).as_deref(), Some("…!"));
+    }
+
+    /// Pieces of what programs write. What follows a return or a step back is at least as long as
+    /// what it overwrites, or erases that: else a terminal would show a mixture.
+    fn written() -> impl Strategy<Value = String> {
+        let text = "[a-z%é]{1,12}";
+        let piece = prop_oneof![
+            text.prop_map(String::from),
+            text.prop_map(|text| format!("\r\x1b[K{text}")),
+            text.prop_map(|text| format!("\x1b[2K\r{text}")),
+            text.prop_map(|text| format!("\x1b[1;31m{text}\x1b[0m")),
+            (text, "[a-z]{1,5}").prop_map(|(text, over)| {
+                let back = "\x08".repeat(over.len().min(text.chars().count()));
+                format!("{text}{back}{over}")
+            }),
+            Just("\r\x1b[K".to_owned()),
+            Just(" ".to_owned()),
+            Just("\n".to_owned()),
+            Just("\r\n".to_owned()),
+            Just("\x1b]0;title\x07".to_owned()),
+            Just("\x07".to_owned()),
+        ];
+        vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    fn cells(cells: u16) -> std::num::NonZeroU16 {
+        cells.try_into().expect("it is not zero")
+    }
+
+    /// Bytes, and often those that a terminal obeys.
+    fn noise() -> impl Strategy<Value = Vec<u8>> {
+        let obeyed = prop::sample::select(b"\r\n\x1b[];m0K".to_vec());
+        vec(prop_oneof![any::<u8>(), obeyed], 0..300)
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_what_a_terminal_shows_last(written in written(), size in 1_usize..9) {
+            let mut terminal = vt100::Parser::new(cells(40), cells(400), 0);
+            terminal.process(written.replace("\r\n", "\n").replace('\n', "\r\n").as_bytes());
+            let screen = terminal.screen().contents();
+            let shown = screen.lines().rev().map(str::trim).find(|line| !line.is_empty());
+            let whole = last(&[&written]);
+            prop_assert_eq!(whole.as_deref(), shown, "{:?}", written);
+            let pieces: Vec<_> = written.as_bytes().chunks(size).collect();
+            let in_pieces = last_of(&pieces);
+            prop_assert_eq!(in_pieces.as_deref(), shown, "{:?} in pieces", written);
+        }
+
+        #[test]
+        fn any_bytes_are_told_in_one_short_safe_line(
+            bytes in noise(),
+            end in "[a-z]{1,20}",
+        ) {
+            let told = last_of(&[&bytes]).unwrap_or_default();
+            prop_assert!(!told.contains(char::is_control));
+            prop_assert!(told.len() <= 4 * BYTES_MAX);
+            // Whatever came before, what is said in a line of its own is told.
+            let told = last_of(&[&bytes, b"\n", end.as_bytes()]);
+            prop_assert_eq!(told, Some(end));
+        }
     }
 }

@@ -14,7 +14,10 @@ mod presence;
 mod stray;
 mod group;
 mod log;
+mod reason;
 mod last_line;
+mod screen;
+mod line;
 mod follow;
 
 use std::path::PathBuf;
@@ -104,6 +107,8 @@ pub(crate) struct Ended {
     pub(crate) output_bytes: u64,
     /// What it said last, on its standard error if it said something there; safe to print.
     pub(crate) last_line: Option<String>,
+    /// What may help; safe to print.
+    pub(crate) hint: Option<String>,
 }
 
 /// In which way an attempt ended.
@@ -130,22 +135,6 @@ impl How {
             Self::Exit(status) => SENT.contains(&(status - 128)),
             Self::NotStarted(_) => false,
         }
-    }
-}
-
-impl Ended {
-    /// Why it is no success; `None` if it is one.
-    pub(crate) fn failure(&self) -> Option<String> {
-        let what = match &self.how {
-            How::Exit(0) => return None,
-            How::Exit(status) => format!("exit status {status}"),
-            How::Signal(signal) => format!("killed by {}", group::signal_name(*signal)),
-            How::NotStarted(why) => format!("cannot start: {why}"),
-        };
-        Some(match &self.last_line {
-            Some(line) => format!("{what}: {line}"),
-            None => what,
-        })
     }
 }
 

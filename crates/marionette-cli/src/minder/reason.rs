@@ -1,0 +1,123 @@
+//! Why an attempt is no success, in the words that are kept: how it ended, what it said last, and
+//! where that helps, what to do about it.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::group::signal_name;
+use super::{Ended, How};
+use crate::command::quoted;
+use crate::text::{safe, shorten};
+
+/// The exit status of a shell that does not find a program.
+const NOT_FOUND: i32 = 127;
+/// A longer PATH is shortened in its middle.
+const PATH_BYTES: usize = 200;
+/// The number of the error of a file that the system does not know how to run, on Linux, macOS and
+/// the BSDs.
+const NO_EXECUTABLE: i32 = 8;
+
+impl Ended {
+    /// Why it is no success; `None` if it is one.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let what = match &self.how {
+            How::Exit(0) => return None,
+            How::Exit(status) => match by_shell(*status) {
+                Some(signal) => format!("exit status {status} (128 + {signal})"),
+                None => format!("exit status {status}"),
+            },
+            How::Signal(signal) => format!("killed by {}", signal_name(*signal)),
+            How::NotStarted(why) => format!("cannot start: {why}"),
+        };
+        let line = self.last_line.iter().map(|line| format!(": {line}"));
+        let hint = self.hint.iter().map(|hint| format!(" ({hint})"));
+        Some([what].into_iter().chain(line).chain(hint).collect())
+    }
+}
+
+/// The signal that a shell says with this exit status.
+fn by_shell(status: i32) -> Option<String> {
+    let name = signal_name(status.checked_sub(128)?);
+    let (name, _) = name.split_once(" (")?;
+    Some(name.to_owned())
+}
+
+/// What to say of a shell that did not find something, and looked for it in this PATH.
+pub(super) fn hint(how: &How, last_line: Option<&str>, path: &str) -> Option<String> {
+    let is_missing = *how == How::Exit(NOT_FOUND) && last_line?.contains("not found");
+    is_missing.then(|| where_to_look(path))
+}
+
+fn where_to_look(path: &str) -> String {
+    let path = safe(&shorten(path, PATH_BYTES, PATH_BYTES / 2));
+    format!("PATH is `{path}`; `add --env PATH=…`, or `env` in a file, sets another")
+}
+
+/// Why a program could not be started in this folder.
+pub(super) fn not_started(program: &str, cwd: &Path, path: &str, error: &io::Error) -> String {
+    // The operating system does not say which of the two it did not find.
+    if !cwd.is_dir() {
+        return format!("the folder {} is not there", cwd.display());
+    }
+    let file = cwd.join(program);
+    match error.kind() {
+        io::ErrorKind::NotFound if !program.contains('/') => {
+            format!("there is no program `{program}` ({})", where_to_look(path))
+        }
+        io::ErrorKind::NotFound if file.exists() => format!(
+            "`{program}`: what its first line names to run it is not there (a line end of Windows \
+             behind that name is part of it)"
+        ),
+        io::ErrorKind::NotFound => format!("there is no program `{program}`"),
+        io::ErrorKind::PermissionDenied if is_plain_file(&file) => {
+            let program = quoted(program);
+            format!("`{program}` may not be executed; `chmod +x {program}` allows it")
+        }
+        _ if error.raw_os_error() == Some(NO_EXECUTABLE) => format!(
+            "`{program}` is no program for this machine, and has no first line like `#!/bin/sh` \
+             that says what runs it; a script of the shell is run by: sh {}",
+            quoted(program)
+        ),
+        _ => format!("`{program}`: {error}"),
+    }
+}
+
+fn is_plain_file(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(how: How) -> Option<String> {
+        let ended = Ended {
+            how,
+            was_asked: false,
+            output_bytes: 0,
+            last_line: None,
+            hint: None,
+        };
+        ended.failure()
+    }
+
+    #[test]
+    fn a_status_that_says_a_signal_is_told_with_it() {
+        for (status, told) in [
+            (1, "exit status 1"),
+            (128, "exit status 128"),
+            (137, "exit status 137 (128 + SIGKILL)"),
+            (141, "exit status 141 (128 + SIGPIPE)"),
+            (200, "exit status 200"),
+        ] {
+            assert_eq!(failure(How::Exit(status)).as_deref(), Some(told));
+        }
+        assert_eq!(failure(How::Exit(0)), None);
+        assert_eq!(
+            failure(How::Signal(9)).as_deref(),
+            Some("killed by SIGKILL (signal 9)")
+        );
+    }
+}
