@@ -11,6 +11,7 @@ mod refuse;
 mod worker;
 mod signals;
 mod say;
+mod glyphs;
 mod enlist;
 mod report;
 mod manual;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         Ok(code) => code.into(),
         Err(error) => {
             for line in format!("{error:#}").lines() {
-                anstream::eprintln!("marionette: {line}");
+                anstream::eprintln!("marionette: {}", glyphs::shown(line));
             }
             NOT_BEGUN.into()
         }

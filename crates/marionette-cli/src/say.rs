@@ -8,6 +8,7 @@ use indicatif::MultiProgress;
 use serde_json::Value;
 
 use crate::args::Common;
+use crate::glyphs;
 
 /// Says things, above the progress bars if there are any.
 #[derive(Clone, Debug)]
@@ -38,6 +39,12 @@ impl Say {
 
     /// A result: safe text, maybe with colours.
     pub(crate) fn result(&self, text: &str) {
+        // What is for programs is not touched.
+        let text = if self.json {
+            text.into()
+        } else {
+            glyphs::shown(text)
+        };
         self.aside(|| {
             // An error says that nobody reads any more.
             let _ = writeln!(anstream::stdout().lock(), "{text}");
@@ -58,6 +65,7 @@ impl Say {
 
     /// Something that has to be known.
     pub(crate) fn warn(&self, text: &str) {
+        let text = glyphs::shown(text);
         self.aside(|| {
             let _ = writeln!(anstream::stderr().lock(), "marionette: {text}");
         });

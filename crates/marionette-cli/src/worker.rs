@@ -10,7 +10,7 @@ use marionette_sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::command::{Command, GRACE_MAX, Success};
+use crate::command::{Command, GRACE_MAX, Success, Veil};
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
 
@@ -108,6 +108,7 @@ impl Runner {
             return Ok(Success { output_bytes: 0 });
         }
         let grace = command.grace;
+        let veil = Veil::found(&command);
         let attempt = Attempt {
             command,
             job: context.id().to_string(),
@@ -141,7 +142,8 @@ impl Runner {
             Some(_) if !was_ended_here && self.is_of_a_stop(&ended).await => {
                 Err(TaskError::snooze(Duration::ZERO))
             }
-            Some(failure) => Err(failure.into()),
+            // The reason is often a line that the command wrote.
+            Some(failure) => Err(veil.over(&failure).into_owned().into()),
         }
     }
 

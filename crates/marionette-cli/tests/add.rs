@@ -165,6 +165,40 @@ fn a_secret_argument_is_never_shown() {
 }
 
 #[test]
+fn a_secret_is_taken_out_of_what_the_command_wrote_wherever_that_is_shown() {
+    let sandbox = Sandbox::new();
+    let script = "echo word $0; echo token $TOKEN; echo file $KEY; exit 3";
+    sandbox.write("key", "k3y-in-a-file\n");
+    let tasks = format!(
+        "[[task]]\nname = \"leaky\"\n\
+         command = [\"sh\", \"-c\", \"{script}\", {{ secret = \"hunter2\" }}]\n\
+         env = {{ TOKEN = {{ secret = \"t0ken\" }}, KEY = {{ from = \"file:{}\" }} }}\n",
+        sandbox.path("key").display()
+    );
+    sandbox.write("tasks.toml", &tasks);
+    let ran = sandbox.run(&["run", "tasks.toml"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    // The last line is the reason, in the log, in the summary and in the store.
+    assert!(ran.out.contains("exit status 3: file ***"), "{ran:?}");
+    let shown = sandbox.run(&["show", "leaky", "--full"]);
+    assert!(shown.out.contains("word ***\n  token ***\n"), "{shown:?}");
+    let told = sandbox.run(&["show", "leaky", "--full", "--json"]);
+    let followed = sandbox.run(&["follow", "leaky"]);
+    assert!(
+        followed.out.contains("word ***\ntoken ***\n"),
+        "{followed:?}"
+    );
+    for said in [&ran, &shown, &told, &followed, &sandbox.run(&["list"])] {
+        for secret in ["hunter2", "t0ken"] {
+            assert!(!said.out.contains(secret), "{said:?}");
+            assert!(!said.err.contains(secret), "{said:?}");
+        }
+    }
+    let raw = sandbox.run(&["follow", "leaky", "--raw"]);
+    assert!(raw.out.contains("word hunter2\n"), "{raw:?}");
+}
+
+#[test]
 fn what_a_task_writes_can_be_followed_while_it_runs() {
     let sandbox = Sandbox::new();
     let task = "echo try $MARIONETTE_ATTEMPT; printf '\\033[2J\\n'; \

@@ -8,6 +8,11 @@ use common::{Sandbox, terminal};
 /// escape sequence. The first task ends once it is seen that both run, and the second once it is
 /// seen that the first has failed: a slow machine may draw late.
 fn shown(sandbox: &Sandbox, columns: u16, no_color: bool) -> String {
+    shown_in(sandbox, columns, no_color, "C.UTF-8")
+}
+
+/// As [`shown`], in this locale.
+fn shown_in(sandbox: &Sandbox, columns: u16, no_color: bool, locale: &str) -> String {
     let long = "a name that is much longer than any terminal of forty columns is wide";
     sandbox.write(
         "tasks.toml",
@@ -18,6 +23,7 @@ fn shown(sandbox: &Sandbox, columns: u16, no_color: bool) -> String {
         ),
     );
     let mut command = sandbox.command(&["run", "-j", "2", "tasks.toml"]);
+    command.env("LC_ALL", locale);
     if no_color {
         command.env("NO_COLOR", "1");
     }
@@ -80,5 +86,29 @@ fn forty_columns_are_enough() {
     let table = plain.split("STATE").nth(1).expect("there is a table");
     for line in table.lines() {
         assert!(line.trim_end().chars().count() <= 40, "{line:?} in {plain}");
+    }
+}
+
+#[test]
+fn without_utf8_only_plain_characters_are_drawn() {
+    for columns in [40, 100] {
+        let sandbox = Sandbox::new();
+        let shown = shown_in(&sandbox, columns, false, "C");
+        let plain = plain(&shown);
+        assert!(plain.is_ascii(), "{plain}");
+        assert!(plain.contains("> ") && plain.contains('#'), "{plain}");
+        let table = plain.split("STATE").nth(1).expect("there is a table");
+        for line in table.lines() {
+            assert!(
+                line.trim_end().len() <= usize::from(columns),
+                "{line:?} in {plain}"
+            );
+        }
+        let mut list = sandbox.command(&["list"]);
+        list.env_remove("LC_ALL")
+            .env_remove("LC_CTYPE")
+            .env("LANG", "POSIX");
+        let said = common::said(list.output().expect("it starts"));
+        assert!(said.out.is_ascii() && said.out.contains('~'), "{said:?}");
     }
 }

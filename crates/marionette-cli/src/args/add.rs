@@ -72,7 +72,8 @@ pub(crate) struct Add {
     /// environment of the worker, `TOKEN=file:/run/token` in a file
     #[arg(long, value_name = "NAME=SOURCE", value_parser = parse_env_from)]
     pub(crate) env_from: Vec<(String, Source)>,
-    /// The argument of this number is secret: stored, but never shown. The program is number 0
+    /// The argument of this number is secret: stored in the file of the store, but never shown, and
+    /// taken out of shown output if it has 4 characters or more. The program is number 0
     #[arg(long, value_name = "NUMBER")]
     pub(crate) secret: Vec<usize>,
     /// How long it has between being asked to end and being made to

@@ -1,6 +1,7 @@
 //! A command as a job: what is run, where, with what; and what is never shown of it.
 
 mod text;
+mod veil;
 mod quote;
 mod limits;
 mod shell;
@@ -18,6 +19,7 @@ pub(crate) use quote::quoted;
 use quote::quoted_program;
 pub(crate) use shell::{Lack, Piece, pieces};
 pub(crate) use text::{Source, Text};
+pub(crate) use veil::Veil;
 
 /// How long a command that was asked to end has until it is made to: 5 s.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);

@@ -4,6 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
 
+use crate::glyphs;
+
 /// Shows what would be changed and asks; an error where there is nobody to ask.
 pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
@@ -13,7 +15,7 @@ pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
         );
     }
     let mut out = anstream::stderr().lock();
-    write!(out, "{preview}\n{question}? [y/N] ")?;
+    write!(out, "{}\n{question}? [y/N] ", glyphs::shown(preview))?;
     out.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

@@ -9,10 +9,12 @@ use marionette::inspect::{Inspect, JobSummary};
 use marionette::store::JobState;
 use tokio::time::sleep;
 
+use crate::command::Veil;
 use crate::minder::Follower;
 use crate::store::told;
 use crate::text::safe_lines;
 
+use super::show::veil;
 use super::{Desk, ids};
 
 /// How often it is looked whether there is more.
@@ -30,7 +32,7 @@ pub(crate) struct Follow {
     /// Print what is there, and wait for no more
     #[arg(long)]
     no_wait: bool,
-    /// Print every byte as it is, also those that a terminal would obey
+    /// Print every byte as it is, also those that a terminal would obey and those of secrets
     #[arg(long)]
     raw: bool,
 }
@@ -43,8 +45,10 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
         return Ok(1);
     };
     let mut follower = Follower::new(desk.opened.output(*id));
+    let details = desk.opened.store.job(*id).await.map_err(told)?;
     let mut printer = Printer {
         is_raw: args.raw,
+        veil: details.as_ref().map(veil).unwrap_or_default(),
         line: Vec::new(),
     };
     loop {
@@ -83,6 +87,7 @@ async fn summary(desk: &Desk, id: TaskId) -> Result<Option<JobSummary>> {
 /// Prints lines once they are whole, since a piece of a character cannot be shown.
 struct Printer {
     is_raw: bool,
+    veil: Veil,
     line: Vec<u8>,
 }
 
@@ -102,13 +107,18 @@ impl Printer {
             None => return true,
         };
         let lines: Vec<_> = self.line.drain(..whole).collect();
-        write(safe_lines(&String::from_utf8_lossy(&lines)).as_bytes())
+        self.write_safe(&lines)
+    }
+
+    fn write_safe(&self, lines: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(lines);
+        write(safe_lines(&self.veil.over(&text)).as_bytes())
     }
 
     fn end(&mut self) {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
-            write(safe_lines(&String::from_utf8_lossy(&line)).as_bytes());
+            self.write_safe(&line);
             write(b"\n");
         }
     }

@@ -9,7 +9,7 @@ use marionette::inspect::{Inspect, JobDetails};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use crate::command::Command;
+use crate::command::{Command, Veil};
 use crate::minder::{attempts, read_log};
 use crate::run::Runs;
 use crate::store::told;
@@ -46,7 +46,8 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
             continue;
         };
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
-        let outputs = outputs(&desk.opened.output(details.summary.id), limit)?;
+        let veil = veil(&details);
+        let outputs = outputs(&desk.opened.output(details.summary.id), limit, &veil)?;
         let told = if desk.say.json {
             json::line(&value(&details, &outputs, limit, &desk.runs))
         } else {
@@ -62,21 +63,33 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
 }
 
 /// What the attempts wrote that are kept in this folder: the end of it, where it is long.
-fn outputs(folder: &Path, limit: usize) -> Result<Vec<Output>> {
+fn outputs(folder: &Path, limit: usize, veil: &Veil) -> Result<Vec<Output>> {
     let files = attempts(folder).with_context(|| folder.display().to_string())?;
     let mut outputs = Vec::new();
     for file in files {
         let kept = read_log(&file).with_context(|| file.display().to_string())?;
-        let end = &kept[kept.len().saturating_sub(limit)..];
+        let text = String::from_utf8_lossy(&kept);
+        // Before it is cut, since half a secret is not found any more.
+        let text = veil.over(&text);
+        let end = suffix(&text, limit);
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         outputs.push(Output {
             attempt: stem.into_owned(),
             bytes: kept.len(),
-            text: String::from_utf8_lossy(end).into_owned(),
+            text: end.to_owned(),
             file,
         });
     }
     Ok(outputs)
+}
+
+/// Hides the secrets of a command.
+pub(super) fn veil(details: &JobDetails) -> Veil {
+    let is_command = details.summary.kind == Command::KIND;
+    let command = is_command.then(|| Command::decode(&details.payload).ok());
+    command
+        .flatten()
+        .map_or_else(Veil::default, |command| Veil::stored(&command))
 }
 
 fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> String {
@@ -236,6 +249,14 @@ fn prefix(text: &str, limit: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+fn suffix(text: &str, limit: usize) -> &str {
+    let mut start = text.len().saturating_sub(limit);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
 }
 
 fn value(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> Value {

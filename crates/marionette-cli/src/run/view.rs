@@ -9,6 +9,7 @@ use marionette::{Events, Next};
 use tokio::task::JoinHandle;
 
 use super::board::{Board, Running, Tally};
+use crate::glyphs;
 use crate::report;
 use crate::say::Say;
 use crate::text::{clip, count};
@@ -107,7 +108,7 @@ impl Bars {
                 let line = ProgressBar::new_spinner().with_style(style("{wide_msg}"));
                 lines.push(self.multi.insert_before(&self.overall, line));
             }
-            lines[nth].set_message(text);
+            lines[nth].set_message(glyphs::shown(&text).into_owned());
         }
     }
 
@@ -127,7 +128,7 @@ impl Bars {
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("it is one of those above, which tests show")
-        .progress_chars("━╸ ")
+        .progress_chars(glyphs::bar())
 }
 
 fn console_size() -> (u16, u16) {
@@ -146,7 +147,8 @@ fn shown(running: &Running) -> String {
         0..10 => format!("{seconds}s"),
         seconds => show_duration(Duration::from_secs(seconds)),
     };
-    format!("▸ {time:>7}  {}{again}", clip(&running.name, 200))
+    let mark = glyphs::running();
+    format!("{mark} {time:>7}  {}{again}", clip(&running.name, 200))
 }
 
 /// Tells what happens, until the manager is gone.

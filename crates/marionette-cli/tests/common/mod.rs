@@ -69,6 +69,7 @@ impl Sandbox {
             .env(janitor::VARIABLE, self.folder.path())
             .env("MARIONETTE_STORE", self.store())
             .env_remove("NO_COLOR")
+            .env("LC_ALL", "C.UTF-8")
             .env("TZ", "Europe/Berlin")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

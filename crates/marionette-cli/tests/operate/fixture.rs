@@ -51,6 +51,7 @@ impl Place {
             .current_dir(self.directory.path())
             .env_clear()
             .env(janitor::VARIABLE, self.directory.path())
+            .env("LC_ALL", "C.UTF-8")
             .env("TZ", "Asia/Kolkata")
             .env("MARIONETTE_STORE", "sqlite:tasks.db")
             .stdin(Stdio::null());
