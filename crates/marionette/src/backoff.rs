@@ -150,12 +150,17 @@ impl Jitter {
             }
         };
         let drawn = fastrand::Rng::with_seed(seed).f64();
-        (low + scale(high.saturating_sub(low), drawn)).min(max)
+        low.saturating_add(scale(high.saturating_sub(low), drawn))
+            .min(max)
     }
 }
 
-/// `duration × factor`, the longest duration where that is too long to express.
+/// `duration × factor`, the longest duration where that is too long to express. The factor may be
+/// infinite, and of no time at all that is still none: as numbers, it would not be a number.
 fn scale(duration: Duration, factor: f64) -> Duration {
+    if duration.is_zero() {
+        return Duration::ZERO;
+    }
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(Duration::MAX)
 }
 

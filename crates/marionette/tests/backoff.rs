@@ -17,7 +17,55 @@ fn durations() -> impl Strategy<Value = Duration> {
     (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(secs, nanos)| Duration::new(secs >> 8, nanos))
 }
 
+/// Those at which arithmetic ends, beside all others.
+fn extremes() -> impl Strategy<Value = Duration> {
+    let ends = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
+    prop_oneof![proptest::sample::select(ends.to_vec()), durations()]
+}
+
+fn multipliers() -> impl Strategy<Value = f64> {
+    let ends = [0.0, -1.0, 1.0, f64::MAX, f64::INFINITY, f64::NAN];
+    prop_oneof![
+        proptest::sample::select(ends.to_vec()),
+        0.0..10.0,
+        any::<f64>()
+    ]
+}
+
+/// How many attempts have failed: few, so many that powers overflow, and all that can be counted.
+const FAILED: [u32; 7] = [1, 2, 3, 100, 1750, 2000, u32::MAX];
+
 proptest! {
+    #[test]
+    fn pauses_start_at_the_first_never_shrink_and_of_none_there_stays_none(
+        (base, max, multiplier) in (extremes(), extremes(), multipliers()),
+        (jitter, seed) in (jitters(), any::<u64>()),
+    ) {
+        let exponential = Exponential::default().initial(base).multiplier(multiplier).max(max);
+        let all = |jitter| -> [(Backoff, Duration); 4] {
+            [
+                (Constant::new(base).jitter(jitter).into(), base),
+                (Linear::new(base).max(max).jitter(jitter).into(), base.min(max)),
+                (exponential.jitter(jitter).into(), base.min(max)),
+                (Polynomial::default().max(max).jitter(jitter).into(), max.min(Duration::from_secs(1))),
+            ]
+        };
+        for (policy, first) in all(Jitter::None) {
+            let pauses = FAILED.map(|failed| policy.pause(failed, seed).expect("these never end"));
+            // Numbers with a point hold the nanoseconds of a hundred days.
+            if first < Duration::from_secs(100 * 86_400) || first == Duration::MAX {
+                prop_assert_eq!(pauses[0], first, "{:?}", policy);
+            }
+            prop_assert!(pauses.is_sorted(), "{policy:?} gave {pauses:?}");
+        }
+        for (policy, first) in all(jitter) {
+            let pauses = FAILED.map(|failed| policy.pause(failed, seed).expect("these never end"));
+            if first.is_zero() {
+                prop_assert_eq!(pauses, [Duration::ZERO; 7], "{:?}", policy);
+            }
+        }
+    }
+
     #[test]
     fn no_pause_exceeds_its_maximum_and_the_same_seed_gives_the_same(
         (base, max, multiplier) in (durations(), durations(), any::<f64>()),

@@ -164,7 +164,9 @@ async fn sweep(session: Arc<Session>, _hand: Hand) {
             continue;
         }
         // A quarter to both sides, so that processes that were started together part.
-        let pause = session.timing.sweep.mul_f64(0.75 + fastrand::f64() / 2.0);
+        let quarter = session.timing.sweep / 4;
+        let pause =
+            (3 * quarter).saturating_add(quarter.saturating_mul(2).mul_f64(fastrand::f64()));
         if session.pause(pause).await.is_err() {
             return;
         }
