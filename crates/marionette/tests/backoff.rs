@@ -42,12 +42,13 @@ proptest! {
         (jitter, seed) in (jitters(), any::<u64>()),
     ) {
         let exponential = Exponential::default().initial(base).multiplier(multiplier).max(max);
+        let second = Duration::from_secs(1);
         let all = |jitter| -> [(Backoff, Duration); 4] {
             [
                 (Constant::new(base).jitter(jitter).into(), base),
                 (Linear::new(base).max(max).jitter(jitter).into(), base.min(max)),
                 (exponential.jitter(jitter).into(), base.min(max)),
-                (Polynomial::default().max(max).jitter(jitter).into(), max.min(Duration::from_secs(1))),
+                (Polynomial::default().max(max).jitter(jitter).into(), max.min(second)),
             ]
         };
         for (policy, first) in all(Jitter::None) {

@@ -12,7 +12,7 @@ use crate::durable::run::{before, task};
 use crate::durable::session::{Session, Standing};
 use crate::leased::Leased;
 use crate::registry::Registry;
-use crate::store::{Claim, Claimed, Next, StoreError, Wanted};
+use crate::store::{Claim, Claimed, Duty, Next, StoreError, Wanted};
 
 /// More unsettled jobs than this are not held, however fast they go.
 const HELD_MAX: usize = 8 * 1024;
@@ -146,7 +146,7 @@ impl Claimer {
                 if one_suspect_runs {
                     tokio::time::sleep(session.timing.poll.min(PAUSE)).await;
                 }
-                answer(session.store.wait(self.wanted.clone())).await
+                answer(session.store.rest(Duty::Claim(self.wanted.clone()))).await
             } => waited,
         };
         session.standing.send_replace(Standing::Claims);

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::durable::answer::answer;
 use crate::id::TaskId;
 use crate::inspect::Inspect;
-use crate::store::{Ended, Next, StoreError};
+use crate::store::{Duty, Ended, Next, StoreError};
 use crate::sync::Mutex;
 
 /// Who waits for the end of which job. What ends in this process is told at once; for what others
@@ -21,13 +22,14 @@ pub(crate) struct Ends {
     waiting: Mutex<Waiting>,
     /// How many jobs are waited for: settling looks no further if there are none.
     count: AtomicUsize,
+    /// Cancelled when the manager is gone.
+    closed: CancellationToken,
 }
 
 #[derive(Default)]
 struct Waiting {
     jobs: HashMap<TaskId, Vec<oneshot::Sender<Ended>>>,
     is_asking: bool,
-    is_closed: bool,
 }
 
 impl Ends {
@@ -36,6 +38,7 @@ impl Ends {
             store,
             waiting: Mutex::default(),
             count: AtomicUsize::new(0),
+            closed: CancellationToken::new(),
         }
     }
 
@@ -54,7 +57,7 @@ impl Ends {
         let (sender, end) = oneshot::channel();
         {
             let mut waiting = self.waiting.lock();
-            if waiting.is_closed {
+            if self.closed.is_cancelled() {
                 return Err(gone());
             }
             let senders = waiting.jobs.entry(job).or_default();
@@ -121,13 +124,14 @@ impl Ends {
     /// Nobody waits any more: the manager is gone.
     pub(crate) fn close(&self) {
         let mut waiting = self.waiting.lock();
-        waiting.is_closed = true;
+        // Under the lock, like the question whether it is.
+        self.closed.cancel();
         waiting.jobs.clear();
         self.count.store(0, Ordering::Release);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.waiting.lock().is_closed
+        self.closed.is_cancelled()
     }
 
     /// The jobs that somebody waits for; with none, asking ends.
@@ -147,7 +151,19 @@ impl Ends {
 
 async fn ask(ends: Weak<Ends>, poll: Duration) {
     loop {
-        sleep(poll).await;
+        let Some((store, closed, jobs)) = ends.upgrade().and_then(|ends| {
+            let jobs = ends.waited_for()?;
+            Some((Arc::clone(&ends.store), ends.closed.clone(), jobs))
+        }) else {
+            return;
+        };
+        let rest = answer(store.rest(Duty::Ask(jobs)));
+        match closed.run_until_cancelled(rest).await {
+            None => return,
+            Some(Ok(())) => {}
+            // It must not become a loop without a pause.
+            Some(Err(_)) => sleep(poll).await,
+        }
         let Some(ends) = ends.upgrade() else { return };
         let Some(jobs) = ends.waited_for() else {
             return;

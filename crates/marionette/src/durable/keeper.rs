@@ -10,7 +10,7 @@ use crate::clock::Tick;
 use crate::durable::answer::answer;
 use crate::durable::run::before;
 use crate::durable::session::{Ending, Session};
-use crate::store::{Lease, Renewal, StoreError, Timing};
+use crate::store::{Duty, Lease, Renewal, StoreError, Timing};
 
 /// Begins to keep the leases of a session, until it ends: on a thread of its own, so that a runtime
 /// that is blocked does not look dead.
@@ -97,9 +97,8 @@ async fn pause(session: &Session, errors: u32) -> Result<(), Ending> {
     if session.held.len() == 0 && errors == 0 {
         tokio::select! {
             biased;
-            () = session.ending.cancelled() => return Err(Ending),
             () = session.held.begun.notified() => {}
-            () = tokio::time::sleep(timing.lease / 3) => return Ok(()),
+            rested = session.rest(Duty::Beat(session.info.id)) => return rested,
         }
     }
     let paused = session.pause(timing.renew.min(sure_for(session))).await;

@@ -14,7 +14,7 @@ use crate::durable::{Durable, keeper, settler};
 use crate::engine::Engine;
 use crate::inspect::Inspect;
 use crate::leased::Outbox;
-use crate::store::{Timing, WorkerId, WorkerInfo};
+use crate::store::{Duty, Timing, WorkerId, WorkerInfo};
 
 /// One incarnation, from a start to its stop. Claimer, settler, keeper and sweeper share it.
 pub(crate) struct Session {
@@ -163,11 +163,7 @@ async fn sweep(session: Arc<Session>, _hand: Hand) {
             tokio::task::yield_now().await;
             continue;
         }
-        // A quarter to both sides, so that processes that were started together part.
-        let quarter = session.timing.sweep / 4;
-        let pause =
-            (3 * quarter).saturating_add(quarter.saturating_mul(2).mul_f64(fastrand::f64()));
-        if session.pause(pause).await.is_err() {
+        if session.rest(Duty::Sweep).await.is_err() {
             return;
         }
     }
@@ -177,6 +173,20 @@ async fn sweep(session: Arc<Session>, _hand: Hand) {
 pub(crate) struct Ending;
 
 impl Session {
+    /// Waits until this is to be done again, unless the session ends.
+    pub(crate) async fn rest(&self, duty: Duty) -> Result<(), Ending> {
+        let rested = tokio::select! {
+            biased;
+            () = self.ending.cancelled() => return Err(Ending),
+            rested = answer(self.store.rest(duty)) => rested,
+        };
+        match rested {
+            Ok(()) => Ok(()),
+            // It must not become a loop without a pause.
+            Err(_) => self.pause(self.timing.lease / 3).await,
+        }
+    }
+
     /// Waits for so long, unless the session ends.
     pub(crate) async fn pause(&self, pause: Duration) -> Result<(), Ending> {
         tokio::select! {

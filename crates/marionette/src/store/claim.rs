@@ -123,3 +123,18 @@ pub enum Renewal {
     /// The job has gone to somebody else, has ended, or is gone.
     Lost,
 }
+
+/// What a manager does again and again, and rests from in between: see
+/// [`Store::rest`](super::Store::rest).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Duty {
+    /// To claim jobs of these.
+    Claim(Wanted),
+    /// To ask how these jobs have ended.
+    Ask(Vec<TaskId>),
+    /// To sweep.
+    Sweep,
+    /// To give a sign of life for this worker, which has no jobs.
+    Beat(WorkerId),
+}

@@ -39,7 +39,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use claim::{Claim, Claimed, Lease, Renewal, Wanted, WorkerId, WorkerInfo};
+pub use claim::{Claim, Claimed, Duty, Lease, Renewal, Wanted, WorkerId, WorkerInfo};
 pub use error::StoreError;
 pub use job::{
     Due, ERROR_BYTES_MAX, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob,
@@ -153,6 +153,34 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// waits may claim now is no reason to return at once: another kind, a paused queue, and a
     /// suspect that was due before the wait began, since the worker may have its suspects already.
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
+
+    /// Waits until a manager has to see to this again: at the latest when [`Timing`] says so,
+    /// unless the store knows that there will be nothing to do until then.
+    ///
+    /// A manager gives no sign of life while it rests from that, so a store that lets it rest for
+    /// longer than a lease does not count it as dead meanwhile.
+    ///
+    /// Default is [`wait`](Self::wait) for a claim, and the intervals of [`timing`](Self::timing)
+    /// for all else. [`MemoryStore`](crate::MemoryStore) knows more where a test owns the clock: it
+    /// wakes nobody for nothing, so that a virtual day passes at once.
+    fn rest(&self, duty: Duty) -> StoreFuture<'_, ()> {
+        let timing = self.timing();
+        let pause = match duty {
+            Duty::Claim(wanted) => return self.wait(wanted),
+            Duty::Ask(_) => timing.poll,
+            // A quarter to both sides, so that processes that were started together part.
+            Duty::Sweep => {
+                let quarter = timing.sweep / 4;
+                let part = quarter.saturating_mul(2).mul_f64(fastrand::f64());
+                quarter.saturating_mul(3).saturating_add(part)
+            }
+            Duty::Beat(_) => timing.lease / 3,
+        };
+        Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        })
+    }
 
     /// How these jobs have ended, in order.
     fn ended(&self, jobs: Vec<crate::id::TaskId>) -> StoreFuture<'_, Vec<Ended>>;

@@ -4,6 +4,7 @@
 mod due;
 mod moves;
 mod people;
+mod rest;
 mod row;
 mod state;
 mod sweep;
@@ -20,7 +21,7 @@ use crate::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Pag
 use crate::memory::store::due::{Now, Wish};
 use crate::memory::store::state::State;
 use crate::store::{
-    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
+    Claim, Claimed, Duty, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
     StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
 };
 use crate::sync::Mutex;
@@ -29,7 +30,8 @@ use crate::sync::Mutex;
 ///
 /// It is for tests, and for working on a service that will keep its jobs in a file or on a server:
 /// it does all that those stores do, and follows tokio's clock, so that a paused test owns its
-/// time. Clones are the same store, so several managers can share one.
+/// time. There nobody wakes while nothing is due, so days pass at once. Clones are the same store,
+/// so several managers can share one.
 ///
 /// A service that wants nothing to survive the process needs no store: a
 /// [`TaskManager`](crate::TaskManager) runs closures, and those are faster.
@@ -76,6 +78,8 @@ struct Shared {
     state: Mutex<State>,
     /// Told of everything by which a job may become one that can be claimed.
     news: Notify,
+    /// Told of all that happens to a job or a worker.
+    stirred: Notify,
     /// By how many nanoseconds its monotonic clock is ahead of that of this process.
     #[cfg(feature = "test-util")]
     ahead: std::sync::atomic::AtomicU64,
@@ -127,10 +131,14 @@ impl MemoryStore {
         work: impl FnOnce(&mut State, Now) -> Result<T, StoreError> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
-            let mut state = self.shared.state.lock();
-            // Read under the lock: whoever comes later does not come with an earlier time.
-            let now = self.now();
-            work(&mut state, now)
+            let answer = {
+                let mut state = self.shared.state.lock();
+                // Read under the lock: whoever comes later does not come with an earlier time.
+                let now = self.now();
+                work(&mut state, now)
+            };
+            self.shared.stirred.notify_waiters();
+            answer
         })
     }
 
@@ -174,6 +182,8 @@ impl MemoryStore {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let ahead = &self.shared.ahead;
         ahead.fetch_add(nanos, std::sync::atomic::Ordering::Relaxed);
+        self.shared.news.notify_waiters();
+        self.shared.stirred.notify_waiters();
     }
 
     /// How long until a job of these is due, if one waits.
@@ -256,6 +266,7 @@ impl MemoryStoreBuilder {
                 wall: self.wall,
                 state: Mutex::new(State::new(self.retention)),
                 news: Notify::new(),
+                stirred: Notify::new(),
                 #[cfg(feature = "test-util")]
                 ahead: std::sync::atomic::AtomicU64::new(0),
             }),
@@ -296,6 +307,13 @@ impl Store for MemoryStore {
                 // Either way the caller looks for itself.
                 let _ = tokio::time::timeout(pause, news).await;
             }
+            Ok(())
+        })
+    }
+
+    fn rest(&self, duty: Duty) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            self.rest_from(duty).await;
             Ok(())
         })
     }

@@ -119,11 +119,11 @@ impl State {
 
     pub(super) fn workers(&self, timing: &Timing, now: Now) -> Vec<LiveWorker> {
         let workers = self.workers.values();
-        let alive = workers.filter(|worker| now.tick.since(worker.seen.tick) < timing.lease);
+        let alive = workers.filter(|worker| !worker.is_dead(timing.lease, now));
         let live = alive.map(|worker| LiveWorker {
             info: worker.info.clone(),
             since: worker.since.wall,
-            seen: worker.seen.wall,
+            seen: worker.lived(now).wall,
             running: worker.jobs.len() as u64,
         });
         live.collect()

@@ -125,6 +125,14 @@ impl Row {
         }
     }
 
+    /// When its lease was renewed last, if it runs.
+    pub(super) fn renewed(&self) -> Option<Tick> {
+        match &self.phase {
+            Phase::Running(running) => Some(running.renewed),
+            Phase::Waiting | Phase::Over(_) => None,
+        }
+    }
+
     /// Writes the attempt into the history, and counts it if it failed.
     pub(super) fn record(&mut self, attempt: Attempted, now: Now) {
         let worker = self.running().map(|running| running.worker);

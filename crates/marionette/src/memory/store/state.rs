@@ -3,6 +3,7 @@
 //! Every change of a job's phase goes through the four transitions at the end of this file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::id::TaskId;
@@ -38,8 +39,21 @@ pub(super) struct Worker {
     pub(super) info: WorkerInfo,
     pub(super) since: Now,
     pub(super) seen: Now,
+    /// How many wait for when it has to give the next sign of life. It lives while one does.
+    pub(super) resting: usize,
     /// The keys of its jobs.
     pub(super) jobs: BTreeSet<i64>,
+}
+
+impl Worker {
+    /// When it was last known to live.
+    pub(super) fn lived(&self, now: Now) -> Now {
+        if self.resting > 0 { now } else { self.seen }
+    }
+
+    pub(super) fn is_dead(&self, lease: Duration, now: Now) -> bool {
+        now.tick.since(self.lived(now).tick) >= lease
+    }
 }
 
 impl State {
@@ -121,6 +135,7 @@ impl State {
             info: info.clone(),
             since: now,
             seen: now,
+            resting: 0,
             jobs: BTreeSet::new(),
         });
         worker.info = info;

@@ -1,6 +1,8 @@
 //! What is cleared up now and then: jobs of dead workers, leases that nobody renews, what has been
 //! kept for long enough.
 
+use std::time::Duration;
+
 use crate::memory::store::due::Now;
 use crate::memory::store::moves::End;
 use crate::memory::store::row::Phase;
@@ -21,10 +23,30 @@ impl State {
         swept
     }
 
+    /// How long until a sweep may find something, if nothing else happens first.
+    pub(super) fn next_sweep(&self, timing: &Timing, now: Now) -> Option<Duration> {
+        if self.done.len() > self.retention.done_count {
+            return Some(Duration::ZERO);
+        }
+        let workers = self.workers.values();
+        let signs = workers.flat_map(|worker| {
+            let dies = (worker.resting == 0).then_some(worker.seen.tick);
+            let lapses = worker
+                .jobs
+                .iter()
+                .filter_map(|key| self.rows[key].renewed());
+            dies.into_iter().chain(lapses)
+        });
+        let ends = signs.map(|sign| sign.saturating_add(timing.lease));
+        let expires = self.expiring.first().map(|&(tick, _)| tick);
+        let next = ends.chain(expires).min()?;
+        Some(next.since(now.tick))
+    }
+
     /// Takes their jobs from the workers that are dead.
     fn rescue(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
         let workers = self.workers.iter();
-        let dead = workers.filter(|(_, worker)| now.tick.since(worker.seen.tick) >= timing.lease);
+        let dead = workers.filter(|(_, worker)| worker.is_dead(timing.lease, now));
         let dead: Vec<WorkerId> = dead.map(|(id, _)| *id).collect();
         let mut left = STEP;
         for id in dead {
