@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) reach: Reach,
     /// How many workers there should be.
     pub(crate) workers: usize,
+    /// …and how many more, each for one whose task waits for the stop of this manager.
+    pub(crate) stand_ins: usize,
     /// The begin of its stop.
     pub(crate) stop: Option<Begin>,
     /// Tasks that the stop interrupted.
@@ -85,6 +87,7 @@ impl Engine {
                     ..Reach::default()
                 },
                 workers: config.workers,
+                stand_ins: 0,
                 stop: None,
                 interrupted: Vec::new(),
             }),

@@ -119,6 +119,8 @@ pub(crate) struct Outbox {
     /// Wakes who brings them to the store.
     pub(crate) filled: Notify,
     in_hand: AtomicUsize,
+    /// How many of those wait until there is no other one.
+    idlers: AtomicUsize,
     suspects: AtomicUsize,
     /// With so many in hand or fewer, more are wanted.
     low: AtomicUsize,
@@ -155,7 +157,7 @@ impl Outbox {
         if left <= self.low.load(Ordering::Relaxed) {
             self.room.notify_one();
         }
-        if left == 0 {
+        if left <= self.idlers.load(Ordering::Acquire) {
             self.settled.notify_waiters();
         }
     }
@@ -169,20 +171,33 @@ impl Outbox {
 
     /// Waits until the store has taken all that became of jobs.
     pub(crate) async fn all_is_written(&self) {
-        self.becomes_zero(&self.unwritten).await;
+        self.becomes(|| self.unwritten.load(Ordering::Acquire) == 0)
+            .await;
     }
 
-    /// Waits until the workers have no job in hand.
+    /// Waits until the workers have no job in hand, apart from those that wait for that.
     pub(crate) async fn all_is_gone(&self) {
-        self.becomes_zero(&self.in_hand).await;
+        self.becomes(|| !self.has_work()).await;
     }
 
-    async fn becomes_zero(&self, count: &AtomicUsize) {
+    /// Whether the workers have a job in hand that does not wait for the others.
+    pub(crate) fn has_work(&self) -> bool {
+        self.in_hand() > self.idlers.load(Ordering::Acquire)
+    }
+
+    /// A job waits for the others until this is dropped.
+    pub(crate) fn idler(&self) -> impl Drop + use<'_> {
+        self.idlers.fetch_add(1, Ordering::AcqRel);
+        self.settled.notify_waiters();
+        Idler(self)
+    }
+
+    async fn becomes(&self, is_so: impl Fn() -> bool) {
         loop {
             let mut settled = pin!(self.settled.notified());
             // In line before the count is read: a change in between wakes us.
             settled.as_mut().enable();
-            if count.load(Ordering::Acquire) == 0 {
+            if is_so() {
                 return;
             }
             settled.await;
@@ -206,6 +221,14 @@ impl Outbox {
     /// Asks for a wake-up through `room` once no more than this many are in hand.
     pub(crate) fn wake_at(&self, low: usize) {
         self.low.store(low, Ordering::Relaxed);
+    }
+}
+
+struct Idler<'a>(&'a Outbox);
+
+impl Drop for Idler<'_> {
+    fn drop(&mut self) {
+        self.0.idlers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

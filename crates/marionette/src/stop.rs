@@ -85,9 +85,6 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
     let Some((run, begin)) = refuse(engine) else {
         return report(engine, &Begin::now(engine), caller.as_ref());
     };
-    if let Some(caller) = &caller {
-        engine.queue.excuse(caller.worker);
-    }
     engine.timekeeper.stop().await;
     let quiet = poll_fn(|poller| engine.queue.poll_quiet(poller));
     // A stop in a hurry closes the queue under a patient one, and may have been dropped since.

@@ -144,8 +144,10 @@ impl Durable {
     }
 
     /// Waits until the store has nothing that this manager could run now, and nothing runs.
-    pub(crate) async fn idle(&self) {
+    /// Jobs that wait for the same are not waited for, and the caller may be one of them.
+    pub(crate) async fn idle(&self, is_job: bool) {
         if let Some(session) = self.session() {
+            let _idler = is_job.then(|| session.outbox.idler());
             session.idle().await;
         }
     }

@@ -131,7 +131,7 @@ impl Session {
             }
             self.outbox.all_is_gone().await;
             self.outbox.all_is_written().await;
-            if *standing.borrow_and_update() != Standing::Claims && self.outbox.in_hand() == 0 {
+            if *standing.borrow_and_update() != Standing::Claims && !self.outbox.has_work() {
                 return;
             }
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::attempt::Reach;
 use crate::config::{Config, ConfigError};
+use crate::current::Current;
 use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::event::Events;
@@ -123,6 +124,8 @@ impl<S: ?Sized> TaskManager<S> {
                 run.interrupted.clear();
             }
         }
+        let stand_ins = std::mem::take(&mut run.stand_ins);
+        engine.blocking.resize(run.workers + stand_ins, run.workers);
         run.number += 1;
         run.stop = None;
         let missing = engine.queue.open(run.workers);
@@ -157,7 +160,10 @@ impl<S: ?Sized> TaskManager<S> {
     /// waits for its time. A paused manager is resumed for it.
     ///
     /// Future tasks, retries included, stay with the manager: [`start`](Self::start) resumes them.
-    /// Stopping twice does nothing. A task may stop its own manager: it is not waited for.
+    /// Stopping twice does nothing. A task may stop its own manager, on its worker or on the thread on
+    /// which it blocks: it is not waited for, and another worker takes its place meanwhile. (What a
+    /// task starts elsewhere, on a thread or a runtime task of its own, is not known to be the task:
+    /// to wait there for a stop without a limit, and for that in the task, is to wait for ever.)
     ///
     /// A manager with a store claims no more, finishes what runs, and gives back what it has
     /// claimed and not begun; what waits in the store stays there. It returns once the store has
@@ -204,10 +210,29 @@ impl<S: ?Sized> TaskManager<S> {
     }
 
     async fn stop_by(&self, limit: Option<Duration>) -> StopReport {
+        self.stand_in();
         match &self.shared.durable {
             Some(durable) => durable.stop(limit).await,
             None => stop(self.engine(), limit).await,
         }
+    }
+
+    /// A task of this manager that stops it keeps its worker meanwhile, and is not waited for:
+    /// another one takes its place, or the tasks behind it would wait for ever.
+    fn stand_in(&self) {
+        let engine = self.engine();
+        let Some(caller) = Current::of(engine.number()) else {
+            return;
+        };
+        let mut run = engine.run();
+        if engine.queue.phase() == Phase::Closed || !engine.queue.excuse(caller.worker) {
+            return;
+        }
+        let before = run.workers + run.stand_ins;
+        run.stand_ins += 1;
+        engine.blocking.resize(before, before + 1);
+        let missing = engine.queue.set_wanted(before + 1);
+        self.spawn_workers(missing, &run.reach);
     }
 
     /// Waits until no task waits for a worker and none runs. Future tasks are not waited for.
@@ -215,13 +240,19 @@ impl<S: ?Sized> TaskManager<S> {
     /// With a store: until it has no job that this manager could run now, and none runs here.
     /// A manager that was not started runs none, and does not wait.
     ///
+    /// A task of this manager may await it too, on its worker or on the thread on which it blocks:
+    /// neither it nor another task that does the same is waited for. It keeps its worker meanwhile,
+    /// so what still waits needs another one.
+    ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn idle(&self) {
+        let engine = self.engine();
+        let _idler = Idler::begin(engine);
         match &self.shared.durable {
-            Some(durable) => durable.idle().await,
-            None => poll_fn(|poller| self.engine().queue.poll_quiet(poller)).await,
+            Some(durable) => durable.idle(Current::of(engine.number()).is_some()).await,
+            None => poll_fn(|poller| engine.queue.poll_idle(poller)).await,
         }
     }
 
@@ -256,10 +287,13 @@ impl<S: ?Sized> TaskManager<S> {
         }
         .validate()?;
         let mut run = engine.run();
+        let stand_ins = run.stand_ins;
         let before = std::mem::replace(&mut run.workers, workers);
-        engine.blocking.resize(before, workers);
+        engine
+            .blocking
+            .resize(before + stand_ins, workers + stand_ins);
         if engine.queue.phase() != Phase::Closed {
-            let missing = engine.queue.set_wanted(workers);
+            let missing = engine.queue.set_wanted(workers + stand_ins);
             self.spawn_workers(missing, &run.reach);
         }
         Ok(())
@@ -292,6 +326,29 @@ impl<S: ?Sized> TaskManager<S> {
     #[must_use]
     pub fn events(&self) -> Events {
         self.engine().observer.feed.subscribe()
+    }
+}
+
+/// A task of a manager that waits until there is no other one.
+struct Idler<'a> {
+    engine: &'a Engine,
+    worker: usize,
+}
+
+impl<'a> Idler<'a> {
+    fn begin(engine: &'a Engine) -> Option<Self> {
+        let worker = Current::of(engine.number())?.worker;
+        engine.queue.set_idles(worker, true);
+        Some(Self { engine, worker })
+    }
+}
+
+impl Drop for Idler<'_> {
+    fn drop(&mut self) {
+        // Elsewhere the task has ended, and that with it.
+        if Current::of(self.engine.number()).is_some_and(|here| here.worker == self.worker) {
+            self.engine.queue.set_idles(self.worker, false);
+        }
     }
 }
 

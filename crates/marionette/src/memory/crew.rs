@@ -52,8 +52,17 @@ pub(super) struct Slot<T> {
     pub(super) held: usize,
     doing: Doing,
     excused: bool,
+    /// Its task waits for the others of this queue, which need not wait for it.
+    idles: bool,
     /// In which opening of the queue it joined.
     opening: u64,
+}
+
+impl<T> Slot<T> {
+    /// Whether its task waits for the others of this queue.
+    pub(super) fn waits(&self) -> bool {
+        self.excused || self.idles
+    }
 }
 
 enum Doing {
@@ -94,6 +103,7 @@ impl<T> Queue<T> {
                 held: 0,
                 doing: Doing::Free,
                 excused: false,
+                idles: false,
                 opening,
             };
             state.live += 1;
@@ -154,6 +164,13 @@ impl<T> Queue<T> {
         })
     }
 
+    /// Likewise, apart from those whose tasks wait for the same.
+    pub(crate) fn poll_idle(&self, poller: &mut Poller<'_>) -> Poll<()> {
+        self.watch(poller, |state| {
+            state.phase == Phase::Closed || state.is_idle()
+        })
+    }
+
     /// Waits until nobody works, apart from who is excused.
     pub(crate) fn poll_still(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.watch(poller, |state| state.busy <= state.excused)
@@ -197,16 +214,28 @@ impl<T> Queue<T> {
         (state.live, state.busy)
     }
 
-    /// The task of this worker waits for the queue to become quiet: it is not waited for.
-    pub(crate) fn excuse(&self, index: usize) {
+    /// The task of this worker waits for the end of all others: until it has ended it is not waited
+    /// for. Returns whether this is new.
+    pub(crate) fn excuse(&self, index: usize) -> bool {
         self.change(|state, wakes| {
-            if let Some(slot) = state.slots[index].as_mut()
-                && !slot.excused
-            {
-                slot.excused = true;
-                state.excused += 1;
-                state.tell_watchers(wakes);
+            let slot = state.slots[index].as_mut();
+            let Some(slot) = slot.filter(|slot| !slot.excused) else {
+                return false;
+            };
+            slot.excused = true;
+            state.excused += 1;
+            state.tell_watchers(wakes);
+            true
+        })
+    }
+
+    /// Whether the task of this worker waits until no other one is there.
+    pub(crate) fn set_idles(&self, index: usize, idles: bool) {
+        self.change(|state, wakes| {
+            if let Some(slot) = state.slots[index].as_mut() {
+                slot.idles = idles;
             }
+            state.tell_watchers(wakes);
         });
     }
 }
@@ -363,6 +392,7 @@ impl<T> State<T> {
     fn settle(&mut self, index: usize, batch: &Batch<T>) {
         self.recount(index, batch.lock().len());
         let slot = self.slot(index);
+        slot.idles = false;
         let excused = std::mem::take(&mut slot.excused);
         let was = std::mem::replace(&mut slot.doing, Doing::Free);
         self.excused -= usize::from(excused);

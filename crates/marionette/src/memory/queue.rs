@@ -484,8 +484,17 @@ impl<T> State<T> {
 
     /// Whether nothing waits and nobody works, apart from who is excused.
     pub(super) fn is_quiet(&mut self) -> bool {
+        self.is_empty() && self.busy <= self.excused
+    }
+
+    /// The same, apart from those too whose tasks wait for it.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.is_empty() && self.busy <= self.slots.iter().flatten().filter(|s| s.waits()).count()
+    }
+
+    fn is_empty(&mut self) -> bool {
         self.count_batches();
-        self.ready.is_empty() && self.held == 0 && self.granted == 0 && self.busy <= self.excused
+        self.ready.is_empty() && self.held == 0 && self.granted == 0
     }
 
     /// Something has changed that somebody may wait for.
