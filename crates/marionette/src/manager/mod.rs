@@ -160,10 +160,10 @@ impl<S: ?Sized> TaskManager<S> {
     /// waits for its time. A paused manager is resumed for it.
     ///
     /// Future tasks, retries included, stay with the manager: [`start`](Self::start) resumes them.
-    /// Stopping twice does nothing. A task may stop its own manager, on its worker or on the thread on
-    /// which it blocks: it is not waited for, and another worker takes its place meanwhile. (What a
-    /// task starts elsewhere, on a thread or a runtime task of its own, is not known to be the task:
-    /// to wait there for a stop without a limit, and for that in the task, is to wait for ever.)
+    /// Stopping twice does nothing. A task may stop its own manager, on its worker or on the thread
+    /// on which it blocks: it is not waited for, and another worker takes its place meanwhile.
+    /// (What a task starts elsewhere, on a thread or a runtime task of its own, is not known to be
+    /// the task: a task that waits for that, and that for a stop without a limit, waits for ever.)
     ///
     /// A manager with a store claims no more, finishes what runs, and gives back what it has
     /// claimed and not begun; what waits in the store stays there. It returns once the store has

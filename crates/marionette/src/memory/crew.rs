@@ -50,22 +50,15 @@ pub(super) struct Slot<T> {
     pub(super) batch: Batch<T>,
     /// What the state counts for this batch.
     pub(super) held: usize,
-    doing: Doing,
-    excused: bool,
+    pub(super) doing: Doing,
+    pub(super) excused: bool,
     /// Its task waits for the others of this queue, which need not wait for it.
-    idles: bool,
+    pub(super) idles: bool,
     /// In which opening of the queue it joined.
     opening: u64,
 }
 
-impl<T> Slot<T> {
-    /// Whether its task waits for the others of this queue.
-    pub(super) fn waits(&self) -> bool {
-        self.excused || self.idles
-    }
-}
-
-enum Doing {
+pub(super) enum Doing {
     /// Between two tasks, or not polled yet.
     Free,
     Parked(Waker),
@@ -156,87 +149,10 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Waits until nothing waits and nobody works, apart from who is excused; or the queue is
-    /// closed.
-    pub(crate) fn poll_quiet(&self, poller: &mut Poller<'_>) -> Poll<()> {
-        self.watch(poller, |state| {
-            state.phase == Phase::Closed || state.is_quiet()
-        })
-    }
-
-    /// Likewise, apart from those whose tasks wait for the same.
-    pub(crate) fn poll_idle(&self, poller: &mut Poller<'_>) -> Poll<()> {
-        self.watch(poller, |state| {
-            state.phase == Phase::Closed || state.is_idle()
-        })
-    }
-
-    /// Waits until nobody works, apart from who is excused.
-    pub(crate) fn poll_still(&self, poller: &mut Poller<'_>) -> Poll<()> {
-        self.watch(poller, |state| state.busy <= state.excused)
-    }
-
-    /// Waits until all have left who are not busy; or the queue is open again.
-    pub(crate) fn poll_left(&self, poller: &mut Poller<'_>) -> Poll<()> {
-        self.watch(poller, |state| {
-            state.phase != Phase::Closed
-                || state
-                    .slots
-                    .iter()
-                    .flatten()
-                    .all(|slot| matches!(slot.doing, Doing::Busy))
-        })
-    }
-
-    fn watch(
-        &self,
-        poller: &mut Poller<'_>,
-        is_so: impl FnOnce(&mut State<T>) -> bool,
-    ) -> Poll<()> {
-        self.change(|state, _| {
-            if is_so(state) {
-                return Poll::Ready(());
-            }
-            if !state
-                .watchers
-                .iter()
-                .any(|watcher| watcher.will_wake(poller.waker()))
-            {
-                state.watchers.push(poller.waker().clone());
-            }
-            Poll::Pending
-        })
-    }
-
     /// Workers that have not left, and those among them that are busy.
     pub(crate) fn crew(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.live, state.busy)
-    }
-
-    /// The task of this worker waits for the end of all others: until it has ended it is not waited
-    /// for. Returns whether this is new.
-    pub(crate) fn excuse(&self, index: usize) -> bool {
-        self.change(|state, wakes| {
-            let slot = state.slots[index].as_mut();
-            let Some(slot) = slot.filter(|slot| !slot.excused) else {
-                return false;
-            };
-            slot.excused = true;
-            state.excused += 1;
-            state.tell_watchers(wakes);
-            true
-        })
-    }
-
-    /// Whether the task of this worker waits until no other one is there.
-    pub(crate) fn set_idles(&self, index: usize, idles: bool) {
-        self.change(|state, wakes| {
-            if let Some(slot) = state.slots[index].as_mut() {
-                slot.idles = idles;
-            }
-            state.tell_watchers(wakes);
-        });
     }
 }
 

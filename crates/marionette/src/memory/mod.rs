@@ -1,6 +1,7 @@
 //! The store that is this process: a bounded queue, one sleeper, and what waits for its time.
 
 pub(crate) mod alarm;
+mod calm;
 pub(crate) mod crew;
 pub(crate) mod futures;
 mod heap;

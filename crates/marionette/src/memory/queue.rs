@@ -481,26 +481,6 @@ impl<T> State<T> {
             }
         }
     }
-
-    /// Whether nothing waits and nobody works, apart from who is excused.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.is_empty() && self.busy <= self.excused
-    }
-
-    /// The same, apart from those too whose tasks wait for it.
-    pub(super) fn is_idle(&mut self) -> bool {
-        self.is_empty() && self.busy <= self.slots.iter().flatten().filter(|s| s.waits()).count()
-    }
-
-    fn is_empty(&mut self) -> bool {
-        self.count_batches();
-        self.ready.is_empty() && self.held == 0 && self.granted == 0
-    }
-
-    /// Something has changed that somebody may wait for.
-    pub(super) fn tell_watchers(&mut self, wakes: &mut Wakes) {
-        self.watchers.drain(..).for_each(|waker| wakes.push(waker));
-    }
 }
 
 /// A batch of tasks that a worker has taken and not started: others may steal from it.
