@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::{Add, Common};
 use crate::command::{Command, Text, What};
 use crate::enlist::{self, DEFAULT_QUEUE};
-use crate::input::{self, Due, Options, Task};
+use crate::input::{self, Due, Options, Reader, Task};
 use crate::say::Say;
 use crate::store::{open_or_make, told};
 use crate::time::{parse_time, show_duration, show_relative, show_time};
@@ -24,7 +24,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     let say = Say::new(common);
     let options = options(args)?;
     let tasks = match &args.file {
-        Some(file) => input::read(file, args.format, "marionette add --file")?.tasks,
+        Some(file) => input::read(file, args.format, Reader::Add)?.tasks,
         None => vec![task(args)?],
     };
     let mut jobs = Vec::with_capacity(tasks.len());

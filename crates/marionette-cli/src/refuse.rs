@@ -32,6 +32,12 @@ fn hint(error: &clap::Error) -> Option<String> {
              marionette add -- ./report.sh --send"
                 .to_owned(),
         ),
+        ErrorKind::InvalidUtf8 => {
+            let mut arguments = std::env::args_os().skip(1);
+            let found = arguments.find(|argument| argument.to_str().is_none())?;
+            let shown = found.as_encoded_bytes().escape_ascii();
+            Some(format!("It is this one: {shown}"))
+        }
         ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
             let Some(ContextValue::String(verb)) = error.get(ContextKind::InvalidSubcommand) else {
                 return None;

@@ -96,6 +96,7 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
             "the command has 2 words",
         ),
         (&["add", "--queue", "a b", "true"], "' ' is none of"),
+        (&["add", "--name", " ", "true"], "the name is empty"),
         (&["add"], "<COMMAND>..."),
         (&["add", "ls", "-x"], "unexpected argument '-x'"),
         (&["add", "--file", "nowhere.txt"], "cannot read nowhere.txt"),
@@ -263,4 +264,18 @@ fn who_adds_while_nobody_works_is_told_how_to_work() {
     assert_eq!(sandbox.run(&["add", "true"]).err, "");
     worker.kill().expect("it runs");
     worker.wait().expect("it ends");
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_named() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command(&["add", "--", "ls"]);
+    command.arg(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9"));
+    let said = said(command.output().expect("it starts"));
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(
+        said.err.contains("It is this one: caf\\xe9"),
+        "{}",
+        said.err
+    );
 }

@@ -68,6 +68,11 @@ fn a_script_is_refused_with_the_line_to_write() {
             let said = sandbox.run(verb);
             assert_eq!(said.status, Some(2), "{name}: {said:?}");
             assert!(said.err.contains(instead), "{name}: {}", said.err);
+            assert!(said.err.contains("--format lines"), "{}", said.err);
+            let insists = format!("of its own: marionette {} --format lines ", verb[0]);
+            let is_told =
+                !said.err.contains("of its own: marionette") || said.err.contains(&insists);
+            assert!(is_told, "{}", said.err);
             assert!(
                 said.err
                     .lines()

@@ -57,7 +57,7 @@ pub(crate) struct Add {
     #[arg(long, value_name = "NUMBER", value_parser = parse_priority, allow_hyphen_values = true)]
     pub(crate) priority: Option<i8>,
     /// What it is called in lists [default: the command]
-    #[arg(long, short, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME", value_parser = parse_name)]
     pub(crate) name: Option<String>,
     /// In which queue it waits [default: default]
     #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
@@ -103,6 +103,13 @@ Times, the parts of which may be in any order:
 Without a zone they are in the local one: that of TZ, else that of the system. A time that the
 clocks skip means as much later, one that comes twice means the first; either is said. A time that
 has passed means at once. A task runs once: for one that recurs let cron add it.";
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
 
 fn parse_env(text: &str) -> Result<(String, String), String> {
     let (name, value) = text

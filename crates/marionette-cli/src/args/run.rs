@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use marionette::store::StoredBackoff;
 
 use crate::command::quoted;
-use crate::input::{self, Format, Words, parse_backoff, parse_positive, parse_retries};
+use crate::input::{self, Format, Reader, Words, parse_backoff, parse_positive, parse_retries};
 use crate::run::parse_name;
 
 /// Run the commands of a file, or one command for many items, and go on if it was interrupted
@@ -95,7 +95,7 @@ impl Run {
     /// Reads what is to be run.
     pub(crate) fn list(&self) -> Result<input::File> {
         if self.words.is_empty() {
-            return input::read(self.file(), self.format, "marionette run");
+            return input::read(self.file(), self.format, Reader::Run);
         }
         if let Some(file) = self.file.as_deref().filter(|file| *file != Path::new("-")) {
             let file = quoted(&file.to_string_lossy()).into_owned();

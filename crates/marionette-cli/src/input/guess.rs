@@ -4,8 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::Format;
 use super::source::Source;
+use super::{Format, Reader};
 use crate::command::{Piece, quoted};
 use crate::text::clip;
 
@@ -140,7 +140,7 @@ pub(super) fn by_name(path: Option<&Path>) -> Option<Format> {
 }
 
 /// What to say of a text that nobody has said is a list of commands, and that is none.
-pub(super) fn refusal(source: &Source, text: &str, path: &Path, verb: &str) -> Option<String> {
+pub(super) fn refusal(source: &Source, text: &str, path: &Path, reader: Reader) -> Option<String> {
     let real = source.path.as_deref();
     let named = real.and_then(|real| named(path).or_else(|| named(real)));
     let kind = match by_first_line(text) {
@@ -151,6 +151,10 @@ pub(super) fn refusal(source: &Source, text: &str, path: &Path, verb: &str) -> O
     let name = &source.name;
     let typed = path.to_string_lossy();
     let shown = quoted(&typed);
+    let as_format = |format: &str| match reader {
+        Reader::Run => format!("marionette run --format {format} {shown}"),
+        Reader::Add => format!("marionette add --format {format} --file {shown}"),
+    };
     let file = real.map_or_else(|| "FILE".to_owned(), |_| in_folder(&typed));
     let runs = |command: &str| format!("to run it as one task: marionette add -- {command}");
     let (what, instead) = match kind {
@@ -161,13 +165,10 @@ pub(super) fn refusal(source: &Source, text: &str, path: &Path, verb: &str) -> O
         Kind::For("make", option) => ("a makefile", runs(&format!("make {option} {file}"))),
         Kind::For("just", option) => ("a justfile", runs(&format!("just {option} {file}"))),
         Kind::For(program, option) => ("a script", runs(&format!("{program} {option} {file}"))),
-        Kind::Toml => (
-            "TOML",
-            format!("to read it as that: {verb} --format toml {shown}"),
-        ),
+        Kind::Toml => ("TOML", format!("to read it as that: {}", as_format("toml"))),
         Kind::Json => (
             "JSON",
-            format!("if it has a task in each line: {verb} --format jsonl {shown}"),
+            format!("if it has a task in each line: {}", as_format("jsonl")),
         ),
         Kind::Other(what) => (
             what,
@@ -179,7 +180,8 @@ pub(super) fn refusal(source: &Source, text: &str, path: &Path, verb: &str) -> O
     Some(format!(
         "{name} is {what} and no list of commands; nothing was run\n\
          {instead}\n\
-         if each line is a command of its own: {verb} --format lines {shown}"
+         if each line is a command of its own: {}",
+        as_format("lines")
     ))
 }
 
@@ -330,6 +332,9 @@ const IN_BLOCKS: &[&str] = &[
     "then", "else", "elif", "fi", "do", "done", "esac", "{", "}", ";;",
 ];
 
+const IF_SCRIPT: &str = "if this is a script, run it as one task: marionette add -- sh FILE; if it \
+                         is not, say `--format lines`";
+
 /// What to say of a line that is of use in a script alone.
 pub(super) fn line_of_script(piece: &Piece<'_>) -> Option<String> {
     let text = piece.text.trim_end_matches([';', ' ', '\t']);
@@ -350,8 +355,7 @@ pub(super) fn line_of_script(piece: &Piece<'_>) -> Option<String> {
     if is_simple && (FOR_LATER.contains(&first) || is_assignment(first) && first == last) {
         return Some(format!(
             "`{shown}` does nothing for the lines below it: each line has a shell of its own. \
-             Join them with `&&`; if this is a script, run it as one task: marionette add -- sh \
-             FILE"
+             Join them with `&&`; {IF_SCRIPT}"
         ));
     }
     let begins = ["if", "while", "until", "for", "case", "select"].contains(&first);
@@ -361,8 +365,7 @@ pub(super) fn line_of_script(piece: &Piece<'_>) -> Option<String> {
         is_open || begins && !["fi", "done", "esac"].iter().any(|end| has_word(text, end));
     if IN_BLOCKS.contains(&first) && !(first == "{" && has_word(text, "}")) || is_open {
         return Some(format!(
-            "`{shown}` is a piece of a script: a command has to stand in one line. If this is a \
-             script, run it as one task: marionette add -- sh FILE"
+            "`{shown}` is a piece of a script: a command has to stand in one line; {IF_SCRIPT}"
         ));
     }
     let joint = ["&&", "||", "|"]

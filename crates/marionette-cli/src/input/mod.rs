@@ -161,9 +161,17 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Reads a list of tasks from a file or a pipe; `-` is standard input. `verb` is what a person
-/// types before the path.
-pub(crate) fn read(path: &Path, format: Option<Format>, verb: &str) -> Result<File> {
+/// Who wants a list read, for what a person is told to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// `marionette run FILE`
+    Run,
+    /// `marionette add --file FILE`
+    Add,
+}
+
+/// Reads a list of tasks from a file or a pipe; `-` is standard input.
+pub(crate) fn read(path: &Path, format: Option<Format>, reader: Reader) -> Result<File> {
     let source = Source::read(path)?;
     let text = source.text()?;
     let base = Draft::new(source.folder.clone());
@@ -172,7 +180,7 @@ pub(crate) fn read(path: &Path, format: Option<Format>, verb: &str) -> Result<Fi
         Some(Format::Jsonl) => jsonl::read(text, &base),
         Some(Format::Lines) => lines::read(text, &base),
         None => {
-            if let Some(refusal) = guess::refusal(&source, text, path, verb) {
+            if let Some(refusal) = guess::refusal(&source, text, path, reader) {
                 bail!(refusal);
             }
             lines::read_careful(text, &base)
