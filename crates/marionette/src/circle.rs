@@ -46,6 +46,34 @@ impl Stay {
     }
 }
 
+/// Where the task of a worker is, or one that is executed. One that is left there is abandoned.
+pub(crate) struct Seat {
+    engine: Arc<Engine>,
+    pub(crate) stay: Option<Stay>,
+}
+
+impl Seat {
+    pub(crate) fn new(engine: &Arc<Engine>) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            stay: None,
+        }
+    }
+
+    /// Whoever had it is gone.
+    pub(crate) fn abandon(&mut self) {
+        if let Some(mut stay) = self.stay.take() {
+            self.engine.abandon_running(&mut stay.running);
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
 /// How an attempt ended, or why there was none.
 pub(crate) type Made = Result<Outcome, Verdict>;
 
@@ -147,6 +175,10 @@ impl Circle {
                 observer.snoozed(&**cell, pause);
                 self.again(stay, pause, ran, tally);
             }
+            // Nobody will start it again.
+            Verdict::Resume if self.engine.is_gone() && leased(&stay.running).is_none() => {
+                self.end(&mut stay.running, Reason::Abandoned, None, tally);
+            }
             Verdict::Resume => {
                 tally.interrupted.add_one();
                 observer.interrupted(&**cell);
@@ -201,6 +233,7 @@ impl Circle {
             return;
         }
         match running.release() {
+            Some(waiting) if self.engine.is_gone() => self.engine.abandon_waiting(waiting),
             Some(waiting) if ran.pace == Pace::Quick => self.engine.delay_for_later(pause, waiting),
             Some(waiting) => self.engine.delay(pause, waiting),
             None => self.end_cancelled(running, tally),
@@ -230,6 +263,7 @@ impl Circle {
         match &reason {
             Reason::Expired(_) => tally.expired.add_one(),
             Reason::GivenUp(_) => tally.failed.add_one(),
+            Reason::Abandoned => tally.abandoned.add_one(),
             _ => tally.cancelled.add_one(),
         }
         // Out of time is here only one that wanted to snooze for longer: that uses no attempt.

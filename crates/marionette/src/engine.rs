@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::attempt::Reach;
 use crate::blocking::Pool;
-use crate::cell::Waiting;
+use crate::body::Body;
+use crate::cell::{Cell, Running, Waiting};
 use crate::clock::{Tick, Wall};
 use crate::config::Config;
+use crate::error::Error;
 use crate::memory::crew::Supply;
 use crate::memory::futures::{FutureTask, Futures};
 use crate::memory::queue::{Queue, Ready};
@@ -29,6 +31,10 @@ pub(crate) struct Engine {
     pub(crate) registry: Arc<Registry>,
     /// Tasks that were cancelled while they waited, and found by no worker.
     swept: AtomicU64,
+    /// Tasks that were abandoned, and not by a worker that goes on.
+    abandoned: AtomicU64,
+    /// The last handle of the manager was dropped.
+    is_gone: AtomicBool,
     run: Mutex<Run>,
     posts: Mutex<Posts>,
 }
@@ -80,6 +86,8 @@ impl Engine {
             blocking: Arc::new(Pool::new(config.workers)),
             registry: Arc::default(),
             swept: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
+            is_gone: AtomicBool::new(false),
             run: Mutex::new(Run {
                 number: 0,
                 reach: Reach {
@@ -126,6 +134,7 @@ impl Engine {
         let stats = Stats::of(&self.posts());
         Stats {
             cancelled: stats.cancelled + self.swept.load(Ordering::Relaxed),
+            abandoned: stats.abandoned + self.abandoned.load(Ordering::Relaxed),
             ..stats
         }
     }
@@ -178,16 +187,69 @@ impl Engine {
 
     /// The manager is gone: what waits is abandoned, what runs is dropped at its next await.
     pub(crate) fn abandon(&self) {
+        self.is_gone.store(true, Ordering::Release);
         let run = self.run();
         self.queue.close();
         drop(self.timekeeper.stop());
         run.reach.interrupt.cancel();
         run.reach.abandon.cancel();
         drop(run);
-        let queued = self.queue.take_all().into_iter().map(|ready| ready.task);
-        self.were_cancelled(queued.filter(is_over));
-        drop(self.take_futures());
+        self.abandon_what_waits();
     }
+
+    /// Whether the last handle of the manager was dropped, so that nothing will run any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
+    }
+
+    fn abandon_what_waits(&self) {
+        for ready in self.queue.take_all() {
+            self.abandon_waiting(ready.task);
+        }
+        let mut futures = self.timekeeper.take_all();
+        for task in futures.extract(|_| true) {
+            self.abandon_waiting(task);
+        }
+    }
+
+    /// A task that waits will not run any more. A job goes back to its store by being dropped.
+    pub(crate) fn abandon_waiting(&self, task: Waiting) {
+        if is_over(&task) {
+            self.were_cancelled([task]);
+        } else if !is_leased(task.cell()) {
+            task.abandon(|cell, error| self.was_abandoned(cell, error));
+        }
+    }
+
+    /// A task is dropped where it runs: with its runtime, or by who executes it.
+    pub(crate) fn abandon_running(&self, task: &mut Running) {
+        if task.has_ended() {
+            return;
+        }
+        if is_leased(task.cell()) {
+            self.observer.interrupted(&**task.cell());
+        } else {
+            task.abandon(|cell, error| self.was_abandoned(cell, error));
+        }
+    }
+
+    fn was_abandoned(&self, cell: &Cell<dyn Body>, error: &Error) {
+        self.abandoned.fetch_add(1, Ordering::Relaxed);
+        self.observer.failed(cell, error, 0);
+    }
+}
+
+/// Some tasks come back once the manager is gone: those that ran, and had to wait for their next
+/// attempt.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.abandon_what_waits();
+    }
+}
+
+fn is_leased(cell: &Cell<dyn Body>) -> bool {
+    cell.extra()
+        .is_some_and(|extra| extra.options.leased().is_some())
 }
 
 /// A worker that comes by hands out what is due.

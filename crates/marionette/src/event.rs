@@ -53,7 +53,7 @@ pub enum EventKind {
         /// How long its last attempt ran.
         run_time: Duration,
     },
-    /// The task has failed for good.
+    /// The task has failed for good, or was abandoned: its manager or its runtime went away.
     Failed(Arc<ErrorDict>),
     /// The task has ended without a failure of its own: cancelled in an attempt or between two,
     /// expired, given up.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::circle::{Begun, Circle, Ran, Stay};
+use crate::circle::{Begun, Circle, Ran, Seat, Stay};
 use crate::clock::Tick;
 use crate::draft::Offer;
 use crate::engine::Engine;
@@ -31,8 +31,9 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
     let started = Tick::now();
     // Nobody else knows of it yet, so nobody can have cancelled it.
     if let Ok(running) = waiting.claim() {
-        let mut stay = Stay::new(running, started, started);
-        let begun = poll_fn(|poller| Poll::Ready(circle.begin(&mut stay, poller))).await;
+        let mut seat = Seat::new(engine);
+        let stay = seat.stay.insert(Stay::new(running, started, started));
+        let begun = poll_fn(|poller| Poll::Ready(circle.begin(stay, poller))).await;
         let made = match begun {
             Begun::Done => Ok(Outcome::Done),
             Begun::Ended(made) => made,
@@ -43,7 +44,7 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
             pace: Pace::Unknown,
         };
         let post = engine.new_post();
-        circle.settle(&mut stay, made, ran, &post.tally);
+        circle.settle(stay, made, ran, &post.tally);
         if !stay.running.has_ended() {
             // A retry without a pause is the workers' business as well.
             match stay.running.release() {

@@ -25,6 +25,9 @@ pub struct Stats {
     pub cancelled: u64,
     /// Tasks that were not started in time.
     pub expired: u64,
+    /// Tasks that ended with their manager or its runtime, or as a plain future that a stop
+    /// interrupted.
+    pub abandoned: u64,
     /// Attempts that failed and were followed by another.
     pub retried: u64,
     /// Attempts that asked to be run again.
@@ -52,6 +55,7 @@ impl Stats {
             failed: sum(|tally| &tally.failed),
             cancelled: sum(|tally| &tally.cancelled),
             expired: sum(|tally| &tally.expired),
+            abandoned: sum(|tally| &tally.abandoned),
             retried: sum(|tally| &tally.retried),
             snoozed: sum(|tally| &tally.snoozed),
             interrupted: sum(|tally| &tally.interrupted),
@@ -72,6 +76,6 @@ impl Stats {
     /// Tasks that have come to an end.
     #[must_use]
     pub fn ended(&self) -> u64 {
-        self.done + self.failed + self.cancelled + self.expired
+        self.done + self.failed + self.cancelled + self.expired + self.abandoned
     }
 }

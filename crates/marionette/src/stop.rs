@@ -23,6 +23,7 @@ use crate::current::Current;
 use crate::engine::{Begin, Engine};
 use crate::memory::queue::Phase;
 use crate::post::{Post, TaskRef};
+use crate::stats::Stats;
 
 /// How long a dropped attempt has to say so, before it is reported as abandoned.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
@@ -35,7 +36,8 @@ pub struct StopReport {
     pub done: u64,
     /// Tasks that failed for good in that time.
     pub failed: u64,
-    /// Tasks that were cancelled or have expired in that time.
+    /// Tasks that were cancelled or have expired in that time, and plain futures that were
+    /// interrupted: these cannot run again.
     pub cancelled: u64,
     /// Tasks that were interrupted in mid-attempt. They wait in the queue for the next start, and
     /// no attempt was counted; plain futures, which cannot run again, have ended as abandoned.
@@ -162,7 +164,7 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopRepor
     StopReport {
         done: after.done - before.done,
         failed: after.failed - before.failed,
-        cancelled: after.cancelled + after.expired - before.cancelled - before.expired,
+        cancelled: ended_early(&after) - ended_early(before),
         interrupted: engine.run().interrupted.clone(),
         abandoned: posts
             .iter()
@@ -173,4 +175,8 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopRepor
         waiting,
         duration: Tick::now().since(begin.at),
     }
+}
+
+fn ended_early(stats: &Stats) -> u64 {
+    stats.cancelled + stats.expired + stats.abandoned
 }

@@ -32,6 +32,7 @@ pub(crate) struct Tally {
     pub(crate) failed: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) expired: Counter,
+    pub(crate) abandoned: Counter,
     pub(crate) retried: Counter,
     pub(crate) snoozed: Counter,
     pub(crate) interrupted: Counter,

@@ -8,7 +8,7 @@ use tokio::task::coop;
 
 use crate::attempt::Reach;
 use crate::cell::Waiting;
-use crate::circle::{Begun, Circle, Ran, Stay};
+use crate::circle::{Begun, Circle, Ran, Seat, Stay};
 use crate::current::Current;
 use crate::engine::{DueTasks, Engine};
 use crate::memory::crew::Member;
@@ -45,15 +45,15 @@ impl Worker {
     /// Works until it is time to leave.
     pub(crate) async fn work(mut self) {
         let mut turn = Turn::begin();
-        let mut stay = None;
+        let mut seat = Seat::new(&self.circle.engine);
         loop {
-            match caught(self.lap(&mut stay, &mut turn)).await {
+            match caught(self.lap(&mut seat.stay, &mut turn)).await {
                 Ok(Lap::GoOn) => {}
                 Ok(Lap::Leave) => break,
                 // Not in a task, which has a net of its own: in what listens to its events, say.
                 // The task that was under way is abandoned; the worker is not lost.
                 Err(panic) => {
-                    drop(stay.take());
+                    seat.abandon();
                     self.recover(&panic, &mut turn).await;
                 }
             }

@@ -52,6 +52,15 @@ impl Waiting {
             .expect("only `claim` and `drop` take it, and they end `self`")
     }
 
+    /// Ends it as abandoned, unless it is over, and tells of that before its handle hears of it.
+    pub(crate) fn abandon(self, tell: impl FnOnce(&Cell<dyn Body>, &Error)) {
+        self.cell().close(|cell| {
+            let error = cell.extra_or_new().final_error(Reason::Abandoned);
+            tell(cell, &error);
+            error
+        });
+    }
+
     /// Takes the right to run it, unless it is over already.
     #[inline]
     pub(crate) fn claim(mut self) -> Result<Running, Over> {
@@ -176,6 +185,13 @@ impl Running {
         // Nobody will ask for the result. Most tasks end here.
         // SAFETY: as above.
         unsafe { hold.end() };
+    }
+
+    /// Ends the task as abandoned, and tells of that before its handle hears of it.
+    pub(crate) fn abandon(&mut self, tell: impl FnOnce(&Cell<dyn Body>, &Error)) {
+        let error = self.cell().extra_or_new().final_error(Reason::Abandoned);
+        tell(self.cell(), &error);
+        self.finish(Some(error));
     }
 
     /// Whether the right was given up: the task has ended, or waits again.

@@ -213,7 +213,7 @@ impl TaskManager {
             .take_futures()
             .into_sorted_vec()
             .into_iter()
-            .map(WaitingTask::wrap)
+            .map(|future| WaitingTask::wrap(self.engine(), future))
             .collect()
     }
 

@@ -7,7 +7,7 @@
 //! | `marionette_queue_wait_seconds` | histogram | `server` | seconds from ready to started |
 //! | `marionette_run_seconds` | histogram | `server`, `outcome` | seconds of the last attempt |
 //!
-//! An outcome is `done`, `failed` or `cancelled`.
+//! An outcome is `done`, `failed`, `cancelled` or `abandoned`.
 //!
 //! [`metrics`]: https://docs.rs/metrics
 

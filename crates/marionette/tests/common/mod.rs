@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unused_async)]
 
 pub(crate) mod jobs;
+pub(crate) mod log;
 
 use std::time::{Duration, SystemTime};
 
