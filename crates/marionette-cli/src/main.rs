@@ -20,7 +20,7 @@ mod command;
 mod minder;
 mod store;
 mod location;
-mod room;
+mod trouble;
 mod output;
 mod table;
 mod text;

@@ -71,8 +71,12 @@ fn line(event: &Event) -> Option<String> {
             )
         }
         EventKind::Cancelled => format!("{} {name}", word("cancelled").magenta()),
-        // A command snoozes only when it is given back.
-        EventKind::Interrupted | EventKind::Snoozed { .. } => {
+        EventKind::Interrupted => {
+            format!("{} {name}: it will run again", word("stopped").yellow())
+        }
+        // A command snoozes when it is given back in a stop; a worker in trouble tells of that
+        // itself.
+        EventKind::Snoozed { pause } if pause.is_zero() => {
             format!("{} {name}: it will run again", word("stopped").yellow())
         }
         _ => return None,

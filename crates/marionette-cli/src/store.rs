@@ -4,7 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -45,6 +45,35 @@ impl Opened {
     /// Where it is written how far which file has come.
     pub(crate) fn runs(&self) -> PathBuf {
         beside(&self.path, "-runs")
+    }
+
+    /// Whether a worker can do its own work beside the store: all of it is tried once.
+    pub(crate) fn check(&self) -> Result<()> {
+        for path in [self.path.clone(), beside(&self.path, "-wal")] {
+            let may = Access::READ_OK | Access::WRITE_OK;
+            if path.exists() && rustix::fs::access(&path, may).is_err() {
+                bail!("cannot write {}{}", shown(&path), owner(&path));
+            }
+        }
+        let workers = beside(&self.path, "-workers");
+        for folder in [workers, self.minders(), self.outputs(), self.runs()] {
+            let (what, of, tried) = match DirBuilder::new().mode(0o700).create(&folder) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    ("the folder", self.folder(), Err(error))
+                }
+                _ => ("a file in", folder.as_path(), try_folder(&folder)),
+            };
+            match tried {
+                Ok(()) => {}
+                // That passes, and is told elsewhere.
+                Err(error) if is_no_room(&error) => {}
+                Err(error) => {
+                    let (folder, why) = (shown(&folder), error.kind());
+                    bail!("cannot make {what} {folder}: {why}{}", owner(of));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the disk on which it is has no room. A quota is not seen.
@@ -237,6 +266,37 @@ impl Made {
         for folder in &self.folders {
             let _ = fs::remove_dir(folder);
         }
+    }
+}
+
+/// Makes a file in a folder, and removes it.
+fn try_folder(folder: &Path) -> std::io::Result<()> {
+    let path = folder.join(format!(".probe-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(&path)?;
+    // Somebody who tidies up may have been faster.
+    let _ = fs::remove_file(&path);
+    Ok(())
+}
+
+fn is_no_room(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+/// Whose a file or a folder is, if it is somebody else's: then that is why.
+fn owner(path: &Path) -> String {
+    let owner = fs::metadata(path).map(|metadata| metadata.uid());
+    let ours = rustix::process::geteuid().as_raw();
+    match owner {
+        Ok(owner) if owner != ours => {
+            let name = user_name(owner).unwrap_or_else(|| format!("user {owner}"));
+            format!(" (it belongs to {name})")
+        }
+        _ => String::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use marionette::{Events, Next, Stats};
@@ -11,10 +11,10 @@ use tokio::time::sleep;
 use crate::args::{Common, Work};
 use crate::output;
 use crate::report;
-use crate::room;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
 use crate::store::{Opened, open_or_make, told};
+use crate::trouble::Watch;
 use crate::worker::Worker;
 
 /// How often a store is asked whether there is something left that nobody works on.
@@ -26,27 +26,34 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let say = Say::new(common);
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common.store.as_ref()).await?;
+    opened.check()?;
     output::tidy(&opened).await?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));
     worker.start().await?;
-    let _watch = room::Watch::begin(&opened, &say);
+    let watch = Watch::begin(&opened, &worker, &args.queue, &say);
     say.note(&format!("working on the queue {}", args.queue.join(", ")));
     let asked = tokio::select! {
         asked = signals.next() => Some(asked),
         found = nothing_is_left(&worker, &opened, args) => { found?; None }
         broken = is_broken(&opened) => return Err(broken),
+        hindered = is_hindered(&worker, args) => return Err(hindered),
     };
     let report = match asked {
         Some(_) => signals::stop(&worker, &mut signals, args.stop_within, &say).await,
         None => worker.tasks.stop().await,
     };
     let stats = worker.tasks.stats();
+    let trouble = worker.trouble.get();
+    watch.end().await;
     worker.close().await;
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;
     say.note(&format!("stopped: {}", report::stopped(&stats, &report)));
-    status(&opened, args, asked, &stats).await
+    match trouble {
+        Some(why) if counts_as_left(args).is_some() && asked.is_none() => bail!("{why}"),
+        _ => status(&opened, args, asked, &stats).await,
+    }
 }
 
 /// The exit status. A daemon has done what it should when it is told to stop; whoever wanted it to
@@ -107,6 +114,20 @@ async fn is_broken(opened: &Opened) -> anyhow::Error {
         match opened.store.paused_queues().await {
             Err(error) if error.is_broken() => return told(error),
             _ => {}
+        }
+    }
+}
+
+/// Resolves when one that shall end by itself has been kept from its work for the length of a
+/// lease, and says why.
+async fn is_hindered(worker: &Worker, args: &Work) -> anyhow::Error {
+    if counts_as_left(args).is_none() {
+        return std::future::pending().await;
+    }
+    loop {
+        sleep(HEALTH).await;
+        if let Some(why) = worker.store_trouble.get() {
+            return anyhow!(why);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A worker for commands: a task manager on the store, and a minder for what it runs.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use marionette::{Context, TaskError, TaskManager};
+use marionette::{Context, TaskError, TaskId, TaskManager};
 use marionette_sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use crate::command::{Command, GRACE_MAX, Success, Veil};
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
+use crate::trouble::Trouble;
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
 pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
@@ -21,6 +23,12 @@ pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
 /// be about to stop this worker as well, and its signal arrives in any order.
 const STOP_ARRIVES: Duration = Duration::from_secs(2);
 
+/// How soon a task is tried again that the worker could not begin.
+const AGAIN: Duration = Duration::from_secs(1);
+/// A task has failed whose minder was killed this often while it ran; one that takes its worker
+/// down as often is quarantined.
+const DEATHS_MAX: u32 = 3;
+
 /// Runs commands from these queues.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -28,6 +36,10 @@ pub(crate) struct Worker {
     minder: Minder,
     /// Whether somebody has asked it to stop.
     stopping: watch::Sender<bool>,
+    /// What keeps it from beginning tasks.
+    pub(crate) trouble: Trouble,
+    /// What keeps it from claiming them, once that has lasted.
+    pub(crate) store_trouble: Trouble,
 }
 
 impl Worker {
@@ -39,10 +51,13 @@ impl Worker {
     ) -> Result<Self> {
         let minder = Minder::new(&opened.minders());
         let stopping = watch::Sender::new(false);
+        let trouble = Trouble::default();
         let runner = Arc::new(Runner {
             opened: opened.clone(),
             minder: minder.clone(),
             stopping: stopping.subscribe(),
+            trouble: trouble.clone(),
+            deaths: Mutex::default(),
         });
         let tasks = TaskManager::builder()
             .store(opened.store.clone())
@@ -59,6 +74,8 @@ impl Worker {
             tasks,
             minder,
             stopping,
+            trouble,
+            store_trouble: Trouble::default(),
         })
     }
 
@@ -95,6 +112,9 @@ struct Runner {
     opened: Opened,
     minder: Minder,
     stopping: watch::Receiver<bool>,
+    trouble: Trouble,
+    /// How often the minder of a task was killed while it had it.
+    deaths: Mutex<HashMap<TaskId, u32>>,
 }
 
 impl Runner {
@@ -102,7 +122,8 @@ impl Runner {
         let output = self.opened.output(context.id());
         // The job may come from a worker that was killed a moment ago.
         if let Err(error) = orphans_have_gone(&self.opened.minders()).await {
-            return Err(format!("cannot see which minders of commands are there: {error}").into());
+            let why = format!("cannot see which minders of commands are there: {error}");
+            return Err(self.hindered(why));
         }
         if was_done(&output) {
             return Ok(Success { output_bytes: 0 });
@@ -115,10 +136,13 @@ impl Runner {
             number: context.attempt(),
             output,
         };
-        let mut begun = self
-            .minder
-            .begin(attempt)
-            .map_err(|error| format!("cannot start the minder of commands: {error}"))?;
+        let mut begun = match self.minder.begin(attempt) {
+            Ok(begun) => begun,
+            Err(error) => {
+                let why = format!("cannot start the minder of commands: {error}");
+                return Err(self.hindered(why));
+            }
+        };
         let mut was_ended_here = false;
         let ended = tokio::select! {
             biased;
@@ -130,8 +154,12 @@ impl Runner {
             }
         };
         let Some(ended) = ended else {
-            return Err("killed: so was the minder of commands".into());
+            return Err(self.without_minder(context.id()));
         };
+        if let How::Hindered(why) = &ended.how {
+            return Err(self.hindered(why.clone()));
+        }
+        self.trouble.is_over();
         match ended.failure() {
             // Being asked to end, it may have ended well: what it should do may still be undone.
             None if ended.was_asked => Err("ended when it was asked to".into()),
@@ -145,6 +173,30 @@ impl Runner {
             // The reason is often a line that the command wrote.
             Some(failure) => Err(veil.over(&failure).into_owned().into()),
         }
+    }
+
+    /// The worker cannot begin a task, which is no failure of the task.
+    fn hindered(&self, why: String) -> TaskError {
+        self.trouble.begins(why);
+        TaskError::snooze(AGAIN)
+    }
+
+    /// The minder of a task is gone, and with it the task. A task that brings that about each time
+    /// would do so for ever.
+    fn without_minder(&self, task: TaskId) -> TaskError {
+        if let Some(why) = self.minder.unable() {
+            return self.hindered(format!("cannot start the minder of commands: {why}"));
+        }
+        // Nothing that holds the lock can leave it half done.
+        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = deaths.entry(task).or_default();
+        *times += 1;
+        if *times < DEATHS_MAX {
+            return TaskError::snooze(Duration::ZERO);
+        }
+        let times = *times;
+        deaths.remove(&task);
+        format!("killed: so was the minder of commands, {times} times").into()
     }
 
     /// Whether a command that failed did so because all is stopped: the signal for that may reach

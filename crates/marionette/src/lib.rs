@@ -207,7 +207,7 @@ pub use outcome::{Failure, FailureKind, TaskError};
 pub use parcel::ByJob;
 pub use post::TaskRef;
 pub use refusal::QueueError;
-pub use stats::Stats;
+pub use stats::{Stats, Trouble};
 pub use stop::StopReport;
 pub use submit::{Submit, Submitting};
 pub use tally::Histogram;

@@ -239,6 +239,17 @@ impl Observer {
         }
     }
 
+    /// The store, which had failed for so long, answers again.
+    #[cold]
+    pub(crate) fn store_answers(&self, what: &str, lasted: Duration) {
+        quietly(|| {
+            tracing::info!(
+                target: "marionette", server = &*self.server, what, ?lasted,
+                "the store answers again"
+            );
+        });
+    }
+
     /// Jobs were taken from dead workers.
     #[cold]
     pub(crate) fn swept(&self, released: u64, quarantined: u64) {

@@ -1,6 +1,7 @@
 //! A manager in numbers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::post::Post;
 use crate::tally::{Counter, Histogram, Tally};
@@ -42,6 +43,21 @@ pub struct Stats {
     pub queue_wait: Histogram,
     /// From started to ended, for each attempt; to within a microsecond.
     pub run_time: Histogram,
+}
+
+/// What keeps a manager from claiming jobs: its store answers with an error, or not at all.
+///
+/// [`TaskManager::trouble`](crate::TaskManager::trouble) tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// What the manager asks of the store: `"claim"`, `"renew"`, `"wait"`, or `"keep"` if the
+    /// thread that keeps the leases could not be started.
+    pub call: &'static str,
+    /// The last error with its sources; `None` if there was no answer yet.
+    pub error: Option<String>,
+    /// For how long nothing has been claimed because of it.
+    pub lasts: Duration,
 }
 
 impl Stats {

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::mpsc;
@@ -40,14 +41,15 @@ pub(super) async fn attend(
     asks: mpsc::UnboundedReceiver<Duration>,
     on_start: impl FnOnce(i32),
 ) -> Ended {
-    let started = Resolved::of(&attempt.command).and_then(|resolved| {
+    let resolved = Resolved::of(&attempt.command).map_err(|why| How::NotStarted(text::safe(&why)));
+    let started = resolved.and_then(|resolved| {
         let child = start(&attempt, &resolved, presence)?;
         let path = resolved.path();
         Ok((resolved.secrets, path, child))
     });
     let (secrets, path, mut child) = match started {
         Ok(started) => started,
-        Err(why) => return not_started(&why),
+        Err(how) => return not_started(how),
     };
     let number = child.id().and_then(|id| i32::try_from(id).ok());
     if let Some(number) = number {
@@ -128,10 +130,10 @@ impl Resolved {
     }
 }
 
-fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Child, String> {
+fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Child, How> {
     let cwd = &attempt.command.cwd;
     let Some((program, arguments)) = resolved.words.split_first() else {
-        return Err("there is no program".to_owned());
+        return Err(How::NotStarted("there is no program".to_owned()));
     };
     let mut process = Command::new(program);
     process
@@ -145,13 +147,23 @@ fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Chil
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    let spawned = process.spawn();
-    spawned.map_err(|error| reason::not_started(program, cwd, &resolved.path(), &error))
+    process.spawn().map_err(|error| {
+        let errno = Errno::from_io_error(&error);
+        if errno.is_some_and(|errno| OF_THE_SYSTEM.contains(&errno)) {
+            return How::Hindered(format!("cannot start a command: {error}"));
+        }
+        let why = reason::not_started(program, cwd, &resolved.path(), &error);
+        How::NotStarted(text::safe(&why))
+    })
 }
 
-fn not_started(why: &str) -> Ended {
+/// What the system says when it has no room for one more command: too many open files, of this
+/// process or of all; too many processes; too little memory.
+const OF_THE_SYSTEM: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
+
+fn not_started(how: How) -> Ended {
     Ended {
-        how: How::NotStarted(text::safe(why)),
+        how,
         was_asked: false,
         output_bytes: 0,
         last_line: None,

@@ -35,6 +35,8 @@ struct State {
     listener: Option<JoinHandle<()>>,
     /// Who waits until it is there.
     ready: Option<oneshot::Sender<Result<(), Unable>>>,
+    /// Why it cannot work; `None` once it has said that it can.
+    unable: Option<String>,
     /// Whether it got a signal that asks a process to end.
     was_signalled: bool,
     /// The number of the last attempt.
@@ -76,6 +78,11 @@ impl Minder {
         }
         let gone = io::Error::other("it ended as soon as it was started");
         is_ready.await.unwrap_or_else(|_| Err(Unable::of(&gone)))
+    }
+
+    /// Why it could not work, if it could not: then nobody has killed it.
+    pub(crate) fn unable(&self) -> Option<String> {
+        self.state().unable.clone()
     }
 
     /// Whether its process got a signal that asks a process to end, and so its commands too.
@@ -132,6 +139,7 @@ impl Minder {
         let (orders, told) = mpsc::unbounded_channel();
         tokio::spawn(write(stdin, told));
         state.which += 1;
+        state.unable = Some("it ended as soon as it was started".to_owned());
         state.orders = Some(orders);
         let listener = self.clone().listen(state.which, stdout, process);
         state.listener = Some(tokio::spawn(listener));
@@ -196,8 +204,14 @@ impl State {
 
     fn hear(&mut self, word: Word) {
         match word {
-            Word::Ready => self.is_ready(Ok(())),
-            Word::Unable(why) => self.is_ready(Err(why)),
+            Word::Ready => {
+                self.unable = None;
+                self.is_ready(Ok(()));
+            }
+            Word::Unable(unable) => {
+                self.unable = Some(unable.why.clone());
+                self.is_ready(Err(unable));
+            }
             Word::Signalled => self.was_signalled = true,
             Word::Started(number, process) => {
                 if let Some(running) = self.running.get_mut(&number) {

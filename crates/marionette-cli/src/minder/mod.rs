@@ -120,6 +120,9 @@ pub(crate) enum How {
     Signal(i32),
     /// It could not be started.
     NotStarted(String),
+    /// It could not be started, which is no fault of its own: the system has no room for another
+    /// process, or its minder none for another file.
+    Hindered(String),
 }
 
 /// The signals by which somebody ends a process, by their numbers: HUP, INT, QUIT, KILL and TERM,
@@ -133,7 +136,7 @@ impl How {
         match self {
             Self::Signal(signal) => SENT.contains(signal),
             Self::Exit(status) => SENT.contains(&(status - 128)),
-            Self::NotStarted(_) => false,
+            Self::NotStarted(_) | Self::Hindered(_) => false,
         }
     }
 }

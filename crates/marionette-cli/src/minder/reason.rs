@@ -28,7 +28,7 @@ impl Ended {
                 None => format!("exit status {status}"),
             },
             How::Signal(signal) => format!("killed by {}", signal_name(*signal)),
-            How::NotStarted(why) => format!("cannot start: {why}"),
+            How::NotStarted(why) | How::Hindered(why) => format!("cannot start: {why}"),
         };
         let line = self.last_line.iter().map(|line| format!(": {line}"));
         let hint = self.hint.iter().map(|hint| format!(" ({hint})"));

@@ -31,11 +31,11 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::args::{Common, Run};
 use crate::input::{self, Options};
 use crate::minder::orphans_have_gone;
-use crate::room;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
 use crate::store::{Opened, open_existing, open_or_make, told};
 use crate::text::count;
+use crate::trouble::Watch;
 use crate::worker::Worker;
 
 use board::Board;
@@ -95,10 +95,12 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let mut signals = Signals::listen()?;
     let (opened, mut ready) = if let Some(file) = file {
         let opened = open_or_make(common.store.as_ref()).await?;
+        opened.check()?;
         let ready = listed(&opened, args, &file, &say).await?;
         (opened, ready)
     } else {
         let opened = open_existing(common.store.as_ref()).await?;
+        opened.check()?;
         let ready = resumed(&opened, args, &say).await?;
         (opened, ready)
     };
@@ -119,7 +121,8 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let worker = Worker::new(&opened, ready.ledger.queues().to_vec(), args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
     worker.start().await?;
-    let _watch = room::Watch::begin(&opened, &say);
+    // Of a queue that is paused it is told below.
+    let watch = Watch::begin(&opened, &worker, &[], &say);
     let work = until_all_has_ended(&opened, &ready, &board, &view, &say);
     let asked = tokio::select! {
         ended = work => { ended?; None }
@@ -129,6 +132,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         Some(_) => drop(signals::stop(&worker, &mut signals, None, &say).await),
         None => drop(worker.tasks.stop().await),
     }
+    watch.end().await;
     worker.close().await;
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;

@@ -64,9 +64,11 @@ impl Claimer {
                 limit,
                 suspects,
             };
+            self.session.asks("claim");
             match answer(self.session.store.claim(claim)).await {
                 Ok(claimed) => {
                     self.errors = 0;
+                    self.session.is_answered();
                     let found = claimed.len();
                     for claimed in claimed {
                         self.hand_over(claimed, asked);
@@ -88,8 +90,12 @@ impl Claimer {
         while !self.session.is_closing() {
             let info = self.session.info.clone();
             let asked = Tick::now();
+            self.session.asks("renew");
             match answer(self.session.store.renew(info, Vec::new())).await {
-                Ok(_) => return self.session.held.lives(asked),
+                Ok(_) => {
+                    self.session.is_answered();
+                    return self.session.held.lives(asked);
+                }
                 Err(error) => self.failed("renew", &error).await,
             }
         }
@@ -157,8 +163,9 @@ impl Claimer {
     }
 
     /// The store said an error: it is told, and left alone for a while.
-    async fn failed(&mut self, what: &str, error: &StoreError) {
+    async fn failed(&mut self, what: &'static str, error: &StoreError) {
         self.errors = self.errors.saturating_add(1);
+        self.session.is_hindered(what, error.chain());
         self.session
             .engine
             .observer

@@ -44,7 +44,8 @@ pub(crate) fn begin(session: &Arc<Session>) {
 /// Nobody could say that this process lives: it claims nothing.
 #[cold]
 fn no_keeper(session: &Session, error: &std::io::Error) {
-    session.closing.cancel();
+    session.close();
+    session.is_hindered("keep", error.to_string());
     session.engine.observer.no_keeper(error);
 }
 

@@ -35,6 +35,7 @@ use crate::engine::Engine;
 use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::registry::Registry;
+use crate::stats::Trouble;
 use crate::stop::{StopReport, stop};
 use crate::store::{Ended, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
@@ -141,6 +142,11 @@ impl Durable {
         if let Some(session) = self.session() {
             session.outbox.room.notify_one();
         }
+    }
+
+    /// What keeps this manager from claiming, if anything does.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.session()?.trouble()
     }
 
     /// Waits until the store has nothing that this manager could run now, and nothing runs.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Tick;
 use crate::durable::answer::answer;
 use crate::durable::claimer::Claimer;
 use crate::durable::ends::Ends;
@@ -14,7 +15,9 @@ use crate::durable::{Durable, keeper, settler};
 use crate::engine::Engine;
 use crate::inspect::Inspect;
 use crate::leased::Outbox;
+use crate::stats::Trouble;
 use crate::store::{Duty, Timing, WorkerId, WorkerInfo};
+use crate::sync::Mutex;
 
 /// One incarnation, from a start to its stop. Claimer, settler, keeper and sweeper share it.
 pub(crate) struct Session {
@@ -30,8 +33,18 @@ pub(crate) struct Session {
     /// Whoever works for it leaves once nothing is held.
     pub(crate) ending: CancellationToken,
     pub(crate) standing: watch::Sender<Standing>,
+    /// Since when the claimer waits for an answer that lets it go on.
+    hindered: Mutex<Option<Hindered>>,
     /// How many work for it who may still talk to the store, beside the claimer.
     hands: watch::Sender<usize>,
+}
+
+/// The store was asked, and has not answered as it should.
+struct Hindered {
+    since: Tick,
+    call: &'static str,
+    /// The last error, if it has answered.
+    error: Option<String>,
 }
 
 /// Somebody who works for a session and has not left yet.
@@ -72,6 +85,7 @@ impl Session {
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
             standing: watch::Sender::new(Standing::Claims),
+            hindered: Mutex::default(),
             hands: watch::Sender::new(0),
         });
         let claimer = Claimer::new(Arc::clone(&session), durable);
@@ -109,6 +123,49 @@ impl Session {
     pub(crate) fn end(&self) {
         self.ending.cancel();
         self.outbox.filled.notify_one();
+    }
+
+    /// The store is asked this now.
+    pub(crate) fn asks(&self, call: &'static str) {
+        self.hindered.lock().get_or_insert_with(|| Hindered {
+            since: Tick::now(),
+            call,
+            error: None,
+        });
+    }
+
+    /// The store answered with this error.
+    pub(crate) fn is_hindered(&self, call: &'static str, error: String) {
+        self.asks(call);
+        if let Some(hindered) = &mut *self.hindered.lock() {
+            hindered.call = call;
+            hindered.error = Some(error);
+        }
+    }
+
+    /// The store answered as it should. If it had not before, that is over.
+    pub(crate) fn is_answered(&self) {
+        let hindered = self.hindered.lock().take();
+        if let Some(hindered) = hindered
+            && hindered.error.is_some()
+        {
+            let lasted = Tick::now().since(hindered.since);
+            self.engine.observer.store_answers(hindered.call, lasted);
+        }
+    }
+
+    /// What keeps it from claiming, if anything does.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        let hindered = self.hindered.lock();
+        // One that closes claims nothing because it shall not, unless nobody keeps its leases.
+        let hindered = hindered
+            .as_ref()
+            .filter(|hindered| !self.is_closing() || hindered.call == "keep");
+        hindered.map(|hindered| Trouble {
+            call: hindered.call,
+            error: hindered.error.clone(),
+            lasts: Tick::now().since(hindered.since),
+        })
     }
 
     /// Waits until nobody works for it any more, once it has ended: nothing is written after that.

@@ -10,6 +10,7 @@ use crate::inspect::Inspect;
 use crate::job::Job;
 use crate::job_handle::JobHandle;
 use crate::manager::TaskManager;
+use crate::stats::Trouble;
 use crate::store::Due;
 
 /// A manager with a store: it takes [`Job`]s, and does so whether it was started or not. Started or
@@ -18,6 +19,33 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// The store, for what a person asks of it and changes in it.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// What keeps this manager from claiming jobs, if anything does: its store answers with an
+    /// error or not at all. A manager that is full, paused or idle has no trouble.
+    ///
+    /// It goes on trying by itself. The log tells of errors as they come and when they are over.
+    /// This is for a check of a service's health, which waits until it has lasted for a while: an
+    /// answer takes its time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use marionette::TaskManager;
+    /// use marionette::inspect::Inspect;
+    ///
+    /// fn is_healthy<S: Inspect>(tasks: &TaskManager<S>) -> bool {
+    ///     let trouble = tasks.trouble();
+    ///     trouble.is_none_or(|trouble| trouble.lasts < Duration::from_secs(15))
+    /// }
+    /// # let tasks = TaskManager::builder().store(marionette::MemoryStore::new()).build().unwrap();
+    /// # assert!(is_healthy(&tasks));
+    /// ```
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.durable().trouble()
     }
 
     /// The same manager without the type of its store, for a service that chooses its store when it

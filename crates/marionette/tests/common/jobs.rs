@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
 use marionette::store::{
@@ -92,6 +92,8 @@ pub(crate) struct Faulty {
     fails: Arc<AtomicBool>,
     loses_answers: Arc<AtomicBool>,
     forgets: Arc<AtomicBool>,
+    claims_fail: Arc<AtomicBool>,
+    claims_hang: Arc<AtomicBool>,
 }
 
 impl Faulty {
@@ -107,6 +109,16 @@ impl Faulty {
     /// From now on an insertion has its effect, and is an error.
     pub(crate) fn lose_answers(&self, loses: bool) {
         self.loses_answers.store(loses, Ordering::Relaxed);
+    }
+
+    /// From now on a claim is an error.
+    pub(crate) fn fail_claims(&self, fails: bool) {
+        self.claims_fail.store(fails, Ordering::Relaxed);
+    }
+
+    /// From now on a claim has no answer, until this is over.
+    pub(crate) fn hang_claims(&self, hangs: bool) {
+        self.claims_hang.store(hangs, Ordering::Relaxed);
     }
 
     /// From now on an insertion answers for no job.
@@ -138,7 +150,15 @@ impl Store for Faulty {
     }
 
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
-        self.inner.claim(claim)
+        Box::pin(async move {
+            while self.claims_hang.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            if self.claims_fail.load(Ordering::Relaxed) {
+                return Err(unreachable());
+            }
+            self.inner.claim(claim).await
+        })
     }
 
     fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {

@@ -1,0 +1,118 @@
+//! What keeps a manager from claiming jobs can be asked, and is told in the log once and when it is
+//! over.
+
+mod common;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::SECOND;
+use common::jobs::{Faulty, builder, mail};
+use marionette::TaskManager;
+use marionette::store::Store;
+use tokio::time::sleep;
+use tracing::subscriber::DefaultGuard;
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn begin() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn count(&self, text: &str) -> usize {
+        let bytes = self.0.lock().expect("nobody panics with it");
+        String::from_utf8_lossy(&bytes).matches(text).count()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut all = self.0.lock().expect("nobody panics with it");
+        all.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn started(store: &Faulty) -> TaskManager<Faulty> {
+    let tasks = builder(store.clone()).build().expect("it is sound");
+    tasks.start();
+    tasks
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_keeps_a_manager_from_claiming_is_told_until_it_is_over() {
+    let (log, _guard) = Log::begin();
+    let store = Faulty::default();
+    let tasks = started(&store);
+    tasks.idle().await;
+    assert_eq!(tasks.trouble(), None, "an idle manager has none");
+
+    store.fail_claims(true);
+    let sent = tasks.queue(mail("ada")).await.expect("it is accepted");
+    sleep(20 * SECOND).await;
+    let trouble = tasks.trouble().expect("it could not claim");
+    assert_eq!(trouble.call, "claim");
+    let error = trouble.error.expect("there was one");
+    assert!(error.contains("the store does not answer"), "{error}");
+    assert!(trouble.lasts >= store.timing().lease, "{:?}", trouble.lasts);
+    assert!(log.count("the store failed; it is called again") >= 1);
+    assert_eq!(log.count("the store answers again"), 0);
+
+    store.fail_claims(false);
+    sent.await.expect("it is done");
+    assert_eq!(tasks.trouble(), None);
+    assert_eq!(log.count("the store answers again"), 1);
+    tasks.stop().await;
+    assert_eq!(tasks.trouble(), None, "a stopped manager has none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_trouble_as_well() {
+    let store = Faulty::default();
+    let tasks = started(&store);
+    tasks.idle().await;
+    store.hang_claims(true);
+    let sent = tasks.queue(mail("ada")).await.expect("it is accepted");
+    sleep(20 * SECOND).await;
+    let trouble = tasks.trouble().expect("it could not claim");
+    assert_eq!((trouble.call, trouble.error), ("claim", None));
+    assert!(trouble.lasts >= store.timing().lease, "{:?}", trouble.lasts);
+    store.hang_claims(false);
+    sent.await.expect("it is done");
+    assert_eq!(tasks.trouble(), None);
+}
+
+#[tokio::test]
+async fn on_the_real_clock_the_time_of_a_trouble_is_real_time() {
+    let store = Faulty::default();
+    let tasks = started(&store);
+    store.fail_claims(true);
+    drop(tasks.queue(mail("ada")).await.expect("it is accepted"));
+    while tasks
+        .trouble()
+        .is_none_or(|trouble| trouble.error.is_none())
+    {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let before = tasks.trouble().expect("it goes on").lasts;
+    sleep(Duration::from_millis(200)).await;
+    let after = tasks.trouble().expect("it goes on").lasts;
+    assert!(
+        after >= before + Duration::from_millis(200),
+        "{before:?}, {after:?}"
+    );
+}
