@@ -35,6 +35,12 @@ fn kill_at_wait(sandbox: &Sandbox, arguments: &[&str], lines: &[&str]) {
         .collect();
     let mut runner = start(sandbox, &arguments, lines);
     until("it waits", || !sandbox.read("begun").is_empty());
+    // What was done is written a moment later.
+    let before = lines.iter().take_while(|line| **line != WAITS).count();
+    until("the store knows of what was done", || {
+        let done = sandbox.run(&["list", "--json", "--state", "done"]).out;
+        done.lines().count() == before
+    });
     runner.kill().expect("it runs");
     runner.wait().expect("it ends");
 }
