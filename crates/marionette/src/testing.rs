@@ -4,21 +4,30 @@
 //! backoffs and timeouts pass at once and in their order, and the wall clock of schedules goes
 //! along.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
 
 use crate::clock::Wall;
+use crate::durable::Durable;
+use crate::inspect::{Filter, Page};
 use crate::manager::TaskManager;
 use crate::memory::store::MemoryStoreBuilder;
+use crate::store::JobState;
 
 /// Runs all that the manager has, future tasks and retries included, until nothing is left.
 ///
 /// On the paused clock this is deterministic and takes no time.
 ///
+/// With a store: until it holds no job that this manager could run, now or later. Those of other
+/// kinds, in queues that the manager does not work on or that are paused, and those that another
+/// process runs are not waited for. A store that goes by real time, such as a file, is waited for
+/// in real time.
+///
 /// # Panics
 ///
-/// Panics if the manager is not running: it would wait for ever.
+/// Panics if the manager is not running, since it would wait for ever, and if its store cannot be
+/// asked.
 ///
 /// # Cancel safety
 ///
@@ -40,16 +49,66 @@ use crate::memory::store::MemoryStoreBuilder;
 /// # Ok(())
 /// # }
 /// ```
-pub async fn drain(tasks: &TaskManager) {
+pub async fn drain<S: ?Sized>(tasks: &TaskManager<S>) {
+    let mut pause_min = PAUSE_MIN;
     loop {
         assert!(
             tasks.is_running(),
             "a task manager that is not running cannot be drained"
         );
         tasks.idle().await;
-        let Some(next) = tasks.next_due() else { return };
-        // tokio's clock goes in whole milliseconds; less would not let it advance.
-        sleep(next.max(Duration::from_millis(1))).await;
+        let next = match tasks.durable_part() {
+            None => tasks.next_due(),
+            Some(durable) => next_job(durable).await,
+        };
+        let Some(next) = next else { return };
+        sleep(next.max(pause_min)).await;
+        // A store may go by another clock: what was due by ours may be due only later.
+        pause_min = if next.is_zero() {
+            (2 * pause_min).min(PAUSE_MAX)
+        } else {
+            PAUSE_MIN
+        };
+    }
+}
+
+/// tokio's clock goes in whole milliseconds; less would not let it advance.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long it is until the next of the jobs that this manager could run is due.
+async fn next_job(durable: &Durable) -> Option<Duration> {
+    const ASKED: &str = "a store that is drained can be asked";
+
+    let store = &durable.store;
+    let wanted = durable.wanted();
+    if wanted.kinds.is_empty() {
+        return None;
+    }
+    let paused = store.paused_queues().await.expect(ASKED);
+    let filter = Filter {
+        states: vec![JobState::Ready, JobState::Scheduled, JobState::Retrying],
+        kinds: wanted.kinds.to_vec(),
+        queues: wanted.queues.to_vec(),
+        ..Filter::default()
+    };
+    let mut page = Page {
+        limit: 1_000,
+        ..Page::default()
+    };
+    let mut next: Option<SystemTime> = None;
+    loop {
+        let listed = store.list(filter.clone(), page).await.expect(ASKED);
+        let jobs = listed.jobs.iter();
+        let due = jobs
+            .filter(|job| !paused.contains(&job.queue))
+            .map(|job| job.due);
+        next = next.into_iter().chain(due).min();
+        page.after = listed.next;
+        if page.after.is_none() {
+            let now = Wall::default().now();
+            return next.map(|due| due.duration_since(now).unwrap_or_default());
+        }
     }
 }
 
@@ -80,13 +139,13 @@ impl WallClock {
     /// A clock that shows this time now, and from then on goes with tokio's clock alone: where
     /// that one is paused, it shows the same in every run.
     #[must_use]
-    pub fn starting_at(time: std::time::SystemTime) -> Self {
+    pub fn starting_at(time: SystemTime) -> Self {
         Self(Wall::starting_at(time))
     }
 
     /// What it shows.
     #[must_use]
-    pub fn now(&self) -> std::time::SystemTime {
+    pub fn now(&self) -> SystemTime {
         self.0.now()
     }
 

@@ -84,6 +84,12 @@ impl Durable {
         *session = Some(begun);
     }
 
+    /// What it claims.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
     fn session(&self) -> Option<Arc<Session>> {
         self.session.lock().clone()
     }

@@ -156,6 +156,12 @@ impl<S: ?Sized> TaskManager<S> {
         self.engine().timekeeper.next_due()
     }
 
+    /// What works on its store, if it has one.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn durable_part(&self) -> Option<&Durable> {
+        self.shared.durable.as_deref()
+    }
+
     /// Stops: nothing comes in any more, all that was accepted runs, and the report says what still
     /// waits for its time. A paused manager is resumed for it.
     ///
