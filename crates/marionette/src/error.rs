@@ -126,7 +126,21 @@ impl Error {
         Self::new(message.into().into_owned())
     }
 
-    pub(crate) fn empty() -> Self {
+    /// A record without a user's error, and without an attempt so far: what a task without
+    /// `.error(…)` has, for tests of code that is given one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::Error;
+    ///
+    /// let mut error = Error::empty();
+    /// error.append(Some("connection refused"));
+    /// assert!(error.user().is_none());
+    /// assert_eq!(error.to_string(), "task failed after 1 attempt");
+    /// ```
+    #[must_use]
+    pub fn empty() -> Self {
         Self(Box::new(Record {
             user: None,
             attempts: 0,
