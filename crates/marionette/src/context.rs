@@ -9,6 +9,7 @@ use tracing::Span;
 use crate::cell::{Cell, Lent};
 use crate::clock::Tick;
 use crate::id::{Identity, TaskId};
+use crate::post::TaskRef;
 use crate::quiet::QuietSpan;
 
 /// The name of a task that has none of its own.
@@ -59,6 +60,11 @@ impl Context {
     #[must_use]
     pub fn name(&self) -> &str {
         name(&self.cell)
+    }
+
+    /// The task by its id and name.
+    pub(crate) fn task(&self) -> TaskRef {
+        TaskRef::new(&*self.cell)
     }
 
     /// Which attempt this is, from 1.

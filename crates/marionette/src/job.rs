@@ -1,6 +1,7 @@
 //! A task as data, and the code that runs it.
 
 use std::future::Future;
+use std::ops::Deref;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,7 +53,13 @@ use crate::parcel::ByJob;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Job`, so it cannot be stored",
     label = "not a `Job`",
-    note = "a type is one when it implements `Job`, which needs `Serialize` and `Deserialize`"
+    note = "a type is one when it implements `Job`, which needs `Serialize` and `Deserialize`",
+    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
+            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
+            `Job` for it, and register the code once, with \
+            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
+    note = "a manager with a store takes jobs and nothing else; one without a store, \
+            `TaskManager::new(Config::default())`, takes closures and futures as well"
 )]
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// The name under which jobs of this type are stored. It outlives the process: choose it once,
@@ -137,7 +144,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     }
 }
 
-/// The code that runs jobs of one type: a closure over the job and a [`Context`], or a type.
+/// The code that runs jobs of one type: a closure over the job and a [`Context`], a type, or
+/// [`blocking`](crate::blocking) code.
 ///
 /// A handler has what the code needs and the arguments are not: a connection, a client, a key. It
 /// is registered once ([`Builder::handle`](crate::Builder::handle)) and called for every attempt.
@@ -187,8 +195,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     label = "not a handler of `{J}`",
     note = "a closure takes the job and a `marionette::Context`, with their types: \
             `async |mail: SendMail, cx: Context| {{ …; Ok(()) }}`",
-    note = "an async closure that lends what it has captured to its future is no handler: write \
+    note = "an async closure that captures something lends it to its future, and is no handler: \
+            write \
             `move |mail: SendMail, cx: Context| {{ let m = mailer.clone(); async move {{ … }} }}`",
+    note = "code that blocks its thread is a handler in \
+            `blocking(|mail: SendMail, cx: Context| {{ …; Ok(()) }})`",
     note = "its result is `Result<_, marionette::TaskError>` with the `Output` of the job: every \
             error converts with `?`, and the result of another call with `Ok(call.await?)`"
 )]
@@ -207,6 +218,19 @@ pub trait Handler<J: Job>: Send + Sync + 'static {
         job: J,
         context: Context,
     ) -> impl Future<Output = Result<J::Output, TaskError>> + Send;
+
+    /// One attempt of a handler that may outlive the attempt, as on a thread that goes on.
+    #[doc(hidden)]
+    fn handle_shared(
+        shared: impl Deref<Target = Self> + Send + Sync + 'static,
+        job: J,
+        context: Context,
+    ) -> impl Future<Output = Result<J::Output, TaskError>> + Send
+    where
+        Self: Sized,
+    {
+        async move { shared.handle(job, context).await }
+    }
 }
 
 impl<J, F, Fut> Handler<J> for F

@@ -183,7 +183,7 @@ mod park;
 mod sync;
 
 pub use backoff::{Backoff, Constant, Exponential, Jitter, Linear, Polynomial};
-pub use blocking::{Blocking, blocking};
+pub use blocking::{Blocking, BlockingCode, blocking};
 pub use builder::Builder;
 pub use cell::Status;
 pub use config::{Config, ConfigError};

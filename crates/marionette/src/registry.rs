@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -95,6 +96,17 @@ struct Typed<J, H> {
     job: PhantomData<fn(J)>,
 }
 
+/// The handler, for as long as somebody uses it.
+struct Shared<J, H>(Arc<Typed<J, H>>);
+
+impl<J, H> Deref for Shared<J, H> {
+    type Target = H;
+
+    fn deref(&self) -> &H {
+        &self.0.handler
+    }
+}
+
 impl<J: Job, H: Handler<J>> Runner for Typed<J, H> {
     fn run(self: Arc<Self>, payload: Vec<u8>, context: Context) -> RunnerFuture {
         Box::pin(async move {
@@ -103,7 +115,7 @@ impl<J: Job, H: Handler<J>> Runner for Typed<J, H> {
                 .map_err(TaskError::fatal)?;
             // The handler may run for long, and needs only the job.
             drop(payload);
-            let output = self.handler.handle(job, context).await?;
+            let output = H::handle_shared(Shared(self), job, context).await?;
             Ok(J::encode_output(&output)
                 .map_err(|error| CodecError::new::<J>("a result", "encode", error)))
         })

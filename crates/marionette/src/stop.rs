@@ -42,7 +42,8 @@ pub struct StopReport {
     /// Tasks that were interrupted in mid-attempt. They wait in the queue for the next start, and
     /// no attempt was counted; plain futures, which cannot run again, have ended as abandoned.
     pub interrupted: Vec<TaskRef>,
-    /// Tasks that could not be interrupted, since they block their thread: they still run.
+    /// Tasks whose code still runs, since it blocks its thread: they could not be interrupted, or
+    /// their attempt has timed out or was cancelled while its thread went on.
     pub abandoned: Vec<TaskRef>,
     /// Accepted tasks that were not started, or were interrupted: they wait for the next start.
     /// Of jobs, those that went back to the store; what was never claimed is not counted.
@@ -160,17 +161,12 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopRepor
     let posts = engine.posts();
     let waiting = engine.sweep();
     let after = engine.figures();
-    let is_caller = |post: &Arc<Post>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
     StopReport {
         done: after.done - before.done,
         failed: after.failed - before.failed,
         cancelled: ended_early(&after) - ended_early(before),
         interrupted: engine.run().interrupted.clone(),
-        abandoned: posts
-            .iter()
-            .filter(|post| !is_caller(post))
-            .filter_map(|post| post.task())
-            .collect(),
+        abandoned: still_running(engine, &posts, caller),
         queued: engine.queue.len(),
         waiting,
         duration: Tick::now().since(begin.at),
@@ -179,4 +175,18 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopRepor
 
 fn ended_early(stats: &Stats) -> u64 {
     stats.cancelled + stats.expired + stats.abandoned
+}
+
+/// The tasks that workers still have, or threads; without the caller's.
+fn still_running(engine: &Engine, posts: &[Arc<Post>], caller: Option<&Current>) -> Vec<TaskRef> {
+    let is_caller = |post: &Arc<Post>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
+    let others = posts.iter().filter(|post| !is_caller(post));
+    let mut tasks: Vec<_> = others.filter_map(|post| post.task()).collect();
+    let caller = caller.and_then(|caller| caller.post.task());
+    for task in engine.blocking.tasks() {
+        if Some(&task) != caller.as_ref() && !tasks.contains(&task) {
+            tasks.push(task);
+        }
+    }
+    tasks
 }
