@@ -9,6 +9,8 @@ use crate::context::DEFAULT_NAME;
 use crate::extra::Extra;
 use crate::id::Identity;
 use crate::join::JoinHandle;
+use crate::parcel::Unfit;
+use crate::registry::Registry;
 use crate::task::IntoTask;
 
 /// A task that has not been accepted yet, with what it asks for.
@@ -50,12 +52,61 @@ impl<S> fmt::Debug for Draft<S> {
     }
 }
 
+/// How tasks of one type become cells, and are tasks again when they are refused.
+///
+/// Functions, where a bound `H: IntoTask<M>` would do: the compiler forgets lifetimes in what a
+/// future keeps across an await, and then cannot show that `H` is `'static`, which the bound needs.
+/// So the futures of the ways in have parameters without a bound, and stay `Send` whatever a task
+/// captures.
+pub(crate) struct Maker<H, S, T> {
+    make: fn(Draft<S>, &Registry, Tick) -> Made<S, T>,
+    take_back: fn(Draft<S>) -> H,
+}
+
+/// An offer and the side that waits, or what cannot be made one.
+pub(crate) type Made<S, T> = Result<(Offer<S, T>, Waiting), (Box<Unfit>, Draft<S>)>;
+
+impl<H, S, T> Maker<H, S, T> {
+    #[inline]
+    pub(crate) fn new<M>() -> Self
+    where
+        H: IntoTask<M, Source = S, Output = T>,
+    {
+        Self {
+            make: make::<H, M>,
+            take_back: H::from_draft,
+        }
+    }
+
+    /// Makes the cell, as of now, for a manager with these handlers.
+    #[inline]
+    pub(crate) fn make(&self, draft: Draft<S>, registry: &Registry, now: Tick) -> Made<S, T> {
+        (self.make)(draft, registry, now)
+    }
+
+    pub(crate) fn take_back(&self, draft: Draft<S>) -> H {
+        (self.take_back)(draft)
+    }
+}
+
+#[inline]
+fn make<H: IntoTask<M>, M>(
+    mut draft: Draft<H::Source>,
+    registry: &Registry,
+    now: Tick,
+) -> Made<H::Source, H::Output> {
+    match H::prepare(&mut draft, registry) {
+        Ok(()) => Ok(Offer::new::<M, H>(draft, now)),
+        Err(unfit) => Err((unfit, draft)),
+    }
+}
+
 /// A draft that became a cell: kept by type until it is accepted.
 pub(crate) struct Offer<S, T> {
     cell: Shared<dyn Offered<S, T>>,
 }
 
-impl<S: 'static, T: 'static> Offer<S, T> {
+impl<S, T> Offer<S, T> {
     /// The offer, made now, and the side that waits and is run.
     #[inline]
     pub(crate) fn new<M, H>(draft: Draft<S>, now: Tick) -> (Self, Waiting)

@@ -1,10 +1,11 @@
 //! One attempt at once, in the caller's own task.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::cell::Waiting;
 use crate::circle::{Begun, Circle, Ran, Seat, Stay};
 use crate::clock::Tick;
 use crate::draft::Offer;
@@ -15,14 +16,28 @@ use crate::memory::pace::Pace;
 use crate::outcome::Outcome;
 use crate::task::IntoTask;
 
-pub(crate) async fn exec<H: IntoTask<M>, M>(
+/// Makes the cell at once and the attempt when it is polled: the future that waits knows nothing of
+/// the task but its result, and so it is `Send` whatever the task captures.
+pub(crate) fn exec<H, M, T>(
     engine: &Arc<Engine>,
     handler: TaskHandler<H, M>,
-) -> JoinHandle<H::Output> {
+) -> impl Future<Output = JoinHandle<T>> + Send
+where
+    H: IntoTask<M, Output = T>,
+    T: Send + 'static,
+{
     let mut draft = handler.draft;
     // A job that is unfit says so itself when it runs, since there is nobody else to tell.
     let _ = H::prepare(&mut draft, &engine.registry);
     let (offer, waiting) = Offer::new::<M, H>(draft, Tick::now());
+    attempt(engine, waiting, offer.into_handle())
+}
+
+async fn attempt<T>(
+    engine: &Arc<Engine>,
+    waiting: Waiting,
+    handle: JoinHandle<T>,
+) -> JoinHandle<T> {
     let reach = engine.run().reach.clone();
     let circle = Circle {
         engine: Arc::clone(engine),
@@ -54,5 +69,5 @@ pub(crate) async fn exec<H: IntoTask<M>, M>(
         }
         engine.return_post(&post);
     }
-    offer.into_handle()
+    handle
 }

@@ -13,7 +13,7 @@ use crate::id::{Identity, TaskId};
 use crate::options::Parent;
 use crate::parcel::{ByJob, Unfit};
 use crate::registry::Registry;
-use crate::task::{ByCall, ByFuture, ByType, IntoTask, Repeatable};
+use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 
 /// A task wrapped with its id and its options, before it is queued: made by
 /// [`TaskManager::wrap`](crate::TaskManager::wrap).
@@ -49,10 +49,19 @@ use crate::task::{ByCall, ByFuture, ByType, IntoTask, Repeatable};
 /// let handler = TaskManager::wrap(async |_: Context| Ok(()));
 /// TaskManager::wrap(handler);
 /// ```
+///
+/// The parameter `S` follows from the other two and is never written.
 #[must_use = "a wrapped task does nothing until it is queued"]
-pub struct TaskHandler<H: IntoTask<M>, M> {
-    pub(crate) draft: Draft<H::Source>,
+pub struct TaskHandler<H: IntoTask<M>, M, S = <H as IntoTask<M>>::Source> {
+    pub(crate) draft: Draft<S>,
     marker: PhantomData<fn() -> (H, M)>,
+}
+
+impl<H: IntoTask<M>, M, S> TaskHandler<H, M, S> {
+    /// The id that the task will have.
+    pub fn id(&self) -> TaskId {
+        self.draft.identity.unwrap_or_else(Identity::new).id()
+    }
 }
 
 impl<H: IntoTask<M>, M> TaskHandler<H, M> {
@@ -68,11 +77,6 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
             draft,
             marker: PhantomData,
         }
-    }
-
-    /// The id that the task will have.
-    pub fn id(&self) -> TaskId {
-        self.draft.identity.unwrap_or_else(Identity::new).id()
     }
 
     /// See [`Submit::retries`](crate::Submit::retries).
@@ -130,13 +134,13 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     }
 }
 
-impl<H: IntoTask<M>, M> fmt::Display for TaskHandler<H, M> {
+impl<H: IntoTask<M>, M, S> fmt::Display for TaskHandler<H, M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.draft.name())
     }
 }
 
-impl<H: IntoTask<M>, M> fmt::Debug for TaskHandler<H, M> {
+impl<H: IntoTask<M>, M, S> fmt::Debug for TaskHandler<H, M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskHandler")
             .field("id", &self.id())
@@ -151,6 +155,7 @@ impl<H: IntoTask<M>, M> fmt::Debug for TaskHandler<H, M> {
 pub struct ByHandler<M>(PhantomData<fn() -> M>);
 
 impl<M: Repeatable> Repeatable for ByHandler<M> {}
+impl<M: OfJobs> OfJobs for ByHandler<M> {}
 
 impl<H, M> IntoTask<ByHandler<M>> for TaskHandler<H, M>
 where

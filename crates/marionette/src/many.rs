@@ -2,15 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll, ready};
 
 use crate::cell::Waiting;
 use crate::clock::Tick;
-use crate::draft::Offer;
+use crate::draft::{Draft, Maker, Offer};
 use crate::engine::Engine;
 use crate::join::JoinHandle;
-use crate::memory::queue::{Queue, Refused, Ticket};
+use crate::memory::queue::Ticket;
+use crate::parcel::Unfit;
 use crate::refusal::Refusal;
+use crate::registry::Registry;
 use crate::task::IntoTask;
 
 /// How many tasks are made into cells ahead of the room for them.
@@ -18,15 +22,15 @@ const AHEAD: usize = 64;
 
 /// Not all tasks were accepted, since the manager stopped or one is a job that it cannot take:
 /// those that were, and those that come back.
-pub struct QueueManyError<H: IntoTask<M>, M> {
+pub struct QueueManyError<H, T> {
     /// The handles of the tasks that were accepted, which are the first of those that were given.
-    pub accepted: Vec<JoinHandle<H::Output>>,
+    pub accepted: Vec<JoinHandle<T>>,
     /// The tasks that were not, in their order.
     pub refused: Vec<H>,
     why: Refusal,
 }
 
-impl<H: IntoTask<M>, M> fmt::Display for QueueManyError<H, M> {
+impl<H, T> fmt::Display for QueueManyError<H, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (accepted, refused) = (self.accepted.len(), self.refused.len());
         write!(
@@ -37,7 +41,7 @@ impl<H: IntoTask<M>, M> fmt::Display for QueueManyError<H, M> {
     }
 }
 
-impl<H: IntoTask<M>, M> fmt::Debug for QueueManyError<H, M> {
+impl<H, T> fmt::Debug for QueueManyError<H, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueueManyError")
             .field("accepted", &self.accepted.len())
@@ -47,102 +51,176 @@ impl<H: IntoTask<M>, M> fmt::Debug for QueueManyError<H, M> {
     }
 }
 
+/// What is behind the reason.
+impl<H, T> std::error::Error for QueueManyError<H, T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.why.source()
+    }
+}
+
+/// The future of [`TaskManager::queue_many`](crate::TaskManager::queue_many): of tasks `H` from an
+/// iterator `I`, which result in `T`.
+///
+/// It is `Send` if the iterator is, whatever the tasks capture.
+#[must_use = "futures do nothing unless polled"]
+pub struct QueueingMany<'a, I, H, S, T> {
+    engine: &'a Engine,
+    tasks: Tasks<I, H, S, T>,
+    /// The tasks that have become cells and were not accepted yet…
+    offers: VecDeque<Offer<S, T>>,
+    /// …and their sides that wait, without that of the first where it is in line for room.
+    waiting: VecDeque<Waiting>,
+    first: Option<Waiting>,
+    first_since: Tick,
+    ticket: Option<Ticket>,
+    accepted: Vec<JoinHandle<T>>,
+}
+
+/// The tasks that have not become cells, and how they do. Its functions stand where bounds would
+/// do, for the reason that [`Maker`] gives.
+struct Tasks<I, H, S, T> {
+    /// Until all have become cells, or one was refused.
+    iter: Option<I>,
+    next: Next<I, H, S, T>,
+    collect: fn(I, &mut Vec<H>),
+    maker: Maker<H, S, T>,
+}
+
+/// Makes cells of the next tasks, and fails with the first that cannot be one.
+type Next<I, H, S, T> = fn(&mut I, &mut Made<'_, H, S, T>) -> Result<(), (Box<Unfit>, Draft<S>)>;
+
+/// Where the next cells are made.
+struct Made<'a, H, S, T> {
+    maker: &'a Maker<H, S, T>,
+    registry: &'a Registry,
+    offers: &'a mut VecDeque<Offer<S, T>>,
+    waiting: &'a mut VecDeque<Waiting>,
+}
+
 /// Queues all of them, in their order, as room allows.
-pub(crate) async fn queue_many<H, M>(
+pub(crate) fn queue_many<I, H, M>(
     engine: &Engine,
-    tasks: impl IntoIterator<Item = H>,
-) -> Result<Vec<JoinHandle<H::Output>>, QueueManyError<H, M>>
+    tasks: I,
+) -> QueueingMany<'_, I, H, H::Source, H::Output>
 where
+    I: Iterator<Item = H>,
     H: IntoTask<M>,
 {
-    let mut tasks = tasks.into_iter();
-    let mut accepted = Vec::with_capacity(tasks.size_hint().0);
-    let mut offers: VecDeque<Offer<H::Source, H::Output>> = VecDeque::new();
-    let mut waiting: VecDeque<Waiting> = VecDeque::new();
-    loop {
-        for task in tasks.by_ref().take(AHEAD - offers.len()) {
-            let mut draft = task.into_draft();
-            if let Err(why) = H::prepare(&mut draft, &engine.registry) {
-                let unfit = H::from_draft(draft);
-                let refused = withdraw(offers).chain([unfit]).chain(tasks).collect();
-                let why = Refusal::Unfit(why);
-                return Err(QueueManyError {
-                    accepted,
-                    refused,
-                    why,
-                });
+    QueueingMany {
+        engine,
+        accepted: Vec::with_capacity(tasks.size_hint().0),
+        tasks: Tasks {
+            iter: Some(tasks),
+            next: |tasks, made| {
+                for task in tasks.take(AHEAD - made.offers.len()) {
+                    let draft = task.into_draft();
+                    let (offer, waits) = made.maker.make(draft, made.registry, Tick::recent())?;
+                    made.offers.push_back(offer);
+                    made.waiting.push_back(waits);
+                }
+                Ok(())
+            },
+            collect: |tasks, refused| refused.extend(tasks),
+            maker: Maker::new::<M>(),
+        },
+        offers: VecDeque::new(),
+        waiting: VecDeque::new(),
+        first: None,
+        first_since: Tick::recent(),
+        ticket: None,
+    }
+}
+
+// Nothing in it is pinned.
+impl<I, H, S, T> Unpin for QueueingMany<'_, I, H, S, T> {}
+
+impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
+    type Output = Result<Vec<JoinHandle<T>>, QueueManyError<H, T>>;
+
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let queue = &this.engine.queue;
+        loop {
+            if this.first.is_some() {
+                let (first, ticket) = (&mut this.first, &mut this.ticket);
+                if let Err(why) = ready!(queue.poll_push(first, this.first_since, ticket, poller)) {
+                    return Poll::Ready(Err(this.refuse(why.into(), None)));
+                }
+                this.ticket = None;
+                this.accept(1);
             }
-            let (offer, waits) = Offer::new::<M, H>(draft, Tick::recent());
-            waiting.push_back(waits);
-            offers.push_back(offer);
-        }
-        if waiting.is_empty() {
-            return Ok(accepted);
-        }
-        let mut pushed = engine.queue.push_some(&mut waiting, Tick::now());
-        if pushed.is_ok()
-            && waiting.len() == offers.len()
-            && let Some(first) = waiting.pop_front()
-        {
-            let mut place = Place {
-                queue: &engine.queue,
-                task: Some(first),
-                ticket: None,
-            };
-            pushed = place.wait().await;
-            // What was refused is the first again.
-            place
-                .task
-                .take()
-                .into_iter()
-                .for_each(|first| waiting.push_front(first));
-        }
-        let count = offers.len() - waiting.len();
-        accepted.extend(offers.drain(..count).map(Offer::into_handle));
-        if let Err(why) = pushed {
-            let refused = withdraw(offers).chain(tasks).collect();
-            let why = why.into();
-            return Err(QueueManyError {
-                accepted,
-                refused,
-                why,
-            });
+            if let Err((unfit, draft)) = this.make_some() {
+                let unfit_task = this.tasks.maker.take_back(draft);
+                return Poll::Ready(Err(this.refuse(Refusal::Unfit(unfit), Some(unfit_task))));
+            }
+            if this.waiting.is_empty() {
+                this.tasks.iter = None;
+                return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
+            }
+            let now = Tick::now();
+            let pushed = queue.push_some(&mut this.waiting, now);
+            let count = this.offers.len() - this.waiting.len();
+            this.accept(count);
+            if let Err(why) = pushed {
+                return Poll::Ready(Err(this.refuse(why.into(), None)));
+            }
+            if count == 0 {
+                this.first = this.waiting.pop_front();
+                this.first_since = now;
+            }
         }
     }
 }
 
-/// Takes tasks that were not accepted out of their cells, before those are dropped.
-fn withdraw<H: IntoTask<M>, M>(
-    offers: VecDeque<Offer<H::Source, H::Output>>,
-) -> impl Iterator<Item = H> {
-    offers
-        .into_iter()
-        .filter_map(Offer::into_draft)
-        .map(H::from_draft)
-}
+impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
+    fn make_some(&mut self) -> Result<(), (Box<Unfit>, Draft<S>)> {
+        let tasks = &mut self.tasks;
+        let iter = tasks.iter.as_mut();
+        let iter = iter.expect("`queue_many` is not polled after it has resolved");
+        let mut made = Made {
+            maker: &tasks.maker,
+            registry: &self.engine.registry,
+            offers: &mut self.offers,
+            waiting: &mut self.waiting,
+        };
+        (tasks.next)(iter, &mut made)
+    }
 
-/// A place among the waiting producers, given up when dropped.
-struct Place<'a> {
-    queue: &'a Queue<Waiting>,
-    task: Option<Waiting>,
-    ticket: Option<Ticket>,
-}
+    fn accept(&mut self, count: usize) {
+        let accepted = self.offers.drain(..count);
+        self.accepted.extend(accepted.map(Offer::into_handle));
+    }
 
-impl Place<'_> {
-    async fn wait(&mut self) -> Result<(), Refused> {
-        let now = Tick::now();
-        poll_fn(|poller| {
-            self.queue
-                .poll_push(&mut self.task, now, &mut self.ticket, poller)
-        })
-        .await
+    /// Takes back all that were not accepted: those that are cells, the one that cannot be, and
+    /// the rest.
+    fn refuse(&mut self, why: Refusal, unfit: Option<H>) -> QueueManyError<H, T> {
+        let tasks = &mut self.tasks;
+        let drafts = self.offers.drain(..).filter_map(Offer::into_draft);
+        let refused = drafts.map(|draft| tasks.maker.take_back(draft));
+        let mut refused: Vec<H> = refused.chain(unfit).collect();
+        if let Some(rest) = tasks.iter.take() {
+            (tasks.collect)(rest, &mut refused);
+        }
+        QueueManyError {
+            accepted: std::mem::take(&mut self.accepted),
+            refused,
+            why,
+        }
     }
 }
 
-impl Drop for Place<'_> {
+impl<I, H, S, T> Drop for QueueingMany<'_, I, H, S, T> {
     fn drop(&mut self) {
-        self.ticket
-            .into_iter()
-            .for_each(|ticket| self.queue.forget(ticket));
+        if let Some(ticket) = self.ticket.take() {
+            self.engine.queue.forget(ticket);
+        }
+    }
+}
+
+impl<I, H, S, T> fmt::Debug for QueueingMany<'_, I, H, S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueingMany")
+            .field("accepted", &self.accepted.len())
+            .finish_non_exhaustive()
     }
 }

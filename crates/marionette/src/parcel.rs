@@ -20,13 +20,14 @@ use crate::registry::{CodecError, Registry, Runner, check_comes_back, decode_out
 use crate::store::{
     Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, check_name,
 };
-use crate::task::{IntoTask, Repeatable};
+use crate::task::{IntoTask, OfJobs, Repeatable};
 
 /// Marks types that implement [`Job`].
 #[derive(Debug)]
 pub struct ByJob(());
 
 impl Repeatable for ByJob {}
+impl OfJobs for ByJob {}
 
 /// A job on its way in, or in the queue of a manager without a store.
 #[doc(hidden)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll};
 use std::time::{Duration, SystemTime};
@@ -12,18 +13,17 @@ use tokio::time::{Sleep, sleep};
 use crate::backoff::Backoff;
 use crate::cell::Waiting;
 use crate::clock::Tick;
-use crate::draft::{Draft, Offer};
+use crate::draft::{Draft, Maker, Offer};
 use crate::engine::Engine;
 use crate::error::BoxError;
 use crate::extra::Extra;
-use crate::handler::TaskHandler;
 use crate::join::JoinHandle;
 use crate::memory::futures::FutureTask;
 use crate::memory::queue::Ticket;
 use crate::options::Parent;
 use crate::park::block_on;
 use crate::refusal::{QueueError, Refusal};
-use crate::task::{IntoTask, Repeatable};
+use crate::task::{IntoTask, OfJobs, Repeatable};
 
 /// A task on its way in. Choose its options, then await it: the task is accepted when the future
 /// resolves, and not before.
@@ -36,12 +36,15 @@ use crate::task::{IntoTask, Repeatable};
 /// # Cancel safety
 ///
 /// If the future is dropped before it resolves, the task was not accepted and never runs.
+///
+/// `H` is the task; the other parameters follow from it and are never written.
 #[must_use = "a task is accepted only when this is awaited"]
-pub struct Submit<'a, H: IntoTask<M>, M> {
+pub struct Submit<'a, H, M, S> {
     engine: &'a Engine,
-    handler: TaskHandler<H, M>,
+    draft: Draft<S>,
     way: Way,
     patience: Option<Duration>,
+    queued: PhantomData<fn() -> (H, M)>,
 }
 
 /// The three ways in.
@@ -52,21 +55,21 @@ pub(crate) enum Way {
     Schedule(SystemTime),
 }
 
-impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
+impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     pub(crate) fn new(engine: &'a Engine, way: Way, task: H) -> Self {
-        let handler = TaskHandler::from_draft(task.into_draft());
         Self {
             engine,
-            handler,
+            draft: task.into_draft(),
             way,
             patience: None,
+            queued: PhantomData,
         }
     }
 
     /// In place: what is moved to and fro costs more than what is set.
     #[inline]
     fn with(mut self, set: impl FnOnce(&mut Extra)) -> Self {
-        set(self.handler.draft.extra());
+        set(self.draft.extra());
         self
     }
 
@@ -142,6 +145,33 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
         self.with(|extra| extra.options.set_name(name.into()))
     }
 
+    /// For jobs alone, and without an effect in a manager without a store: see
+    /// [`Enqueue::priority`](crate::Enqueue::priority). Here tasks run in the order of the queue.
+    pub fn priority(self, _priority: i8) -> Self
+    where
+        M: OfJobs,
+    {
+        self
+    }
+
+    /// For jobs alone, and without an effect in a manager without a store: see
+    /// [`Enqueue::in_queue`](crate::Enqueue::in_queue). Here one queue is for all.
+    pub fn in_queue(self, _queue: impl Into<Cow<'static, str>>) -> Self
+    where
+        M: OfJobs,
+    {
+        self
+    }
+
+    /// For jobs alone, and without an effect in a manager without a store: see
+    /// [`Enqueue::keep_result`](crate::Enqueue::keep_result). Here the handle has the result.
+    pub fn keep_result(self, _time: Duration) -> Self
+    where
+        M: OfJobs,
+    {
+        self
+    }
+
     /// How long to wait for room in the queue at most, once this is awaited or waited for.
     /// Default is no limit.
     pub fn within(self, patience: Duration) -> Self {
@@ -175,20 +205,13 @@ impl<'a, H: IntoTask<M>, M> Submit<'a, H, M> {
     /// ```
     pub fn try_now(self) -> Result<JoinHandle<H::Output>, QueueError<H>> {
         let Self {
-            engine,
-            handler,
-            way,
-            ..
+            engine, draft, way, ..
         } = self;
-        let mut draft = handler.draft;
-        if let Err(unfit) = H::prepare(&mut draft, &engine.registry) {
-            return Err(QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft)));
-        }
-        let now = way.now();
-        let (offer, waiting) = Offer::new::<M, H>(draft, now);
-        match way.offer(engine, waiting, now) {
-            Ok(()) => Ok(offer.into_handle()),
-            Err((refused, waiting)) => Err(refuse::<H, M>(refused, offer, waiting)),
+        let maker = Maker::new::<M>();
+        match way.begin(engine, draft, &maker) {
+            Begun::Accepted(handle) => Ok(handle),
+            Begun::Refused(error) => Err(error),
+            Begun::Full(waits) => Err(waits.refuse(Refusal::Full, &maker)),
         }
     }
 
@@ -262,49 +285,46 @@ impl Way {
     }
 }
 
-/// Takes a refused task back out of its cell.
-fn refuse<H: IntoTask<M>, M>(
-    refusal: Refusal,
-    offer: Offer<H::Source, H::Output>,
-    waiting: Waiting,
-) -> QueueError<H> {
-    let draft = offer
-        .into_draft()
-        .expect("a task that was refused was not begun");
-    // Its cell is empty now: this ends nothing.
-    drop(waiting);
-    QueueError::new(refusal, H::from_draft(draft))
+/// How the first offer of a task went.
+enum Begun<H, S, T> {
+    Accepted(JoinHandle<T>),
+    Refused(QueueError<H>),
+    /// There was no room, and it may wait for some.
+    Full(Waits<S, T>),
 }
 
-impl<'a, H: IntoTask<M>, M> IntoFuture for Submit<'a, H, M> {
-    type Output = Result<JoinHandle<H::Output>, QueueError<H>>;
-    type IntoFuture = Submitting<'a, H, M>;
-
-    fn into_future(self) -> Submitting<'a, H, M> {
-        Submitting {
-            engine: self.engine,
-            way: self.way,
-            draft: Some(self.handler.draft),
-            waits: None,
-            patience: self.patience,
-            timer: None,
+impl Way {
+    /// Makes the task a cell, and offers it without waiting.
+    #[inline]
+    fn begin<H, S, T>(
+        self,
+        engine: &Engine,
+        draft: Draft<S>,
+        maker: &Maker<H, S, T>,
+    ) -> Begun<H, S, T> {
+        let now = self.now();
+        let (offer, waiting) = match maker.make(draft, &engine.registry, now) {
+            Ok(made) => made,
+            Err((unfit, draft)) => {
+                let refused = QueueError::new(Refusal::Unfit(unfit), maker.take_back(draft));
+                return Begun::Refused(refused);
+            }
+        };
+        let waits = |offer, waiting| Waits {
+            offer,
+            since: now,
+            waiting: Some(waiting),
+            ticket: None,
+        };
+        match self.offer(engine, waiting, now) {
+            Ok(()) => Begun::Accepted(offer.into_handle()),
+            Err((Refusal::Full, waiting)) => Begun::Full(waits(offer, waiting)),
+            Err((refusal, waiting)) => Begun::Refused(waits(offer, waiting).refuse(refusal, maker)),
         }
     }
 }
 
-/// The future of a [`Submit`].
-#[must_use = "futures do nothing unless polled"]
-pub struct Submitting<'a, H: IntoTask<M>, M> {
-    engine: &'a Engine,
-    way: Way,
-    /// Until the first poll.
-    draft: Option<Draft<H::Source>>,
-    /// From then on, if there was no room.
-    waits: Option<Waits<H::Source, H::Output>>,
-    patience: Option<Duration>,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
+/// A task that waits for room.
 struct Waits<S, T> {
     offer: Offer<S, T>,
     since: Tick,
@@ -312,47 +332,74 @@ struct Waits<S, T> {
     ticket: Option<Ticket>,
 }
 
-// Nothing in it is pinned: a task is moved into its cell before it is begun.
-impl<H: IntoTask<M>, M> Unpin for Submitting<'_, H, M> {}
+impl<S, T> Waits<S, T> {
+    /// Takes the task back out of its cell.
+    fn refuse<H>(self, refusal: Refusal, maker: &Maker<H, S, T>) -> QueueError<H> {
+        let draft = self.offer.into_draft();
+        // Its cell is empty now: this ends nothing.
+        drop(self.waiting);
+        let draft = draft.expect("a task that was refused was not begun");
+        QueueError::new(refusal, maker.take_back(draft))
+    }
+}
 
-impl<H: IntoTask<M>, M> Future for Submitting<'_, H, M> {
+impl<'a, H: IntoTask<M, Source = S>, M, S> IntoFuture for Submit<'a, H, M, S> {
     type Output = Result<JoinHandle<H::Output>, QueueError<H>>;
+    type IntoFuture = Submitting<'a, H, S, H::Output>;
+
+    #[inline]
+    fn into_future(self) -> Self::IntoFuture {
+        Submitting {
+            engine: self.engine,
+            way: self.way,
+            draft: Some(self.draft),
+            maker: Maker::new::<M>(),
+            waits: None,
+            patience: self.patience,
+            timer: None,
+        }
+    }
+}
+
+/// The future of a [`Submit`]: of a task `H`, which results in `T`.
+///
+/// It is `Send`, whatever the task captures.
+#[must_use = "futures do nothing unless polled"]
+pub struct Submitting<'a, H, S, T> {
+    engine: &'a Engine,
+    way: Way,
+    /// Until the first poll.
+    draft: Option<Draft<S>>,
+    maker: Maker<H, S, T>,
+    /// From then on, if there was no room.
+    waits: Option<Waits<S, T>>,
+    patience: Option<Duration>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+// Nothing in it is pinned: a task is moved into its cell before it is begun.
+impl<H, S, T> Unpin for Submitting<'_, H, S, T> {}
+
+impl<H, S, T> Future for Submitting<'_, H, S, T> {
+    type Output = Result<JoinHandle<T>, QueueError<H>>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(mut draft) = this.draft.take() {
-            if let Err(unfit) = H::prepare(&mut draft, &this.engine.registry) {
-                let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
-                return Poll::Ready(Err(refused));
-            }
-            let now = this.way.now();
-            let (offer, waiting) = Offer::new::<M, H>(draft, now);
-            match this.way.offer(this.engine, waiting, now) {
-                Ok(()) => return Poll::Ready(Ok(offer.into_handle())),
-                Err((Refusal::Full, waiting)) => {
-                    this.waits = Some(Waits {
-                        offer,
-                        since: now,
-                        waiting: Some(waiting),
-                        ticket: None,
-                    });
-                }
-                Err((refusal, waiting)) => {
-                    return Poll::Ready(Err(refuse::<H, M>(refusal, offer, waiting)));
-                }
+        if let Some(draft) = this.draft.take() {
+            match this.way.begin(this.engine, draft, &this.maker) {
+                Begun::Accepted(handle) => return Poll::Ready(Ok(handle)),
+                Begun::Refused(error) => return Poll::Ready(Err(error)),
+                Begun::Full(waits) => this.waits = Some(waits),
             }
         }
         this.poll_room(poller)
     }
 }
 
-impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
+impl<H, S, T> Submitting<'_, H, S, T> {
     #[cold]
-    fn poll_room(
-        &mut self,
-        poller: &mut Poller<'_>,
-    ) -> Poll<Result<JoinHandle<H::Output>, QueueError<H>>> {
+    fn poll_room(&mut self, poller: &mut Poller<'_>) -> Poll<Result<JoinHandle<T>, QueueError<H>>> {
         let Some(waits) = &mut self.waits else {
             panic!("a `Submit` was polled after it had resolved");
         };
@@ -379,23 +426,18 @@ impl<H: IntoTask<M>, M> Submitting<'_, H, M> {
 
     /// Stops waiting, and takes the task back.
     fn refuse(&mut self, refusal: Refusal) -> QueueError<H> {
-        let Some(Waits {
-            offer,
-            waiting: Some(waiting),
-            ticket,
-            ..
-        }) = self.waits.take()
-        else {
-            unreachable!("only a task that waits is refused");
-        };
-        if let Some(ticket) = ticket {
+        let mut waits = self
+            .waits
+            .take()
+            .expect("only a task that waits is refused");
+        if let Some(ticket) = waits.ticket.take() {
             self.engine.queue.forget(ticket);
         }
-        refuse::<H, M>(refusal, offer, waiting)
+        waits.refuse(refusal, &self.maker)
     }
 }
 
-impl<H: IntoTask<M>, M> Drop for Submitting<'_, H, M> {
+impl<H, S, T> Drop for Submitting<'_, H, S, T> {
     #[inline]
     fn drop(&mut self) {
         if let Some(Waits {
@@ -408,16 +450,16 @@ impl<H: IntoTask<M>, M> Drop for Submitting<'_, H, M> {
     }
 }
 
-impl<H: IntoTask<M>, M> fmt::Debug for Submit<'_, H, M> {
+impl<H, M, S> fmt::Debug for Submit<'_, H, M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submit")
-            .field("handler", &self.handler)
+            .field("task", &self.draft)
             .field("way", &self.way)
             .finish_non_exhaustive()
     }
 }
 
-impl<H: IntoTask<M>, M> fmt::Debug for Submitting<'_, H, M> {
+impl<H, S, T> fmt::Debug for Submitting<'_, H, S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submitting")
             .field("way", &self.way)

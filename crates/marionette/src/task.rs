@@ -78,9 +78,11 @@ pub trait Task: Send + Sync + 'static {
 ///
 /// - closures and functions `FnMut(Context) -> impl Future<Output = Result<T, TaskError>>`: the
 ///   future of each attempt is made anew, so they can be retried.
-///   `async |_: Context| { … }` is one, as long as it captures nothing that it would have to lend
-///   to its future. Else write
-///   `move |_: Context| { let to = to.clone(); async move { … } }`;
+///   `async |_: Context| { … }` is one as long as it captures nothing. Otherwise it lends what it
+///   captured to its future, and rustc says "async closure does not implement `FnMut` because it
+///   captures state from its environment" (or `Fn`), before a hint of ours can come. Write
+///   `move |_: Context| async move { … }` for what is `Copy`, and
+///   `move |_: Context| { let to = to.clone(); async move { … } }` for the rest;
 /// - futures with that output: they run once;
 /// - types that implement [`Task`], or [`Job`](crate::Job), but not both;
 /// - [`blocking`](crate::blocking) code;
@@ -91,8 +93,9 @@ pub trait Task: Send + Sync + 'static {
     message = "`{Self}` cannot be queued as a task",
     label = "neither a closure over `Context`, nor a future, nor a `Task`, nor a `Job`",
     note = "a closure takes a `marionette::Context`: `async |cx: Context| {{ …; Ok(()) }}`",
-    note = "an async closure that lends what it has captured to its future cannot be queued: write \
-            `move |cx: Context| {{ let to = to.clone(); async move {{ … }} }}`",
+    note = "an async closure that captures something lends it to its future, and cannot be queued: \
+            write `move |cx: Context| async move {{ … }}` for what is `Copy`, and \
+            `move |cx: Context| {{ let to = to.clone(); async move {{ … }} }}` for the rest",
     note = "its result is `Result<_, marionette::TaskError>`: every error converts with `?`, and \
             the result of another call with `Ok(call.await?)`",
     note = "its future is `Send + 'static`: let the closure clone what each attempt needs and \
@@ -128,6 +131,17 @@ pub trait IntoTask<M>: Sized + Send + 'static {
     note = "queue a closure that makes the future for each attempt: `async |_: Context| {{ … }}`"
 )]
 pub trait Repeatable {}
+
+/// Tasks that are jobs, and so have what a store keeps beside a job: its priority, its queue, and
+/// for how long it keeps the result.
+#[diagnostic::on_unimplemented(
+    message = "a closure, a future or a `Task` has no priority, no queue of its own and no kept \
+               result: these are for jobs",
+    label = "for jobs alone",
+    note = "make it a `Job`, and queue that with a manager that has a store: \
+            `TaskManager::builder().store(…).handle(…)`"
+)]
+pub trait OfJobs {}
 
 /// Marks closures and functions.
 #[doc(hidden)]

@@ -64,10 +64,10 @@ impl<V> Clone for Marionette<V> {
 
 impl<V: Variant> Marionette<V> {
     /// What this row and this kind of work ask for beyond the closure.
-    fn dress<'a, W: Work, H: IntoTask<M>, M: Repeatable>(
+    fn dress<'a, W: Work, H: IntoTask<M, Source = S>, M: Repeatable, S>(
         &self,
-        task: Submit<'a, H, M>,
-    ) -> Submit<'a, H, M> {
+        task: Submit<'a, H, M, S>,
+    ) -> Submit<'a, H, M, S> {
         if V::OPTIONS {
             task.retries(OPTION_RETRIES)
                 .backoff(Backoff::none())
@@ -107,19 +107,21 @@ impl<W: Work, V: Variant> Contender<W> for Marionette<V> {
     async fn queue(&mut self, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
         // Stopped: the task is refused.
-        let _ = self.dress::<W, _, _>(self.tasks.queue(task)).await;
+        let _ = self.dress::<W, _, _, _>(self.tasks.queue(task)).await;
     }
 
     fn queue_blocking(&mut self, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
         let _ = self
-            .dress::<W, _, _>(self.tasks.queue(task))
+            .dress::<W, _, _, _>(self.tasks.queue(task))
             .blocking_wait();
     }
 
     async fn delay(&mut self, after: Duration, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
-        let _ = self.dress::<W, _, _>(self.tasks.delay(after, task)).await;
+        let _ = self
+            .dress::<W, _, _, _>(self.tasks.delay(after, task))
+            .await;
     }
 
     async fn stop(self) -> u64 {

@@ -105,11 +105,7 @@ impl<B: ?Sized> Shared<B> {
 
 impl<S, T> Shared<dyn Offered<S, T>> {
     /// The same for the handle, which does not know what was queued.
-    pub(super) fn into_joinable(self) -> Shared<dyn Joinable<T>>
-    where
-        S: 'static,
-        T: 'static,
-    {
+    pub(super) fn into_joinable(self) -> Shared<dyn Joinable<T>> {
         Shared(ManuallyDrop::new(self).0)
     }
 }

@@ -219,10 +219,7 @@ pub(crate) struct Joined<T>(Option<Shared<dyn Joinable<T>>>);
 
 impl<T> Joined<T> {
     /// The side of the handle, of what was offered with the side that waits.
-    pub(crate) fn new<S: 'static>(offered: Shared<dyn Offered<S, T>>) -> Self
-    where
-        T: 'static,
-    {
+    pub(crate) fn new<S>(offered: Shared<dyn Offered<S, T>>) -> Self {
         Self(Some(offered.into_joinable()))
     }
 

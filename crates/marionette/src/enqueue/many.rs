@@ -1,15 +1,21 @@
 //! Many jobs in one call.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as Poller, Poll, ready};
 
+use crate::draft::Draft;
 use crate::durable::Durable;
-use crate::enqueue::insert::{Room, insert_as_room_allows, prepare};
+use crate::enqueue::insert::{Room, Stuck, insert_as_room_allows, prepare};
 use crate::enqueue::wrapped::IntoJob;
 use crate::handler::TaskHandler;
+use crate::id::TaskId;
+use crate::job::Job;
 use crate::job_handle::JobHandle;
-use crate::parcel::ByJob;
-use crate::refusal::QueueError;
+use crate::parcel::Parcel;
+use crate::refusal::{QueueError, Refusal};
 use crate::store::{Due, NewJob};
 
 /// How many jobs one call of the store gets at most, and how many bytes of payload.
@@ -17,91 +23,181 @@ const CHUNK_JOBS: usize = 1_000;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
 /// Not all jobs were accepted: those that were, and those that come back, with the reason.
-pub struct EnqueueManyError<J: IntoJob> {
+pub struct EnqueueManyError<H, J> {
     /// The handles of the jobs that were accepted, in their order.
-    pub accepted: Vec<JobHandle<J::Job>>,
+    pub accepted: Vec<JobHandle<J>>,
     /// The jobs that were not, in their order, and why. Where the store could not be reached, it
     /// may have accepted some of them all the same.
-    pub refused: QueueError<Vec<J>>,
+    pub refused: QueueError<Vec<H>>,
+}
+
+/// The future of `queue_many` of a [`TaskManager`](crate::TaskManager) with a store: of jobs of the
+/// type `J` from an iterator `I`, which gives them as `H`.
+///
+/// It is `Send` if the iterator is.
+#[must_use = "futures do nothing unless polled"]
+pub struct EnqueuingMany<'a, I, H, J> {
+    durable: &'a Arc<Durable>,
+    jobs: Jobs<I, H, J>,
+    accepted: Vec<JobHandle<J>>,
+    inserting: Option<Inserting<'a, J>>,
+}
+
+/// The jobs that were not begun. Its functions stand where bounds would do, as those of
+/// [`Maker`](crate::draft::Maker) do.
+struct Jobs<I, H, J> {
+    /// Until all are accepted, or one was refused.
+    iter: Option<I>,
+    next: fn(&Durable, &mut I) -> Chunk<J>,
+    collect: fn(I, &mut Vec<H>),
+    take_back: fn(Draft<Parcel<J>>) -> H,
 }
 
 /// A part of the jobs, as they are and as rows.
-struct Chunk<J: IntoJob> {
-    handlers: Vec<TaskHandler<J::Job, ByJob>>,
+struct Chunk<J> {
+    drafts: Vec<Draft<Parcel<J>>>,
     rows: Vec<NewJob>,
     bytes: usize,
+    /// The one that cannot be stored, behind all of these.
+    unfit: Option<(Draft<Parcel<J>>, Refusal)>,
 }
 
-impl<J: IntoJob> Chunk<J> {
-    fn new() -> Self {
-        Self {
-            handlers: Vec::new(),
+/// A part of the jobs while the store takes them.
+struct Inserting<'a, J> {
+    ids: Vec<TaskId>,
+    drafts: Vec<Draft<Parcel<J>>>,
+    unfit: Option<(Draft<Parcel<J>>, Refusal)>,
+    inserted: Pin<Box<dyn Future<Output = Result<(), Stuck>> + Send + 'a>>,
+}
+
+impl<J> Chunk<J> {
+    fn next<H>(durable: &Durable, jobs: &mut impl Iterator<Item = H>) -> Self
+    where
+        H: IntoJob<J>,
+        J: Job,
+    {
+        let mut chunk = Self {
+            drafts: Vec::new(),
             rows: Vec::new(),
             bytes: 0,
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        self.rows.len() < CHUNK_JOBS && self.bytes < CHUNK_BYTES
-    }
-
-    fn push(&mut self, handler: TaskHandler<J::Job, ByJob>, row: NewJob) {
-        self.bytes += row.payload.len();
-        self.handlers.push(handler);
-        self.rows.push(row);
-    }
-}
-
-/// Accepts all of them, in their order and chunk by chunk, as room allows.
-pub(crate) async fn enqueue_many<J: IntoJob>(
-    durable: &Arc<Durable>,
-    jobs: impl IntoIterator<Item = J>,
-) -> Result<Vec<JobHandle<J::Job>>, EnqueueManyError<J>> {
-    let mut jobs = jobs.into_iter();
-    let mut accepted = Vec::with_capacity(jobs.size_hint().0);
-    loop {
-        let mut chunk = Chunk::<J>::new();
-        let mut unfit = None;
-        while chunk.has_room()
+            unfit: None,
+        };
+        while chunk.rows.len() < CHUNK_JOBS
+            && chunk.bytes < CHUNK_BYTES
             && let Some(job) = jobs.next()
         {
             let mut handler = job.into_handler();
             match prepare(durable, &mut handler, Due::Now) {
-                Ok(row) => chunk.push(handler, row),
+                Ok(row) => {
+                    chunk.bytes += row.payload.len();
+                    chunk.drafts.push(handler.draft);
+                    chunk.rows.push(row);
+                }
                 Err(refusal) => {
-                    unfit = Some((handler, refusal));
+                    chunk.unfit = Some((handler.draft, refusal));
                     break;
                 }
             }
         }
-        if chunk.rows.is_empty() && unfit.is_none() {
-            return Ok(accepted);
+        chunk
+    }
+}
+
+/// Accepts all of them, in their order and chunk by chunk, as room allows.
+pub(crate) fn enqueue_many<I, H, J>(durable: &Arc<Durable>, jobs: I) -> EnqueuingMany<'_, I, H, J>
+where
+    I: Iterator<Item = H>,
+    H: IntoJob<J>,
+    J: Job,
+{
+    EnqueuingMany {
+        durable,
+        accepted: Vec::with_capacity(jobs.size_hint().0),
+        jobs: Jobs {
+            iter: Some(jobs),
+            next: |durable, jobs| Chunk::next(durable, jobs),
+            collect: |jobs, refused| refused.extend(jobs),
+            take_back: |draft| H::from_handler(TaskHandler::from_draft(draft)),
+        },
+        inserting: None,
+    }
+}
+
+// Nothing in it is pinned but what is in a box.
+impl<I, H, J> Unpin for EnqueuingMany<'_, I, H, J> {}
+
+impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
+    type Output = Result<Vec<JobHandle<J>>, EnqueueManyError<H, J>>;
+
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            if let Some(inserting) = &mut this.inserting {
+                let inserted = ready!(inserting.inserted.as_mut().poll(poller));
+                if let Err(error) = this.note(inserted) {
+                    return Poll::Ready(Err(error));
+                }
+            }
+            let jobs = this.jobs.iter.as_mut();
+            let jobs = jobs.expect("`queue_many` is not polled after it has resolved");
+            let chunk = (this.jobs.next)(this.durable, jobs);
+            if chunk.rows.is_empty() && chunk.unfit.is_none() {
+                this.jobs.iter = None;
+                return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
+            }
+            this.inserting = Some(Inserting {
+                ids: chunk.rows.iter().map(|row| row.id).collect(),
+                drafts: chunk.drafts,
+                unfit: chunk.unfit,
+                inserted: Box::pin(insert_as_room_allows(this.durable, chunk.rows, Room::Wait)),
+            });
         }
-        let ids: Vec<_> = chunk.rows.iter().map(|row| row.id).collect();
-        let inserted = insert_as_room_allows(durable, chunk.rows, Room::Wait).await;
+    }
+}
+
+impl<I, H, J> EnqueuingMany<'_, I, H, J> {
+    /// Notes which jobs of the present part were accepted. Fails unless all were.
+    fn note(&mut self, inserted: Result<(), Stuck>) -> Result<(), EnqueueManyError<H, J>> {
+        let Some(part) = self.inserting.take() else {
+            return Ok(());
+        };
         let (stuck, why) = match inserted {
             Ok(()) => (Vec::new(), None),
             Err(stuck) => (stuck.places, Some(stuck.why)),
         };
         let mut refused = Vec::new();
-        for (place, (id, handler)) in ids.into_iter().zip(chunk.handlers).enumerate() {
+        for (place, (id, draft)) in part.ids.into_iter().zip(part.drafts).enumerate() {
             if stuck.binary_search(&place).is_ok() {
-                refused.push(J::from_handler(handler));
+                refused.push((self.jobs.take_back)(draft));
             } else {
-                accepted.push(JobHandle::new(id, Arc::downgrade(durable)));
+                let handle = JobHandle::new(id, Arc::downgrade(self.durable));
+                self.accepted.push(handle);
             }
         }
-        let (unfit, what) = unfit.unzip();
-        if let Some(why) = why.or(what) {
-            refused.extend(unfit.map(J::from_handler));
-            refused.extend(jobs);
-            let refused = QueueError::new(why, refused);
-            return Err(EnqueueManyError { accepted, refused });
+        let (unfit, what) = part.unfit.unzip();
+        let Some(why) = why.or(what) else {
+            return Ok(());
+        };
+        refused.extend(unfit.map(self.jobs.take_back));
+        if let Some(rest) = self.jobs.iter.take() {
+            (self.jobs.collect)(rest, &mut refused);
         }
+        Err(EnqueueManyError {
+            accepted: std::mem::take(&mut self.accepted),
+            refused: QueueError::new(why, refused),
+        })
     }
 }
 
-impl<J: IntoJob> fmt::Display for EnqueueManyError<J> {
+impl<I, H, J> fmt::Debug for EnqueuingMany<'_, I, H, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueuingMany")
+            .field("accepted", &self.accepted.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H, J> fmt::Display for EnqueueManyError<H, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let accepted = self.accepted.len();
         write!(
@@ -112,7 +208,7 @@ impl<J: IntoJob> fmt::Display for EnqueueManyError<J> {
     }
 }
 
-impl<J: IntoJob> fmt::Debug for EnqueueManyError<J> {
+impl<H, J> fmt::Debug for EnqueueManyError<H, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EnqueueManyError")
             .field("accepted", &self.accepted.len())
@@ -122,7 +218,7 @@ impl<J: IntoJob> fmt::Debug for EnqueueManyError<J> {
 }
 
 /// What is behind the reason.
-impl<J: IntoJob> std::error::Error for EnqueueManyError<J> {
+impl<H, J> std::error::Error for EnqueueManyError<H, J> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.refused)
     }

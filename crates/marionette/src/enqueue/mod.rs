@@ -7,6 +7,7 @@ mod wrapped;
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
@@ -14,17 +15,19 @@ use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::clock::Tick;
+use crate::draft::Draft;
 use crate::durable::Durable;
 use crate::enqueue::insert::{Room, insert_as_room_allows, prepare};
 use crate::error::BoxError;
 use crate::handler::TaskHandler;
+use crate::job::Job;
 use crate::job_handle::JobHandle;
-use crate::parcel::ByJob;
+use crate::parcel::{ByJob, Parcel};
 use crate::refusal::QueueError;
 use crate::store::Due;
 
-pub use many::EnqueueManyError;
 pub(crate) use many::enqueue_many;
+pub use many::{EnqueueManyError, EnqueuingMany};
 pub use wrapped::IntoJob;
 
 /// A job on its way in. Choose its options, then await it: once that gives `Ok`, the job is
@@ -42,30 +45,31 @@ pub use wrapped::IntoJob;
 /// If the future is dropped before it resolves, the job was accepted or it was not. What was
 /// [wrapped](crate::TaskManager::wrap) can be queued again: it has its id, and a store accepts an
 /// id once, as long as it keeps the job.
+///
+/// `H` is what was queued: a job of the type `J`, or one that was wrapped.
 #[must_use = "a job is accepted only when this is awaited"]
-pub struct Enqueue<'a, J: IntoJob> {
+pub struct Enqueue<'a, H, J> {
     durable: &'a Arc<Durable>,
-    handler: TaskHandler<J::Job, ByJob>,
+    draft: Draft<Parcel<J>>,
     due: Due,
     room: Room,
+    queued: PhantomData<fn() -> H>,
 }
 
-impl<'a, J: IntoJob> Enqueue<'a, J> {
-    pub(crate) fn new(durable: &'a Arc<Durable>, due: Due, job: J) -> Self {
+impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
+    pub(crate) fn new(durable: &'a Arc<Durable>, due: Due, job: H) -> Self {
         Self {
             durable,
-            handler: job.into_handler(),
+            draft: job.into_handler().draft,
             due,
             room: Room::Wait,
+            queued: PhantomData,
         }
     }
 
-    fn with(
-        self,
-        set: impl FnOnce(TaskHandler<J::Job, ByJob>) -> TaskHandler<J::Job, ByJob>,
-    ) -> Self {
+    fn with(self, set: impl FnOnce(TaskHandler<J, ByJob>) -> TaskHandler<J, ByJob>) -> Self {
         Self {
-            handler: set(self.handler),
+            draft: set(TaskHandler::from_draft(self.draft)).draft,
             ..self
         }
     }
@@ -181,21 +185,19 @@ impl<'a, J: IntoJob> Enqueue<'a, J> {
     /// # Cancel safety
     ///
     /// As when awaited.
-    pub async fn try_now(self) -> Result<JobHandle<J::Job>, QueueError<J>> {
+    pub fn try_now(self) -> Enqueuing<'a, H, J> {
         Self {
             room: Room::Refuse,
             ..self
         }
-        .await
+        .into_future()
     }
 
-    async fn insert(self) -> Result<JobHandle<J::Job>, QueueError<J>> {
+    async fn insert(self) -> Result<JobHandle<J>, QueueError<H>> {
         let Self {
-            durable,
-            mut handler,
-            due,
-            room,
+            durable, due, room, ..
         } = self;
+        let mut handler = TaskHandler::from_draft(self.draft);
         let job = prepare(durable, &mut handler, due);
         let inserted = match job {
             Ok(job) => {
@@ -207,43 +209,43 @@ impl<'a, J: IntoJob> Enqueue<'a, J> {
             }
             Err(refusal) => Err(refusal),
         };
-        inserted.map_err(|refusal| QueueError::new(refusal, J::from_handler(handler)))
+        inserted.map_err(|refusal| QueueError::new(refusal, H::from_handler(handler)))
     }
 }
 
-impl<'a, J: IntoJob> IntoFuture for Enqueue<'a, J> {
-    type Output = Result<JobHandle<J::Job>, QueueError<J>>;
-    type IntoFuture = Enqueuing<'a, J>;
+impl<'a, H: IntoJob<J>, J: Job> IntoFuture for Enqueue<'a, H, J> {
+    type Output = Result<JobHandle<J>, QueueError<H>>;
+    type IntoFuture = Enqueuing<'a, H, J>;
 
-    fn into_future(self) -> Enqueuing<'a, J> {
+    fn into_future(self) -> Self::IntoFuture {
         Enqueuing(Box::pin(self.insert()))
     }
 }
 
 /// The future of an [`Enqueue`].
 #[must_use = "futures do nothing unless polled"]
-pub struct Enqueuing<'a, J: IntoJob>(
-    Pin<Box<dyn Future<Output = <Enqueue<'a, J> as IntoFuture>::Output> + Send + 'a>>,
-);
+pub struct Enqueuing<'a, H, J>(Pin<Box<dyn Future<Output = Accepted<H, J>> + Send + 'a>>);
 
-impl<J: IntoJob> Future for Enqueuing<'_, J> {
-    type Output = Result<JobHandle<J::Job>, QueueError<J>>;
+type Accepted<H, J> = Result<JobHandle<J>, QueueError<H>>;
+
+impl<H, J> Future for Enqueuing<'_, H, J> {
+    type Output = Result<JobHandle<J>, QueueError<H>>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(poller)
     }
 }
 
-impl<J: IntoJob> fmt::Debug for Enqueue<'_, J> {
+impl<H, J> fmt::Debug for Enqueue<'_, H, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Enqueue")
-            .field("handler", &self.handler)
+            .field("job", &self.draft)
             .field("due", &self.due)
             .finish_non_exhaustive()
     }
 }
 
-impl<J: IntoJob> fmt::Debug for Enqueuing<'_, J> {
+impl<H, J> fmt::Debug for Enqueuing<'_, H, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Enqueuing").finish_non_exhaustive()
     }

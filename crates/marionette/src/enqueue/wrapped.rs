@@ -12,31 +12,23 @@ use crate::task::IntoTask;
 
 /// What a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that was
 /// [wrapped](crate::TaskManager::wrap), which is taken with its id and its options.
+///
+/// The parameter `J` is the type of the job, and is never written.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, and this manager has a store: it takes jobs",
     label = "neither a `Job`, nor one that was wrapped",
-    note = "a manager with a store takes jobs, which are data: they are run later, perhaps by \
-            another process",
-    note = "a closure or a future is code, and cannot be stored: move what it captures into a \
-            type, `#[derive(Serialize, Deserialize)] struct SendMail {{ to: String }}`, implement \
-            `Job` for it, and register the code once, with \
-            `TaskManager::builder().handle(|mail: SendMail, cx: Context| …)`",
-    note = "or queue it with a manager without a store: `TaskManager::new(Config::default())`"
+    note = "a manager without a store takes closures and futures as well: \
+            `TaskManager::new(Config::default())`"
 )]
-pub trait IntoJob: Sized + Send + 'static {
-    /// The job.
-    type Job: Job;
+pub trait IntoJob<J: Job>: Sized + Send + 'static {
+    #[doc(hidden)]
+    fn into_handler(self) -> TaskHandler<J, ByJob>;
 
     #[doc(hidden)]
-    fn into_handler(self) -> TaskHandler<Self::Job, ByJob>;
-
-    #[doc(hidden)]
-    fn from_handler(handler: TaskHandler<Self::Job, ByJob>) -> Self;
+    fn from_handler(handler: TaskHandler<J, ByJob>) -> Self;
 }
 
-impl<J: Job> IntoJob for J {
-    type Job = J;
-
+impl<J: Job> IntoJob<J> for J {
     fn into_handler(self) -> TaskHandler<J, ByJob> {
         TaskHandler::from_draft(self.into_draft())
     }
@@ -46,9 +38,7 @@ impl<J: Job> IntoJob for J {
     }
 }
 
-impl<J: Job> IntoJob for TaskHandler<J, ByJob> {
-    type Job = J;
-
+impl<J: Job> IntoJob<J> for TaskHandler<J, ByJob> {
     fn into_handler(self) -> Self {
         self
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::durable::Durable;
-use crate::enqueue::{Enqueue, EnqueueManyError, IntoJob, enqueue_many};
+use crate::enqueue::{Enqueue, EnqueuingMany, IntoJob, enqueue_many};
 use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::job::Job;
@@ -120,7 +120,7 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn queue<J: IntoJob>(&self, job: J) -> Enqueue<'_, J> {
+    pub fn queue<H: IntoJob<J>, J: Job>(&self, job: H) -> Enqueue<'_, H, J> {
         Enqueue::new(self.durable(), Due::Now, job)
     }
 
@@ -144,7 +144,11 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn delay<J: IntoJob>(&self, delay: Duration, job: J) -> Enqueue<'_, J> {
+    pub fn delay<H, J>(&self, delay: Duration, job: H) -> Enqueue<'_, H, J>
+    where
+        H: IntoJob<J>,
+        J: Job,
+    {
         Enqueue::new(self.durable(), Due::After(delay), job)
     }
 
@@ -169,7 +173,11 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn schedule<J: IntoJob>(&self, time: impl Into<SystemTime>, job: J) -> Enqueue<'_, J> {
+    pub fn schedule<H, J>(&self, time: impl Into<SystemTime>, job: H) -> Enqueue<'_, H, J>
+    where
+        H: IntoJob<J>,
+        J: Job,
+    {
         Enqueue::new(self.durable(), Due::At(time.into()), job)
     }
 
@@ -178,8 +186,8 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     ///
     /// # Errors
     ///
-    /// A job cannot be stored, or the store could not be reached: those that were accepted and
-    /// those that were not are in the error.
+    /// An [`EnqueueManyError`](crate::EnqueueManyError): a job cannot be stored, or the store could
+    /// not be reached. Those that were accepted and those that were not are in it.
     ///
     /// # Cancel safety
     ///
@@ -206,11 +214,13 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn queue_many<J: IntoJob>(
-        &self,
-        jobs: impl IntoIterator<Item = J>,
-    ) -> Result<Vec<JobHandle<J::Job>>, EnqueueManyError<J>> {
-        enqueue_many(self.durable(), jobs).await
+    pub fn queue_many<I, H, J>(&self, jobs: I) -> EnqueuingMany<'_, I::IntoIter, H, J>
+    where
+        I: IntoIterator<Item = H>,
+        H: IntoJob<J>,
+        J: Job,
+    {
+        enqueue_many(self.durable(), jobs.into_iter())
     }
 
     /// The handle of a job that is in the store, whoever queued it: to await it, to see where it

@@ -1,5 +1,6 @@
 //! The ways in for tasks that live in this process.
 
+use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use crate::builder::Builder;
@@ -8,7 +9,7 @@ use crate::exec::exec;
 use crate::handler::{TaskHandler, Unwrapped};
 use crate::join::JoinHandle;
 use crate::manager::TaskManager;
-use crate::many::{QueueManyError, queue_many};
+use crate::many::{QueueingMany, queue_many};
 use crate::memory::futures::FutureTask;
 use crate::submit::{Submit, Way};
 use crate::task::IntoTask;
@@ -54,7 +55,7 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn queue<H: IntoTask<M>, M>(&self, task: H) -> Submit<'_, H, M> {
+    pub fn queue<H: IntoTask<M, Source = S>, M, S>(&self, task: H) -> Submit<'_, H, M, S> {
         Submit::new(self.engine(), Way::Queue, task)
     }
 
@@ -77,7 +78,10 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn delay<H: IntoTask<M>, M>(&self, delay: Duration, task: H) -> Submit<'_, H, M> {
+    pub fn delay<H, M, S>(&self, delay: Duration, task: H) -> Submit<'_, H, M, S>
+    where
+        H: IntoTask<M, Source = S>,
+    {
         Submit::new(self.engine(), Way::Delay(delay), task)
     }
 
@@ -102,11 +106,10 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn schedule<H: IntoTask<M>, M>(
-        &self,
-        time: impl Into<SystemTime>,
-        task: H,
-    ) -> Submit<'_, H, M> {
+    pub fn schedule<H, M, S>(&self, time: impl Into<SystemTime>, task: H) -> Submit<'_, H, M, S>
+    where
+        H: IntoTask<M, Source = S>,
+    {
         Submit::new(self.engine(), Way::Schedule(time.into()), task)
     }
 
@@ -124,8 +127,8 @@ impl TaskManager {
     ///
     /// # Errors
     ///
-    /// The manager does not run, or was stopped on the way: those that were accepted and those that
-    /// were not are in the error.
+    /// A [`QueueManyError`](crate::QueueManyError): the manager does not run, or was stopped on the
+    /// way. Those that were accepted and those that were not are in it.
     ///
     /// # Cancel safety
     ///
@@ -148,11 +151,15 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn queue_many<H: IntoTask<M>, M>(
+    pub fn queue_many<I, H, M>(
         &self,
-        tasks: impl IntoIterator<Item = H>,
-    ) -> Result<Vec<JoinHandle<H::Output>>, QueueManyError<H, M>> {
-        queue_many(self.engine(), tasks).await
+        tasks: I,
+    ) -> QueueingMany<'_, I::IntoIter, H, H::Source, H::Output>
+    where
+        I: IntoIterator<Item = H>,
+        H: IntoTask<M>,
+    {
+        queue_many(self.engine(), tasks.into_iter())
     }
 
     /// Makes one attempt at once, in the caller's own task and not on a worker. If it fails and
@@ -175,11 +182,15 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn exec<H: IntoTask<M>, M>(
+    pub fn exec<H, M, T>(
         &self,
         handler: TaskHandler<H, M>,
-    ) -> JoinHandle<H::Output> {
-        exec(self.engine(), handler).await
+    ) -> impl Future<Output = JoinHandle<T>> + Send
+    where
+        H: IntoTask<M, Output = T>,
+        T: Send + 'static,
+    {
+        exec(self.engine(), handler)
     }
 
     /// Takes out all future tasks, in the order of their times: of a stopped manager, those that
