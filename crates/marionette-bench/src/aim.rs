@@ -3,7 +3,7 @@
 use crate::contender::name::Name::{self, Bare, EveryOption, Precise, Timer};
 use crate::sheet::Goal;
 use crate::workload::Workload::{
-    self, Bound, Stop, StopFull, StopRetry, W1, W1x, W2, W3, W4a, W4b, W5, W6, W7,
+    self, Bound, Stop, StopFull, StopRetry, W1, W1x, W2, W3, W4a, W4b, W4c, W5, W6, W7,
 };
 
 /// The goal of one metric of one row.
@@ -53,6 +53,15 @@ const AIMS: &[Aim] = &[
     aim(W4b, Precise, "p99_ms", 0.3, None),
     aim(W4b, Precise, "early", 0.0, None),
     aim(W4b, Precise, "never", 0.0, None),
+    // A schedule is as punctual as a delay.
+    aim(W4c, Bare, "p50_ms", 0.6, None),
+    aim(W4c, Bare, "p99_ms", 1.4, None),
+    aim(W4c, Bare, "early", 0.0, None),
+    aim(W4c, Bare, "never", 0.0, None),
+    aim(W4c, Precise, "p50_ms", 0.07, None),
+    aim(W4c, Precise, "p99_ms", 0.3, None),
+    aim(W4c, Precise, "early", 0.0, None),
+    aim(W4c, Precise, "never", 0.0, None),
     aim(W5, Bare, "ns", 200.0, None),
     aim(W5, Timer, "ns", 800.0, None),
     aim(W6, Bare, "wakeups", 0.0, None),

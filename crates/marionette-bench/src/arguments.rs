@@ -12,7 +12,8 @@ Measures Marionette beside its competitors, in one run, on this machine.
 
 Usage: in-process [WORKLOAD…] [OPTIONS]
 
-  WORKLOAD      W1 W2 W1x W3 W4a W4b W5 W6 W7 stop stop-retry stop-full bound; default: all
+  WORKLOAD      W1 W2 W1x W3 W4a W4b W4c W5 W6 W7 stop stop-retry stop-full bound;
+                default: all
   --runs N      rounds, interleaved: every contender once a round; default: 5
   --quick       a tenth of the size, 3 rounds: to see that it works, not for figures
   --only NAME   only contenders whose name contains NAME; may be repeated

@@ -1,7 +1,7 @@
 //! Marionette: bare, with every option, in its precise mode, and with retries through the timer.
 
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::TryFutureExt;
 use marionette::{
@@ -122,6 +122,12 @@ impl<W: Work, V: Variant> Contender<W> for Marionette<V> {
         let _ = self
             .dress::<W, _, _, _>(self.tasks.delay(after, task))
             .await;
+    }
+
+    async fn schedule(&mut self, time: SystemTime, work: W) {
+        let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
+        let task = self.tasks.schedule(time, task);
+        let _ = self.dress::<W, _, _>(task).await;
     }
 
     async fn stop(self) -> u64 {

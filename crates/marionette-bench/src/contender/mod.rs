@@ -13,7 +13,9 @@ pub(crate) mod apalis;
 pub(crate) mod cron;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use marionette_yardstick::clock;
 
 use crate::work::Work;
 
@@ -48,7 +50,16 @@ pub(crate) trait Contender<W: Work>: Clone + Send + Sync + 'static {
         }
     }
 
-    /// Waits until everything that was handed in by `delay` is where it waits for its time.
+    /// Hands a task in that runs at a time of the wall clock; a delay until then, where there is
+    /// nothing for that.
+    fn schedule(&mut self, time: SystemTime, work: W) -> impl Future<Output = ()> + Send {
+        async move {
+            let after = time.duration_since(clock::wall()).unwrap_or_default();
+            self.delay(after, work).await;
+        }
+    }
+
+    /// Waits until everything that was handed in by `delay` or `schedule` is where it waits for its time.
     fn settled(&self) -> impl Future<Output = ()> + Send {
         async {}
     }

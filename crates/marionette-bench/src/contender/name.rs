@@ -85,10 +85,10 @@ impl Name {
 
     /// Whether it has a row in the table of `workload`: a variant only where it differs.
     pub(crate) fn appears_in(self, workload: Workload) -> bool {
-        use Workload::{W1, W1x, W2, W3, W4a, W4b, W5, W6};
+        use Workload::{W1, W1x, W2, W3, W4a, W4b, W4c, W5, W6};
         match self {
             Self::EveryOption => matches!(workload, W1 | W2 | W1x | W3 | W4a | W5),
-            Self::Precise => matches!(workload, W4b | W6),
+            Self::Precise => matches!(workload, W4b | W4c | W6),
             Self::Timer => workload == W5,
             Self::KindSpawn | Self::Sketch => matches!(workload, W1 | W2 | W5),
             Self::ApalisParallel => matches!(workload, W1 | W2),
@@ -98,8 +98,8 @@ impl Name {
 
     /// Why it cannot do `workload`; none if it can.
     pub(crate) fn cannot(self, workload: Workload) -> Option<&'static str> {
-        use Workload::{Bound, Stop, StopFull, StopRetry, W1x, W4a, W4b, W6, W7};
-        let later = matches!(workload, W4a | W4b | W6);
+        use Workload::{Bound, Stop, StopFull, StopRetry, W1x, W4a, W4b, W4c, W6, W7};
+        let later = matches!(workload, W4a | W4b | W4c | W6);
         let stop = matches!(workload, Stop | StopRetry | StopFull);
         match self {
             Self::Spawn | Self::KindSpawn => match workload {

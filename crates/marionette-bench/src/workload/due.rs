@@ -1,7 +1,8 @@
-//! W4b: many tasks come due within two seconds: how late they start, and what that costs.
+//! W4b and W4c: many tasks come due within two seconds, by the monotonic clock or by the wall clock:
+//! how late they start, and what that costs.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use fastrand::Rng;
 use marionette_yardstick::clock;
@@ -23,10 +24,51 @@ const SPAN: Duration = Duration::from_secs(2);
 /// After the last is due: what has not run by then never does.
 const REST: Duration = Duration::from_secs(8);
 
+/// By which clock tasks come due.
+#[derive(Clone, Copy)]
+pub(super) enum By {
+    /// They are delayed.
+    Monotonic,
+    /// They are scheduled.
+    Wall,
+}
+
+/// When a task is due.
+#[derive(Clone, Copy)]
+enum Moment {
+    Instant(Instant),
+    Time(SystemTime),
+}
+
+impl Moment {
+    /// So long from now.
+    fn ahead(by: By, ahead: Duration) -> Self {
+        match by {
+            By::Monotonic => Self::Instant(clock::now() + ahead),
+            By::Wall => Self::Time(clock::wall() + ahead),
+        }
+    }
+
+    fn plus(self, more: Duration) -> Self {
+        match self {
+            Self::Instant(instant) => Self::Instant(instant + more),
+            Self::Time(time) => Self::Time(time + more),
+        }
+    }
+
+    /// How long ago it was, in nanoseconds; negative if it is yet to come.
+    fn nanos_ago(self) -> i64 {
+        match self {
+            Self::Instant(instant) => clock::nanos_between(instant, clock::now()),
+            Self::Time(time) => clock::wall_nanos() - clock::nanos_of(time),
+        }
+    }
+}
+
 /// The task: it compares its time with the clock.
 #[derive(Clone)]
 pub(crate) struct Punctual {
-    due: Instant,
+    due: Moment,
     index: u32,
     lateness: &'static Samples,
     tally: &'static Tally,
@@ -36,8 +78,7 @@ impl Work for Punctual {
     fn run(&self, _: u32) -> impl Future<Output = Result<(), Failed>> + Send + use<> {
         let task = self.clone();
         async move {
-            task.lateness
-                .record(task.index, clock::nanos_between(task.due, clock::now()));
+            task.lateness.record(task.index, task.due.nanos_ago());
             task.tally.add();
             Ok(())
         }
@@ -46,13 +87,14 @@ impl Work for Punctual {
 
 /// One producer on the runtime.
 pub(super) struct Due {
+    by: By,
     tasks: u32,
 }
 
 impl Due {
-    /// `tasks` in all.
-    pub(super) fn new(tasks: u32) -> Self {
-        Self { tasks }
+    /// `tasks` in all, by this clock.
+    pub(super) fn new(by: By, tasks: u32) -> Self {
+        Self { by, tasks }
     }
 }
 
@@ -66,18 +108,22 @@ impl Measure for Due {
         let cpu = usage::cpu();
         let producer = tokio::spawn(async move {
             let mut random = Rng::with_seed(4);
-            let first = clock::now() + LEAD;
+            let first = Moment::ahead(self.by, LEAD);
             for index in 0..self.tasks {
-                let due = first + SPAN.mul_f64(random.f64());
+                let due = first.plus(SPAN.mul_f64(random.f64()));
                 let task = Punctual {
                     due,
                     index,
                     lateness,
                     tally,
                 };
-                contender
-                    .delay(due.saturating_duration_since(clock::now()), task)
-                    .await;
+                match due {
+                    Moment::Instant(due) => {
+                        let after = due.saturating_duration_since(clock::now());
+                        contender.delay(after, task).await;
+                    }
+                    Moment::Time(due) => contender.schedule(due, task).await,
+                }
             }
             contender
         });

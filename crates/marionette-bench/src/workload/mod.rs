@@ -28,6 +28,7 @@ use crate::contender::semaphore::Semaphore;
 use crate::contender::sketch::Sketch;
 use crate::contender::spawn::Spawn;
 use crate::work::Work;
+use crate::workload::due::By;
 
 /// A table of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +43,10 @@ pub(crate) enum Workload {
     W3,
     /// Insert future tasks.
     W4a,
-    /// Future tasks that come due.
+    /// Future tasks that come due after a delay.
     W4b,
+    /// Future tasks that come due at a time of the wall clock.
+    W4c,
     /// Tasks that fail twice.
     W5,
     /// Idle with much that waits for tomorrow.
@@ -81,13 +84,14 @@ impl Size {
 
 impl Workload {
     /// Every workload, in the order of the report.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::W1,
         Self::W2,
         Self::W1x,
         Self::W3,
         Self::W4a,
         Self::W4b,
+        Self::W4c,
         Self::W5,
         Self::W6,
         Self::W7,
@@ -106,6 +110,7 @@ impl Workload {
             Self::W3 => "W3",
             Self::W4a => "W4a",
             Self::W4b => "W4b",
+            Self::W4c => "W4c",
             Self::W5 => "W5",
             Self::W6 => "W6",
             Self::W7 => "W7",
@@ -134,7 +139,8 @@ impl Workload {
             Self::W1x => with(name, throughput::Outside::new(tasks(1_000_000))).await,
             Self::W3 => with(name, latency::Latency::new(tasks(5_000))).await,
             Self::W4a => with(name, insert::Insert::new(tasks(1_000_000))).await,
-            Self::W4b => with(name, due::Due::new(tasks(100_000))).await,
+            Self::W4b => with(name, due::Due::new(By::Monotonic, tasks(100_000))).await,
+            Self::W4c => with(name, due::Due::new(By::Wall, tasks(100_000))).await,
             Self::W5 => with(name, retry::Retry::new(tasks(100_000))).await,
             Self::W6 => {
                 with(

@@ -41,6 +41,10 @@ impl Workload {
                 "{} tasks due at random times within 2 s: lateness of the start, CPU of the whole",
                 count(100_000)
             ),
+            Self::W4c => format!(
+                "W4b by the wall clock: {} tasks scheduled for times within 2 s",
+                count(100_000)
+            ),
             Self::W5 => format!("{} tasks that fail twice, no pause", count(100_000)),
             Self::W6 => format!(
                 "{} s idle with {} tasks waiting for tomorrow",
@@ -93,7 +97,7 @@ impl Workload {
             Self::W1 | Self::W2 | Self::W1x | Self::W5 => TIME,
             Self::W3 => LATENCY,
             Self::W4a => INSERT,
-            Self::W4b => DUE,
+            Self::W4b | Self::W4c => DUE,
             Self::W6 => IDLE,
             Self::W7 => FULL,
             Self::Stop | Self::StopRetry => LOST,
@@ -106,7 +110,9 @@ impl Workload {
     fn base(self) -> Option<Name> {
         match self {
             Self::W1 | Self::W2 => Some(Name::KindSpawn),
-            Self::W1x | Self::W3 | Self::W4a | Self::W4b | Self::W5 => Some(Name::Spawn),
+            Self::W1x | Self::W3 | Self::W4a | Self::W4b | Self::W4c | Self::W5 => {
+                Some(Name::Spawn)
+            }
             _ => None,
         }
     }
