@@ -50,7 +50,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "oldest",
-        about: "the SQLite store works with the oldest rusqlite that it allows",
+        about: "the SQLite store works with the oldest rusqlite that it allows, and with sqlx",
         needs: &[],
         run: oldest,
     },
