@@ -203,7 +203,7 @@ impl SqliteStore {
     }
 
     /// The newest done job beyond the number that is kept, where the writer does not count itself.
-    /// Counting takes at most a fortieth of the time.
+    /// Counting takes at most a hundredth of the time.
     async fn done_beyond(&self) -> Result<Option<Place>, StoreError> {
         let kept = self.settings().keep_done_count;
         if writer::counted_here(kept) {
@@ -221,7 +221,7 @@ impl SqliteStore {
             .read(move |reader| Ok(writer::done_beyond(reader.connection, kept)?))
             .await;
         let after = self.clock().monotonic();
-        *lock(&self.inner.count_at) = Some(after + (after - now) * 40);
+        *lock(&self.inner.count_at) = Some(after + (after - now) * 100);
         beyond
     }
 }

@@ -82,6 +82,7 @@ async fn done_jobs_do_not_pile_up_while_several_workers_empty_a_full_store() {
     let workers = [worker(&place, KEPT).await, worker(&place, KEPT).await];
     let patience = Duration::from_secs(120);
     let most = until_done(workers[0].store(), |done| done == KEPT, patience).await;
+    println!("{most} done jobs were there at once");
     assert!(most < KEPT + 10_000, "{most} were there at once");
     for worker in workers {
         worker.stop().await;
