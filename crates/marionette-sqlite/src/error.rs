@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use marionette::store::StoreError;
 use rusqlite::ErrorCode;
+
+use crate::words::{FILE_CUT_OFF, NO_ROOM_FOR_SHARED_MEMORY, words};
 
 /// Why an operation of the writer or the reader failed.
 #[derive(Debug)]
@@ -37,17 +40,11 @@ enum Kind {
 }
 
 impl Fault {
-    /// What went wrong in this file.
-    pub(crate) fn new(path: &Path, err: &rusqlite::Error) -> Self {
-        let text = match err {
-            rusqlite::Error::SqliteFailure(code, _) => {
-                format!("{}: {err} (code {})", path.display(), code.extended_code)
-            }
-            _ => format!("{}: {err}", path.display()),
-        };
+    /// What went wrong in this file. A lock was waited for so long, where that is known.
+    pub(crate) fn new(path: &Path, err: &rusqlite::Error, waited: Option<Duration>) -> Self {
         Self {
             kind: kind(err),
-            text,
+            text: format!("{}: {}", path.display(), words(path, err, waited)),
         }
     }
 
@@ -79,17 +76,14 @@ impl Fault {
     }
 }
 
-/// The same for one caller, with the error itself behind it.
+/// The same for one caller.
+#[allow(clippy::needless_pass_by_value)] // It is what `map_err` gives.
 pub(crate) fn store_error(path: &Path, err: rusqlite::Error) -> StoreError {
-    Fault::new(path, &err).to_error().with_source(err)
+    Fault::new(path, &err, None).to_error()
 }
 
 /// What a caller can do about it.
 fn kind(err: &rusqlite::Error) -> Kind {
-    // Of `SQLITE_IOERR`: the memory that the connections share could not be made, for want of
-    // room; a page could not be read in full, because the file was cut off.
-    const NO_ROOM_FOR_SHARED_MEMORY: i32 = 0x130a;
-    const FILE_CUT_OFF: i32 = 0x020a;
     let rusqlite::Error::SqliteFailure(code, _) = err else {
         return Kind::Broken;
     };

@@ -58,6 +58,9 @@
 //! - *A claim looks only where it can find something.* Jobs of one kind, queue and priority are a
 //!   lane, and a lane is a range of one index. A million jobs of other kinds, or of next year, do
 //!   not slow it down.
+//! - *The journal stays small.* It is copied into the database after some 8 MiB. A connection that
+//!   reads for long lets it grow, as it needs what is in it; once that has ended, the journal is
+//!   cut down to 8 MiB again, also if nothing is written but signs of life.
 //! - *A list never delays the writer.* Questions are answered by a thread and a connection of their
 //!   own, some hundred rows at a time.
 //!
@@ -155,6 +158,7 @@ mod shared;
 mod answer;
 mod inbox;
 mod error;
+mod words;
 mod failpoint;
 mod clock;
 

@@ -21,6 +21,8 @@ use crate::whereabouts::beside;
 const SQLITE_MIN: i32 = 3_051_003;
 /// How much of the file a connection keeps in memory, in KiB.
 const CACHE_KIB: i32 = 16 * 1024;
+/// To how many bytes the WAL is cut down when it begins anew: as long as it becomes by itself.
+pub(crate) const WAL_BYTES: u64 = 8 * 1024 * 1024;
 /// The WAL is copied by the writer after it has answered; this is for when it never comes to that.
 const CHECKPOINT_PAGES_MAX: i32 = 16_000;
 
@@ -36,25 +38,69 @@ pub(crate) fn check_library(number: i32, name: &str) -> Result<(), StoreError> {
 }
 
 /// Whether this can be the name of a file that several connections open.
+///
+/// SQLite, its shell and other libraries take some texts for more than a name. A file that is
+/// called so is not what was meant.
 pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
-    let text = path.as_os_str();
-    if text == ":memory:" || text.is_empty() {
-        let what = format!(
-            "{:?} is no file: the threads of a store would each have a database of its own; \
-             use marionette::MemoryStore",
-            path.display().to_string()
-        );
-        return Err(StoreError::refused(what));
-    }
-    Ok(())
+    let text = path.to_string_lossy();
+    let what = if text.starts_with(":memory:") || text.is_empty() {
+        "is no file: the threads of a store would each have a database of its own; use \
+         marionette::MemoryStore"
+    } else if ["file:", "sqlite:"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        "is a URL, not the name of a file: leave out what stands before the name, and what follows \
+         a question mark (for a file that is called so, write ./ before it)"
+    } else if text == "~" || text.starts_with("~/") {
+        "begins with ~, which only a shell replaces: write the path of the folder (for one that is \
+         called so, write ./ before it)"
+    } else if text
+        .split_once('?')
+        .is_some_and(|(_, after)| after.contains('='))
+    {
+        "has settings behind a question mark, as a URL has them: use SqliteStore::options"
+    } else if text.contains('\0') {
+        "has a zero byte in it"
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::refused(format!("the name {text:?} {what}")))
 }
 
-/// Makes the file, for its owner alone, if there is none. SQLite gives the files beside it the same
-/// mode.
+/// Whether the file has this name alone, as far as the system tells.
+///
+/// SQLite finds the WAL by the name: under another name there would be another WAL for the same
+/// file, and both would be written.
+pub(crate) fn check_links(path: &Path) -> Result<(), StoreError> {
+    let links = links(path);
+    if links <= 1 {
+        return Ok(());
+    }
+    let what = format!(
+        "{}: the file has {links} names (hard links), and SQLite keeps a log for each name, so \
+         what is written under one would be lost under another; remove all but one, or make a copy",
+        path.display()
+    );
+    Err(StoreError::refused(what))
+}
+
+#[cfg(unix)]
+fn links(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(1, |found| std::os::unix::fs::MetadataExt::nlink(&found))
+}
+
+#[cfg(not(unix))]
+fn links(_path: &Path) -> u64 {
+    1
+}
+
+/// Makes the file, for its owner alone, if there is none; says whether there was none. SQLite gives
+/// the files beside it the same mode.
 ///
 /// A file that exists is not opened here: closing it again would take the locks from every other
 /// connection of this process to it.
-pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn create(path: &Path) -> Result<bool, StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -63,10 +109,21 @@ pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
         Ok(file) => {
             drop(file);
             failpoint::at("sqlite::open::created");
-            sync_directory(path).map_err(|err| io_error(path, err))
+            sync_directory(path).map_err(|err| io_error(path, err))?;
+            Ok(true)
         }
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => check_links(path).map(|()| false),
         Err(err) => Err(io_error(path, err)),
+    }
+}
+
+/// Removes a file that was made and could not be opened, unless it is in use by somebody else.
+pub(crate) fn unmake(path: &Path) {
+    // Its first page says no more than that it is a database.
+    const NO_TABLES: u64 = 4096;
+    let is_empty = std::fs::metadata(path).is_ok_and(|found| found.len() <= NO_TABLES);
+    if is_empty && !beside(path, "-wal").exists() {
+        let _ = std::fs::remove_file(path);
     }
 }
 
@@ -104,6 +161,10 @@ pub(crate) fn writer(path: &Path, settings: &Settings) -> Result<Connection, Sto
         .map_err(failed)?;
     connection
         .pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES_MAX)
+        .map_err(failed)?;
+    let limit_of_wal = i64::try_from(WAL_BYTES).unwrap_or(i64::MAX);
+    connection
+        .pragma_update_and_check(None, "journal_size_limit", limit_of_wal, |_| Ok(()))
         .map_err(failed)?;
     if let Some(bytes) = settings.bytes_max {
         limit(&connection, bytes).map_err(failed)?;
@@ -224,6 +285,32 @@ mod tests {
             let err = check_path(Path::new(name)).expect_err("it is no file");
             assert!(err.is_refused());
             assert!(err.to_string().contains("MemoryStore"), "{err}");
+        }
+    }
+
+    #[test]
+    fn what_means_more_than_a_name_elsewhere_is_refused() {
+        for name in [
+            "file:x.db?mode=ro",
+            "sqlite:x.db",
+            "sqlite://x.db",
+            "~/x.db",
+            "~",
+            "a\0b",
+        ] {
+            let err = check_path(Path::new(name)).expect_err("it is meant otherwise");
+            assert!(err.is_refused(), "{err}");
+            assert!(err.to_string().contains(&format!("{name:?}")), "{err}");
+        }
+        for name in [
+            "./~/x.db",
+            "./file:x.db",
+            "x.db",
+            "~x.db",
+            "a~/x.db",
+            "what?.db",
+        ] {
+            check_path(Path::new(name)).expect("it is a name");
         }
     }
 }

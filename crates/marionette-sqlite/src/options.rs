@@ -175,7 +175,9 @@ impl Options {
     ///
     /// [Broken](StoreError::is_broken) if it is no database, is damaged, or was made by a newer
     /// version of this library, or if the SQLite library is older than 3.51.3.
-    /// [Refused](StoreError::is_refused) for `:memory:` and the empty name.
+    /// [Refused](StoreError::is_refused) for `:memory:` and the empty name, for what means more
+    /// than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), and for a file with more
+    /// than one name (hard links). Nothing is left of a file that was made and could not be opened.
     /// [Full](StoreError::is_full) and [unavailable](StoreError::is_unavailable) as everywhere.
     ///
     /// # Cancel safety

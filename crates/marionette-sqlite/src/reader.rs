@@ -8,11 +8,11 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::answer;
-use crate::error::{Failure, Fault, store_error};
+use crate::error::{Failure, Fault};
 use crate::inbox::{Inbox, Patience};
 use crate::lanes::Lanes;
 use crate::shared::Shared;
-use crate::whereabouts::Looked;
+use crate::whereabouts::{LOOK, Looked};
 
 /// A question, which answers its caller itself.
 pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
@@ -38,7 +38,7 @@ impl<'c> Reader<'c> {
 
     /// Whether the files are still those that were opened.
     fn look(&mut self) -> Result<(), &Fault> {
-        if self.looked.is_over() {
+        if self.looked.is_over(LOOK) {
             return self.shared.look();
         }
         self.shared.fault()
@@ -67,7 +67,10 @@ pub(crate) async fn ask<R: Send + 'static>(
             Err(fault) => Err(fault.to_error()),
             Ok(()) => question(reader).map_err(|failure| match failure {
                 Failure::Refused(err) => err,
-                Failure::Sqlite(err) => store_error(&reader.shared.path, err),
+                Failure::Sqlite(err) => {
+                    let waited = Some(reader.shared.settings.busy);
+                    Fault::new(&reader.shared.path, &err, waited).to_error()
+                }
             }),
         };
         // A caller that went away needs no answer.

@@ -239,7 +239,15 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Inner {
     fn open(path: &Path, settings: Settings) -> Result<Self, StoreError> {
-        opening::create(path)?;
+        let is_new = opening::create(path)?;
+        let opened = Self::open_file(path, settings);
+        if opened.is_err() && is_new {
+            opening::unmake(path);
+        }
+        opened
+    }
+
+    fn open_file(path: &Path, settings: Settings) -> Result<Self, StoreError> {
         let writing = opening::writer(path, &settings)?;
         let path = opening::resolved(&writing, path);
         schema::migrate(&writing, &path)?;

@@ -12,7 +12,7 @@ use std::{fs, io};
 use crate::clock;
 
 /// How often a thread looks that accepts nothing, at most.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// What tells a file from any other on this machine.
 type Identity = (u64, u64);
@@ -131,10 +131,10 @@ impl Looked {
         Self(clock::monotonic())
     }
 
-    /// Whether it is time to look again; then that counts as done.
-    pub(crate) fn is_over(&mut self) -> bool {
+    /// Whether that was so long ago that it is time to look again; then that counts as done.
+    pub(crate) fn is_over(&mut self, pause: Duration) -> bool {
         let now = clock::monotonic();
-        let is_over = now.duration_since(self.0) >= LOOK;
+        let is_over = now.duration_since(self.0) >= pause;
         if is_over {
             self.0 = now;
         }

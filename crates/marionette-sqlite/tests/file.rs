@@ -149,6 +149,14 @@ async fn a_damaged_page_is_told_as_broken() {
         Ok(store) => store.job(id).await.expect_err("nothing is left"),
     };
     assert!(err.is_broken(), "{err:?}");
+    for what in [
+        "the file is damaged",
+        "-wal and -shm",
+        ".recover",
+        "code 11",
+    ] {
+        assert!(err.to_string().contains(what), "{err}");
+    }
 }
 
 #[tokio::test]
@@ -157,6 +165,64 @@ async fn a_database_in_memory_is_refused() {
         let err = SqliteStore::open(name).await.expect_err("it is no file");
         assert!(err.is_refused(), "{err:?}");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_means_something_else_elsewhere_is_refused_and_leaves_nothing() {
+    let before: Vec<_> = entries(Path::new("."));
+    for name in [
+        "file:x.db",
+        "sqlite://x.db",
+        "~/x.db",
+        "x.db?mode=rwc",
+        ":memory:",
+    ] {
+        let err = SqliteStore::open(name).await.expect_err("it is no name");
+        assert!(err.is_refused() && err.to_string().contains(name), "{err}");
+    }
+    assert_eq!(entries(Path::new(".")), before);
+}
+
+fn entries(folder: &Path) -> Vec<std::ffi::OsString> {
+    let entries = fs::read_dir(folder).expect("it is a folder");
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.expect("it is there").file_name())
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_file_that_was_made_and_cannot_be_opened_is_not_left_behind() {
+    let place = Place::new();
+    let opened = SqliteStore::options().bytes_max(1).open(place.path()).await;
+    assert!(
+        opened
+            .expect_err("there is no room for its tables")
+            .is_full()
+    );
+    assert_eq!(entries(place.directory.path()), [""; 0]);
+    drop(place.open().await);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_with_two_names_is_refused() {
+    let place = Place::new();
+    let store = place.open().await;
+    insert(&store, job()).await;
+    let other = place.directory.path().join("other.db");
+    fs::hard_link(place.path(), &other).expect("it can be linked");
+    let err = SqliteStore::open(&other)
+        .await
+        .expect_err("it would have another log");
+    assert!(
+        err.is_refused() && err.to_string().contains("2 names"),
+        "{err}"
+    );
+    insert(&store, job()).await;
+    fs::remove_file(other).expect("it is there");
+    insert(&place.open().await, job()).await;
 }
 
 #[tokio::test]

@@ -101,6 +101,13 @@ async fn a_busy_file_is_unavailable_for_a_while() {
         .await
         .expect_err("it is locked");
     assert!(err.is_unavailable(), "{err:?}");
+    for what in [
+        "another connection has been writing for 20ms",
+        "try again",
+        "code 5",
+    ] {
+        assert!(err.to_string().contains(what), "{err}");
+    }
     assert!(store.counts().await.expect("reading goes on").is_empty());
     other.execute_batch("COMMIT").expect("it is ours");
     insert(&store, new).await;

@@ -66,8 +66,8 @@ pub(crate) type Operations = Inbox<Box<dyn Operation>>;
 const WEIGHT_MAX: usize = 4096;
 /// After about how many pages in the WAL they are copied into the database.
 const CHECKPOINT_PAGES: usize = 2000;
-/// …and after so few for a minute after the disk was full: the WAL never gets smaller, and what it
-/// takes of the disk the database cannot have.
+/// …and after so few for a minute after the disk was full: what the WAL takes of the disk the
+/// database cannot have.
 const CHECKPOINT_PAGES_FULL: usize = 32;
 const CAUTIOUS: Duration = Duration::from_secs(60);
 /// How often the writer looks whether another process still writes.
@@ -223,7 +223,8 @@ impl<'c> Writer<'c> {
             self.wakes.clear();
             self.gone.clear();
         }
-        done.map_err(|err| Fault::new(&self.shared.path, &err))
+        let waited = Some(self.shared.settings.busy);
+        done.map_err(|err| Fault::new(&self.shared.path, &err, waited))
     }
 
     fn steps(&mut self, operations: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
@@ -299,6 +300,7 @@ impl<'c> Writer<'c> {
         failpoint::at("sqlite::batch::answered");
         if self.pages >= CHECKPOINT_PAGES
             || self.pages >= CHECKPOINT_PAGES_FULL && clock::monotonic() < self.cautious_until
+            || self.watch.is_too_long()
         {
             self.checkpoint();
         }

@@ -1,11 +1,13 @@
 //! Whether what the writer commits can be found again: it looks before it says so.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use crate::opening;
 use crate::shared::Shared;
 use crate::wal::{Extent, Wal};
-use crate::whereabouts::{Looked, Stamp};
+use crate::whereabouts::{LOOK, Looked, Stamp};
 
 /// What is told of a WAL that does not hold any more what was written to it.
 pub(super) const CUT_OFF: &str = "its write-ahead log was cut off or written over while it was \
@@ -14,6 +16,8 @@ pub(super) const CUT_OFF: &str = "its write-ahead log was cut off or written ove
 const OVERWRITTEN: &str = "the file was written over while it was open, by something else than \
      SQLite, such as `cp`; stop all who have it open, remove the files that end in -wal and -shm, \
      and put the file in its place again";
+/// How often a WAL that has become too long is copied.
+const COPY: Duration = Duration::from_millis(500);
 /// Up to what size a database is read from end to end if somebody seems to have written over it.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -26,6 +30,7 @@ pub(super) struct Watch {
     glanced: Extent,
     database: Option<Stamp>,
     looked: Looked,
+    copied_at: Looked,
     /// Whether what is in a WAL without a name was copied, as far as that can be done.
     rescued: bool,
 }
@@ -38,6 +43,7 @@ impl Watch {
             glanced: Extent::default(),
             database: shared.whereabouts.stamp(),
             looked: Looked::now(),
+            copied_at: Looked::now(),
             rescued: false,
         };
         watch.log(connection, shared);
@@ -53,7 +59,15 @@ impl Watch {
     /// seem whole from outside.
     pub(super) fn is_due(&mut self, shared: &Shared) -> bool {
         let is_exact = shared.settings.synchronous.is_full();
-        self.looked.is_over() || is_exact && !self.wal.is_there(self.end())
+        self.looked.is_over(LOOK) || is_exact && !self.wal.is_there(self.end())
+    }
+
+    /// Whether the WAL has grown beyond what it is cut down to when it begins anew, for instance
+    /// while somebody read for long: then it is copied before it has grown as much again.
+    pub(super) fn is_too_long(&mut self) -> bool {
+        let is_too_long =
+            self.end() > opening::WAL_BYTES && self.extent.copied < self.extent.frames;
+        is_too_long && self.copied_at.is_over(COPY)
     }
 
     /// Looks at everything. What is wrong is told to all who work with the store.

@@ -1,0 +1,109 @@
+//! What SQLite's errors mean for whoever runs the program, and what to do about them.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+
+/// Of `SQLITE_IOERR`: a page could not be read in full, because the file was cut off.
+pub(crate) const FILE_CUT_OFF: i32 = 522;
+/// Of `SQLITE_IOERR`: the memory that the connections share could not be made, for want of room.
+pub(crate) const NO_ROOM_FOR_SHARED_MEMORY: i32 = 4874;
+
+/// What an error says, for a person; `waited` is how long a lock was waited for, where that is
+/// known.
+pub(crate) fn words(path: &Path, err: &rusqlite::Error, waited: Option<Duration>) -> String {
+    let rusqlite::Error::SqliteFailure(code, _) = err else {
+        return err.to_string();
+    };
+    let meaning = match (code.extended_code, code.code) {
+        (FILE_CUT_OFF, _) => CUT_OFF.to_owned(),
+        (_, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(waited),
+        (_, ErrorCode::DatabaseCorrupt) => DAMAGED.to_owned(),
+        (_, ErrorCode::CannotOpen) => format!("it cannot be opened: {}", obstacle(path)),
+        (_, ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            format!("it cannot be written: {}", obstacle(path))
+        }
+        _ => return format!("{err} (code {})", code.extended_code),
+    };
+    format!("{meaning} (SQLite: {err}, code {})", code.extended_code)
+}
+
+const CUT_OFF: &str = "a page could not be read in full: the file or its log was cut off, or the \
+     file is open under another name too; stop everything that has it open, and look at it with \
+     `sqlite3 FILE 'PRAGMA integrity_check'`";
+const DAMAGED: &str = "the file is damaged. Stop everything that has it open. If it was copied or \
+     restored a moment ago, do that again, and remove the files that end in -wal and -shm before: \
+     they belong to the file that was there. Otherwise restore a copy, or save what can be read \
+     with `sqlite3 FILE .recover`";
+
+fn locked(waited: Option<Duration>) -> String {
+    let long = waited.map_or_else(String::new, |waited| format!(" for {waited:?}"));
+    format!(
+        "it is locked: another connection has been writing{long} and has not ended its \
+         transaction; try again when it has, or wait for longer (`Options::busy_timeout`)"
+    )
+}
+
+/// Why a file cannot be opened or written, as far as its folder and its owner tell.
+///
+/// The file itself is not opened to find out: to close it again would take SQLite's locks.
+fn obstacle(path: &Path) -> String {
+    let folder = folder(path);
+    let about =
+        |path: &Path, found: &Metadata| format!("{} belongs to {}", path.display(), owner(found));
+    match (fs::metadata(&folder), fs::metadata(path)) {
+        (Err(err), _) => format!("its folder {}: {err}", folder.display()),
+        (Ok(of_folder), Err(_)) => format!(
+            "SQLite makes files in its folder, and {}",
+            about(&folder, &of_folder)
+        ),
+        (Ok(_), Ok(file)) if file.is_dir() => "it is a folder".to_owned(),
+        (Ok(of_folder), Ok(file)) => format!(
+            "{}, and its folder, in which SQLite makes files beside it, {}; this process has to be \
+             allowed to write both",
+            about(path, &file),
+            about(&folder, &of_folder)
+        ),
+    }
+}
+
+fn folder(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Whose file it is, and who may do what with it.
+#[cfg(unix)]
+fn owner(found: &Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+
+    let (user, mode) = (found.uid(), found.mode() & 0o7777);
+    match name_of(user) {
+        Some(name) => format!("{name} (mode {mode:04o})"),
+        None => format!("user {user} (mode {mode:04o})"),
+    }
+}
+
+#[cfg(not(unix))]
+fn owner(found: &Metadata) -> String {
+    let is_readonly = found.permissions().readonly();
+    if is_readonly {
+        "somebody, read-only"
+    } else {
+        "somebody"
+    }
+    .to_owned()
+}
+
+/// The name of a user, where it stands in the list of this machine.
+#[cfg(unix)]
+fn name_of(user: u32) -> Option<String> {
+    let list = fs::read_to_string("/etc/passwd").ok()?;
+    list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(user)).then(|| name.to_owned())
+    })
+}
