@@ -142,6 +142,7 @@ fn other_files_are_refused_by_their_names_and_by_what_is_in_them() {
         ("README.md", "# A\n\ntext\n", "a document"),
         ("list", "CC := gcc\n", "a file of settings"),
         ("x.cfg", "true\n", "a file of settings"),
+        ("list", "from os import *\nremove('x')\n", "a script"),
         ("x.csv", "a,b\n", "data"),
     ] {
         sandbox.write(name, text);
@@ -187,7 +188,7 @@ fn a_line_of_use_in_a_script_alone_is_refused() {
     sandbox.write(
         "list.txt",
         "cd / && true\nA=b true\nif true; then true; fi\nfor x in a; do true; done\n{ true; }\n\
-         [ -e / ]\n[[ -e / ]] || true\nexport A=b; true\n(cd / && true)\ntest a = a\n",
+         [ -e / ]\necho {\n[[ -e / ]] || true\nexport A=b; true\n(cd / && true)\ntest a = a\n",
     );
     let said = sandbox.run(&["run", "-q", "list.txt"]);
     assert_eq!(said.status, Some(0), "{said:?}");
@@ -273,6 +274,10 @@ fn other_encodings_are_refused_everywhere() {
             (
                 utf16(&u16::to_be_bytes),
                 ":1: it is UTF-16; save it as UTF-8",
+            ),
+            (
+                utf16(&u16::to_le_bytes)[2..].to_vec(),
+                ":1: it is UTF-16 without a byte order mark",
             ),
             (latin, ": it is not UTF-8"),
         ] {

@@ -254,6 +254,8 @@ fn by_first_line(text: &str) -> Option<Kind> {
         .get(1)
         .is_some_and(|word| ["=", ":=", "::=", "?=", "+="].contains(word));
     match word {
+        "from" if words.get(2) == Some(&"import") => Some(Kind::Script("python3".to_owned())),
+        "def" | "class" if first.ends_with(':') => Some(Kind::Script("python3".to_owned())),
         "FROM" => Some(Kind::Other("a Dockerfile")),
         "---" | "%YAML" | "-" => Some(Kind::Other("YAML")),
         word if is_key(word) => Some(Kind::Other("YAML, or settings of another form,")),
@@ -359,10 +361,9 @@ pub(super) fn line_of_script(piece: &Piece<'_>) -> Option<String> {
         ));
     }
     let begins = ["if", "while", "until", "for", "case", "select"].contains(&first);
-    let is_open = ["then", "do", "else", "{", "in"].contains(&last)
-        && (begins || last == "{" && first != last);
-    let is_open =
-        is_open || begins && !["fi", "done", "esac"].iter().any(|end| has_word(text, end));
+    let ends = ["fi", "done", "esac"].iter().any(|end| has_word(text, end));
+    let is_function = last == "{" && (first == "function" || text.contains("()"));
+    let is_open = begins && !ends || is_function;
     if IN_BLOCKS.contains(&first) && !(first == "{" && has_word(text, "}")) || is_open {
         return Some(format!(
             "`{shown}` is a piece of a script: a command has to stand in one line; {IF_SCRIPT}"

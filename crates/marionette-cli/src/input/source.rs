@@ -87,12 +87,26 @@ impl Source {
     /// Its text, without the byte order mark.
     pub(super) fn text(&self) -> Result<&str> {
         let bytes = self.without_mark()?;
+        ensure!(
+            !is_utf16(bytes),
+            "{}:1: it is UTF-16 without a byte order mark; save it as UTF-8",
+            self.name
+        );
         std::str::from_utf8(bytes).map_err(|error| {
             let valid = &bytes[..error.valid_up_to()];
             let line = valid.split(|&byte| byte == b'\n').count();
             anyhow!("{}:{line}: it is not UTF-8", self.name)
         })
     }
+}
+
+/// Whether every second one of the first bytes is zero, as in UTF-16 without a byte order mark.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let Some(start) = bytes.first_chunk::<8>() else {
+        return false;
+    };
+    let is_zero = |odd: usize| start.iter().skip(odd).step_by(2).all(|byte| *byte == 0);
+    is_zero(0) != is_zero(1)
 }
 
 /// Whether the path is a name for something that this process has open, like `/dev/stdin`: such a
