@@ -138,7 +138,7 @@ impl<S: ?Sized> Builder<S> {
 
     /// Checks all of it.
     fn problems(&self) -> Result<(), ConfigError> {
-        let jobs = self.registry.problems().iter().cloned().map(Problem::Jobs);
+        let jobs = self.registry.problems().iter().cloned().map(Problem::from);
         ConfigError::unless_empty(self.config.problems().into_iter().chain(jobs).collect())
     }
 

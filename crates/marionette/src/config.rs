@@ -47,13 +47,14 @@ impl Default for Config {
 
 impl Config {
     /// The settings from environment variables under this prefix: with `"MARIONETTE"` they are
-    /// `MARIONETTE_WORKERS`, `MARIONETTE_QUEUE_SIZE` and `MARIONETTE_SERVER_NAME`. What is not set
-    /// has its default. An empty prefix means no prefix.
+    /// `MARIONETTE_WORKERS`, `MARIONETTE_QUEUE_SIZE` and `MARIONETTE_SERVER_NAME`. The prefix is
+    /// read in upper case, so `"marionette"` means the same. What is not set has its default; white
+    /// space around a value counts for nothing. An empty prefix means no prefix.
     ///
     /// # Errors
     ///
-    /// A value that is not what was expected: the message names the variable, the value and what
-    /// was expected, for all that are wrong.
+    /// A value that is not what was expected, or is not Unicode: the message names the variable, the
+    /// value and what was expected, for all that are wrong.
     ///
     /// # Examples
     ///
@@ -64,31 +65,24 @@ impl Config {
     /// # Ok::<(), marionette::ConfigError>(())
     /// ```
     pub fn from_env(prefix: &str) -> Result<Self, ConfigError> {
-        Self::from_lookup(prefix, |variable| std::env::var_os(variable))
-    }
-
-    fn from_lookup(
-        prefix: &str,
-        lookup: impl Fn(&str) -> Option<std::ffi::OsString>,
-    ) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let mut problems = Vec::new();
         for setting in &SETTINGS {
             let variable = setting.variable(prefix);
-            let Some(value) = lookup(&variable) else {
+            let Some(value) = std::env::var_os(&variable) else {
                 continue;
             };
-            let value = value.to_string_lossy();
-            if (setting.set)(&mut config, value.trim()).is_err() {
-                let expected = setting.expected;
-                problems.push(Problem::Variable {
-                    variable,
-                    value: value.into_owned(),
-                    expected,
-                });
-            }
+            let text = value.to_str().map(str::trim);
+            let read = text.and_then(|text| (setting.read)(&mut config, text));
+            let fault = match read {
+                Some(()) => (setting.fault)(&config),
+                None => Some(Fault::Other),
+            };
+            problems.extend(fault.map(|fault| Problem {
+                text: format!("{variable} is {value:?}, expected {}", setting.expected),
+                lacks: (fault == Fault::Lacks).then_some(setting.name),
+            }));
         }
-        problems.extend(config.problems());
         ConfigError::unless_empty(problems)?;
         Ok(config)
     }
@@ -117,30 +111,23 @@ impl Config {
     /// # Errors
     ///
     /// No workers, no server name, or a count beyond all reason (65,536 workers, 2³⁰ waiting
-    /// tasks); the message names all that is wrong.
+    /// tasks); the message names each setting that is wrong, its value and what was expected.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::unless_empty(self.problems())
     }
 
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.workers == 0 {
-            problems.push(Problem::NoWorkers);
-        }
-        if self.workers > WORKERS_MAX {
-            problems.push(Problem::TooMany("workers", self.workers, WORKERS_MAX));
-        }
-        if self.queue_size > QUEUE_SIZE_MAX {
-            problems.push(Problem::TooMany(
-                "queue size",
-                self.queue_size,
-                QUEUE_SIZE_MAX,
-            ));
-        }
-        if self.server_name.trim().is_empty() {
-            problems.push(Problem::NoServerName);
-        }
-        problems
+        let problem = |setting: &Setting| {
+            let fault = (setting.fault)(self)?;
+            let (field, value) = (setting.name.to_lowercase(), (setting.show)(self));
+            let mut text = format!("{field} is {value}, expected {}", setting.expected);
+            let lacks = (fault == Fault::Lacks).then_some(setting.name);
+            if lacks.is_some() {
+                text = format!("{text}: {}", setting.missing);
+            }
+            Some(Problem { text, lacks })
+        };
+        SETTINGS.iter().filter_map(problem).collect()
     }
 
     /// Whether nothing is set: no workers, no queue, no name. Such a config means the defaults.
@@ -159,36 +146,67 @@ impl Config {
     }
 }
 
-/// One variable of the environment.
+/// One setting, as a field and as a variable of the environment.
 struct Setting {
+    /// In capitals, as variables have it.
     name: &'static str,
     description: &'static str,
     default: &'static str,
     expected: &'static str,
-    set: fn(&mut Config, &str) -> Result<(), ()>,
+    /// What is said where there is none.
+    missing: &'static str,
+    read: fn(&mut Config, &str) -> Option<()>,
+    show: fn(&Config) -> String,
+    fault: fn(&Config) -> Option<Fault>,
 }
+
+/// What is wrong with a setting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// There is none.
+    Lacks,
+    Other,
+}
+
+const WORKERS: &str = "WORKERS";
+const SERVER_NAME: &str = "SERVER_NAME";
 
 const SETTINGS: [Setting; 3] = [
     Setting {
-        name: "WORKERS",
+        name: WORKERS,
         description: "the number of workers, each of which runs one task at a time",
         default: "4",
-        expected: "a whole number of 1 or more",
-        set: |config, value| parse(value, &mut config.workers),
+        expected: "a whole number from 1 to 65536",
+        missing: "at least one worker must be specified",
+        read: |config, value| read(value, &mut config.workers),
+        show: |config| config.workers.to_string(),
+        fault: |config| match config.workers {
+            0 => Some(Fault::Lacks),
+            workers => (workers > WORKERS_MAX).then_some(Fault::Other),
+        },
     },
     Setting {
         name: "QUEUE_SIZE",
         description: "the number of tasks that wait for a worker before queueing waits too",
         default: "64",
-        expected: "a whole number of 0 or more",
-        set: |config, value| parse(value, &mut config.queue_size),
+        expected: "a whole number from 0 to 1073741824",
+        missing: "",
+        read: |config, value| read(value, &mut config.queue_size),
+        show: |config| config.queue_size.to_string(),
+        fault: |config| (config.queue_size > QUEUE_SIZE_MAX).then_some(Fault::Other),
     },
     Setting {
-        name: "SERVER_NAME",
+        name: SERVER_NAME,
         description: "the name of this task manager in the log",
         default: "marionette",
         expected: "a text that is not empty",
-        set: |config, value| parse(value, &mut config.server_name),
+        missing: "no server name specified",
+        read: |config, value| read(value, &mut config.server_name),
+        show: |config| format!("{:?}", config.server_name),
+        fault: |config| {
+            let is_empty = config.server_name.trim().is_empty();
+            is_empty.then_some(Fault::Lacks)
+        },
     },
 ];
 
@@ -196,14 +214,14 @@ impl Setting {
     fn variable(&self, prefix: &str) -> String {
         match prefix {
             "" => self.name.to_owned(),
-            _ => format!("{prefix}_{}", self.name),
+            _ => format!("{}_{}", prefix.to_uppercase(), self.name),
         }
     }
 }
 
-fn parse<T: FromStr>(value: &str, setting: &mut T) -> Result<(), ()> {
-    *setting = value.parse().map_err(|_| ())?;
-    Ok(())
+fn read<T: FromStr>(value: &str, setting: &mut T) -> Option<()> {
+    *setting = value.parse().ok()?;
+    Some(())
 }
 
 /// Settings that cannot work. Its message names everything that is wrong.
@@ -213,17 +231,17 @@ pub struct ConfigError {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Problem {
-    NoWorkers,
-    NoServerName,
-    TooMany(&'static str, usize, usize),
-    Variable {
-        variable: String,
-        value: String,
-        expected: &'static str,
-    },
-    /// About handlers and queues.
-    Jobs(String),
+pub(crate) struct Problem {
+    text: String,
+    /// The setting that there is none of.
+    lacks: Option<&'static str>,
+}
+
+/// One about handlers and queues.
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self { text, lacks: None }
+    }
 }
 
 impl ConfigError {
@@ -238,13 +256,18 @@ impl ConfigError {
     /// Whether no worker was specified.
     #[must_use]
     pub fn is_no_workers(&self) -> bool {
-        self.problems.contains(&Problem::NoWorkers)
+        self.lacks(WORKERS)
     }
 
     /// Whether no server name was specified.
     #[must_use]
     pub fn is_no_server_name(&self) -> bool {
-        self.problems.contains(&Problem::NoServerName)
+        self.lacks(SERVER_NAME)
+    }
+
+    fn lacks(&self, setting: &str) -> bool {
+        let mut problems = self.problems.iter();
+        problems.any(|problem| problem.lacks == Some(setting))
     }
 }
 
@@ -255,29 +278,9 @@ impl fmt::Display for ConfigError {
             if nth > 0 {
                 f.write_str("; ")?;
             }
-            problem.fmt(f)?;
+            f.write_str(&problem.text)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoWorkers => f.write_str("at least one worker must be specified"),
-            Self::NoServerName => f.write_str("no server name specified"),
-            Self::TooMany(what, count, max) => {
-                write!(f, "{what} of {count} exceeds the maximum of {max}")
-            }
-            Self::Variable {
-                variable,
-                value,
-                expected,
-            } => {
-                write!(f, "{variable} is {value:?}, expected {expected}")
-            }
-            Self::Jobs(problem) => f.write_str(problem),
-        }
     }
 }
 

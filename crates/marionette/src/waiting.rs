@@ -71,12 +71,11 @@ const IS_THERE: &str = "only `unwrap` and `drop` take it, and they end `self`";
 impl Drop for WaitingTask {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else { return };
-        match self.engine.upgrade() {
-            Some(engine) => engine.abandon_waiting(task),
-            None => {
-                let observer = Observer::new(&self.server);
-                task.abandon(|cell, error| observer.failed(cell, error, 0));
-            }
+        if let Some(engine) = self.engine.upgrade() {
+            engine.abandon_waiting(task);
+        } else {
+            let observer = Observer::new(&self.server);
+            task.abandon(|cell, error| observer.failed(cell, error, 0));
         }
     }
 }

@@ -27,36 +27,42 @@ fn started() -> TaskManager {
     tasks
 }
 
+const WORKERS: &str = "a whole number from 1 to 65536";
+const QUEUE_SIZE: &str = "a whole number from 0 to 1073741824";
+const NO_WORKERS: &str =
+    "expected a whole number from 1 to 65536: at least one worker must be specified";
+const NO_NAME: &str = "expected a text that is not empty: no server name specified";
+
 #[test]
 fn bad_settings_are_refused_with_all_that_is_wrong() {
     let most = usize::MAX;
     for (config, message) in [
         (
             config(0, 64, "mailer"),
-            "at least one worker must be specified".to_owned(),
+            format!("workers is 0, {NO_WORKERS}"),
         ),
-        (config(4, 64, ""), "no server name specified".to_owned()),
+        (config(4, 64, ""), format!("server_name is \"\", {NO_NAME}")),
         (
             config(4, 64, " \t\n"),
-            "no server name specified".to_owned(),
+            format!("server_name is \" \\t\\n\", {NO_NAME}"),
         ),
         (
             config(65_537, 64, "mailer"),
-            "workers of 65537 exceeds the maximum of 65536".to_owned(),
+            format!("workers is 65537, expected {WORKERS}"),
         ),
         (
             config(most, 64, "mailer"),
-            format!("workers of {most} exceeds the maximum of 65536"),
+            format!("workers is {most}, expected {WORKERS}"),
         ),
         (
             config(4, (1 << 30) + 1, "mailer"),
-            "queue size of 1073741825 exceeds the maximum of 1073741824".to_owned(),
+            format!("queue_size is 1073741825, expected {QUEUE_SIZE}"),
         ),
         (
             config(0, most, ""),
             format!(
-                "at least one worker must be specified; queue size of {most} exceeds the \
-                 maximum of 1073741824; no server name specified"
+                "workers is 0, {NO_WORKERS}; queue_size is {most}, expected {QUEUE_SIZE}; \
+                 server_name is \"\", {NO_NAME}"
             ),
         ),
     ] {
@@ -87,11 +93,12 @@ async fn a_running_manager_refuses_a_bad_number_of_workers() {
     for (workers, message) in [
         (
             0,
-            "invalid configuration: at least one worker must be specified",
+            "invalid configuration: workers is 0, expected a whole number from 1 to 65536: \
+             at least one worker must be specified",
         ),
         (
             65_537,
-            "invalid configuration: workers of 65537 exceeds the maximum of 65536",
+            "invalid configuration: workers is 65537, expected a whole number from 1 to 65536",
         ),
     ] {
         let told = tasks.set_workers(workers).expect_err(message);
@@ -103,7 +110,7 @@ async fn a_running_manager_refuses_a_bad_number_of_workers() {
 }
 
 /// The variables of the environment, and what `Config::from_env("BAD")` says to them.
-const ENVIRONMENT: [(&[(&str, &str)], &str); 12] = [
+const ENVIRONMENT: [(&[(&str, &str)], &str); 15] = [
     (&[], "4, 64, marionette"),
     (&[("BAD_WORKERS", "8")], "8, 64, marionette"),
     (&[("BAD_WORKERS", " 8 ")], "8, 64, marionette"),
@@ -112,36 +119,53 @@ const ENVIRONMENT: [(&[(&str, &str)], &str); 12] = [
     (&[("WORKERS", "8")], "4, 64, marionette"),
     (
         &[("BAD_WORKERS", "four")],
-        "invalid configuration: BAD_WORKERS is \"four\", expected a whole number of 1 or more",
+        "invalid configuration: BAD_WORKERS is \"four\", expected a whole number from 1 to 65536",
     ),
     (
         &[("BAD_WORKERS", "-1")],
-        "invalid configuration: BAD_WORKERS is \"-1\", expected a whole number of 1 or more",
+        "invalid configuration: BAD_WORKERS is \"-1\", expected a whole number from 1 to 65536",
     ),
     (
         &[("BAD_QUEUE_SIZE", "1.5")],
-        "invalid configuration: BAD_QUEUE_SIZE is \"1.5\", expected a whole number of 0 or more",
+        "invalid configuration: BAD_QUEUE_SIZE is \"1.5\", expected a whole number from 0 to 1073741824",
     ),
     (
         &[("BAD_QUEUE_SIZE", "99999999999999999999999")],
         "invalid configuration: BAD_QUEUE_SIZE is \"99999999999999999999999\", \
-         expected a whole number of 0 or more",
+         expected a whole number from 0 to 1073741824",
     ),
     (
         &[("BAD_WORKERS", ""), ("BAD_QUEUE_SIZE", "many")],
-        "invalid configuration: BAD_WORKERS is \"\", expected a whole number of 1 or more; \
-         BAD_QUEUE_SIZE is \"many\", expected a whole number of 0 or more",
+        "invalid configuration: BAD_WORKERS is \"\", expected a whole number from 1 to 65536; \
+         BAD_QUEUE_SIZE is \"many\", expected a whole number from 0 to 1073741824",
     ),
     (
         &[("BAD_WORKERS", "0")],
-        "invalid configuration: at least one worker must be specified",
+        "invalid configuration: BAD_WORKERS is \"0\", expected a whole number from 1 to 65536",
+    ),
+    (
+        &[("BAD_WORKERS", "65537"), ("BAD_SERVER_NAME", " \t")],
+        "invalid configuration: BAD_WORKERS is \"65537\", expected a whole number from 1 to 65536; \
+         BAD_SERVER_NAME is \" \\t\", expected a text that is not empty",
+    ),
+    (
+        &[("BAD_QUEUE_SIZE", "1073741825"), ("BAD_SERVER_NAME", "")],
+        "invalid configuration: BAD_QUEUE_SIZE is \"1073741825\", \
+         expected a whole number from 0 to 1073741824; \
+         BAD_SERVER_NAME is \"\", expected a text that is not empty",
+    ),
+    (
+        &[("BAD_WORKERS", " "), ("BAD_QUEUE_SIZE", "\t")],
+        "invalid configuration: BAD_WORKERS is \" \", expected a whole number from 1 to 65536; \
+         BAD_QUEUE_SIZE is \"\\t\", expected a whole number from 0 to 1073741824",
     ),
 ];
 
 /// In a child this says what the environment gives; alone it asserts that nothing is set.
 #[test]
 fn an_environment_without_variables_gives_the_defaults() {
-    let told = match Config::from_env("BAD") {
+    // The prefix is read in upper case.
+    let told = match Config::from_env("bad") {
         Ok(config) => format!(
             "{}, {}, {}",
             config.workers, config.queue_size, config.server_name
@@ -151,6 +175,34 @@ fn an_environment_without_variables_gives_the_defaults() {
     match std::env::var("EXPECTED_BY_THE_PARENT") {
         Ok(expected) => assert_eq!(told, expected),
         Err(_) => assert_eq!(told, "4, 64, marionette"),
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_unicode_is_refused_for_every_variable() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    for (variable, expected) in [
+        ("BAD_WORKERS", WORKERS),
+        ("BAD_QUEUE_SIZE", QUEUE_SIZE),
+        ("BAD_SERVER_NAME", "a text that is not empty"),
+    ] {
+        let child = Command::new(std::env::current_exe().expect("a test has a path"))
+            .args([
+                "--exact",
+                "an_environment_without_variables_gives_the_defaults",
+            ])
+            .env(variable, OsStr::from_bytes(b"8\xff"))
+            .env(
+                "EXPECTED_BY_THE_PARENT",
+                format!("invalid configuration: {variable} is \"8\\xFF\", expected {expected}"),
+            )
+            .output()
+            .expect("a test can run itself");
+        let told = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{variable}: {told}");
     }
 }
 

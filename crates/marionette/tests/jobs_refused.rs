@@ -318,7 +318,8 @@ fn all_that_is_wrong_is_said_at_once() {
     assert!(error.is_no_workers());
     assert_eq!(
         error.to_string(),
-        "invalid configuration: at least one worker must be specified; \
+        "invalid configuration: workers is 0, expected a whole number from 1 to 65536: \
+         at least one worker must be specified; \
          jobs of kind `send_mail` have more than one handler; \
          the name of a kind of job is \"not good\"; ' ' is none of A–Z, a–z, 0–9, _ . : -; \
          the name of a queue is empty; \

@@ -111,7 +111,8 @@ fn err_no_workers() {
     assert!(error.is_no_workers() && !error.is_no_server_name());
     assert_eq!(
         error.to_string(),
-        "invalid configuration: at least one worker must be specified"
+        "invalid configuration: workers is 0, expected a whole number from 1 to 65536: \
+         at least one worker must be specified"
     );
 }
 
@@ -125,7 +126,8 @@ fn err_no_server_name() {
     assert!(error.is_no_server_name() && !error.is_no_workers());
     assert_eq!(
         error.to_string(),
-        "invalid configuration: no server name specified"
+        "invalid configuration: server_name is \"\", expected a text that is not empty: \
+         no server name specified"
     );
 }
 
@@ -134,6 +136,7 @@ fn config_defaults_and_help() {
     let config = Config::default();
     assert_eq!((config.workers, config.queue_size), (4, 64));
     assert_eq!(config.server_name, "marionette");
+    assert_eq!(Config::env_help("mailer"), Config::env_help("MAILER"));
     let help = Config::env_help("MAILER");
     let lines: Vec<_> = help.lines().collect();
     assert_eq!(lines.len(), 3, "{help}");
