@@ -1,5 +1,6 @@
 //! The settings of a manager, and the only place that checks them.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 
@@ -53,8 +54,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// A value that is not what was expected, or is not Unicode: the message names the variable, the
-    /// value and what was expected, for all that are wrong.
+    /// A value that is not what was expected, or is not Unicode: the message names the variable,
+    /// the value and what was expected, for all that are wrong.
     ///
     /// # Examples
     ///
@@ -79,7 +80,7 @@ impl Config {
                 None => Some(Fault::Other),
             };
             problems.extend(fault.map(|fault| Problem {
-                text: format!("{variable} is {value:?}, expected {}", setting.expected),
+                text: setting.wrong(&variable, &value),
                 lacks: (fault == Fault::Lacks).then_some(setting.name),
             }));
         }
@@ -211,6 +212,12 @@ const SETTINGS: [Setting; 3] = [
 ];
 
 impl Setting {
+    /// That a variable has another value than what is expected.
+    #[allow(clippy::unnecessary_debug_formatting)] // Bytes that are not Unicode are to be seen.
+    fn wrong(&self, variable: &str, value: &OsStr) -> String {
+        format!("{variable} is {value:?}, expected {}", self.expected)
+    }
+
     fn variable(&self, prefix: &str) -> String {
         match prefix {
             "" => self.name.to_owned(),

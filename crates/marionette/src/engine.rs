@@ -1,6 +1,7 @@
 //! What the handle, the workers and the stop share: the store of this process and its clockwork.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub(crate) struct Engine {
     abandoned: AtomicU64,
     /// The last handle of the manager was dropped.
     is_gone: AtomicBool,
+    /// Workers of the present run were dropped with their runtime.
+    has_lost_workers: AtomicBool,
     run: Mutex<Run>,
     posts: Mutex<Posts>,
 }
@@ -58,6 +61,8 @@ pub(crate) struct Run {
     pub(crate) stop: Option<Begin>,
     /// Tasks that the stop interrupted.
     pub(crate) interrupted: Vec<TaskRef>,
+    /// Its begin was told, and its end was not.
+    pub(crate) is_told: bool,
 }
 
 /// When a stop began, and what the figures were: a second stop goes on from there.
@@ -88,6 +93,7 @@ impl Engine {
             swept: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
             is_gone: AtomicBool::new(false),
+            has_lost_workers: AtomicBool::new(false),
             run: Mutex::new(Run {
                 number: 0,
                 reach: Reach {
@@ -98,6 +104,7 @@ impl Engine {
                 stand_ins: 0,
                 stop: None,
                 interrupted: Vec::new(),
+                is_told: false,
             }),
             posts: Mutex::default(),
             config,
@@ -230,6 +237,28 @@ impl Engine {
             self.observer.interrupted(&**task.cell());
         } else {
             task.abandon(|cell, error| self.was_abandoned(cell, error));
+        }
+    }
+
+    /// A worker is dropped with its runtime: told once for all of a run, and not where the manager
+    /// goes too. No lock, since this can happen while one is started.
+    pub(crate) fn lost_worker(&self) {
+        if !self.is_gone() && !self.has_lost_workers.swap(true, Ordering::AcqRel) {
+            self.observer.runtime_gone();
+        }
+    }
+
+    /// A run begins.
+    pub(crate) fn tell_start(&self, workers: usize) {
+        self.has_lost_workers.store(false, Ordering::Release);
+        self.observer.has_started(workers, self.config.queue_size);
+    }
+
+    /// A stop is over: told once for each run.
+    pub(crate) fn tell_stop(&self, report: &dyn fmt::Display, done: u64, failed: u64) {
+        let was_told = std::mem::take(&mut self.run().is_told);
+        if was_told {
+            self.observer.has_stopped(report, done, failed);
         }
     }
 

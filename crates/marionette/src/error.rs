@@ -1,5 +1,7 @@
 //! The record of a task's failures: the user's own error, and the error of every attempt.
 
+mod record;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt::{self, Write};
@@ -12,13 +14,11 @@ use crate::clock::Tick;
 use crate::outcome::{Failure, FailureKind};
 use crate::panic::catch;
 
+pub(crate) use self::record::Record;
+use self::record::{KEPT_FIRST, PLACES};
+
 /// Any error, boxed: what a user's error becomes on its way in.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
-
-/// Failures kept from the beginning and from the end of a record; more than that were tried, and
-/// those in between are counted but not kept.
-const KEPT_FIRST: usize = 64;
-const KEPT_LAST: usize = 64;
 
 /// Why a task ended without a result: the user's error if one was given, how many attempts were
 /// made, what became of each, and for how long it was tried.
@@ -40,78 +40,6 @@ const KEPT_LAST: usize = 64;
 /// );
 /// ```
 pub struct Error(pub(crate) Box<Record>);
-
-pub(crate) struct Record {
-    user: Option<BoxError>,
-    attempts: u32,
-    /// For how many nanoseconds it was tried.
-    nanos: u64,
-    /// The first failures. Most tasks that fail do so once or twice, and need no more than this.
-    first: [Option<Failure>; PLACES],
-    rest: Option<Box<Rest>>,
-}
-
-/// So few that a record is one small block, for which an allocator is quick.
-const PLACES: usize = 2;
-
-/// What few records have.
-#[derive(Default)]
-struct Rest {
-    /// The failures behind the first ones.
-    failures: Vec<Failure>,
-    /// How the task ended, where that was not its last attempt's failure.
-    end: Option<Failure>,
-    /// How many were not kept, and behind how many that were.
-    omitted: u32,
-    kept_first: usize,
-}
-
-impl Record {
-    fn rest(&mut self) -> &mut Rest {
-        self.rest.get_or_insert_default()
-    }
-
-    /// The failures of attempts.
-    fn failures(&self) -> impl Iterator<Item = &Failure> {
-        let rest = self.rest.iter().flat_map(|rest| &rest.failures);
-        self.first.iter().flatten().chain(rest)
-    }
-
-    fn end(&self) -> Option<&Failure> {
-        self.rest.as_ref()?.end.as_ref()
-    }
-
-    fn omitted(&self) -> u32 {
-        self.rest.as_ref().map_or(0, |rest| rest.omitted)
-    }
-
-    /// The place of the next failure, if it is one of the first.
-    #[inline]
-    fn place(&mut self) -> Option<&mut Option<Failure>> {
-        self.first.iter_mut().find(|place| place.is_none())
-    }
-
-    fn keep(&mut self, failure: Failure) {
-        match self.place() {
-            Some(place) => *place = Some(failure),
-            None => self.rest().failures.push(failure),
-        }
-    }
-
-    /// Keeps one that is not among the first, and gives back one in the middle if there are too
-    /// many.
-    #[cold]
-    fn keep_last(&mut self, failure: Failure) -> Option<Failure> {
-        let rest = self.rest();
-        rest.failures.push(failure);
-        if rest.failures.len() + PLACES <= KEPT_FIRST + KEPT_LAST {
-            return None;
-        }
-        rest.omitted += 1;
-        rest.kept_first = KEPT_FIRST;
-        Some(rest.failures.remove(KEPT_FIRST - PLACES))
-    }
-}
 
 impl Error {
     /// A record that carries the user's own error.
@@ -152,9 +80,11 @@ impl Error {
 
     /// Counts one attempt, and keeps its error if it had one.
     pub fn append<E: Into<BoxError>>(&mut self, error: Option<E>) {
-        match error {
-            Some(error) => drop(self.push(Failure::failed(error.into(), Duration::ZERO))),
-            None => self.0.attempts += 1,
+        if let Some(error) = error {
+            drop(self.push(Failure::failed(error.into(), Duration::ZERO)));
+        } else {
+            self.0.note_numbers();
+            self.0.attempts += 1;
         }
     }
 
@@ -169,6 +99,11 @@ impl Error {
     #[must_use]
     pub(crate) fn push(&mut self, failure: Failure) -> Option<Failure> {
         self.0.attempts += 1;
+        if let Some(rest) = &mut self.0.rest
+            && let Some(numbers) = &mut rest.numbers
+        {
+            numbers.push(self.0.attempts);
+        }
         match self.0.place() {
             Some(place) => {
                 *place = Some(failure);
@@ -470,8 +405,7 @@ impl fmt::Debug for Error {
             if place == kept_first {
                 write!(f, "\n  … {omitted} more")?;
             }
-            let before = if place < kept_first { 0 } else { omitted };
-            write!(f, "\n  {}. {failure}", place + 1 + before as usize)?;
+            write!(f, "\n  {}. {failure}", self.0.number(place))?;
         }
         if let Some(end) = self.0.end() {
             write!(f, "\n  end: {end}")?;
@@ -498,6 +432,24 @@ mod tests {
     fn a_record_is_one_small_block() {
         // glibc keeps blocks of up to 120 bytes in lists of their size, however many are free.
         assert!(size_of::<Record>() <= 120, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn each_error_has_the_number_of_its_attempt() {
+        let mut error = Error::msg("no mail");
+        error.append(None::<&str>);
+        error.append(Some("second"));
+        assert!(format!("{error:?}").ends_with("\n  2. second"), "{error:?}");
+        for nth in 3..=400_u32 {
+            error.append((nth % 2 == 0).then(|| nth.to_string()));
+        }
+        let text = format!("{error:?}");
+        assert!(text.contains("\n  2. second\n  4. 4\n  6. 6\n"), "{text}");
+        assert!(
+            text.contains("\n  128. 128\n  … 72 more\n  274. 274\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  400. 400"), "{text}");
     }
 
     #[test]

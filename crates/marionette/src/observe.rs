@@ -1,6 +1,7 @@
 //! What can be seen from outside: log events, spans, the event stream, metrics.
 //! All of it costs next to nothing when nobody looks, and changes nothing when who looks panics.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,6 +212,32 @@ impl Observer {
         } else {
             log_record!(ERROR);
         }
+    }
+
+    #[cold]
+    pub(crate) fn has_started(&self, workers: usize, queue_size: usize) {
+        log!(
+            self,
+            INFO,
+            workers,
+            queue_size,
+            "the task manager has started"
+        );
+    }
+
+    #[cold]
+    pub(crate) fn has_stopped(&self, report: &dyn fmt::Display, done: u64, failed: u64) {
+        log!(self, INFO, done, failed, %report, "the task manager has stopped");
+    }
+
+    /// The workers were dropped in mid-work.
+    #[cold]
+    pub(crate) fn runtime_gone(&self) {
+        log!(
+            self,
+            WARN,
+            "the runtime of the workers has gone, and they with it; what waits stays for a start"
+        );
     }
 
     /// A worker panicked outside of its task.

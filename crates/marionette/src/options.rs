@@ -105,9 +105,10 @@ impl Options {
         self.timeout.get()
     }
 
+    /// None also where it is zero: of a task, of a job, and of a job that a store has kept.
     #[inline]
     pub(crate) fn set_timeout(&mut self, timeout: Option<Duration>) {
-        self.timeout = timeout.into();
+        self.timeout = timeout.filter(|timeout| !timeout.is_zero()).into();
     }
 
     pub(crate) fn give_up_after(&self) -> Option<Duration> {

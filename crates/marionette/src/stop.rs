@@ -51,6 +51,8 @@ pub struct StopReport {
     /// Future tasks, retries included: they wait for the next start. Jobs wait in their store, and
     /// are not counted.
     pub waiting: usize,
+    /// Whether the manager has a store, where what waits stays without being counted here.
+    pub has_store: bool,
     /// How long the stop took.
     pub duration: Duration,
 }
@@ -67,9 +69,16 @@ impl fmt::Display for StopReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "stopped in {:?}: {} done, {} failed, {} cancelled; {} queued and {} future tasks wait",
-            self.duration, self.done, self.failed, self.cancelled, self.queued, self.waiting,
+            "stopped in {:?}: {} done, {} failed, {} cancelled; ",
+            self.duration, self.done, self.failed, self.cancelled,
         )?;
+        match (self.has_store, self.queued) {
+            (false, queued) => {
+                write!(f, "{queued} queued and {} future tasks wait", self.waiting)?;
+            }
+            (true, 0) => f.write_str("what waits stays in the store")?,
+            (true, back) => write!(f, "{back} went back to the store, where what waits stays")?,
+        }
         for (what, tasks) in [
             ("interrupted", &self.interrupted),
             ("still runs", &self.abandoned),
@@ -169,6 +178,7 @@ fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopRepor
         abandoned: still_running(engine, &posts, caller),
         queued: engine.queue.len(),
         waiting,
+        has_store: false,
         duration: Tick::now().since(begin.at),
     }
 }

@@ -102,7 +102,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self.with(|extra| extra.options.set_backoff(backoff.into()))
     }
 
-    /// How long each attempt may run. Default is no limit.
+    /// How long each attempt may run. Default is no limit, and zero means none.
     ///
     /// When it is over, [`Context::cancelled`](crate::Context::cancelled) says so; after a grace
     /// ([`Builder::grace`](crate::Builder::grace)) the attempt's future is dropped. The attempt has

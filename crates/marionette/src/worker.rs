@@ -210,7 +210,11 @@ const BUDGET_MAX: u32 = 256;
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.circle.engine.timekeeper.tell_what_is_owed();
-        self.circle.engine.return_post(&self.post);
+        let engine = &self.circle.engine;
+        engine.timekeeper.tell_what_is_owed();
+        engine.return_post(&self.post);
+        if !self.member.has_left() {
+            engine.lost_worker();
+        }
     }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::log::Log;
+use common::log::{Entry, Log};
 use common::{HOUR, SECOND, wall};
 use marionette::{Constant, Context, EventKind, Next, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};

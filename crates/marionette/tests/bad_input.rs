@@ -127,7 +127,8 @@ const ENVIRONMENT: [(&[(&str, &str)], &str); 15] = [
     ),
     (
         &[("BAD_QUEUE_SIZE", "1.5")],
-        "invalid configuration: BAD_QUEUE_SIZE is \"1.5\", expected a whole number from 0 to 1073741824",
+        "invalid configuration: BAD_QUEUE_SIZE is \"1.5\", \
+         expected a whole number from 0 to 1073741824",
     ),
     (
         &[("BAD_QUEUE_SIZE", "99999999999999999999999")],
@@ -145,7 +146,8 @@ const ENVIRONMENT: [(&[(&str, &str)], &str); 15] = [
     ),
     (
         &[("BAD_WORKERS", "65537"), ("BAD_SERVER_NAME", " \t")],
-        "invalid configuration: BAD_WORKERS is \"65537\", expected a whole number from 1 to 65536; \
+        "invalid configuration: BAD_WORKERS is \"65537\", \
+         expected a whole number from 1 to 65536; \
          BAD_SERVER_NAME is \" \\t\", expected a text that is not empty",
     ),
     (

@@ -4,9 +4,14 @@ mod common;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{GRACE, HOUR, SECOND, fails, now, started, stubborn, works_on};
-use marionette::{Backoff, Constant, Context, Error, FailureKind, Status, TaskError, blocking};
+use marionette::store::Store;
+use marionette::{
+    Backoff, Constant, Context, Error, FailureKind, Job, MemoryStore, Status, TaskError,
+    TaskManager, blocking,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -368,4 +373,48 @@ async fn a_panic_in_a_blocking_task_is_a_failure_with_its_place() {
     let queued = tasks.queue(blocking(code)).retries(1);
     let handle = queued.backoff(Backoff::none()).await.expect("it runs");
     assert_eq!(handle.await.expect("the retry succeeds"), 2);
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Asks;
+
+impl Job for Asks {
+    const KIND: &'static str = "asks";
+    type Output = bool;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_of_zero_is_none_for_tasks_and_for_jobs() {
+    let tasks = started(1, 64);
+    let takes_an_hour = async |cx: Context| {
+        sleep(HOUR).await;
+        Ok(cx.deadline().is_none())
+    };
+    let queued = tasks.queue(takes_an_hour).timeout(Duration::ZERO).await;
+    assert!(queued.expect("it runs").await.expect("no limit"));
+    let wrapped = TaskManager::wrap(takes_an_hour).timeout(SECOND);
+    let delayed = tasks.delay(SECOND, wrapped.timeout(Duration::ZERO)).await;
+    assert!(delayed.expect("it runs").await.expect("no limit"));
+    let asks = blocking(|cx: Context| Ok(cx.deadline().is_none()));
+    let queued = tasks.queue(asks).timeout(Duration::ZERO).await;
+    assert!(queued.expect("it runs").await.expect("no limit"));
+
+    let store = MemoryStore::default();
+    let jobs = TaskManager::builder().store(store.clone());
+    let jobs = jobs.handle(async |_: Asks, cx: Context| {
+        sleep(HOUR).await;
+        Ok(cx.deadline().is_none())
+    });
+    let jobs = jobs.build().expect("sound");
+    jobs.start();
+    let queued = jobs.queue(Asks).timeout(Duration::ZERO).await;
+    assert!(queued.expect("it is stored").await.expect("no limit"));
+    // One that was stored with it, by whoever.
+    let row = TaskManager::wrap(Asks).into_new_job();
+    let mut row = row.expect("it can be stored");
+    row.options.timeout = Some(Duration::ZERO);
+    let id = row.id;
+    store.insert(vec![row]).await.expect("it is stored");
+    let stored = jobs.handle::<Asks>(id);
+    assert!(stored.await.expect("no limit"));
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use common::jobs::Act;
 use common::{GRACE, HOUR, SECOND, cooperative, manager, now, slow, stubborn};
-use marionette::{Constant, Context, Status, TaskError, TaskManager, blocking};
+use marionette::{Constant, Context, MemoryStore, Status, TaskError, TaskManager, blocking};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -411,4 +412,26 @@ async fn future_tasks_can_be_taken_out_of_a_stopped_manager() {
     other.start();
     sooner.await.expect("it ran in the other one");
     assert_eq!(other.stats().done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_of_a_manager_with_a_store_does_not_say_that_nothing_waits() {
+    let store = MemoryStore::default();
+    let tasks = common::jobs::started(&store);
+    tasks.delay(HOUR, Act::Fail).await.expect("it is stored");
+    let report = tasks.stop().await;
+    assert!(report.has_store);
+    let told = report.to_string();
+    assert!(
+        told.ends_with("0 cancelled; what waits stays in the store"),
+        "{told}"
+    );
+    tasks.start();
+    tasks.queue(Act::Hang).await.expect("it is stored");
+    sleep(SECOND).await;
+    let told = tasks.stop_within(SECOND).await.to_string();
+    assert!(
+        told.contains("; 1 went back to the store, where what waits stays\n"),
+        "{told}"
+    );
 }

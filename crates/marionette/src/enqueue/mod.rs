@@ -89,7 +89,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.backoff(backoff))
     }
 
-    /// How long each attempt may run. Default is no limit.
+    /// How long each attempt may run. Default is no limit, and zero means none.
     ///
     /// As [`Submit::timeout`](crate::Submit::timeout).
     pub fn timeout(self, timeout: Duration) -> Self {

@@ -130,7 +130,10 @@ impl<S: ?Sized> TaskManager<S> {
         run.stop = None;
         let missing = engine.queue.open(run.workers);
         self.spawn_workers(missing, &run.reach);
+        run.is_told = true;
+        let workers = run.workers;
         drop(run);
+        engine.tell_start(workers);
         engine.timekeeper.start();
     }
 
@@ -217,10 +220,16 @@ impl<S: ?Sized> TaskManager<S> {
 
     async fn stop_by(&self, limit: Option<Duration>) -> StopReport {
         self.stand_in();
-        match &self.shared.durable {
-            Some(durable) => durable.stop(limit).await,
+        let report = match &self.shared.durable {
+            Some(durable) => StopReport {
+                has_store: true,
+                ..durable.stop(limit).await
+            },
             None => stop(self.engine(), limit).await,
-        }
+        };
+        let StopReport { done, failed, .. } = report;
+        self.engine().tell_stop(&report, done, failed);
+        report
     }
 
     /// A task of this manager that stops it keeps its worker meanwhile, and is not waited for:

@@ -161,6 +161,11 @@ impl<T> Member<T> {
         self.index
     }
 
+    /// Whether it was time to leave.
+    pub(crate) fn has_left(&self) -> bool {
+        self.has_left
+    }
+
     /// Waits for a task to run; `None` when it is time to leave.
     ///
     /// A worker at a quick pace lets those who wait for room wait until its batch is done: one

@@ -117,7 +117,7 @@ pub struct JobOptions {
     /// How long it waits before each retry; `None` for the default.
     #[serde(skip_serializing_if = "is_default")]
     pub backoff: Option<StoredBackoff>,
-    /// How long each attempt may run.
+    /// How long each attempt may run; zero means no limit.
     #[serde(skip_serializing_if = "is_default")]
     pub timeout: Option<Duration>,
     /// How long it may take in total, from when it was first due.
