@@ -80,6 +80,10 @@ fn options(args: &Add) -> Result<Options> {
 
 /// The task of the command line.
 fn task(args: &Add) -> Result<Task> {
+    ensure!(
+        !args.words.iter().any(|word| word == ":::"),
+        "items behind `:::` are for `run`: marionette run -- optipng {{}} ::: *.png"
+    );
     let what = match args.words.as_slice() {
         [line] if args.secret.is_empty() => What::Run(line.clone()),
         words => What::Command(marked(words, &args.secret)?),

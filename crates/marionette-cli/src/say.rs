@@ -67,7 +67,9 @@ impl Say {
     pub(crate) fn warn(&self, text: &str) {
         let text = glyphs::shown(text);
         self.aside(|| {
-            let _ = writeln!(anstream::stderr().lock(), "marionette: {text}");
+            for line in text.lines() {
+                let _ = writeln!(anstream::stderr().lock(), "marionette: {line}");
+            }
         });
     }
 

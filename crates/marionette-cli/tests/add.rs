@@ -97,6 +97,10 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
         ),
         (&["add", "--queue", "a b", "true"], "' ' is none of"),
         (&["add", "--name", " ", "true"], "the name is empty"),
+        (
+            &["add", "--", "ls", "{}", ":::", "a"],
+            "marionette run -- optipng {} ::: *.png",
+        ),
         (&["add"], "<COMMAND>..."),
         (&["add", "ls", "-x"], "unexpected argument '-x'"),
         (&["add", "--file", "nowhere.txt"], "cannot read nowhere.txt"),

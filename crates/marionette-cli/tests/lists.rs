@@ -87,6 +87,13 @@ fn a_script_is_refused_with_the_line_to_write() {
 #[test]
 fn a_script_that_can_run_by_itself_is_named_as_it_is() {
     let sandbox = Sandbox::new();
+    fs::copy("/bin/sh", sandbox.path("tool")).expect("it is there");
+    let said = sandbox.run(&["run", "./tool"]);
+    assert_eq!(
+        said.err,
+        "marionette: ./tool is a program and no list of commands; to run it as one task: \
+         marionette add -- ./tool\n"
+    );
     let path = sandbox.write("clean.sh", SCRIPT);
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let said = sandbox.run(&["run", "clean.sh"]);

@@ -90,6 +90,8 @@ Examples:
   marionette add --at \"tomorrow 06:00\" --retries 3 --backoff 1m..1h -- ./report.sh --send
   marionette add --env-from TOKEN=file:/run/token 'curl -H \"Authorization: $TOKEN\" …'
 
+What a command starts and leaves behind in its process group (`nohup x &`) is ended with it.
+
 Times, the parts of which may be in any order:
   18:00, 6pm, 1530, noon      the next time that the clock shows this
   tomorrow 6am, tonight 23:00, day after tomorrow 06:00

@@ -49,7 +49,8 @@ pub(crate) struct Run {
     /// Each item on standard input ends with a zero byte, as `find -print0` writes them
     #[arg(long, short = '0', requires = "words")]
     pub(crate) null: bool,
-    /// Print what would be run, and run nothing
+    /// Print the commands, quoted as a shell needs it, and run none of them; what an earlier run
+    /// has done already is printed as well
     #[arg(long, conflicts_with_all = ["resume", "drop"])]
     pub(crate) dry_run: bool,
     /// How many commands run at once [default: one for each processor]
@@ -145,6 +146,8 @@ A file in TOML:
 JSON Lines have an object with these keys in each line. A word or a value can be a secret:
 { secret = "…" } is stored but never shown, { from = "env:NAME" } and { from = "file:/PATH" } are
 not even stored.
+
+A `run` of several lines goes on behind a command of it that fails, unless it begins with `set -e`.
 
 Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. What a command starts and
 leaves behind in its process group is ended with it.

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use crate::command::quoted;
 use crate::text;
 
 /// The largest list that is read: 256 MiB.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// What some editors begin a file with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What compiled programs begin with on Linux and macOS.
+const PROGRAMS: &[&[u8]] = &[b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
 /// Where the system shows what this process has open.
 const OPEN_FILES: &[&str] = &["/dev/fd", "/proc/self/fd"];
 
@@ -87,6 +90,12 @@ impl Source {
     /// Its text, without the byte order mark.
     pub(super) fn text(&self) -> Result<&str> {
         let bytes = self.without_mark()?;
+        ensure!(
+            !PROGRAMS.iter().any(|magic| bytes.starts_with(magic)),
+            "{} is a program and no list of commands; to run it as one task: marionette add -- {}",
+            self.name,
+            quoted(&self.name)
+        );
         ensure!(
             !is_utf16(bytes),
             "{}:1: it is UTF-16 without a byte order mark; save it as UTF-8",
