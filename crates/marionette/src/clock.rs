@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 #[cfg(all(
@@ -154,6 +155,19 @@ fn look() -> (Instant, bool) {
 /// it.
 pub(crate) fn is_the_systems() -> bool {
     look().1
+}
+
+/// The runtime of this thread.
+///
+/// # Panics
+///
+/// Panics where there is none, or one without timers: nothing would ever come due in it.
+#[track_caller]
+pub(crate) fn runtime() -> Handle {
+    let runtime = Handle::current();
+    // It panics without timers, and says what to do.
+    drop(tokio::time::sleep(Duration::ZERO));
+    runtime
 }
 
 /// Both clocks, read once for all that is compared: two readings differ, except on a paused clock.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use crate::attempt::Reach;
 use crate::blocking::Pool;
 use crate::body::Body;
@@ -53,6 +55,8 @@ struct Posts {
 pub(crate) struct Run {
     pub(crate) number: u64,
     pub(crate) reach: Reach,
+    /// Where its workers run: the runtime in which it was started. None before the first run.
+    pub(crate) runtime: Option<Handle>,
     /// How many workers there should be.
     pub(crate) workers: usize,
     /// …and how many more, each for one whose task waits for the stop of this manager.
@@ -100,6 +104,7 @@ impl Engine {
                     grace,
                     ..Reach::default()
                 },
+                runtime: None,
                 workers: config.workers,
                 stand_ins: 0,
                 stop: None,

@@ -59,7 +59,7 @@ pub(crate) trait Contender<W: Work>: Clone + Send + Sync + 'static {
         }
     }
 
-    /// Waits until everything that was handed in by `delay` or `schedule` is where it waits for its time.
+    /// Waits until everything that was handed in for later is where it waits for its time.
     fn settled(&self) -> impl Future<Output = ()> + Send {
         async {}
     }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attempt::Reach;
+use crate::clock::runtime;
 use crate::config::{Config, ConfigError};
 use crate::current::Current;
 use crate::durable::Durable;
-use crate::engine::Engine;
+use crate::engine::{Engine, Run};
 use crate::event::Events;
 use crate::memory::Memory;
 use crate::memory::queue::Phase;
@@ -101,7 +102,9 @@ impl<S: ?Sized> TaskManager<S> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a Tokio runtime.
+    /// Panics outside of a Tokio runtime, and in one without timers (`enable_time`); the manager
+    /// can be started elsewhere after that.
+    #[track_caller]
     pub fn start(&self) {
         panic::note_locations();
         self.start_engine();
@@ -110,8 +113,14 @@ impl<S: ?Sized> TaskManager<S> {
         }
     }
 
+    #[track_caller]
     fn start_engine(&self) {
         let engine = self.engine();
+        if engine.queue.phase() == Phase::Open {
+            return;
+        }
+        // Before anything is changed: it may panic.
+        let runtime = runtime();
         let mut run = engine.run();
         match engine.queue.phase() {
             Phase::Open => return,
@@ -128,8 +137,9 @@ impl<S: ?Sized> TaskManager<S> {
         engine.blocking.resize(run.workers + stand_ins, run.workers);
         run.number += 1;
         run.stop = None;
+        run.runtime = Some(runtime);
         let missing = engine.queue.open(run.workers);
-        self.spawn_workers(missing, &run.reach);
+        self.spawn_workers(missing, &run);
         run.is_told = true;
         let workers = run.workers;
         drop(run);
@@ -137,13 +147,15 @@ impl<S: ?Sized> TaskManager<S> {
         engine.timekeeper.start();
     }
 
-    fn spawn_workers(&self, count: usize, reach: &Reach) {
+    /// They run where the manager was started, whoever asks for more of them.
+    fn spawn_workers(&self, count: usize, run: &Run) {
         let engine = self.engine();
+        let Some(runtime) = &run.runtime else { return };
         for _ in 0..count {
             let member = engine.queue.join();
-            let worker = Worker::new(Arc::clone(engine), reach.clone(), member);
+            let worker = Worker::new(Arc::clone(engine), run.reach.clone(), member);
             let current = worker.current();
-            tokio::spawn(current.scope(worker.work()));
+            runtime.spawn(current.scope(worker.work()));
         }
     }
 
@@ -247,7 +259,7 @@ impl<S: ?Sized> TaskManager<S> {
         run.stand_ins += 1;
         engine.blocking.resize(before, before + 1);
         let missing = engine.queue.set_wanted(before + 1);
-        self.spawn_workers(missing, &run.reach);
+        self.spawn_workers(missing, &run);
     }
 
     /// Waits until no task waits for a worker and none runs. Future tasks are not waited for.
@@ -285,15 +297,12 @@ impl<S: ?Sized> TaskManager<S> {
         }
     }
 
-    /// Changes the number of workers. Surplus ones leave when they have done what they do.
+    /// Changes the number of workers. Surplus ones leave when they have done what they do; new ones
+    /// run in the runtime in which the manager was started, wherever this is called.
     ///
     /// # Errors
     ///
     /// As [`Config::validate`]: there is at least one.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a Tokio runtime, if the manager runs.
     pub fn set_workers(&self, workers: usize) -> Result<(), ConfigError> {
         let engine = self.engine();
         Config {
@@ -309,7 +318,7 @@ impl<S: ?Sized> TaskManager<S> {
             .resize(before + stand_ins, workers + stand_ins);
         if engine.queue.phase() != Phase::Closed {
             let missing = engine.queue.set_wanted(workers + stand_ins);
-            self.spawn_workers(missing, &run.reach);
+            self.spawn_workers(missing, &run);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::alarm::Alarm;
 use super::futures::{Clock, Due, FirstDue, Firsts, FutureTask, Futures, Unschedulable};
 use super::outlet::Outlet;
 use super::queue::Ready;
-use crate::clock::{Now, Tick, Wall, is_the_systems};
+use crate::clock::{Now, Tick, Wall, is_the_systems, runtime};
 use crate::sync::Mutex;
 
 /// How long the sleeper sleeps at most while something waits for the wall clock: a step of that
@@ -205,18 +205,20 @@ impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a Tokio runtime.
+    /// Panics outside of a Tokio runtime, and in one without timers; it has done nothing then.
+    #[track_caller]
     pub(crate) fn start(&self) {
         let mut sleeper = self.sleeper.lock();
         if sleeper.as_ref().is_some_and(Sleeper::runs) {
             return;
         }
+        let runtime = runtime();
         self.table.state.lock().runs = true;
         let end = CancellationToken::new();
         let (ends, ended) = watch::channel(());
         let (table, outlet) = (Arc::clone(&self.table), Arc::clone(&self.outlet));
         let until = end.clone();
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let _ends = ends;
             until.run_until_cancelled(table.keep_time(&*outlet)).await;
         });
@@ -428,7 +430,8 @@ impl<T: Send + 'static> Scheduler<T> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a Tokio runtime.
+    /// Panics outside of a Tokio runtime, and in one without timers (`enable_time`).
+    #[track_caller]
     pub fn start(&self) {
         self.0.start();
     }
