@@ -18,6 +18,7 @@ mod plan;
 mod known;
 mod board;
 mod view;
+mod screen;
 mod summary;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@ use marionette::{Events, Next};
 use tokio::task::JoinHandle;
 
 use super::board::{Board, Running, Tally};
+use super::screen;
 use crate::glyphs;
 use crate::report;
 use crate::say::Say;
@@ -40,7 +41,7 @@ impl View {
     pub(super) fn start(say: &mut Say, board: &Arc<Board>) -> Self {
         let is_watched = stderr().is_terminal() && !say.quiet && !say.json;
         let bars = is_watched.then(|| {
-            let multi = Arc::new(MultiProgress::new());
+            let multi = Arc::new(MultiProgress::with_draw_target(screen::target()));
             say.above(Arc::clone(&multi));
             Bars::new(multi, board)
         });
@@ -69,13 +70,9 @@ impl View {
 
 impl Bars {
     fn new(multi: Arc<MultiProgress>, board: &Board) -> Self {
-        let (rows, columns) = console_size();
+        let (rows, columns) = screen::size();
         let overall = multi.add(ProgressBar::new(board.total() as u64));
-        overall.set_style(style(if columns < COLUMNS_FULL {
-            "{pos}/{len} {wide_bar} {eta}"
-        } else {
-            "{pos}/{len} {wide_bar} {percent}%  {elapsed}, {eta} left  {msg}"
-        }));
+        overall.set_style(overall_style(columns));
         // What ended before says nothing about how fast it goes now.
         overall.set_position(board.ended() as u64);
         overall.reset_eta();
@@ -120,20 +117,25 @@ impl Bars {
         if tally.cancelled > 0 {
             notes.push(format!("{} cancelled", tally.cancelled));
         }
+        // It may be wider or narrower than it was.
+        self.overall.set_style(overall_style(screen::size().1));
         self.overall.set_message(notes.join(", "));
         self.overall.set_position(tally.ended() as u64);
     }
+}
+
+fn overall_style(columns: u16) -> ProgressStyle {
+    style(if columns < COLUMNS_FULL {
+        "{pos}/{len} {wide_bar} {eta}"
+    } else {
+        "{pos}/{len} {wide_bar} {percent}%  {elapsed}, {eta} left  {msg}"
+    })
 }
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("it is one of those above, which tests show")
         .progress_chars(glyphs::bar())
-}
-
-fn console_size() -> (u16, u16) {
-    let size = rustix::termios::tcgetwinsize(stderr());
-    size.map_or((24, 80), |size| (size.ws_row, size.ws_col))
 }
 
 fn shown(running: &Running) -> String {
