@@ -67,3 +67,41 @@ fn nothing_is_left_of_a_test_that_is_killed() {
         processes_with(&left).is_empty() && !Path::new(&folder).exists()
     });
 }
+
+#[test]
+fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        sandbox.run(&["add", "echo >> begun; sleep 300"]).status,
+        Some(0)
+    );
+    let mut worker = sandbox.start(&["work"]);
+    until("it has begun", || !sandbox.read("begun").is_empty());
+    let live = sandbox.run(&["workers", "--json"]).out;
+    assert!(
+        live.contains(&format!("\"process\":{}", worker.id())),
+        "{live}"
+    );
+    let listed = sandbox.run(&["list"]).out;
+    assert!(!listed.contains("its worker has died"), "{listed}");
+    worker.kill().expect("it runs");
+    worker.wait().expect("it ends");
+    let said = sandbox.run(&["workers"]);
+    assert!(said.err.contains("no worker lives"), "{said:?}");
+    for verb in [&["list"][..], &["list", "--json"]] {
+        let listed = sandbox.run(verb).out;
+        assert!(
+            listed.contains("its worker has died; it waits for another one"),
+            "{listed}"
+        );
+    }
+    // Nobody has given it back yet, and another worker does.
+    let mut other = sandbox.start(&["work"]);
+    until("it was begun again", || {
+        sandbox.read("begun").lines().count() == 2
+    });
+    let listed = sandbox.run(&["list"]).out;
+    assert!(!listed.contains("its worker has died"), "{listed}");
+    other.kill().expect("it runs");
+    other.wait().expect("it ends");
+}

@@ -188,3 +188,19 @@ fn a_name_serves_as_an_id_where_it_is_the_only_one() {
     // A piece of a name is no name.
     assert_eq!(sandbox.run(&["show", "nightly"]).status, Some(2));
 }
+
+#[test]
+fn the_tasks_of_a_run_are_listed_in_the_order_of_its_file() {
+    let sandbox = Sandbox::new();
+    let names: Vec<_> = (0..30).map(|nth| format!("echo {nth}")).collect();
+    sandbox.write("rr.txt", &names.join("\n"));
+    good(&sandbox, &["run", "-q", "rr.txt"]);
+    good(&sandbox, &["add", "echo newest"]);
+    let listed = listed(&sandbox, &["--limit", "20"]);
+    let listed: Vec<_> = listed
+        .iter()
+        .map(|job| job["name"].as_str().expect("a text"))
+        .collect();
+    assert_eq!(listed[0], "echo newest");
+    assert_eq!(listed[1..], names[..19]);
+}

@@ -96,7 +96,7 @@ impl Liveness {
     }
 
     fn file(&self, worker: Id) -> PathBuf {
-        self.directory.join(worker.0.to_string())
+        file_in(&self.directory, worker)
     }
 
     /// A worker of this store named some of its jobs and not these, `(seq, token, microseconds
@@ -225,6 +225,17 @@ fn leave_one(connection: &Connection, worker: Id) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
+/// Whether the process of a worker has certainly ended, for those who only look: nobody holds the
+/// lock on its file.
+pub(crate) fn has_ended(path: &Path, worker: Id) -> bool {
+    let file = File::open(file_in(&beside(path, "-workers"), worker));
+    file.is_ok_and(|file| file.try_lock_shared().is_ok())
+}
+
+fn file_in(directory: &Path, worker: Id) -> PathBuf {
+    directory.join(worker.0.to_string())
+}
+
 const LOCK_TRIES: u32 = 20;
 
 /// Makes a file and locks it; `None` if another holds the lock. Who tidies up may hold it for a
@@ -308,7 +319,9 @@ mod tests {
         assert!(matches!(other.lock_of(worker), Ok(Lock::Missing)));
         one.hold(worker).expect("nobody else holds it");
         assert!(matches!(other.lock_of(worker), Ok(Lock::Held)));
+        assert!(!has_ended(&path, worker));
         drop(one);
+        assert!(has_ended(&path, worker));
         assert!(matches!(other.lock_of(worker), Ok(Lock::Free(_))));
     }
 }

@@ -6,13 +6,14 @@ use std::io::Write;
 use anyhow::Result;
 use marionette::inspect::{Filter, Inspect, JobSummary};
 
-use crate::run::Runs;
+use crate::run::{Places, Runs};
 use crate::store::told;
 use crate::table;
 use crate::text::clip;
 
 use super::args::List;
 use super::pick::Pages;
+use super::workers::mark_orphans;
 use super::{Desk, ids, json, words};
 
 /// From so many columns on there is room for all heads…
@@ -43,7 +44,8 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     } else {
         args.limit.get()
     };
-    let (jobs, has_more) = newest(store, filter, limit).await?;
+    let (mut jobs, has_more) = newest(desk, filter, limit).await?;
+    mark_orphans(store, &mut jobs).await?;
     let jobs = named(store, jobs).await?;
     if desk.say.json {
         if !jobs.is_empty() {
@@ -68,7 +70,8 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
 async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
     let store = &desk.opened.store;
     let mut pages = Pages::all(filter);
-    while let Some(jobs) = pages.next(store).await? {
+    while let Some(mut jobs) = pages.next(store).await? {
+        mark_orphans(store, &mut jobs).await?;
         let lines = lines(&named(store, jobs).await?, &desk.runs);
         if !lines.is_empty() && writeln!(anstream::stdout().lock(), "{lines}").is_err() {
             // Nobody reads any more.
@@ -82,11 +85,11 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
 ///
 /// Stores list by ids, and those of version 7 tell when they were made. The ids of `run` follow
 /// from what a task is and tell nothing, so where one of these is met all jobs are looked at.
-async fn newest(
-    store: &impl Inspect,
-    filter: Filter,
-    limit: usize,
-) -> Result<(Vec<JobSummary>, bool)> {
+///
+/// Those of one run have been accepted together, and come in the order of its file.
+async fn newest(desk: &Desk, filter: Filter, limit: usize) -> Result<(Vec<JobSummary>, bool)> {
+    let store = &desk.opened.store;
+    let mut places = Places::new(&desk.runs);
     let mut pages = Pages::first(filter.clone(), limit);
     let mut jobs = Vec::new();
     while let Some(page) = pages.next(store).await? {
@@ -99,16 +102,19 @@ async fn newest(
         while let Some(page) = pages.next(store).await? {
             jobs.extend(page);
             if jobs.len() - limit.min(jobs.len()) > SURPLUS_MAX {
-                keep_newest(&mut jobs, limit);
+                keep_newest(&mut jobs, limit, &mut places);
             }
         }
     }
-    keep_newest(&mut jobs, limit);
+    keep_newest(&mut jobs, limit, &mut places);
     Ok((jobs, has_more))
 }
 
-fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize) {
-    jobs.sort_by_key(|job| Reverse((job.accepted, job.id)));
+fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize, places: &mut Places<'_>) {
+    jobs.sort_by_cached_key(|job| {
+        let place = places.of(&job.queue, job.id);
+        (Reverse(job.accepted), place, Reverse(job.id))
+    });
     jobs.truncate(limit);
 }
 

@@ -17,6 +17,7 @@ use crate::text::{safe, safe_lines};
 use crate::{clock, text};
 
 use super::args::Show;
+use super::workers::mark_orphans;
 use super::{Desk, ids, json, story, words};
 
 /// How much of a payload, a result and an output is shown unless somebody wants all.
@@ -40,11 +41,12 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
             Some(id) => store.job(id).await.map_err(told)?,
             None => None,
         };
-        let Some(details) = details else {
+        let Some(mut details) = details else {
             desk.say.warn(&ids::unknown(text));
             code = 1;
             continue;
         };
+        mark_orphans(store, std::slice::from_mut(&mut details.summary)).await?;
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let veil = veil(&details);
         let outputs = outputs(&desk.opened.output(details.summary.id), limit, &veil)?;
@@ -108,11 +110,8 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> 
         );
     }
     for output in outputs {
-        let (attempt, bytes) = (&output.attempt, text::count(output.bytes, "byte"));
-        let title = format!(
-            "Output of attempt {attempt}, {bytes}, {}",
-            output.file.display()
-        );
+        let (attempt, bytes) = (which(&output.attempt), text::count(output.bytes, "byte"));
+        let title = format!("Output of {attempt}, {bytes}, {}", output.file.display());
         let skipped = output.bytes.saturating_sub(limit);
         let mut lines = String::new();
         if skipped > 0 {
@@ -124,6 +123,23 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> 
     }
     page
 }
+
+/// The words for an attempt: one that was interrupted is begun again under its number.
+fn which(attempt: &str) -> String {
+    let again = attempt.split_once('-').and_then(|(number, times)| {
+        let times = times.parse::<usize>().ok()?.checked_sub(2)?;
+        Some((number, ORDINALS.get(times)?))
+    });
+    match again {
+        Some((number, nth)) => format!("attempt {number}, when it was begun for the {nth} time"),
+        None => format!("attempt {attempt}"),
+    }
+}
+
+/// From the second on, as many as are kept.
+const ORDINALS: [&str; 8] = [
+    "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+];
 
 fn head(page: &mut String, details: &JobDetails, runs: &Runs) {
     let job = &details.summary;
@@ -322,6 +338,19 @@ mod tests {
     fn what_is_long_is_cut_between_characters() {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("aä世", 4), "aä\n[… 3 bytes more; --full shows all …]");
+    }
+
+    #[test]
+    fn an_attempt_that_was_begun_again_is_told_in_words() {
+        assert_eq!(which("1"), "attempt 1");
+        assert_eq!(
+            which("1-2"),
+            "attempt 1, when it was begun for the second time"
+        );
+        assert_eq!(
+            which("12-9"),
+            "attempt 12, when it was begun for the ninth time"
+        );
     }
 
     #[test]

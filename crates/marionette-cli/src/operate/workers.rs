@@ -1,7 +1,10 @@
 //! `marionette workers`: who lives, and what they have in hand.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
-use marionette::inspect::{Inspect, LiveWorker};
+use marionette::inspect::{Inspect, JobSummary, LiveWorker};
+use marionette::store::JobState;
 use serde_json::{Value, json};
 
 use crate::store::told;
@@ -37,6 +40,25 @@ pub(super) async fn workers(desk: &Desk) -> Result<u8> {
         .collect();
     desk.say.result(&table::show(heads, &rows, flexible));
     Ok(0)
+}
+
+/// What is said of a task that counts as running, and does not.
+const WORKER_DIED: &str = "its worker has died; it waits for another one";
+
+/// Says so of the tasks whose worker does not live, until another one has taken them over.
+pub(super) async fn mark_orphans(store: &impl Inspect, jobs: &mut [JobSummary]) -> Result<()> {
+    if jobs.iter().all(|job| job.state != JobState::Running) {
+        return Ok(());
+    }
+    let workers = store.workers().await.map_err(told)?;
+    let live: HashSet<_> = workers.into_iter().map(|worker| worker.info.id).collect();
+    for job in jobs {
+        let is_dead = job.worker.is_some_and(|worker| !live.contains(&worker));
+        if job.state == JobState::Running && is_dead {
+            job.reason = Some(WORKER_DIED.to_owned());
+        }
+    }
+    Ok(())
 }
 
 fn cell(head: &str, worker: &LiveWorker) -> String {

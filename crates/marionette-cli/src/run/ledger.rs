@@ -4,14 +4,16 @@
 //! lock on its neighbour, which goes with the process, keeps a second process away.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
+use marionette::TaskId;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::identity::Identity;
 use crate::clock;
@@ -182,12 +184,21 @@ impl Ledger {
         queue(&self.key, self.note.generation.saturating_sub(2))
     }
 
+    /// Notes in which order the tasks of the generation are, for lists of them. It may be lost.
+    pub(super) fn note_order(&self, ids: impl Iterator<Item = TaskId>) -> io::Result<()> {
+        let new = self.path.with_extension("order.new");
+        let mut file = BufWriter::new(create(&new)?);
+        for id in ids {
+            file.write_all(id.uuid().as_bytes())?;
+        }
+        file.into_inner()?;
+        fs::rename(&new, order_of(&self.path))
+    }
+
     fn write(&self) -> Result<()> {
         let new = self.path.with_extension("new");
         let written = (|| {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = options.open(&new)?;
+            let mut file = create(&new)?;
             file.write_all(&serde_json::to_vec(&self.note)?)?;
             file.sync_all()?;
             fs::rename(&new, &self.path)?;
@@ -196,6 +207,24 @@ impl Ledger {
         })();
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)
+}
+
+fn order_of(note: &Path) -> PathBuf {
+    note.with_extension("order")
+}
+
+/// The tasks of the last generation in their order, as far as it is noted.
+pub(super) fn order(folder: &Path, key: &str) -> Vec<TaskId> {
+    let bytes = fs::read(order_of(&note_of(folder, key))).unwrap_or_default();
+    let ids = bytes.chunks_exact(size_of::<Uuid>());
+    let ids = ids.filter_map(|id| Uuid::from_slice(id).ok());
+    ids.map(TaskId::from).collect()
 }
 
 fn note_of(folder: &Path, key: &str) -> PathBuf {

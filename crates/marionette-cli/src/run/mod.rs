@@ -47,7 +47,7 @@ use plan::Plan;
 use view::View;
 
 pub(crate) use identity::parse_name;
-pub(crate) use names::Runs;
+pub(crate) use names::{Places, Runs};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -160,6 +160,8 @@ async fn listed(opened: &Opened, args: &Run, file: &input::File, say: &Say) -> R
     let mut ledger = choice::ledger(opened, args, &identity, file, say).await?;
     let turn = choice::turn(args, opened, &mut ledger, say).await?;
     let plan = Plan::new(file, &ledger.queue(), &defaults(args))?;
+    // Where it cannot be written, lists of its tasks are in another order.
+    let _ = ledger.note_order(plan.ids());
     let known = match turn {
         Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, say).await?,
         Turn::Begins => Known::default(),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ledger::{Note, holder, parts};
+use marionette::TaskId;
+
+use super::ledger::{Note, holder, order, parts};
 use crate::text::safe;
 
 /// The runs of which there are notes beside a store.
@@ -13,6 +15,37 @@ pub(crate) struct Runs {
     folder: PathBuf,
     /// By the keys in the names of their queues.
     notes: HashMap<String, Note>,
+}
+
+/// Where tasks stand in the lists of their runs, read when it is asked.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    runs: &'a Runs,
+    /// By the keys of the runs.
+    known: HashMap<String, HashMap<TaskId, usize>>,
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(runs: &'a Runs) -> Self {
+        Self {
+            runs,
+            known: HashMap::new(),
+        }
+    }
+
+    /// The place of a task of this queue; behind all others if nobody knows it.
+    pub(crate) fn of(&mut self, queue: &str, id: TaskId) -> usize {
+        let Some((key, _)) = parts(queue) else {
+            return usize::MAX;
+        };
+        if !self.known.contains_key(key) {
+            let order = order(&self.runs.folder, key);
+            let places = order.into_iter().zip(0..).collect();
+            self.known.insert(key.to_owned(), places);
+        }
+        let place = self.known.get(key).and_then(|places| places.get(&id));
+        place.copied().unwrap_or(usize::MAX)
+    }
 }
 
 /// The run that a queue belongs to.

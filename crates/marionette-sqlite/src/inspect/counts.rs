@@ -7,6 +7,7 @@ use marionette::store::{JobState, WorkerInfo};
 
 use crate::clock;
 use crate::codec::{self, Id};
+use crate::liveness;
 use crate::reader::Reader;
 use crate::state::State;
 
@@ -92,7 +93,7 @@ pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> 
     let mut workers = Vec::new();
     while let Some(row) = rows.next()? {
         let (id, seen): (Id, i64) = (row.get(0)?, row.get(6)?);
-        if seen <= alive_since {
+        if seen <= alive_since || liveness::has_ended(&reader.shared.path, id) {
             continue;
         }
         let server: String = row.get(1)?;
