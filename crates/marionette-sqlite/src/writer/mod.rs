@@ -290,7 +290,7 @@ impl<'c> Writer<'c> {
             // Nobody waits for the disk.
         } else if woken || others {
             // Somebody will claim or has more to write, and need not wait for the disk.
-            self.look();
+            self.watch.contents(self.connection, &self.shared);
             self.syncer.take(&mut unsynced, self.watch.end());
         } else {
             let _ = self.syncer.sync(&self.watch.wal.file);

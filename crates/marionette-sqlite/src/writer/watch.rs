@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::opening;
 use crate::shared::Shared;
@@ -20,6 +20,9 @@ const OVERWRITTEN: &str = "the file was written over while it was open, by somet
 const COPY: Duration = Duration::from_millis(500);
 /// Up to what size a database is read from end to end if somebody seems to have written over it.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How often the newest jobs are compared anew because another process wrote meanwhile.
+const COMPARED_MAX: usize = 20;
 
 /// What was seen at the last look.
 #[derive(Debug)]
@@ -75,6 +78,11 @@ impl Watch {
         if shared.look().is_err() {
             return self.rescue(connection, shared);
         }
+        self.contents(connection, shared);
+    }
+
+    /// Looks into the files alone, where somebody else looks at their names before the answer.
+    pub(super) fn contents(&mut self, connection: &Connection, shared: &Shared) {
         let before = self.extent;
         if self.log(connection, shared) {
             self.database(connection, shared, &before);
@@ -152,27 +160,57 @@ fn is_being_copied(connection: &Connection) -> bool {
 /// Whether the database is the one that this connection knows. Its time of change alone does not
 /// say: a process may have died while it copied the WAL, or somebody has touched the file.
 fn is_as_known(connection: &Connection, shared: &Shared, stamp: Option<Stamp>) -> bool {
-    let Ok(fresh) = opening::peek(&shared.path, &shared.settings) else {
-        return false;
+    let fresh = match opening::peek(&shared.path, &shared.settings) {
+        Ok(fresh) => fresh,
+        // What keeps it from being opened is told to whoever meets it next.
+        Err(err) => return !err.is_broken(),
     };
-    // Our connection answers from what it has in memory.
-    let newest = "SELECT coalesce((SELECT max(seq) FROM marionette_job), 0),
-        (SELECT count(*) FROM marionette_lane), (SELECT schema_version FROM pragma_schema_version),
-        (SELECT freelist_count FROM pragma_freelist_count)";
+    if !has_the_same_newest(connection, &fresh) {
+        return false;
+    }
+    let is_small = stamp.is_none_or(|stamp| stamp.bytes <= CHECKED_BYTES_MAX);
+    // The tables of the application are its own affair.
+    !is_small
+        || ["marionette_job", "marionette_lane"]
+            .iter()
+            .all(|table| is_sound(&fresh, table))
+}
+
+/// Whether a new connection, which knows nothing yet, finds the same newest job as one that answers
+/// from what it has in memory.
+fn has_the_same_newest(known: &Connection, fresh: &Connection) -> bool {
+    let query = "SELECT coalesce((SELECT max(seq) FROM marionette_job), 0),
+        (SELECT count(*) FROM marionette_lane), (SELECT schema_version FROM pragma_schema_version)";
     let newest = |connection: &Connection| {
-        connection.query_row(newest, [], |row| {
-            let columns: [i64; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+        connection.query_row(query, [], |row| {
+            let columns: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
             Ok(columns)
         })
     };
-    match (newest(connection), newest(&fresh)) {
-        (Ok(known), Ok(found)) if known == found => (),
-        _ => return false,
+    let compare = || Ok((newest(known)?, newest(fresh)?, newest(known)?));
+    for _ in 0..COMPARED_MAX {
+        let (before, found, after) = match compare() {
+            Ok(compared) => compared,
+            Err(err) if is_busy(&err) => continue,
+            Err(_) => return false,
+        };
+        if found == before || found == after {
+            return true;
+        }
+        // Unless another process wrote meanwhile, they differ.
+        if before == after {
+            return false;
+        }
     }
-    let is_small = stamp.is_none_or(|stamp| stamp.bytes <= CHECKED_BYTES_MAX);
-    let check = "PRAGMA integrity_check(1)";
-    !is_small
-        || fresh
-            .query_row(check, [], |row| row.get::<_, String>(0))
-            .is_ok_and(|said| said == "ok")
+    true
+}
+
+fn is_busy(err: &rusqlite::Error) -> bool {
+    err.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
+fn is_sound(connection: &Connection, table: &str) -> bool {
+    let check = format!("PRAGMA integrity_check({table})");
+    let said = connection.query_row(&check, [], |row| row.get::<_, String>(0));
+    said.is_ok_and(|said| said == "ok")
 }
