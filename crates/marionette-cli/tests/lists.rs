@@ -3,25 +3,13 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use common::{Said, Sandbox, said};
+use common::{Sandbox, said};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, prop};
 use proptest::test_runner::TestRunner;
-
-/// Runs the program with something on its standard input.
-fn piped(sandbox: &Sandbox, arguments: &[&str], input: &[u8]) -> Said {
-    let mut command = sandbox.command(arguments);
-    let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
-    let mut stdin = child.stdin.take().expect("it was asked for");
-    // An error says that it was refused before it was read.
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    said(child.wait_with_output().expect("it ends"))
-}
 
 const SCRIPT: &str = "#!/bin/sh\nset -e\ncd victim\nrm -f ./*.txt\n";
 
@@ -108,7 +96,7 @@ fn a_script_that_can_run_by_itself_is_named_as_it_is() {
         &["run", "/dev/stdin"],
         &["add", "-f", "-"],
     ] {
-        let said = piped(&sandbox, verb, SCRIPT.as_bytes());
+        let said = sandbox.run_with(verb, SCRIPT.as_bytes());
         assert_eq!(said.status, Some(2), "{said:?}");
         assert!(
             said.err.contains("marionette add -- /bin/sh FILE"),
@@ -247,7 +235,7 @@ fn marks_line_ends_and_a_missing_last_one_change_nothing() {
                 &["run", "-q", "--anew", name][..],
                 &["run", "-q", "--anew", "--format", &format, "-"],
             ] {
-                let said = piped(&sandbox, verb, text.as_bytes());
+                let said = sandbox.run_with(verb, text.as_bytes());
                 assert_eq!(said.status, Some(0), "{name} {text:?}: {said:?}");
                 assert_eq!(sandbox.read("log"), "ran\n", "{name} {text:?}");
                 fs::remove_file(sandbox.path("log")).expect("it is there");
@@ -290,7 +278,7 @@ fn other_encodings_are_refused_everywhere() {
         ] {
             fs::write(sandbox.path(name), &bytes).expect("it can be written");
             for verb in [&["run", name][..], &["run", "-"], &["add", "-f", name]] {
-                let said = piped(&sandbox, verb, &bytes);
+                let said = sandbox.run_with(verb, &bytes);
                 assert_eq!(said.status, Some(2), "{said:?}");
                 assert!(said.err.contains(expected), "{}", said.err);
             }

@@ -4,25 +4,13 @@ mod common;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use common::{Said, Sandbox, said, until};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop};
 use proptest::test_runner::TestRunner;
-
-/// Runs the program with something on its standard input.
-fn piped(sandbox: &Sandbox, arguments: &[&str], input: &[u8]) -> Said {
-    let mut command = sandbox.command(arguments);
-    let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
-    let mut stdin = child.stdin.take().expect("it was asked for");
-    // An error says that it was refused before it was read.
-    let _ = stdin.write_all(input);
-    drop(stdin);
-    said(child.wait_with_output().expect("it ends"))
-}
 
 /// The lines of what would be run.
 fn would_run(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
@@ -50,11 +38,7 @@ fn a_command_runs_once_for_each_item() {
     assert_eq!(sandbox.read("a.bak"), "a.png");
     assert_eq!(sandbox.read("b c.bak"), "b c.png");
     assert!(said.out.contains("cp 'b c.png' 'b c.bak'"), "{said:?}");
-    let said = piped(
-        &sandbox,
-        &["run", "-0", "--", "rm", "{}"],
-        b"a.bak\0./b c.bak\0",
-    );
+    let said = sandbox.run_with(&["run", "-0", "--", "rm", "{}"], b"a.bak\0./b c.bak\0");
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(!sandbox.path("a.bak").exists() && !sandbox.path("b c.bak").exists());
 }
@@ -114,11 +98,7 @@ fn nothing_to_run_for_is_no_failure() {
 fn items_on_standard_input_are_lines_or_end_with_zero_bytes() {
     let sandbox = Sandbox::new();
     let shown = |arguments: &[&str], input: &[u8]| {
-        let said = piped(
-            &sandbox,
-            &[&["run", "--dry-run"], arguments].concat(),
-            input,
-        );
+        let said = sandbox.run_with(&[&["run", "--dry-run"], arguments].concat(), input);
         assert_eq!(said.status, Some(0), "{said:?}");
         said.out
     };
@@ -129,7 +109,7 @@ fn items_on_standard_input_are_lines_or_end_with_zero_bytes() {
         "p $'a\\nb'\np ''\np c\n"
     );
     let refusal = |arguments: &[&str], input: &[u8], expected| {
-        refused(&piped(&sandbox, arguments, input), expected);
+        refused(&sandbox.run_with(arguments, input), expected);
     };
     refusal(
         &["run", "--", "p"],
@@ -291,8 +271,7 @@ fn no_name_is_ever_code() {
             let options = [&["run"], more].concat();
             if is_piped {
                 let input = names.join("\0");
-                return piped(
-                    &sandbox,
+                return sandbox.run_with(
                     &[&options[..], &["-0", "--"], &words].concat(),
                     input.as_bytes(),
                 );
@@ -354,8 +333,7 @@ fn files_of_every_name_come_through_find_and_a_pipe() {
         .current_dir(sandbox.path(""))
         .output()
         .expect("there is find");
-    let said = piped(
-        &sandbox,
+    let said = sandbox.run_with(
         &["run", "-q", "-0", "--", "mv", "{}", "{}.done"],
         &find.stdout,
     );

@@ -21,6 +21,7 @@ enum Kind {
     For(&'static str, &'static str),
     Toml,
     Json,
+    Crontab,
     /// Anything else that has a name.
     Other(&'static str),
 }
@@ -66,7 +67,7 @@ const OTHERS: &[(&[&str], Kind)] = &[
         &["dockerfile", "containerfile"],
         Kind::Other("a Dockerfile"),
     ),
-    (&["cron", "crontab"], Kind::Other(CRONTAB)),
+    (&["cron", "crontab"], Kind::Crontab),
     (
         &[
             "ini",
@@ -114,7 +115,7 @@ const NAMES: &[(&[&str], Kind)] = &[
         &["dockerfile", "containerfile"],
         Kind::Other("a Dockerfile"),
     ),
-    (&["crontab"], Kind::Other(CRONTAB)),
+    (&["crontab"], Kind::Crontab),
     (&["procfile"], Kind::Other("a Procfile")),
     (
         &[
@@ -127,9 +128,6 @@ const NAMES: &[(&[&str], Kind)] = &[
         Kind::Other("source code"),
     ),
 ];
-const CRONTAB: &str =
-    "a crontab; there are no recurring tasks in this version, so leave it to cron,";
-
 /// The format that the name of a file says.
 pub(super) fn by_name(path: Option<&Path>) -> Option<Format> {
     match path?.extension()?.to_str()? {
@@ -169,6 +167,12 @@ pub(super) fn refusal(source: &Source, text: &str, path: &Path, reader: Reader) 
         Kind::Json => (
             "JSON",
             format!("if it has a task in each line: {}", as_format("jsonl")),
+        ),
+        Kind::Crontab => (
+            "a crontab",
+            "a task runs once in this version, so leave it to cron, which can start `marionette \
+             run -q FILE`"
+                .to_owned(),
         ),
         Kind::Other(what) => (
             what,
@@ -235,7 +239,7 @@ fn by_first_line(text: &str) -> Option<Kind> {
         return Some(Kind::Toml);
     }
     if is_crontab(&words) {
-        return Some(Kind::Other(CRONTAB));
+        return Some(Kind::Crontab);
     }
     let is_key = |word: &str| {
         word.strip_suffix(':').is_some_and(|key| {

@@ -6,6 +6,7 @@ pub(crate) mod janitor;
 pub(crate) mod terminal;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -101,6 +102,17 @@ impl Sandbox {
                 .output()
                 .expect("the program starts"),
         )
+    }
+
+    /// As [`run`](Self::run), with this on its standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Said {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut stdin = child.stdin.take().expect("it was asked for");
+        // An error says that it was refused before it was read.
+        let _ = stdin.write_all(input);
+        drop(stdin);
+        said(child.wait_with_output().expect("it ends"))
     }
 
     /// Whether these are there: the program, its minder, and the shell of one command with a child.
