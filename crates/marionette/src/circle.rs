@@ -109,6 +109,10 @@ impl Circle {
             if cell.is_cancel_requested() {
                 return Begun::Ended(Err(Verdict::End(extra.cancelled())));
             }
+            if extra.options.has_time_limit() {
+                // Since the last attempt ended, a log or the end of a task may have taken long.
+                *started = Tick::recent();
+            }
             let admitted = extra.begin(*ready, |failed, due| {
                 let policy = Policy::new(&extra.options, due, failed);
                 attempt.number = failed + 1;

@@ -130,11 +130,9 @@ fn system() -> SystemTime {
     SystemTime::now()
 }
 
-/// A clock that a test owns, and what the system's wall clock showed when it did: a moment that
-/// belongs to both, however far the test has gone.
-#[allow(clippy::disallowed_methods)] // The real instant, to tell a paused clock from it.
+/// The monotonic clock and what the wall clock showed then, also where a test has moved the first.
 fn together() -> (Instant, SystemTime) {
-    let (instant, really, wall) = (monotonic(), std::time::Instant::now(), system());
+    let (instant, really, wall) = (monotonic(), real(), system());
     let wall = match instant.into_std().checked_duration_since(really) {
         Some(ahead) => wall + ahead,
         None => wall - really.duration_since(instant.into_std()),
@@ -142,12 +140,17 @@ fn together() -> (Instant, SystemTime) {
     (instant, wall)
 }
 
+/// The system's monotonic clock, also where a test owns tokio's.
+#[allow(clippy::disallowed_methods)] // This is the place that the ban points to.
+pub(crate) fn real() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// The monotonic clock, and whether it is the system's: not if a test owns it.
-#[allow(clippy::disallowed_methods)] // The real instant, to tell a paused clock from it.
 fn look() -> (Instant, bool) {
-    let earlier = std::time::Instant::now();
+    let earlier = real();
     let instant = monotonic();
-    let later = std::time::Instant::now();
+    let later = real();
     (instant, (earlier..=later).contains(&instant.into_std()))
 }
 

@@ -127,6 +127,13 @@ impl Options {
         self.rare_mut().expires = limit.into();
     }
 
+    /// Whether it matters when exactly an attempt begins.
+    #[inline]
+    pub(crate) fn has_time_limit(&self) -> bool {
+        let in_all = || self.give_up_after().or(self.expires());
+        self.timeout().or_else(in_all).is_some()
+    }
+
     /// The outcome of an attempt that has reached this limit of theirs.
     pub(crate) fn out_of_time(&self, limit: Limit) -> Outcome {
         match limit {

@@ -7,7 +7,7 @@ use std::task::{Context as Poller, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crate::clock::Tick;
+use crate::clock::real;
 
 struct Unpark(Thread);
 
@@ -33,14 +33,16 @@ pub(crate) fn block_on<F: Future + Unpin>(
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut poller = Poller::from_waker(&waker);
-    let deadline = limit.map(|limit| Tick::now().saturating_add(limit));
+    // A thread sleeps by the real clock, whatever a test does to the runtime's. A limit that the
+    // clock cannot express is none.
+    let deadline = limit.and_then(|limit| real().checked_add(limit));
     loop {
         if let Poll::Ready(output) = Pin::new(&mut *future).poll(&mut poller) {
             return Some(output);
         }
         match deadline {
             None => thread::park(),
-            Some(deadline) => match deadline.since(Tick::now()) {
+            Some(deadline) => match deadline.saturating_duration_since(real()) {
                 Duration::ZERO => return None,
                 left => thread::park_timeout(left),
             },

@@ -26,7 +26,7 @@ fn now() -> Instant {
 /// depends on the machine, and which is later does not.
 async fn lateness_of_the_timer() -> Duration {
     let due = now() + DELAY;
-    tokio::time::sleep(DELAY).await;
+    sleep(DELAY).await;
     now().checked_duration_since(due).expect("it is not early")
 }
 

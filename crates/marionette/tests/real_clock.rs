@@ -366,3 +366,35 @@ async fn nobody_wakes_while_all_that_waits_is_for_later() {
     let parks = parks_in(500 * MILLI).await;
     assert!(parks <= 10, "{parks} wake-ups in half a second");
 }
+
+// ---- What happens between two attempts ----
+
+/// How long that takes here: longer than a limit below, and that is longer than any machine stalls.
+const LAG: Duration = Duration::from_millis(1500);
+
+/// It takes its time to go away, as what closes a connection does.
+struct SlowToDrop;
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        std::thread::sleep(LAG);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_limit_begins_with_the_attempt_however_long_the_task_before_took_to_go() {
+    let tasks = started(1, 64);
+    tasks.pause();
+    drop(tasks.queue(async |_: Context| Ok(SlowToDrop)).await);
+    let task = tasks.queue(async |_: Context| {
+        sleep(MILLI).await;
+        Ok(())
+    });
+    let task = task.timeout(LAG * 2 / 3).await.expect("accepted");
+    drop(tasks.queue(async |_: Context| Ok(SlowToDrop)).await);
+    let late = tasks.queue(both()).expires(LAG * 4 / 3).await;
+    tasks.resume();
+    result(task).await.expect("it had its time");
+    let error = result(late.expect("accepted")).await;
+    assert!(error.expect_err("it is too late").is_expired());
+}

@@ -7,7 +7,7 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{fails, manager, quick, started};
 use marionette::{Constant, Context, Scheduler, TaskManager};
@@ -155,4 +155,21 @@ fn a_manager_whose_runtime_went_works_in_the_next_one() {
         let task = tasks.queue(async |_: Context| Ok(())).await;
         task.expect("accepted").await.expect("it succeeds");
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_patience_of_a_thread_ends_although_the_clock_is_paused() {
+    let tasks = started(1, 1);
+    tasks.pause();
+    while tasks.queue(quick).try_now().is_ok() {}
+    let inner = tasks.clone();
+    let waits = move || {
+        let began = Instant::now();
+        let refused = inner.queue(quick).within(SHORT).blocking_wait();
+        (refused.is_err_and(|error| error.is_full()), began.elapsed())
+    };
+    // The clock stands still while a thread of the runtime is blocked.
+    let waited = tokio::task::spawn_blocking(waits).await;
+    let (is_full, took) = waited.expect("no panic");
+    assert!(is_full && took >= SHORT, "{took:?}");
 }
