@@ -24,7 +24,13 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         let letters = behind.find(|char: char| !char.is_ascii_alphabetic());
         let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
         let number: f64 = number.parse().map_err(|_| wrong())?;
-        let unit = unit_seconds(unit).ok_or_else(wrong)?;
+        let unit = unit_seconds(unit).ok_or_else(|| match unit {
+            "month" | "months" | "year" | "years" => {
+                let unit = unit.trim_end_matches('s');
+                format!("{text:?} is no duration; a {unit} has no fixed length, so write days")
+            }
+            _ => wrong(),
+        })?;
         let part = Duration::try_from_secs_f64(number * unit).map_err(|_| too_long(text))?;
         total = total.checked_add(part).ok_or_else(|| too_long(text))?;
         rest = behind.trim_start();
@@ -114,6 +120,10 @@ mod tests {
         assert_eq!(
             wrong("90"),
             r#""90" has no unit; write it like `90s`, `90m`, `90h` or `90d`"#
+        );
+        assert_eq!(
+            wrong("1 month"),
+            r#""1 month" is no duration; a month has no fixed length, so write days"#
         );
         for text in ["", "soon", "-5s", "1x", "1.2.3s", "5s!", "s", "1h30"] {
             let error = wrong(text);

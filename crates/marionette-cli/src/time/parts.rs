@@ -278,8 +278,8 @@ fn date(word: &str) -> Option<Result<Day, String>> {
         ('.', [day, month, year]) if year.len() == 4 => of_numbers(year, month, day),
         ('-' | '/', [year, month, day]) if year.len() == 4 => of_numbers(year, month, day),
         _ => Err(
-            "it does not say which number is the day, the month and the year; write it like \
-             2026-11-24"
+            "it does not say which number is the day, the month and the year; write a date like \
+             2026-11-24, and a time of day like 18:30"
                 .to_owned(),
         ),
     })

@@ -223,6 +223,9 @@ impl<S: ?Sized> TaskManager<S> {
     /// were not started wait for the next start. The report lists them, and those that block their
     /// thread and could not be dropped.
     ///
+    /// Where something else ends the process after a fixed time, all of that has to fit into it:
+    /// with the default grace of 5 s, a limit of 20 s fits into the 30 s that Kubernetes gives.
+    ///
     /// # Cancel safety
     ///
     /// As for [`stop`](Self::stop).
