@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -24,6 +24,7 @@ use crate::post::{Post, TaskRef};
 use crate::registry::Registry;
 use crate::stats::Stats;
 use crate::sync::{Mutex, MutexGuard};
+use crate::vacancy::{self, Watcher};
 
 pub(crate) struct Engine {
     pub(crate) config: Config,
@@ -116,6 +117,19 @@ impl Engine {
         }
     }
 
+    /// Gives the places back that cancelled tasks have in the queue, from now on.
+    pub(crate) fn watch_vacancies(self: &Arc<Self>) {
+        let engine = Arc::downgrade(self);
+        let tell = move |over: Vec<Waiting>| {
+            if let Some(engine) = engine.upgrade() {
+                engine.were_cancelled(over);
+            }
+        };
+        self.queue.vacancies.watch(is_over, Box::new(tell));
+        let watcher: Weak<Self> = Arc::downgrade(self);
+        vacancy::watch(watcher);
+    }
+
     pub(crate) fn run(&self) -> MutexGuard<'_, Run> {
         self.run.lock()
     }
@@ -192,6 +206,7 @@ impl Engine {
     /// No lock is held, since whoever listens may call the manager.
     fn were_cancelled(&self, over: impl IntoIterator<Item = Waiting>) {
         for task in over {
+            task.cell().end_with_parent();
             self.swept.fetch_add(1, Ordering::Relaxed);
             self.observer.cancelled_early(&**task.cell());
         }
@@ -300,7 +315,14 @@ impl Supply<Waiting> for DueTasks<'_> {
     }
 }
 
-/// Whether a task was cancelled while it waits, so that it only takes up room.
+/// Whether a task was cancelled while it waits, itself or with its parent, so that it only takes up
+/// room.
 fn is_over(task: &Waiting) -> bool {
-    task.cell().is_over()
+    task.cell().is_over() || task.cell().is_parent_cancelled()
+}
+
+impl Watcher for Engine {
+    fn look(&self) {
+        self.queue.look_for_room();
+    }
 }

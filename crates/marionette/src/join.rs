@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
 use crate::cell::{Joined, Status};
 use crate::context;
 use crate::error::Error;
@@ -39,26 +41,36 @@ use crate::id::TaskId;
 /// # Ok(())
 /// # }
 /// ```
-pub struct JoinHandle<T>(Joined<T>);
+pub struct JoinHandle<T> {
+    joined: Joined<T>,
+    /// The end of its parent, if it has one and was polled.
+    parent: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joined: Joined<T>) -> Self {
-        Self(joined)
+        Self {
+            joined,
+            parent: None,
+        }
     }
 
     /// The id of the task.
     pub fn id(&self) -> TaskId {
-        self.0.cell().id()
+        self.joined.cell().id()
     }
 
     /// The name of the task; "async task" if it has none of its own.
     pub fn name(&self) -> &str {
-        context::name(self.0.cell())
+        context::name(self.joined.cell())
     }
 
     /// Where the task stands.
     pub fn status(&self) -> Status {
-        self.0.cell().status()
+        let cell = self.joined.cell();
+        // It has ended, though nobody has come by to say so.
+        cell.end_with_parent();
+        cell.status()
     }
 
     /// Whether the task has ended, so that awaiting the handle returns at once.
@@ -75,7 +87,7 @@ impl<T: 'static> JoinHandle<T> {
     /// ([`Builder::grace`](crate::Builder::grace)) to return: `Ok` is a success even now. After the
     /// grace its future is dropped. No further attempt is made.
     pub fn cancel(&self, reason: impl Into<String>) -> bool {
-        self.0.cell().cancel(reason.into(), false)
+        self.joined.cell().cancel(reason.into(), false)
     }
 
     /// Ends the task without asking: a running attempt's future is dropped at its next await.
@@ -83,7 +95,21 @@ impl<T: 'static> JoinHandle<T> {
     ///
     /// Code that blocks its thread cannot be stopped; its future is dropped when it returns.
     pub fn abort(&self) -> bool {
-        self.0.cell().cancel("aborted".into(), true)
+        self.joined.cell().cancel("aborted".into(), true)
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// Whether the task waited and its parent was cancelled. One that runs is told by its context.
+    fn ends_with_parent(&mut self, poller: &mut Poller<'_>) -> bool {
+        let cell = self.joined.cell();
+        let Some(token) = cell.extra().and_then(|extra| extra.options.token()) else {
+            return false;
+        };
+        let parent = self
+            .parent
+            .get_or_insert_with(|| Box::pin(token.clone().cancelled_owned()));
+        parent.as_mut().poll(poller).is_ready() && cell.end_with_parent()
     }
 }
 
@@ -91,7 +117,12 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
-        let result = ready!(self.0.poll(poller.waker()));
+        let this = &mut *self;
+        let mut polled = this.joined.poll(poller.waker());
+        if polled.is_pending() && this.ends_with_parent(poller) {
+            polled = this.joined.poll(poller.waker());
+        }
+        let result = ready!(polled);
         Poll::Ready(result.expect("a `JoinHandle` is not polled after it has resolved"))
     }
 }

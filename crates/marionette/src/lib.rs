@@ -180,6 +180,7 @@ mod clock;
 mod panic;
 mod quiet;
 mod park;
+mod vacancy;
 mod sync;
 
 pub use backoff::{Backoff, Constant, Exponential, Jitter, Linear, Polynomial};

@@ -208,7 +208,8 @@ impl Options {
 
 /// The parent of every attempt: what a task inherits from where it was made.
 ///
-/// When the parent is cancelled, a running attempt is told and no further one starts. The span
+/// When the parent is cancelled, a running attempt is told and no further one starts; a task that
+/// waits, in the queue, for its time or for its next attempt, has ended. The span
 /// becomes the parent of the attempt's span, so that a trace goes from the request to its tasks.
 ///
 /// It is made from a [`CancellationToken`], from a [`Span`], from both, or from the [`Context`] of

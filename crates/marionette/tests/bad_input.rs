@@ -297,14 +297,6 @@ async fn the_longest_limits_are_no_limits() {
 #[tokio::test(start_paused = true)]
 async fn limits_of_zero_end_at_once_and_never_hang() {
     let tasks = started();
-    let slow = async |_: Context| {
-        sleep(HOUR).await;
-        Ok(())
-    };
-    let handle = tasks.queue(slow).timeout(Duration::ZERO).await;
-    let ended = timeout(SECOND, handle.expect("it runs")).await;
-    let error = ended.expect("at once").expect_err("there was no time");
-    assert!(error.is_timed_out());
     let handle = tasks.queue(quick).give_up_after(Duration::ZERO).await;
     let ended = timeout(SECOND, handle.expect("it runs")).await;
     let error = ended.expect("at once").expect_err("there was no time");

@@ -48,8 +48,9 @@ use crate::clock::Tick;
 use crate::error::Error;
 use crate::extra::Extra;
 use crate::id::{Identity, Serial, TaskId};
-use crate::outcome::Reason;
+use crate::outcome::{PARENT_CANCELLED, Reason};
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
+use crate::vacancy;
 
 pub(crate) use self::hold::Lent;
 pub(crate) use self::shared::Shared;
@@ -146,6 +147,12 @@ impl<B: ?Sized> Cell<B> {
         matches!(self.state.load(Ordering::Relaxed) & PHASE, OVER | CLOSING)
     }
 
+    /// Whether its parent was cancelled, with which it ends unless it runs.
+    pub(crate) fn is_parent_cancelled(&self) -> bool {
+        self.extra()
+            .is_some_and(|extra| extra.options.is_parent_cancelled())
+    }
+
     pub(crate) fn is_cancel_requested(&self) -> bool {
         self.state.load(Ordering::Acquire) & CANCEL != 0
     }
@@ -191,6 +198,7 @@ impl<B: Body + ?Sized> Cell<B> {
             extra.set_cancel_reason(why.clone());
             extra.final_error(Reason::Cancelled(why.as_str().into()))
         }) {
+            vacancy::arose();
             return true;
         }
         let extra = self.extra_or_new();
@@ -208,6 +216,19 @@ impl<B: Body + ?Sized> Cell<B> {
             self.close(|_| extra.final_error(extra.cancelled()));
         }
         true
+    }
+
+    /// Ends a task that waits and whose parent was cancelled. Returns whether it did.
+    pub(crate) fn end_with_parent(&self) -> bool {
+        let ends = self.is_parent_cancelled()
+            && self.close(|cell| {
+                let reason = Reason::Cancelled(PARENT_CANCELLED.into());
+                cell.extra_or_new().final_error(reason)
+            });
+        if ends {
+            vacancy::arose();
+        }
+        ends
     }
 
     /// Ends a task that waits, with this error. Returns whether it did wait.

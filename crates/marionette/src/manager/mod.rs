@@ -85,6 +85,7 @@ impl<S: ?Sized> TaskManager<S> {
         durable: Option<Arc<Durable>>,
         store: Arc<S>,
     ) -> Self {
+        engine.watch_vacancies();
         Self {
             shared: Arc::new(Shared { engine, durable }),
             store,

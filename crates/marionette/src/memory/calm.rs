@@ -1,12 +1,27 @@
 //! The queue as those see it who wait until its work is done: a stop, and whoever waits for `idle`.
 
+use std::collections::VecDeque;
 use std::task::{Context as Poller, Poll};
 
 use super::crew::{Doing, Slot};
-use super::queue::{Phase, Queue, State};
+use super::queue::{Phase, Queue, Ready, State};
 use super::wakes::Wakes;
 
 impl<T> Queue<T> {
+    /// Takes out what waits and lies in no worker's batch.
+    pub(crate) fn take_waiting(&self) -> VecDeque<Ready<T>> {
+        self.change(|state, wakes| {
+            let waiting = std::mem::take(&mut state.ready);
+            state.tell_watchers(wakes);
+            waiting
+        })
+    }
+
+    /// All that waits, of a queue without workers.
+    pub(crate) fn take_all(&self) -> VecDeque<Ready<T>> {
+        std::mem::take(&mut self.state.lock().ready)
+    }
+
     /// Waits until nothing waits and nobody works, apart from who is excused; or the queue is
     /// closed.
     pub(crate) fn poll_quiet(&self, poller: &mut Poller<'_>) -> Poll<()> {

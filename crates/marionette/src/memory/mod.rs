@@ -10,6 +10,7 @@ pub(crate) mod pace;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod store;
+pub(crate) mod vacancies;
 pub(crate) mod wakes;
 #[cfg(all(test, marionette_loom))]
 mod loom_tests;

@@ -32,6 +32,7 @@ use std::task::{Context as Poller, Poll, Waker};
 
 use super::crew::Slot;
 use super::pace::Pace;
+use super::vacancies::Vacancies;
 use super::wakes::Wakes;
 use crate::clock::Tick;
 use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
@@ -56,6 +57,7 @@ pub(crate) struct Queue<T> {
     /// Why workers must take the state's lock before they start a task of their batch.
     /// Written under the state's lock; its readers are ordered by the lock of a batch.
     pub(super) attention: AtomicU32,
+    pub(crate) vacancies: Vacancies<T>,
 }
 
 /// Nobody needs the workers to take the state's lock.
@@ -105,6 +107,8 @@ pub(super) struct State<T> {
     /// Where producers and the due tasks both wait, room goes to them by turns: this one's is due.
     pub(super) due_next: bool,
     pub(super) watchers: Vec<Waker>,
+    /// How many had been cancelled when it was last looked for such tasks.
+    pub(super) cancelled: usize,
 }
 
 struct Producer {
@@ -127,6 +131,7 @@ impl<T> Queue<T> {
         Self {
             state: Mutex::new(State::new(size)),
             attention: AtomicU32::new(NOTHING),
+            vacancies: Vacancies::default(),
         }
     }
 
@@ -147,16 +152,22 @@ impl<T> Queue<T> {
 
     /// Accepts the task if there is room now.
     pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
-        self.change(|state, wakes| {
+        let mut over = Vec::new();
+        let pushed = self.change(|state, wakes| {
             if state.phase != Phase::Open {
                 return Err((Refused::Stopped, task));
             }
             if !state.has_room_for_new() {
-                return Err((Refused::Full, task));
+                over = self.vacancies.take(state);
+                if over.is_empty() || !state.has_room_for_new() {
+                    return Err((Refused::Full, task));
+                }
             }
             state.push(Ready { at, task }, wakes);
             Ok(())
-        })
+        });
+        self.vacancies.tell(over);
+        pushed
     }
 
     /// Accepts as many of these tasks as there is room for now.
@@ -184,6 +195,10 @@ impl<T> Queue<T> {
     ) -> Poll<Result<(), Refused>> {
         let mut wakes = Wakes::default();
         let mut state = self.state.lock();
+        let over = match ticket {
+            None if !state.has_room() => self.vacancies.take(&mut state),
+            _ => Vec::new(),
+        };
         let polled = state.poll_room(ticket, poller, || {
             // Before the batches are counted: see the second invariant.
             self.attention.fetch_max(ROOM, Ordering::Relaxed);
@@ -199,6 +214,7 @@ impl<T> Queue<T> {
         self.note_attention(&state);
         drop(state);
         wakes.wake();
+        self.vacancies.tell(over);
         polled
     }
 
@@ -277,22 +293,8 @@ impl<T> Queue<T> {
         state.ready.len() + state.held
     }
 
-    /// Takes out what waits and lies in no worker's batch.
-    pub(crate) fn take_waiting(&self) -> VecDeque<Ready<T>> {
-        self.change(|state, wakes| {
-            let waiting = std::mem::take(&mut state.ready);
-            state.tell_watchers(wakes);
-            waiting
-        })
-    }
-
     pub(crate) fn is_paused(&self) -> bool {
         self.state.lock().paused
-    }
-
-    /// All that waits, of a queue without workers.
-    pub(crate) fn take_all(&self) -> VecDeque<Ready<T>> {
-        std::mem::take(&mut self.state.lock().ready)
     }
 }
 
@@ -320,6 +322,7 @@ impl<T> State<T> {
             due: None,
             due_next: false,
             watchers: Vec::new(),
+            cancelled: 0,
         }
     }
 
@@ -343,7 +346,7 @@ impl<T> State<T> {
         self.size.saturating_add(free)
     }
 
-    fn has_waiting_producers(&self) -> bool {
+    pub(super) fn has_waiting_producers(&self) -> bool {
         self.producers.len() > self.granted
     }
 

@@ -1,0 +1,94 @@
+//! Places in a full queue that tasks have which were cancelled: they are given back at once.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+use super::queue::{Queue, Ready, State};
+use crate::vacancy;
+
+/// In a queue with more tasks than this, a few must be cancelled before all are looked at.
+const MANY: usize = 16 * 1024;
+
+/// Which tasks need no place any more, and who is told of them.
+pub(crate) struct Vacancies<T> {
+    found: OnceLock<Found<T>>,
+}
+
+struct Found<T> {
+    is_over: fn(&T) -> bool,
+    tell: Box<dyn Fn(Vec<T>) + Send + Sync>,
+}
+
+impl<T> Default for Vacancies<T> {
+    fn default() -> Self {
+        Self {
+            found: OnceLock::new(),
+        }
+    }
+}
+
+impl<T> Vacancies<T> {
+    /// From now on those that are over give their places back, and this is told of them.
+    pub(crate) fn watch(&self, is_over: fn(&T) -> bool, tell: Box<dyn Fn(Vec<T>) + Send + Sync>) {
+        // The first one stays: there is no other.
+        let _ = self.found.set(Found { is_over, tell });
+    }
+
+    /// Takes out those that are over, if any may have come about. They are dropped, and told of,
+    /// once the lock is released.
+    pub(super) fn take(&self, state: &mut State<T>) -> Vec<T> {
+        let mut over = Vec::new();
+        let cancelled = vacancy::count();
+        let news = cancelled.wrapping_sub(state.cancelled);
+        let Some(Found { is_over, .. }) = self.found.get() else {
+            return over;
+        };
+        if news == 0 || news < state.ready.len() / MANY {
+            return over;
+        }
+        state.cancelled = cancelled;
+        extract(&mut state.ready, *is_over, &mut over);
+        for slot in state.slots.iter().flatten() {
+            extract(&mut slot.batch.lock(), *is_over, &mut over);
+        }
+        state.count_batches();
+        over
+    }
+
+    pub(super) fn tell(&self, over: Vec<T>) {
+        if let Some(Found { tell, .. }) = self.found.get()
+            && !over.is_empty()
+        {
+            tell(over);
+        }
+    }
+}
+
+fn extract<T>(tasks: &mut VecDeque<Ready<T>>, is_over: fn(&T) -> bool, over: &mut Vec<T>) {
+    if !tasks.iter().any(|ready| is_over(&ready.task)) {
+        return;
+    }
+    for _ in 0..tasks.len() {
+        if let Some(ready) = tasks.pop_front() {
+            if is_over(&ready.task) {
+                over.push(ready.task);
+            } else {
+                tasks.push_back(ready);
+            }
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    /// A task was cancelled while it waited, perhaps here: who waits for its place gets it.
+    pub(crate) fn look_for_room(&self) {
+        let mut over = Vec::new();
+        self.change(|state, wakes| {
+            if state.has_waiting_producers() {
+                over = self.vacancies.take(state);
+                state.grant(wakes);
+            }
+        });
+        self.vacancies.tell(over);
+    }
+}

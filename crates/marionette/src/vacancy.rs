@@ -1,0 +1,40 @@
+//! Tells whoever has a full queue that a task was cancelled while it waited: its place is free.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
+
+/// How many tasks were cancelled while they waited, in this process.
+static CANCELLED: AtomicUsize = AtomicUsize::new(0);
+
+/// Those who may have a full queue.
+static WATCHERS: Mutex<Vec<Weak<dyn Watcher>>> = Mutex::new(Vec::new());
+
+/// Who may have a full queue.
+pub(crate) trait Watcher: Send + Sync {
+    /// A task was cancelled while it waited, perhaps one of theirs.
+    fn look(&self);
+}
+
+/// From now on this one is told.
+pub(crate) fn watch(watcher: Weak<dyn Watcher>) {
+    let mut watchers = WATCHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    watchers.retain(|watcher| watcher.strong_count() > 0);
+    watchers.push(watcher);
+}
+
+/// A task was cancelled while it waited. Tasks do not know who has them, so all are told: that is
+/// rare, and most find at once that nobody waits for room.
+#[cold]
+pub(crate) fn arose() {
+    CANCELLED.fetch_add(1, Ordering::SeqCst);
+    let watchers = WATCHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let watchers = watchers.clone();
+    for watcher in watchers.iter().filter_map(Weak::upgrade) {
+        watcher.look();
+    }
+}
+
+/// A number that has changed if some have been cancelled since.
+pub(crate) fn count() -> usize {
+    CANCELLED.load(Ordering::SeqCst)
+}
