@@ -70,6 +70,11 @@ fn a_task_of_the_turn_before_is_run_as_well() {
         "{retried:?}"
     );
     sandbox.run(&["run", "rr.txt"]);
+    assert_eq!(
+        sandbox.read("once"),
+        "once\n".repeat(2),
+        "no new turn began"
+    );
     assert_eq!(sandbox.read("log"), "ran\n");
     assert_eq!(
         listed(&sandbox, &["--state", "waiting"]),
