@@ -149,6 +149,10 @@ fn different_lists_of_one_folder_run_at_once_and_the_same_list_does_not() {
         same.err,
         format!("marionette: process {process} runs standard input\n")
     );
+    let resumed = sandbox.run(&["run", "--resume", "-"]);
+    assert_eq!(resumed.status, Some(2), "{resumed:?}");
+    let expected = format!("process {process} runs the list in");
+    assert!(resumed.err.contains(&expected), "{resumed:?}");
     common::signal(process, rustix::process::Signal::KILL);
     assert_eq!(
         said(first.wait_with_output().expect("it ends")).status,

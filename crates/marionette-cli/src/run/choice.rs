@@ -10,7 +10,7 @@ use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::{Ended, JobState, Store};
 
 use super::identity::Identity;
-use super::ledger::{Ledger, Taken, Turn};
+use super::ledger::{Held, Ledger, Taken, Turn};
 use super::plan::Plan;
 use super::{BATCH, count_of, in_queue};
 use crate::args::Run;
@@ -185,13 +185,16 @@ async fn forget(opened: &Opened, queue: &str) -> Result<()> {
 
 /// The run of this identity that is open and was worked on last, without its list.
 pub(super) async fn to_resume(opened: &Opened, identity: &Identity, say: &Say) -> Result<Ledger> {
-    let mut open = open(opened, identity).await?;
+    let (mut open, held) = open(opened, identity).await?;
     open.sort_by_key(Ledger::written);
     let Some(mut ledger) = open.pop() else {
-        bail!(
-            "nothing is left of {}: there is no run to go on with",
-            identity.name()
-        );
+        match held {
+            Some(held) => return Err(held.refusal(&identity.of_it())),
+            None => bail!(
+                "nothing is left of {}: there is no run to go on with",
+                identity.of_it()
+            ),
+        }
     };
     if !open.is_empty() {
         let others = count_of(open.len() as u64, "more run");
@@ -206,15 +209,15 @@ pub(super) async fn to_resume(opened: &Opened, identity: &Identity, say: &Say) -
 /// Cancels what is left of all open runs of this identity; says how many tasks that were.
 pub(super) async fn drop_open(opened: &Opened, identity: &Identity) -> Result<u64> {
     let mut cancelled = 0;
-    for mut ledger in open(opened, identity).await? {
+    for mut ledger in open(opened, identity).await?.0 {
         cancelled += cancel(opened, &mut ledger, DROPPED).await?;
     }
     Ok(cancelled)
 }
 
-/// The open runs of this identity that no process runs now.
-async fn open(opened: &Opened, identity: &Identity) -> Result<Vec<Ledger>> {
-    let mut open = Vec::new();
+/// The open runs of this identity that no process runs now, and one that another process runs.
+async fn open(opened: &Opened, identity: &Identity) -> Result<(Vec<Ledger>, Option<Held>)> {
+    let (mut open, mut held) = (Vec::new(), None);
     let name = identity.name();
     for slot in 0.. {
         if !Ledger::exists(&opened.runs(), identity, slot) {
@@ -222,12 +225,13 @@ async fn open(opened: &Opened, identity: &Identity) -> Result<Vec<Ledger>> {
         }
         match Ledger::take(&opened.runs(), identity, slot, &name)? {
             Taken::Ours(ledger) if left(opened, &ledger).await? > 0 => open.push(ledger),
-            Taken::Theirs(held) if !identity.is_list() => return Err(held.refusal(&name)),
-            Taken::Ours(_) | Taken::Theirs(_) => {}
+            Taken::Ours(_) => {}
+            Taken::Theirs(theirs) if identity.is_list() => held = Some(theirs),
+            Taken::Theirs(theirs) => return Err(theirs.refusal(&name)),
         }
         if !identity.is_list() {
             break;
         }
     }
-    Ok(open)
+    Ok((open, held))
 }

@@ -98,6 +98,14 @@ impl Identity {
         }
     }
 
+    /// The words for it in a sentence, safe to print.
+    pub(super) fn of_it(&self) -> String {
+        match self {
+            Self::List(_) => format!("the {}", self.name()),
+            _ => self.name(),
+        }
+    }
+
     /// The command line that goes on with it, safe to print.
     pub(crate) fn command(&self) -> String {
         let quoted = |text: Cow<'_, str>| safe(&Text::Plain(text.into_owned()).shown());

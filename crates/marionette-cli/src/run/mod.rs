@@ -148,7 +148,7 @@ async fn drop_open(common: &Common, args: &Run, say: &Say) -> Result<u8> {
     take_over(&opened).await?;
     let cancelled = choice::drop_open(&opened, &identity).await?;
     say.note(&match cancelled {
-        0 => format!("nothing was left of {}", identity.name()),
+        0 => format!("nothing was left of {}", identity.of_it()),
         tasks => format!("{} cancelled", count_of(tasks, "task")),
     });
     Ok(0)
