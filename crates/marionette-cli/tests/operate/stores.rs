@@ -151,7 +151,13 @@ fn a_file_or_a_directory_that_may_not_be_written_is_told() {
         // So that what there is to permit is the same for every user.
         bound(&place, &["man"]);
         permit(&place, file, directory);
-        for args in [["list"].as_slice(), &["retry", "--all"], &["migrate"]] {
+        for args in [
+            ["list"].as_slice(),
+            &["retry", "--all"],
+            &["migrate"],
+            &["add", "true"],
+            &["work", "--once"],
+        ] {
             let said = bound(&place, args);
             assert_eq!(said.code, Some(2), "{file:o} {directory:o} {said:?}");
             assert_eq!(said.out, "");
