@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::BoxError;
+use crate::finite;
 use crate::handler::TaskHandler;
 use crate::outcome::TaskError;
 use crate::parcel::ByJob;
@@ -104,14 +105,16 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// The arguments as they are stored. Default is JSON.
     ///
     /// What it gives is [decoded](Self::decode) once before the job is accepted: where that fails,
-    /// the job is refused. JSON, for instance, has neither `NaN` nor infinity (they become `null`),
-    /// and no keys that are not texts; and it is read to a depth of 127.
+    /// the job is refused. JSON, for instance, has no keys that are not texts, and is read to a
+    /// depth of 127. It has neither `NaN` nor infinity, so a job with one is refused too.
     ///
     /// # Errors
     ///
     /// They cannot be stored: the job is refused.
     fn encode(&self) -> Result<Vec<u8>, BoxError> {
-        Ok(serde_json::to_vec(self)?)
+        let payload = serde_json::to_vec(self)?;
+        finite::check(self)?;
+        Ok(payload)
     }
 
     /// The arguments from what was stored. Default is JSON.
@@ -130,7 +133,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// It cannot be stored: the job is done all the same, and who awaits it gets this error
     /// ([`Error::is_unreadable`](crate::Error::is_unreadable)).
     fn encode_output(output: &Self::Output) -> Result<Vec<u8>, BoxError> {
-        Ok(serde_json::to_vec(output)?)
+        let result = serde_json::to_vec(output)?;
+        finite::check(output)?;
+        Ok(result)
     }
 
     /// The result from what was stored. Default is JSON.

@@ -173,6 +173,7 @@ mod outcome;
 mod error;
 mod ended;
 mod tally;
+mod finite;
 mod backoff;
 mod id;
 mod circle;

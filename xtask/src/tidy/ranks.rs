@@ -44,7 +44,9 @@ const RANKS: [&[&str]; 6] = [
         "leased", "post", "current", "panic", "quiet", "metrics",
     ],
     // 0: what could be in any library.
-    &["backoff", "id", "clock", "sync", "tally", "park", "vacancy"],
+    &[
+        "finite", "backoff", "id", "clock", "sync", "tally", "park", "vacancy",
+    ],
 ];
 
 fn rank(module: &str) -> Option<usize> {
