@@ -31,7 +31,7 @@ impl SqliteStore {
     ///
     /// With `use sqlx::Connection` for `begin_with`, or with a pool, which has it by itself:
     ///
-    /// ```ignore
+    /// ```text
     /// let mut order = pool.begin_with("BEGIN IMMEDIATE").await?;
     /// sqlx::query("INSERT INTO orders (item) VALUES ('tea')").execute(&mut *order).await?;
     /// store.insert_in_sqlx(&mut *order, [TaskManager::wrap(mail).into_new_job()?]).await?;
