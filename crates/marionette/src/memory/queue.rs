@@ -152,22 +152,25 @@ impl<T> Queue<T> {
 
     /// Accepts the task if there is room now.
     pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
-        let mut over = Vec::new();
-        let pushed = self.change(|state, wakes| {
+        let pushed = self.try_push_here(task, at);
+        match pushed {
+            Err((Refused::Full, task)) if self.find_vacancies() => self.try_push_here(task, at),
+            pushed => pushed,
+        }
+    }
+
+    #[inline]
+    fn try_push_here(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
+        self.change(|state, wakes| {
             if state.phase != Phase::Open {
                 return Err((Refused::Stopped, task));
             }
             if !state.has_room_for_new() {
-                over = self.vacancies.take(state);
-                if over.is_empty() || !state.has_room_for_new() {
-                    return Err((Refused::Full, task));
-                }
+                return Err((Refused::Full, task));
             }
             state.push(Ready { at, task }, wakes);
             Ok(())
-        });
-        self.vacancies.tell(over);
-        pushed
+        })
     }
 
     /// Accepts as many of these tasks as there is room for now.
@@ -195,10 +198,6 @@ impl<T> Queue<T> {
     ) -> Poll<Result<(), Refused>> {
         let mut wakes = Wakes::default();
         let mut state = self.state.lock();
-        let over = match ticket {
-            None if !state.has_room() => self.vacancies.take(&mut state),
-            _ => Vec::new(),
-        };
         let polled = state.poll_room(ticket, poller, || {
             // Before the batches are counted: see the second invariant.
             self.attention.fetch_max(ROOM, Ordering::Relaxed);
@@ -208,6 +207,14 @@ impl<T> Queue<T> {
         {
             state.push(Ready { at, task }, &mut wakes);
             if state.pace != Pace::Quick || state.woken == 0 {
+                state.grant(&mut wakes);
+            }
+        }
+        let mut over = Vec::new();
+        if polled.is_pending() {
+            // One that was cancelled since it was refused: nobody else would look for it now.
+            over = self.vacancies.take(&mut state);
+            if !over.is_empty() {
                 state.grant(&mut wakes);
             }
         }

@@ -80,6 +80,19 @@ fn extract<T>(tasks: &mut VecDeque<Ready<T>>, is_over: fn(&T) -> bool, over: &mu
 }
 
 impl<T> Queue<T> {
+    /// Whether places in a full queue have become free by cancellations.
+    #[cold]
+    pub(super) fn find_vacancies(&self) -> bool {
+        let over = self.change(|state, wakes| {
+            let over = self.vacancies.take(state);
+            state.grant(wakes);
+            over
+        });
+        let found = !over.is_empty();
+        self.vacancies.tell(over);
+        found
+    }
+
     /// A task was cancelled while it waited, perhaps here: who waits for its place gets it.
     pub(crate) fn look_for_room(&self) {
         let mut over = Vec::new();
