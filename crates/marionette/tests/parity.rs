@@ -287,6 +287,19 @@ async fn error_unwrap_and_since() {
     assert_eq!(source.downcast_ref(), Some(&MailRefused(550)));
 }
 
+/// `&Error{}` in Go, whose `Unwrap` is nil.
+#[test]
+fn an_error_can_be_made_without_a_users_error() {
+    let mut error = Error::empty();
+    assert_eq!(error.to_string(), "task failed after 0 attempts");
+    assert!(error.user().is_none());
+    assert!(std::error::Error::source(&error).is_none());
+    error.append(Some(MailRefused(550)));
+    assert!(error.user().is_none());
+    let source = std::error::Error::source(&error).expect("the attempt's");
+    assert_eq!(source.downcast_ref(), Some(&MailRefused(550)));
+}
+
 #[test]
 fn future_has_a_task_and_a_time_that_is_not_zero() {
     let refused = FutureTask::at(UNIX_EPOCH, 7).expect_err("zero");
