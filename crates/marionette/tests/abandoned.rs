@@ -125,7 +125,14 @@ fn what_goes_with_its_runtime_is_told_and_counted() {
         in_every_place(&tasks).await;
         tasks
     });
+    let is_gone = |log: &Log| {
+        let warnings = log.events(Level::WARN);
+        let message = |entry: &Entry| entry.fields["message"].contains("runtime of the workers");
+        warnings.iter().filter(|entry| message(entry)).count()
+    };
+    assert_eq!(is_gone(&log), 0);
     drop(runtime);
+    assert_eq!(is_gone(&log), 1, "one for all workers");
     assert_eq!(
         told(&log),
         ["not sent: runs"],
