@@ -173,7 +173,9 @@ impl Attempt {
                 };
                 if let Some(asked) = asked {
                     if !extra.cancel_attempt() {
-                        // It never asked for its token, so it cannot hear that it should end.
+                        // It never asked for its token, so it cannot hear that it should end. A
+                        // thread of it that asks later finds that it is over.
+                        extra.token(self.number, || true).cancel();
                         return Poll::Ready(asked.outcome(extra));
                     }
                     timer = asked.grace(reach.grace).map(|grace| {

@@ -102,7 +102,8 @@ async fn its_timeout_asks_first() {
         Ok(image.width)
     };
     let tasks = stored(TaskManager::builder().grace(HOUR).handle(blocking(obeys)));
-    let handle = tasks.queue(thumbnail(7)).timeout(20 * MS).await;
+    // Its thread has to begin and to ask once by then.
+    let handle = tasks.queue(thumbnail(7)).timeout(1000 * MS).await;
     let width = timeout(HOUR, handle.expect("it is stored")).await;
     assert_eq!(
         width.expect("it ends").expect("it counts within the grace"),

@@ -398,3 +398,21 @@ async fn a_time_limit_begins_with_the_attempt_however_long_the_task_before_took_
     let error = result(late.expect("accepted")).await;
     assert!(error.expect_err("it is too late").is_expired());
 }
+
+#[tokio::test]
+async fn a_thread_that_asks_only_after_its_attempt_is_over_hears_that_it_is() {
+    let tasks = started(1, 64);
+    let (ends, mut ended) = mpsc::channel::<()>(1);
+    let code = marionette::blocking(move |cx: Context| {
+        let _ends = ends.clone();
+        std::thread::sleep(2 * SHORT);
+        while !cx.is_cancelled() {
+            std::thread::sleep(MILLI);
+        }
+        Ok(())
+    });
+    let task = tasks.queue(code).timeout(SHORT).await.expect("accepted");
+    assert!(result(task).await.expect_err("too late").is_timed_out());
+    drop(tasks);
+    assert_eq!(soon(ended.recv()).await, None);
+}
