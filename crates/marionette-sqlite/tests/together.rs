@@ -34,7 +34,10 @@ async fn each_job_is_there_once(synchronous: Synchronous) {
     }
     let twice = jobs.iter().chain(&jobs).cloned().collect();
     let answers = insert_at_once(&store, twice).await;
-    assert_eq!(answers, [Inserted::Accepted; 2 * CALLERS]);
+    let news = answers.iter().filter(|one| **one == Inserted::Accepted);
+    assert_eq!(news.count(), CALLERS);
+    let known = answers.iter().filter(|one| **one == Inserted::Known);
+    assert_eq!(known.count(), CALLERS);
     assert_eq!(waiting(&store).await, CALLERS as u64);
     let worker = known_worker(&store).await;
     let claimed = claim(&store, &worker, 2 * CALLERS).await;

@@ -127,7 +127,7 @@ impl<W: Work, V: Variant> Contender<W> for Marionette<V> {
     async fn schedule(&mut self, time: SystemTime, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
         let task = self.tasks.schedule(time, task);
-        let _ = self.dress::<W, _, _>(task).await;
+        let _ = self.dress::<W, _, _, _>(task).await;
     }
 
     async fn stop(self) -> u64 {
