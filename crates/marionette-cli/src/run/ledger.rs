@@ -4,7 +4,7 @@
 //! lock on its neighbour, which goes with the process, keeps a second process away.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, ensure};
 use marionette::TaskId;
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,8 +20,11 @@ use super::identity::Identity;
 use crate::clock;
 use crate::store::make_folder;
 
-/// How often a lock is tried: somebody who only looks who has it has it for a moment.
-const LOCK_TRIES: u32 = 5;
+/// How long a lock is tried that another process has: one that only looks has it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(25);
+/// How long it is tried if the process that took it has ended or was this one: then a program that
+/// is being started has it, until its first instruction.
+const INHERITED_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Whether what was begun goes on.
@@ -267,24 +271,38 @@ fn lock(path: &Path) -> Result<Result<File, Option<String>>> {
         .mode(0o600);
     let opened = options.open(path);
     let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
-    let mut tries = LOCK_TRIES;
+    let began = clock::tick();
     while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if error != rustix::io::Errno::WOULDBLOCK {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));
         }
-        tries -= 1;
-        if tries > 0 {
-            clock::pause(LOCK_PAUSE);
-            continue;
-        }
         let mut holder = String::new();
+        file.rewind()?;
         let _ = file.read_to_string(&mut holder);
         let holder = holder.trim();
-        return Ok(Err((!holder.is_empty()).then(|| holder.to_owned())));
+        let patience = if is_another_that_lives(holder) {
+            LOCK_PATIENCE
+        } else {
+            INHERITED_PATIENCE
+        };
+        if began.elapsed() >= patience {
+            return Ok(Err((!holder.is_empty()).then(|| holder.to_owned())));
+        }
+        clock::pause(LOCK_PAUSE);
     }
+    file.rewind()?;
     file.set_len(0)?;
     write!(file, "{}", std::process::id())?;
     Ok(Ok(file))
+}
+
+/// Whether this is the number of a process other than this one, which has not ended.
+fn is_another_that_lives(holder: &str) -> bool {
+    let number = holder.parse().ok().and_then(Pid::from_raw);
+    number.is_some_and(|number| {
+        number.as_raw_nonzero().get().unsigned_abs() != std::process::id()
+            && test_kill_process(number) != Err(rustix::io::Errno::SRCH)
+    })
 }
 
 #[cfg(test)]
