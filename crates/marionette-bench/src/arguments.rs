@@ -130,7 +130,7 @@ mod tests {
         };
         assert_eq!(
             (plan.workloads.len(), plan.contenders.len()),
-            (13, Name::ALL.len())
+            (Workload::ALL.len(), Name::ALL.len())
         );
         assert_eq!((plan.runs, plan.size), (5, Size::Full));
     }
