@@ -11,6 +11,7 @@ use crate::cell::{Joined, Status};
 use crate::context;
 use crate::error::Error;
 use crate::id::TaskId;
+use crate::vacancy;
 
 /// The handle of an accepted task. Await it for the result, or for the [`Error`] with every
 /// attempt.
@@ -67,10 +68,18 @@ impl<T> JoinHandle<T> {
 
     /// Where the task stands.
     pub fn status(&self) -> Status {
-        let cell = self.joined.cell();
-        // It has ended, though nobody has come by to say so.
-        cell.end_with_parent();
-        cell.status()
+        // It may have ended, though nobody has come by to say so.
+        self.end_with_parent();
+        self.joined.cell().status()
+    }
+
+    /// Ends it if it waits and its parent was cancelled. Returns whether it did.
+    fn end_with_parent(&self) -> bool {
+        let ends = self.joined.cell().end_with_parent();
+        if ends {
+            vacancy::arose();
+        }
+        ends
     }
 
     /// Whether the task has ended, so that awaiting the handle returns at once.
@@ -109,7 +118,7 @@ impl<T> JoinHandle<T> {
         let parent = self
             .parent
             .get_or_insert_with(|| Box::pin(token.clone().cancelled_owned()));
-        parent.as_mut().poll(poller).is_ready() && cell.end_with_parent()
+        parent.as_mut().poll(poller).is_ready() && self.end_with_parent()
     }
 }
 

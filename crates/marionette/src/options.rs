@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::leased::Leased;
 use crate::outcome::{Limit, Outcome};
 use crate::quiet::QuietSpan;
+use crate::vacancy;
 
 /// What a task asks for, and what it is called.
 ///
@@ -152,6 +153,9 @@ impl Options {
 
     #[inline]
     pub(crate) fn set_parent(&mut self, Parent { token, span }: Parent) {
+        if token.is_some() {
+            vacancy::may_end_with_parent();
+        }
         self.token = token;
         if span.is_some() || self.rare.is_some() {
             self.rare_mut().span = span;

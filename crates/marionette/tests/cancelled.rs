@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::future::Future;
+use std::time::Duration;
+
 use common::{HOUR, SECOND, quick, started, wall};
 use marionette::{Constant, Context, JoinHandle, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
@@ -131,4 +134,99 @@ async fn who_waits_for_room_gets_the_place_of_a_cancelled_task() {
     let accepted = timeout(SECOND, waits).await.expect("at once");
     assert!(accepted.expect("no panic"));
     assert_eq!(tasks.stats().queued, 1);
+}
+
+/// Gives up after some seconds of real time: what this looks for is a thread that waits for itself.
+fn soon<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build();
+        runtime.expect("a runtime can be made").block_on(test());
+        let _ = done.send(());
+    });
+    let ended = ended.recv_timeout(Duration::from_secs(20));
+    ended.expect("it ends, and does not panic");
+}
+
+#[test]
+fn tasks_of_a_cancelled_parent_make_room_for_who_waits_together_with_one_that_is_asked() {
+    soon(async || {
+        let (tasks, running) = busy(3).await;
+        let parent = CancellationToken::new();
+        let mut handles = Vec::new();
+        for _ in 0..3 {
+            let queued = tasks.queue(quick).context(parent.clone()).try_now();
+            handles.push(queued.expect("there is room"));
+        }
+        let inner = tasks.clone();
+        let waits = tokio::spawn(async move { inner.queue(quick).await.is_ok() });
+        sleep(SECOND).await;
+        parent.cancel();
+        // It looks for room, and finds the other two as well.
+        assert!(handles[0].is_finished());
+        let accepted = timeout(SECOND, waits).await.expect("at once");
+        assert!(accepted.expect("no panic"));
+        assert_eq!((tasks.stats().queued, tasks.stats().cancelled), (1, 3));
+        running.abort();
+        assert_eq!(tasks.stop().await.queued, 0);
+    });
+}
+
+/// Cancels another task when it is dropped, as a guard of an application may do.
+struct CancelsAnother(Option<JoinHandle<()>>);
+
+impl Drop for CancelsAnother {
+    fn drop(&mut self) {
+        if let Some(other) = &self.0 {
+            other.cancel("the other was");
+        }
+    }
+}
+
+#[test]
+fn a_task_that_cancels_another_as_it_is_dropped_holds_nobody_up() {
+    soon(async || {
+        let (tasks, _running) = busy(3).await;
+        let parent = CancellationToken::new();
+        let mut last = None;
+        for _ in 0..3 {
+            let guard = CancelsAnother(last.take());
+            let queued = tasks.queue(move |_: Context| {
+                let _ = &guard;
+                async { Ok(()) }
+            });
+            let queued = queued.context(parent.clone()).try_now();
+            last = Some(queued.expect("there is room"));
+        }
+        let inner = tasks.clone();
+        let waits = tokio::spawn(async move { inner.queue(quick).await.is_ok() });
+        sleep(SECOND).await;
+        parent.cancel();
+        assert!(last.take().expect("it was queued").is_finished());
+        let accepted = timeout(SECOND, waits).await.expect("at once");
+        assert!(accepted.expect("no panic"));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_a_cancelled_parent_leave_a_full_queue_though_nobody_holds_their_handles() {
+    for queue_size in [1, 2, 64, 1000] {
+        let (tasks, _running) = busy(queue_size).await;
+        for turn in 0..3.min(queue_size) {
+            let parent = CancellationToken::new();
+            for _ in turn..queue_size {
+                let queued = tasks.queue(quick).context(parent.clone()).try_now();
+                drop(queued.expect("there is room"));
+            }
+            assert!(tasks.queue(quick).try_now().expect_err("full").is_full());
+            parent.cancel();
+            // A few refusals in a large queue pay for the look at all of it.
+            let few = (0..=queue_size / 64).any(|_| tasks.queue(quick).try_now().is_ok());
+            assert!(few, "of {queue_size}");
+            assert_eq!(tasks.stats().queued, turn + 1);
+        }
+    }
 }

@@ -220,15 +220,11 @@ impl<B: Body + ?Sized> Cell<B> {
 
     /// Ends a task that waits and whose parent was cancelled. Returns whether it did.
     pub(crate) fn end_with_parent(&self) -> bool {
-        let ends = self.is_parent_cancelled()
+        self.is_parent_cancelled()
             && self.close(|cell| {
                 let reason = Reason::Cancelled(PARENT_CANCELLED.into());
                 cell.extra_or_new().final_error(reason)
-            });
-        if ends {
-            vacancy::arose();
-        }
-        ends
+            })
     }
 
     /// Ends a task that waits, with this error. Returns whether it did wait.

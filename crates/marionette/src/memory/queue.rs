@@ -109,6 +109,8 @@ pub(super) struct State<T> {
     pub(super) watchers: Vec<Waker>,
     /// How many had been cancelled when it was last looked for such tasks.
     pub(super) cancelled: usize,
+    /// How many producers found it full since then; many if none did yet.
+    pub(super) refusals: usize,
 }
 
 struct Producer {
@@ -330,6 +332,7 @@ impl<T> State<T> {
             due_next: false,
             watchers: Vec::new(),
             cancelled: 0,
+            refusals: usize::MAX,
         }
     }
 

@@ -9,6 +9,9 @@ use crate::vacancy;
 /// In a queue with more tasks than this, a few must be cancelled before all are looked at.
 const MANY: usize = 16 * 1024;
 
+/// How many tasks are looked at for each producer who is refused, on average.
+const LOOKED_AT: usize = 64;
+
 /// Which tasks need no place any more, and who is told of them.
 pub(crate) struct Vacancies<T> {
     found: OnceLock<Found<T>>,
@@ -43,10 +46,13 @@ impl<T> Vacancies<T> {
         let Some(Found { is_over, .. }) = self.found.get() else {
             return over;
         };
-        if news == 0 || news < state.ready.len() / MANY {
+        state.refusals = state.refusals.saturating_add(1);
+        let many_are_over = news > 0 && news >= state.ready.len() / MANY;
+        if !many_are_over && !may_have_ended_in_silence(state) {
             return over;
         }
         state.cancelled = cancelled;
+        state.refusals = 0;
         extract(&mut state.ready, *is_over, &mut over);
         for slot in state.slots.iter().flatten() {
             extract(&mut slot.batch.lock(), *is_over, &mut over);
@@ -62,6 +68,12 @@ impl<T> Vacancies<T> {
             tell(over);
         }
     }
+}
+
+/// Whether it is time to look for tasks that ended with their parents, of which nobody hears. The
+/// first who is refused looks, and then so few that each pays for some tasks only.
+fn may_have_ended_in_silence<T>(state: &State<T>) -> bool {
+    vacancy::had_parents() && state.refusals >= state.ready.len() / LOOKED_AT
 }
 
 fn extract<T>(tasks: &mut VecDeque<Ready<T>>, is_over: fn(&T) -> bool, over: &mut Vec<T>) {
