@@ -90,7 +90,7 @@ impl<H, S, T> Maker<H, S, T> {
 }
 
 #[inline]
-fn make<H: IntoTask<M>, M>(
+pub(crate) fn make<H: IntoTask<M>, M>(
     mut draft: Draft<H::Source>,
     registry: &Registry,
     now: Tick,

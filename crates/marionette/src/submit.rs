@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 use crate::backoff::Backoff;
 use crate::cell::Waiting;
 use crate::clock::Tick;
-use crate::draft::{Draft, Maker, Offer};
+use crate::draft::{self, Draft, Offer};
 use crate::engine::Engine;
 use crate::error::BoxError;
 use crate::extra::Extra;
@@ -207,11 +207,13 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         let Self {
             engine, draft, way, ..
         } = self;
-        let maker = Maker::new::<M>();
-        match way.begin(engine, draft, &maker) {
-            Begun::Accepted(handle) => Ok(handle),
-            Begun::Refused(error) => Err(error),
-            Begun::Full(waits) => Err(waits.refuse(Refusal::Full, &maker)),
+        let mut waits = None;
+        match begin::<H, M>(way, engine, draft, &mut waits) {
+            Poll::Ready(begun) => begun,
+            Poll::Pending => {
+                let waits = waits.expect("a task that is neither accepted nor refused waits");
+                Err(waits.refuse(Refusal::Full))
+            }
         }
     }
 
@@ -285,61 +287,62 @@ impl Way {
     }
 }
 
-/// How the first offer of a task went.
-enum Begun<H, S, T> {
-    Accepted(JoinHandle<T>),
-    Refused(QueueError<H>),
-    /// There was no room, and it may wait for some.
-    Full(Waits<S, T>),
-}
+/// What awaiting a [`Submit`] gives.
+type Accepted<H, T> = Result<JoinHandle<T>, QueueError<H>>;
 
-impl Way {
-    /// Makes the task a cell, and offers it without waiting.
-    #[inline]
-    fn begin<H, S, T>(
-        self,
-        engine: &Engine,
-        draft: Draft<S>,
-        maker: &Maker<H, S, T>,
-    ) -> Begun<H, S, T> {
-        let now = self.now();
-        let (offer, waiting) = match maker.make(draft, &engine.registry, now) {
-            Ok(made) => made,
-            Err((unfit, draft)) => {
-                let refused = QueueError::new(Refusal::Unfit(unfit), maker.take_back(draft));
-                return Begun::Refused(refused);
-            }
-        };
-        let waits = |offer, waiting| Waits {
-            offer,
-            since: now,
-            waiting: Some(waiting),
-            ticket: None,
-        };
-        match self.offer(engine, waiting, now) {
-            Ok(()) => Begun::Accepted(offer.into_handle()),
-            Err((Refusal::Full, waiting)) => Begun::Full(waits(offer, waiting)),
-            Err((refusal, waiting)) => Begun::Refused(waits(offer, waiting).refuse(refusal, maker)),
+/// Makes the task a cell, and offers it without waiting. Where there is no room, it may wait for
+/// some.
+fn begin<H: IntoTask<M>, M>(
+    way: Way,
+    engine: &Engine,
+    draft: Draft<H::Source>,
+    waits: &mut Option<Waits<H, H::Source, H::Output>>,
+) -> Poll<Accepted<H, H::Output>> {
+    let now = way.now();
+    let (offer, waiting) = match draft::make::<H, M>(draft, &engine.registry, now) {
+        Ok(made) => made,
+        Err((unfit, draft)) => {
+            let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
+            return Poll::Ready(Err(refused));
         }
+    };
+    let (refusal, waiting) = match way.offer(engine, waiting, now) {
+        Ok(()) => return Poll::Ready(Ok(offer.into_handle())),
+        Err(refused) => refused,
+    };
+    let waiting = Waits {
+        offer,
+        take_back: H::from_draft,
+        since: now,
+        waiting: Some(waiting),
+        ticket: None,
+        timer: None,
+    };
+    if matches!(refusal, Refusal::Full) {
+        *waits = Some(waiting);
+        return Poll::Pending;
     }
+    Poll::Ready(Err(waiting.refuse(refusal)))
 }
 
 /// A task that waits for room.
-struct Waits<S, T> {
+struct Waits<H, S, T> {
     offer: Offer<S, T>,
+    take_back: fn(Draft<S>) -> H,
     since: Tick,
     waiting: Option<Waiting>,
     ticket: Option<Ticket>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S, T> Waits<S, T> {
+impl<H, S, T> Waits<H, S, T> {
     /// Takes the task back out of its cell.
-    fn refuse<H>(self, refusal: Refusal, maker: &Maker<H, S, T>) -> QueueError<H> {
+    fn refuse(self, refusal: Refusal) -> QueueError<H> {
         let draft = self.offer.into_draft();
         // Its cell is empty now: this ends nothing.
         drop(self.waiting);
         let draft = draft.expect("a task that was refused was not begun");
-        QueueError::new(refusal, maker.take_back(draft))
+        QueueError::new(refusal, (self.take_back)(draft))
     }
 }
 
@@ -352,11 +355,10 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> IntoFuture for Submit<'a, H, M, S> {
         Submitting {
             engine: self.engine,
             way: self.way,
+            begin: begin::<H, M>,
             draft: Some(self.draft),
-            maker: Maker::new::<M>(),
             waits: None,
             patience: self.patience,
-            timer: None,
         }
     }
 }
@@ -368,14 +370,17 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> IntoFuture for Submit<'a, H, M, S> {
 pub struct Submitting<'a, H, S, T> {
     engine: &'a Engine,
     way: Way,
+    /// A function, for the reason that [`Maker`](crate::draft::Maker) gives.
+    begin: Begin<H, S, T>,
     /// Until the first poll.
     draft: Option<Draft<S>>,
-    maker: Maker<H, S, T>,
     /// From then on, if there was no room.
-    waits: Option<Waits<S, T>>,
+    waits: Option<Waits<H, S, T>>,
     patience: Option<Duration>,
-    timer: Option<Pin<Box<Sleep>>>,
 }
+
+type Begin<H, S, T> =
+    fn(Way, &Engine, Draft<S>, &mut Option<Waits<H, S, T>>) -> Poll<Accepted<H, T>>;
 
 // Nothing in it is pinned: a task is moved into its cell before it is begun.
 impl<H, S, T> Unpin for Submitting<'_, H, S, T> {}
@@ -387,10 +392,9 @@ impl<H, S, T> Future for Submitting<'_, H, S, T> {
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let Some(draft) = this.draft.take() {
-            match this.way.begin(this.engine, draft, &this.maker) {
-                Begun::Accepted(handle) => return Poll::Ready(Ok(handle)),
-                Begun::Refused(error) => return Poll::Ready(Err(error)),
-                Begun::Full(waits) => this.waits = Some(waits),
+            let begun = (this.begin)(this.way, this.engine, draft, &mut this.waits);
+            if begun.is_ready() {
+                return begun;
             }
         }
         this.poll_room(poller)
@@ -399,7 +403,7 @@ impl<H, S, T> Future for Submitting<'_, H, S, T> {
 
 impl<H, S, T> Submitting<'_, H, S, T> {
     #[cold]
-    fn poll_room(&mut self, poller: &mut Poller<'_>) -> Poll<Result<JoinHandle<T>, QueueError<H>>> {
+    fn poll_room(&mut self, poller: &mut Poller<'_>) -> Poll<Accepted<H, T>> {
         let Some(waits) = &mut self.waits else {
             panic!("a `Submit` was polled after it had resolved");
         };
@@ -412,7 +416,7 @@ impl<H, S, T> Submitting<'_, H, S, T> {
             Poll::Ready(Err(refused)) => return Poll::Ready(Err(self.refuse(refused.into()))),
             Poll::Pending => {
                 if let Some(patience) = self.patience {
-                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+                    let timer = waits.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
                     if timer.as_mut().poll(poller).is_ready() {
                         return Poll::Ready(Err(self.refuse(Refusal::Full)));
                     }
@@ -433,7 +437,7 @@ impl<H, S, T> Submitting<'_, H, S, T> {
         if let Some(ticket) = waits.ticket.take() {
             self.engine.queue.forget(ticket);
         }
-        waits.refuse(refusal, &self.maker)
+        waits.refuse(refusal)
     }
 }
 

@@ -56,10 +56,14 @@ pub(super) fn recent() -> Tick {
 
     LAST.with(|last| {
         let anchor = last.get();
-        if anchor.rate != NO_RATE
-            && let Some(tick) = anchor.tick_at(cycles())
-        {
-            return tick;
+        match anchor.rate {
+            NO_RATE => {}
+            OFF => return Tick::now(),
+            _ => {
+                if let Some(tick) = anchor.tick_at(cycles()) {
+                    return tick;
+                }
+            }
         }
         let (tick, anchor) = GAUGE.read(&anchor);
         last.set(anchor);
@@ -86,6 +90,12 @@ impl Anchor {
         cycles: 0,
         tick: Tick(0),
         rate: NO_RATE,
+    };
+
+    /// The clock itself is read, from now on.
+    const OFF: Self = Self {
+        rate: OFF,
+        ..Self::NONE
     };
 
     #[inline]
@@ -152,7 +162,7 @@ impl Gauge {
     #[cold]
     fn read(&self, last: &Anchor) -> (Tick, Anchor) {
         if self.rate.load(Ordering::Relaxed) == OFF {
-            return (Tick::now(), Anchor::NONE);
+            return (Tick::now(), Anchor::OFF);
         }
         if self.first.lock().is_none() && !is_the_clocks() {
             self.turn_off();

@@ -339,7 +339,13 @@ impl<T> State<T> {
                 Pace::Unknown => self.live.max(1),
             };
             let share = (self.ready.len() / sharers).clamp(1, BATCH_MAX);
-            mine.extend(self.ready.drain(..share.min(self.ready.len())));
+            // Often there is but one: a drain would cost more than to move it.
+            for _ in 0..share {
+                let Some(ready) = self.ready.pop_front() else {
+                    break;
+                };
+                mine.push_back(ready);
+            }
         }
         let next = mine.pop_front();
         let held = mine.len();

@@ -153,26 +153,29 @@ impl<T> Queue<T> {
     }
 
     /// Accepts the task if there is room now.
+    #[inline]
     pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
-        let pushed = self.try_push_here(task, at);
-        match pushed {
+        match self.try_push_here(task, at) {
+            Ok(()) => Ok(()),
             Err((Refused::Full, task)) if self.find_vacancies() => self.try_push_here(task, at),
-            pushed => pushed,
+            Err(refused) => Err(refused),
         }
     }
 
-    #[inline]
+    /// A push changes nothing that the workers must attend to.
     fn try_push_here(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
-        self.change(|state, wakes| {
-            if state.phase != Phase::Open {
-                return Err((Refused::Stopped, task));
-            }
-            if !state.has_room_for_new() {
-                return Err((Refused::Full, task));
-            }
-            state.push(Ready { at, task }, wakes);
-            Ok(())
-        })
+        let mut wakes = Wakes::default();
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Err((Refused::Stopped, task));
+        }
+        if !state.has_room_for_new() {
+            return Err((Refused::Full, task));
+        }
+        state.push(Ready { at, task }, &mut wakes);
+        drop(state);
+        wakes.wake();
+        Ok(())
     }
 
     /// Accepts as many of these tasks as there is room for now.

@@ -18,7 +18,8 @@ impl Wakes {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Each change of a queue ends with it, and mostly does nothing.
     pub(super) fn wake(self) {
         // Mostly there is none.
         if let Some(first) = self.first {
