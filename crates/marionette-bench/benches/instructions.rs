@@ -116,6 +116,26 @@ fn queue_to_done_with_every_option(
 }
 
 #[library_benchmark(setup = set_up)]
+fn queue_to_done_after_two_retries(
+    (runtime, tasks): (Runtime, TaskManager),
+) -> (Runtime, TaskManager) {
+    runtime.block_on(async {
+        for _ in 0..TASKS {
+            let queued = tasks
+                .queue(async |attempt: Context| match attempt.attempt() {
+                    1 | 2 => Err("not yet".into()),
+                    _ => Ok(()),
+                })
+                .retries(2)
+                .backoff(Backoff::none());
+            drop(black_box(queued.await.expect("it runs")));
+        }
+        tasks.idle().await;
+    });
+    (runtime, tasks)
+}
+
+#[library_benchmark(setup = set_up)]
 fn insert_and_fire((runtime, tasks): (Runtime, TaskManager)) -> (Runtime, TaskManager) {
     runtime.block_on(async {
         for _ in 0..TASKS {
@@ -134,6 +154,7 @@ library_benchmark_group!(
         spawned_and_awaited,
         queue_to_done,
         queue_to_done_with_every_option,
+        queue_to_done_after_two_retries,
         insert_and_fire
     ]
 );
