@@ -139,6 +139,13 @@ fn other_files_are_refused_by_their_names_and_by_what_is_in_them() {
         ("x.cfg", "true\n", "a file of settings"),
         ("list", "from os import *\nremove('x')\n", "a script"),
         ("x.csv", "a,b\n", "data"),
+        ("list", "import os\nos.remove('x')\n", "a script"),
+        ("list", "<?php\nunlink('x');\n", "a script"),
+        ("list", "<html>\n", "a document"),
+        ("list", "@echo off\r\ndel *.txt\r\n", "a script"),
+        ("list", "const fs = require('fs')\n", "a script"),
+        ("list", "use strict;\n", "a script"),
+        ("list", "diff --git a/x b/x\n", "data"),
     ] {
         sandbox.write(name, text);
         let said = sandbox.run(&["run", name]);
@@ -166,6 +173,26 @@ fn a_line_of_use_in_a_script_alone_is_refused() {
         "f() {",
         "}",
         "esac",
+        "A=b C=d",
+        "A=\"b c\"",
+        "A='b c' # d",
+        "A=$(mktemp -d)",
+        "A+=(b c)",
+        "A=`date +%s`; B=c;",
+        "cd victim || exit 1",
+        "cd victim 2>&1",
+        "cd victim > /dev/null 2>&1 || exit",
+        "cd \"$(dirname \"$0\")\" || { echo no; exit 1; }",
+        "mkdir -p victim && cd victim",
+        "[ -d victim ] && cd victim || exit 1",
+        "set -e; cd victim",
+        "command cd victim",
+        "read -r name < names",
+        "exec > log 2>&1",
+        "rm -rf \"$1\"/*",
+        "for f in \"$@\"; do rm \"$f\"; done",
+        "[ $# -eq 1 ] || exit 1",
+        "all: build",
         "while true",
         "true &&",
         "true |",
@@ -183,7 +210,9 @@ fn a_line_of_use_in_a_script_alone_is_refused() {
     sandbox.write(
         "list.txt",
         "cd / && true\nA=b true\nif true; then true; fi\nfor x in a; do true; done\n{ true; }\n\
-         [ -e / ]\necho {\n[[ -e / ]] || true\nexport A=b; true\n(cd / && true)\ntest a = a\n",
+         [ -e / ]\necho {\n[[ -e / ]] || true\nexport A=b; true\n(cd / && true)\ntest a = a\n\
+         cd / || exit 1; true\nset -- a; test $1 = a\nexec true\n: a: b\nA=\"b c\" true\n\
+         echo a | { read -r x; test $x = a; }\nawk 'BEGIN { print $1 }'\ntest 1 = 1 || exit 3\n",
     );
     let said = sandbox.run(&["run", "-q", "list.txt"]);
     assert_eq!(said.status, Some(0), "{said:?}");

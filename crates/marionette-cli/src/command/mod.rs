@@ -17,7 +17,7 @@ use crate::text::is_obeyed;
 
 pub(crate) use quote::quoted;
 use quote::quoted_program;
-pub(crate) use shell::{Lack, Piece, pieces};
+pub(crate) use shell::{Lack, Piece, Simple, pieces, simple_commands};
 pub(crate) use text::{Source, Text};
 pub(crate) use veil::Veil;
 

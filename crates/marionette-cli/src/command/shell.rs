@@ -13,8 +13,8 @@ pub(crate) struct Piece<'a> {
     pub(crate) text: &'a str,
     /// Whether there is anything but blanks and comments.
     pub(crate) has_words: bool,
-    /// Where the first `;`, `&` or `|` is that separates commands.
-    pub(crate) operator: Option<usize>,
+    /// The first `$1`, `$@` or the like in it, which a line for a shell has not.
+    pub(crate) argument: Option<char>,
     /// What keeps it from being whole.
     pub(crate) lacks: Option<Lack>,
 }
@@ -45,18 +45,63 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
         let mut scan = Scan::new(rest);
         scan.run();
         let whole = &rest[..scan.end];
-        let begin = whole.len() - whole.trim_start_matches(BLANKS).len();
         let piece = Piece {
             line,
             text: trimmed(whole),
             has_words: scan.has_words,
-            operator: scan.operator.map(|at| at - begin),
+            argument: scan.argument,
             lacks: scan.lacks,
         };
         line += whole.matches('\n').count() + 1;
         rest = rest[scan.end..].strip_prefix('\n').unwrap_or_default();
         Some(piece)
     })
+}
+
+/// A command of a line that has several, like `cd a` in `cd a || exit 1`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Simple<'a> {
+    /// What stands before it: `;`, `&`, `|`, `&&`, `||`, or nothing.
+    pub(crate) joint: &'a str,
+    /// Its words as they are written, with their quotes.
+    pub(crate) words: Vec<&'a str>,
+}
+
+/// The commands of a line that `pieces` found. What is in parentheses is part of a word.
+pub(crate) fn simple_commands(text: &str) -> Vec<Simple<'_>> {
+    let mut scan = Scan::new(text);
+    scan.run();
+    let (mut commands, mut begin) = (vec![Simple::default()], 0);
+    let mut joint_begin = 0;
+    for (at, char) in scan.marks.into_iter().chain([(scan.end, ' ')]) {
+        // `2>&1` and `&>log` are redirections.
+        let is_redirection =
+            char == '&' && (text[..at].ends_with(['>', '<']) || text[at + 1..].starts_with('>'));
+        if at < begin || is_redirection {
+            continue;
+        }
+        let Some(last) = commands.last_mut() else {
+            continue;
+        };
+        if at > begin {
+            last.words.push(&text[begin..at]);
+        }
+        begin = at + 1;
+        match char {
+            '#' => break,
+            ';' | '&' | '|' if at > 0 && last.words.is_empty() && joint_begin + 1 == at => {
+                last.joint = &text[joint_begin..=at];
+            }
+            ';' | '&' | '|' => {
+                joint_begin = at;
+                let (joint, words) = (&text[at..=at], Vec::new());
+                commands.push(Simple { joint, words });
+            }
+            _ => {}
+        }
+    }
+    commands.retain(|command| !command.words.is_empty());
+    commands
 }
 
 /// What separates words within a line.
@@ -92,7 +137,9 @@ struct Scan<'a> {
     /// Whether a word would begin with the next character.
     is_between: bool,
     has_words: bool,
-    operator: Option<usize>,
+    /// Where blanks, separators of commands and comments are, outside of quotes and parentheses.
+    marks: Vec<(usize, char)>,
+    argument: Option<char>,
     lacks: Option<Lack>,
     end: usize,
 }
@@ -104,7 +151,8 @@ impl<'a> Scan<'a> {
             within: Vec::new(),
             is_between: true,
             has_words: false,
-            operator: None,
+            marks: Vec::new(),
+            argument: None,
             lacks: None,
             end: text.len(),
         }
@@ -139,6 +187,10 @@ impl<'a> Scan<'a> {
 
     /// A character outside of all quotes.
     fn plain(&mut self, within: Option<Within>, at: usize, char: char) {
+        let is_comment = char == '#' && self.is_between;
+        if within.is_none() && (is_comment || " \t;&|".contains(char)) {
+            self.marks.push((at, char));
+        }
         let is_arithmetic = within == Some(Within::Arithmetic);
         match (within, char) {
             (Some(Within::Braces { .. }), '}')
@@ -157,9 +209,6 @@ impl<'a> Scan<'a> {
             (_, ';' | '&' | '|' | '<' | '>' | ')') => {
                 self.has_words = true;
                 self.is_between = true;
-                if within.is_none() && matches!(char, ';' | '&' | '|') {
-                    self.operator.get_or_insert(at);
-                }
             }
             _ => self.word(),
         }
@@ -195,8 +244,10 @@ impl<'a> Scan<'a> {
             within,
             Some(Within::Double | Within::Braces { is_quoted: true })
         );
+        let is_argument = |char: char| char.is_ascii_digit() || "@*".contains(char);
         if self.chars.next_if(|(_, char)| *char == '{').is_some() {
             self.open(Within::Braces { is_quoted });
+            self.argument(is_argument);
         } else if self.chars.next_if(|(_, char)| *char == '(').is_some() {
             if self.chars.next_if(|(_, char)| *char == '(').is_some() {
                 self.open(Within::Arithmetic);
@@ -205,7 +256,15 @@ impl<'a> Scan<'a> {
                 self.open(Within::Parentheses);
             }
             self.is_between = true;
+        } else {
+            self.argument(|char| is_argument(char) || char == '#');
         }
+    }
+
+    /// Notes what an argument of a script is called, if that comes next.
+    fn argument(&mut self, is_argument: impl Fn(char) -> bool) {
+        let next = self.chars.peek().map(|(_, char)| *char);
+        self.argument = self.argument.or(next.filter(|char| is_argument(*char)));
     }
 
     fn comment(&mut self) {
@@ -276,6 +335,35 @@ mod tests {
         assert_eq!(lacks("echo \"a\nb"), Some(Lack::Close('"')));
         assert_eq!(lacks("cat <<EOF"), Some(Lack::Document));
         assert_eq!(lacks("cat <<<x; echo $((1<<2))"), None);
+    }
+
+    #[test]
+    fn commands_of_a_line_are_told_apart() {
+        let shown = |text| {
+            let commands = simple_commands(text).into_iter();
+            let commands =
+                commands.map(|Simple { joint, words }| format!("{joint}[{}]", words.join("|")));
+            commands.collect::<String>()
+        };
+        assert_eq!(shown("a 'b c' \"d;e\" "), "[a|'b c'|\"d;e\"]");
+        assert_eq!(shown("a&&b||c;d|e &"), "[a]&&[b]||[c];[d]|[e]");
+        assert_eq!(shown("a >x 2>&1 &>y # ; b"), "[a|>x|2>&1|&>y]");
+        assert_eq!(shown("A=$(b; c) (d && e)"), "[A=$(b; c)|(d && e)]");
+        assert_eq!(shown("&& a"), "&&[a]");
+        assert_eq!(shown(""), "");
+    }
+
+    #[test]
+    fn arguments_of_a_script_are_found() {
+        let argument = |text| pieces(text).next().and_then(|piece| piece.argument);
+        assert_eq!(argument("rm \"$1\"/x"), Some('1'));
+        assert_eq!(argument("rm ${1:-a}"), Some('1'));
+        assert_eq!(argument("x $(y \"$@\")"), Some('@'));
+        assert_eq!(argument("[ $# = 1 ]"), Some('#'));
+        assert_eq!(
+            argument("awk '{print $1}' \\$1 $HOME ${x#1} $$ $? ${#x}"),
+            None
+        );
     }
 
     #[test]

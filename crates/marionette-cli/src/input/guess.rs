@@ -4,13 +4,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::script::is_key;
 use super::source::Source;
 use super::{Format, Reader};
-use crate::command::{Piece, quoted};
-use crate::text::clip;
-
-/// How much of a line is shown.
-const LINE_COLUMNS: usize = 60;
+use crate::command::quoted;
 
 /// What a text is that is no list of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,15 +238,6 @@ fn by_first_line(text: &str) -> Option<Kind> {
     if is_crontab(&words) {
         return Some(Kind::Crontab);
     }
-    let is_key = |word: &str| {
-        word.strip_suffix(':').is_some_and(|key| {
-            let mut chars = key.chars();
-            chars
-                .next()
-                .is_some_and(|char| char.is_ascii_alphabetic() || "._\"'".contains(char))
-                && chars.all(|char| char.is_ascii_alphanumeric() || "._-\"'/%".contains(char))
-        })
-    };
     if second.starts_with('\t') && words.iter().any(|word| word.ends_with(':')) || word == ".PHONY:"
     {
         return Some(Kind::For("make", "-f"));
@@ -264,9 +252,19 @@ fn by_first_line(text: &str) -> Option<Kind> {
         "---" | "%YAML" | "-" => Some(Kind::Other("YAML")),
         word if is_key(word) => Some(Kind::Other("YAML, or settings of another form,")),
         _ if is_assigned => Some(Kind::Other("a file of settings")),
-        word if word.starts_with("<!") || word.starts_with("<?xml") => {
+        "<?php" => Some(Kind::Script("php".to_owned())),
+        "import" if is_import(&words) => Some(Kind::Script("python3".to_owned())),
+        "@echo" => Some(Kind::Script("cmd /c".to_owned())),
+        word if word.to_lowercase() == "rem" => Some(Kind::Script("cmd /c".to_owned())),
+        "diff" if words.get(1) == Some(&"--git") => Some(Kind::Other("data")),
+        "const" | "let" | "var" if words.get(2) == Some(&"=") => {
+            Some(Kind::Script("node".to_owned()))
+        }
+        "use" if first.ends_with(';') => Some(Kind::Script("perl".to_owned())),
+        word if word.starts_with(['<']) && word.ends_with('>') || word.starts_with("<!") => {
             Some(Kind::Other("a document"))
         }
+        word if word.starts_with("<?xml") => Some(Kind::Other("a document")),
         _ => None,
     }
 }
@@ -327,61 +325,13 @@ fn is_crontab(words: &[&str]) -> bool {
     }
 }
 
-/// What a shell only does for the lines that follow, while here each line has its own shell.
-const FOR_LATER: &[&str] = &[
-    "cd", "pushd", "popd", "set", "export", "unset", "source", ".", "alias", "unalias", "umask",
-    "ulimit", "shopt", "setopt", "trap", "local", "declare", "typeset", "readonly", "return",
-    "shift",
-];
-/// Words that begin, go on with or end something over several lines.
-const IN_BLOCKS: &[&str] = &[
-    "then", "else", "elif", "fi", "do", "done", "esac", "{", "}", ";;",
-];
-
-const IF_SCRIPT: &str = "if this is a script, run it as one task: marionette add -- sh FILE; if it \
-                         is not, say `--format lines`";
-
-/// What to say of a line that is of use in a script alone.
-pub(super) fn line_of_script(piece: &Piece<'_>) -> Option<String> {
-    let text = piece.text.trim_end_matches([';', ' ', '\t']);
-    let is_simple = piece.operator.is_none_or(|at| at >= text.len());
-    let mut words = text.split_whitespace();
-    let first = words.next()?;
-    let last = words.next_back().unwrap_or(first);
-    let shown = clip(text, LINE_COLUMNS);
-    let is_assignment = |word: &str| {
-        word.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty()
-                && !name.starts_with(|char: char| char.is_ascii_digit())
-                && name
-                    .chars()
-                    .all(|char| char.is_ascii_alphanumeric() || char == '_')
-        })
+/// Whether a line like `import os` or `import os, sys` is Python, and no call of the program that
+/// takes pictures of a screen.
+fn is_import(words: &[&str]) -> bool {
+    let is_module = |word: &&str| {
+        let word = word.trim_end_matches(',');
+        word.chars()
+            .all(|char| char.is_ascii_alphanumeric() || char == '_')
     };
-    if is_simple && (FOR_LATER.contains(&first) || is_assignment(first) && first == last) {
-        return Some(format!(
-            "`{shown}` does nothing for the lines below it: each line has a shell of its own. \
-             Join them with `&&`; {IF_SCRIPT}"
-        ));
-    }
-    let begins = ["if", "while", "until", "for", "case", "select"].contains(&first);
-    let ends = ["fi", "done", "esac"].iter().any(|end| has_word(text, end));
-    let is_function = last == "{" && (first == "function" || text.contains("()"));
-    let is_open = begins && !ends || is_function;
-    if IN_BLOCKS.contains(&first) && !(first == "{" && has_word(text, "}")) || is_open {
-        return Some(format!(
-            "`{shown}` is a piece of a script: a command has to stand in one line; {IF_SCRIPT}"
-        ));
-    }
-    let joint = ["&&", "||", "|"]
-        .into_iter()
-        .find(|joint| text.ends_with(joint));
-    joint.map(|joint| {
-        format!("it ends with `{joint}`; a line that goes on in the next ends with `\\`")
-    })
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    text.split(|char: char| char.is_whitespace() || ";&|()".contains(char))
-        .any(|found| found == word)
+    words.len() > 1 && words[1..].iter().all(is_module)
 }

@@ -2,7 +2,7 @@
 //! passed over; where a line goes on in the next is the shell's own rule.
 
 use super::draft::Draft;
-use super::{Fault, Task, all_or_faults, guess};
+use super::{Fault, Task, all_or_faults, script};
 use crate::command::{Lack, Piece, What, pieces};
 
 /// Reads lines that somebody has said are commands.
@@ -12,7 +12,7 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
 
 /// Reads lines that nobody has said are commands; what only a script would have is a fault.
 pub(super) fn read_careful(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
-    read_if(text, base, guess::line_of_script)
+    read_if(text, base, script::refusal)
 }
 
 fn read_if(

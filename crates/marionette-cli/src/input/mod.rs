@@ -3,6 +3,7 @@
 
 mod source;
 mod guess;
+mod script;
 mod toml;
 mod jsonl;
 mod lines;
