@@ -226,8 +226,8 @@ impl fmt::Display for Unfit {
                 let lists = crate::text::count(*lists, "list");
                 write!(
                     f,
-                    "`{place}` names a list of items that is not there: there is {lists}, and \
-                     `{{1}}` is of the first"
+                    "`{place}` names a list of items that is not there: this command has {lists}, \
+                     and `{{1}}` is of the first"
                 )
             }
             Self::Unknown { place } => write!(
