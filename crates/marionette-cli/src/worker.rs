@@ -11,6 +11,7 @@ use marionette_sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::clock;
 use crate::command::{Command, GRACE_MAX, Success, Veil};
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
@@ -203,12 +204,14 @@ impl Runner {
     /// the command, its minder and this process in any order. A command that fails by a signal of
     /// its own meanwhile cannot be told from that, and is tried again rather than given up.
     async fn is_of_a_stop(&self, ended: &Ended) -> bool {
+        let is_sent = ended.how.is_sent().then(clock::tick);
+        let Some(signalled) = is_sent.or_else(|| self.minder.signalled()) else {
+            return *self.stopping.borrow() && matches!(ended.how, How::Signal(_));
+        };
         let mut stopping = self.stopping.clone();
-        if ended.how.is_sent() {
-            let stops = timeout(STOP_ARRIVES, stopping.wait_for(|stops| *stops)).await;
-            return stops.is_ok_and(|stops| stops.is_ok());
-        }
-        let is_signal = matches!(ended.how, How::Signal(_));
-        *stopping.borrow() && (is_signal || self.minder.was_signalled())
+        let stops = stopping.wait_for(|stops| *stops);
+        let patience = STOP_ARRIVES.saturating_sub(signalled.elapsed());
+        let stops = timeout(patience, stops).await;
+        stops.is_ok_and(|stops| stops.is_ok())
     }
 }

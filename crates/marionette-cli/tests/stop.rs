@@ -217,6 +217,24 @@ fn a_command_that_fails_in_its_own_way_when_all_is_stopped_loses_no_attempt() {
 }
 
 #[test]
+fn a_command_that_fails_in_its_own_way_at_once_loses_no_attempt_either() {
+    // The signal has reached worker and minder before the command fails by it, but they need not
+    // have come to it.
+    let task = "trap 'exit 20' TERM; echo >> begun; test -e go || sleep 300 & wait $!; \
+                echo done >> log";
+    let orders = [[Runner, Minder, Commands], [Minder, Runner, Commands]];
+    let case = |order| Case {
+        verb: &["work"],
+        order,
+        signal: Signal::TERM,
+        between: Duration::ZERO,
+        retries: 0,
+        task,
+    };
+    try_all(&orders.map(case).repeat(12));
+}
+
+#[test]
 fn a_command_that_somebody_kills_while_nothing_stops_has_failed() {
     let sandbox = Sandbox::new();
     assert_eq!(sandbox.run(&["add", TASK]).status, Some(0));

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::group::Group;
 use super::presence::clear_up_after;
 use super::{ARGUMENT, Attempt, Ended, Order, Unable, Word};
+use crate::clock;
 
 /// Starts commands through a minder, and another one if that dies.
 /// [`close`](Self::close) ends them all.
@@ -37,8 +38,8 @@ struct State {
     ready: Option<oneshot::Sender<Result<(), Unable>>>,
     /// Why it cannot work; `None` once it has said that it can.
     unable: Option<String>,
-    /// Whether it got a signal that asks a process to end.
-    was_signalled: bool,
+    /// When it got a signal that asks a process to end, for the last time.
+    signalled: Option<Instant>,
     /// The number of the last attempt.
     last: u64,
     running: HashMap<u64, Running>,
@@ -85,9 +86,10 @@ impl Minder {
         self.state().unable.clone()
     }
 
-    /// Whether its process got a signal that asks a process to end, and so its commands too.
-    pub(crate) fn was_signalled(&self) -> bool {
-        self.state().was_signalled
+    /// When its process got a signal that asks a process to end, and so its commands too. What it
+    /// says of a command that fails by it, it says later.
+    pub(crate) fn signalled(&self) -> Option<Instant> {
+        self.state().signalled
     }
 
     /// Begins an attempt.
@@ -212,7 +214,7 @@ impl State {
                 self.unable = Some(unable.why.clone());
                 self.is_ready(Err(unable));
             }
-            Word::Signalled => self.was_signalled = true,
+            Word::Signalled => self.signalled = Some(clock::tick()),
             Word::Started(number, process) => {
                 if let Some(running) = self.running.get_mut(&number) {
                     running.group = Group::of(process);

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use super::attend::attend;
 use super::done::Done;
@@ -128,6 +128,11 @@ impl Minded {
             let started = |process| drop(words.send(Word::Started(number, process)));
             let ended = attend(attempt, &presence, asks, started).await;
             let is_done = ended.failure().is_none() && !ended.was_asked;
+            if ended.failure().is_some() {
+                // A signal that came before this end is told before it: the system may show the
+                // end first.
+                yield_now().await;
+            }
             drop(words.send(Word::Ended(number, ended)));
             let done = is_done.then_some(output);
             Over { number, done }
