@@ -75,8 +75,17 @@ impl Wish {
 
     /// Whether one may claim from a lane who wishes this.
     pub(crate) fn is_for(&self, lane: &Lane) -> bool {
+        self.kinds.contain(&lane.kind) && self.is_for_queue(lane)
+    }
+
+    /// Whether one who wishes this leaves a lane alone, and for its kind only.
+    pub(crate) fn leaves(&self, lane: &Lane) -> bool {
+        !self.kinds.contain(&lane.kind) && self.is_for_queue(lane)
+    }
+
+    fn is_for_queue(&self, lane: &Lane) -> bool {
         let queues = self.queues.as_ref();
-        self.kinds.contain(&lane.kind) && queues.is_none_or(|names| names.contain(&lane.queue))
+        queues.is_none_or(|names| names.contain(&lane.queue))
     }
 }
 
@@ -166,7 +175,25 @@ impl Lanes {
         connection: &Connection,
         wish: &Wish,
     ) -> rusqlite::Result<Vec<Arc<Lane>>> {
-        let wished = |lane: &&Arc<Lane>| wish.is_for(lane);
+        self.of_wished_queues(connection, wish, |lane| wish.is_for(lane))
+    }
+
+    /// The lanes that one who wishes this leaves to others for their kinds, found as those are.
+    pub(crate) fn left(
+        &self,
+        connection: &Connection,
+        wish: &Wish,
+    ) -> rusqlite::Result<Vec<Arc<Lane>>> {
+        self.of_wished_queues(connection, wish, |lane| wish.leaves(lane))
+    }
+
+    fn of_wished_queues(
+        &self,
+        connection: &Connection,
+        wish: &Wish,
+        is_meant: impl Fn(&Lane) -> bool,
+    ) -> rusqlite::Result<Vec<Arc<Lane>>> {
+        let wished = |lane: &&Arc<Lane>| is_meant(lane);
         if self.by_id.len() <= FEW {
             return Ok(self.all().filter(wished).cloned().collect());
         }

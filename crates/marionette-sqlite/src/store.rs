@@ -28,7 +28,7 @@ use crate::reader::{self, Question, Reader};
 use crate::schema;
 use crate::shared::Shared;
 use crate::waiters::Waiters;
-use crate::wal::Wal;
+use crate::wal::{self, Wal};
 use crate::whereabouts::Whereabouts;
 use crate::writer::{
     self, Accepting, Call, Durability, Operation, Operations, Place, Single, Syncer, Writer,
@@ -403,7 +403,9 @@ impl Store for SqliteStore {
             let beyond = self.done_beyond().await?;
             let work = move |writer: &mut Writer<'_>| writer.sweep(beyond);
             // After a loss of power the next sweep finds it all again.
-            self.write(500, Durability::Committed, work).await
+            let mut swept = self.write(500, Durability::Committed, work).await?;
+            swept.warning = wal::warning(self.path());
+            Ok(swept)
         })
     }
 

@@ -3,14 +3,16 @@
 //! SQLite never looks again at what it wrote: a log that was cut off or written over under it is
 //! found damaged by the process that recovers it, and then it is too late.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock;
 use crate::codec;
+use crate::whereabouts::beside;
 
 /// How long the header of the log is, and that of a frame, which a page follows.
 const HEADER: usize = 32;
@@ -142,6 +144,25 @@ impl Wal {
         )?;
         Ok(salts(&bytes, 8))
     }
+}
+
+/// A log of this size is worth a word, if it is larger than its database as well.
+const LARGE: u64 = 256 * 1024 * 1024;
+
+/// What to say of a log that has become large: something keeps SQLite from beginning it anew.
+pub(crate) fn warning(path: &Path) -> Option<String> {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
+    let log = length(&beside(path, "-wal"));
+    let database = length(path);
+    (log > LARGE && log > database).then(|| {
+        format!(
+            "the write-ahead log of {} has {} MiB, and the database has {}: something reads from \
+             it for a long time, in one transaction; the log shrinks when that has ended",
+            path.display(),
+            log / 1024 / 1024,
+            database / 1024 / 1024,
+        )
+    })
 }
 
 fn salts(bytes: &[u8], at: usize) -> [u8; 8] {

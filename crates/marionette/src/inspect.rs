@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::id::TaskId;
 use crate::store::{
-    JobOptions, JobState, PastOutcome, Priority, Store, StoreFuture, WorkerId, WorkerInfo,
+    JobOptions, JobState, PastOutcome, Priority, Store, StoreFuture, Wanted, WorkerId, WorkerInfo,
 };
 
 /// What a person asks of a store, and changes in it.
@@ -74,7 +74,20 @@ pub trait Inspect: Store {
 
     /// The workers that count as alive.
     fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>>;
+
+    /// Jobs that nobody claims who wants these: those of other kinds that have been due for longer
+    /// than this, in the queues that are wanted and are not paused. They are counted by queue and
+    /// kind, up to [`UNCLAIMED_MAX`] or a few more.
+    ///
+    /// A manager asks seldom, and warns once of each kind. Default is none.
+    fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
+        let _ = (wanted, overdue);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
+
+/// Up to how many jobs of one queue and kind [`Inspect::unclaimed`] counts: 1,000.
+pub const UNCLAIMED_MAX: u32 = 1_000;
 
 /// How many jobs of one queue and kind are in one state.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,6 +13,7 @@ use crate::context;
 use crate::error::Error;
 use crate::event::{Event, EventKind, Feed};
 use crate::id::TaskId;
+use crate::inspect::Count;
 use crate::metrics;
 use crate::outcome::{Failure, FailureKind, Panic};
 use crate::quiet::{QuietSpan, quietly};
@@ -286,6 +287,29 @@ impl Observer {
             released,
             quarantined,
             "workers have died; their jobs wait again, or are quarantined"
+        );
+    }
+
+    /// Something about the store that somebody should see to.
+    #[cold]
+    pub(crate) fn store_warns(&self, warning: &str) {
+        log!(self, WARN, "{warning}");
+    }
+
+    /// Jobs that have waited for long are of a kind that has no handler here.
+    #[cold]
+    pub(crate) fn unclaimed(&self, waiting: &Count) {
+        let Count {
+            queue, kind, jobs, ..
+        } = waiting;
+        log!(
+            self,
+            WARN,
+            kind,
+            queue,
+            jobs,
+            "jobs of the kind `{kind}` wait in the queue `{queue}`, and this process has no \
+             handler for it"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use marionette::TaskId;
-use marionette::store::{Due, JobState, NewJob, Next, Wanted};
+use marionette::store::{Due, JobState, NewJob, Next, Priority, Wanted};
 
 use crate::bed::{Bed, KIND, QUEUE, claim, ids, job, kinds};
 use crate::suite::{Case, claims};
@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
         no_kind_named_means_none,
         a_name_is_compared_as_a_whole_and_with_its_case,
         an_unknown_kind_waits_for_who_knows_it,
+        what_waits_for_another_kind_of_handler_is_counted,
         a_paused_queue_gives_nothing_until_it_is_resumed,
         a_pause_lets_run_what_runs,
         a_pause_said_twice_ends_at_once,
@@ -214,4 +215,59 @@ async fn who_works_on_all_queues_hears_of_one_that_is_new(bed: Bed) {
     let waited = told.expect("it is told long before it looks for itself");
     waited.expect("no panic").expect("an answer");
     bed.claim_one(id).await;
+}
+
+async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
+    let unclaimed = async |queues: &[&str], overdue: u32| {
+        let wanted = Wanted {
+            queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
+            ..kinds(&["a", "b"])
+        };
+        let counts = bed.store.unclaimed(wanted, bed.units(overdue)).await;
+        let mut counts = counts.expect("an answer");
+        counts.sort();
+        let told = counts
+            .into_iter()
+            .map(|one| (one.queue, one.kind, one.jobs));
+        told.collect::<Vec<_>>()
+    };
+    let of = |queue: &str, kind: &str, jobs| (queue.to_owned(), kind.to_owned(), jobs);
+    place(&bed, "a", "x").await;
+    for queue in ["x", "x", "y", "paused"] {
+        place(&bed, "old", queue).await;
+    }
+    let urgent = NewJob {
+        kind: "old".into(),
+        queue: "x".into(),
+        priority: Priority(5),
+        ..job()
+    };
+    bed.insert_one(urgent).await;
+    let later = NewJob {
+        kind: "later".into(),
+        due: Due::After(bed.units(100)),
+        ..job()
+    };
+    bed.insert_one(later).await;
+    let paused = bed.store.pause_queue("paused".into()).await;
+    paused.expect("an answer");
+    assert_eq!(unclaimed(&[], 5).await, []);
+    bed.pass(8).await;
+    place(&bed, "new", "x").await;
+    let all = [of("x", "old", 3), of("y", "old", 1)];
+    assert_eq!(unclaimed(&[], 5).await, all);
+    assert_eq!(unclaimed(&["x", "z"], 5).await, all[..1]);
+    assert_eq!(unclaimed(&["z"], 5).await, []);
+    // With many lanes too.
+    for n in 0..40 {
+        bed.insert_one(NewJob {
+            kind: "old".into(),
+            queue: format!("of-{n:02}").into(),
+            ..job()
+        })
+        .await;
+    }
+    bed.pass(8).await;
+    assert_eq!(unclaimed(&[], 5).await.len(), 43);
+    assert_eq!(unclaimed(&["x"], 10).await, all[..1]);
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use marionette::inspect::{Count, LiveWorker};
-use marionette::store::{JobState, WorkerInfo};
+use marionette::inspect::{Count, LiveWorker, UNCLAIMED_MAX};
+use marionette::store::{JobState, Wanted, WorkerInfo};
+use rusqlite::params;
 
 use crate::clock;
 use crate::codec::{self, Id};
+use crate::lanes::Wish;
 use crate::liveness;
 use crate::reader::Reader;
 use crate::state::State;
@@ -70,6 +72,36 @@ fn waiting(reader: &Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Jobs of other kinds than those that are wanted, which have been due since before this time.
+pub(crate) fn unclaimed(
+    reader: &mut Reader<'_>,
+    wanted: &Wanted,
+    before: i64,
+) -> rusqlite::Result<Vec<Count>> {
+    reader.lanes.refresh(reader.connection)?;
+    let paused = paused(reader)?;
+    let mut statement = reader
+        .connection
+        .prepare_cached(include_str!("../sql/due_in_lane.sql"))?;
+    let mut counts = BTreeMap::<(String, String), u64>::new();
+    for lane in reader.lanes.left(reader.connection, &Wish::new(wanted))? {
+        if paused.iter().any(|name| **name == *lane.queue) {
+            continue;
+        }
+        let mut rows = statement.query(params![lane.id, before, UNCLAIMED_MAX])?;
+        let mut jobs = 0;
+        while rows.next()?.is_some() {
+            jobs += 1;
+        }
+        let key = (lane.queue.to_string(), lane.kind.to_string());
+        *counts.entry(key).or_default() += jobs;
+    }
+    let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
+    Ok(counts
+        .map(|((queue, kind), jobs)| Count::new(queue, kind, JobState::Ready, jobs))
+        .collect())
 }
 
 pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {

@@ -5,11 +5,11 @@ mod list;
 mod counts;
 mod change;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
 use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
-use marionette::store::{StoreError, StoreFuture, check_name};
+use marionette::store::{StoreError, StoreFuture, Wanted, check_name};
 
 use crate::clock;
 use crate::store::SqliteStore;
@@ -66,5 +66,13 @@ impl Inspect for SqliteStore {
 
     fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
         Box::pin(self.read(|reader| Ok(counts::workers(reader)?)))
+    }
+
+    fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
+        Box::pin(self.read(move |reader| {
+            let now = reader.shared.settings.clock.now();
+            let before = now.saturating_sub(clock::round_up(overdue));
+            Ok(counts::unclaimed(reader, &wanted, before)?)
+        }))
     }
 }

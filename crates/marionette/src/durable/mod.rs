@@ -22,6 +22,7 @@ mod settler;
 #[cfg(all(test, feature = "test-util", not(marionette_loom)))]
 mod tests;
 pub(crate) mod told;
+mod unclaimed;
 mod unwritten;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::durable::answer::answer;
 use crate::durable::claimer::Claimer;
 use crate::durable::ends::Ends;
 use crate::durable::held::Held;
+use crate::durable::unclaimed::Unclaimed;
 use crate::durable::{Durable, keeper, settler};
 use crate::engine::Engine;
 use crate::inspect::Inspect;
@@ -91,7 +92,8 @@ impl Session {
         let claimer = Claimer::new(Arc::clone(&session), durable);
         tokio::spawn(claimer.work());
         tokio::spawn(settler::work(Arc::clone(&session), session.hand()));
-        tokio::spawn(sweep(Arc::clone(&session), session.hand()));
+        let unclaimed = Unclaimed::new(durable);
+        tokio::spawn(sweep(Arc::clone(&session), unclaimed, session.hand()));
         keeper::begin(&session);
         session
     }
@@ -195,9 +197,10 @@ impl Session {
     }
 }
 
-/// Clears up after dead workers, ours and others', and prunes.
-async fn sweep(session: Arc<Session>, _hand: Hand) {
+/// Clears up after dead workers, ours and others', and prunes. Tells what somebody should see to.
+async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: Hand) {
     let mut failed = 0;
+    let mut is_warned = false;
     loop {
         let swept = answer(session.store.sweep()).await;
         match &swept {
@@ -209,6 +212,10 @@ async fn sweep(session: Arc<Session>, _hand: Hand) {
                         .observer
                         .swept(swept.released, swept.quarantined);
                 }
+                if let Some(warning) = swept.warning.as_ref().filter(|_| !is_warned) {
+                    session.engine.observer.store_warns(warning);
+                }
+                is_warned = swept.warning.is_some();
             }
             Err(error) => {
                 failed += 1;
@@ -220,6 +227,7 @@ async fn sweep(session: Arc<Session>, _hand: Hand) {
             tokio::task::yield_now().await;
             continue;
         }
+        unclaimed.look(&session).await;
         if session.rest(Duty::Sweep).await.is_err() {
             return;
         }

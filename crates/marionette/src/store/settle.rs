@@ -139,4 +139,7 @@ pub struct Swept {
     pub pruned: u64,
     /// Whether there is more to do at once.
     pub more: bool,
+    /// Something about the store that somebody should see to, in words, for as long as it is so. A
+    /// manager warns of it when it begins.
+    pub warning: Option<String>,
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Tick;
-use crate::store::{Due, Priority, Wanted};
+use crate::inspect::{Count, UNCLAIMED_MAX};
+use crate::store::{Due, JobState, Priority, Wanted};
 
 /// What is shown of a time that no calendar has: the end of the year 9999.
 const FAR: Duration = Duration::from_secs(253_402_300_799);
@@ -174,6 +175,22 @@ impl Lanes {
         candidates
     }
 
+    /// How many jobs of each queue and kind have been due for longer than this, of other kinds than
+    /// those that are wanted.
+    pub(super) fn unclaimed(&self, wish: &Wish<'_>, now: Now, overdue: Duration) -> Vec<Count> {
+        let mut counts = BTreeMap::<(&str, &str), u64>::new();
+        for (name, lane) in self.0.iter().filter(|(name, _)| wish.leaves(name)) {
+            let due = lane.due(now, UNCLAIMED_MAX as usize);
+            let jobs = due.filter(|(late, _)| *late > overdue).count() as u64;
+            *counts.entry((&name.queue, &name.kind)).or_default() += jobs;
+        }
+        let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
+        let count = |((queue, kind), jobs): ((&str, &str), u64)| {
+            Count::new(queue.to_owned(), kind.to_owned(), JobState::Ready, jobs)
+        };
+        counts.map(count).collect()
+    }
+
     /// How long until a job of these lanes is due; zero if one is.
     ///
     /// A suspect that is due already does not count. Whoever waits may be unable to take one more
@@ -209,13 +226,17 @@ impl<'a> Wish<'a> {
     }
 
     pub(super) fn allows(&self, lane: &LaneName) -> bool {
-        let queue = &*lane.queue;
-        self.kinds.contain(&lane.kind)
-            && self
-                .queues
-                .as_ref()
-                .is_none_or(|names| names.contain(queue))
-            && !self.paused.contains(queue)
+        self.kinds.contain(&lane.kind) && self.is_of_queue(&lane.queue)
+    }
+
+    /// Whether the lane is left alone for its kind only.
+    fn leaves(&self, lane: &LaneName) -> bool {
+        !self.kinds.contain(&lane.kind) && self.is_of_queue(&lane.queue)
+    }
+
+    fn is_of_queue(&self, queue: &str) -> bool {
+        let queues = self.queues.as_ref();
+        queues.is_none_or(|names| names.contain(queue)) && !self.paused.contains(queue)
     }
 }
 

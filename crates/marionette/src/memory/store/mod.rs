@@ -381,6 +381,13 @@ impl Inspect for MemoryStore {
     fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
         self.alone(|state, now| Ok(state.workers(&self.shared.timing, now)))
     }
+
+    fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
+        self.alone(move |state, now| {
+            let wish = Wish::new(&wanted, &state.paused, &state.lanes);
+            Ok(state.lanes.unclaimed(&wish, now, overdue))
+        })
+    }
 }
 
 #[cfg(all(test, feature = "test-util"))]
