@@ -23,12 +23,12 @@ fn hint(error: &clap::Error) -> Option<String> {
     let has = |word: &str| std::env::args_os().skip(1).any(|argument| argument == word);
     match error.kind() {
         ErrorKind::UnknownArgument if has("run") && (has(":::") || has("{}")) => Some(
-            "A command for many items stands behind `--`: marionette run -- optipng {} ::: *.png"
+            "A command for many items comes after `--`: marionette run -- optipng {} ::: *.png"
                 .to_owned(),
         ),
         // It is most likely an option of the command.
         ErrorKind::UnknownArgument if has("add") => Some(
-            "A command with options of its own stands behind `--`: \
+            "A command with options of its own comes after `--`: \
              marionette add -- ./report.sh --send"
                 .to_owned(),
         ),

@@ -14,7 +14,7 @@ use crate::time::parse_duration;
 
 /// Add a command, to be run by `marionette work`: now, later, or at a time
 ///
-/// One argument is a line for the shell; several, behind `--`, are a program with its arguments.
+/// One argument is a line for the shell; several, after `--`, are a program with its arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Add {
@@ -68,7 +68,7 @@ pub(crate) struct Add {
     /// A variable for its environment, which is stored
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = parse_env)]
     pub(crate) env: Vec<(String, String)>,
-    /// A variable that each attempt looks up and nobody stores: `TOKEN=env:API_TOKEN` in the
+    /// A variable that each attempt looks up and that is never stored: `TOKEN=env:API_TOKEN` in the
     /// environment of the worker, `TOKEN=file:/run/token` in a file
     #[arg(long, value_name = "NAME=SOURCE", value_parser = parse_env_from)]
     pub(crate) env_from: Vec<(String, Source)>,
@@ -79,7 +79,7 @@ pub(crate) struct Add {
     /// How long it has between being asked to end and being made to
     #[arg(long, value_name = "TIME", value_parser = parse_grace)]
     pub(crate) grace: Option<Duration>,
-    /// How much of the begin, and of the end, of its output is kept
+    /// How much of the start, and of the end, of its output is kept
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) output: Option<u64>,
 }
@@ -90,7 +90,7 @@ Examples:
   marionette add --at \"tomorrow 06:00\" --retries 3 --backoff 1m..1h -- ./report.sh --send
   marionette add --env-from TOKEN=file:/run/token 'curl -H \"Authorization: $TOKEN\" …'
 
-What a command starts and leaves behind in its process group (`nohup x &`) is ended with it.
+Processes that a command leaves behind in its process group (`nohup x &`) are ended with it.
 
 Times, the parts of which may be in any order:
   18:00, 6pm, 1530, noon      the next time that the clock shows this
@@ -102,9 +102,10 @@ Times, the parts of which may be in any order:
   10m, +10m, in 10 minutes, now + 1 hour
   @1796000000                 seconds since 1970
   18:00 UTC, 18:00 +02:00, 18:00 Europe/Berlin, 2026-11-24T18:00:00Z
-Without a zone they are in the local one: that of TZ, else that of the system. A time that the
-clocks skip means as much later, one that comes twice means the first; either is said. A time that
-has passed means at once. A task runs once: for one that recurs let cron add it.";
+Without a zone, a time is in the local one: that of TZ, else that of the system. A time that the
+clocks skip is moved as much later as they skip, and of a time that comes twice the first is meant;
+the answer says so. A time that has passed means at once. A task runs once: for one that recurs,
+let cron add it.";
 
 fn parse_name(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {

@@ -46,8 +46,8 @@ Examples:
   marionette retry 3f9a01c2               let it run again (a piece of its id is enough)
 
 Exit status:
-  0      everything that was to be done is done; `work` without an end was told to stop
-  1      some tasks failed, were cancelled, or were not found; or you were asked, and said no
+  0      everything that was to be done is done; a `work` that runs for ever was told to stop
+  1      some tasks failed, were cancelled, or were not found; or you answered a question with no
   2      it could not begin or go on: wrong arguments, a bad file, a store that cannot be used
   130    ended by SIGINT before everything was done (143: by SIGTERM, 129: by SIGHUP)
 
@@ -56,8 +56,8 @@ Files:
   --store or MARIONETTE_STORE names another, like `sqlite:jobs.db`, `sqlite:/srv/jobs.db` or
   `sqlite:~/jobs.db` (`sqlite://` before the path is the same). Beside it are `tasks.db-output`,
   with what the commands wrote, and `tasks.db-runs`, with how far `run` has come with which file.
-  All are readable by their owner alone. Nothing of your environment is stored unless you ask for
-  it, but the PATH in which a program was not found.";
+  Only their owner can read them. Nothing of your environment is stored unless you ask for it, with
+  one exception: the PATH in which a program was not found.";
 
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,10 +66,10 @@ pub(crate) struct Common {
     /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) store: Option<OsString>,
-    /// Say it as JSON, for programs
+    /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say only what went wrong
+    /// Print only what went wrong
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// When to use colours; by default on a terminal, unless `NO_COLOR` is set

@@ -9,33 +9,36 @@ use anyhow::{Result, bail};
 use marionette::store::StoredBackoff;
 
 use crate::command::quoted;
-use crate::input::{self, Format, Reader, Words, parse_backoff, parse_positive, parse_retries};
+use crate::input::{
+    self, Format, Reader, Words, parse_backoff, parse_count, parse_positive, parse_retries,
+};
 use crate::run::parse_name;
 
 /// Run the commands of a file, or one command for many items, and go on if it was interrupted
 ///
 /// FILE has a command in each line, or tasks in TOML or JSON Lines. `-` reads standard input.
 ///
-/// Behind `--` stands a command that runs once for each item. The items stand behind `:::`, or come
-/// from standard input, one in each line, or with -0 with a zero byte behind each. The command and
-/// its items are words and never a line for a shell, whatever is in them. `{}` stands for the item,
-/// `{.}` for the item without its extension, `{/}` without its folder, `{//}` for its folder,
+/// After `--` comes a command that runs once for each item. The items follow after `:::`, or come
+/// from standard input: one on each line, or, with -0, each with a zero byte at its end. The
+/// command and its items are words, never a line for a shell, whatever is in them. `{}` stands for
+/// the item, `{.}` for the item without its extension, `{/}` without its folder, `{//}` for its folder,
 /// `{/.}` for the item without both, `{#}` for the number of the task; without any of these, the
 /// item is the last word. Several `:::` make every combination of their items, and `{1}`, `{2}`,
 /// `{1.}` … stand for the item of one of them.
 ///
-/// What has been done is remembered: killed at any moment and started again with the same file, it
-/// goes on where it was, and runs nothing again that was done. If the file has changed meanwhile,
+/// The run remembers what is done. Kill it at any moment and start it again with the same file: it
+/// goes on where it was, and nothing that was done runs again. If the file has changed meanwhile,
 /// its new commands are added, and those that it no longer has are cancelled. Once everything has
-/// ended, the next run begins anew; what was retried since (`marionette retry`) is run before that.
+/// ended, the next run starts from the beginning, but first runs what `marionette retry` was told
+/// to run again.
 ///
-/// A list from a pipe goes on with the unfinished list of this folder that has a command in common
-/// with it, whatever was added, left out or moved. If there is none in common, it is a list of its
-/// own: the older one stays as it is, and `--resume` and `--drop` are the ways to end it.
+/// A list from a pipe has no name. It goes on with the unfinished list of this folder that shares a
+/// command with it, whatever was added, left out or moved. If it shares none, it is a new list: the
+/// older one stays as it is, until `--resume` finishes it or `--drop` cancels it.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP lets the commands finish that run, the second ends them, the
-/// third leaves at once. A command that gets such a signal itself meanwhile, and fails by it, has
-/// lost no attempt.
+/// The first SIGINT, SIGTERM or SIGHUP lets running commands finish, the second ends them, the
+/// third leaves at once. A command that fails because it got the same signal itself loses no
+/// attempt.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // As the options are named.
@@ -54,12 +57,12 @@ pub(crate) struct Run {
     #[arg(long, conflicts_with_all = ["resume", "drop"])]
     pub(crate) dry_run: bool,
     /// How many commands run at once [default: one for each processor]
-    #[arg(long, short, value_name = "NUMBER")]
+    #[arg(long, short, value_name = "NUMBER", value_parser = parse_count::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// How the file is written [default: by its name: .toml, .jsonl, else lines]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
-    /// How often a command is retried that fails, if the file does not say
+    /// How often a command that fails is retried, if the file does not say
     #[arg(long, value_name = "NUMBER", value_parser = parse_retries)]
     pub(crate) retries: Option<u32>,
     /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
@@ -74,12 +77,12 @@ pub(crate) struct Run {
     /// Retry what failed in the last run of this file, and leave what was done
     #[arg(long, conflicts_with = "anew")]
     pub(crate) retry_failed: bool,
-    /// Go on with what is left of an earlier run, whatever the list says now; with `-` of the last
-    /// list that was made in this folder, and no list is read
+    /// Go on with what is left of an earlier run, whatever the list says now; with `-`, the run of
+    /// the last list from a pipe in this folder, and nothing is read from a pipe
     #[arg(long, conflicts_with_all = ["anew", "retry_failed"])]
     pub(crate) resume: bool,
-    /// Cancel what is left of an earlier run, and run nothing; with `-` of all lists that were made
-    /// in this folder
+    /// Cancel what is left of an earlier run, and run nothing; with `-`, what is left of all lists
+    /// from a pipe in this folder
     #[arg(long, conflicts_with_all = ["anew", "retry_failed", "resume"])]
     pub(crate) drop: bool,
     /// The run is known by this name, and not by its file or its folder
@@ -120,7 +123,7 @@ const AFTER_HELP: &str = r#"A command for each item:
   marionette run -- ./render --scene {1} --size {2} ::: a b c ::: 720 1080
   marionette run -- sh -c 'gzip -k "$1" && rm "$1"' sh {} ::: *.log    # a shell, safely
 
-What begins with a dash is an option for most programs: name items like ./*.png.
+Most programs take a word that begins with a dash for an option: write ./*.png for *.png.
 
 A file in TOML:
   [defaults]                     # for tasks that do not say it themselves
@@ -147,9 +150,9 @@ JSON Lines have an object with these keys in each line. A word or a value can be
 { secret = "…" } is stored but never shown, { from = "env:NAME" } and { from = "file:/PATH" } are
 not even stored.
 
-A `run` of several lines goes on behind a command of it that fails, unless it begins with `set -e`.
+A `run` of several lines goes on after a line that fails, unless it begins with `set -e`.
 
-Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. What a command starts and
-leaves behind in its process group is ended with it.
+Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. Processes that a command
+leaves behind in its process group are ended with it.
 
-A file on which nothing is left to do begins anew when it is run again."#;
+A file of which everything has ended runs from the beginning when it is run again."#;

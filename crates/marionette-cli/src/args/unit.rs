@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::input::parse_queue;
+use crate::input::{parse_count, parse_queue};
 use crate::time::parse_duration;
 
 /// Print a unit for systemd that keeps `marionette work` running
@@ -17,7 +17,7 @@ pub(crate) struct Unit {
     #[arg(long)]
     pub(crate) user: bool,
     /// How many commands run at once [default: one for each processor]
-    #[arg(long, short, value_name = "NUMBER")]
+    #[arg(long, short, value_name = "NUMBER", value_parser = parse_count::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Which queues it works on [default: default]
     #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]

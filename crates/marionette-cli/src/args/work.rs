@@ -3,34 +3,34 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::input::parse_queue;
+use crate::input::{parse_count, parse_queue};
 use crate::time::parse_duration;
 
 /// Run what was added, until told to stop
 ///
-/// Any number of these may run on one store. Each runs commands in a second process, which ends
-/// them when this one is killed; their jobs then run again, here or elsewhere.
+/// Any number of workers may run on one store. Each has a second process that runs its commands
+/// and ends them if the worker is killed; their tasks then run again, in this or another worker.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP lets the commands finish that run, the second ends them and
-/// gives their jobs back, the third leaves at once. A command that gets such a signal itself while
-/// the worker stops, as from systemd, and fails by it, goes back as well and has lost no attempt.
+/// The first SIGINT, SIGTERM or SIGHUP lets running commands finish, the second ends them and gives
+/// their tasks back, the third leaves at once. A command that fails because it got the same signal
+/// itself, as from systemd, is given back as well and loses no attempt.
 /// `marionette unit` prints a unit for systemd.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Work {
     /// How many commands run at once [default: one for each processor]
-    #[arg(long, short, value_name = "NUMBER")]
+    #[arg(long, short, value_name = "NUMBER", value_parser = parse_count::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Which queues it works on
     #[arg(long, value_name = "QUEUE", value_parser = parse_queue, default_value = "default")]
     pub(crate) queue: Vec<String>,
-    /// Stop when nothing is due and nothing runs; what waits for its time stays
+    /// Stop when nothing is due and nothing runs; tasks that wait for their time stay
     #[arg(long)]
     pub(crate) once: bool,
-    /// Stop when nothing is left, also of what waits for its time
+    /// Stop when nothing is left, not even tasks that wait for their time
     #[arg(long, conflicts_with = "once")]
     pub(crate) until_idle: bool,
-    /// How long commands may go on after a first signal, until they are ended as after a second
+    /// How long commands may go on after the first signal before they are ended, as by a second one
     /// [default: as long as they take]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stop_within: Option<Duration>,
