@@ -1,6 +1,7 @@
 //! `marionette add`: puts commands into the store.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use marionette::TaskId;
@@ -19,6 +20,8 @@ use crate::{clock, operate, text};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
+/// A time that has passed for less is no past time for a person: `--at now` is one.
+const JUST_NOW: Duration = Duration::from_secs(60);
 
 pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     let say = Say::new(common);
@@ -164,6 +167,9 @@ fn tell(say: &Say, job: &NewJob, is_paused: bool) {
         Stored::After(delay) => {
             let at = show_time(due, &clock::here());
             format!("runs in {}, at {at}", show_duration(delay))
+        }
+        Stored::At(time) if time <= now && clock::since(time) < JUST_NOW => {
+            "runs as soon as a worker is free".to_owned()
         }
         Stored::At(time) if time <= now => {
             let at = show_time(time, &clock::here());

@@ -85,7 +85,7 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
 fn refuse(file: &str) -> Result<(), String> {
     let what = if file.is_empty() {
         "no file is named; write it like `sqlite:tasks.db`"
-    } else if file.starts_with(":memory:") {
+    } else if file.starts_with(":memory") {
         "a store in memory would be gone when this command ends; name a file"
     } else if file.starts_with("file:") {
         "`file:` is SQLite's own way to name a file; write the path alone"
@@ -97,6 +97,13 @@ fn refuse(file: &str) -> Result<(), String> {
          is"
     } else if file.starts_with('$') {
         "variables are not looked up here; write the path itself"
+    } else if ["-wal", "-shm", "-journal"]
+        .iter()
+        .any(|end| file.ends_with(end))
+    {
+        "SQLite calls what it keeps beside a store like that; name the store itself"
+    } else if file.starts_with(['"', '\'']) {
+        "the path begins with a quotation mark, which is part of it here; write it without"
     } else if file.trim() != file {
         "the path begins or ends with a blank"
     } else if file.ends_with('/') || Path::new(file).file_name().is_none() {
@@ -159,6 +166,12 @@ mod tests {
             ("sqlite::memory:", "a store in memory"),
             ("sqlite://:memory:?cache=shared", "a store in memory"),
             ("sqlite:file:x.db?mode=rwc", "SQLite's own way"),
+            ("sqlite::memory", "a store in memory"),
+            ("sqlite:a/tasks.db-wal", "name the store itself"),
+            ("sqlite:tasks.db-shm", "name the store itself"),
+            ("sqlite:tasks.db-journal", "name the store itself"),
+            ("sqlite:\"x.db\"", "write it without"),
+            ("sqlite://'x.db'", "write it without"),
             ("sqlite:q.db?mode=ro", "there are no options behind a `?`"),
             ("sqlite:my%20jobs.db", "write the path as it is"),
             ("sqlite:$HOME/x.db", "variables are not looked up"),

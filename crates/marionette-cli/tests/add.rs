@@ -39,6 +39,11 @@ fn what_is_for_later_waits_and_is_told_with_its_time() {
     ]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(said.out.contains(" 06:00:00, in "), "{said:?}");
+    let said = sandbox.run(&["add", "--queue", "other", "--at", "now", "true"]);
+    assert!(
+        said.out.ends_with("  runs as soon as a worker is free\n"),
+        "{said:?}"
+    );
     let said = sandbox.run(&[
         "add",
         "--at",
@@ -104,7 +109,12 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
         (&["add"], "<COMMAND>..."),
         (&["add", "ls", "-x"], "unexpected argument '-x'"),
         (&["add", "--file", "nowhere.txt"], "cannot read nowhere.txt"),
-        (&["work", "--jobs", "0"], "'0' for '--jobs <NUMBER>'"),
+        (
+            &["work", "--jobs", "0"],
+            "'0' for '--jobs <NUMBER>': \"0\" is no whole number of 1 or more",
+        ),
+        (&["list", "-n", "0"], "no whole number of 1 or more"),
+        (&["stats", "--watch", "0"], "no whole number of 1 or more"),
     ] {
         let said = sandbox.run(arguments);
         assert_eq!(said.status, Some(2), "{arguments:?}: {said:?}");

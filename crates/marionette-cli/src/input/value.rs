@@ -1,6 +1,7 @@
 //! Values as people write them, in files and as arguments.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use marionette::store::{StoredBackoff, StoredJitter, check_name};
@@ -18,6 +19,12 @@ pub(crate) fn parse_retries(text: &str) -> Result<u32, String> {
 /// Reads a priority.
 pub(crate) fn parse_priority(text: &str) -> Result<i8, String> {
     parse_number(text, i8::MIN.into()..=i8::MAX.into())
+}
+
+/// Reads how many of something there are to be: at least one.
+pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
+    let number = text.parse();
+    number.map_err(|_| format!("{text:?} is no whole number of 1 or more"))
 }
 
 fn parse_number<N: TryFrom<i64>>(text: &str, range: RangeInclusive<i64>) -> Result<N, String> {

@@ -7,6 +7,7 @@ use clap::ValueHint;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use marionette::store::{JobState, check_name};
 
+use crate::input::parse_count;
 use crate::text::nearest;
 use crate::time::parse_duration;
 
@@ -122,7 +123,13 @@ pub(crate) struct List {
     #[command(flatten)]
     pub(crate) pick: Pick,
     /// How many at most
-    #[arg(long, short = 'n', value_name = "NUMBER", default_value = "50")]
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "NUMBER",
+        default_value = "50",
+        value_parser = parse_count::<NonZeroUsize>
+    )]
     pub(crate) limit: NonZeroUsize,
     /// All that match
     #[arg(long, conflicts_with = "limit")]
@@ -292,7 +299,13 @@ pub(crate) struct Resume {
 #[command(after_long_help = STATS_HELP)]
 pub(crate) struct Stats {
     /// Again and again, every so many seconds
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = parse_count::<NonZeroU32>
+    )]
     pub(crate) watch: Option<NonZeroU32>,
 }
 

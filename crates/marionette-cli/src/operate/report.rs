@@ -13,7 +13,7 @@ use crate::store::told;
 use crate::text::{count, safe};
 
 use super::change::Deed;
-use super::{Desk, args, json, queue};
+use super::{Desk, args, json, queue, words};
 
 /// What was not changed, and why.
 #[derive(Debug)]
@@ -180,6 +180,11 @@ pub(super) async fn tell(
     let waits_again = matches!(deed, Deed::Retry | Deed::Reschedule(_));
     if waits_again && report.changed > 0 {
         tell_paused(desk, report).await?;
+    }
+    if let Deed::Reschedule(due) = deed
+        && (report.changed > 0 || which.dry_run)
+    {
+        desk.say.note(&format!("due: {}", words::time(*due)));
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use clap::ValueHint;
 use crate::clock;
 use crate::time::parse_time;
 
+use super::Desk;
 use super::args::{Pick, Which};
 use super::change::{self, Deed};
-use super::{Desk, words};
 
 /// Give tasks that wait another time, like `marionette reschedule 3f9a01c2 "tomorrow 6am"`
 ///
@@ -65,9 +65,5 @@ pub(super) async fn reschedule(desk: &Desk, args: &Reschedule) -> Result<u8> {
         dry_run: args.dry_run,
         yes: args.yes,
     };
-    let status = change::change(desk, &which, &Deed::Reschedule(when.time)).await?;
-    if !desk.say.json {
-        desk.say.note(&format!("due: {}", words::time(when.time)));
-    }
-    Ok(status)
+    change::change(desk, &which, &Deed::Reschedule(when.time)).await
 }

@@ -41,6 +41,7 @@ async fn what_waits_gets_another_time_and_what_does_not_is_told() {
         let said = shop.place.run(&["reschedule", &id, "now"]);
         assert_eq!(said.code, Some(1), "{said:?}");
         assert!(said.err.contains(why), "{said:?}");
+        assert!(!said.err.contains("due:"), "{said:?}");
     }
     // By conditions, with an answer for programs.
     let told = shop
