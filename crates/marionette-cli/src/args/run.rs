@@ -21,16 +21,16 @@ use crate::run::parse_name;
 /// After `--` comes a command that runs once for each item. The items follow after `:::`, or come
 /// from standard input: one on each line, or, with -0, each with a zero byte at its end. The
 /// command and its items are words, never a line for a shell, whatever is in them. `{}` stands for
-/// the item, `{.}` for the item without its extension, `{/}` without its folder, `{//}` for its folder,
-/// `{/.}` for the item without both, `{#}` for the number of the task; without any of these, the
-/// item is the last word. Several `:::` make every combination of their items, and `{1}`, `{2}`,
-/// `{1.}` … stand for the item of one of them.
+/// the item, `{.}` for the item without its extension, `{/}` without its folder, `{//}` for its
+/// folder, `{/.}` for the item without both, `{#}` for the number of the task; without any of
+/// these, the item is the last word. Several `:::` make every combination of their items, and
+/// `{1}`, `{2}`, `{1.}` … stand for the item of one of them.
 ///
 /// The run remembers what is done. Kill it at any moment and start it again with the same file: it
 /// goes on where it was, and nothing that was done runs again. If the file has changed meanwhile,
 /// its new commands are added, and those that it no longer has are cancelled. Once everything has
-/// ended, the next run starts from the beginning, but first runs what `marionette retry` was told
-/// to run again.
+/// ended, the next run starts from the beginning; but if `marionette retry` was used since, it runs
+/// only what was retried.
 ///
 /// A list from a pipe has no name. It goes on with the unfinished list of this folder that shares a
 /// command with it, whatever was added, left out or moved. If it shares none, it is a new list: the
