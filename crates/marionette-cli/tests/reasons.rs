@@ -118,6 +118,14 @@ fn statuses_and_errors_of_the_system_are_told_in_words() {
             serde_json::json!({"run": "no-such-tool", "env": {"PATH": {"secret": "/bin:/usr"}}}),
             "(PATH is `***`;",
         ),
+        (
+            serde_json::json!({"run": "true", "env": {"TOKEN": {"from": "file:/nowhere"}}}),
+            "cannot start: cannot look up TOKEN: /nowhere: No such file",
+        ),
+        (
+            serde_json::json!({"run": "true", "env": {"TOKEN": {"from": "env:NO_SUCH_ONE"}}}),
+            "cannot look up TOKEN: the worker has no usable NO_SUCH_ONE in its environment",
+        ),
     ] {
         let reason = reason_of(&task);
         assert!(reason.contains(expected), "{task}: {reason}");

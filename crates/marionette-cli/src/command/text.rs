@@ -74,7 +74,9 @@ impl Source {
     fn read(&self) -> io::Result<String> {
         match self {
             Self::Env(name) => env::var(name).map_err(|error| {
-                io::Error::other(format!("the environment of the worker, {name}: {error}"))
+                io::Error::other(format!(
+                    "the worker has no usable {name} in its environment: {error}"
+                ))
             }),
             Self::File(path) => {
                 let text = fs::read_to_string(path).map_err(|error| {

@@ -102,7 +102,8 @@ impl Resolved {
             }
         }
         for (name, value) in &command.env {
-            let value = resolved.look_up(value)?;
+            let value = resolved.look_up(value);
+            let value = value.map_err(|why| format!("cannot look up {name}: {why}"))?;
             resolved.env.push((name.clone(), value));
         }
         Ok(resolved)
