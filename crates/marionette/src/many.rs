@@ -164,7 +164,7 @@ impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
             if let Err(why) = pushed {
                 return Poll::Ready(Err(this.refuse(why.into(), None)));
             }
-            if count == 0 {
+            if count == 0 && !queue.find_vacancies() {
                 this.first = this.waiting.pop_front();
                 this.first_since = now;
             }

@@ -204,16 +204,10 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     /// # }
     /// ```
     pub fn try_now(self) -> Result<JoinHandle<H::Output>, QueueError<H>> {
-        let Self {
-            engine, draft, way, ..
-        } = self;
-        let mut waits = None;
-        match begin::<H, M>(way, engine, draft, &mut waits) {
+        let mut submitting = self.into_future();
+        match submitting.begin() {
             Poll::Ready(begun) => begun,
-            Poll::Pending => {
-                let waits = waits.expect("a task that is neither accepted nor refused waits");
-                Err(waits.refuse(Refusal::Full))
-            }
+            Poll::Pending => Err(submitting.refuse(Refusal::Full)),
         }
     }
 
@@ -391,17 +385,24 @@ impl<H, S, T> Future for Submitting<'_, H, S, T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(draft) = this.draft.take() {
-            let begun = (this.begin)(this.way, this.engine, draft, &mut this.waits);
-            if begun.is_ready() {
-                return begun;
-            }
+        let begun = this.begin();
+        if begun.is_ready() {
+            return begun;
         }
         this.poll_room(poller)
     }
 }
 
 impl<H, S, T> Submitting<'_, H, S, T> {
+    /// Offers the task, the first time. If there was no room it waits from then on.
+    #[inline]
+    fn begin(&mut self) -> Poll<Accepted<H, T>> {
+        match self.draft.take() {
+            Some(draft) => (self.begin)(self.way, self.engine, draft, &mut self.waits),
+            None => Poll::Pending,
+        }
+    }
+
     #[cold]
     fn poll_room(&mut self, poller: &mut Poller<'_>) -> Poll<Accepted<H, T>> {
         let Some(waits) = &mut self.waits else {

@@ -25,22 +25,22 @@ const LIMITS: [Limit; 4] = [
     Limit {
         path: "queue_to_done",
         reference: "spawned",
-        ratio: 1.65,
+        ratio: 1.66,
     },
     Limit {
         path: "queue_to_done_with_every_option",
         reference: "spawned",
-        ratio: 2.54,
+        ratio: 2.62,
     },
     Limit {
         path: "queue_to_done_after_two_retries",
         reference: "spawned",
-        ratio: 4.59,
+        ratio: 4.61,
     },
     Limit {
         path: "insert_and_fire",
         reference: "spawned_and_awaited",
-        ratio: 3.18,
+        ratio: 3.17,
     },
 ];
 

@@ -152,18 +152,8 @@ impl<T> Queue<T> {
         self.attention.store(state.attention(), Ordering::Relaxed);
     }
 
-    /// Accepts the task if there is room now.
-    #[inline]
-    pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
-        match self.try_push_here(task, at) {
-            Ok(()) => Ok(()),
-            Err((Refused::Full, task)) if self.find_vacancies() => self.try_push_here(task, at),
-            Err(refused) => Err(refused),
-        }
-    }
-
-    /// A push changes nothing that the workers must attend to.
-    fn try_push_here(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
+    /// Accepts the task if there is room as it is. Workers need not attend to anything new then.
+    pub(super) fn try_push_here(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
         let mut wakes = Wakes::default();
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
@@ -218,7 +208,7 @@ impl<T> Queue<T> {
         let mut over = Vec::new();
         if polled.is_pending() {
             // One that was cancelled since it was refused: nobody else would look for it now.
-            over = self.vacancies.take(&mut state);
+            over = self.vacancies.take_cancelled(&mut state);
             if !over.is_empty() {
                 state.grant(&mut wakes);
             }

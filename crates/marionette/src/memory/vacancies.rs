@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-use super::queue::{Queue, Ready, State};
+use super::queue::{Queue, Ready, Refused, State};
+use crate::clock::Tick;
 use crate::vacancy;
 
 /// In a queue with more tasks than this, a few must be cancelled before all are looked at.
@@ -37,21 +38,31 @@ impl<T> Vacancies<T> {
         let _ = self.found.set(Found { is_over, tell });
     }
 
-    /// Takes out those that are over, if any may have come about. They are dropped, and told of,
-    /// once the lock is released.
+    /// Takes out those that are over, if any may have come about: for a producer who is refused.
+    /// They are dropped, and told of, once the lock is released.
     pub(super) fn take(&self, state: &mut State<T>) -> Vec<T> {
+        state.refusals = state.refusals.saturating_add(1);
+        if may_have_ended_in_silence(state) {
+            return self.take_all(state);
+        }
+        self.take_cancelled(state)
+    }
+
+    /// The same, if any were cancelled since it was last looked: a refused producer has looked.
+    pub(super) fn take_cancelled(&self, state: &mut State<T>) -> Vec<T> {
+        let news = vacancy::count().wrapping_sub(state.cancelled);
+        if news > 0 && news >= state.ready.len() / MANY {
+            return self.take_all(state);
+        }
+        Vec::new()
+    }
+
+    fn take_all(&self, state: &mut State<T>) -> Vec<T> {
         let mut over = Vec::new();
-        let cancelled = vacancy::count();
-        let news = cancelled.wrapping_sub(state.cancelled);
         let Some(Found { is_over, .. }) = self.found.get() else {
             return over;
         };
-        state.refusals = state.refusals.saturating_add(1);
-        let many_are_over = news > 0 && news >= state.ready.len() / MANY;
-        if !many_are_over && !may_have_ended_in_silence(state) {
-            return over;
-        }
-        state.cancelled = cancelled;
+        state.cancelled = vacancy::count();
         state.refusals = 0;
         extract(&mut state.ready, *is_over, &mut over);
         for slot in state.slots.iter().flatten() {
@@ -92,9 +103,19 @@ fn extract<T>(tasks: &mut VecDeque<Ready<T>>, is_over: fn(&T) -> bool, over: &mu
 }
 
 impl<T> Queue<T> {
+    /// Accepts the task if there is room now, also in the place of one that is over.
+    #[inline]
+    pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
+        match self.try_push_here(task, at) {
+            Ok(()) => Ok(()),
+            Err((Refused::Full, task)) if self.find_vacancies() => self.try_push_here(task, at),
+            Err(refused) => Err(refused),
+        }
+    }
+
     /// Whether places in a full queue have become free by cancellations.
     #[cold]
-    pub(super) fn find_vacancies(&self) -> bool {
+    pub(crate) fn find_vacancies(&self) -> bool {
         let over = self.change(|state, wakes| {
             let over = self.vacancies.take(state);
             state.grant(wakes);
