@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use marionette::store::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use crate::clock;
 use crate::codec;
@@ -201,6 +201,12 @@ fn connect(path: &Path, busy: Duration, flags: OpenFlags) -> rusqlite::Result<Co
     // Each connection stays in one thread, so SQLite need not lock it.
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // A file that may only be read is opened for that in silence, and the first question would make
+    // a WAL beside it that nobody may write either.
+    if connection.is_readonly(MAIN_DB)? {
+        let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(read_only, None));
+    }
     connection.busy_timeout(busy)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
