@@ -401,3 +401,39 @@ async fn what_is_lost_between_commit_and_answer_is_not_told_as_accepted() {
         }
     }
 }
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Report;
+
+impl marionette::Job for Report {
+    const KIND: &'static str = "report";
+    type Output = ();
+}
+
+#[tokio::test]
+#[allow(clippy::disallowed_methods)] // The threads of the store live in real time.
+async fn who_waits_for_a_job_when_the_files_go_is_told_so() {
+    for remove in [
+        (|files: &Files| fs::remove_file(&files.wal)) as fn(&Files) -> _,
+        |files: &Files| fs::remove_file(&files.database),
+        |files: &Files| fs::rename(&files.index, away(&files.index)),
+    ] {
+        let place = Place::new();
+        let store = place.open().await;
+        // Nobody works here: another process may.
+        let tasks = marionette::TaskManager::builder().store(store.clone());
+        let tasks = tasks.build().expect("it is sound");
+        let first = tasks.queue(Report).await.expect("it is stored");
+        let other = tasks.queue(Report).await.expect("it is stored");
+        let waits = tokio::spawn(async move { tokio::join!(first, other) });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert!(!waits.is_finished());
+        remove(&Files::of(&place)).expect("it is there");
+        let told = tokio::time::timeout(std::time::Duration::from_secs(20), waits);
+        let (first, other) = told.await.expect("not for ever").expect("no panic");
+        for told in [first, other] {
+            let told = format!("{:?}", told.expect_err("nobody knows").dict());
+            assert!(told.contains("gone"), "{told}");
+        }
+    }
+}

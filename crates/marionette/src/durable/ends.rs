@@ -26,9 +26,12 @@ pub(crate) struct Ends {
     closed: CancellationToken,
 }
 
+/// How a job ended, or why nobody will ever know.
+type Told = Result<Ended, String>;
+
 #[derive(Default)]
 struct Waiting {
-    jobs: HashMap<TaskId, Vec<oneshot::Sender<Ended>>>,
+    jobs: HashMap<TaskId, Vec<oneshot::Sender<Told>>>,
     is_asking: bool,
 }
 
@@ -73,7 +76,10 @@ impl Ends {
             return Ok(ended);
         }
         self.ask_after(poll);
-        end.await.map_err(|_| gone())
+        match end.await {
+            Ok(told) => told.map_err(StoreError::broken),
+            Err(_) => Err(gone()),
+        }
     }
 
     /// Begins to ask the store, unless somebody does.
@@ -117,7 +123,19 @@ impl Ends {
         };
         for sender in senders.into_iter().flatten() {
             // An error says that this one does not wait any more.
-            let _ = sender.send(ended.clone());
+            let _ = sender.send(Ok(ended.clone()));
+        }
+    }
+
+    /// The store answers nobody any more: who waits would wait for ever.
+    fn give_up(&self, why: &StoreError) {
+        let jobs = {
+            let mut waiting = self.waiting.lock();
+            self.count.store(0, Ordering::Release);
+            std::mem::take(&mut waiting.jobs)
+        };
+        for sender in jobs.into_values().flatten() {
+            let _ = sender.send(Err(why.to_string()));
         }
     }
 
@@ -168,10 +186,15 @@ async fn ask(ends: Weak<Ends>, poll: Duration) {
         let Some(jobs) = ends.waited_for() else {
             return;
         };
-        // An error heals, or not: who waits goes on to wait, as for a job that does not end.
-        let ended = answer(ends.store.ended(jobs.clone()))
-            .await
-            .unwrap_or_default();
+        let ended = match answer(ends.store.ended(jobs.clone())).await {
+            Ok(ended) => ended,
+            Err(error) if error.is_broken() => {
+                ends.give_up(&error);
+                continue;
+            }
+            // It heals, or not: who waits goes on to wait, as for a job that does not end.
+            Err(_) => Vec::new(),
+        };
         for (job, ended) in jobs.into_iter().zip(ended) {
             if ended != Ended::NotYet {
                 ends.resolve(job, &ended);
