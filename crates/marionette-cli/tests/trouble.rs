@@ -73,8 +73,8 @@ fn a_worker_says_whose_folder_it_may_not_use() {
         // Another user gets everything but this folder, and the program where it can be read.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
         let program = sandbox.path("marionette");
-        // By a program of its own: what another test starts meanwhile would have a copy of ours open
-        // for writing, and the system runs no such file.
+        // By a program of its own: what another test starts meanwhile would have a copy of ours
+        // open for writing, and the system runs no such file.
         let copy = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_marionette"))
             .arg(&program)

@@ -116,8 +116,8 @@ async fn a_file_of_a_newer_version_is_told_with_what_to_do() {
 fn bound(place: &Place, args: &[&str]) -> Said {
     let program = place.directory.path().join("marionette");
     if !program.exists() {
-        // By a program of its own: what another test starts meanwhile would have a copy of ours open
-        // for writing, and the system runs no such file.
+        // By a program of its own: what another test starts meanwhile would have a copy of ours
+        // open for writing, and the system runs no such file.
         let copy = Command::new("cp")
             .arg(env!("CARGO_BIN_EXE_marionette"))
             .arg(&program)
