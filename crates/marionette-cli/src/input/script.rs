@@ -38,7 +38,6 @@ const FOR_LATER: &[&str] = &[
     "getopts",
     "setenv",
     "unsetenv",
-    "wait",
 ];
 /// Words that begin, go on with or end something over several lines.
 const IN_BLOCKS: &[&str] = &[
