@@ -119,21 +119,36 @@ async fn what_succeeded_before_its_lease_lapsed_does_not_run_again() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn two_outages_one_after_the_other_change_nothing() {
+/// Whether they were swept in between depends on who comes first after an outage, and decides how
+/// many are handed out again at once: those that were count as having lost their worker.
+async fn two_outages(are_swept: bool, in_hand: u32) {
     let town = Town::new().await;
     town.is_full();
     sleep(Duration::from_secs(40)).await;
+    if are_swept {
+        let swept = town.inner.sweep().await.expect("it is swept by another");
+        assert_eq!(swept.released, u64::from(JOBS));
+    }
     town.store.heal();
     // They are handed out again, and their ends cannot be written either.
-    town.fail(&[Method::Settle]);
+    town.fail(&[Method::Settle, Method::Sweep]);
     sleep(Duration::from_secs(60)).await;
     let workers = town.inner.workers().await.expect("an answer");
-    assert_eq!(workers[0].running, u64::from(JOBS));
+    assert_eq!(workers[0].running, u64::from(in_hand));
     town.is_full();
     sleep(Duration::from_secs(40)).await;
     town.store.heal();
     assert_eq!(town.all_are_done().await, JOBS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_outages_one_after_the_other_change_nothing() {
+    two_outages(false, JOBS).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_outages_with_a_sweep_by_another_between_them_change_nothing() {
+    two_outages(true, 1).await;
 }
 
 #[tokio::test(start_paused = true)]
