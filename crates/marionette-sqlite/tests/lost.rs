@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use common::{Place, insert, job};
 use marionette::TaskId;
@@ -379,6 +379,8 @@ async fn of_two_that_would_write_different_logs_only_one_goes_on() {
 #[cfg(feature = "failpoints")]
 #[tokio::test]
 async fn what_is_lost_between_commit_and_answer_is_not_told_as_accepted() {
+    use std::sync::{Mutex, PoisonError};
+
     let _scenario = fail::FailScenario::setup();
     let points = [
         "sqlite::batch::begun",

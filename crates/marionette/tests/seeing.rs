@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::log::Log;
@@ -419,6 +418,8 @@ async fn the_stream_of_events_ends_with_the_manager() {
 #[cfg(feature = "metrics")]
 #[test]
 fn metrics_go_to_the_recorder_of_the_application() {
+    use std::collections::BTreeMap;
+
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
     let recorder = DebuggingRecorder::new();
