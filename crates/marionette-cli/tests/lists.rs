@@ -212,7 +212,8 @@ fn a_line_of_use_in_a_script_alone_is_refused() {
         "cd / && true\nA=b true\nif true; then true; fi\nfor x in a; do true; done\n{ true; }\n\
          [ -e / ]\necho {\n[[ -e / ]] || true\nexport A=b; true\n(cd / && true)\ntest a = a\n\
          cd / || exit 1; true\nset -- a; test $1 = a\nexec true\n: a: b\nA=\"b c\" true\n\
-         echo a | { read -r x; test $x = a; }\nawk 'BEGIN { print $1 }'\ntest 1 = 1 || exit 3\ntrue & true; wait\n",
+         echo a | { read -r x; test $x = a; }\nawk 'BEGIN { print $1 }'\ntest 1 = 1 || exit 3\n\
+         true & true; wait\n",
     );
     let said = sandbox.run(&["run", "-q", "list.txt"]);
     assert_eq!(said.status, Some(0), "{said:?}");
