@@ -10,7 +10,7 @@ use marionette::store::{Due as Stored, NewJob, Store};
 use serde_json::json;
 
 use crate::args::{Add, Common};
-use crate::command::{Command, Text, What};
+use crate::command::{Command, Secret, Text, What};
 use crate::enlist::{self, DEFAULT_QUEUE};
 use crate::input::{self, Due, Options, Reader, Task};
 use crate::say::Say;
@@ -124,7 +124,7 @@ fn marked(words: &[String], secret: &[usize]) -> Result<Vec<Text>> {
     }
     let words = words.iter().enumerate().map(|(number, word)| {
         if secret.contains(&number) {
-            Text::Secret(word.clone())
+            Text::Secret(Secret::new(word.as_str()))
         } else {
             Text::Plain(word.clone())
         }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::clock;
-use crate::command::{Command, GRACE_MAX, Success, Veil};
+use crate::command::{Command, GRACE_MAX, Success};
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
 use crate::trouble::Trouble;
@@ -130,7 +130,6 @@ impl Runner {
             return Ok(Success { output_bytes: 0 });
         }
         let grace = command.grace;
-        let veil = Veil::found(&command);
         let attempt = Attempt {
             command,
             job: context.id().to_string(),
@@ -171,8 +170,8 @@ impl Runner {
             Some(_) if !was_ended_here && self.is_of_a_stop(&ended).await => {
                 Err(TaskError::snooze(Duration::ZERO))
             }
-            // The reason is often a line that the command wrote.
-            Some(failure) => Err(veil.over(&failure).into_owned().into()),
+            // Its minder has taken the secrets out: the worker never looks them up.
+            Some(failure) => Err(failure.into()),
         }
     }
 

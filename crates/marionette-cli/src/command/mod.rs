@@ -1,7 +1,9 @@
 //! A command as a job: what is run, where, with what; and what is never shown of it.
 
+mod secret;
 mod text;
 mod veil;
+mod resolved;
 mod quote;
 mod limits;
 mod shell;
@@ -17,9 +19,14 @@ use crate::text::is_obeyed;
 
 pub(crate) use quote::quoted;
 use quote::quoted_program;
+pub(crate) use resolved::Resolved;
+pub(crate) use secret::Secret;
 pub(crate) use shell::{Lack, Piece, Simple, pieces, simple_commands};
 pub(crate) use text::{Source, Text};
-pub(crate) use veil::Veil;
+pub(crate) use veil::{Stream, Veil};
+
+/// What stands where a secret was.
+const MASK: &str = "***";
 
 /// How long a command that was asked to end has until it is made to: 5 s.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
@@ -67,6 +74,14 @@ pub(crate) struct Success {
 impl Job for Command {
     const KIND: &'static str = "command";
     type Output = Success;
+
+    /// The errors of JSON quote what they do not understand, which may be a secret.
+    fn decode(payload: &[u8]) -> Result<Self, BoxError> {
+        serde_json::from_slice(payload).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            format!("no command of this version, from line {line}, column {column} on").into()
+        })
+    }
 }
 
 impl Command {
@@ -83,14 +98,15 @@ impl Command {
 
     /// It as a person would type it, without its secrets and not yet safe to print.
     pub(crate) fn shown(&self) -> String {
+        let veil = Veil::stored(self);
         match &self.what {
-            What::Run(line) => line.clone(),
+            What::Run(line) => veil.over(line).into_owned(),
             What::Command(words) => {
-                let mut shown: Vec<_> = words.iter().map(Text::shown).collect();
+                let mut shown: Vec<_> = words.iter().map(|word| word.shown(&veil)).collect();
                 if let (Some(Text::Plain(program)), Some(first)) =
                     (words.first(), shown.first_mut())
                 {
-                    *first = quoted_program(program);
+                    *first = quoted_program(&veil.over(program)).into_owned();
                 }
                 shown.join(" ")
             }
@@ -101,14 +117,18 @@ impl Command {
     /// without its secrets.
     pub(crate) fn typed(&self, here: &Path) -> String {
         let is_bare = self.cwd == here && self.env.is_empty();
+        let veil = Veil::stored(self);
         let line = match &self.what {
             What::Run(line) if is_bare && !line.chars().any(is_obeyed) => return line.clone(),
-            What::Run(line) => format!("sh -c {}", quoted(line)),
+            What::Run(line) => format!("sh -c {}", quoted(&veil.over(line))),
             What::Command(_) => self.shown(),
         };
         let variables = self.env.iter().map(|(name, value)| match value {
-            Text::Plain(value) => format!("{} ", quoted(&format!("{name}={value}"))),
-            secret => format!("{}={} ", quoted(name), secret.shown()),
+            Text::Plain(value) => {
+                let value = veil.over(value);
+                format!("{} ", quoted(&format!("{name}={value}")))
+            }
+            secret => format!("{}={} ", quoted(name), secret.shown(&veil)),
         });
         let variables: String = variables.collect();
         let line = match variables.as_str() {
@@ -154,7 +174,7 @@ mod tests {
     fn curl() -> Command {
         let words = vec![
             Text::Plain("curl".to_owned()),
-            Text::Secret("hunter 2".to_owned()),
+            Text::Secret(Secret::new("hunter 2")),
             Text::From(Source::Env("TOKEN".to_owned())),
             Text::Plain("it's".to_owned()),
         ];

@@ -1,12 +1,13 @@
 //! A word of a command or a value of its environment: plain, secret, or looked up when it is used.
 
-use std::borrow::Cow;
+use std::env::VarError;
 use std::path::PathBuf;
-use std::{env, fmt, fs, io};
+use std::{env, fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
 use super::quote::quoted;
+use super::{MASK, Secret, Veil};
 
 /// A word of a command or a value of its environment.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub(crate) enum Text {
     /// As it is.
     Plain(String),
     /// Stored, but never shown.
-    Secret(String),
+    Secret(Secret),
     /// Not stored: each attempt looks it up. Never shown.
     From(Source),
 }
@@ -35,54 +36,64 @@ pub(crate) enum Source {
 #[serde(untagged)]
 enum Stored {
     Plain(String),
-    Secret { secret: String },
+    Secret { secret: Secret },
     From { from: Source },
 }
 
 impl Text {
-    /// As it may be shown, quoted as a shell would need it.
-    pub(crate) fn shown(&self) -> Cow<'_, str> {
+    /// As it may be shown, quoted as a shell would need it. What is plain may contain what is
+    /// secret elsewhere in its command.
+    pub(super) fn shown(&self, veil: &Veil) -> String {
         match self {
-            Self::Plain(text) => quoted(text),
-            Self::Secret(_) | Self::From(_) => Cow::Borrowed("***"),
+            Self::Plain(text) => quoted(&veil.over(text)).into_owned(),
+            Self::Secret(_) | Self::From(_) => MASK.to_owned(),
         }
     }
 
-    /// What is stored of it; nothing if it is looked up.
-    pub(crate) fn stored(&self) -> Option<&str> {
+    /// What is stored of it, for whoever measures it; nothing if it is looked up.
+    pub(super) fn stored(&self) -> Option<&str> {
         match self {
-            Self::Plain(text) | Self::Secret(text) => Some(text),
+            Self::Plain(text) => Some(text),
+            Self::Secret(secret) => Some(secret.reveal()),
             Self::From(_) => None,
         }
     }
 
-    /// Whether it must not be shown.
-    pub(crate) fn is_secret(&self) -> bool {
-        !matches!(self, Self::Plain(_))
-    }
-
-    /// The text itself.
-    pub(crate) fn resolve(&self) -> io::Result<String> {
+    /// The text itself, or why there is none, without anything of it.
+    pub(super) fn look_up(&self) -> Result<Secret, String> {
         match self {
-            Self::Plain(text) | Self::Secret(text) => Ok(text.clone()),
+            Self::Plain(text) => Ok(Secret::new(text.as_str())),
+            Self::Secret(secret) => Ok(secret.clone()),
             Self::From(source) => source.read(),
         }
     }
 }
 
+/// What a text has to be that is looked up.
+const NOT_UTF_8: &str = "it is not UTF-8, which words and variables of a command have to be";
+
 impl Source {
-    fn read(&self) -> io::Result<String> {
+    /// The errors of the standard library quote what they do not understand, so they are told in
+    /// words of our own.
+    fn read(&self) -> Result<Secret, String> {
         match self {
-            Self::Env(name) => env::var(name).map_err(|error| {
-                io::Error::other(format!(
-                    "the worker has no usable {name} in its environment: {error}"
-                ))
+            Self::Env(name) => env::var(name).map(Secret::new).map_err(|error| {
+                let why = match error {
+                    VarError::NotPresent => "it is not set",
+                    VarError::NotUnicode(_) => NOT_UTF_8,
+                };
+                format!("the worker has no usable {name} in its environment: {why}")
             }),
             Self::File(path) => {
-                let text = fs::read_to_string(path).map_err(|error| {
-                    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-                })?;
-                Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+                let told = |why: &dyn fmt::Display| format!("{}: {why}", path.display());
+                let bytes = fs::read(path).map_err(|error| told(&error))?;
+                let text = String::from_utf8(bytes).map_err(|_| told(&NOT_UTF_8))?;
+                if text.contains('\0') {
+                    return Err(told(
+                        &"it contains a zero byte, which no command can be given",
+                    ));
+                }
+                Ok(Secret::new(text.trim_end_matches(['\n', '\r'])))
             }
         }
     }
@@ -98,7 +109,8 @@ impl TryFrom<String> for Source {
             }
             Some(("file", path)) if path.starts_with('/') => Ok(Self::File(path.into())),
             Some(("file", _)) => Err(format!("{text:?}: the path of a file must be absolute")),
-            _ => Err(format!("{text:?} is neither `env:NAME` nor `file:/PATH`")),
+            // What was written is not told: it may be the secret itself.
+            _ => Err("it is neither `env:NAME` nor `file:/PATH`".to_owned()),
         }
     }
 }
@@ -136,7 +148,7 @@ impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(text) => text.fmt(f),
-            Self::Secret(_) | Self::From(_) => f.write_str("***"),
+            Self::Secret(_) | Self::From(_) => f.write_str(MASK),
         }
     }
 }
@@ -148,17 +160,13 @@ mod tests {
     #[test]
     fn a_source_says_what_is_wrong_with_it() {
         let refused = |text: &str| Source::try_from(text.to_owned()).unwrap_err();
-        assert_eq!(
-            refused("TOKEN"),
-            r#""TOKEN" is neither `env:NAME` nor `file:/PATH`"#
-        );
+        let unknown = "it is neither `env:NAME` nor `file:/PATH`";
+        for text in ["TOKEN", "env:", "env:A=hunter2", "hunter2:x", ""] {
+            assert_eq!(refused(text), unknown, "{text:?}");
+        }
         assert_eq!(
             refused("file:key"),
             r#""file:key": the path of a file must be absolute"#
-        );
-        assert_eq!(
-            refused("env:"),
-            r#""env:" is neither `env:NAME` nor `file:/PATH`"#
         );
     }
 
@@ -168,9 +176,24 @@ mod tests {
         let path = folder.path().join("key");
         fs::write(&path, "s3cret\n").unwrap();
         let text = Text::From(Source::File(path.clone()));
-        assert_eq!(text.resolve().unwrap(), "s3cret");
+        assert_eq!(text.look_up().unwrap().reveal(), "s3cret");
         fs::remove_file(&path).unwrap();
-        let error = text.resolve().unwrap_err().to_string();
+        let error = text.look_up().unwrap_err();
         assert!(error.starts_with(&path.display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_used_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let text = Text::From(Source::File(path.clone()));
+        for (bytes, why) in [
+            (&b"s3cret\xff"[..], NOT_UTF_8),
+            (b"s3c\0ret", "a zero byte"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = text.look_up().unwrap_err();
+            assert!(error.contains(why) && !error.contains("s3c"), "{error}");
+        }
     }
 }

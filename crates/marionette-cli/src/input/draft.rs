@@ -11,7 +11,7 @@ use super::value::{
 };
 use super::{Due, Fault, Options, Task, all_or_faults, hint};
 use crate::clock;
-use crate::command::{Command, GRACE, OUTPUT_BYTES, Source, Text, What};
+use crate::command::{Command, GRACE, OUTPUT_BYTES, Secret, Source, Text, What};
 use crate::text::nearest;
 use crate::time::{parse_duration, parse_time};
 
@@ -304,11 +304,13 @@ fn text(node: &Node, key: &str) -> Result<Text, Fault> {
     match entries.as_slice() {
         [entry] if entry.key == "secret" => {
             let secret = entry.node.text("secret")?;
-            without_zero(&entry.node, "secret", secret).map(Text::Secret)
+            let secret = without_zero(&entry.node, "secret", secret)?;
+            Ok(Text::Secret(Secret::new(secret)))
         }
         [entry] if entry.key == "from" => {
             let from = entry.node.text("from")?.to_owned();
-            let source = Source::try_from(from).map_err(|error| entry.node.fault(error))?;
+            let source = Source::try_from(from);
+            let source = source.map_err(|error| entry.node.fault(format!("`from`: {error}")))?;
             Ok(Text::From(source))
         }
         _ => Err(wrong()),

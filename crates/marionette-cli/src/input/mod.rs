@@ -25,7 +25,7 @@ use clap::ValueEnum;
 use marionette::BoxError;
 use marionette::store::StoredBackoff;
 
-use crate::command::Command;
+use crate::command::{Command, Veil};
 use crate::text;
 use crate::time::When;
 
@@ -126,9 +126,12 @@ impl Options {
 }
 
 impl Task {
-    /// What it is called: its name, or its command.
+    /// What it is called: its name, or its command; without the secrets of the command.
     pub(crate) fn title(&self) -> String {
-        self.name.clone().unwrap_or_else(|| self.command.shown())
+        match &self.name {
+            Some(name) => Veil::stored(&self.command).over(name).into_owned(),
+            None => self.command.shown(),
+        }
     }
 
     /// What makes it this task of its list and no other, wherever it stands.
@@ -205,6 +208,7 @@ fn told_apart(tasks: Vec<Task>) -> Result<Vec<Task>, Vec<Fault>> {
     for task in &tasks {
         let Some(name) = &task.name else { continue };
         if let Some(line) = lines.insert(name, task.line) {
+            let name = task.title();
             let text = format!("the task in line {line} is called `{name}` as well");
             faults.push(Fault::new(task.line, text));
         }

@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
 use super::group::Group;
-use super::last_line::LastLine;
+use super::last_line::{self, LastLine};
 use super::log::Log;
 use super::{Attempt, Ended, How, reason, stray};
-use crate::command::{Text, What};
+use crate::command::{Resolved, Stream};
 use crate::text;
 
 /// How much is read at once.
@@ -41,13 +41,13 @@ pub(super) async fn attend(
     asks: mpsc::UnboundedReceiver<Duration>,
     on_start: impl FnOnce(i32),
 ) -> Ended {
-    let resolved = Resolved::of(&attempt.command).map_err(|why| How::NotStarted(text::safe(&why)));
+    let resolved = Resolved::of(&attempt.command, last_line::seen);
+    let resolved = resolved.map_err(|why| How::NotStarted(text::safe(&why)));
     let started = resolved.and_then(|resolved| {
         let child = start(&attempt, &resolved, presence)?;
-        let path = resolved.path();
-        Ok((resolved.secrets, path, child))
+        Ok((resolved, child))
     });
-    let (secrets, path, mut child) = match started {
+    let (resolved, mut child) = match started {
         Ok(started) => started,
         Err(how) => return not_started(how),
     };
@@ -62,15 +62,18 @@ pub(super) async fn attend(
         was_asked: false,
         kill: None,
         log: Log::new(attempt.output, attempt.number, bound),
+        out: resolved.veil.stream(),
+        err: resolved.veil.stream(),
         said: LastLine::default(),
         complained: LastLine::default(),
     };
     let how = how(watch.until_exit(&mut child).await);
     watch.clear_up(&mut child, attempt.command.grace).await;
-    let complained = watch.complained.get(&secrets);
-    let last_line = complained.or_else(|| watch.said.get(&secrets));
+    watch.has_ended();
+    let complained = watch.complained.get(&resolved.veil);
+    let last_line = complained.or_else(|| watch.said.get(&resolved.veil));
     let ended = Ended {
-        hint: reason::hint(&how, last_line.as_deref(), &path),
+        hint: reason::hint(&how, last_line.as_deref(), &resolved.shown_path),
         how,
         was_asked: watch.was_asked,
         output_bytes: watch.log.total(),
@@ -80,66 +83,10 @@ pub(super) async fn attend(
     ended
 }
 
-/// What a command is made of, with everything looked up.
-#[derive(Default)]
-struct Resolved {
-    words: Vec<String>,
-    env: Vec<(String, String)>,
-    /// What must not be shown of what the command says.
-    secrets: Vec<String>,
-}
-
-impl Resolved {
-    fn of(command: &crate::command::Command) -> Result<Self, String> {
-        let mut resolved = Self::default();
-        match &command.what {
-            What::Run(line) => resolved.words = ["sh", "-c", line].map(String::from).to_vec(),
-            What::Command(words) => {
-                for word in words {
-                    let word = resolved.look_up(word)?;
-                    resolved.words.push(word);
-                }
-            }
-        }
-        for (name, value) in &command.env {
-            let value = resolved.look_up(value);
-            let value = value.map_err(|why| format!("cannot look up {name}: {why}"))?;
-            resolved.env.push((name.clone(), value));
-        }
-        Ok(resolved)
-    }
-
-    /// Where programs are looked for, as far as it may be shown.
-    fn path(&self) -> String {
-        let mut own = self.env.iter().filter(|(name, _)| name == "PATH");
-        let path = match own.next_back() {
-            Some((_, path)) => path.clone(),
-            None => std::env::var("PATH").unwrap_or_default(),
-        };
-        if self.secrets.contains(&path) {
-            return "***".to_owned();
-        }
-        path
-    }
-
-    fn look_up(&mut self, text: &Text) -> Result<String, String> {
-        let found = text.resolve().map_err(|error| error.to_string())?;
-        if text.is_secret() {
-            self.secrets.push(found.clone());
-        }
-        Ok(found)
-    }
-}
-
 fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Child, How> {
     let cwd = &attempt.command.cwd;
-    let Some((program, arguments)) = resolved.words.split_first() else {
-        return Err(How::NotStarted("there is no program".to_owned()));
-    };
-    let mut process = Command::new(program);
+    let mut process = Command::from(resolved.process());
     process
-        .args(arguments)
-        .envs(resolved.env.iter().map(|(name, value)| (name, value)))
         .env("MARIONETTE_JOB", &attempt.job)
         .env("MARIONETTE_ATTEMPT", attempt.number.to_string())
         .env(stray::VARIABLE, presence)
@@ -153,8 +100,7 @@ fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Chil
         if errno.is_some_and(|errno| OF_THE_SYSTEM.contains(&errno)) {
             return How::Hindered(format!("cannot start a command: {error}"));
         }
-        let why = reason::not_started(program, cwd, &resolved.path(), &error);
-        How::NotStarted(text::safe(&why))
+        How::NotStarted(reason::not_started(resolved, cwd, &error))
     })
 }
 
@@ -191,6 +137,10 @@ struct Watch {
     /// When it is made to end.
     kill: Option<Pin<Box<Sleep>>>,
     log: Log,
+    /// What takes its secrets out of what is kept of its standard output…
+    out: Stream,
+    /// …and of its standard error.
+    err: Stream,
     /// On its standard output.
     said: LastLine,
     /// On its standard error.
@@ -271,13 +221,19 @@ impl Watch {
     }
 
     fn heard(&mut self, bytes: &[u8]) {
-        self.log.write(bytes);
+        self.out.push(bytes, |bytes| self.log.write(bytes));
         self.said.push(bytes);
     }
 
     fn heard_complaint(&mut self, bytes: &[u8]) {
-        self.log.write(bytes);
+        self.err.push(bytes, |bytes| self.log.write(bytes));
         self.complained.push(bytes);
+    }
+
+    /// Nothing more comes.
+    fn has_ended(&mut self) {
+        self.out.end(|bytes| self.log.write(bytes));
+        self.err.end(|bytes| self.log.write(bytes));
     }
 
     fn is_there(&self) -> bool {

@@ -1,7 +1,10 @@
 //! The last line of what a command wrote, as a terminal would show it: most often the reason why it
 //! failed.
 
+use std::borrow::Cow;
+
 use super::screen::Screen;
+use crate::command::Veil;
 use crate::text;
 
 /// A longer line is shortened in its middle.
@@ -12,8 +15,6 @@ const START_BYTES: usize = 160;
 const PIECE_START: usize = 1024;
 /// …and so much of its end is looked at.
 const PIECE_END: usize = 4096;
-/// A line of a secret that is shorter says nothing.
-const SECRET_LINE_MIN: usize = 3;
 
 /// Remembers the last line with something to be seen on it.
 #[derive(Debug, Default)]
@@ -94,27 +95,30 @@ impl LastLine {
         }
     }
 
-    /// The last line, safe to print and without these secrets; `None` if nothing is to be seen.
-    pub(crate) fn get(mut self, secrets: &[String]) -> Option<String> {
+    /// The last line, safe to print and without the secrets; `None` if nothing is to be seen.
+    pub(crate) fn get(mut self, veil: &Veil) -> Option<String> {
         if !self.cut.is_empty() {
             self.screen.put(char::REPLACEMENT_CHARACTER);
         }
         let (before, behind) = self.screen.last()?.text();
-        let secrets = lines_of(secrets);
-        let line = match behind {
-            None => without(before, &secrets),
-            Some(behind) => {
-                let before = without(without_start_at_end(before, &secrets), &secrets);
-                let behind = without(without_end_at_start(&behind, &secrets), &secrets);
-                format!("{before}…{behind}")
+        // Before the line is cut: half a secret is not found any more.
+        let line = match (&behind, self.screen.is_open()) {
+            (None, false) => veil.over(&before),
+            (None, true) => veil.over_unfinished(&before),
+            (Some(behind), _) => {
+                let (before, behind) = (veil.over_start(&before), veil.over_end(behind));
+                Cow::Owned(format!("{before}…{behind}"))
             }
         };
-        Some(text::safe(&text::shorten(
-            line.trim(),
-            BYTES_MAX,
-            START_BYTES,
-        )))
+        let line = text::shorten(line.trim(), BYTES_MAX, START_BYTES);
+        Some(text::safe(&line))
     }
+}
+
+/// What a terminal would show of this, if it shows anything.
+pub(super) fn seen(line: &str) -> Option<String> {
+    let (text, _) = shown(line.as_bytes())?.last()?.text();
+    Some(text)
 }
 
 /// The line on a screen of its own, if something is to be seen on it.
@@ -132,56 +136,6 @@ fn shown(line: &[u8]) -> Option<Screen> {
     Some(alone.screen)
 }
 
-/// What must not be shown of these secrets, as a terminal would show it; the longest first.
-fn lines_of(secrets: &[String]) -> Vec<String> {
-    let lines = secrets.iter().flat_map(|secret| {
-        let is_line = !secret.contains(['\n', '\r']);
-        let lines = secret.split(['\n', '\r']).map(|line| {
-            let line = line.replace('\t', " ");
-            line.chars()
-                .filter(|char| !char.is_control())
-                .collect::<String>()
-        });
-        lines.filter(move |line| is_line || line.len() >= SECRET_LINE_MIN)
-    });
-    let mut lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
-    lines.sort_by_key(|line| std::cmp::Reverse(line.len()));
-    lines
-}
-
-fn without(mut text: String, secrets: &[String]) -> String {
-    for secret in secrets {
-        if text.contains(secret.as_str()) {
-            text = text.replace(secret.as_str(), "***");
-        }
-    }
-    text
-}
-
-/// Without the start of a secret whose end was left out.
-fn without_start_at_end(mut text: String, secrets: &[String]) -> String {
-    let starts = secrets.iter().flat_map(|secret| {
-        let ends = secret.char_indices().map(|(at, _)| at).skip(1);
-        ends.map(|end| &secret[..end])
-    });
-    let longest = starts
-        .filter(|start| text.ends_with(start))
-        .map(str::len)
-        .max();
-    text.truncate(text.len() - longest.unwrap_or(0));
-    text
-}
-
-/// Without the end of a secret whose start was left out.
-fn without_end_at_start(text: &str, secrets: &[String]) -> String {
-    let ends = secrets.iter().flat_map(|secret| {
-        let starts = secret.char_indices().map(|(at, _)| at).skip(1);
-        starts.map(|start| &secret[start..])
-    });
-    let longest = ends.filter(|end| text.starts_with(end)).map(str::len).max();
-    text[longest.unwrap_or(0)..].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -190,13 +144,19 @@ mod tests {
     };
 
     use super::*;
+    use crate::command::Secret;
 
     fn last_of(pieces: &[&[u8]]) -> Option<String> {
         let mut line = LastLine::default();
         for piece in pieces {
             line.push(piece);
         }
-        line.get(&["hunter2".to_owned(), "pass\nphrase".to_owned()])
+        line.get(&veil(&["hunter2", "pass\nphrase"]))
+    }
+
+    fn veil(secrets: &[&str]) -> Veil {
+        let secrets: Vec<_> = secrets.iter().copied().map(Secret::new).collect();
+        Veil::new(secrets.iter(), seen)
     }
 
     fn last(pieces: &[&str]) -> Option<String> {
@@ -307,7 +267,7 @@ mod tests {
         line.screen.leave_out(false);
         line.screen.put('2');
         line.screen.put('!');
-        assert_eq!(line.get(&["hunter2".to_owned()]).as_deref(), Some("…!"));
+        assert_eq!(line.get(&veil(&["hunter2"])).as_deref(), Some("…!"));
     }
 
     /// Pieces of what programs write. What follows a return or a step back is at least as long as

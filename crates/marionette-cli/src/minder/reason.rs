@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::group::signal_name;
 use super::{Ended, How};
-use crate::command::quoted;
+use crate::command::{Resolved, quoted};
 use crate::text::{safe, shorten};
 
 /// The exit status of a shell that does not find a program.
@@ -54,23 +54,40 @@ fn where_to_look(path: &str) -> String {
     format!("PATH is `{path}`; `add --env PATH=…`, or `env` in a file, sets another")
 }
 
-/// Why a program could not be started in this folder.
-pub(super) fn not_started(program: &str, cwd: &Path, path: &str, error: &io::Error) -> String {
+/// Why a program could not be started in this folder; safe to print, and without the secrets.
+pub(super) fn not_started(resolved: &Resolved, cwd: &Path, error: &io::Error) -> String {
+    let why = why_not_started(resolved, cwd, error);
+    safe(&resolved.veil.over(&why))
+}
+
+fn why_not_started(resolved: &Resolved, cwd: &Path, error: &io::Error) -> String {
     // The operating system does not say which of the two it did not find.
     if !cwd.is_dir() {
         return format!("the folder {} is not there", cwd.display());
     }
-    let file = cwd.join(program);
+    let Some(program) = &resolved.shown_program else {
+        return format!("the program `***`, which is a secret: {error}");
+    };
+    let file = resolved.file(cwd);
     match error.kind() {
-        io::ErrorKind::NotFound if !program.contains('/') => {
-            format!("there is no program `{program}` ({})", where_to_look(path))
+        io::ErrorKind::NotFound if resolved.is_line => {
+            format!(
+                "there is no shell `{program}` to run the line; name the one that is there in \
+                     a command of several words"
+            )
         }
-        io::ErrorKind::NotFound if file.exists() => format!(
-            "`{program}`: what its first line names to run it is not there (a line end of Windows \
-             behind that name is part of it)"
-        ),
-        io::ErrorKind::NotFound => format!("there is no program `{program}`"),
-        io::ErrorKind::PermissionDenied if is_plain_file(&file) => {
+        io::ErrorKind::NotFound => match file {
+            None => {
+                let path = where_to_look(&resolved.shown_path);
+                format!("there is no program `{program}` ({path})")
+            }
+            Some(file) if file.exists() => format!(
+                "`{program}`: what its first line names to run it is not there (a line end of \
+                 Windows behind that name is part of it)"
+            ),
+            Some(_) => format!("there is no program `{program}`"),
+        },
+        io::ErrorKind::PermissionDenied if file.is_some_and(|file| is_plain_file(&file)) => {
             let program = quoted(program);
             format!("`{program}` may not be executed; `chmod +x {program}` allows it")
         }

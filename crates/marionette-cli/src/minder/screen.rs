@@ -70,6 +70,11 @@ impl Screen {
         lines.find(|line| !line.is_blank())
     }
 
+    /// Whether that line may go on: the cursor is still on it.
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_blank()
+    }
+
     fn text(&mut self, char: char) -> State {
         match char {
             '\r' => self.open.go_to(0),

@@ -32,7 +32,7 @@ pub(crate) struct Follow {
     /// Print what is there, and wait for no more
     #[arg(long)]
     no_wait: bool,
-    /// Print every byte as it is, also those that a terminal would obey and those of secrets
+    /// Print every byte as it is kept, also those that a terminal would obey
     #[arg(long)]
     raw: bool,
 }

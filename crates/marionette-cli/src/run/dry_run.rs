@@ -4,7 +4,7 @@ use std::env;
 
 use serde_json::{Map, Value, json};
 
-use crate::command::{Text, What};
+use crate::command::{Text, Veil, What};
 use crate::input::{File, Task};
 use crate::say::Say;
 
@@ -22,15 +22,18 @@ pub(super) fn tell(file: &File, say: &Say) {
 
 fn value(task: &Task) -> Value {
     let command = &task.command;
+    let veil = Veil::stored(command);
+    let plain = |text: &Text| plain(text, &veil);
     let mut value = Map::new();
     match &command.what {
-        What::Run(line) => value.insert("run".to_owned(), json!(line)),
+        What::Run(line) => value.insert("run".to_owned(), json!(veil.over(line))),
         What::Command(words) => {
             let words: Vec<_> = words.iter().map(plain).collect();
             value.insert("command".to_owned(), json!(words))
         }
     };
-    value.insert("name".to_owned(), json!(task.name));
+    let name = task.name.as_deref().map(|name| veil.over(name));
+    value.insert("name".to_owned(), json!(name));
     value.insert("cwd".to_owned(), json!(command.cwd));
     let env = command
         .env
@@ -41,9 +44,9 @@ fn value(task: &Task) -> Value {
 }
 
 /// The text, unless it is a secret.
-fn plain(text: &Text) -> Value {
+fn plain(text: &Text, veil: &Veil) -> Value {
     match text {
-        Text::Plain(text) => json!(text),
+        Text::Plain(text) => json!(veil.over(text)),
         Text::Secret(_) | Text::From(_) => json!("***"),
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::args::Run;
-use crate::command::Text;
+use crate::command::quoted;
 use crate::input;
 use crate::text::safe;
 
@@ -108,21 +108,20 @@ impl Identity {
 
     /// The command line that goes on with it, safe to print.
     pub(crate) fn command(&self) -> String {
-        let quoted = |text: Cow<'_, str>| safe(&Text::Plain(text.into_owned()).shown());
         match self {
             Self::File(path) => {
                 let path = from_here(path);
-                format!("marionette run {}", quoted(path.to_string_lossy()))
+                format!("marionette run {}", safe(&quoted(&path.to_string_lossy())))
             }
             Self::Named(name) => {
-                let name = quoted(Cow::Borrowed(name));
+                let name = safe(&quoted(name));
                 format!("marionette run --resume --as {name} -")
             }
             Self::List(folder) if env::current_dir().is_ok_and(|here| here == *folder) => {
                 "marionette run --resume -".to_owned()
             }
             Self::List(folder) => {
-                let folder = quoted(folder.to_string_lossy());
+                let folder = safe(&quoted(&folder.to_string_lossy()));
                 format!("cd {folder} && marionette run --resume -")
             }
         }
