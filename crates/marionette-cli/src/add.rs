@@ -40,7 +40,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
         }
         jobs.push(enlist::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
     }
-    let opened = open_or_make(common.store.as_ref()).await?;
+    let opened = open_or_make(common).await?;
     for batch in jobs.chunks(BATCH) {
         let stored = opened.store.insert(batch.to_vec()).await;
         stored.map_err(told).context("nothing more was added")?;

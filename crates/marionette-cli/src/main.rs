@@ -19,6 +19,7 @@ mod input;
 mod command;
 mod minder;
 mod store;
+mod folder;
 mod location;
 mod trouble;
 mod output;
@@ -37,11 +38,12 @@ use crate::args::{Args, Verb, When};
 const NOT_BEGUN: u8 = 2;
 
 fn main() -> ExitCode {
+    folder::look_at_umask();
     // Before the options, which know nothing of it.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == minder::ARGUMENT) {
-        let [folder, worker] = [(); 2].map(|()| words.next().unwrap_or_default());
-        return minder::serve(folder.as_ref(), &worker);
+        let [folder, worker, trusts] = [(); 3].map(|()| words.next().unwrap_or_default());
+        return minder::serve(folder.as_ref(), &worker, &trusts);
     }
     let args = Args::try_parse().unwrap_or_else(|error| refuse(error));
     match args.common.color {

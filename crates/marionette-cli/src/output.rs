@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use marionette::TaskId;
 use marionette::store::{Ended, Store};
@@ -12,24 +12,25 @@ use crate::store::Opened;
 /// How many jobs are asked for at once.
 const BATCH: usize = 1_000;
 
+/// Where the output of one job is, in the folder of all of them.
+pub(crate) fn within(job: TaskId) -> PathBuf {
+    job.to_string().into()
+}
+
 /// Removes the output of jobs that the store does not know any more.
 pub(crate) async fn tidy(opened: &Opened) -> anyhow::Result<()> {
-    let entries = match fs::read_dir(opened.outputs()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+    let Some(folder) = opened.outputs().open()? else {
+        return Ok(());
     };
-    let mut jobs = Vec::new();
-    for entry in entries {
-        if let Ok(id) = entry?.file_name().to_string_lossy().parse::<TaskId>() {
-            jobs.push(id);
-        }
-    }
+    let names = folder.names()?;
+    let jobs = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    let jobs: Vec<TaskId> = jobs.collect();
     for jobs in jobs.chunks(BATCH) {
         let ended = opened.store.ended(jobs.to_vec()).await;
         let ended = ended.map_err(crate::store::told)?;
         for (job, ended) in jobs.iter().zip(ended) {
             if ended == Ended::Unknown {
-                remove(&opened.output(*job))?;
+                remove(&opened.output(*job).path())?;
             }
         }
     }

@@ -1,9 +1,8 @@
 //! The store that the options name, and what lies beside it.
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -13,38 +12,61 @@ use marionette::store::StoreError;
 use marionette_sqlite::SqliteStore;
 use rustix::fs::Access;
 
-use crate::location;
+use crate::args::Common;
+use crate::folder::{self, Place, Whose};
+use crate::say::Say;
 use crate::text::safe;
+use crate::{location, output};
 
 /// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
 const ROOM: u64 = 256 * 1024;
+
+/// What the command keeps beside a store, besides what the store keeps there itself.
+const FOLDERS: [&str; 3] = ["-output", "-minders", "-runs"];
+/// What can be done about a store that is not this user's.
+const TRUST: &str = "; whoever can change that can have commands run as you: name another store, or \
+                     trust them with --trust-owner";
 
 /// A store that is open, and the files beside it.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) store: SqliteStore,
     path: PathBuf,
+    whose: Whose,
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Something in it or beside it will change, or be run.
+    Change,
+    /// It is only looked at.
+    Look,
 }
 
 impl Opened {
     /// Where the output of a job's attempts is kept.
-    pub(crate) fn output(&self, job: TaskId) -> PathBuf {
-        self.outputs().join(job.to_string())
+    pub(crate) fn output(&self, job: TaskId) -> Place {
+        self.outputs().below(output::within(job))
     }
 
     /// Where the output of all jobs is kept.
-    pub(crate) fn outputs(&self) -> PathBuf {
-        beside(&self.path, "-output")
+    pub(crate) fn outputs(&self) -> Place {
+        self.beside("-output")
     }
 
     /// Where it is seen which minders of commands are there.
-    pub(crate) fn minders(&self) -> PathBuf {
-        beside(&self.path, "-minders")
+    pub(crate) fn minders(&self) -> Place {
+        self.beside("-minders")
     }
 
     /// Where it is written how far which file has come.
-    pub(crate) fn runs(&self) -> PathBuf {
-        beside(&self.path, "-runs")
+    pub(crate) fn runs(&self) -> Place {
+        self.beside("-runs")
+    }
+
+    fn beside(&self, what: &str) -> Place {
+        Place::new(beside(&self.path, what), self.whose)
     }
 
     /// Whether a worker can do its own work beside the store: all of it is tried once.
@@ -55,20 +77,21 @@ impl Opened {
                 bail!("cannot write {}{}", shown(&path), owner(&path));
             }
         }
-        let workers = beside(&self.path, "-workers");
-        for folder in [workers, self.minders(), self.outputs(), self.runs()] {
-            let (what, of, tried) = match DirBuilder::new().mode(0o700).create(&folder) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    ("the folder", self.folder(), Err(error))
-                }
-                _ => ("a file in", folder.as_path(), try_folder(&folder)),
+        let workers = self.beside("-workers");
+        for place in [workers, self.minders(), self.outputs(), self.runs()] {
+            let path = place.path();
+            let (what, of, tried) = match place.make() {
+                Err(error) => ("the folder", self.folder(), Err(error)),
+                Ok(folder) => ("a file in", path.as_path(), folder.probe()),
             };
             match tried {
                 Ok(()) => {}
                 // That passes, and is told elsewhere.
                 Err(error) if is_no_room(&error) => {}
+                // It says itself what it refuses, and why.
+                Err(error) if error.get_ref().is_some() => bail!("{}", safe(&error.to_string())),
                 Err(error) => {
-                    let (folder, why) = (shown(&folder), error.kind());
+                    let (folder, why) = (shown(&path), error.kind());
                     bail!("cannot make {what} {folder}: {why}{}", owner(of));
                 }
             }
@@ -89,18 +112,19 @@ impl Opened {
 }
 
 /// Opens the store, and makes it if there is none. Of one that cannot be opened nothing is left.
-pub(crate) async fn open_or_make(location: Option<&OsString>) -> Result<Opened> {
-    let path = path(location)?;
+pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
+    let path = path(common)?;
+    let whose = check_owner(common, &path, Purpose::Change)?;
     if path.exists() {
         // An empty file has no owner whose tables could be in it.
         let is_empty = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() == 0);
         if !is_empty {
-            is_ours(&path).await?;
+            is_ours(&path, whose).await?;
         }
-        return open(path).await;
+        return open(path, whose).await;
     }
     let made = Made::new(&path)?;
-    let opened = open(path).await;
+    let opened = open(path, whose).await;
     if opened.is_err() {
         made.undo();
     }
@@ -108,16 +132,47 @@ pub(crate) async fn open_or_make(location: Option<&OsString>) -> Result<Opened> 
 }
 
 /// Opens a store that is there. A database that is somebody else's is not given our tables.
-pub(crate) async fn open_existing(location: Option<&OsString>) -> Result<Opened> {
-    let path = path(location)?;
-    is_ours(&path).await?;
-    open(path).await
+pub(crate) async fn open_existing(common: &Common, purpose: Purpose) -> Result<Opened> {
+    let path = path(common)?;
+    exists(&path)?;
+    let whose = check_owner(common, &path, purpose)?;
+    is_ours(&path, whose).await?;
+    open(path, whose).await
 }
 
-/// Opens a file that is there, and gives it our tables if it has none.
-pub(crate) async fn open_any(path: PathBuf) -> Result<Opened> {
-    exists(&path)?;
-    open(path).await
+/// Opens a file that is there, and gives it our tables if it has none; says which version it had.
+pub(crate) async fn migrate(common: &Common, path: &Path) -> Result<Option<u32>> {
+    exists(path)?;
+    let whose = check_owner(common, path, Purpose::Change)?;
+    let from = version(path, whose).await?;
+    // Opening it is what brings it there.
+    open(path.to_owned(), whose).await?;
+    Ok(from)
+}
+
+/// Whose files may be worked with in this store. Whoever can write one of them decides what is run
+/// from it, so one that is not this user's is refused; who only looks is warned.
+pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Result<Whose> {
+    if common.trust_owner {
+        return Ok(Whose::Anybodys);
+    }
+    match (SqliteStore::check_owner(path, &FOLDERS), purpose) {
+        (Ok(()), Purpose::Change) => Ok(Whose::Ours),
+        (Ok(()), Purpose::Look) => Ok(Whose::Anybodys),
+        (Err(error), Purpose::Look) => {
+            let what = safe(&told(error).to_string());
+            Say::new(common).warn(&format!("others can change what is shown here: {what}"));
+            Ok(Whose::Anybodys)
+        }
+        (Err(error), Purpose::Change) => {
+            let source = error.source().and_then(|source| source.downcast_ref());
+            let is_of_trust = source
+                .is_some_and(|source: &io::Error| source.kind() == ErrorKind::PermissionDenied);
+            let way_out = if is_of_trust { TRUST } else { "" };
+            let what = safe(&told(error).to_string());
+            bail!("cannot use the store: {what}{way_out}")
+        }
+    }
 }
 
 fn exists(path: &Path) -> Result<()> {
@@ -132,9 +187,9 @@ fn exists(path: &Path) -> Result<()> {
 }
 
 /// Whether the file has our tables; what it is, if not.
-async fn is_ours(path: &Path) -> Result<()> {
+async fn is_ours(path: &Path, whose: Whose) -> Result<()> {
     exists(path)?;
-    if version(path).await?.is_none() {
+    if version(path, whose).await?.is_none() {
         bail!(
             "{0} is a database without tasks; name another with --store, or make it a store with \
              `marionette migrate --store sqlite:{0}`",
@@ -145,20 +200,24 @@ async fn is_ours(path: &Path) -> Result<()> {
 }
 
 /// The version of the tables in a file that is there.
-pub(crate) async fn version(path: &Path) -> Result<Option<u32>> {
+async fn version(path: &Path, whose: Whose) -> Result<Option<u32>> {
     if path.is_dir() {
         bail!("{} is a directory; name a file with --store", shown(path));
     }
-    let version = SqliteStore::version_of(path).await;
+    let version = options(whose).version_of(path).await;
     version.map_err(told).with_context(|| unusable(path))
 }
 
-async fn open(path: PathBuf) -> Result<Opened> {
-    let store = SqliteStore::open(&path).await.map_err(told);
+async fn open(path: PathBuf, whose: Whose) -> Result<Opened> {
+    let store = options(whose).open(&path).await.map_err(told);
     let store = store.with_context(|| unusable(&path))?;
     // Its neighbours are the same from every folder and through every link.
     let path = path.canonicalize().unwrap_or(path);
-    Ok(Opened { store, path })
+    Ok(Opened { store, path, whose })
+}
+
+fn options(whose: Whose) -> marionette_sqlite::Options {
+    SqliteStore::options().check_owner(whose == Whose::Ours)
 }
 
 /// What is said before what went wrong; and if it is a matter of permissions, what it takes.
@@ -205,8 +264,8 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
 }
 
 /// The file of the store that is named.
-pub(crate) fn path(location: Option<&OsString>) -> Result<PathBuf> {
-    location::path(location.map(OsString::as_os_str))
+pub(crate) fn path(common: &Common) -> Result<PathBuf> {
+    location::path(common.store.as_deref())
 }
 
 /// What was made for a new store, in the order in which it can be taken away again.
@@ -237,7 +296,7 @@ impl Made {
     }
 
     fn make(&mut self, path: &Path) -> Result<()> {
-        if let Some(folder) = folder(path) {
+        for folder in self.folders.iter().rev() {
             make_folder(folder)?;
         }
         let file = OpenOptions::new()
@@ -246,7 +305,10 @@ impl Made {
             .mode(0o600)
             .open(path);
         match file {
-            Ok(_) => self.file = Some(path.to_owned()),
+            Ok(_) => {
+                self.file = Some(path.to_owned());
+                folder::mend_new(path, 0o600)?;
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(error)
@@ -269,18 +331,7 @@ impl Made {
     }
 }
 
-/// Makes a file in a folder, and removes it.
-fn try_folder(folder: &Path) -> std::io::Result<()> {
-    let path = folder.join(format!(".probe-{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(&path)?;
-    // Somebody who tidies up may have been faster.
-    let _ = fs::remove_file(&path);
-    Ok(())
-}
-
-fn is_no_room(error: &std::io::Error) -> bool {
+fn is_no_room(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded
@@ -311,9 +362,12 @@ pub(crate) fn user_name(id: u32) -> Option<String> {
 }
 
 /// Makes a folder that is for its owner alone, if it is missing.
-pub(crate) fn make_folder(folder: &Path) -> Result<()> {
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(folder);
+fn make_folder(folder: &Path) -> Result<()> {
+    let made = match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => folder::mend_new(folder, 0o700),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    };
     made.with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::args::{Common, Unit};
 use crate::command::GRACE_MAX;
-use crate::store;
+use crate::folder::Whose;
+use crate::store::{self, Purpose};
 use crate::time::show_duration;
 use crate::worker::CLEARING_UP;
 
@@ -21,14 +22,16 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
             program.display()
         );
     }
-    let store = std::path::absolute(store::path(common.store.as_ref())?)?;
-    let unit = page(&command(&program, &store, args)?, &store, args)?;
+    let store = std::path::absolute(store::path(common)?)?;
+    // The unit would run whatever somebody else puts there.
+    let whose = store::check_owner(common, &store, Purpose::Change)?;
+    let unit = page(&command(&program, &store, whose, args)?, &store, args)?;
     anstream::print!("{unit}");
     Ok(0)
 }
 
 /// The line that starts the worker.
-fn command(program: &Path, store: &Path, args: &Unit) -> Result<String> {
+fn command(program: &Path, store: &Path, whose: Whose, args: &Unit) -> Result<String> {
     let mut words = vec![
         text(program)?,
         "--store".to_owned(),
@@ -37,6 +40,9 @@ fn command(program: &Path, store: &Path, args: &Unit) -> Result<String> {
         "--stop-within".to_owned(),
         show_duration(args.stop_within).replace(' ', ""),
     ];
+    if whose == Whose::Anybodys {
+        words.push("--trust-owner".to_owned());
+    }
     if let Some(jobs) = args.jobs {
         words.extend(["--jobs".to_owned(), jobs.to_string()]);
     }

@@ -25,7 +25,7 @@ const HEALTH: Duration = Duration::from_secs(1);
 pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let say = Say::new(common);
     let mut signals = Signals::listen()?;
-    let opened = open_or_make(common.store.as_ref()).await?;
+    let opened = open_or_make(common).await?;
     opened.check()?;
     output::tidy(&opened).await?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;

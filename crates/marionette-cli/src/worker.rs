@@ -50,7 +50,7 @@ impl Worker {
         queues: Vec<String>,
         jobs: Option<NonZeroUsize>,
     ) -> Result<Self> {
-        let minder = Minder::new(&opened.minders());
+        let minder = Minder::new(opened.minders());
         let stopping = watch::Sender::new(false);
         let trouble = Trouble::default();
         let runner = Arc::new(Runner {

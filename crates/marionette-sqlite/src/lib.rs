@@ -151,6 +151,7 @@ mod state;
 mod codec;
 mod schema;
 mod opening;
+mod owner;
 mod wal;
 mod whereabouts;
 mod guard;

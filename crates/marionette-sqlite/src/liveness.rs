@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::clock::{self, Clock};
 use crate::codec::Id;
 use crate::failpoint;
+use crate::opening::carefully;
 use crate::whereabouts::beside;
 
 /// What one process knows of the workers.
@@ -90,8 +91,10 @@ impl Liveness {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(&self.directory) {
+            Ok(()) => mend_mode(&self.directory),
             Err(err) if err.kind() != io::ErrorKind::AlreadyExists => Err(err),
-            _ => Ok(()),
+            Err(_) if fs::symlink_metadata(&self.directory)?.is_dir() => Ok(()),
+            Err(_) => Err(not_usable(&self.directory, "is no folder")),
         }
     }
 
@@ -154,8 +157,11 @@ impl Liveness {
 
     /// What the lock file of another worker says.
     pub(crate) fn lock_of(&self, worker: Id) -> io::Result<Lock> {
-        let file = match OpenOptions::new().write(true).open(self.file(worker)) {
-            Ok(file) => file,
+        let path = self.file(worker);
+        let mut options = OpenOptions::new();
+        let file = match carefully(&mut options).write(true).open(&path) {
+            Ok(file) if file.metadata()?.is_file() => file,
+            Ok(_) => return Err(not_usable(&path, "is no file")),
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Lock::Missing),
             Err(err) => return Err(err),
         };
@@ -228,7 +234,9 @@ fn leave_one(connection: &Connection, worker: Id) -> rusqlite::Result<bool> {
 /// Whether the process of a worker has certainly ended, for those who only look: nobody holds the
 /// lock on its file.
 pub(crate) fn has_ended(path: &Path, worker: Id) -> bool {
-    let file = File::open(file_in(&beside(path, "-workers"), worker));
+    let mut options = OpenOptions::new();
+    let path = file_in(&beside(path, "-workers"), worker);
+    let file = carefully(&mut options).read(true).open(path);
     file.is_ok_and(|file| file.try_lock_shared().is_ok())
 }
 
@@ -246,7 +254,10 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let file = carefully(&mut options).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(not_usable(path, "is no file"));
+        }
         match file.try_lock() {
             Ok(()) if is_at(&file, path) => return Ok(Some(file)),
             Ok(()) => (),
@@ -255,6 +266,27 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
         }
     }
     Ok(None)
+}
+
+fn not_usable(path: &Path, what: &str) -> io::Error {
+    io::Error::other(format!("{} {what}", path.display()))
+}
+
+/// Gives the owner of a new folder back what the umask of this process took.
+#[cfg(unix)]
+fn mend_mode(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    if fs::symlink_metadata(folder)?.permissions().mode() & 0o777 == 0o700 {
+        return Ok(());
+    }
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)] // Its twin can fail.
+fn mend_mode(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Whether the file still has this name.

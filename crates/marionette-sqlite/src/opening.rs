@@ -14,6 +14,7 @@ use crate::codec;
 use crate::error::store_error;
 use crate::failpoint;
 use crate::options::Settings;
+use crate::owner;
 use crate::wal::Wal;
 use crate::whereabouts::beside;
 
@@ -95,6 +96,34 @@ fn links(_path: &Path) -> u64 {
     1
 }
 
+/// Looks at the files before any of them is opened: SQLite waits for a pipe, and takes what somebody
+/// has put beside a database for a part of it.
+pub(crate) fn check_before(path: &Path, settings: &Settings) -> Result<(), StoreError> {
+    if settings.check_owner {
+        owner::check_before(path)?;
+    } else {
+        owner::check_kinds(path)?;
+    }
+    check_links(path)
+}
+
+/// Looks at them once more, now that they are open and nothing was written yet.
+pub(crate) fn check_after(
+    connection: &Connection,
+    path: &Path,
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    if !settings.check_owner {
+        return Ok(());
+    }
+    let checked = owner::check_after(path);
+    if checked.is_err() {
+        // Nothing of such a log shall come into the database.
+        keep_wal(connection).map_err(|err| store_error(path, err))?;
+    }
+    checked
+}
+
 /// Makes the file, for its owner alone, if there is none; says whether there was none. SQLite gives
 /// the files beside it the same mode.
 ///
@@ -107,14 +136,43 @@ pub(crate) fn create(path: &Path) -> Result<bool, StoreError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(file) => {
+            mend_mode(&file).map_err(|err| io_error(path, err))?;
             drop(file);
             failpoint::at("sqlite::open::created");
             sync_directory(path).map_err(|err| io_error(path, err))?;
             Ok(true)
         }
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => check_links(path).map(|()| false),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(err) => Err(io_error(path, err)),
     }
+}
+
+/// Gives the owner of a new file back what the umask of this process took.
+#[cfg(unix)]
+pub(crate) fn mend_mode(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    if file.metadata()?.permissions().mode() & 0o777 == 0o600 {
+        return Ok(());
+    }
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps)] // Its twin can fail.
+pub(crate) fn mend_mode(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Neither follows a link nor waits for anybody, where the system can open a file so.
+pub(crate) fn carefully(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    {
+        use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, O_NOFOLLOW | O_NONBLOCK);
+    }
+    options
 }
 
 /// Removes a file that was made and could not be opened, unless it is in use by somebody else.
@@ -258,7 +316,8 @@ pub(crate) fn resolved(connection: &Connection, path: &Path) -> PathBuf {
 pub(crate) fn open_wal(connection: &Connection, path: &Path) -> Result<Wal, StoreError> {
     let name = beside(path, "-wal");
     let open = || {
-        let file = OpenOptions::new().read(true).write(true).open(&name)?;
+        let mut options = OpenOptions::new();
+        let file = carefully(&mut options).read(true).write(true).open(&name)?;
         sync_directory(path)?;
         Ok(file)
     };

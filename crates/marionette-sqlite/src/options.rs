@@ -65,6 +65,7 @@ pub(crate) struct Settings {
     pub(crate) keep_failed: Duration,
     pub(crate) bytes_max: Option<u64>,
     pub(crate) busy: Duration,
+    pub(crate) check_owner: bool,
 }
 
 impl Default for Options {
@@ -84,6 +85,7 @@ impl Default for Options {
             keep_failed: 30 * DAY,
             bytes_max: None,
             busy: Duration::from_secs(5),
+            check_owner: false,
         };
         Self { settings }
     }
@@ -162,6 +164,41 @@ impl Options {
         self
     }
 
+    /// Whether a file is refused that somebody else can change: whoever writes the jobs decides
+    /// what this process does. Default is `false`.
+    ///
+    /// On Unix, before anything is made or read, and once more when all is open:
+    ///
+    /// - the file, what SQLite keeps beside it, and the locks of the workers belong to the effective
+    ///   user of this process or to root, are regular files with one name or a real folder, and
+    ///   nobody else may write them;
+    /// - every folder on the way belongs to one of the two as well (also to the owner of `/`, which
+    ///   is root in a user namespace), and nobody else may write in it, unless only the owner of a
+    ///   file may remove it there, as in `/tmp` (the sticky bit);
+    /// - every symbolic link on the way belongs to one of them too.
+    ///
+    /// What a group may write is safe if the user owns it and nobody else is in that group, as far
+    /// as `/etc/passwd` and `/etc/group` tell. Where files have no owner this changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette_sqlite::SqliteStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("tasks.db");
+    /// let store = SqliteStore::options().check_owner(true).open(path).await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn check_owner(mut self, check: bool) -> Self {
+        self.settings.check_owner = check;
+        self
+    }
+
     /// The clocks by which it goes, for a test that moves them. Default is those of the system.
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -176,8 +213,10 @@ impl Options {
     /// [Broken](StoreError::is_broken) if it is no database, is damaged, or was made by a newer
     /// version of this library, or if the SQLite library is older than 3.51.3.
     /// [Refused](StoreError::is_refused) for `:memory:` and the empty name, for what means more
-    /// than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), and for a file with more
-    /// than one name (hard links). Nothing is left of a file that was made and could not be opened.
+    /// than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), for a file with more than
+    /// one name (hard links), for a link, a pipe or the like in the place of a file that SQLite
+    /// keeps beside it, and for one that others can change, if [that is
+    /// checked](Self::check_owner). Nothing is left of a file that was made and could not be opened.
     /// [Full](StoreError::is_full) and [unavailable](StoreError::is_unavailable) as everywhere.
     ///
     /// # Cancel safety
@@ -185,5 +224,18 @@ impl Options {
     /// If the future is dropped, the store is closed again.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(path.as_ref(), self.settings).await
+    }
+
+    /// As [`SqliteStore::version_of`], with these settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but for a newer version, which is told.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn version_of(self, path: impl AsRef<Path>) -> Result<Option<u32>, StoreError> {
+        SqliteStore::version_with(path.as_ref(), self.settings).await
     }
 }

@@ -24,6 +24,7 @@ use crate::inbox::Inbox;
 use crate::inspect;
 use crate::opening;
 use crate::options::{Options, Settings};
+use crate::owner;
 use crate::reader::{self, Question, Reader};
 use crate::schema;
 use crate::shared::Shared;
@@ -106,13 +107,51 @@ impl SqliteStore {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn version_of(path: impl AsRef<Path>) -> Result<Option<u32>, StoreError> {
-        let path = path.as_ref();
+        Self::options().version_of(path).await
+    }
+
+    /// Whether nobody but the effective user of this process and root can change what is in the
+    /// store of this file, by the rules of [`Options::check_owner`]. Nothing is opened or made, and
+    /// what is not there yet is no fault.
+    ///
+    /// An application that keeps folders of its own beside the store names their endings, so that
+    /// they are looked at as well.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette_sqlite::SqliteStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("tasks.db");
+    /// SqliteStore::check_owner(path, &["-reports"])?; // also `tasks.db-reports`
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [Refused](StoreError::is_refused), with the name, the owner and what can be done. Its source
+    /// is a [`std::io::Error`]: of the kind
+    /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) if it is a matter of trust, and
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is a link, a pipe or the like, which
+    /// nobody should go on with.
+    pub fn check_owner(path: impl AsRef<Path>, endings: &[&str]) -> Result<(), StoreError> {
+        owner::check(path.as_ref(), endings)
+    }
+
+    pub(crate) async fn version_with(
+        path: &Path,
+        settings: Settings,
+    ) -> Result<Option<u32>, StoreError> {
         opening::check_path(path)?;
         let (reply, told) = oneshot::channel();
         let name = path.to_owned();
         let thread = spawn("mtt-sqlite-peek", move || {
             let peek = || {
-                let connection = opening::peek(&name, &Options::default().settings)?;
+                opening::check_before(&name, &settings)?;
+                let connection = opening::peek(&name, &settings)?;
                 schema::peek(&connection, &name)
             };
             let _ = reply.send(peek());
@@ -239,6 +278,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
 
 impl Inner {
     fn open(path: &Path, settings: Settings) -> Result<Self, StoreError> {
+        opening::check_before(path, &settings)?;
         let is_new = opening::create(path)?;
         let opened = Self::open_file(path, settings);
         if opened.is_err() && is_new {
@@ -250,6 +290,7 @@ impl Inner {
     fn open_file(path: &Path, settings: Settings) -> Result<Self, StoreError> {
         let writing = opening::writer(path, &settings)?;
         let path = opening::resolved(&writing, path);
+        opening::check_after(&writing, &path, &settings)?;
         schema::migrate(&writing, &path)?;
         let whereabouts = Whereabouts::of(&path);
         // Two, because the system tells an error of the disk once to each.

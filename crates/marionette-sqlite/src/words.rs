@@ -99,7 +99,7 @@ fn owner(found: &Metadata) -> String {
 
 /// The name of a user, where it stands in the list of this machine.
 #[cfg(unix)]
-fn name_of(user: u32) -> Option<String> {
+pub(crate) fn name_of(user: u32) -> Option<String> {
     let list = fs::read_to_string("/etc/passwd").ok()?;
     list.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -66,6 +66,9 @@ pub(crate) struct Common {
     /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) store: Option<OsString>,
+    /// Use a store that another user owns or can write: who can write it can run commands as you
+    #[arg(long, global = true)]
+    pub(crate) trust_owner: bool,
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,15 +13,16 @@ use tokio::task::JoinHandle;
 
 use super::group::Group;
 use super::presence::clear_up_after;
-use super::{ARGUMENT, Attempt, Ended, Order, Unable, Word};
+use super::{ARGUMENT, Attempt, Ended, Order, TRUSTS, Unable, Word};
 use crate::clock;
+use crate::folder::{Place, Whose};
 
 /// Starts commands through a minder, and another one if that dies.
 /// [`close`](Self::close) ends them all.
 #[derive(Clone, Debug)]
 pub(crate) struct Minder {
     /// Where it is seen which minders are there.
-    folder: Arc<Path>,
+    place: Arc<Place>,
     state: Arc<Mutex<State>>,
 }
 
@@ -61,9 +61,9 @@ pub(crate) struct Begun {
 
 impl Minder {
     /// Nobody is started yet.
-    pub(crate) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         Self {
-            folder: folder.into(),
+            place: place.into(),
             state: Arc::default(),
         }
     }
@@ -128,10 +128,12 @@ impl Minder {
     }
 
     fn start_one(&self, state: &mut State) -> io::Result<()> {
+        let trusts = (self.place.whose() == Whose::Anybodys).then_some(TRUSTS);
         let mut process = Command::new(own_program()?)
             .arg(ARGUMENT)
-            .arg(&*self.folder)
+            .arg(self.place.path())
             .arg(std::process::id().to_string())
+            .args(trusts)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
@@ -164,7 +166,7 @@ impl Minder {
         if !status.is_ok_and(|status| status.success())
             && let Some(minder) = minder
         {
-            clear_up_after(&self.folder, minder);
+            clear_up_after(&self.place, minder);
         }
         self.state().is_gone(which);
     }

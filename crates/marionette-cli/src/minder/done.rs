@@ -6,19 +6,22 @@
 //! written down as well, and does no harm: such a job is never claimed again.
 
 use std::collections::VecDeque;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+
+use crate::folder::Place;
 
 /// How many are remembered. A worker has far fewer in hand of which the store has not heard.
 const KEPT: usize = 4096;
 
+/// The name of the file that says so.
+const MARK: &str = "done";
+
 /// The folders of the jobs that succeeded last.
 #[derive(Debug, Default)]
-pub(super) struct Done(VecDeque<PathBuf>);
+pub(super) struct Done(VecDeque<Place>);
 
 impl Done {
-    pub(super) fn push(&mut self, output: PathBuf) {
+    pub(super) fn push(&mut self, output: Place) {
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
@@ -28,18 +31,22 @@ impl Done {
     /// Writes all of them down.
     pub(super) fn write_down(&self) {
         for output in &self.0 {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(output);
             // A disk that refuses means that the job runs again, as after a loss of power.
-            let _ = made.and_then(|()| fs::write(mark(output), ""));
+            let _ = output.make().and_then(|folder| {
+                let marked = folder.open_or_new(MARK);
+                marked.or_else(|_| folder.new_file_instead(MARK))
+            });
         }
     }
 }
 
 /// Whether it is written down that the job with this folder has succeeded.
-pub(crate) fn was_done(output: &Path) -> bool {
-    mark(output).exists()
-}
-
-fn mark(output: &Path) -> PathBuf {
-    output.join("done")
+/// A mark of somebody else says nothing.
+pub(crate) fn was_done(output: &Place) -> bool {
+    // Nearly always there is nothing, and nothing else has to be asked.
+    if fs::symlink_metadata(output.path().join(MARK)).is_err() {
+        return false;
+    }
+    let folder = output.open().ok().flatten();
+    folder.is_some_and(|folder| folder.stat(MARK).is_ok_and(|mark| mark.is_some()))
 }

@@ -1,11 +1,11 @@
 //! Reads the output of a job while it is written, attempt by attempt.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
 use super::log::{attempts, old_tail, tail};
+use crate::folder::{Folder, Place};
 
 /// What is said where something was written faster than it was read.
 const GAP: &[u8] = "\n[… something is left out …]\n".as_bytes();
@@ -15,17 +15,17 @@ const KNOWN_BYTES: usize = 64;
 /// Follows the output of one job.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    folder: PathBuf,
-    /// Attempts that were begun to be read.
-    seen: Vec<PathBuf>,
+    place: Place,
+    /// The logs that were begun to be read.
+    seen: Vec<String>,
     reading: Option<Reading>,
 }
 
 impl Follower {
     /// From the begin of the first attempt that is kept.
-    pub(crate) fn new(folder: PathBuf) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         Self {
-            folder,
+            place,
             seen: Vec::new(),
             reading: None,
         }
@@ -40,8 +40,11 @@ impl Follower {
                     return Ok(bytes);
                 }
             }
-            let paths = attempts(&self.folder)?;
-            let Some(next) = paths.into_iter().find(|path| !self.seen.contains(path)) else {
+            let Some(folder) = self.place.open()? else {
+                return Ok(Vec::new());
+            };
+            let logs = attempts(&folder)?;
+            let Some(next) = logs.into_iter().find(|log| !self.seen.contains(log)) else {
                 return Ok(Vec::new());
             };
             // What was written last before its successor began.
@@ -49,7 +52,7 @@ impl Follower {
                 Some(reading) => reading.more()?,
                 None => Vec::new(),
             };
-            self.reading = Some(Reading::open(&next)?);
+            self.reading = Reading::open(folder, &next)?;
             self.seen.push(next);
             if !rest.is_empty() {
                 return Ok(rest);
@@ -61,7 +64,8 @@ impl Follower {
 /// The output of one attempt while it is read.
 #[derive(Debug)]
 struct Reading {
-    path: PathBuf,
+    folder: Folder,
+    log: String,
     begin: File,
     tail: Option<File>,
     /// What was read of the tail last.
@@ -69,20 +73,25 @@ struct Reading {
 }
 
 impl Reading {
-    fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            path: path.to_owned(),
-            begin: File::open(path)?,
+    /// `None`: it was removed.
+    fn open(folder: Folder, log: &str) -> io::Result<Option<Self>> {
+        let Some(begin) = folder.read(log)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            folder,
+            log: log.to_owned(),
+            begin,
             tail: None,
             end: Vec::new(),
-        })
+        }))
     }
 
     fn more(&mut self) -> io::Result<Vec<u8>> {
         let Some(current) = &mut self.tail else {
             let bytes = read(&mut self.begin)?;
             if bytes.is_empty() {
-                self.tail = if_any(File::open(tail(&self.path)))?;
+                self.tail = self.folder.read(tail(&self.log))?;
                 if self.tail.is_some() {
                     return self.more();
                 }
@@ -90,13 +99,13 @@ impl Reading {
             return Ok(bytes);
         };
         let mut bytes = read(current)?;
-        let newest = if_any(File::open(tail(&self.path)))?;
+        let newest = self.folder.read(tail(&self.log))?;
         match newest {
             Some(newest) if is_same(&newest, current)? => {}
             Some(newest) => {
                 // It may have been written to between the read and its replacement.
                 bytes.extend(read(current)?);
-                let old = if_any(File::open(old_tail(&self.path)))?;
+                let old = self.folder.read(old_tail(&self.log))?;
                 if let Some(mut old) = old
                     && !is_same(&old, current)?
                 {
@@ -168,23 +177,21 @@ fn is_same(one: &File, other: &File) -> io::Result<bool> {
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
-fn if_any(opened: io::Result<File>) -> io::Result<Option<File>> {
-    match opened {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::log::Log;
     use super::*;
+    use crate::folder::Whose;
+
+    fn place(folder: &tempfile::TempDir) -> Place {
+        Place::new(folder.path(), Whose::Ours)
+    }
 
     /// Writes the alphabet in pieces of this size, and follows after every so many.
     fn followed(limit: u64, piece: usize, pieces_between: usize) -> String {
         let folder = tempfile::tempdir().unwrap();
-        let mut follower = Follower::new(folder.path().to_owned());
-        let mut log = Log::new(folder.path().to_owned(), 1, limit);
+        let mut follower = Follower::new(place(&folder));
+        let mut log = Log::new(place(&folder), 1, limit);
         let mut followed = Vec::new();
         let text: String = ('a'..='z').collect();
         for (nth, bytes) in (1..).zip(text.as_bytes().chunks(piece)) {
@@ -239,9 +246,9 @@ mod tests {
     #[test]
     fn attempts_are_read_one_after_the_other() {
         let folder = tempfile::tempdir().unwrap();
-        let mut follower = Follower::new(folder.path().to_owned());
+        let mut follower = Follower::new(place(&folder));
         for attempt in 1..=3 {
-            let mut log = Log::new(folder.path().to_owned(), attempt, 100);
+            let mut log = Log::new(place(&folder), attempt, 100);
             log.write(format!("attempt {attempt}\n").as_bytes());
             log.finish();
         }

@@ -5,10 +5,10 @@
 //! while the command runs, can be followed, and outlives every process. At the end the tail is put
 //! behind the begin, and one file is left.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+
+use crate::folder::{Folder, Place};
 
 /// How often one attempt can be interrupted and begun again with its own file each time.
 const TRIES_MAX: u32 = 9;
@@ -16,7 +16,7 @@ const TRIES_MAX: u32 = 9;
 /// The output of one attempt, while it is written.
 #[derive(Debug)]
 pub(crate) struct Log {
-    folder: PathBuf,
+    place: Place,
     attempt: u32,
     /// How much of each end is kept.
     limit: u64,
@@ -29,7 +29,8 @@ pub(crate) struct Log {
 
 #[derive(Debug)]
 struct Open {
-    path: PathBuf,
+    folder: Folder,
+    name: String,
     begin: File,
     begin_bytes: u64,
     tail: Option<(File, u64)>,
@@ -38,9 +39,9 @@ struct Open {
 
 impl Log {
     /// Nothing is made on the disk before something is written.
-    pub(crate) fn new(folder: PathBuf, attempt: u32, limit: u64) -> Self {
+    pub(crate) fn new(place: Place, attempt: u32, limit: u64) -> Self {
         Self {
-            folder,
+            place,
             attempt,
             limit,
             open: None,
@@ -72,7 +73,7 @@ impl Log {
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.open.is_none() {
-            self.open = Some(Open::create(&self.folder, self.attempt)?);
+            self.open = Some(Open::create(&self.place, self.attempt)?);
         }
         let open = self.open.as_mut().expect("it was just made");
         let room = usize::try_from(self.limit - open.begin_bytes).unwrap_or(usize::MAX);
@@ -87,27 +88,23 @@ impl Log {
 }
 
 impl Open {
-    fn create(folder: &Path, attempt: u32) -> io::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+    fn create(place: &Place, attempt: u32) -> io::Result<Self> {
+        let folder = place.make()?;
         let mut again = 1;
         loop {
-            let path = folder.join(match again {
+            let name = match again {
                 1 => format!("{attempt}.log"),
                 again => format!("{attempt}-{again}.log"),
-            });
-            let mut options = OpenOptions::new();
-            options.write(true).mode(0o600);
-            match again {
-                TRIES_MAX => options.create(true).truncate(true),
-                _ => options.create_new(true),
             };
-            match options.open(&path) {
+            let made = match again {
+                TRIES_MAX => folder.new_file_instead(&name),
+                _ => folder.new_file(&name),
+            };
+            match made {
                 Ok(begin) => {
                     return Ok(Self {
-                        path,
+                        folder,
+                        name,
                         begin,
                         begin_bytes: 0,
                         tail: None,
@@ -125,14 +122,14 @@ impl Open {
         if let Some((_, size)) = &self.tail
             && *size >= limit
         {
-            fs::rename(tail(&self.path), old_tail(&self.path))?;
+            let (tail, old) = (tail(&self.name), old_tail(&self.name));
+            self.folder.rename(tail, old)?;
             self.has_old = true;
             self.tail = None;
         }
         if self.tail.is_none() {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600);
-            self.tail = Some((options.open(tail(&self.path))?, 0));
+            let file = self.folder.new_file_instead(tail(&self.name))?;
+            self.tail = Some((file, 0));
         }
         let (file, size) = self.tail.as_mut().expect("it was just made");
         let room = usize::try_from(limit - *size).unwrap_or(usize::MAX);
@@ -146,78 +143,72 @@ impl Open {
         if self.tail.is_none() {
             return Ok(());
         }
-        let kept = read_tail(&self.path, limit)?;
+        let kept = read_tail(&self.folder, &self.name, limit)?;
         let left_out = total - self.begin_bytes - kept.len() as u64;
         if left_out > 0 {
             let gap = format!("\n[… {left_out} bytes are left out …]\n");
             self.begin.write_all(gap.as_bytes())?;
         }
         self.begin.write_all(&kept)?;
-        fs::remove_file(tail(&self.path))?;
+        self.folder.remove(tail(&self.name))?;
         if self.has_old {
-            fs::remove_file(old_tail(&self.path))?;
+            self.folder.remove(old_tail(&self.name))?;
         }
         Ok(())
     }
 }
 
-pub(super) fn tail(path: &Path) -> PathBuf {
-    path.with_extension("tail")
+/// The name of the tail of the log of this name.
+pub(super) fn tail(log: &str) -> String {
+    format!("{}.tail", stem(log))
 }
 
-pub(super) fn old_tail(path: &Path) -> PathBuf {
-    path.with_extension("tail.old")
+pub(super) fn old_tail(log: &str) -> String {
+    format!("{}.tail.old", stem(log))
+}
+
+/// Which attempt the log of this name belongs to.
+pub(crate) fn stem(log: &str) -> &str {
+    log.strip_suffix(".log").unwrap_or(log)
 }
 
 /// The last bytes of a tail that is in two files.
-fn read_tail(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = if_any(fs::read(old_tail(path)))?;
-    bytes.extend(if_any(fs::read(tail(path)))?);
+fn read_tail(folder: &Folder, log: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = folder.read_all(old_tail(log))?.unwrap_or_default();
+    bytes.extend(folder.read_all(tail(log))?.unwrap_or_default());
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     Ok(bytes.split_off(bytes.len().saturating_sub(limit)))
 }
 
-fn if_any(read: io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
-    match read {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        read => read,
-    }
-}
-
-/// The files of a job's attempts that wrote something, in the order in which they were made.
-#[allow(dead_code)] // For the operator's commands, which are not here yet.
-pub(crate) fn attempts(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "log")
-            && let Some(order) = order(&path)
-        {
-            paths.push((order, path));
+/// The names of the logs of a job's attempts that wrote something, in the order in which they were
+/// made.
+pub(crate) fn attempts(folder: &Folder) -> io::Result<Vec<String>> {
+    let mut logs = Vec::new();
+    for name in folder.names()? {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        let stem = name.strip_suffix(".log");
+        if let Some(order) = stem.and_then(order) {
+            logs.push((order, name));
         }
     }
-    paths.sort();
-    Ok(paths.into_iter().map(|(_, path)| path).collect())
+    logs.sort();
+    Ok(logs.into_iter().map(|(_, name)| name).collect())
 }
 
 /// `3-2.log` is the second run of the third attempt.
-fn order(path: &Path) -> Option<(u32, u32)> {
-    let stem = path.file_stem()?.to_str()?;
+fn order(stem: &str) -> Option<(u32, u32)> {
     let (attempt, again) = stem.split_once('-').unwrap_or((stem, "1"));
     Some((attempt.parse().ok()?, again.parse().ok()?))
 }
 
 /// What is kept of an attempt's output, whether it still runs or not.
-#[allow(dead_code)] // For the operator's commands, which are not here yet.
-pub(crate) fn read_log(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = fs::read(path)?;
-    let rest = read_tail(path, u64::MAX)?;
+pub(crate) fn read_log(folder: &Folder, log: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = folder.read_all(log)?.unwrap_or_default();
+    let rest = read_tail(folder, log, u64::MAX)?;
     if !rest.is_empty() {
-        if old_tail(path).exists() {
+        if folder.stat(old_tail(log))?.is_some() {
             bytes.extend_from_slice("\n[… what followed is left out …]\n".as_bytes());
         }
         bytes.extend(rest);
@@ -227,7 +218,15 @@ pub(crate) fn read_log(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+    use crate::folder::Whose;
+
+    fn place(folder: &Path) -> Place {
+        Place::new(folder, Whose::Ours)
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -241,10 +240,10 @@ mod tests {
     #[test]
     fn an_attempt_that_says_nothing_makes_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let output = folder.path().join("job");
+        let output = place(folder.path()).below("job");
         Log::new(output.clone(), 1, 10).finish();
-        assert!(!output.exists());
-        assert!(attempts(&output).unwrap().is_empty());
+        assert!(!output.path().exists());
+        assert!(attempts(&output.make().unwrap()).unwrap().is_empty());
     }
 
     #[test]
@@ -253,7 +252,7 @@ mod tests {
         for piece in [1, 2, 3, 4, 5, 7, 9, 26] {
             for length in 0..=text.len() {
                 let folder = tempfile::tempdir().unwrap();
-                let mut log = Log::new(folder.path().to_owned(), 1, 4);
+                let mut log = Log::new(place(folder.path()), 1, 4);
                 let written = &text.as_bytes()[..length];
                 written.chunks(piece).for_each(|bytes| log.write(bytes));
                 assert_eq!(log.total(), length as u64);
@@ -279,11 +278,11 @@ mod tests {
     #[test]
     fn what_is_kept_can_be_read_while_it_runs_and_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = Log::new(folder.path().to_owned(), 1, 4);
+        let mut log = Log::new(place(folder.path()), 1, 4);
         log.write(b"abcdefghijklmn");
-        let path = folder.path().join("1.log");
+        let opened = place(folder.path()).open().unwrap().unwrap();
         assert_eq!(
-            String::from_utf8(read_log(&path).unwrap()).unwrap(),
+            String::from_utf8(read_log(&opened, "1.log").unwrap()).unwrap(),
             "abcd\n[… what followed is left out …]\nijklmn"
         );
         assert_eq!(names(folder.path()), ["1.log", "1.tail", "1.tail.old"]);
@@ -293,14 +292,15 @@ mod tests {
     fn an_attempt_that_is_begun_again_does_not_write_over_its_output() {
         let folder = tempfile::tempdir().unwrap();
         for text in ["first", "second"] {
-            let mut log = Log::new(folder.path().to_owned(), 2, 100);
+            let mut log = Log::new(place(folder.path()), 2, 100);
             log.write(text.as_bytes());
             log.finish();
         }
-        let paths = attempts(folder.path()).unwrap();
-        let texts: Vec<_> = paths
+        let opened = place(folder.path()).open().unwrap().unwrap();
+        let texts: Vec<_> = attempts(&opened)
+            .unwrap()
             .iter()
-            .map(|path| fs::read_to_string(path).unwrap())
+            .map(|log| fs::read_to_string(folder.path().join(log)).unwrap())
             .collect();
         assert_eq!(texts, ["first", "second"]);
     }
@@ -310,7 +310,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let mut log = Log::new(file.join("job"), 1, 100);
+        let mut log = Log::new(place(&file.join("job")), 1, 100);
         log.write(b"hello");
         log.write(b"hello");
         assert_eq!(log.total(), 10);

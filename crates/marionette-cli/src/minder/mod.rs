@@ -20,23 +20,24 @@ mod screen;
 mod line;
 mod follow;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
+use crate::folder::Place;
 
 pub(crate) use client::Minder;
 pub(crate) use done::was_done;
 pub(crate) use follow::Follower;
-#[allow(unused_imports)] // For the operator's commands, which are not here yet.
-pub(crate) use log::{attempts, read_log};
+pub(crate) use log::{attempts, read_log, stem};
 pub(crate) use presence::orphans_have_gone;
 pub(crate) use serve::serve;
 
 /// The argument by which this program knows that it is a minder.
 pub(crate) const ARGUMENT: &str = "__minder";
+/// The last argument of one that works also with files of others.
+const TRUSTS: &str = "trust";
 
 /// What a worker tells its minder.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,7 +94,7 @@ pub(crate) struct Attempt {
     /// Which attempt it is, from 1.
     pub(crate) number: u32,
     /// The folder for the output of the job. It is made when there is something to keep.
-    pub(crate) output: PathBuf,
+    pub(crate) output: Place,
 }
 
 /// How an attempt ended.

@@ -4,9 +4,9 @@
 //! to write down which were done. Who takes over waits for that moment, or it would begin again
 //! what has just been done.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,45 +16,48 @@ use rustix::process::{Pid, test_kill_process};
 use tokio::time::sleep;
 
 use super::stray;
+use crate::folder::{Folder, Place};
 
 /// How often it is looked whether a minder has gone.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long it is waited for; what takes longer hangs, and must not hang others.
+/// How long they are waited for; what takes longer hangs, and must not hang others.
 const WAIT: Duration = Duration::from_secs(10);
 
 /// A minder is there for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Presence {
+    folder: Folder,
+    name: String,
     path: PathBuf,
     _lock: File,
 }
 
 impl Presence {
     /// The presence of this process, for this worker.
-    pub(super) fn take(folder: &Path, worker: Option<Pid>) -> io::Result<Self> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder)?;
-        let path = file_of(folder, std::process::id());
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+    pub(super) fn take(place: &Place, worker: Option<Pid>) -> io::Result<Self> {
+        let folder = place.make()?;
+        let name = std::process::id().to_string();
+        let path = folder.path().join(&name);
         loop {
-            let mut lock = options.open(&path)?;
+            let opened = folder.open_or_new(&name);
+            // What else has the name of this process is nobody's.
+            let mut lock = opened.or_else(|_| folder.new_file_instead(&name))?;
             // Who looks for orphans between these two lines takes the file for that of a minder
             // which was killed: it has the lock for a moment, and removes the file.
             retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
-            if is_at(&lock, &path)? {
+            if folder.is_at(&lock, &name)? {
                 let worker = worker.map_or(0, |worker| worker.as_raw_nonzero().get());
+                lock.set_len(0)?;
                 write!(lock, "{worker}")?;
-                return Ok(Self { path, _lock: lock });
+                return Ok(Self {
+                    folder,
+                    name,
+                    path,
+                    _lock: lock,
+                });
             }
         }
     }
-}
-
-/// Whether this file still has this name.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let (ours, found) = (file.metadata()?, fs::metadata(path));
-    Ok(found.is_ok_and(|found| (found.dev(), found.ino()) == (ours.dev(), ours.ino())))
 }
 
 impl Presence {
@@ -63,92 +66,103 @@ impl Presence {
     }
 }
 
-/// Where the presence of this minder is seen.
-fn file_of(folder: &Path, minder: u32) -> PathBuf {
-    folder.join(minder.to_string())
-}
-
 /// Ends what a minder left that was killed.
-pub(super) fn clear_up_after(folder: &Path, minder: u32) {
-    let path = file_of(folder, minder);
-    stray::kill_commands_of(&path);
+pub(super) fn clear_up_after(place: &Place, minder: u32) {
+    let name = minder.to_string();
+    stray::kill_commands_of(&place.path().join(&name));
     // It may stay: without its lock it counts for nothing.
-    let _ = fs::remove_file(path);
+    if let Ok(Some(folder)) = place.open() {
+        let _ = folder.remove(name);
+    }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         // It may stay: without its lock it counts for nothing.
-        let _ = fs::remove_file(&self.path);
+        let _ = self.folder.remove(&self.name);
     }
 }
 
 /// Waits until the minders have gone whose workers are gone.
-pub(crate) async fn orphans_have_gone(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+pub(crate) async fn orphans_have_gone(place: &Place) -> io::Result<()> {
+    let Some(folder) = place.open()? else {
+        return Ok(());
     };
-    for entry in entries {
-        let path = entry?.path();
-        let gone = async {
-            while is_orphan(&path) {
-                sleep(LOOK).await;
+    let mut orphans = folder.names()?;
+    let gone = async {
+        loop {
+            orphans.retain(|name| is_orphan(&folder, name));
+            if orphans.is_empty() {
+                return;
             }
-        };
-        // If it hangs, its commands are no worse than those of a worker that hangs.
-        let _ = tokio::time::timeout(WAIT, gone).await;
-    }
+            sleep(LOOK).await;
+        }
+    };
+    // If one hangs, its commands are no worse than those of a worker that hangs.
+    let _ = tokio::time::timeout(WAIT, gone).await;
     Ok(())
 }
 
 /// Whether this minder is there, and its worker is not. If it was killed, its commands are ended
-/// and its file is removed.
-fn is_orphan(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else {
+/// and its file is removed. What is no file of ours is nobody's presence.
+fn is_orphan(folder: &Folder, name: &OsStr) -> bool {
+    let Ok(Some(mut file)) = folder.read(name) else {
         return false;
     };
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-        stray::kill_commands_of(path);
-        let _ = fs::remove_file(path);
+        stray::kill_commands_of(&folder.path().join(name));
+        let _ = folder.remove(name);
         return false;
     }
-    let worker = fs::read_to_string(path)
-        .ok()
-        .and_then(|worker| worker.parse().ok());
-    let worker = worker.and_then(Pid::from_raw);
+    let mut worker = String::new();
+    if file.read_to_string(&mut worker).is_err() {
+        return false;
+    }
+    let worker = worker.parse().ok().and_then(Pid::from_raw);
     worker.is_some_and(|worker| test_kill_process(worker) == Err(rustix::io::Errno::SRCH))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use rustix::process::getppid;
 
     use super::*;
+    use crate::folder::Whose;
+
+    /// A place, and the way to what has this name in it.
+    fn place(name: &str) -> (tempfile::TempDir, Place, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::new(folder.path(), Whose::Ours);
+        let path = folder.path().join(name);
+        (folder, place, path)
+    }
 
     #[tokio::test]
     async fn who_is_there_with_its_worker_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let presence = Presence::take(folder.path(), getppid()).unwrap();
-        let path = presence.path.clone();
-        assert!(!is_orphan(&path));
-        orphans_have_gone(folder.path()).await.unwrap();
+        let name = std::process::id().to_string();
+        let (_folder, place, path) = place(&name);
+        let presence = Presence::take(&place, getppid()).unwrap();
+        let folder = place.open().unwrap().unwrap();
+        let is_orphan = || is_orphan(&folder, name.as_ref());
+        assert!(!is_orphan());
+        orphans_have_gone(&place).await.unwrap();
         // No process has such a number.
         fs::write(&path, "2147483647").unwrap();
-        assert!(is_orphan(&path));
+        assert!(is_orphan());
         drop(presence);
-        assert!(!is_orphan(&path));
+        assert!(!is_orphan());
     }
 
     #[test]
     fn a_minder_that_was_taken_for_a_dead_one_while_it_began_is_seen_all_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = file_of(folder.path(), std::process::id());
+        let (_folder, place, path) = place(&std::process::id().to_string());
         // As who looks for orphans has it.
         let looked_at = File::create(&path).unwrap();
         flock(&looked_at, FlockOperation::LockExclusive).unwrap();
         std::thread::scope(|scope| {
-            let taken = scope.spawn(|| Presence::take(folder.path(), getppid()));
+            let taken = scope.spawn(|| Presence::take(&place, getppid()));
             let path_seen = path.canonicalize().unwrap();
             let is_it = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|at| at == path_seen);
             // Until it has opened the file too; where nothing shows that, this test sees less.
@@ -168,10 +182,26 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_killed_minder_left_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("1");
+        let (_folder, place, path) = place("1");
         fs::write(&path, "2147483647").unwrap();
-        orphans_have_gone(folder.path()).await.unwrap();
+        orphans_have_gone(&place).await.unwrap();
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_of_ours_is_nobodys_presence() {
+        let (folder, place, path) = place("1");
+        fs::create_dir(&path).unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "2147483647").unwrap();
+        fs::hard_link(&elsewhere, folder.path().join("2")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, folder.path().join("3")).unwrap();
+        let locked = File::open(&elsewhere).unwrap();
+        flock(&locked, FlockOperation::LockExclusive).unwrap();
+        let opened = place.open().unwrap().unwrap();
+        for name in ["1", "2", "3", "4"] {
+            assert!(!is_orphan(&opened, name.as_ref()), "{name}");
+        }
+        orphans_have_gone(&place).await.unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,23 @@ use tokio::task::{JoinSet, yield_now};
 use super::attend::attend;
 use super::done::Done;
 use super::presence::Presence;
-use super::{Attempt, Order, Unable, Word};
+use super::{Attempt, Order, TRUSTS, Unable, Word};
+use crate::folder::{Place, Whose};
 
 /// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
-pub(crate) fn serve(folder: &Path, worker: &OsStr) -> ExitCode {
+pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
+    let whose = if trusts == TRUSTS {
+        Whose::Anybodys
+    } else {
+        Whose::Ours
+    };
+    let place = Place::new(folder, whose);
     let worker = worker.to_str().and_then(|worker| worker.parse().ok());
     let worker = worker.and_then(Pid::from_raw);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let served = runtime.and_then(|runtime| runtime.block_on(mind(folder, worker)));
+    let served = runtime.and_then(|runtime| runtime.block_on(mind(&place, worker)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,14 +45,14 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr) -> ExitCode {
     }
 }
 
-async fn mind(folder: &Path, worker: Option<Pid>) -> io::Result<()> {
+async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
     // First: until it hears them, a signal that is meant for all would end it.
     let mut deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
     let (words, told) = mpsc::unbounded_channel();
     let teller = tokio::spawn(tell(pipe::Sender::from_owned_fd(stdout)?, told));
-    let presence = match Presence::take(folder, worker) {
+    let presence = match Presence::take(place, worker) {
         Ok(presence) => presence,
         Err(error) => {
             drop(words.send(Word::Unable(Unable::of(&error))));
@@ -93,7 +100,7 @@ struct Minded {
 struct Over {
     number: u64,
     /// Where it has to be written down that it succeeded, if it did.
-    done: Option<PathBuf>,
+    done: Option<Place>,
 }
 
 impl Minded {

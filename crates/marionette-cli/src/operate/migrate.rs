@@ -13,15 +13,9 @@ use super::json;
 
 pub(super) async fn migrate(common: &Common) -> Result<u8> {
     let say = Say::new(common);
-    let path = store::path(common.store.as_ref())?;
+    let path = store::path(common)?;
     let shown = safe(&path.display().to_string());
-    let from = if path.exists() {
-        store::version(&path).await?
-    } else {
-        None
-    };
-    // Opening it is what brings it there.
-    store::open_any(path.clone()).await?;
+    let from = store::migrate(common, &path).await?;
     let version = SqliteStore::VERSION;
     if say.json {
         let value = json!({"store": path.display().to_string(), "from": from, "version": version});

@@ -26,7 +26,7 @@ use clap::Subcommand;
 use crate::args::Common;
 use crate::run::Runs;
 use crate::say::Say;
-use crate::store::{self, Opened};
+use crate::store::{self, Opened, Purpose};
 
 use change::Deed;
 
@@ -51,6 +51,24 @@ pub(crate) enum Verb {
     Migrate(args::Migrate),
 }
 
+impl Verb {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::List(_) | Self::Show(_) | Self::Follow(_) | Self::Stats(_) | Self::Workers(_) => {
+                Purpose::Look
+            }
+            Self::Retry(_)
+            | Self::Cancel(_)
+            | Self::Delete(_)
+            | Self::Reschedule(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Prune(_)
+            | Self::Migrate(_) => Purpose::Change,
+        }
+    }
+}
+
 /// What every command of an operator works with.
 struct Desk {
     say: Say,
@@ -64,7 +82,7 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
     if let Verb::Migrate(_) = verb {
         return migrate::migrate(common).await;
     }
-    let opened = store::open_existing(common.store.as_ref()).await?;
+    let opened = store::open_existing(common, verb.purpose()).await?;
     let desk = Desk {
         say: Say::new(common),
         runs: Runs::read(&opened.runs()),

@@ -1,7 +1,8 @@
 //! `marionette show`: a task in full.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use marionette::Job;
@@ -10,7 +11,8 @@ use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use crate::command::{Command, Veil};
-use crate::minder::{attempts, read_log};
+use crate::folder::{Folder, Place};
+use crate::minder::{attempts, read_log, stem};
 use crate::run::Runs;
 use crate::store::told;
 use crate::text::{safe, safe_lines};
@@ -49,7 +51,7 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
         mark_orphans(store, std::slice::from_mut(&mut details.summary)).await?;
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let veil = veil(&details);
-        let outputs = outputs(&desk.opened.output(details.summary.id), limit, &veil)?;
+        let outputs = outputs(desk, &desk.opened.output(details.summary.id), limit, &veil)?;
         let told = if desk.say.json {
             json::line(&value(&details, &outputs, limit, &desk.runs))
         } else {
@@ -64,25 +66,40 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
     Ok(code)
 }
 
-/// What the attempts wrote that are kept in this folder: the end of it, where it is long.
-fn outputs(folder: &Path, limit: usize, veil: &Veil) -> Result<Vec<Output>> {
-    let files = attempts(folder).with_context(|| folder.display().to_string())?;
+/// What the attempts wrote that are kept in this place: the end of it, where it is long.
+fn outputs(desk: &Desk, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
-    for file in files {
-        let kept = read_log(&file).with_context(|| file.display().to_string())?;
+    let opened = place.open();
+    let Some(folder) = opened.unwrap_or_else(|error| is_left_out(desk, &error)) else {
+        return Ok(outputs);
+    };
+    let shown = || folder.path().display().to_string();
+    for log in attempts(&folder).with_context(shown)? {
+        let kept = match read_log(&folder, &log) {
+            Ok(kept) => kept,
+            Err(error) => {
+                is_left_out(desk, &error);
+                continue;
+            }
+        };
         let text = String::from_utf8_lossy(&kept);
         // Before it is cut, since half a secret is not found any more.
         let text = veil.over(&text);
         let end = suffix(&text, limit);
-        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         outputs.push(Output {
-            attempt: stem.into_owned(),
+            attempt: stem(&log).to_owned(),
             bytes: kept.len(),
             text: end.to_owned(),
-            file,
+            file: folder.path().join(log),
         });
     }
     Ok(outputs)
+}
+
+/// What cannot be read is told, and the rest is shown.
+fn is_left_out(desk: &Desk, error: &io::Error) -> Option<Folder> {
+    desk.say.warn(&safe(&error.to_string()));
+    None
 }
 
 /// Hides the secrets of a command.

@@ -3,10 +3,8 @@
 //! The note is beside the store, one small file for each run, and is written anew in one step. A
 //! lock on its neighbour, which goes with the process, keeps a second process away.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +16,7 @@ use uuid::Uuid;
 
 use super::identity::Identity;
 use crate::clock;
-use crate::store::make_folder;
+use crate::folder::{Folder, Place};
 
 /// How long a lock is tried that another process has: one that only looks has it for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(25);
@@ -67,7 +65,7 @@ impl Held {
 /// The note of one run, locked.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    path: PathBuf,
+    folder: Folder,
     key: String,
     note: Note,
     /// Held for as long as this lives.
@@ -87,28 +85,30 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// The note in this file, if there is one.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is not what `run` wrote", path.display())),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-        }
+    /// The note of the run with this key, if there is one.
+    pub(super) fn read(folder: &Folder, key: &str) -> Result<Option<Self>> {
+        let name = note_of(key);
+        let shown = || folder.path().join(&name).display().to_string();
+        let bytes = folder.read_all(&name);
+        let bytes = bytes.with_context(|| format!("cannot read {}", shown()))?;
+        let note = bytes.map(|bytes| serde_json::from_slice(&bytes));
+        note.transpose()
+            .with_context(|| format!("{} is not what `run` wrote", shown()))
     }
 }
 
 impl Ledger {
     /// Takes the note of a run, unless another process has it. `name` is what the run is called in
     /// a new note.
-    pub(super) fn take(folder: &Path, identity: &Identity, slot: u32, name: &str) -> Result<Taken> {
-        make_folder(folder)?;
+    pub(super) fn take(place: &Place, identity: &Identity, slot: u32, name: &str) -> Result<Taken> {
+        let folder = place.make();
+        let folder =
+            folder.with_context(|| format!("cannot make the folder {}", place.path().display()))?;
         let key = identity.key(slot);
-        let path = note_of(folder, &key);
-        let lock = match lock(&lock_of(folder, &key))? {
+        let lock = match lock(&folder, &lock_of(&key))? {
             Ok(lock) => lock,
             Err(process) => {
-                let generation = Note::read(&path)?.map_or(0, |note| note.generation);
+                let generation = Note::read(&folder, &key)?.map_or(0, |note| note.generation);
                 let queue = queue(&key, generation);
                 return Ok(Taken::Theirs(Held { process, queue }));
             }
@@ -118,10 +118,10 @@ impl Ledger {
             finished: true,
             ..Note::default()
         };
-        let mut note = Note::read(&path)?.unwrap_or_else(new);
+        let mut note = Note::read(&folder, &key)?.unwrap_or_else(new);
         note.identity = Some(identity.notable());
         Ok(Taken::Ours(Self {
-            path,
+            folder,
             key,
             note,
             _lock: lock,
@@ -129,13 +129,19 @@ impl Ledger {
     }
 
     /// Whether there is a note in this slot.
-    pub(super) fn exists(folder: &Path, identity: &Identity, slot: u32) -> bool {
-        note_of(folder, &identity.key(slot)).exists()
+    pub(super) fn exists(place: &Place, identity: &Identity, slot: u32) -> bool {
+        let folder = place.open().ok().flatten();
+        let note = note_of(&identity.key(slot));
+        folder.is_some_and(|folder| folder.stat(note).is_ok_and(|note| note.is_some()))
     }
 
     /// Goes on with the last generation, or begins one.
     pub(super) fn begin(&mut self) -> Result<Turn> {
         if self.is_unfinished() {
+            // The process that had it was killed, maybe while it wrote.
+            for name in [note_of(&self.key), order_of(&self.key)] {
+                let _ = self.folder.tidy(name);
+            }
             return Ok(Turn::GoesOn);
         }
         self.note.generation += 1;
@@ -168,7 +174,8 @@ impl Ledger {
 
     /// When the note was written last.
     pub(super) fn written(&self) -> Option<SystemTime> {
-        fs::metadata(&self.path).ok()?.modified().ok()
+        let note = self.folder.read(note_of(&self.key)).ok()??;
+        note.metadata().ok()?.modified().ok()
     }
 
     /// The queue of the generation.
@@ -190,53 +197,47 @@ impl Ledger {
 
     /// Notes in which order the tasks of the generation are, for lists of them. It may be lost.
     pub(super) fn note_order(&self, ids: impl Iterator<Item = TaskId>) -> io::Result<()> {
-        let new = self.path.with_extension("order.new");
-        let mut file = BufWriter::new(create(&new)?);
-        for id in ids {
-            file.write_all(id.uuid().as_bytes())?;
-        }
-        file.into_inner()?;
-        fs::rename(&new, order_of(&self.path))
+        self.folder.replace(order_of(&self.key), |file| {
+            let mut file = BufWriter::new(file);
+            for id in ids {
+                file.write_all(id.uuid().as_bytes())?;
+            }
+            file.flush()
+        })
     }
 
     fn write(&self) -> Result<()> {
-        let new = self.path.with_extension("new");
-        let written = (|| {
-            let mut file = create(&new)?;
+        let name = note_of(&self.key);
+        let written = self.folder.replace(&name, |file| {
             file.write_all(&serde_json::to_vec(&self.note)?)?;
-            file.sync_all()?;
-            fs::rename(&new, &self.path)?;
-            // The name is in the folder, which has to reach the disk as well.
-            File::open(self.path.parent().unwrap_or(Path::new("/")))?.sync_all()
-        })();
-        written.with_context(|| format!("cannot write {}", self.path.display()))
+            file.sync_all()
+        });
+        // The name is in the folder, which has to reach the disk as well.
+        let written = written.and_then(|()| self.folder.sync());
+        let path = || self.folder.path().join(&name);
+        written.with_context(|| format!("cannot write {}", path().display()))
     }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)
-}
-
-fn order_of(note: &Path) -> PathBuf {
-    note.with_extension("order")
+fn order_of(key: &str) -> String {
+    format!("{key}.order")
 }
 
 /// The tasks of the last generation in their order, as far as it is noted.
-pub(super) fn order(folder: &Path, key: &str) -> Vec<TaskId> {
-    let bytes = fs::read(order_of(&note_of(folder, key))).unwrap_or_default();
+pub(super) fn order(folder: &Folder, key: &str) -> Vec<TaskId> {
+    let bytes = folder.read_all(order_of(key)).ok().flatten();
+    let bytes = bytes.unwrap_or_default();
     let ids = bytes.chunks_exact(size_of::<Uuid>());
     let ids = ids.filter_map(|id| Uuid::from_slice(id).ok());
     ids.map(TaskId::from).collect()
 }
 
-fn note_of(folder: &Path, key: &str) -> PathBuf {
-    folder.join(format!("{key}.json"))
+fn note_of(key: &str) -> String {
+    format!("{key}.json")
 }
 
-fn lock_of(folder: &Path, key: &str) -> PathBuf {
-    folder.join(format!("{key}.lock"))
+fn lock_of(key: &str) -> String {
+    format!("{key}.lock")
 }
 
 fn queue(key: &str, generation: u64) -> String {
@@ -250,8 +251,8 @@ pub(super) fn parts(queue: &str) -> Option<(&str, u64)> {
 }
 
 /// The process that has this note now, if one has.
-pub(super) fn holder(folder: &Path, key: &str) -> Option<String> {
-    let mut file = File::open(lock_of(folder, key)).ok()?;
+pub(super) fn holder(folder: &Folder, key: &str) -> Option<String> {
+    let mut file = folder.read(lock_of(key)).ok()??;
     if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
         return None;
     }
@@ -261,20 +262,14 @@ pub(super) fn holder(folder: &Path, key: &str) -> Option<String> {
 }
 
 /// Locks a file; else says who has it, if that is written there.
-fn lock(path: &Path) -> Result<Result<File, Option<String>>> {
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
-    let opened = options.open(path);
-    let mut file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
+    let path = || folder.path().join(name);
+    let opened = folder.open_or_new(name);
+    let mut file = opened.with_context(|| format!("cannot write {}", path().display()))?;
     let began = clock::tick();
     while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if error != rustix::io::Errno::WOULDBLOCK {
-            return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            return Err(error).with_context(|| format!("cannot lock {}", path().display()));
         }
         let mut holder = String::new();
         file.rewind()?;
@@ -307,11 +302,15 @@ fn is_another_that_lives(holder: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
+    use crate::folder::Whose;
 
     fn take(folder: &Path, file: &str) -> Taken {
         let identity = Identity::File(PathBuf::from(file));
-        Ledger::take(folder, &identity, 0, "tasks.txt").unwrap()
+        let place = Place::new(folder, Whose::Ours);
+        Ledger::take(&place, &identity, 0, "tasks.txt").unwrap()
     }
 
     fn ours(folder: &Path, file: &str) -> Ledger {

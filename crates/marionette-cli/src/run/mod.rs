@@ -34,7 +34,7 @@ use crate::input::{self, Options};
 use crate::minder::orphans_have_gone;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
-use crate::store::{Opened, open_existing, open_or_make, told};
+use crate::store::{Opened, Purpose, open_existing, open_or_make, told};
 use crate::text::count;
 use crate::trouble::Watch;
 use crate::worker::Worker;
@@ -95,12 +95,12 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     // Until here a signal just ends this process, also while it waits for a list that never comes.
     let mut signals = Signals::listen()?;
     let (opened, mut ready) = if let Some(file) = file {
-        let opened = open_or_make(common.store.as_ref()).await?;
+        let opened = open_or_make(common).await?;
         opened.check()?;
         let ready = listed(&opened, args, &file, &say).await?;
         (opened, ready)
     } else {
-        let opened = open_existing(common.store.as_ref()).await?;
+        let opened = open_existing(common, Purpose::Change).await?;
         opened.check()?;
         let ready = resumed(&opened, args, &say).await?;
         (opened, ready)
@@ -144,7 +144,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
 /// Drops what is left of the run that the arguments name.
 async fn drop_open(common: &Common, args: &Run, say: &Say) -> Result<u8> {
     let identity = Identity::named_by(args)?;
-    let opened = open_existing(common.store.as_ref()).await?;
+    let opened = open_existing(common, Purpose::Change).await?;
     take_over(&opened).await?;
     let cancelled = choice::drop_open(&opened, &identity).await?;
     say.note(&match cancelled {

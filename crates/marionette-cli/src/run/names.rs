@@ -1,18 +1,18 @@
 //! Which run a queue belongs to, for whoever looks at a store.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use marionette::TaskId;
 
 use super::ledger::{Note, holder, order, parts};
+use crate::folder::{Folder, Place};
 use crate::text::safe;
 
 /// The runs of which there are notes beside a store.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    folder: PathBuf,
+    /// `None`: there is none that can be read.
+    folder: Option<Folder>,
     /// By the keys in the names of their queues.
     notes: HashMap<String, Note>,
 }
@@ -39,8 +39,9 @@ impl<'a> Places<'a> {
             return usize::MAX;
         };
         if !self.known.contains_key(key) {
-            let order = order(&self.runs.folder, key);
-            let places = order.into_iter().zip(0..).collect();
+            let folder = self.runs.folder.as_ref();
+            let order = folder.map(|folder| order(folder, key));
+            let places = order.unwrap_or_default().into_iter().zip(0..).collect();
             self.known.insert(key.to_owned(), places);
         }
         let place = self.known.get(key).and_then(|places| places.get(&id));
@@ -59,21 +60,20 @@ pub(crate) struct RunOf<'a> {
 
 impl Runs {
     /// Reads the notes in this folder, as far as they can be read.
-    pub(crate) fn read(folder: &Path) -> Self {
+    pub(crate) fn read(place: &Place) -> Self {
+        let Some(folder) = place.open().ok().flatten() else {
+            return Self::default();
+        };
         let mut notes = HashMap::new();
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-                && let Some(key) = path.file_stem().and_then(|key| key.to_str())
-                && let Ok(Some(note)) = Note::read(&path)
+        for name in folder.names().unwrap_or_default() {
+            if let Some(key) = name.to_str().and_then(|name| name.strip_suffix(".json"))
+                && let Ok(Some(note)) = Note::read(&folder, key)
             {
                 notes.insert(key.to_owned(), note);
             }
         }
         Self {
-            folder: folder.to_owned(),
+            folder: Some(folder),
             notes,
         }
     }
@@ -121,6 +121,6 @@ impl RunOf<'_> {
 
     /// The process that runs it now, if one does.
     pub(crate) fn process(&self) -> Option<String> {
-        holder(&self.runs.folder, self.key)
+        holder(self.runs.folder.as_ref()?, self.key)
     }
 }
