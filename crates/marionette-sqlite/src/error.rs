@@ -97,8 +97,7 @@ fn kind(err: &rusqlite::Error) -> Kind {
             | ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::OutOfMemory
-            | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::OperationInterrupted,
+            | ErrorCode::FileLockingProtocolFailed,
         ) => Kind::Unavailable,
         (
             _,

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 
 use marionette::store::StoreError;
 use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use crate::allowance::Allowance;
 use crate::clock;
 use crate::codec;
 use crate::error::store_error;
 use crate::failpoint;
-use crate::options::Settings;
+use crate::options::{Additions, Settings};
 use crate::owner;
+use crate::schema;
 use crate::wal::Wal;
 use crate::whereabouts::beside;
 
@@ -24,6 +27,10 @@ const SQLITE_MIN: i32 = 3_051_003;
 const CACHE_KIB: i32 = 16 * 1024;
 /// To how many bytes the WAL is cut down when it begins anew: as long as it becomes by itself.
 pub(crate) const WAL_BYTES: u64 = 8 * 1024 * 1024;
+/// The longest row, text or blob: the payload and the result of a job, 1 MiB each, and much room.
+const ROW_BYTES_MAX: i32 = 16 * 1024 * 1024;
+/// The longest statement, also in the schema; the longest of ours has some thousand bytes.
+const SQL_BYTES_MAX: i32 = 1_000_000;
 /// The WAL is copied by the writer after it has answered; this is for when it never comes to that.
 const CHECKPOINT_PAGES_MAX: i32 = 16_000;
 
@@ -206,11 +213,14 @@ fn io_error(path: &Path, err: io::Error) -> StoreError {
     error.with_source(err)
 }
 
-/// The connection that writes.
-pub(crate) fn writer(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+/// The connection that writes. Nothing is written to a file whose tables are not ours.
+pub(crate) fn writer(
+    path: &Path,
+    settings: &Settings,
+) -> Result<(Connection, Allowance), StoreError> {
     let failed = |err| store_error(path, err);
-    let connection =
-        connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    let (connection, allowance) = connect(path, settings).map_err(failed)?;
+    schema::peek(&connection, path, settings.additions)?;
     wal(&connection, settings.busy).map_err(failed)?;
     failpoint::at("sqlite::open::wal");
     // What must survive a loss of power is synced by the writer itself; see there.
@@ -227,20 +237,23 @@ pub(crate) fn writer(path: &Path, settings: &Settings) -> Result<Connection, Sto
     if let Some(bytes) = settings.bytes_max {
         limit(&connection, bytes).map_err(failed)?;
     }
-    Ok(connection)
+    Ok((connection, allowance))
 }
 
 /// A connection that reads, beside the writer.
-pub(crate) fn reader(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+pub(crate) fn reader(
+    path: &Path,
+    settings: &Settings,
+) -> Result<(Connection, Allowance), StoreError> {
     let open = || {
-        let connection = connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let (connection, allowance) = connect(path, settings)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         // The writer copies the WAL in the end, if that may still be done.
         keep_wal(&connection)?;
         // With the first question SQLite opens the WAL.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        Ok(connection)
+        Ok((connection, allowance))
     };
     open().map_err(|err| store_error(path, err))
 }
@@ -248,28 +261,57 @@ pub(crate) fn reader(path: &Path, settings: &Settings) -> Result<Connection, Sto
 /// A connection that asks for the version alone. It makes no file and changes none.
 pub(crate) fn peek(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let open = || {
-        let connection = connect(path, settings.busy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let (connection, _) = connect(path, settings)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     };
     open().map_err(|err| store_error(path, err))
 }
 
-fn connect(path: &Path, busy: Duration, flags: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, settings: &Settings) -> rusqlite::Result<(Connection, Allowance)> {
     // Each connection stays in one thread, so SQLite need not lock it.
-    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    let allowance = distrust(&mut connection, path, settings.additions)?;
     // A file that may only be read is opened for that in silence, and the first question would make
     // a WAL beside it that nobody may write either.
     if connection.is_readonly(MAIN_DB)? {
         let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
         return Err(rusqlite::Error::SqliteFailure(read_only, None));
     }
-    connection.busy_timeout(busy)?;
+    connection.busy_timeout(settings.busy)?;
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(64);
-    Ok(connection)
+    Ok((connection, allowance))
+}
+
+/// Takes the file for mere data, before SQLite reads any of it: nothing that stands in its schema
+/// is run, no row is larger than one of ours, and no statement goes on for ever.
+fn distrust(
+    connection: &mut Connection,
+    path: &Path,
+    additions: Additions,
+) -> rusqlite::Result<Allowance> {
+    let are_trusted = additions == Additions::Trusted;
+    for (option, is_on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, are_trusted),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, are_trusted),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, are_trusted),
+    ] {
+        connection.set_db_config(option, is_on)?;
+    }
+    for (limit, most) in [
+        (Limit::SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX),
+        (Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX),
+        (Limit::SQLITE_LIMIT_ATTACHED, 0),
+    ] {
+        connection.set_limit(limit, most)?;
+    }
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(Allowance::of(connection, path))
 }
 
 /// Turns the WAL on. SQLite does not wait for others here, so this does.

@@ -26,6 +26,14 @@ impl Synchronous {
     }
 }
 
+/// What becomes of a file in which somebody has added something to the store's tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Additions {
+    #[default]
+    Refused,
+    Trusted,
+}
+
 /// How a [`SqliteStore`] is opened; made by [`SqliteStore::options`].
 ///
 /// The times have to be the same in all processes that share a file.
@@ -66,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) bytes_max: Option<u64>,
     pub(crate) busy: Duration,
     pub(crate) check_owner: bool,
+    pub(crate) additions: Additions,
 }
 
 impl Default for Options {
@@ -86,6 +95,7 @@ impl Default for Options {
             bytes_max: None,
             busy: Duration::from_secs(5),
             check_owner: false,
+            additions: Additions::default(),
         };
         Self { settings }
     }
@@ -199,6 +209,23 @@ impl Options {
         self
     }
 
+    /// Trusts what the application has added to the store's tables: triggers and indexes on them,
+    /// and foreign keys to them. Default is to refuse a file that has any.
+    ///
+    /// They belong to the file, so whoever made the file chose what they do, and SQLite runs them
+    /// inside of every insert, claim and settlement: one that never ends stops the store. Call
+    /// this for a file that only the application writes, which for instance copies each job that
+    /// ends into a table of its own by a trigger, or whose orders refer to the jobs about them.
+    /// What they cost is added to each operation, and what they refuse fails as
+    /// [refused](StoreError::is_refused).
+    ///
+    /// The columns of the store's tables are never changed by others: a file with more or other
+    /// ones, or with a view in the place of a table, is refused with this too.
+    pub fn trust_additions(mut self) -> Self {
+        self.settings.additions = Additions::Trusted;
+        self
+    }
+
     /// The clocks by which it goes, for a test that moves them. Default is those of the system.
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -211,12 +238,15 @@ impl Options {
     /// # Errors
     ///
     /// [Broken](StoreError::is_broken) if it is no database, is damaged, or was made by a newer
-    /// version of this library, or if the SQLite library is older than 3.51.3.
+    /// version of this library, if its tables are not as this library makes them, or if the SQLite
+    /// library is older than 3.51.3.
     /// [Refused](StoreError::is_refused) for `:memory:` and the empty name, for what means more
     /// than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), for a file with more than
     /// one name (hard links), for a link, a pipe or the like in the place of a file that SQLite
-    /// keeps beside it, and for one that others can change, if [that is
-    /// checked](Self::check_owner). Nothing is left of a file that was made and could not be opened.
+    /// keeps beside it, for one that others can change, if [that is
+    /// checked](Self::check_owner), and for one in which somebody has [added
+    /// something](Self::trust_additions) to the store's tables. Nothing is left of a file that was
+    /// made and could not be opened.
     /// [Full](StoreError::is_full) and [unavailable](StoreError::is_unavailable) as everywhere.
     ///
     /// # Cancel safety

@@ -7,6 +7,7 @@ use marionette::store::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::allowance::Allowance;
 use crate::answer;
 use crate::error::{Failure, Fault};
 use crate::inbox::{Inbox, Patience};
@@ -21,15 +22,21 @@ pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
 #[derive(Debug)]
 pub(crate) struct Reader<'c> {
     pub(crate) connection: &'c Connection,
+    pub(crate) allowance: Allowance,
     pub(crate) lanes: Lanes,
     pub(crate) shared: Arc<Shared>,
     looked: Looked,
 }
 
 impl<'c> Reader<'c> {
-    pub(crate) fn new(connection: &'c Connection, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        connection: &'c Connection,
+        allowance: Allowance,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             connection,
+            allowance,
             lanes: Lanes::default(),
             looked: Looked::now(),
             shared,
@@ -49,6 +56,7 @@ impl<'c> Reader<'c> {
         let (mut questions, mut patience) = (Vec::new(), Patience::default());
         while inbox.take(&mut questions, &mut patience) {
             for question in questions.drain(..) {
+                self.allowance.begin_question();
                 question(self);
             }
         }

@@ -6,8 +6,10 @@ use std::path::Path;
 use marionette::store::StoreError;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::blueprint::{self, Blueprint};
 use crate::error::store_error;
 use crate::failpoint;
+use crate::options::Additions;
 
 /// What brings a file from each version to the next.
 const MIGRATIONS: [&str; 1] = [include_str!("sql/schema_1.sql")];
@@ -17,16 +19,20 @@ const MIGRATIONS: [&str; 1] = [include_str!("sql/schema_1.sql")];
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Brings the file to this library's version. Several processes may do it at once.
-pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn migrate(
+    connection: &Connection,
+    path: &Path,
+    additions: Additions,
+) -> Result<(), StoreError> {
     let failed = |err| store_error(path, err);
-    if check(version(connection).map_err(failed)?, path)? {
+    if check(version(connection, path, additions)?, path)? {
         return Ok(());
     }
     failpoint::at("sqlite::migrate::begin");
     connection
         .execute_batch("BEGIN EXCLUSIVE")
         .map_err(failed)?;
-    let done = migrate_from(connection, path);
+    let done = migrate_from(connection, path, additions);
     if done.is_err() {
         // If this fails, SQLite has rolled back already.
         let _ = connection.execute_batch("ROLLBACK");
@@ -34,22 +40,31 @@ pub(crate) fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreE
     done
 }
 
-/// The version of the tables; `None` if there are none.
-pub(crate) fn peek(connection: &Connection, path: &Path) -> Result<Option<u32>, StoreError> {
-    let version = version(connection).map_err(|err| store_error(path, err))?;
+/// The version of the tables; `None` if there are none. An error if they are not as this library
+/// makes them in that version.
+pub(crate) fn peek(
+    connection: &Connection,
+    path: &Path,
+    additions: Additions,
+) -> Result<Option<u32>, StoreError> {
+    let version = version(connection, path, additions)?;
     Ok((version > 0).then_some(version))
 }
 
-fn migrate_from(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+fn migrate_from(
+    connection: &Connection,
+    path: &Path,
+    additions: Additions,
+) -> Result<(), StoreError> {
     let failed = |err| store_error(path, err);
     // Another process may have been faster.
-    let from = version(connection).map_err(failed)?;
+    let from = version_within(connection, path, additions)?;
     if !check(from, path)? {
         for migration in &MIGRATIONS[from as usize..] {
             connection.execute_batch(migration).map_err(failed)?;
             failpoint::at("sqlite::migrate::tables");
         }
-        write_version(connection).map_err(failed)?;
+        write_version(connection, VERSION).map_err(failed)?;
     }
     failpoint::at("sqlite::migrate::commit");
     connection.execute_batch("COMMIT").map_err(failed)?;
@@ -71,11 +86,42 @@ fn check(version: u32, path: &Path) -> Result<bool, StoreError> {
 }
 
 /// The version of the tables; 0 if there are none.
-fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'marionette_meta'";
-    if !connection.prepare(exists)?.exists([])? {
-        return Ok(0);
+fn version(connection: &Connection, path: &Path, additions: Additions) -> Result<u32, StoreError> {
+    // Another process may migrate meanwhile: what is compared is all of one moment.
+    let moment = connection.unchecked_transaction();
+    let _moment = moment.map_err(|err| store_error(path, err))?;
+    version_within(connection, path, additions)
+}
+
+/// The version of the tables within a transaction. Nothing is asked of a table before it is known
+/// to be one, and ours.
+fn version_within(
+    connection: &Connection,
+    path: &Path,
+    additions: Additions,
+) -> Result<u32, StoreError> {
+    let failed = |err| store_error(path, err);
+    let expected = |version| blueprint::expected(version, make, VERSION).map_err(failed);
+    let found = Blueprint::of(connection).map_err(failed)?;
+    let mut version = 0;
+    if found.has_meta() {
+        let meta = expected(VERSION)?.meta();
+        if let Some(fault) = found.meta().fault(&meta) {
+            return Err(blueprint::not_ours(path, &fault));
+        }
+        version = read_version(connection).map_err(failed)?;
     }
+    if version <= VERSION {
+        if let Some(fault) = found.fault(expected(version)?) {
+            return Err(blueprint::not_ours(path, &fault));
+        }
+        blueprint::check_additions(&found, connection, path, additions)?;
+    }
+    Ok(version)
+}
+
+/// What the table of versions says.
+fn read_version(connection: &Connection) -> rusqlite::Result<u32> {
     let query = "SELECT value FROM marionette_meta WHERE name = 'version'";
     let version = connection
         .query_row(query, [], |row| row.get(0))
@@ -83,12 +129,20 @@ fn version(connection: &Connection) -> rusqlite::Result<u32> {
     Ok(version.unwrap_or(0))
 }
 
-fn write_version(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes all tables of a version in a database that is empty.
+fn make(connection: &Connection, version: u32) -> rusqlite::Result<()> {
+    for migration in &MIGRATIONS[..version as usize] {
+        connection.execute_batch(migration)?;
+    }
+    write_version(connection, version)
+}
+
+fn write_version(connection: &Connection, version: u32) -> rusqlite::Result<()> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS marionette_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
     )?;
     let upsert = "INSERT INTO marionette_meta (name, value) VALUES ('version', ?1)
         ON CONFLICT (name) DO UPDATE SET value = ?1";
-    connection.execute(upsert, [VERSION])?;
+    connection.execute(upsert, [version])?;
     Ok(())
 }

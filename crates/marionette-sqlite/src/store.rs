@@ -15,6 +15,7 @@ use marionette::store::{
 use rusqlite::Connection;
 use tokio::sync::oneshot::{self, Receiver};
 
+use crate::allowance::Allowance;
 use crate::answer::{self, Callers};
 use crate::clock::Clock;
 use crate::codec::Id;
@@ -23,7 +24,7 @@ use crate::guard::Guard;
 use crate::inbox::Inbox;
 use crate::inspect;
 use crate::opening;
-use crate::options::{Options, Settings};
+use crate::options::{Additions, Options, Settings};
 use crate::owner;
 use crate::reader::{self, Question, Reader};
 use crate::schema;
@@ -152,7 +153,8 @@ impl SqliteStore {
             let peek = || {
                 opening::check_before(&name, &settings)?;
                 let connection = opening::peek(&name, &settings)?;
-                schema::peek(&connection, &name)
+                // What somebody may have added cannot change the answer.
+                schema::peek(&connection, &name, Additions::Trusted)
             };
             let _ = reply.send(peek());
         })?;
@@ -288,16 +290,16 @@ impl Inner {
     }
 
     fn open_file(path: &Path, settings: Settings) -> Result<Self, StoreError> {
-        let writing = opening::writer(path, &settings)?;
+        let (writing, of_writing) = opening::writer(path, &settings)?;
         let path = opening::resolved(&writing, path);
         opening::check_after(&writing, &path, &settings)?;
-        schema::migrate(&writing, &path)?;
+        schema::migrate(&writing, &path, settings.additions)?;
         let whereabouts = Whereabouts::of(&path);
         // Two, because the system tells an error of the disk once to each.
         let wal = || opening::open_wal(&writing, &path);
         let wals = [wal()?, wal()?];
-        let reading = opening::reader(&path, &settings)?;
-        let looking = opening::reader(&path, &settings)?;
+        let (reading, of_reading) = opening::reader(&path, &settings)?;
+        let (looking, of_looking) = opening::reader(&path, &settings)?;
         let clock = settings.clock.clone();
         let shared = Arc::new(Shared {
             path: PathBuf::from(&path),
@@ -317,11 +319,13 @@ impl Inner {
             writing: Vec::new(),
             count_at: Mutex::new(None),
         };
-        inner.start_writer(writing, wals, guard)?;
-        inner.start_reader(reading)?;
+        inner.start_writer((writing, of_writing), wals, guard)?;
+        inner.start_reader(reading, of_reading)?;
         inner.looking.push(spawn("mtt-sqlite-wake", move || {
             // Should it end by a panic, whoever waits still looks for itself after a while.
-            let _ = catch_unwind(AssertUnwindSafe(|| shared.waiters.run(&looking)));
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                shared.waiters.run(&looking, &of_looking)
+            }));
             shared.waiters.close();
         })?);
         Ok(inner)
@@ -329,7 +333,7 @@ impl Inner {
 
     fn start_writer(
         &mut self,
-        connection: Connection,
+        (connection, allowance): (Connection, Allowance),
         wals: [Wal; 2],
         mut guard: Guard,
     ) -> Result<(), StoreError> {
@@ -342,7 +346,8 @@ impl Inner {
         let to_sync = syncer.clone();
         self.writing.push(spawn("mtt-sqlite-write", move || {
             let work = || {
-                if let Ok(mut writer) = Writer::new(&connection, wal, shared, &to_sync) {
+                if let Ok(mut writer) = Writer::new((&connection, allowance), wal, shared, &to_sync)
+                {
                     writer.work(&operations);
                 }
             };
@@ -361,10 +366,14 @@ impl Inner {
         Ok(())
     }
 
-    fn start_reader(&mut self, connection: Connection) -> Result<(), StoreError> {
+    fn start_reader(
+        &mut self,
+        connection: Connection,
+        allowance: Allowance,
+    ) -> Result<(), StoreError> {
         let (questions, shared) = (self.questions.clone(), self.shared.clone());
         self.looking.push(spawn("mtt-sqlite-read", move || {
-            let work = || Reader::new(&connection, shared).work(&questions);
+            let work = || Reader::new(&connection, allowance, shared).work(&questions);
             let _ = catch_unwind(AssertUnwindSafe(work));
             questions.abandon();
         })?);

@@ -14,6 +14,7 @@ use marionette::store::Wanted;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
+use crate::allowance::Allowance;
 use crate::clock::{self, Clock};
 use crate::lanes::{Lane, Lanes, Wish};
 
@@ -135,13 +136,14 @@ impl Waiters {
     }
 
     /// The thread.
-    pub(crate) fn run(&self, connection: &Connection) {
+    pub(crate) fn run(&self, connection: &Connection, allowance: &Allowance) {
         let mut lanes = Lanes::default();
         let mut list = self.lock();
         while !list.closed {
             if let Some(waiter) = list.waiting.iter().find(|waiter| !waiter.looked) {
                 let (number, wish) = (waiter.number, waiter.wish.clone());
                 drop(list);
+                allowance.begin_question();
                 // If the file cannot be read, who waits finds that out when it claims.
                 let due = self.next(connection, &mut lanes, &wish).unwrap_or(i64::MAX);
                 list = self.lock();
@@ -240,6 +242,8 @@ impl List {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use marionette::store::Priority;
 
     use super::*;
@@ -282,9 +286,10 @@ mod tests {
         let waiters = Waiters::new(clock.clone());
         std::thread::scope(|scope| {
             // There is nothing in this file, so who waits knows only what it is told.
-            let empty = Connection::open_in_memory().expect("it needs no file");
+            let mut empty = Connection::open_in_memory().expect("it needs no file");
+            let allowance = Allowance::of(&mut empty, Path::new("nowhere"));
             let waiters = &waiters;
-            scope.spawn(move || waiters.run(&empty));
+            scope.spawn(move || waiters.run(&empty, &allowance));
             let mut early = i64::MIN;
             for _ in 0..5 {
                 let woken = waiters.add(&wanted("mail"), Duration::from_secs(3600));

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
+use crate::allowance::SPENT;
+
 /// Of `SQLITE_IOERR`: a page could not be read in full, because the file was cut off.
 pub(crate) const FILE_CUT_OFF: i32 = 522;
 /// Of `SQLITE_IOERR`: the memory that the connections share could not be made, for want of room.
@@ -20,6 +22,7 @@ pub(crate) fn words(path: &Path, err: &rusqlite::Error, waited: Option<Duration>
     let meaning = match (code.extended_code, code.code) {
         (FILE_CUT_OFF, _) => CUT_OFF.to_owned(),
         (_, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(waited),
+        (_, ErrorCode::OperationInterrupted) => SPENT.to_owned(),
         (_, ErrorCode::DatabaseCorrupt) => DAMAGED.to_owned(),
         (_, ErrorCode::CannotOpen) => format!("it cannot be opened: {}", obstacle(path)),
         (_, ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Statement};
 
+use crate::allowance::Allowance;
 use crate::clock;
 use crate::codec::Id;
 use crate::error::Fault;
@@ -76,6 +77,7 @@ const BUSY_PAUSE: Duration = Duration::from_micros(200);
 /// The writer at work: what its operations use.
 pub(crate) struct Writer<'c> {
     pub(crate) connection: &'c Connection,
+    allowance: Allowance,
     pub(crate) sql: Statements<'c>,
     pub(crate) lanes: Lanes,
     pub(crate) liveness: Liveness,
@@ -131,7 +133,7 @@ impl<'c> Statements<'c> {
 
 impl<'c> Writer<'c> {
     pub(crate) fn new(
-        connection: &'c Connection,
+        (connection, allowance): (&'c Connection, Allowance),
         wal: Wal,
         shared: Arc<Shared>,
         syncer: &'c Syncer,
@@ -141,6 +143,7 @@ impl<'c> Writer<'c> {
         connection.busy_timeout(Duration::ZERO)?;
         Ok(Self {
             connection,
+            allowance,
             sql,
             lanes: Lanes::default(),
             liveness: Liveness::new(&shared.path, shared.settings.clock.clone()),
@@ -228,10 +231,11 @@ impl<'c> Writer<'c> {
     }
 
     fn steps(&mut self, operations: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
+        let weight: usize = operations.iter().map(|operation| operation.weight()).sum();
+        self.allowance.begin_transaction(weight);
         self.begin()?;
         failpoint::at("sqlite::batch::begun");
         self.now = self.shared.settings.clock.now();
-        let weight: usize = operations.iter().map(|operation| operation.weight()).sum();
         self.pages += 4 + weight / 8;
         let mut left = operations;
         while !left.is_empty() {

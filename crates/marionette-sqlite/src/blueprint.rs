@@ -1,0 +1,310 @@
+//! What our tables look like when this library makes them, to be compared with what a file has.
+//!
+//! SQLite runs what a schema says: a view in the place of a table, a trigger, an expression of an
+//! index. So nothing is asked of a file before its schema was found to be ours.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use marionette::store::StoreError;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::error::store_error;
+use crate::options::Additions;
+
+/// How all names begin that are ours.
+const OURS: &str = "marionette_";
+/// The table in which the version stands; it is the same in all versions.
+pub(crate) const META: &str = "marionette_meta";
+/// How much of somebody else's name is shown.
+const SHOWN_MAX: usize = 60;
+
+/// A row of SQLite's table of all there is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Object {
+    kind: String,
+    name: String,
+    table: String,
+    /// The words of its SQL; none if SQLite made it by itself.
+    sql: Option<Vec<String>>,
+}
+
+/// What a file has under our names, and on our tables.
+#[derive(Debug)]
+pub(crate) struct Blueprint(Vec<Object>);
+
+impl Blueprint {
+    /// Of a file, or of what this library has just made.
+    pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare(include_str!("sql/objects.sql"))?;
+        let objects = statement.query_map([], Object::read)?;
+        let mut objects = objects.collect::<rusqlite::Result<Vec<_>>>()?;
+        objects.sort_unstable();
+        Ok(Self(objects))
+    }
+
+    /// Whether there is a table of versions, or something that is called so.
+    pub(crate) fn has_meta(&self) -> bool {
+        self.0.iter().any(|object| object.name == META)
+    }
+
+    /// What is wrong, if this is not the one that is expected, whatever was added to it.
+    pub(crate) fn fault(&self, expected: &Self) -> Option<String> {
+        let added = |object: &&Object| object.is_addition() && !expected.0.contains(object);
+        let mut own = self.0.iter().filter(|object| !added(object));
+        if let Some(object) = own.find(|object| !expected.0.contains(object)) {
+            return Some(object.told(&expected.0));
+        }
+        let missing = expected.0.iter().find(|ours| !self.0.contains(ours));
+        let missing = missing.map(|ours| format!("the {} {} is missing", ours.kind, ours.name));
+        let twice = self.0.windows(2).find(|pair| pair[0] == pair[1]);
+        missing.or_else(|| twice.map(|pair| format!("{} is there twice", shown(&pair[0].name))))
+    }
+
+    /// The first that somebody added to our tables.
+    fn addition(&self) -> Option<&Object> {
+        self.0.iter().find(|object| object.is_addition())
+    }
+
+    /// Only the table of versions.
+    pub(crate) fn meta(&self) -> Self {
+        let objects = self.0.iter();
+        let meta = objects.filter(|object| object.name == META || object.table == META);
+        Self(meta.cloned().collect())
+    }
+}
+
+impl Object {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            kind: text(row.get_ref(0)?),
+            name: text(row.get_ref(1)?),
+            table: text(row.get_ref(2)?),
+            sql: match row.get_ref(3)? {
+                ValueRef::Null => None,
+                sql => Some(words(&text(sql))),
+            },
+        })
+    }
+
+    /// Whether it only adds something to a table of ours.
+    fn is_addition(&self) -> bool {
+        let is_own_name = self.name.to_ascii_lowercase().starts_with(OURS);
+        !is_own_name && self.sql.is_some() && matches!(&*self.kind, "trigger" | "index")
+    }
+
+    /// What is wrong with it, since it is none of these.
+    fn told(&self, expected: &[Self]) -> String {
+        let (kind, name) = (self.shown_kind(), shown(&self.name));
+        match expected.iter().find(|ours| ours.name == self.name) {
+            None => format!("there is {kind} {name} that this library does not make"),
+            Some(ours) if ours.kind != self.kind => format!("{name} is {kind}"),
+            Some(ours) => format!("the {} {name} is not as it is made", ours.kind),
+        }
+    }
+
+    fn shown_kind(&self) -> &'static str {
+        match &*self.kind {
+            "table" => "a table",
+            "index" => "an index",
+            "view" => "a view",
+            "trigger" => "a trigger",
+            _ => "something",
+        }
+    }
+}
+
+/// Whether nothing works on our tables that this library has not made, unless that is trusted.
+pub(crate) fn check_additions(
+    found: &Blueprint,
+    connection: &Connection,
+    path: &Path,
+    additions: Additions,
+) -> Result<(), StoreError> {
+    let failed = |err| store_error(path, err);
+    let shared = connection
+        .query_row(include_str!("sql/shared_pages.sql"), [], |row| {
+            Ok(text(row.get_ref(0)?))
+        })
+        .optional()
+        .map_err(failed)?;
+    if let Some(name) = shared {
+        let what = format!("{} has no page of its own", shown(&name));
+        return Err(not_ours(path, &what));
+    }
+    if additions == Additions::Trusted {
+        return Ok(());
+    }
+    if let Some(object) = found.addition() {
+        let (kind, name) = (object.shown_kind(), shown(&object.name));
+        return Err(added(
+            path,
+            &format!("{kind} {name} on {}", shown(&object.table)),
+        ));
+    }
+    let key = connection
+        .query_row(include_str!("sql/foreign_keys.sql"), [], |row| {
+            Ok((text(row.get_ref(0)?), text(row.get_ref(1)?)))
+        })
+        .optional()
+        .map_err(failed)?;
+    key.map_or(Ok(()), |(from, to)| {
+        Err(added(
+            path,
+            &format!("a foreign key of {} to {}", shown(&from), shown(&to)),
+        ))
+    })
+}
+
+/// The schema is not ours.
+pub(crate) fn not_ours(path: &Path, what: &str) -> StoreError {
+    let path = path.display();
+    StoreError::broken(format!(
+        "{path}: its tables are not those that this library makes, so nothing is done with it: \
+         {what}"
+    ))
+}
+
+fn added(path: &Path, what: &str) -> StoreError {
+    let path = path.display();
+    StoreError::refused(format!(
+        "{path}: there is {what}, which would run, or slow down, whatever the store does: drop it, \
+         or, if the application has made it, open the store with Options::trust_additions"
+    ))
+}
+
+/// What this library makes in each version, from 1 on.
+pub(crate) fn expected(
+    version: u32,
+    make: impl Fn(&Connection, u32) -> rusqlite::Result<()>,
+    newest: u32,
+) -> rusqlite::Result<&'static Blueprint> {
+    static ALL: OnceLock<Vec<Blueprint>> = OnceLock::new();
+    static NONE: Blueprint = Blueprint(Vec::new());
+    if version == 0 {
+        return Ok(&NONE);
+    }
+    let all = match ALL.get() {
+        Some(all) => all,
+        None => {
+            let made = (1..=newest).map(|version| {
+                let connection = Connection::open_in_memory()?;
+                make(&connection, version)?;
+                Blueprint::of(&connection)
+            });
+            let made = made.collect::<rusqlite::Result<Vec<_>>>()?;
+            ALL.get_or_init(|| made)
+        }
+    };
+    let index = version as usize - 1;
+    all.get(index).ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+/// A text that may be anything. What is none cannot be equal to one of ours.
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        other => format!("{:?}", other.data_type()),
+    }
+}
+
+/// A name that somebody else has made, so that it can be printed.
+fn shown(name: &str) -> String {
+    let short: String = name.chars().take(SHOWN_MAX).collect();
+    let more = if short.len() < name.len() { "…" } else { "" };
+    format!("{short:?}{more}")
+}
+
+/// The words of a statement, without its comments and spaces, as SQLite takes them apart. Tools
+/// that rename a table there and back leave its name in quotes.
+fn words(sql: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = sql;
+    while let Some(first) = rest.chars().next() {
+        let is_word =
+            |char: char| char.is_ascii_alphanumeric() || "_$".contains(char) || !char.is_ascii();
+        let length = match first {
+            ' ' | '\t' | '\n' | '\r' | '\u{c}' => {
+                rest = &rest[1..];
+                continue;
+            }
+            '-' if rest.starts_with("--") => {
+                rest = rest.find('\n').map_or("", |end| &rest[end..]);
+                continue;
+            }
+            '/' if rest.starts_with("/*") => {
+                rest = rest[2..].find("*/").map_or("", |end| &rest[end + 4..]);
+                continue;
+            }
+            '\'' | '"' | '`' => quoted(rest, first),
+            '[' => rest.find(']').map_or(rest.len(), |end| end + 1),
+            _ if is_word(first) => rest.find(|char| !is_word(char)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        let word = &rest[..length];
+        let bare = word.trim_matches(['"', '`', '[', ']']);
+        let is_own = bare.starts_with(OURS) && bare.chars().all(is_word);
+        words.push(match first {
+            '"' | '`' | '[' if is_own => bare.to_owned(),
+            '\'' | '"' | '`' | '[' => word.to_owned(),
+            _ => word.to_ascii_lowercase(),
+        });
+        rest = &rest[length..];
+    }
+    words
+}
+
+/// How long a text in quotes is: a quote that stands twice does not end it.
+fn quoted(rest: &str, quote: char) -> usize {
+    let mut from = 1;
+    while let Some(end) = rest[from..].find(quote) {
+        from += end + 1;
+        if !rest[from..].starts_with(quote) {
+            return from;
+        }
+        from += 1;
+    }
+    rest.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_comments_and_quotes_of_our_names_do_not_matter() {
+        let made = words("CREATE TABLE marionette_lane (\n    id INTEGER, -- one\n a TEXT)");
+        for same in [
+            "CREATE TABLE marionette_lane(id INTEGER,a TEXT)",
+            "create table \"marionette_lane\" ( ID integer /* one */ , a text )",
+            "CREATE TABLE [marionette_lane] (id INTEGER, a TEXT)",
+        ] {
+            assert_eq!(words(same), made, "{same}");
+        }
+        for other in [
+            "CREATE TABLE marionette_lane (id INTEGER, a TEXT NOT NULL)",
+            "CREATE TABLE marionette_lane (id INTEGER, 'a' TEXT)",
+            "CREATE TABLE marionette_lane (id \"INTEGER\", a TEXT)",
+            "CREATE TABLE marionette_lane (id INTEGER, a TEXT) -- one\n, b)",
+            "CREATE TABLE marionette_lane (id INTEGER, a TEXT)\0",
+        ] {
+            assert_ne!(words(other), made, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_text_in_quotes_is_one_word() {
+        assert_eq!(
+            words("a = 'it''s -- no' || \"b\"\"c\""),
+            ["a", "=", "'it''s -- no'", "|", "|", "\"b\"\"c\""]
+        );
+        assert_eq!(words("'open"), ["'open"]);
+    }
+
+    #[test]
+    fn a_name_of_somebody_else_can_be_printed() {
+        assert_eq!(shown("a\u{1b}]52;\u{202e}"), r#""a\u{1b}]52;\u{202e}""#);
+        assert!(shown(&"x".repeat(1000)).len() < 70);
+    }
+}
