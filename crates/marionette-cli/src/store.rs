@@ -24,8 +24,8 @@ const ROOM: u64 = 256 * 1024;
 /// What the command keeps beside a store, besides what the store keeps there itself.
 const FOLDERS: [&str; 3] = ["-output", "-minders", "-runs"];
 /// What can be done about a store that is not this user's.
-const TRUST: &str = "; whoever can change that can have commands run as you: name another store, or \
-                     trust them with --trust-owner";
+const TRUST: &str = "; whoever can change that can have commands run as you: name another store, \
+                     or trust them with --trust-owner";
 
 /// A store that is open, and the files beside it.
 #[derive(Clone, Debug)]

@@ -103,8 +103,8 @@ fn links(_path: &Path) -> u64 {
     1
 }
 
-/// Looks at the files before any of them is opened: SQLite waits for a pipe, and takes what somebody
-/// has put beside a database for a part of it.
+/// Looks at the files before any of them is opened: SQLite waits for a pipe, and takes what lies
+/// beside a database under the right name for a part of it.
 pub(crate) fn check_before(path: &Path, settings: &Settings) -> Result<(), StoreError> {
     if settings.check_owner {
         owner::check_before(path)?;
@@ -123,12 +123,17 @@ pub(crate) fn check_after(
     if !settings.check_owner {
         return Ok(());
     }
-    let checked = owner::check_after(path);
-    if checked.is_err() {
-        // Nothing of such a log shall come into the database.
-        keep_wal(connection).map_err(|err| store_error(path, err))?;
-    }
-    checked
+    let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    let failed = |err| store_error(path, err);
+    // Nothing of a log that is refused shall come into the database.
+    let kept_before = connection.db_config(option).map_err(failed)?;
+    keep_wal(connection).map_err(failed)?;
+    // With the first question SQLite opens the WAL.
+    let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    asked.map_err(failed)?;
+    owner::check_after(path)?;
+    let restored = connection.set_db_config(option, kept_before);
+    restored.map(drop).map_err(failed)
 }
 
 /// Makes the file, for its owner alone, if there is none; says whether there was none. SQLite gives

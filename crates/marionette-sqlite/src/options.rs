@@ -179,10 +179,10 @@ impl Options {
     ///
     /// On Unix, before anything is made or read, and once more when all is open:
     ///
-    /// - the file, what SQLite keeps beside it, and the locks of the workers belong to the effective
-    ///   user of this process or to root, are regular files with one name or a real folder, and
-    ///   nobody else may write them;
-    /// - every folder on the way belongs to one of the two as well (also to the owner of `/`, which
+    /// - the file, what SQLite keeps beside it, and the locks of the workers belong to the
+    ///   effective user of this process or to root, are regular files with one name or a real
+    ///   folder, and nobody else may write them;
+    /// - every folder on the way belongs to one of the two as well (also to the owner of `/`, who
     ///   is root in a user namespace), and nobody else may write in it, unless only the owner of a
     ///   file may remove it there, as in `/tmp` (the sticky bit);
     /// - every symbolic link on the way belongs to one of them too.

@@ -136,8 +136,8 @@ impl SqliteStore {
     /// [Refused](StoreError::is_refused), with the name, the owner and what can be done. Its source
     /// is a [`std::io::Error`]: of the kind
     /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) if it is a matter of trust, and
-    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is a link, a pipe or the like, which
-    /// nobody should go on with.
+    /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is a link, a pipe or the like, with
+    /// which nobody should go on.
     pub fn check_owner(path: impl AsRef<Path>, endings: &[&str]) -> Result<(), StoreError> {
         owner::check(path.as_ref(), endings)
     }

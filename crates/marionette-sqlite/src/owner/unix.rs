@@ -70,8 +70,8 @@ pub(crate) fn check_kinds(path: &Path) -> Result<(), StoreError> {
 
 /// Whether a store may be opened: nobody else can change what SQLite will read.
 ///
-/// Where others can make files beside it, this makes those first that SQLite takes for a part of it:
-/// in a sticky folder nobody else can remove them. An empty one says nothing to SQLite.
+/// Where others can make files beside it, this makes those first that SQLite takes for a part of
+/// it: in a sticky folder nobody else can remove them. An empty one says nothing to SQLite.
 pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
     const OTHERS_WRITE: u32 = 0o022;
     let us = Us::now();
