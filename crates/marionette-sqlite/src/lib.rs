@@ -147,6 +147,7 @@ mod waiters;
 mod liveness;
 mod lanes;
 mod history;
+mod forgotten;
 mod state;
 mod codec;
 mod schema;
@@ -171,6 +172,7 @@ pub use rusqlite;
 pub use clock::Clock;
 #[cfg(feature = "failpoints")]
 pub use failpoint::FAIL_POINTS;
+pub use forgotten::{Forgot, Forgotten};
 pub use options::{Options, Synchronous};
 pub use store::SqliteStore;
 

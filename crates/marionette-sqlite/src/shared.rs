@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::answer::Callers;
 use crate::error::Fault;
+use crate::forgotten::Listeners;
 use crate::options::Settings;
 use crate::waiters::Waiters;
 use crate::whereabouts::Whereabouts;
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) callers: Callers,
     pub(crate) waiters: Waiters,
     pub(crate) whereabouts: Whereabouts,
+    /// Who wants to know which jobs are deleted.
+    pub(crate) listeners: Listeners,
     /// Why nobody can work with the file any more. Nothing mends that: what SQLite has open may be
     /// behind what is there now.
     pub(crate) broken: OnceLock<Fault>,

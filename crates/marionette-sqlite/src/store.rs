@@ -20,9 +20,11 @@ use crate::answer::{self, Callers};
 use crate::clock::Clock;
 use crate::codec::Id;
 use crate::error::{Failure, Fault, store_error};
+use crate::forgotten::Listeners;
 use crate::guard::Guard;
 use crate::inbox::Inbox;
 use crate::inspect;
+use crate::lanes::Idle;
 use crate::opening;
 use crate::options::{Additions, Options, Settings};
 use crate::owner;
@@ -36,6 +38,11 @@ use crate::writer::{
     self, Accepting, Call, Durability, Operation, Operations, Place, Single, Syncer, Writer,
     check_settlements, settlements_weight,
 };
+
+/// How soon lanes without jobs are looked for again if there were none…
+const IDLE_LOOK: Duration = Duration::from_secs(10);
+/// …and if there were.
+const IDLE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Of what weight an operation is small: done before its caller would be asleep.
 const SMALL: usize = 8;
@@ -73,6 +80,8 @@ struct Inner {
     writing: Vec<JoinHandle<()>>,
     /// When the done jobs are counted again.
     count_at: Mutex<Option<Instant>>,
+    /// When lanes without jobs are looked for again.
+    idle_at: Mutex<Option<Instant>>,
 }
 
 impl SqliteStore {
@@ -239,6 +248,10 @@ impl SqliteStore {
         &self.inner.shared.settings
     }
 
+    pub(crate) fn listeners(&self) -> &Listeners {
+        &self.inner.shared.listeners
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.settings().clock
     }
@@ -250,20 +263,47 @@ impl SqliteStore {
         if writer::counted_here(kept) {
             return Ok(None);
         }
+        let ask = self.read(move |reader| Ok(writer::done_beyond(reader.connection, kept)?));
+        let beyond = self.now_and_then(&self.inner.count_at, ask).await?;
+        Ok(beyond.flatten())
+    }
+
+    /// Lanes without jobs; none if they are not looked for now.
+    async fn idle_lanes(&self) -> Result<Idle, StoreError> {
+        let ask = self.read(|reader| Ok(Idle::find(reader.connection)?));
+        let idle = self.now_and_then(&self.inner.idle_at, ask).await?;
+        if let Some(idle) = idle {
+            // What was closed is to be deleted soon; else there is no hurry.
+            let pause = if idle.is_empty() {
+                IDLE_LOOK
+            } else {
+                IDLE_AGAIN
+            };
+            let mut at = lock(&self.inner.idle_at);
+            *at = (*at).max(Some(self.clock().monotonic() + pause));
+            return Ok(idle);
+        }
+        Ok(Idle::default())
+    }
+
+    /// Asks the reader for something that costs it a while, for at most a hundredth of the time.
+    async fn now_and_then<R>(
+        &self,
+        again: &Mutex<Option<Instant>>,
+        ask: impl Future<Output = Result<R, StoreError>>,
+    ) -> Result<Option<R>, StoreError> {
         let now = self.clock().monotonic();
         {
-            let mut at = lock(&self.inner.count_at);
+            let mut at = lock(again);
             if at.is_some_and(|at| now < at) {
                 return Ok(None);
             }
             *at = Some(now + Duration::from_secs(60));
         }
-        let beyond = self
-            .read(move |reader| Ok(writer::done_beyond(reader.connection, kept)?))
-            .await;
+        let answer = ask.await;
         let after = self.clock().monotonic();
-        *lock(&self.inner.count_at) = Some(after + (after - now) * 100);
-        beyond
+        *lock(again) = Some(after + (after - now) * 100);
+        answer.map(Some)
     }
 }
 
@@ -307,6 +347,7 @@ impl Inner {
             callers: Callers::default(),
             waiters: Waiters::new(clock),
             whereabouts,
+            listeners: Listeners::default(),
             broken: OnceLock::new(),
         });
         let guard = Guard::of(&path);
@@ -318,6 +359,7 @@ impl Inner {
             looking: Vec::new(),
             writing: Vec::new(),
             count_at: Mutex::new(None),
+            idle_at: Mutex::new(None),
         };
         inner.start_writer((writing, of_writing), wals, guard)?;
         inner.start_reader(reading, of_reading)?;
@@ -451,7 +493,9 @@ impl Store for SqliteStore {
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         Box::pin(async move {
             let beyond = self.done_beyond().await?;
-            let work = move |writer: &mut Writer<'_>| writer.sweep(beyond);
+            // They can wait; the jobs of a dead worker cannot.
+            let mut idle = self.idle_lanes().await.unwrap_or_default();
+            let work = move |writer: &mut Writer<'_>| writer.sweep(beyond, &mut idle);
             // After a loss of power the next sweep finds it all again.
             let mut swept = self.write(500, Durability::Committed, work).await?;
             swept.warning = wal::warning(self.path());

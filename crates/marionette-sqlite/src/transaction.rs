@@ -147,7 +147,6 @@ fn insert(
 ) -> rusqlite::Result<Vec<Inserted>> {
     // What this learns may be rolled back, so it is forgotten at the end.
     let mut lanes = Lanes::default();
-    lanes.refresh(connection)?;
     let mut waiting = Waiting::default();
     let mut statement = connection.prepare_cached(include_str!("sql/insert_job.sql"))?;
     let mut answers = Vec::with_capacity(jobs.len());

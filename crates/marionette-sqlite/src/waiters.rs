@@ -255,6 +255,7 @@ mod tests {
             kind: kind.into(),
             priority: Priority(0),
             suspect: false,
+            is_open: true,
         })
     }
 

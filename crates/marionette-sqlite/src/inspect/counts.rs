@@ -52,12 +52,12 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
         .collect())
 }
 
-fn waiting(reader: &Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
+fn waiting(reader: &mut Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
     let now = reader.shared.settings.clock.now();
     let mut statement = reader
         .connection
         .prepare_cached(include_str!("../sql/count_waiting.sql"))?;
-    for lane in reader.lanes.all() {
+    for lane in reader.lanes.waiting(reader.connection)? {
         let states = [JobState::Ready, JobState::Retrying, JobState::Scheduled];
         let jobs = statement.query_row([lane.id, now], |row| {
             Ok([

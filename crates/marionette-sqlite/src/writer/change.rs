@@ -108,10 +108,9 @@ impl Writer<'_> {
     /// Ends a pause: whoever waits looks for itself.
     pub(crate) fn resume(&mut self, queue: &str) -> Result<(), Failure> {
         self.execute(include_str!("../sql/resume.sql"), params![queue])?;
-        self.lanes.refresh(self.connection)?;
-        let lanes = self.lanes.of_queue(queue);
-        self.wakes
-            .extend(lanes.map(|lane| (lane.clone(), self.now)));
+        let lanes = self.lanes.of_queue(self.connection, queue)?;
+        let wakes = lanes.into_iter().map(|lane| (lane, self.now));
+        self.wakes.extend(wakes);
         Ok(())
     }
 }

@@ -331,10 +331,9 @@ fn count(
     queue: &str,
     limit: u64,
 ) -> rusqlite::Result<u64> {
-    lanes.refresh(connection)?;
     let mut statement = connection.prepare_cached(include_str!("../sql/waiting_in_lane.sql"))?;
     let mut jobs = 0;
-    for lane in lanes.of_queue(queue) {
+    for lane in lanes.of_queue(connection, queue)? {
         if jobs >= limit {
             break;
         }

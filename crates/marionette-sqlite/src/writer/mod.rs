@@ -88,6 +88,8 @@ pub(crate) struct Writer<'c> {
     pub(crate) wakes: Vec<(Arc<Lane>, i64)>,
     /// Workers that this transaction forgets; their files go once it is committed.
     pub(crate) gone: Vec<(Id, Option<File>)>,
+    /// Jobs that this transaction deletes; who wants to know is told once it is committed.
+    pub(crate) forgotten: Vec<Id>,
     watch: Watch,
     syncer: &'c Syncer,
     /// About how many pages are in the WAL.
@@ -152,6 +154,7 @@ impl<'c> Writer<'c> {
             shared,
             wakes: Vec::new(),
             gone: Vec::new(),
+            forgotten: Vec::new(),
             syncer,
             pages: 0,
             cautious_until: clock::monotonic(),
@@ -225,6 +228,7 @@ impl<'c> Writer<'c> {
             self.forget_pruning();
             self.wakes.clear();
             self.gone.clear();
+            self.forgotten.clear();
         }
         let waited = Some(self.shared.settings.busy);
         done.map_err(|err| Fault::new(&self.shared.path, &err, waited))
@@ -236,6 +240,7 @@ impl<'c> Writer<'c> {
         self.begin()?;
         failpoint::at("sqlite::batch::begun");
         self.now = self.shared.settings.clock.now();
+        self.lanes.begin();
         self.pages += 4 + weight / 8;
         let mut left = operations;
         while !left.is_empty() {
@@ -277,6 +282,9 @@ impl<'c> Writer<'c> {
         for (worker, lock) in self.gone.drain(..) {
             self.liveness.forget(worker, lock.is_some());
             drop(lock);
+        }
+        if !self.forgotten.is_empty() {
+            self.shared.listeners.tell(&mut self.forgotten);
         }
         let is_full = self.shared.settings.synchronous.is_full();
         let (mut unsynced, mut finished): (Vec<_>, Vec<_>) = operations

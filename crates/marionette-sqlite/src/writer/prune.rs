@@ -10,7 +10,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Writer;
 use super::sweep::{STEP, number};
 use crate::clock;
+use crate::codec::Id;
 use crate::failpoint;
+use crate::lanes::Idle;
 use crate::state::State;
 
 /// Up to so many kept jobs are counted by the writer, in the transaction that needs to know. What
@@ -18,6 +20,9 @@ use crate::state::State;
 const COUNTED_HERE_MAX: u64 = 100_000;
 /// The writer counts again after so many jobs were done: an eighth of what is kept, within these.
 const COUNT_AFTER: (u64, u64) = (1024, 4096);
+
+/// How many lanes a sweep closes and deletes at most.
+const LANES: usize = 1_000;
 
 /// A settlement that has to forget some forgets so many at least: to look for them has its price.
 const PRUNED_MIN: usize = 64;
@@ -40,6 +45,8 @@ pub(super) struct Pruning {
     done: u64,
     /// Whether some were left when it last looked.
     is_behind: bool,
+    /// Lanes without jobs that are still to be closed or deleted.
+    idle: Idle,
 }
 
 impl Writer<'_> {
@@ -86,6 +93,27 @@ impl Writer<'_> {
         // Settlements forget none until the next sweep or count, so that they find room on a full
         // disk that has none for more.
         self.pruning = Pruning::default();
+    }
+
+    /// Closes and deletes lanes without jobs, as many as a sweep may; the next goes on with the
+    /// others.
+    pub(super) fn drop_lanes(&mut self, idle: &mut Idle) -> rusqlite::Result<()> {
+        let left = &mut self.pruning.idle;
+        left.open.append(&mut idle.open);
+        left.closed.append(&mut idle.closed);
+        let deleted = left
+            .closed
+            .split_off(left.closed.len().saturating_sub(LANES));
+        let room = LANES - deleted.len();
+        let closed = left.open.split_off(left.open.len().saturating_sub(room));
+        self.pages += (deleted.len() + closed.len()) / 8;
+        for id in deleted {
+            self.lanes.delete(self.connection, id)?;
+        }
+        for id in closed {
+            self.lanes.close(self.connection, id)?;
+        }
+        Ok(())
     }
 
     fn is_to_be_counted(&self) -> bool {
@@ -145,7 +173,7 @@ impl Writer<'_> {
         Ok(pruned)
     }
 
-    fn forget(&self, seq: i64) -> rusqlite::Result<()> {
+    fn forget(&mut self, seq: i64) -> rusqlite::Result<()> {
         self.delete(seq)?;
         failpoint::at("sqlite::sweep::pruned");
         Ok(())
@@ -158,10 +186,19 @@ impl Writer<'_> {
     }
 
     /// Deletes a job and its history.
-    pub(crate) fn delete(&self, seq: i64) -> rusqlite::Result<()> {
+    pub(crate) fn delete(&mut self, seq: i64) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(include_str!("../sql/attempts_delete.sql"))?
             .execute([seq])?;
+        if self.shared.listeners.is_any() {
+            let job: Option<Id> = self
+                .connection
+                .prepare_cached(include_str!("../sql/job_delete_told.sql"))?
+                .query_row([seq], |row| row.get(0))
+                .optional()?;
+            self.forgotten.extend(job);
+            return Ok(());
+        }
         self.connection
             .prepare_cached(include_str!("../sql/job_delete.sql"))?
             .execute([seq])?;

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::codec::Id;
 use crate::error::Failure;
 use crate::failpoint;
+use crate::lanes::Idle;
 use crate::liveness::Lock;
 use crate::state::State;
 
@@ -41,12 +42,18 @@ struct Dead {
 
 impl Writer<'_> {
     /// `beyond`: the newest done job beyond the number that is kept, if that was counted just now.
-    pub(crate) fn sweep(&mut self, beyond: Option<Place>) -> Result<Swept, Failure> {
+    /// `idle`: lanes that were found without jobs just now.
+    pub(crate) fn sweep(
+        &mut self,
+        beyond: Option<Place>,
+        idle: &mut Idle,
+    ) -> Result<Swept, Failure> {
         failpoint::at("sqlite::sweep::begin");
         let mut swept = Swept::default();
         self.rescue(&mut swept)?;
         self.free(&mut swept)?;
         self.prune_in_sweep(beyond, &mut swept)?;
+        self.drop_lanes(idle)?;
         Ok(swept)
     }
 

@@ -1,0 +1,67 @@
+//! What somebody wants, to be asked of many lanes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use marionette::store::Wanted;
+
+use super::{FEW, Lane};
+
+/// What somebody wants, to be asked of many lanes.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(super) wanted: Wanted,
+    kinds: Names,
+    /// Any, if none is named.
+    pub(super) queues: Option<Names>,
+}
+
+/// Some names. With thousands of queues, to compare each with each would be most of the work.
+#[derive(Debug)]
+pub(super) enum Names {
+    Few(Arc<[String]>),
+    Many(HashSet<String>),
+}
+
+impl Names {
+    fn new(names: &Arc<[String]>) -> Self {
+        if names.len() <= FEW {
+            Self::Few(names.clone())
+        } else {
+            Self::Many(names.iter().cloned().collect())
+        }
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        match self {
+            Self::Few(names) => names.iter().any(|other| other == name),
+            Self::Many(names) => names.contains(name),
+        }
+    }
+}
+
+impl Wish {
+    pub(crate) fn new(wanted: &Wanted) -> Self {
+        let any = wanted.queues.is_empty();
+        Self {
+            wanted: wanted.clone(),
+            kinds: Names::new(&wanted.kinds),
+            queues: (!any).then(|| Names::new(&wanted.queues)),
+        }
+    }
+
+    /// Whether one may claim from a lane who wishes this.
+    pub(crate) fn is_for(&self, lane: &Lane) -> bool {
+        self.kinds.contain(&lane.kind) && self.is_for_queue(lane)
+    }
+
+    /// Whether one who wishes this leaves a lane alone, and for its kind only.
+    pub(crate) fn leaves(&self, lane: &Lane) -> bool {
+        !self.kinds.contain(&lane.kind) && self.is_for_queue(lane)
+    }
+
+    fn is_for_queue(&self, lane: &Lane) -> bool {
+        let queues = self.queues.as_ref();
+        queues.is_none_or(|names| names.contain(&lane.queue))
+    }
+}
