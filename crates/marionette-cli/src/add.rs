@@ -137,11 +137,11 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let folder = named.unwrap_or(Path::new("."));
     let absolute = folder
         .canonicalize()
-        .with_context(|| format!("there is no folder {}", folder.display()))?;
+        .with_context(|| format!("there is no folder {}", text::path(folder)))?;
     ensure!(
         absolute.to_str().is_some(),
         "the folder {} is not named in UTF-8",
-        absolute.display()
+        text::path(&absolute)
     );
     Ok(absolute)
 }

@@ -373,7 +373,7 @@ fn check_owner(stat: &Stat, path: &Path) -> io::Result<()> {
 
 /// An error that says why something is not touched.
 fn refused(path: &Path, what: impl Display) -> io::Error {
-    let what = format!("{} {what}, so it is not used", path.display());
+    let what = format!("{} {what}, so it is not used", crate::text::path(path));
     io::Error::new(ErrorKind::PermissionDenied, what)
 }
 

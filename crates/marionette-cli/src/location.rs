@@ -54,7 +54,8 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
         }
         Some((scheme, _)) if !scheme.contains(['/', '.', '~']) && !scheme.is_empty() => {
             return Err(format!(
-                "there is no kind of store `{scheme}`; write `sqlite:PATH`"
+                "there is no kind of store `{}`; write `sqlite:PATH`",
+                safe(scheme)
             ));
         }
         _ if text.is_empty() => {
@@ -62,7 +63,8 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
         }
         _ => {
             return Err(format!(
-                "a store is named with its kind; write `sqlite:{text}`"
+                "a store is named with its kind; write `sqlite:{}`",
+                safe(text)
             ));
         }
     };
@@ -76,7 +78,8 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
         (Some(_), None) => Err("`~` is your home, and HOME is not set".to_owned()),
         (None, _) => Err(format!(
             "`~` is known as your home alone, with `/` behind it; a file of that name is \
-             `sqlite:./{file}`"
+             `sqlite:./{}`",
+            safe(file)
         )),
     }
 }

@@ -28,16 +28,18 @@ mod text;
 mod time;
 mod clock;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::args::{Args, Verb, When};
 
-/// The exit status of what could not begin.
+/// The exit status of what could not begin, or go on.
 const NOT_BEGUN: u8 = 2;
 
 fn main() -> ExitCode {
+    say::tell_of_panics();
     folder::look_at_umask();
     // Before the options, which know nothing of it.
     let mut words = std::env::args_os().skip(1);
@@ -45,30 +47,28 @@ fn main() -> ExitCode {
         let [folder, worker, trusts] = [(); 3].map(|()| words.next().unwrap_or_default());
         return minder::serve(folder.as_ref(), &worker, &trusts);
     }
-    let args = Args::try_parse().unwrap_or_else(|error| refuse(error));
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let is_wrong = error.use_stderr();
+            refuse::tell(error);
+            return if is_wrong { NOT_BEGUN } else { 0 }.into();
+        }
+    };
     match args.common.color {
         When::Auto => {}
         When::Always => anstream::ColorChoice::Always.write_global(),
         When::Never => anstream::ColorChoice::Never.write_global(),
     }
-    match perform(args) {
-        Ok(code) => code.into(),
-        Err(error) => {
-            for line in format!("{error:#}").lines() {
-                anstream::eprintln!("marionette: {}", glyphs::shown(line));
-            }
+    // What it is about was told where it happened.
+    match panic::catch_unwind(AssertUnwindSafe(|| perform(args))) {
+        Ok(Ok(code)) => code.into(),
+        Ok(Err(error)) => {
+            say::complain(&format!("{error:#}"));
             NOT_BEGUN.into()
         }
+        Err(_) => NOT_BEGUN.into(),
     }
-}
-
-/// Options that cannot be meant. What only asks for help is no error.
-fn refuse(error: clap::Error) -> ! {
-    if !error.use_stderr() {
-        error.exit();
-    }
-    refuse::tell(error);
-    std::process::exit(NOT_BEGUN.into());
 }
 
 /// Does what was asked for, and returns the exit status.

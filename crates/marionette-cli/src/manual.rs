@@ -6,6 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::Args;
+use crate::say;
 
 /// Prints the completions for a shell.
 pub(crate) fn completions(shell: Shell) -> anyhow::Result<u8> {
@@ -39,9 +40,9 @@ pub(crate) fn page() -> anyhow::Result<u8> {
 }
 
 fn print(bytes: &[u8]) -> anyhow::Result<u8> {
-    match io::stdout().lock().write_all(bytes) {
+    match say::print_bytes(bytes) {
         // Who reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-        written => Ok(written.map(|()| 0)?),
+        printed => Ok(printed.map(|()| 0)?),
     }
 }

@@ -1,26 +1,65 @@
 //! What is said of options that cannot be meant, where clap alone does not know what to write.
 
+use std::env;
+use std::ffi::OsString;
+
 use clap::CommandFactory;
+use clap::builder::Styles;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Args;
+use crate::say;
 use crate::text::nearest;
 
-/// Says what is wrong, and what is most likely meant.
-pub(crate) fn tell(mut error: clap::Error) {
+/// Prints the help, if that was asked for; else says what is wrong, and what is most likely meant.
+pub(crate) fn tell(error: clap::Error) {
+    let help = error.render();
+    // An error of these says that nobody reads any more.
+    let _ = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => say::ask(&help.ansi().to_string()),
+        _ if !error.use_stderr() => say::print(help.ansi().to_string().trim_end_matches('\n')),
+        _ => {
+            say::refuse(&wrong(error));
+            Ok(())
+        }
+    };
+}
+
+/// What is wrong, without any colour: one that is in it was in an argument.
+fn wrong(error: clap::Error) -> String {
+    let mut error = plain(error);
     let hint = hint(&error);
     if hint.is_some() {
         // It would be about one word, and not about what is missing.
         error.remove(ContextKind::Suggested);
     }
-    let _ = error.print();
-    if let Some(hint) = hint {
-        anstream::eprintln!("\n{hint}");
+    let told = error.render().ansi().to_string();
+    let told = told.strip_prefix("error: ").unwrap_or(&told).trim_end();
+    match hint {
+        Some(hint) => format!("{told}\n\n{hint}"),
+        None => told.to_owned(),
+    }
+}
+
+/// The same error as clap writes it without colours, of arguments without line ends: it quotes them
+/// as they are.
+fn plain(error: clap::Error) -> clap::Error {
+    let words = env::args_os().map(|word| match word.to_str() {
+        Some(text) => OsString::from(text.replace('\n', "\\n").replace('\r', "\\r")),
+        None => word,
+    });
+    let again = Args::command()
+        .styles(Styles::plain())
+        .try_get_matches_from(words);
+    match again {
+        Err(again) if again.kind() == error.kind() => again,
+        // It was a line end that was wrong. The bare words say that.
+        _ => error.with_cmd(&Args::command().styles(Styles::plain())),
     }
 }
 
 fn hint(error: &clap::Error) -> Option<String> {
-    let has = |word: &str| std::env::args_os().skip(1).any(|argument| argument == word);
+    let has = |word: &str| env::args_os().skip(1).any(|argument| argument == word);
     match error.kind() {
         ErrorKind::UnknownArgument if has("run") && (has(":::") || has("{}")) => Some(
             "A command for many items comes after `--`: marionette run -- optipng {} ::: *.png"
@@ -33,7 +72,7 @@ fn hint(error: &clap::Error) -> Option<String> {
                 .to_owned(),
         ),
         ErrorKind::InvalidUtf8 => {
-            let mut arguments = std::env::args_os().skip(1);
+            let mut arguments = env::args_os().skip(1);
             let found = arguments.find(|argument| argument.to_str().is_none())?;
             let shown = found.as_encoded_bytes().escape_ascii();
             Some(format!("It is this one: {shown}"))

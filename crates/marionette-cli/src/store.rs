@@ -15,11 +15,13 @@ use rustix::fs::Access;
 use crate::args::Common;
 use crate::folder::{self, Place, Whose};
 use crate::say::Say;
-use crate::text::safe;
+use crate::text::{self, safe};
 use crate::{location, output};
 
 /// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
 const ROOM: u64 = 256 * 1024;
+/// A longer error is shortened in its middle. What SQLite quotes in one can be as long as the file.
+const TOLD_BYTES_MAX: usize = 4 * 1024;
 
 /// What the command keeps beside a store, besides what the store keeps there itself.
 const FOLDERS: [&str; 3] = ["-output", "-minders", "-runs"];
@@ -239,11 +241,11 @@ fn folder(path: &Path) -> Option<&Path> {
 }
 
 fn shown(path: &Path) -> String {
-    safe(&path.display().to_string())
+    text::path(path)
 }
 
-/// An error of the store with its sources in one line. What a source says that stands there already
-/// is not said again.
+/// An error of the store with its sources in one line: SQLite quotes what is in the file. What a
+/// source says that stands there already is not said again.
 #[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
 pub(crate) fn told(error: StoreError) -> anyhow::Error {
     let is_full = error.is_full();
@@ -257,6 +259,7 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
         }
         source = error.source();
     }
+    let told = safe(&text::shorten(&told, TOLD_BYTES_MAX, TOLD_BYTES_MAX / 2));
     if is_full {
         return anyhow!("the disk is full: {told}; make room on it and try again");
     }
@@ -368,7 +371,7 @@ fn make_folder(folder: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     };
-    made.with_context(|| format!("cannot make the folder {}", folder.display()))
+    made.with_context(|| format!("cannot make the folder {}", shown(folder)))
 }
 
 fn beside(path: &Path, what: &str) -> PathBuf {

@@ -1,9 +1,11 @@
-//! Texts that come from tasks, made safe to print: nothing in them can move the cursor, change a
+//! Texts that are not ours, made safe to print: nothing in them can move the cursor, change a
 //! colour, or turn the direction of what follows.
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::path::Path;
 
+use serde_json::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The text in one line, with everything that a terminal could obey written out.
@@ -16,7 +18,6 @@ pub(crate) fn safe(text: &str) -> String {
 }
 
 /// The text with its lines, each of them made safe; tabs stay.
-#[allow(dead_code)] // For the operator's commands, which are not here yet.
 pub(crate) fn safe_lines(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -33,6 +34,64 @@ pub(crate) fn safe_lines(text: &str) -> String {
         safe.push_str(end);
     }
     safe
+}
+
+/// A path in one line, safe to print.
+pub(crate) fn path(path: &Path) -> String {
+    safe(&path.to_string_lossy())
+}
+
+/// The lines of a text in which some pieces have a colour of ours. Whatever else a terminal would
+/// obey is written out: this is the last look at what is printed, so that a piece that nobody made
+/// safe before can do no more than be red or bold.
+pub(crate) fn coloured(text: &str) -> Cow<'_, str> {
+    let is_harmless = |char: char| !is_obeyed(char) || matches!(char, '\n' | '\t');
+    if text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find('\x1b') {
+        safe.push_str(&safe_lines(&rest[..place]));
+        rest = &rest[place..];
+        let colour = COLOURS.iter().find(|colour| rest.starts_with(**colour));
+        rest = if let Some(colour) = colour {
+            safe.push_str(colour);
+            &rest[colour.len()..]
+        } else {
+            push_safe(&mut safe, '\x1b');
+            &rest[1..]
+        };
+    }
+    safe.push_str(&safe_lines(rest));
+    Cow::Owned(safe)
+}
+
+/// The colours of our tables and of the help, and their ends.
+const COLOURS: [&str; 11] = [
+    "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[4m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m",
+    "\x1b[35m", "\x1b[36m", "\x1b[39m",
+];
+
+/// A value for programs, in one line. JSON's own rules let through some characters that a terminal
+/// obeys; they are escaped as well.
+pub(crate) fn json(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(is_obeyed) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for char in text.chars() {
+        if !is_obeyed(char) {
+            line.push(char);
+            continue;
+        }
+        // Such a character can only stand in a string.
+        for unit in char.encode_utf16(&mut [0; 2]) {
+            write!(line, "\\u{unit:04x}").expect("a string takes all that is written");
+        }
+    }
+    line
 }
 
 /// A safe text, cut so that it takes at most so many columns; `…` says that it was cut.
@@ -104,7 +163,8 @@ fn push_safe(safe: &mut String, char: char) {
     }
 }
 
-/// Whether a terminal, or who lays out text, would act on this character and not show it.
+/// Whether a terminal, or who lays out text, would act on this character and not show it: controls,
+/// what turns the direction, and what has no width.
 pub(crate) fn is_obeyed(char: char) -> bool {
     char.is_control()
         || matches!(
@@ -136,8 +196,31 @@ mod tests {
 
     #[test]
     fn plain_text_of_every_script_stays() {
-        let text = "Grüße, 世界, שלום, emoji 🎭";
+        let text = "Grüße, 世界, שלום, emoji 🎭 ❤\u{fe0f}";
         assert_eq!(safe(text), text);
+    }
+
+    #[test]
+    fn colours_of_ours_stay_and_nothing_else_that_a_terminal_obeys() {
+        let ours = "\x1b[31mdead\x1b[39m  \x1b[1ma\tb\x1b[0m\nc";
+        assert_eq!(coloured(ours), ours);
+        assert_eq!(
+            coloured(
+                "\x1b[31mdead\x1b[39m \x1b]52;c;AAAA\x07\x1b[8m\x1b[31;5m\u{9b}1m\u{202e}\r\x1b"
+            ),
+            "\x1b[31mdead\x1b[39m \\x1b]52;c;AAAA\\x07\\x1b[8m\\x1b[31;5m\\x9b1m\\u{202e}\\r\\x1b"
+        );
+    }
+
+    #[test]
+    fn in_json_no_character_is_left_that_a_terminal_obeys_and_the_value_stays() {
+        let value = serde_json::json!({
+            "a": "\x1b[31m\x07 \u{9b}2J \x7f \u{202e} \u{e0041} \n Grüße 世界"
+        });
+        let text = json(&value);
+        assert!(!text.contains(is_obeyed), "{text:?}");
+        assert!(text.contains("Grüße 世界"));
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::say::Say;
 use crate::store::Opened;
+use crate::text::{self, safe};
 use crate::time::show_duration;
 use crate::worker::Worker;
 
@@ -162,7 +163,8 @@ impl Seen {
         let lasts = show_duration(Duration::from_secs(lasts.as_secs()));
         let error = trouble.error.as_deref().unwrap_or("it does not answer");
         Some(format!(
-            "nothing can be taken from the store for {lasts}: {error}"
+            "nothing can be taken from the store for {lasts}: {}",
+            safe(error)
         ))
     }
 
@@ -170,7 +172,7 @@ impl Seen {
         format!(
             "the disk is full, on which {} is: what is done cannot be noted, and nothing is begun; \
              make room, and it goes on by itself",
-            self.opened.folder().display()
+            text::path(self.opened.folder())
         )
     }
 

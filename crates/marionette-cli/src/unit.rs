@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use crate::args::{Common, Unit};
 use crate::command::GRACE_MAX;
 use crate::folder::Whose;
+use crate::say;
 use crate::store::{self, Purpose};
+use crate::text;
 use crate::time::show_duration;
 use crate::worker::CLEARING_UP;
 
@@ -19,14 +21,14 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
     if !program.is_file() {
         bail!(
             "{} is not there any more; call the one that is to be used",
-            program.display()
+            text::path(&program)
         );
     }
     let store = std::path::absolute(store::path(common)?)?;
     // The unit would run whatever somebody else puts there.
     let whose = store::check_owner(common, &store, Purpose::Change)?;
     let unit = page(&command(&program, &store, whose, args)?, &store, args)?;
-    anstream::print!("{unit}");
+    let _ = say::print(unit.trim_end_matches('\n'));
     Ok(0)
 }
 
@@ -63,9 +65,9 @@ fn command(program: &Path, store: &Path, whose: Whose, args: &Unit) -> Result<St
 fn text(path: &Path) -> Result<String> {
     let text = path
         .to_str()
-        .with_context(|| format!("{} is not UTF-8; systemd needs that", path.display()))?;
-    if text.contains(char::is_control) {
-        bail!("{text:?} has a control character, which a unit cannot have");
+        .with_context(|| format!("{} is not UTF-8; systemd needs that", text::path(path)))?;
+    if text.contains(text::is_obeyed) {
+        bail!("{text:?} has a character that no terminal shows, which a unit must not have");
     }
     Ok(text.to_owned())
 }

@@ -12,6 +12,7 @@ mod links;
 mod listeners;
 mod markers;
 mod ranks;
+mod sinks;
 mod size;
 mod unsafety;
 
@@ -29,13 +30,14 @@ use finding::Finding;
 use source::Source;
 
 /// What every Rust file must pass.
-const CHECKS: [fn(&Source) -> Vec<Finding>; 8] = [
+const CHECKS: [fn(&Source) -> Vec<Finding>; 9] = [
     attributes::check,
     header::check,
     imports::check,
     listeners::check,
     markers::check,
     ranks::check,
+    sinks::check,
     size::check,
     unsafety::check,
 ];

@@ -22,6 +22,8 @@ use crate::operate;
 #[derive(Debug, Parser)]
 #[command(
     name = "marionette",
+    // Else the name of the program's file is shown, as it is.
+    bin_name = "marionette",
     version,
     max_term_width = 100,
     subcommand_required = true,

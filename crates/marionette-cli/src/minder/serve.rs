@@ -21,6 +21,7 @@ use super::done::Done;
 use super::presence::Presence;
 use super::{Attempt, Order, TRUSTS, Unable, Word};
 use crate::folder::{Place, Whose};
+use crate::say;
 
 /// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
 pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
@@ -39,7 +40,7 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("marionette: the minder of commands: {error}");
+            say::complain(&format!("the minder of commands: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,10 @@
 //! Asking before much is changed.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
 
-use crate::glyphs;
+use crate::say;
 
 /// Shows what would be changed and asks; an error where there is nobody to ask.
 pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
@@ -14,9 +14,7 @@ pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
              see what it would change"
         );
     }
-    let mut out = anstream::stderr().lock();
-    write!(out, "{}\n{question}? [y/N] ", glyphs::shown(preview))?;
-    out.flush()?;
+    say::ask(&format!("{preview}\n{question}? [y/N] "))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

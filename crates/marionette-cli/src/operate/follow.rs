@@ -1,6 +1,5 @@
 //! `marionette follow`: what the commands of a task write, as they write it.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::command::Veil;
 use crate::minder::Follower;
+use crate::say;
 use crate::store::told;
 use crate::text::safe_lines;
 
@@ -125,9 +125,5 @@ impl Printer {
 }
 
 fn write(bytes: &[u8]) -> bool {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .is_ok()
+    say::print_bytes(bytes).is_ok()
 }

@@ -1,6 +1,5 @@
 //! What programs are told: objects whose fields keep their names.
 
-use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use marionette::inspect::JobSummary;
@@ -9,33 +8,8 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::run::Runs;
-use crate::text::safe;
 
 use super::ids;
-
-/// The text of a value in one line. JSON's own rules let through some characters that a terminal
-/// obeys; they are escaped as well.
-pub(super) fn line(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().all(|char| char.is_ascii() && char != '\x7f') {
-        return text;
-    }
-    let mut line = String::with_capacity(text.len());
-    let mut buffer = [0; 4];
-    for char in text.chars() {
-        // Such a character can only stand in a string.
-        if (char.is_ascii() && char != '\x7f')
-            || safe(char.encode_utf8(&mut buffer)).len() == char.len_utf8()
-        {
-            line.push(char);
-            continue;
-        }
-        for unit in char.encode_utf16(&mut [0; 2]) {
-            write!(line, "\\u{unit:04x}").expect("a string takes all that is written");
-        }
-    }
-    line
-}
 
 /// A time, or null.
 pub(super) fn time(time: Option<SystemTime>) -> Value {
@@ -101,21 +75,4 @@ fn backoff(backoff: StoredBackoff) -> Value {
         }
     }
     value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_character_is_left_that_a_terminal_obeys_and_the_value_stays() {
-        let value = json!({"a": "\x1b[31m\x07 \u{9b}2J \x7f \u{202e} \u{e0041} Grüße 世界"});
-        let text = line(&value);
-        assert!(
-            !text.contains(|char: char| char.is_control() || char == '\u{202e}'),
-            "{text:?}"
-        );
-        assert!(text.contains("Grüße 世界"));
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
-    }
 }

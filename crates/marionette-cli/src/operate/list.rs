@@ -1,12 +1,13 @@
 //! `marionette list`: tasks in lines.
 
 use std::cmp::Reverse;
-use std::io::Write;
 
 use anyhow::Result;
 use marionette::inspect::{Filter, Inspect, JobSummary};
+use serde_json::Value;
 
 use crate::run::{Places, Runs};
+use crate::say;
 use crate::store::told;
 use crate::table;
 use crate::text::clip;
@@ -49,7 +50,8 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     let jobs = named(store, jobs).await?;
     if desk.say.json {
         if !jobs.is_empty() {
-            desk.say.result(&lines(&jobs, &desk.runs));
+            // An error says that nobody reads any more.
+            let _ = say::print_values(&values(&jobs, &desk.runs));
         }
         return Ok(0);
     }
@@ -72,8 +74,8 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
     let mut pages = Pages::all(filter);
     while let Some(mut jobs) = pages.next(store).await? {
         mark_orphans(store, &mut jobs).await?;
-        let lines = lines(&named(store, jobs).await?, &desk.runs);
-        if !lines.is_empty() && writeln!(anstream::stdout().lock(), "{lines}").is_err() {
+        let values = values(&named(store, jobs).await?, &desk.runs);
+        if say::print_values(&values).is_err() {
             // Nobody reads any more.
             break;
         }
@@ -128,11 +130,10 @@ pub(super) async fn named(store: &impl Inspect, jobs: Vec<JobSummary>) -> Result
     Ok(named)
 }
 
-fn lines(jobs: &[Named], runs: &Runs) -> String {
-    let lines = jobs
-        .iter()
-        .map(|(job, name)| json::line(&json::job(job, name.as_deref(), runs)));
-    lines.collect::<Vec<_>>().join("\n")
+fn values(jobs: &[Named], runs: &Runs) -> Vec<Value> {
+    jobs.iter()
+        .map(|(job, name)| json::job(job, name.as_deref(), runs))
+        .collect()
 }
 
 /// The table of these jobs, as wide as the terminal.

@@ -7,19 +7,17 @@ use serde_json::json;
 use crate::args::Common;
 use crate::say::Say;
 use crate::store;
-use crate::text::safe;
-
-use super::json;
+use crate::text;
 
 pub(super) async fn migrate(common: &Common) -> Result<u8> {
     let say = Say::new(common);
     let path = store::path(common)?;
-    let shown = safe(&path.display().to_string());
+    let shown = text::path(&path);
     let from = store::migrate(common, &path).await?;
     let version = SqliteStore::VERSION;
     if say.json {
         let value = json!({"store": path.display().to_string(), "from": from, "version": version});
-        say.result(&json::line(&value));
+        say.value(&value);
     } else if !say.quiet {
         say.result(&match from {
             Some(from) if from == version => format!("{shown} has version {version} already"),

@@ -14,10 +14,10 @@ use crate::text::count;
 use crate::time::show_duration;
 use crate::{clock, output};
 
+use super::Desk;
 use super::args::Prune;
 use super::confirm::confirm;
 use super::pick::{self, Pages};
-use super::{Desk, json};
 
 pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
     let Some(before) = clock::now().checked_sub(args.older) else {
@@ -56,10 +56,10 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
             .iter()
             .map(|(state, tasks)| (state.as_str(), tasks))
             .collect();
-        desk.say.result(&json::line(&json!({
+        desk.say.value(&json!({
             "verb": "prune", "dry_run": args.dry_run, "matched": matched, "changed": changed,
             "by_state": by_state,
-        })));
+        }));
     } else if args.dry_run {
         if matched > 0 {
             desk.say.result(&told_states(&by_state));

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::store::told;
 use crate::text::safe;
 
-use super::{Desk, json};
+use super::Desk;
 
 pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
     let was_paused = was_paused(desk, queue).await?;
@@ -44,7 +44,7 @@ async fn was_paused(desk: &Desk, queue: &str) -> Result<bool> {
 fn tell(desk: &Desk, queue: &str, is_paused: bool, is_new: bool) {
     if desk.say.json {
         let value = json!({"queue": queue, "paused": is_paused, "changed": is_new});
-        return desk.say.result(&json::line(&value));
+        return desk.say.value(&value);
     }
     if desk.say.quiet {
         return;

@@ -13,7 +13,7 @@ use crate::store::told;
 use crate::text::{count, safe};
 
 use super::change::Deed;
-use super::{Desk, args, json, queue, words};
+use super::{Desk, args, queue, words};
 
 /// What was not changed, and why.
 #[derive(Debug)]
@@ -136,8 +136,7 @@ pub(super) async fn tell(
         Default::default()
     };
     if desk.say.json {
-        desk.say
-            .result(&json::line(&value(which, deed, report, &starts)));
+        desk.say.value(&value(which, deed, report, &starts));
         return Ok(());
     }
     if which.dry_run {

@@ -52,15 +52,16 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let veil = veil(&details);
         let outputs = outputs(desk, &desk.opened.output(details.summary.id), limit, &veil)?;
-        let told = if desk.say.json {
-            json::line(&value(&details, &outputs, limit, &desk.runs))
-        } else {
-            page(&details, &outputs, limit, &desk.runs)
-        };
-        if !is_first && !desk.say.json {
+        if desk.say.json {
+            desk.say
+                .value(&value(&details, &outputs, limit, &desk.runs));
+            continue;
+        }
+        if !is_first {
             desk.say.result("");
         }
         is_first = false;
+        let told = page(&details, &outputs, limit, &desk.runs);
         desk.say.result(told.trim_end());
     }
     Ok(code)
@@ -73,7 +74,7 @@ fn outputs(desk: &Desk, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<
     let Some(folder) = opened.unwrap_or_else(|error| is_left_out(desk, &error)) else {
         return Ok(outputs);
     };
-    let shown = || folder.path().display().to_string();
+    let shown = || text::path(folder.path());
     for log in attempts(&folder).with_context(shown)? {
         let kept = match read_log(&folder, &log) {
             Ok(kept) => kept,
@@ -198,7 +199,7 @@ fn head(page: &mut String, details: &JobDetails, runs: &Runs) {
         && let Ok(command) = Command::decode(&details.payload)
     {
         line("Command", &safe(&command.shown()));
-        line("Folder", &safe(&command.cwd.display().to_string()));
+        line("Folder", &text::path(&command.cwd));
     }
 }
 

@@ -1,7 +1,6 @@
 //! `marionette stats`: how many tasks there are, by queue, kind and state.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,11 +12,11 @@ use crate::run::Runs;
 use crate::store::told;
 use crate::text::clip;
 use crate::time::show_duration;
-use crate::{clock, table};
+use crate::{clock, say, table};
 
 use super::args::Stats;
 use super::pick::Pages;
-use super::{Desk, ids, json};
+use super::{Desk, ids};
 
 /// Room for a queue, a kind and the states that are in use; with less each count has its own line.
 const WIDE: usize = 80;
@@ -33,24 +32,18 @@ struct Numbers {
 pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
     loop {
         let numbers = read(&desk.opened.store).await?;
-        let told = if desk.say.json {
-            json::line(&value(&numbers, &desk.runs))
+        let printed = if desk.say.json {
+            say::print_values(&[value(&numbers, &desk.runs)])
+        } else if args.watch.is_some() && table::columns().is_some() {
+            // A terminal is cleared; what is no terminal gets one after the other.
+            say::print_anew(&page(&numbers, &desk.runs))
         } else {
-            page(&numbers, &desk.runs)
+            say::print(&page(&numbers, &desk.runs))
         };
-        let Some(seconds) = args.watch else {
-            desk.say.result(&told);
+        // An error says that nobody reads any more.
+        let Some(seconds) = args.watch.filter(|_| printed.is_ok()) else {
             return Ok(0);
         };
-        // A terminal is cleared; what is no terminal gets one after the other.
-        let clear = match table::columns() {
-            Some(_) if !desk.say.json => "\x1b[H\x1b[J",
-            _ => "",
-        };
-        if writeln!(anstream::stdout().lock(), "{clear}{told}").is_err() {
-            // Nobody reads any more.
-            return Ok(0);
-        }
         tokio::time::sleep(Duration::from_secs(seconds.get().into())).await;
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::store::told;
 use crate::{clock, table};
 
-use super::{Desk, ids, json, words};
+use super::{Desk, ids, words};
 
 /// With less room the server's name is left out, and that a worker lives says when it was seen.
 const WIDE: usize = 90;
@@ -19,7 +19,7 @@ pub(super) async fn workers(desk: &Desk) -> Result<u8> {
     let workers = desk.opened.store.workers().await.map_err(told)?;
     if desk.say.json {
         for worker in &workers {
-            desk.say.result(&json::line(&value(worker)));
+            desk.say.value(&value(worker));
         }
         return Ok(0);
     }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::args::Run;
 use crate::command::quoted;
 use crate::input;
-use crate::text::safe;
+use crate::text::{self, safe};
 
 /// What the keys of files are derived under…
 const FILES: Uuid = Uuid::from_u128(0x6a1d_9a2e_3c41_4d5b_9a0f_7e52_b1c8_04d3);
@@ -57,7 +57,7 @@ impl Identity {
             return Ok(Self::List(here()?));
         }
         let path = args.file().canonicalize().or_else(|_| gone(args.file()));
-        let path = path.with_context(|| format!("cannot find {}", args.file().display()))?;
+        let path = path.with_context(|| format!("cannot find {}", text::path(args.file())))?;
         Ok(Self::File(path))
     }
 

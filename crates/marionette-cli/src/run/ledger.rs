@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::identity::Identity;
 use crate::clock;
 use crate::folder::{Folder, Place};
+use crate::text;
 
 /// How long a lock is tried that another process has: one that only looks has it for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(25);
@@ -88,7 +89,7 @@ impl Note {
     /// The note of the run with this key, if there is one.
     pub(super) fn read(folder: &Folder, key: &str) -> Result<Option<Self>> {
         let name = note_of(key);
-        let shown = || folder.path().join(&name).display().to_string();
+        let shown = || text::path(&folder.path().join(&name));
         let bytes = folder.read_all(&name);
         let bytes = bytes.with_context(|| format!("cannot read {}", shown()))?;
         let note = bytes.map(|bytes| serde_json::from_slice(&bytes));
@@ -102,8 +103,8 @@ impl Ledger {
     /// a new note.
     pub(super) fn take(place: &Place, identity: &Identity, slot: u32, name: &str) -> Result<Taken> {
         let folder = place.make();
-        let folder =
-            folder.with_context(|| format!("cannot make the folder {}", place.path().display()))?;
+        let folder = folder
+            .with_context(|| format!("cannot make the folder {}", text::path(&place.path())))?;
         let key = identity.key(slot);
         let lock = match lock(&folder, &lock_of(&key))? {
             Ok(lock) => lock,
@@ -215,7 +216,7 @@ impl Ledger {
         // The name is in the folder, which has to reach the disk as well.
         let written = written.and_then(|()| self.folder.sync());
         let path = || self.folder.path().join(&name);
-        written.with_context(|| format!("cannot write {}", path().display()))
+        written.with_context(|| format!("cannot write {}", text::path(&path())))
     }
 }
 
@@ -265,11 +266,11 @@ pub(super) fn holder(folder: &Folder, key: &str) -> Option<String> {
 fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
     let path = || folder.path().join(name);
     let opened = folder.open_or_new(name);
-    let mut file = opened.with_context(|| format!("cannot write {}", path().display()))?;
+    let mut file = opened.with_context(|| format!("cannot write {}", text::path(&path())))?;
     let began = clock::tick();
     while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if error != rustix::io::Errno::WOULDBLOCK {
-            return Err(error).with_context(|| format!("cannot lock {}", path().display()));
+            return Err(error).with_context(|| format!("cannot lock {}", text::path(&path())));
         }
         let mut holder = String::new();
         file.rewind()?;

@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressDrawTarget, TermLike};
 use unicode_width::UnicodeWidthStr;
 
+use crate::text;
+
 /// How often it is drawn at most in a second.
 const HERTZ: u8 = 20;
 
@@ -147,13 +149,14 @@ impl TermLike for Screen {
 
     fn write_line(&self, text: &str) -> io::Result<()> {
         let bytes = &mut self.drawn().bytes;
-        bytes.push_str(text);
+        bytes.push_str(&text::coloured(text));
         bytes.push_str("\r\n");
         Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.drawn().text(text, usize::from(self.width()));
+        let columns = usize::from(self.width());
+        self.drawn().text(&text::coloured(text), columns);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -11,6 +11,18 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// Runs a program on a terminal of so many rows and columns, and passes on what it writes, as it
 /// comes, with every escape sequence.
 pub(crate) fn run(command: &mut Command, size: (u16, u16), mut shows: impl FnMut(&[u8])) {
+    let (mut child, mut master) = start(command, size);
+    let mut bytes = [0; 4096];
+    // The read ends with an error once nobody has the other side any more.
+    while let Ok(count @ 1..) = master.read(&mut bytes) {
+        shows(&bytes[..count]);
+    }
+    child.wait().expect("it ends");
+}
+
+/// Starts a program on a terminal of so many rows and columns, and returns the side from which is
+/// read what it writes.
+pub(crate) fn start(command: &mut Command, size: (u16, u16)) -> (Child, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
     grantpt(&master).expect("it is ours");
     unlockpt(&master).expect("it is ours");
@@ -34,15 +46,8 @@ pub(crate) fn run(command: &mut Command, size: (u16, u16), mut shows: impl FnMut
         .into();
     let copy = || Stdio::from(slave.try_clone().expect("it can be shared"));
     command.stdout(copy()).stderr(copy()).env("TERM", "xterm");
-    let mut child = command.spawn().expect("it starts");
+    let child = command.spawn().expect("it starts");
     // Nobody here may hold the other side any more, or the reading would not end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    drop(slave);
-    let mut master = File::from(master);
-    let mut bytes = [0; 4096];
-    // The read ends with an error once nobody has the other side any more.
-    while let Ok(count @ 1..) = master.read(&mut bytes) {
-        shows(&bytes[..count]);
-    }
-    child.wait().expect("it ends");
+    (child, File::from(master))
 }
