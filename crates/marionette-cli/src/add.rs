@@ -20,6 +20,9 @@ use crate::{clock, operate, text};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
+/// What is said of a secret that stands in too many texts by chance.
+const SHORT_SECRET: &str =
+    "a secret of fewer than 4 characters is not taken out of what its command prints";
 /// A time that has passed for less is no past time for a person: `--at now` is one.
 const JUST_NOW: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
         None => vec![task(args)?],
     };
     let mut jobs = Vec::with_capacity(tasks.len());
+    let mut has_short_secret = false;
     for mut task in tasks {
         task.options = task.options.or(&options);
         if let Some(Due::At(when)) = &task.options.due
@@ -38,7 +42,11 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
         {
             say.note(note);
         }
+        has_short_secret |= task.command.has_short_secret();
         jobs.push(enlist::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
+    }
+    if has_short_secret {
+        say.note(SHORT_SECRET);
     }
     let opened = open_or_make(common).await?;
     for batch in jobs.chunks(BATCH) {

@@ -39,6 +39,9 @@ use crate::args::{Args, Verb, When};
 const NOT_BEGUN: u8 = 2;
 
 fn main() -> ExitCode {
+    // Before there is a second thread, and before a file of ours is open: whatever the shell left
+    // open behind 0, 1 and 2 ends with this process, and no command gets it.
+    close_fds::set_fds_cloexec(3, &[]);
     say::tell_of_panics();
     folder::look_at_umask();
     // Before the options, which know nothing of it.

@@ -28,6 +28,7 @@ pub(crate) fn tell(error: clap::Error) {
 /// What is wrong, without any colour: one that is in it was in an argument.
 fn wrong(error: clap::Error) -> String {
     let mut error = plain(error);
+    hide_secret(&mut error);
     let hint = hint(&error);
     if hint.is_some() {
         // It would be about one word, and not about what is missing.
@@ -58,6 +59,24 @@ fn plain(error: clap::Error) -> clap::Error {
     }
 }
 
+/// What was written where a number or a source should be may be the secret itself.
+fn hide_secret(error: &mut clap::Error) {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    let is_of = |options: &[&str]| options.iter().any(|name| option.starts_with(name));
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else {
+        return;
+    };
+    let shown = match value.split_once('=') {
+        _ if is_of(&["--secret "]) => "***".to_owned(),
+        Some((name, _)) if is_of(&["--env ", "--env-from "]) => format!("{name}=***"),
+        None if is_of(&["--env-from "]) => "***".to_owned(),
+        _ => return,
+    };
+    error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+}
+
 fn hint(error: &clap::Error) -> Option<String> {
     let has = |word: &str| env::args_os().skip(1).any(|argument| argument == word);
     match error.kind() {
@@ -72,8 +91,12 @@ fn hint(error: &clap::Error) -> Option<String> {
                 .to_owned(),
         ),
         ErrorKind::InvalidUtf8 => {
-            let mut arguments = env::args_os().skip(1);
-            let found = arguments.find(|argument| argument.to_str().is_none())?;
+            let mut arguments = env::args_os().skip(1).zip(1..);
+            let (found, number) = arguments.find(|(argument, _)| argument.to_str().is_none())?;
+            let mut arguments = env::args_os();
+            if arguments.any(|argument| argument.to_string_lossy().starts_with("--secret")) {
+                return Some(format!("It is argument number {number}"));
+            }
             let shown = found.as_encoded_bytes().escape_ascii();
             Some(format!("It is this one: {shown}"))
         }

@@ -142,6 +142,12 @@ impl Command {
         format!("(cd {} && {line})", quoted(&folder))
     }
 
+    /// Whether it has a secret, stored with it, that is too short to be looked for.
+    pub(crate) fn has_short_secret(&self) -> bool {
+        let is_short = |secret: &Secret| secret.reveal().chars().count() < veil::CHARS_MIN;
+        veil::stored(self).any(is_short)
+    }
+
     /// What makes it this command and no other: all that decides what it does, and nothing of how
     /// it is tried.
     pub(crate) fn identity(&self) -> Result<Vec<u8>, BoxError> {

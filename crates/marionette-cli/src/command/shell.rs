@@ -104,6 +104,9 @@ pub(crate) fn simple_commands(text: &str) -> Vec<Simple<'_>> {
     commands
 }
 
+/// A longer command is refused, and its words are not looked at.
+const MARKED_BYTES_MAX: usize = 1024 * 1024;
+
 /// What separates words within a line.
 const BLANKS: [char; 2] = [' ', '\t'];
 
@@ -188,7 +191,8 @@ impl<'a> Scan<'a> {
     /// A character outside of all quotes.
     fn plain(&mut self, within: Option<Within>, at: usize, char: char) {
         let is_comment = char == '#' && self.is_between;
-        if within.is_none() && (is_comment || " \t;&|".contains(char)) {
+        let is_marked = within.is_none() && at < MARKED_BYTES_MAX;
+        if is_marked && (is_comment || " \t;&|".contains(char)) {
             self.marks.push((at, char));
         }
         let is_arithmetic = within == Some(Within::Arithmetic);

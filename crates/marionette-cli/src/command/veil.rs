@@ -18,7 +18,7 @@ use super::{Command, MASK, Secret, Text, What};
 use crate::text::{is_obeyed, safe};
 
 /// The shortest line of a secret that is looked for, in characters.
-pub(crate) const CHARS_MIN: usize = 4;
+pub(super) const CHARS_MIN: usize = 4;
 
 /// Hides the secrets of one command.
 #[derive(Clone, Debug, Default)]
@@ -70,55 +70,67 @@ impl Veil {
 
     /// The text without the secrets.
     pub(crate) fn over<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let Some(hidden) = &self.0 else {
-            return Cow::Borrowed(text);
-        };
-        let found = hidden.find(text.as_bytes());
-        if found.is_empty() {
-            return Cow::Borrowed(text);
+        match &self.0 {
+            Some(hidden) => without(text, &hidden.find(text.as_bytes())),
+            None => Cow::Borrowed(text),
         }
-        let (mut veiled, mut at) = (String::with_capacity(text.len()), 0);
-        for Range { start, end } in found {
-            veiled.push_str(&text[at..start]);
-            veiled.push_str(MASK);
-            at = end;
-        }
-        veiled.push_str(&text[at..]);
-        Cow::Owned(veiled)
     }
 
     /// The text, which was cut off at its end, without the secrets and without what may be a piece
     /// of one there.
     pub(crate) fn over_start<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let ends: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
-        let pieces = ends.iter().rev().map(|at| &text[*at..]).collect::<Vec<_>>();
-        self.over(&text[..text.len() - self.longest_piece(&pieces)])
+        let starts: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
+        let pieces: Vec<_> = starts.iter().rev().map(|at| &text[*at..]).collect();
+        self.over_but(text, text.len() - self.longest_piece(&pieces)..text.len())
     }
 
     /// The text, which was cut off at its start, without the secrets and without what may be a
     /// piece of one there.
     pub(crate) fn over_end<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
-        let pieces = ends.map(|end| &text[..end]).collect::<Vec<_>>();
-        self.over(&text[self.longest_piece(&pieces)..])
+        let pieces: Vec<_> = ends.map(|end| &text[..end]).collect();
+        self.over_but(text, 0..self.longest_piece(&pieces))
     }
 
     /// The text, of which more may have been to come, without the secrets and without the start of
     /// one at its end, if that is long enough to be a secret itself.
     pub(crate) fn over_unfinished<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let forms = self.0.iter().flat_map(|hidden| &hidden.forms);
-        let starts = forms.flat_map(|form| {
+        let Some(hidden) = &self.0 else {
+            return Cow::Borrowed(text);
+        };
+        // What stands for a character of which the end did not come.
+        let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+        let starts = hidden.forms.iter().flat_map(|form| {
             let ends = form.char_indices().map(|(at, _)| at).skip(CHARS_MIN);
             ends.map(|end| &form[..end])
         });
-        let lengths = starts.filter(|start| text.ends_with(start)).map(str::len);
-        match lengths.max() {
-            Some(length) => {
-                let before = &text[..text.len() - length];
-                Cow::Owned(format!("{}{MASK}", self.over(before)))
-            }
-            None => self.over(text),
+        let lengths = starts.filter(|start| whole.ends_with(start)).map(str::len);
+        let mut found = hidden.find(text.as_bytes());
+        if let Some(length) = lengths.max() {
+            add(&mut found, whole.len() - length..text.len());
         }
+        without(text, &found)
+    }
+
+    /// The text without the secrets, and without a piece at one of its ends.
+    fn over_but<'a>(&self, text: &'a str, piece: Range<usize>) -> Cow<'a, str> {
+        let Some(hidden) = &self.0 else {
+            return Cow::Borrowed(text);
+        };
+        let mut found = hidden.find(text.as_bytes());
+        let overlaps = |one: &Range<usize>| one.start < piece.end && piece.start < one.end;
+        if found.iter().any(overlaps) {
+            // Both are gone, and a mask says so.
+            add(&mut found, piece);
+            return without(text, &found);
+        }
+        // A piece of a few letters is most likely none.
+        let rest = if piece.start == 0 {
+            &text[piece.end..]
+        } else {
+            &text[..piece.start]
+        };
+        self.over(rest)
     }
 
     /// The length of the longest of these pieces that is in a secret. They are in the order of
@@ -146,14 +158,41 @@ impl Hidden {
         let mut found: Vec<Range<usize>> = Vec::new();
         // They come in the order of their ends.
         for one in self.finder.find_overlapping_iter(bytes) {
-            let mut one = one.range();
-            while let Some(last) = found.pop_if(|last| last.end > one.start) {
-                one.start = one.start.min(last.start);
-            }
-            found.push(one);
+            add(&mut found, one.range());
         }
         found
     }
+}
+
+/// Adds a place that ends at the end of the last one or behind it, or is before all of them.
+fn add(found: &mut Vec<Range<usize>>, mut one: Range<usize>) {
+    if one.start == 0 {
+        let inside = found.iter().take_while(|found| found.start < one.end);
+        let (inside, end) = (inside.count(), found.iter().map(|found| found.end));
+        let end = end.take(inside).fold(one.end, usize::max);
+        found.splice(..inside, [0..end]);
+        return;
+    }
+    while let Some(last) = found.pop_if(|last| last.end > one.start) {
+        one.start = one.start.min(last.start);
+        one.end = one.end.max(last.end);
+    }
+    found.push(one);
+}
+
+/// The text with a mask in each of these places.
+fn without<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
+    if places.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let (mut veiled, mut at) = (String::with_capacity(text.len()), 0);
+    for Range { start, end } in places {
+        veiled.push_str(&text[at..*start]);
+        veiled.push_str(MASK);
+        at = *end;
+    }
+    veiled.push_str(&text[at..]);
+    Cow::Owned(veiled)
 }
 
 impl fmt::Debug for Hidden {
@@ -318,8 +357,18 @@ mod tests {
         assert_eq!(veil.over_end("-the-north: no key"), ": no key");
         assert_eq!(veil.over_end("r2-of-the: no key"), ": no key");
         assert_eq!(veil.over_unfinished("key hunter2-of-"), "key ***");
+        assert_eq!(veil.over_unfinished("key hunter2\u{fffd}"), "key ***");
         assert_eq!(veil.over_unfinished("no such hun"), "no such hun");
         assert_eq!(veil.over_unfinished("hunter2-of-the-north: no"), "***: no");
+    }
+
+    #[test]
+    fn a_piece_of_one_secret_hides_nothing_of_another_one_less() {
+        let veil = veil(&["wxyz-abcd", "abcdefgh", "1bcdq2"]);
+        assert_eq!(veil.over_unfinished("key wxyz-abcd"), "key ***");
+        assert_eq!(veil.over_start("key wxyz-abcdq"), "key ***");
+        assert_eq!(veil.over_end("dq wxyz-abcd"), " ***");
+        assert_eq!(veil.over_end("fgh1bcdq2 key"), "*** key");
     }
 
     fn streamed(veil: &Veil, pieces: &[&[u8]]) -> Vec<u8> {

@@ -1,6 +1,10 @@
 //! Tasks one in each line: a line for the shell. Blank lines and lines that begin with `#` are
 //! passed over; where a line goes on in the next is the shell's own rule.
 
+use std::borrow::Cow;
+
+use marionette::store::PAYLOAD_BYTES_MAX;
+
 use super::draft::Draft;
 use super::{Fault, Task, all_or_faults, script};
 use crate::command::{Lack, Piece, What, pieces};
@@ -20,13 +24,17 @@ fn read_if(
     base: &Draft,
     objection: impl Fn(&Piece<'_>) -> Option<String>,
 ) -> Result<Vec<Task>, Vec<Fault>> {
-    let text = text.replace("\r\n", "\n");
+    let text = match text.contains("\r\n") {
+        true => Cow::Owned(text.replace("\r\n", "\n")),
+        false => Cow::Borrowed(text),
+    };
     let mut tasks = Vec::new();
     let mut faults = Vec::new();
     for piece in pieces(&text) {
         let wrong = match piece.lacks {
             Some(lack) => Some(told(lack)),
             None if !piece.has_words => continue,
+            None if piece.text.len() > PAYLOAD_BYTES_MAX => Some(super::too_long(piece.text.len())),
             None if piece.text.contains('\0') => Some(ZERO_BYTE.to_owned()),
             None => objection(&piece),
         };

@@ -23,7 +23,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use marionette::BoxError;
-use marionette::store::StoredBackoff;
+use marionette::store::{PAYLOAD_BYTES_MAX, StoredBackoff};
 
 use crate::command::{Command, Veil};
 use crate::text;
@@ -40,6 +40,9 @@ pub(crate) use words::Words;
 
 /// How many faults of a file are told.
 const FAULTS_MAX: usize = 20;
+
+/// How much of what is told of a fault is kept.
+const FAULT_BYTES_MAX: usize = 2_000;
 
 /// How a file of tasks is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -155,6 +158,7 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn new(line: usize, text: impl Into<String>) -> Self {
         let text = text.into();
+        let text = text::shorten(&text, FAULT_BYTES_MAX, FAULT_BYTES_MAX / 2).into_owned();
         Self { line, text }
     }
 }
@@ -228,6 +232,11 @@ fn all_or_faults(
     }
     faults.sort_by_key(|fault| fault.line);
     Err(faults)
+}
+
+/// What is said of a text that no command can have.
+fn too_long(bytes: usize) -> String {
+    format!("it has {bytes} bytes; the limit is {PAYLOAD_BYTES_MAX}")
 }
 
 fn told(name: &str, faults: &[Fault]) -> String {

@@ -13,6 +13,8 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
+    /// A text of so many bytes, which is longer than any command may be.
+    Long(usize),
     Number(String),
     Bool(bool),
     Null,
@@ -38,6 +40,7 @@ impl Node {
     pub(crate) fn text(&self, key: &str) -> Result<&str, Fault> {
         match &self.value {
             Value::Text(text) => Ok(text),
+            Value::Long(bytes) => Err(self.fault(format!("`{key}`: {}", super::too_long(*bytes)))),
             _ => Err(self.fault(format!("`{key}` must be a text, and is {}", self.what()))),
         }
     }
@@ -66,7 +69,7 @@ impl Node {
 
     pub(crate) fn what(&self) -> &'static str {
         match self.value {
-            Value::Text(_) => "a text",
+            Value::Text(_) | Value::Long(_) => "a text",
             Value::Number(_) => "a number",
             Value::Bool(_) => "true or false",
             Value::Null => "null",

@@ -1,7 +1,7 @@
 //! Where a list of tasks comes from, and its text, whatever it was saved by.
 
 use std::fs;
-use std::io::{Read, stdin};
+use std::io::{ErrorKind, Read, stdin};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,12 @@ use crate::text;
 
 /// The largest list that is read: 256 MiB.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// The longest line of a list, however its command is written: 16 MiB. A command has 1 MiB at most.
+const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest item: 1 MiB.
+const ITEM_BYTES_MAX: usize = 1024 * 1024;
+/// How much is read at once.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// What some editors begin a file with.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What compiled programs begin with on Linux and macOS.
@@ -35,13 +41,13 @@ impl Source {
     /// Reads a file, or a pipe by any name; `-` is standard input.
     pub(super) fn read(path: &Path) -> Result<Self> {
         if path.to_str() == Some("-") {
-            return Self::standard_input();
+            return Self::standard_input(&LINE);
         }
         let name = text::safe(&path.display().to_string());
         let file = fs::File::open(path).with_context(|| format!("cannot read {name}"))?;
         let kind = file.metadata()?.file_type();
         ensure!(!kind.is_dir(), "{name} is a folder; name a file of tasks");
-        let bytes = bytes(file, &name)?;
+        let bytes = bytes(file, &name, &LINE)?;
         let is_pipe = kind.is_fifo() || kind.is_socket() || kind.is_char_device();
         if is_pipe || is_open_here(path) {
             return Ok(Self {
@@ -62,12 +68,12 @@ impl Source {
         })
     }
 
-    pub(super) fn standard_input() -> Result<Self> {
+    pub(super) fn standard_input(part: &Part) -> Result<Self> {
         let name = "standard input".to_owned();
         Ok(Self {
             path: None,
             folder: current_folder()?,
-            bytes: bytes(stdin().lock(), &name)?,
+            bytes: bytes(stdin().lock(), &name, part)?,
             name,
         })
     }
@@ -128,14 +134,60 @@ pub(super) fn current_folder() -> Result<PathBuf> {
     std::env::current_dir().context("there is no current folder")
 }
 
-fn bytes(from: impl Read, name: &str) -> Result<Vec<u8>> {
+/// What is read one after the other, and how long each may be.
+pub(super) struct Part {
+    noun: &'static str,
+    /// The byte that ends one.
+    end: u8,
+    bytes_max: usize,
+}
+
+const LINE: Part = Part {
+    noun: "line",
+    end: b'\n',
+    bytes_max: LINE_BYTES_MAX,
+};
+
+impl Part {
+    /// Items that end with this byte.
+    pub(super) const fn item(end: u8) -> Self {
+        Self {
+            noun: "item",
+            end,
+            bytes_max: ITEM_BYTES_MAX,
+        }
+    }
+}
+
+/// Reads no more than it has to, to know that something is too long.
+fn bytes(mut from: impl Read, name: &str, part: &Part) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read {name}"))?;
-    ensure!(
-        bytes.len() as u64 <= BYTES_MAX,
-        "{name} is larger than 256 MiB, the limit"
-    );
-    Ok(bytes)
+    let mut buffer = vec![0; BUFFER_BYTES];
+    // The number of the part that is being read, and its length so far.
+    let (mut number, mut length) = (1, 0);
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(read) => &buffer[..read],
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
+        };
+        for piece in read.split_inclusive(|byte| *byte == part.end) {
+            length += piece.len();
+            ensure!(
+                length <= part.bytes_max,
+                "{name}: {} {number} is longer than {} MiB, the limit",
+                part.noun,
+                part.bytes_max / (1024 * 1024)
+            );
+            if piece.ends_with(&[part.end]) {
+                (number, length) = (number + 1, 0);
+            }
+        }
+        bytes.extend_from_slice(read);
+        ensure!(
+            bytes.len() as u64 <= BYTES_MAX,
+            "{name} is larger than 256 MiB, the limit"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! Tasks in TOML: `[[task]]` tables, and `[defaults]` for what they do not say.
 
+use marionette::store::PAYLOAD_BYTES_MAX;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -50,6 +51,7 @@ fn entries(table: &DeTable<'_>, places: &Places) -> Vec<Entry> {
 fn node(value: &Spanned<DeValue<'_>>, places: &Places) -> Node {
     let line = places.line(value.span().start);
     let value = match value.get_ref() {
+        DeValue::String(text) if text.len() > PAYLOAD_BYTES_MAX => Value::Long(text.len()),
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Integer(number) => Value::Number(number.to_string()),
         DeValue::Float(number) => Value::Number(number.to_string()),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::source::{Source, current_folder};
+use super::source::{Part, Source, current_folder};
 use super::template::Template;
 use super::{File, Options, Task, code};
 use crate::command::{Command, Text, What, quoted};
@@ -82,7 +82,8 @@ impl Words<'_> {
             "the command has no items: name them behind `:::`, or pipe them in, one in each line \
              (with `-0`, each with a zero byte at its end)"
         );
-        let source = Source::standard_input()?;
+        let end = if self.is_null { b'\0' } else { b'\n' };
+        let source = Source::standard_input(&Part::item(end))?;
         if self.is_null {
             // Names come as they are: what looks like a byte order mark may be part of one.
             let items = source.bytes.split_inclusive(|byte| *byte == 0).zip(1..);

@@ -71,7 +71,7 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
                 // An order of a worker that is gone may still lie in the pipe; it may have gone
                 // before this process knew who its parent was.
                 Ok(Some(line)) if getppid() == worker => {
-                    minded.obey(serde_json::from_str(&line)?, &words);
+                    minded.obey(order(&line)?, &words);
                 }
                 // The worker is gone. Whoever takes over its jobs must find nothing of them.
                 _ => break,
@@ -85,6 +85,14 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
     // Nobody listens any more when the worker is gone.
     let _ = teller.await;
     Ok(())
+}
+
+/// An order, or that there is none: errors of JSON may quote the secret of a command.
+fn order(line: &str) -> io::Result<Order> {
+    serde_json::from_str(line).map_err(|error| {
+        let column = error.column();
+        io::Error::other(format!("an order cannot be read from column {column} on"))
+    })
 }
 
 /// The commands that run.

@@ -1,5 +1,6 @@
 //! `marionette show`: a task in full.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
@@ -116,16 +117,12 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> 
     let mut page = String::new();
     head(&mut page, details, runs);
     section(&mut page, "Timeline", &story::timeline(details));
-    let payload = readable(&details.payload, details.summary.kind == Command::KIND);
+    let payload = payload(details);
     let title = format!("Payload, {}", text::count(details.payload.len(), "byte"));
     section(&mut page, &title, &cut(&payload.pretty(), limit));
     if let Some(result) = &details.result {
         let title = format!("Result, {}", text::count(result.len(), "byte"));
-        section(
-            &mut page,
-            &title,
-            &cut(&readable(result, false).pretty(), limit),
-        );
+        section(&mut page, &title, &cut(&readable(result).pretty(), limit));
     }
     for output in outputs {
         let (attempt, bytes) = (which(&output.attempt), text::count(output.bytes, "byte"));
@@ -199,7 +196,8 @@ fn head(page: &mut String, details: &JobDetails, runs: &Runs) {
         && let Ok(command) = Command::decode(&details.payload)
     {
         line("Command", &safe(&command.shown()));
-        line("Folder", &text::path(&command.cwd));
+        let folder = command.cwd.display().to_string();
+        line("Folder", &safe(&Veil::stored(&command).over(&folder)));
     }
 }
 
@@ -239,11 +237,19 @@ impl Readable {
     }
 }
 
-fn readable(bytes: &[u8], has_secrets: bool) -> Readable {
-    if let Ok(mut value) = serde_json::from_slice(bytes) {
-        if has_secrets {
-            mask(&mut value);
-        }
+/// The payload of a job, without the secrets of a command.
+fn payload(details: &JobDetails) -> Readable {
+    let mut payload = readable(&details.payload);
+    if details.summary.kind == Command::KIND
+        && let Readable::Json(value) = &mut payload
+    {
+        mask(value, &veil(details));
+    }
+    payload
+}
+
+fn readable(bytes: &[u8]) -> Readable {
+    if let Ok(value) = serde_json::from_slice(bytes) {
         return Readable::Json(value);
     }
     match std::str::from_utf8(bytes) {
@@ -252,18 +258,23 @@ fn readable(bytes: &[u8], has_secrets: bool) -> Readable {
     }
 }
 
-/// Takes out what a command calls secret.
-fn mask(value: &mut Value) {
+/// Takes out what a command calls secret, also where a text that is none contains it.
+fn mask(value: &mut Value, veil: &Veil) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
                     "secret" => *value = "***".into(),
-                    _ => mask(value),
+                    _ => mask(value, veil),
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(mask),
+        Value::Array(values) => values.iter_mut().for_each(|value| mask(value, veil)),
+        Value::String(text) => {
+            if let Cow::Owned(veiled) = veil.over(text) {
+                *text = veiled;
+            }
+        }
         _ => {}
     }
 }
@@ -295,12 +306,11 @@ fn suffix(text: &str, limit: usize) -> &str {
 
 fn value(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> Value {
     let mut value = json::job(&details.summary, details.options.name.as_deref(), runs);
-    let is_command = details.summary.kind == Command::KIND;
-    let (payload, is_cut) = readable(&details.payload, is_command).value(limit);
+    let (payload, is_cut) = payload(details).value(limit);
     let result = details
         .result
         .as_deref()
-        .map(|result| readable(result, false).value(limit).0);
+        .map(|result| readable(result).value(limit).0);
     let attempts: Vec<_> = details
         .attempts
         .iter()
@@ -344,7 +354,9 @@ mod tests {
     #[test]
     fn secrets_of_commands_are_taken_out_wherever_they_are() {
         let payload = br#"{"command":["curl",{"secret":"hunter 2"}],"env":{"A":{"secret":"x7"}}}"#;
-        let shown = readable(payload, true).pretty();
+        let mut shown = serde_json::from_slice(payload).unwrap();
+        mask(&mut shown, &Veil::default());
+        let shown = shown.to_string();
         assert!(
             !shown.contains("hunter") && !shown.contains("x7"),
             "{shown}"
@@ -373,7 +385,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_written_out() {
-        assert_eq!(readable(b"\xff\x00a", false).pretty(), "\\xff\\x00a");
-        assert_eq!(readable(b"plain", false).pretty(), "plain");
+        assert_eq!(readable(b"\xff\x00a").pretty(), "\\xff\\x00a");
+        assert_eq!(readable(b"plain").pretty(), "plain");
     }
 }
