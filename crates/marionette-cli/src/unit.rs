@@ -126,6 +126,7 @@ OOMPolicy=continue
 
 # Commands may do what their user may do, `sudo` and mounts included. Marionette itself needs none
 # of that, so turn on what yours can do with:
+#LimitCORE=0
 #NoNewPrivileges=yes
 #PrivateTmp=yes
 #ProtectSystem=strict

@@ -65,15 +65,15 @@ pub(crate) struct Add {
     /// In which folder it runs [default: the current one]
     #[arg(long, short = 'C', value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
-    /// A variable for its environment, which is stored
+    /// A variable for its environment, which is stored and shown
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = parse_env)]
     pub(crate) env: Vec<(String, String)>,
-    /// A variable that each attempt looks up and that is never stored: `TOKEN=env:API_TOKEN` in the
-    /// environment of the worker, `TOKEN=file:/run/token` in a file
+    /// A variable that each attempt looks up and that is never stored: `TOKEN=file:/run/token` in a
+    /// file, `TOKEN=env:API_TOKEN` in the environment of the worker, which all its commands inherit
     #[arg(long, value_name = "NAME=SOURCE", value_parser = parse_env_from)]
     pub(crate) env_from: Vec<(String, Source)>,
-    /// The argument of this number is secret: stored in the file of the store, but never shown, and
-    /// taken out of shown output if it has 4 characters or more. The program is number 0
+    /// The word of this number is secret: stored in clear text, but `***` wherever the task is
+    /// shown and where its output is kept. The program is number 0. See "Secrets" in --help
     #[arg(long, value_name = "NUMBER")]
     pub(crate) secret: Vec<usize>,
     /// How long it has between being asked to end and being made to
@@ -89,6 +89,15 @@ Examples:
   marionette add 'make -C ~/src && ~/src/install.sh'
   marionette add --at \"tomorrow 06:00\" --retries 3 --backoff 1m..1h -- ./report.sh --send
   marionette add --env-from TOKEN=file:/run/token 'curl -H \"Authorization: $TOKEN\" …'
+
+Secrets:
+  A secret is `***` in names, reasons, lists and JSON, and in the output of its command as that is
+  kept, wherever it is printed as it is: not if it is encoded, and not if it has fewer than 4
+  characters. What --env-from looks up is stored nowhere. What --secret marks is in the file of the
+  store in clear text, which only its owner can read, and in the arguments of this `add`, which all
+  users see while it runs; a task from a file or a pipe (--file -) is in no arguments:
+    {\"command\": [\"curl\", \"-u\", {\"secret\": \"…\"}]}    with --format jsonl
+  The words of a command are in its own arguments for as long as it runs; its variables are not.
 
 Processes that a command leaves behind in its process group (`nohup x &`) are ended with it.
 

@@ -146,9 +146,11 @@ A file in TOML:
   grace = "5s"                                         # between being asked to end and made to
   output = "1MiB"                                      # how much of each end of it is kept
 
-JSON Lines have an object with these keys in each line. A word or a value can be a secret:
-{ secret = "…" } is stored but never shown, { from = "env:NAME" } and { from = "file:/PATH" } are
-not even stored.
+JSON Lines have an object with these keys in each line. A word or a value can be a secret, which is
+`***` wherever the task is shown and where its output is kept: { secret = "…" } is in the file of
+the store in clear text, { from = "file:/PATH" } and { from = "env:NAME" } are looked up by each
+attempt and stored nowhere. All commands inherit the environment of this process, with what `env:`
+names.
 
 A `run` of several lines goes on after a line that fails, unless it begins with `set -e`.
 

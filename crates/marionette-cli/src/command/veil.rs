@@ -170,7 +170,7 @@ fn add(found: &mut Vec<Range<usize>>, mut one: Range<usize>) {
         let inside = found.iter().take_while(|found| found.start < one.end);
         let (inside, end) = (inside.count(), found.iter().map(|found| found.end));
         let end = end.take(inside).fold(one.end, usize::max);
-        found.splice(..inside, [0..end]);
+        found.splice(..inside, std::iter::once(0..end));
         return;
     }
     while let Some(last) = found.pop_if(|last| last.end > one.start) {

@@ -24,9 +24,10 @@ fn read_if(
     base: &Draft,
     objection: impl Fn(&Piece<'_>) -> Option<String>,
 ) -> Result<Vec<Task>, Vec<Fault>> {
-    let text = match text.contains("\r\n") {
-        true => Cow::Owned(text.replace("\r\n", "\n")),
-        false => Cow::Borrowed(text),
+    let text = if text.contains("\r\n") {
+        Cow::Owned(text.replace("\r\n", "\n"))
+    } else {
+        Cow::Borrowed(text)
     };
     let mut tasks = Vec::new();
     let mut faults = Vec::new();
