@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::install::Tool;
 use crate::step::{LIBRARY, Outcome, Step, cargo};
-use crate::{bench, loom, memcheck, miri, shell, tidy};
+use crate::{advisories, bench, loom, memcheck, miri, shell, tidy};
 
 /// The features of the library, each of which must stand alone.
 const FEATURES: [&str; 4] = ["serde", "metrics", "signal", "test-util"];
@@ -77,6 +77,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "licences, bans and sources of the dependencies",
         needs: &[Tool::Deny],
         run: || cargo("deny --log-level error check licenses bans sources"),
+    },
+    Step {
+        name: "advisories",
+        about: "no dependency has a known vulnerability",
+        needs: &[Tool::Deny],
+        run: advisories::run,
     },
     Step {
         name: "unused",

@@ -5,6 +5,7 @@ mod test;
 
 mod step;
 
+mod advisories;
 mod bench;
 mod examples;
 mod install;

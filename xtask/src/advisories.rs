@@ -1,0 +1,201 @@
+//! Whether a dependency has a known vulnerability: by the current advisory database, or, where that
+//! cannot be fetched, by the one that the repository keeps.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::shell;
+use crate::step::Outcome;
+
+/// Where the archives are, each named after its day.
+const KEPT: &str = "xtask/advisories";
+/// How the archives' names end.
+const ENDING: &str = ".tar.gz";
+/// How long the current database may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What `cargo deny` calls its copy of the database of RustSec.
+const COPY: &str = "advisory-db-3157b0e258782691";
+/// A kept database that is older is worth a louder word.
+const OLD_DAYS: i64 = 90;
+
+pub(crate) fn run() -> Result<Outcome> {
+    let folder = shell::target().join("advisories");
+    let current = folder.join("current");
+    let config = configure(&folder, &current)?;
+    let mut fetch = deny(&config, &["fetch", "db"]);
+    if shell::output_within(fetch.env("GIT_TERMINAL_PROMPT", "0"), PATIENCE).is_ok() {
+        println!("the advisory database is that of today");
+        return check(&config);
+    }
+    let (archive, day) = newest()?;
+    println!("{}", warning(&day, today())?);
+    let kept = folder.join("kept");
+    unpack(&archive, &kept)?;
+    check(&configure(&folder, &kept)?)
+}
+
+/// The rules of the repository, with this place for the database.
+fn configure(folder: &Path, databases: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let rules = fs::read_to_string(shell::root().join("deny.toml"))?;
+    let config = folder.join("deny.toml");
+    fs::write(&config, with_place(&rules, databases)?)?;
+    Ok(config)
+}
+
+fn with_place(rules: &str, databases: &Path) -> Result<String> {
+    let section = "[advisories]\n";
+    ensure!(rules.contains(section), "deny.toml has no [advisories]");
+    let place = format!("{section}db-path = {:?}\n", databases.display().to_string());
+    Ok(rules.replacen(section, &place, 1))
+}
+
+fn deny(config: &Path, words: &[&str]) -> std::process::Command {
+    let mut command = shell::program("cargo-deny");
+    command
+        .args(["--log-level", "error", "--config"])
+        .arg(config)
+        .args(words);
+    command
+}
+
+/// Without the network: the database is there, and of crates that were withdrawn, the index that
+/// cargo has fetched for its own use tells.
+fn check(config: &Path) -> Result<Outcome> {
+    shell::run(&mut deny(config, &["--offline", "check", "advisories"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// The newest archive, and its day.
+fn newest() -> Result<(PathBuf, String)> {
+    let day = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        Some(name.to_str()?.strip_suffix(ENDING)?.to_owned())
+    };
+    let entries = fs::read_dir(shell::root().join(KEPT))?.collect::<Result<Vec<_>, _>>()?;
+    let day = entries.into_iter().filter_map(day).max();
+    let day = day.with_context(|| format!("there is no archive in {KEPT}"))?;
+    let archive = shell::root().join(KEPT).join(format!("{day}{ENDING}"));
+    Ok((archive, day))
+}
+
+/// Unpacks the archive where `cargo deny` looks for a repository of git, which it must be.
+fn unpack(archive: &Path, databases: &Path) -> Result<()> {
+    fs::remove_dir_all(databases).ok();
+    let copy = databases.join(COPY);
+    fs::create_dir_all(&copy)?;
+    let mut tar = shell::program("tar");
+    tar.arg("-xzf").arg(archive).arg("-C").arg(&copy);
+    shell::output(tar.arg("--strip-components=1"))?;
+    let git = |words: &[&str]| {
+        let mut command = shell::program("git");
+        shell::output(command.arg("-C").arg(&copy).args(words))
+    };
+    git(&["init", "--quiet"])?;
+    git(&["add", "--all"])?;
+    git(&[
+        "-c",
+        "user.name=xtask",
+        "-c",
+        "user.email=xtask@localhost",
+        "-c",
+        "commit.gpgsign=false",
+        "commit",
+        "--quiet",
+        "--no-verify",
+        "--message",
+        "the kept database",
+    ])?;
+    Ok(())
+}
+
+/// What is said when the kept database has to do.
+fn warning(day: &str, today: i64) -> Result<String> {
+    let age = today - days(day).with_context(|| format!("{day} is no day"))?;
+    let old = if age > OLD_DAYS {
+        format!("; THAT IS OLD: renew it as {KEPT}/README.md says")
+    } else {
+        String::new()
+    };
+    Ok(format!(
+        "WARNING: the current advisory database cannot be fetched; the kept one of {day} knows \
+         nothing of the last {age} days{old}"
+    ))
+}
+
+/// The days from 1970 to a day like `2026-08-21`.
+fn days(day: &str) -> Option<i64> {
+    let mut parts = day.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    // Years that begin in March, so that the day that some have more is the last.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rule protects the library's tests, not tools"
+)]
+fn today() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.unwrap_or_default().as_secs();
+    i64::try_from(seconds / (24 * 60 * 60)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (day, expected) in [
+            ("1970-01-01", 0),
+            ("1970-03-01", 59),
+            ("2000-02-29", 11_016),
+            ("2026-08-21", 20_686),
+        ] {
+            assert_eq!(days(day), Some(expected), "{day}");
+        }
+        assert_eq!(days("yesterday"), None);
+    }
+
+    #[test]
+    fn an_old_database_is_said_to_be_old() {
+        let day = days("2026-08-21").unwrap();
+        let said = warning("2026-08-21", day + 3).unwrap();
+        assert!(
+            said.contains("the last 3 days") && !said.contains("OLD"),
+            "{said}"
+        );
+        assert!(
+            warning("2026-08-21", day + 100)
+                .unwrap()
+                .contains("THAT IS OLD")
+        );
+    }
+
+    #[test]
+    fn the_rules_stay_and_get_a_place() {
+        let rules = "[advisories]\nyanked = \"deny\"\n[bans]\n";
+        let placed = with_place(rules, Path::new("/a b")).unwrap();
+        assert_eq!(
+            placed,
+            "[advisories]\ndb-path = \"/a b\"\nyanked = \"deny\"\n[bans]\n"
+        );
+        assert!(with_place("[bans]\n", Path::new("/a")).is_err());
+    }
+
+    #[test]
+    fn an_archive_is_kept() {
+        let (archive, day) = newest().unwrap();
+        assert!(archive.is_file() && days(&day).is_some());
+    }
+}
