@@ -16,6 +16,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::clock;
 use crate::error::Fault;
+use crate::shared::Shared;
 
 /// How long a caller waits awake.
 const AWAKE: Duration = Duration::from_micros(50);
@@ -46,7 +47,7 @@ impl Caller<'_> {
     /// The answer, once it comes. `soon`: it is worth to wait awake for it.
     pub(crate) async fn answer<R>(
         self,
-        path: &Path,
+        shared: &Shared,
         mut receiver: Receiver<Result<R, StoreError>>,
         soon: bool,
     ) -> Result<R, StoreError> {
@@ -56,7 +57,7 @@ impl Caller<'_> {
         {
             return answer;
         }
-        answer(path, receiver).await
+        answer(shared, receiver).await
     }
 }
 
@@ -88,13 +89,13 @@ fn at_once<R>(receiver: &mut Receiver<R>) -> Option<R> {
 
 /// The answer, once it comes. The thread that owed it has panicked if it does not.
 pub(crate) async fn answer<R>(
-    path: &Path,
+    shared: &Shared,
     receiver: Receiver<Result<R, StoreError>>,
 ) -> Result<R, StoreError> {
-    receiver.await.unwrap_or_else(|_| Err(stopped(path)))
+    receiver.await.unwrap_or_else(|_| Err(shared.stopped()))
 }
 
-/// What a caller is told whose thread has ended.
+/// What a caller is told whose thread has ended, where nobody knows why.
 pub(crate) fn stopped(path: &Path) -> StoreError {
     Fault::broken(path, "a thread of the store has stopped unexpectedly").to_error()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use marionette::store::StoreError;
 use rusqlite::ErrorCode;
 
-use crate::words::{FILE_CUT_OFF, NO_ROOM_FOR_SHARED_MEMORY, words};
+use crate::words::{FILE_CUT_OFF, NO_ROOM_FOR_SHARED_MEMORY, grown, words};
 
 /// Why an operation of the writer or the reader failed.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Fault {
     /// What went wrong in this file. A lock was waited for so long, where that is known.
     pub(crate) fn new(path: &Path, err: &rusqlite::Error, waited: Option<Duration>) -> Self {
         Self {
-            kind: kind(err),
+            kind: kind(path, err),
             text: format!("{}: {}", path.display(), words(path, err, waited)),
         }
     }
@@ -83,13 +83,14 @@ pub(crate) fn store_error(path: &Path, err: rusqlite::Error) -> StoreError {
 }
 
 /// What a caller can do about it.
-fn kind(err: &rusqlite::Error) -> Kind {
+fn kind(path: &Path, err: &rusqlite::Error) -> Kind {
     let rusqlite::Error::SqliteFailure(code, _) = err else {
         return Kind::Broken;
     };
     match (code.extended_code, code.code) {
         (NO_ROOM_FOR_SHARED_MEMORY, _) | (_, ErrorCode::DiskFull) => Kind::Full,
         (FILE_CUT_OFF, _) => Kind::Broken,
+        (_, ErrorCode::SystemIoFailure) if grown(path).is_some() => Kind::Full,
         (
             _,
             ErrorCode::DatabaseBusy

@@ -1,6 +1,5 @@
 //! The thread that reads: what people ask, so that a long list never delays the writer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use marionette::store::StoreError;
@@ -10,10 +9,14 @@ use tokio::sync::oneshot;
 use crate::allowance::Allowance;
 use crate::answer;
 use crate::error::{Failure, Fault};
+use crate::failpoint;
 use crate::inbox::{Inbox, Patience};
 use crate::lanes::Lanes;
 use crate::shared::Shared;
 use crate::whereabouts::{LOOK, Looked};
+
+/// What this thread does, in words.
+pub(crate) const READS: &str = "reads";
 
 /// A question, which answers its caller itself.
 pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
@@ -51,6 +54,21 @@ impl<'c> Reader<'c> {
         self.shared.fault()
     }
 
+    fn answer<R>(
+        &mut self,
+        question: impl FnOnce(&mut Self) -> Result<R, Failure>,
+    ) -> Result<R, StoreError> {
+        self.look().map_err(Fault::to_error)?;
+        failpoint::at("sqlite::read::begin");
+        question(self).map_err(|failure| match failure {
+            Failure::Refused(err) => err,
+            Failure::Sqlite(err) => {
+                let waited = Some(self.shared.settings.busy);
+                Fault::new(&self.shared.path, &err, waited).to_error()
+            }
+        })
+    }
+
     /// Works until the inbox is closed and empty.
     pub(crate) fn work(&mut self, inbox: &Inbox<Question>) {
         let (mut questions, mut patience) = (Vec::new(), Patience::default());
@@ -65,27 +83,29 @@ impl<'c> Reader<'c> {
 
 /// Asks the reader, and waits for the answer.
 pub(crate) async fn ask<R: Send + 'static>(
-    path: &Path,
+    shared: &Shared,
     inbox: &Inbox<Question>,
     question: impl FnOnce(&mut Reader<'_>) -> Result<R, Failure> + Send + 'static,
 ) -> Result<R, StoreError> {
     let (reply, answer) = oneshot::channel();
     let question = move |reader: &mut Reader<'_>| {
-        let answer = match reader.look() {
-            Err(fault) => Err(fault.to_error()),
-            Ok(()) => question(reader).map_err(|failure| match failure {
-                Failure::Refused(err) => err,
-                Failure::Sqlite(err) => {
-                    let waited = Some(reader.shared.settings.busy);
-                    Fault::new(&reader.shared.path, &err, waited).to_error()
-                }
-            }),
-        };
+        let shared = Arc::clone(&reader.shared);
+        let mut reply = Some(reply);
         // A caller that went away needs no answer.
-        let _ = reply.send(answer);
+        let mut send = |answer| drop(reply.take().map(|reply| reply.send(answer)));
+        let answer = shared.piece(
+            READS,
+            || reader.answer(question),
+            |broken| {
+                if let Err(fault) = broken {
+                    send(Err(fault.to_error()));
+                }
+            },
+        );
+        send(answer);
     };
     if inbox.push(Box::new(question)).is_err() {
-        return Err(answer::stopped(path));
+        return Err(shared.stopped());
     }
-    answer::answer(path, answer).await
+    answer::answer(shared, answer).await
 }

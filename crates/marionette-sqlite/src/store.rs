@@ -1,7 +1,6 @@
 //! The handle: it passes calls on to the threads, and ends them when the last clone goes.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -218,9 +217,9 @@ impl SqliteStore {
         let soon = operation.weight() <= SMALL && !waits_for_disk;
         let caller = self.inner.shared.callers.enter();
         if self.inner.operations.push(Box::new(operation)).is_err() {
-            return Err(answer::stopped(self.path()));
+            return Err(self.inner.shared.stopped());
         }
-        caller.answer(self.path(), answer, soon).await
+        caller.answer(&self.inner.shared, answer, soon).await
     }
 
     /// Asks the reader.
@@ -228,7 +227,7 @@ impl SqliteStore {
         &self,
         question: impl FnOnce(&mut Reader<'_>) -> Result<R, Failure> + Send + 'static,
     ) -> Result<R, StoreError> {
-        reader::ask(self.path(), &self.inner.questions, question).await
+        reader::ask(&self.inner.shared, &self.inner.questions, question).await
     }
 
     /// Wakes everybody in this process who waits for jobs.
@@ -364,10 +363,7 @@ impl Inner {
         inner.start_writer((writing, of_writing), wals, guard)?;
         inner.start_reader(reading, of_reading)?;
         inner.looking.push(spawn("mtt-sqlite-wake", move || {
-            // Should it end by a panic, whoever waits still looks for itself after a while.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                shared.waiters.run(&looking, &of_looking)
-            }));
+            shared.guarded("wakes", || shared.waiters.run(&looking, &of_looking));
             shared.waiters.close();
         })?);
         Ok(inner)
@@ -386,15 +382,15 @@ impl Inner {
         let [wal, synced] = wals;
         let syncer = Arc::new(Syncer::new(shared.clone()));
         let to_sync = syncer.clone();
+        let of_syncer = shared.clone();
         self.writing.push(spawn("mtt-sqlite-write", move || {
-            let work = || {
-                if let Ok(mut writer) = Writer::new((&connection, allowance), wal, shared, &to_sync)
-                {
-                    writer.work(&operations);
+            shared.guarded(writer::WRITES, || {
+                match Writer::new((&connection, allowance), wal, shared.clone(), &to_sync) {
+                    Ok(mut writer) => writer.work(&operations),
+                    Err(err) => shared.give_up(format_args!("it cannot be written: {err}")),
                 }
-            };
+            });
             // What was put in and is never answered tells its callers that the store is broken.
-            let _ = catch_unwind(AssertUnwindSafe(work));
             operations.abandon();
             to_sync.close();
             guard.release();
@@ -402,7 +398,7 @@ impl Inner {
             guard.close();
         })?);
         self.writing.push(spawn("mtt-sqlite-sync", move || {
-            let _ = catch_unwind(AssertUnwindSafe(|| syncer.work(&synced)));
+            of_syncer.guarded(writer::SYNCS, || syncer.work(&synced));
             syncer.abandon();
         })?);
         Ok(())
@@ -415,8 +411,9 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let (questions, shared) = (self.questions.clone(), self.shared.clone());
         self.looking.push(spawn("mtt-sqlite-read", move || {
-            let work = || Reader::new(&connection, allowance, shared).work(&questions);
-            let _ = catch_unwind(AssertUnwindSafe(work));
+            shared.guarded(reader::READS, || {
+                Reader::new(&connection, allowance, shared.clone()).work(&questions);
+            });
             questions.abandon();
         })?);
         Ok(())
@@ -505,10 +502,12 @@ impl Store for SqliteStore {
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let poll = self.settings().timing.poll;
-            let woken = self.inner.shared.waiters.add(&wanted, poll);
-            if woken.await.is_err() && self.inner.shared.waiters.is_closed() {
-                return Err(answer::stopped(self.path()));
+            let shared = &self.inner.shared;
+            // Nobody comes who would wake it.
+            shared.fault().map_err(Fault::to_error)?;
+            let woken = shared.waiters.add(&wanted, self.settings().timing.poll);
+            if woken.await.is_err() && shared.waiters.is_closed() {
+                return Err(shared.stopped());
             }
             Ok(())
         })

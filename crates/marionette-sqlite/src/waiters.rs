@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::allowance::Allowance;
 use crate::clock::{self, Clock};
+use crate::failpoint;
 use crate::lanes::{Lane, Lanes, Wish};
 
 /// Who waits for jobs.
@@ -144,6 +145,7 @@ impl Waiters {
                 let (number, wish) = (waiter.number, waiter.wish.clone());
                 drop(list);
                 allowance.begin_question();
+                failpoint::at("sqlite::wake::begin");
                 // If the file cannot be read, who waits finds that out when it claims.
                 let due = self.next(connection, &mut lanes, &wish).unwrap_or(i64::MAX);
                 list = self.lock();

@@ -1,12 +1,14 @@
 //! What SQLite's errors mean for whoever runs the program, and what to do about them.
 
 use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
 use crate::allowance::SPENT;
+use crate::whereabouts::beside;
 
 /// Of `SQLITE_IOERR`: a page could not be read in full, because the file was cut off.
 pub(crate) const FILE_CUT_OFF: i32 = 522;
@@ -24,6 +26,10 @@ pub(crate) fn words(path: &Path, err: &rusqlite::Error, waited: Option<Duration>
         (_, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(waited),
         (_, ErrorCode::OperationInterrupted) => SPENT.to_owned(),
         (_, ErrorCode::DatabaseCorrupt) => DAMAGED.to_owned(),
+        (_, ErrorCode::SystemIoFailure) if grown(path).is_some() => {
+            let limit = grown(path).unwrap_or_default();
+            format!("a file may not become larger than {limit} bytes here (ulimit -f)")
+        }
         (_, ErrorCode::CannotOpen) => format!("it cannot be opened: {}", obstacle(path)),
         (_, ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             format!("it cannot be written: {}", obstacle(path))
@@ -41,6 +47,23 @@ const DAMAGED: &str = "the file is damaged. Stop everything that has it open. If
      they belong to the file that was there. Otherwise restore a copy, or save what can be read \
      with `sqlite3 FILE .recover`";
 
+/// The limit of this process for the size of files, if one of these has come so near to it that it
+/// is why a file cannot be written. SQLite says of that only that it was not written.
+pub(crate) fn grown(path: &Path) -> Option<u64> {
+    /// What SQLite writes at once.
+    const NEAR: u64 = 64 * 1024;
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let limit = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max file size"))?;
+    // It is a word where there is none.
+    let limit: u64 = limit.split_ascii_whitespace().next()?.parse().ok()?;
+    let files = ["", "-wal", "-shm"].map(|what| beside(path, what));
+    let mut sizes = files.iter().filter_map(|file| fs::metadata(file).ok());
+    let is_near = sizes.any(|file| file.len().saturating_add(NEAR) > limit);
+    is_near.then_some(limit)
+}
+
 fn locked(waited: Option<Duration>) -> String {
     let long = waited.map_or_else(String::new, |waited| format!(" for {waited:?}"));
     format!(
@@ -56,6 +79,9 @@ fn obstacle(path: &Path) -> String {
     let folder = folder(path);
     let about =
         |path: &Path, found: &Metadata| format!("{} belongs to {}", path.display(), owner(found));
+    if let Some(err) = no_more_files(&folder) {
+        return format!("no more files may be opened (ulimit -n): {err}");
+    }
     match (fs::metadata(&folder), fs::metadata(path)) {
         (Err(err), _) => format!("its folder {}: {err}", folder.display()),
         (Ok(of_folder), Err(_)) => format!(
@@ -70,6 +96,21 @@ fn obstacle(path: &Path) -> String {
             about(&folder, &of_folder)
         ),
     }
+}
+
+/// The error that there is no room for one more open file, if so. The folder is opened to see it.
+#[cfg(unix)]
+fn no_more_files(folder: &Path) -> Option<io::Error> {
+    /// These have the same numbers on all systems.
+    const NFILE: i32 = 23;
+    const MFILE: i32 = 24;
+    let err = fs::File::open(folder).err()?;
+    matches!(err.raw_os_error(), Some(NFILE | MFILE)).then_some(err)
+}
+
+#[cfg(not(unix))]
+fn no_more_files(_folder: &Path) -> Option<io::Error> {
+    None
 }
 
 fn folder(path: &Path) -> PathBuf {

@@ -6,8 +6,20 @@ use std::time::Duration;
 
 use common::{Place, insert, job, wanted};
 use marionette::inspect::Inspect;
-use marionette::store::Store;
-use marionette_sqlite::FAIL_POINTS;
+use marionette::store::{Claim, Store, StoreError, WorkerId};
+use marionette::{Context, Job, TaskManager};
+use marionette_sqlite::{FAIL_POINTS, SqliteStore};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Mail {
+    to: String,
+}
+
+impl Job for Mail {
+    const KIND: &'static str = "mail";
+    type Output = ();
+}
 
 #[tokio::test]
 async fn a_thread_that_panics_breaks_the_store_and_hangs_nobody() {
@@ -33,10 +45,6 @@ async fn a_thread_that_panics_breaks_the_store_and_hangs_nobody() {
     fail::remove("sqlite::insert::row");
     let err = store.insert(vec![job()]).await;
     assert!(err.expect_err("there is no writer any more").is_broken());
-    store
-        .wait(wanted())
-        .await
-        .expect("who waits looks for itself");
     drop(store);
     let store = place.open().await;
     assert!(
@@ -44,6 +52,113 @@ async fn a_thread_that_panics_breaks_the_store_and_hangs_nobody() {
         "nothing is lost"
     );
     insert(&store, job()).await;
+}
+
+/// What panics in a thread of the store when it is asked for something.
+async fn provoke(store: &SqliteStore, point: &str) {
+    if point == "sqlite::wake::begin" {
+        let _ = store.wait(wanted()).await;
+    } else if point == "sqlite::read::begin" {
+        let _ = store.counts().await;
+    } else {
+        // Several at once, so that the syncer has something to do as well.
+        let calls = (0..20).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.insert(vec![job()]).await })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            let _ = call.await.expect("no panic here");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_and_why() {
+    for (point, thread) in [
+        ("sqlite::batch::begun", "the thread that writes"),
+        ("sqlite::batch::answered", "the thread that writes"),
+        ("sqlite::sync::begin", "the thread that "),
+        ("sqlite::read::begin", "the thread that reads"),
+        ("sqlite::wake::begin", "the thread that wakes"),
+    ] {
+        let place = Place::new();
+        let store = place.open().await;
+        let id = insert(&store, job()).await;
+        fail::cfg(point, "panic").expect("there is such a point");
+        provoke(&store, point).await;
+        fail::remove(point);
+        let broken = |what: &str, answer: Option<StoreError>| {
+            let error = answer.unwrap_or_else(|| panic!("{point}: {what} succeeded"));
+            assert!(error.is_broken(), "{point}, {what}: {error:?}");
+            let text = error.to_string();
+            for expected in [thread, "ended by a panic", "tasks.db", point] {
+                assert!(text.contains(expected), "{point}, {what}: {text}");
+            }
+        };
+        let limit = Duration::from_secs(30);
+        // The thread has ended for its callers before it says why.
+        let said = async {
+            while store.paused_queues().await.is_ok() || why(&store).await.contains("unexpectedly")
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        let said = tokio::time::timeout(limit, said).await;
+        said.unwrap_or_else(|_| panic!("{point}: nobody says that it is broken"));
+        let claim = Claim {
+            worker: WorkerId::new(),
+            wanted: wanted(),
+            limit: 1,
+            suspects: 1,
+        };
+        broken("insert", store.insert(vec![job()]).await.err());
+        broken("claim", store.claim(claim).await.err());
+        broken("settle", store.settle(Vec::new()).await.err());
+        broken("sweep", store.sweep().await.err());
+        broken("wait", store.wait(wanted()).await.err());
+        broken("ended", store.ended(vec![id]).await.err());
+        broken("counts", store.counts().await.err());
+        broken("job", store.job(id).await.err());
+        broken("pause", store.pause_queue("default".into()).await.err());
+        drop(store);
+        let store = place.open().await;
+        let kept = store.job(id).await.expect("an answer");
+        assert!(kept.is_some(), "{point}: nothing is lost");
+    }
+}
+
+async fn why(store: &SqliteStore) -> String {
+    let answer = store.paused_queues().await;
+    answer.map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+#[tokio::test]
+async fn a_manager_whose_store_has_lost_a_thread_has_that_trouble() {
+    for point in ["sqlite::batch::begun", "sqlite::read::begin"] {
+        let place = Place::new();
+        let store = place.open().await;
+        let tasks = TaskManager::builder()
+            .store(store.clone())
+            .handle(async |_: Mail, _: Context| Ok(()))
+            .build()
+            .expect("it is sound");
+        tasks.start();
+        tasks.idle().await;
+        fail::cfg(point, "panic").expect("there is such a point");
+        provoke(&store, point).await;
+        fail::remove(point);
+        let said = async {
+            loop {
+                let trouble = tasks.trouble().and_then(|trouble| trouble.error);
+                if trouble.is_some_and(|error| error.contains("ended by a panic")) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let said = tokio::time::timeout(Duration::from_secs(30), said).await;
+        said.unwrap_or_else(|_| panic!("{point}: it has no trouble: {:?}", tasks.trouble()));
+    }
 }
 
 #[test]

@@ -45,18 +45,26 @@ pub struct Stats {
     pub run_time: Histogram,
 }
 
-/// What keeps a manager from claiming jobs: its store answers with an error, or not at all.
+/// What keeps a manager from its work with jobs: its store answers with an error, or not at all.
 ///
 /// [`TaskManager::trouble`](crate::TaskManager::trouble) tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Trouble {
-    /// What the manager asks of the store: `"claim"`, `"renew"`, `"wait"`, or `"keep"` if the
-    /// thread that keeps the leases could not be started.
+    /// What the manager asks of the store, and so what is not done meanwhile:
+    ///
+    /// - `"claim"`, `"wait"`: nothing is claimed.
+    /// - `"settle"`: what became of jobs is not noted. If this goes on until a lease lapses, the
+    ///   job is claimed again; one that had succeeded here does not run again here.
+    /// - `"renew"`: leases lapse, and what runs is asked to end. A new worker claims nothing before
+    ///   its first call.
+    /// - `"sweep"`: what dead workers had is not taken over, and nothing is pruned.
+    /// - `"keep"`: the thread that keeps the leases could not be started, and nothing is claimed.
+    ///   This one does not pass by itself; [`start`](crate::TaskManager::start) tries it again.
     pub call: &'static str,
     /// The last error with its sources; `None` if there was no answer yet.
     pub error: Option<String>,
-    /// For how long nothing has been claimed because of it.
+    /// For how long it has not been done because of it.
     pub lasts: Duration,
 }
 

@@ -4,13 +4,14 @@
 mod common;
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::SECOND;
-use common::jobs::{Faulty, builder, mail};
-use marionette::TaskManager;
-use marionette::store::Store;
+use common::jobs::{Faulty, SendMail, builder, mail, unreachable};
+use marionette::store::{Store, StoreError};
+use marionette::{Context, TaskError, TaskManager};
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
@@ -94,6 +95,59 @@ async fn a_store_that_does_not_answer_is_trouble_as_well() {
     store.hang_claims(false);
     sent.await.expect("it is done");
     assert_eq!(tasks.trouble(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_while_claims_succeed_is_trouble_too() {
+    for call in ["settle", "renew", "sweep"] {
+        let (log, _guard) = Log::begin();
+        let store = Faulty::default();
+        let tasks = started(&store);
+        tasks.idle().await;
+        store.fail_at(call, unreachable);
+        let sent = tasks.queue(mail("ada")).await.expect("it is accepted");
+        // Later on, a worker that does not renew cannot claim either.
+        sleep(25 * SECOND).await;
+        let trouble = tasks.trouble().expect("it has one");
+        assert_eq!(trouble.call, call);
+        let error = trouble.error.expect("there was one");
+        assert!(error.contains("the store does not answer"), "{error}");
+        assert!(trouble.lasts >= store.timing().lease, "{:?}", trouble.lasts);
+        assert!(log.count("the store failed; it is called again") >= 1);
+        store.fail_nowhere();
+        assert_eq!(sent.await.expect("it is done"), 3);
+        sleep(20 * SECOND).await;
+        assert_eq!(tasks.trouble(), None, "{call}");
+        assert!(log.count("the store answers again") >= 1, "{call}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_the_store_refuses_is_trouble_until_it_is_taken_and_does_not_run_again() {
+    let store = Faulty::default();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let tasks = {
+        let runs = Arc::clone(&runs);
+        let builder = TaskManager::builder().store(store.clone());
+        let builder = builder.handle(move |mail: SendMail, _: Context| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            async move { Ok::<_, TaskError>(mail.to.len()) }
+        });
+        builder.build().expect("it is sound")
+    };
+    tasks.start();
+    tasks.idle().await;
+    store.fail_at("settle", || StoreError::refused("a trigger says no"));
+    let sent = tasks.queue(mail("ada")).await.expect("it is accepted");
+    sleep(100 * SECOND).await;
+    let trouble = tasks.trouble().expect("it has one");
+    assert_eq!(trouble.call, "settle");
+    assert_eq!(trouble.error.as_deref(), Some("a trigger says no"));
+    assert!(trouble.lasts >= store.timing().lease, "{:?}", trouble.lasts);
+    store.fail_nowhere();
+    assert_eq!(sent.await.expect("it is done"), 3);
+    assert_eq!(tasks.trouble(), None);
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

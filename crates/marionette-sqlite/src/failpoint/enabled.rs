@@ -13,6 +13,8 @@ pub const FAIL_POINTS: &[&str] = &[
     "sqlite::sync::begin",
     "sqlite::sync::error",
     "sqlite::sync::done",
+    "sqlite::read::begin",
+    "sqlite::wake::begin",
     "sqlite::insert::begin",
     "sqlite::insert::row",
     "sqlite::insert::end",

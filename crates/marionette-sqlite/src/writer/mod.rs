@@ -60,6 +60,11 @@ pub(crate) use single::Single;
 pub(crate) use syncer::Syncer;
 use watch::Watch;
 
+/// What this thread does, in words…
+pub(crate) const WRITES: &str = "writes";
+/// …and what that of the [`Syncer`] does.
+pub(crate) const SYNCS: &str = "syncs";
+
 /// The inbox of the writer.
 pub(crate) type Operations = Inbox<Box<dyn Operation>>;
 
@@ -195,13 +200,13 @@ impl<'c> Writer<'c> {
         if let Err(fault) = self.shared.fault() {
             return answer_all(&mut operations, Err(fault));
         }
-        let mut done = self.transaction(&mut operations);
+        let mut done = self.attempt(&mut operations);
         if done.as_ref().is_err_and(Fault::is_full) {
             // What is in the WAL may have its place in the database already: once it is copied, the
             // WAL begins anew in the room that it has, however full the disk is.
             self.checkpoint();
             self.cautious_until = clock::monotonic() + CAUTIOUS;
-            done = self.transaction(&mut operations);
+            done = self.attempt(&mut operations);
         }
         match done {
             Ok(()) => self.finish(operations),
@@ -213,6 +218,19 @@ impl<'c> Writer<'c> {
             }
             Err(fault) => answer_all(&mut operations, Err(&fault)),
         }
+    }
+
+    /// Does some operations in one transaction. If that panics, their callers are told why before
+    /// the thread ends by it.
+    fn attempt(&mut self, operations: &mut Vec<Box<dyn Operation>>) -> Result<(), Fault> {
+        let shared = Arc::clone(&self.shared);
+        // Only one of the two closures runs at a time.
+        let operations = std::cell::RefCell::new(operations);
+        shared.piece(
+            WRITES,
+            || self.transaction(&mut operations.borrow_mut()),
+            |broken| answer_all(&mut operations.borrow_mut(), broken),
+        )
     }
 
     /// Does some operations in one transaction, all or none.

@@ -63,10 +63,13 @@ impl Syncer {
         let (mut operations, mut patience) = (Vec::new(), Patience::default());
         while self.committed.take(&mut operations, &mut patience) {
             let end = self.end.load(Ordering::Relaxed);
-            let outcome = self.sync(&wal.file).and_then(|()| self.look(wal, end));
-            for mut operation in operations.drain(..) {
-                operation.answer(outcome);
-            }
+            let outcome = self.shared.piece(
+                super::SYNCS,
+                || self.sync(&wal.file).and_then(|()| self.look(wal, end)),
+                |broken| super::answer_all(&mut operations, broken),
+            );
+            super::answer_all(&mut operations, outcome);
+            operations.clear();
         }
     }
 

@@ -10,6 +10,7 @@ use crate::durable::answer::answer;
 use crate::durable::pace::Pace;
 use crate::durable::run::{before, task};
 use crate::durable::session::{Session, Standing};
+use crate::durable::troubles::Role;
 use crate::leased::Leased;
 use crate::registry::Registry;
 use crate::store::{Claim, Claimed, Duty, Next, StoreError, Wanted};
@@ -64,11 +65,11 @@ impl Claimer {
                 limit,
                 suspects,
             };
-            self.session.asks("claim");
+            self.session.asks(Role::Claimer, "claim");
             match answer(self.session.store.claim(claim)).await {
                 Ok(claimed) => {
                     self.errors = 0;
-                    self.session.is_answered();
+                    self.session.is_answered(Role::Claimer);
                     let found = claimed.len();
                     for claimed in claimed {
                         self.hand_over(claimed, asked);
@@ -90,10 +91,10 @@ impl Claimer {
         while !self.session.is_closing() {
             let info = self.session.info.clone();
             let asked = Tick::now();
-            self.session.asks("renew");
+            self.session.asks(Role::Claimer, "renew");
             match answer(self.session.store.renew(info, Vec::new())).await {
                 Ok(_) => {
-                    self.session.is_answered();
+                    self.session.is_answered(Role::Claimer);
                     return self.session.held.lives(asked);
                 }
                 Err(error) => self.failed("renew", &error).await,
@@ -165,11 +166,7 @@ impl Claimer {
     /// The store said an error: it is told, and left alone for a while.
     async fn failed(&mut self, what: &'static str, error: &StoreError) {
         self.errors = self.errors.saturating_add(1);
-        self.session.is_hindered(what, error.chain());
-        self.session
-            .engine
-            .observer
-            .store_failed(what, error, self.errors);
+        self.session.failed(Role::Claimer, what, error, self.errors);
         let pause = PAUSE
             .saturating_mul(1 << self.errors.min(10))
             .min(PAUSE_MAX);

@@ -158,20 +158,17 @@ impl Held {
     /// A lease no longer holds: its job is asked to end, and writes nothing any more. Its success
     /// is kept, if the store could not be told.
     pub(crate) fn lose(&self, lease: &Lease) {
-        if let Some(outcome) = self.give_up(lease) {
-            self.unwritten.lock().keep(outcome, Tick::now());
-        }
-    }
-
-    /// The same, and nothing is kept. Gives back what could not be written.
-    pub(crate) fn give_up(&self, lease: &Lease) -> Option<Settlement> {
-        let job = self.jobs.lock().remove(lease)?;
+        let Some(job) = self.jobs.lock().remove(lease) else {
+            return;
+        };
         job.leased.lose();
         job.leased.close();
         if let Some(cell) = job.cell {
             cell.cancel("its lease was lost".to_owned(), false);
         }
-        job.outcome
+        if let Some(outcome) = job.outcome {
+            self.unwritten.lock().keep(outcome, Tick::now());
+        }
     }
 }
 

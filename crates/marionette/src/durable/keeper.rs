@@ -10,6 +10,7 @@ use crate::clock::Tick;
 use crate::durable::answer::answer;
 use crate::durable::run::before;
 use crate::durable::session::{Ending, Session};
+use crate::durable::troubles::Role;
 use crate::store::{Duty, Lease, Renewal, StoreError, Timing};
 
 /// Begins to keep the leases of a session, until it ends: on a thread of its own, so that a runtime
@@ -32,21 +33,13 @@ pub(crate) fn begin(session: &Arc<Session>) {
             .build();
         match runtime {
             Ok(runtime) => runtime.block_on(keep(&session)),
-            Err(error) => no_keeper(&session, &error),
+            Err(error) => session.has_no_keeper(&error),
         }
     };
     let thread = std::thread::Builder::new().name("marionette-keeper".into());
     if let Err(error) = thread.spawn(work) {
-        no_keeper(&shared, &error);
+        shared.has_no_keeper(&error);
     }
-}
-
-/// Nobody could say that this process lives: it claims nothing.
-#[cold]
-fn no_keeper(session: &Session, error: &std::io::Error) {
-    session.close();
-    session.is_hindered("keep", error.to_string());
-    session.engine.observer.no_keeper(error);
 }
 
 /// The time before the end of a lease at which it is given up: until then others cannot have it.
@@ -61,18 +54,17 @@ async fn keep(session: &Session) {
         // A call that hangs must not keep us from giving up what we cannot be sure of.
         let leases = session.held.leases();
         let asked = Tick::now();
+        session.asks(Role::Keeper, "renew");
         let renewed = answer(session.store.renew(session.info.clone(), leases.clone()));
         match timeout((timing.lease / 3).min(sure_for(session)), renewed).await {
             Ok(Ok(renewals)) => {
                 errors = 0;
+                session.is_answered(Role::Keeper);
                 hear(session, &leases, &renewals, asked);
             }
             Ok(Err(error)) => {
                 errors += 1;
-                session
-                    .engine
-                    .observer
-                    .store_failed("renew", &error, errors);
+                session.failed(Role::Keeper, "renew", &error, errors);
             }
             Err(_) => {
                 errors += 1;

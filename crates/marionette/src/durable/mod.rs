@@ -18,6 +18,7 @@ mod keeper;
 mod pace;
 mod run;
 mod session;
+mod troubles;
 mod settler;
 #[cfg(all(test, feature = "test-util", not(marionette_loom)))]
 mod tests;
@@ -151,7 +152,7 @@ impl Durable {
         }
     }
 
-    /// What keeps this manager from claiming, if anything does.
+    /// What keeps this manager from its work, if anything does.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.session()?.trouble()
     }

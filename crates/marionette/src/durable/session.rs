@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Tick;
 use crate::durable::answer::answer;
 use crate::durable::claimer::Claimer;
 use crate::durable::ends::Ends;
 use crate::durable::held::Held;
+use crate::durable::troubles::{Role, Troubles};
 use crate::durable::unclaimed::Unclaimed;
 use crate::durable::{Durable, keeper, settler};
 use crate::engine::Engine;
+use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::leased::Outbox;
 use crate::stats::Trouble;
-use crate::store::{Duty, Timing, WorkerId, WorkerInfo};
-use crate::sync::Mutex;
+use crate::store::{Duty, StoreError, Timing, WorkerId, WorkerInfo};
 
 /// One incarnation, from a start to its stop. Claimer, settler, keeper and sweeper share it.
 pub(crate) struct Session {
@@ -34,18 +34,9 @@ pub(crate) struct Session {
     /// Whoever works for it leaves once nothing is held.
     pub(crate) ending: CancellationToken,
     pub(crate) standing: watch::Sender<Standing>,
-    /// Since when the claimer waits for an answer that lets it go on.
-    hindered: Mutex<Option<Hindered>>,
+    troubles: Troubles,
     /// How many work for it who may still talk to the store, beside the claimer.
     hands: watch::Sender<usize>,
-}
-
-/// The store was asked, and has not answered as it should.
-struct Hindered {
-    since: Tick,
-    call: &'static str,
-    /// The last error, if it has answered.
-    error: Option<String>,
 }
 
 /// Somebody who works for a session and has not left yet.
@@ -56,6 +47,9 @@ impl Drop for Hand {
         self.0.hands.send_modify(|hands| *hands -= 1);
     }
 }
+
+/// What a session has to do with its store that has no thread to keep its leases.
+const NO_KEEPER: &str = "keep";
 
 /// What the claimer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +80,7 @@ impl Session {
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
             standing: watch::Sender::new(Standing::Claims),
-            hindered: Mutex::default(),
+            troubles: Troubles::default(),
             hands: watch::Sender::new(0),
         });
         let claimer = Claimer::new(Arc::clone(&session), durable);
@@ -128,46 +122,49 @@ impl Session {
     }
 
     /// The store is asked this now.
-    pub(crate) fn asks(&self, call: &'static str) {
-        self.hindered.lock().get_or_insert_with(|| Hindered {
-            since: Tick::now(),
-            call,
-            error: None,
-        });
+    pub(crate) fn asks(&self, role: Role, call: &'static str) {
+        self.troubles.asks(role, call);
     }
 
-    /// The store answered with this error.
-    pub(crate) fn is_hindered(&self, call: &'static str, error: String) {
-        self.asks(call);
-        if let Some(hindered) = &mut *self.hindered.lock() {
-            hindered.call = call;
-            hindered.error = Some(error);
-        }
+    /// The store answered with this error, for the `nth` time in a row.
+    pub(crate) fn failed(&self, role: Role, call: &'static str, error: &StoreError, nth: u32) {
+        self.troubles.is_hindered(role, call, error.chain());
+        self.engine.observer.store_failed(call, error, nth);
+    }
+
+    /// The thread that keeps the leases could not be started: it claims nothing.
+    pub(crate) fn has_no_keeper(&self, error: &std::io::Error) {
+        self.close();
+        self.troubles
+            .is_hindered(Role::Keeper, NO_KEEPER, error.to_string());
+        self.engine.observer.no_keeper(error);
     }
 
     /// The store answered as it should. If it had not before, that is over.
-    pub(crate) fn is_answered(&self) {
-        let hindered = self.hindered.lock().take();
-        if let Some(hindered) = hindered
-            && hindered.error.is_some()
-        {
-            let lasted = Tick::now().since(hindered.since);
-            self.engine.observer.store_answers(hindered.call, lasted);
+    pub(crate) fn is_answered(&self, role: Role) {
+        if let Some((call, lasted)) = self.troubles.is_answered(role) {
+            self.engine.observer.store_answers(call, lasted);
         }
     }
 
-    /// What keeps it from claiming, if anything does.
+    /// The store refuses to take what became of this job.
+    pub(crate) fn is_refused(&self, job: TaskId, error: &StoreError) {
+        self.troubles.is_refused(job, error);
+    }
+
+    /// The store has taken what became of these jobs.
+    pub(crate) fn are_taken(&self, jobs: impl Iterator<Item = TaskId>) {
+        self.troubles.are_taken(jobs);
+    }
+
+    /// What keeps it from its work, if anything does.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
-        let hindered = self.hindered.lock();
-        // One that closes claims nothing because it shall not, unless nobody keeps its leases.
-        let hindered = hindered
-            .as_ref()
-            .filter(|hindered| !self.is_closing() || hindered.call == "keep");
-        hindered.map(|hindered| Trouble {
-            call: hindered.call,
-            error: hindered.error.clone(),
-            lasts: Tick::now().since(hindered.since),
-        })
+        if self.is_closing() {
+            // It claims nothing because it shall not, unless nobody keeps its leases.
+            let keeper = self.troubles.of_role(Role::Keeper);
+            return keeper.filter(|trouble| trouble.call == NO_KEEPER);
+        }
+        self.troubles.longest(self.timing.lease.saturating_mul(4))
     }
 
     /// Waits until nobody works for it any more, once it has ended: nothing is written after that.
@@ -202,10 +199,12 @@ async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: Hand) {
     let mut failed = 0;
     let mut is_warned = false;
     loop {
+        session.asks(Role::Sweeper, "sweep");
         let swept = answer(session.store.sweep()).await;
         match &swept {
             Ok(swept) => {
                 failed = 0;
+                session.is_answered(Role::Sweeper);
                 if swept.released + swept.quarantined > 0 {
                     session
                         .engine
@@ -219,7 +218,7 @@ async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: Hand) {
             }
             Err(error) => {
                 failed += 1;
-                session.engine.observer.store_failed("sweep", error, failed);
+                session.failed(Role::Sweeper, "sweep", error, failed);
             }
         }
         if swept.is_ok_and(|swept| swept.more) && !session.ending.is_cancelled() {

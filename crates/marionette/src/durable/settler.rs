@@ -1,5 +1,6 @@
 //! Brings what became of jobs to the store, many at once.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::time::timeout;
 
 use crate::durable::answer::answer;
 use crate::durable::session::{Hand, Session};
+use crate::durable::troubles::Role;
 use crate::store::{Settled, Settlement, StoreError};
 
 /// How long to wait after the first error of the store; it doubles up to `PAUSE_MAX`.
@@ -57,17 +59,16 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
     let mut brought = settlements.len();
     let mut errors = 0;
     while !settlements.is_empty() {
+        session.asks(Role::Settler, "settle");
         match answer(session.store.settle(settlements.clone())).await {
             Ok(settled) => {
+                session.is_answered(Role::Settler);
                 taken(session, settlements, &settled);
                 break;
             }
             Err(error) => {
                 errors += 1;
-                session
-                    .engine
-                    .observer
-                    .store_failed("settle", &error, errors);
+                session.failed(Role::Settler, "settle", &error, errors);
                 if is_final(&error) {
                     settlements = one_by_one(session, settlements).await;
                 } else {
@@ -91,14 +92,22 @@ fn is_final(error: &StoreError) -> bool {
     error.is_refused() || error.is_broken()
 }
 
-/// One of them is refused: the others must not wait for it. What is refused alone is given up,
-/// and its lease lapses. Returns those for which another try makes sense.
+/// One of them is refused: the others must not wait for it. What is refused alone is given up, and
+/// its lease lapses; if it was a success, that is kept, so that it does not run again whenever it is
+/// claimed. Returns those for which another try makes sense.
 async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Settlement> {
     let mut again = Vec::new();
     for settlement in settlements {
         match answer(session.store.settle(vec![settlement.clone()])).await {
-            Ok(settled) => taken(session, vec![settlement], &settled),
-            Err(error) if is_final(&error) => drop(session.held.give_up(&settlement.lease)),
+            Ok(settled) => {
+                session.is_answered(Role::Settler);
+                taken(session, vec![settlement], &settled);
+            }
+            Err(error) if is_final(&error) => {
+                session.is_refused(settlement.lease.job, &error);
+                session.held.could_not_write(slice::from_ref(&settlement));
+                session.held.lose(&settlement.lease);
+            }
             Err(_) => again.push(settlement),
         }
     }
@@ -110,6 +119,7 @@ fn taken(session: &Session, settlements: Vec<Settlement>, settled: &[Settled]) {
     session
         .held
         .remove(settlements.iter().map(|settlement| &settlement.lease));
+    session.are_taken(settlements.iter().map(|settlement| settlement.lease.job));
     // Who waits for places among what is held.
     session.outbox.room.notify_one();
     let mut stale = 0;

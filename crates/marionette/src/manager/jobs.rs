@@ -21,12 +21,18 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
         &self.store
     }
 
-    /// What keeps this manager from claiming jobs, if anything does: its store answers with an
-    /// error or not at all. A manager that is full, paused or idle has no trouble.
+    /// What keeps this manager from its work with jobs, if anything does: its store answers with an
+    /// error or not at all when jobs are claimed, settled, renewed or swept. Of several troubles it
+    /// is one of those that have lasted for longest. A manager that is full, paused or idle has none.
     ///
-    /// It goes on trying by itself. The log tells of errors as they come and when they are over.
+    /// It goes on trying by itself, but for the one case that [`Trouble::call`] names. The log
+    /// tells of errors as they come and when they are over.
     /// This is for a check of a service's health, which waits until it has lasted for a while: an
     /// answer takes its time.
+    ///
+    /// A store whose own threads have ended answers every call that it is
+    /// [broken](crate::store::StoreError::is_broken) and why, which is trouble of this kind too, and
+    /// does not pass: the store has to be opened again.
     ///
     /// # Examples
     ///

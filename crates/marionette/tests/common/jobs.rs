@@ -2,8 +2,8 @@
 // Each test file is a crate of its own and uses a part.
 #![allow(dead_code)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
@@ -94,6 +94,7 @@ pub(crate) struct Faulty {
     forgets: Arc<AtomicBool>,
     claims_fail: Arc<AtomicBool>,
     claims_hang: Arc<AtomicBool>,
+    fails_at: Arc<Mutex<Option<(&'static str, fn() -> StoreError)>>>,
 }
 
 impl Faulty {
@@ -121,13 +122,31 @@ impl Faulty {
         self.claims_hang.store(hangs, Ordering::Relaxed);
     }
 
+    /// From now on this call (`settle`, `renew` or `sweep`) is this error.
+    pub(crate) fn fail_at(&self, call: &'static str, error: fn() -> StoreError) {
+        *self.fails_at.lock().expect("nobody panics with it") = Some((call, error));
+    }
+
+    /// From now on these calls succeed again.
+    pub(crate) fn fail_nowhere(&self) {
+        *self.fails_at.lock().expect("nobody panics with it") = None;
+    }
+
+    fn may(&self, call: &str) -> Result<(), StoreError> {
+        let fails_at = self.fails_at.lock().expect("nobody panics with it");
+        match *fails_at {
+            Some((fails, error)) if fails == call => Err(error()),
+            _ => Ok(()),
+        }
+    }
+
     /// From now on an insertion answers for no job.
     pub(crate) fn forget(&self) {
         self.forgets.store(true, Ordering::Relaxed);
     }
 }
 
-fn unreachable() -> StoreError {
+pub(crate) fn unreachable() -> StoreError {
     StoreError::unavailable("the store does not answer").with_source("connection refused")
 }
 
@@ -162,15 +181,24 @@ impl Store for Faulty {
     }
 
     fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
-        self.inner.renew(worker, leases)
+        Box::pin(async move {
+            self.may("renew")?;
+            self.inner.renew(worker, leases).await
+        })
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
-        self.inner.settle(settlements)
+        Box::pin(async move {
+            self.may("settle")?;
+            self.inner.settle(settlements).await
+        })
     }
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
-        self.inner.sweep()
+        Box::pin(async move {
+            self.may("sweep")?;
+            self.inner.sweep().await
+        })
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
