@@ -9,6 +9,7 @@ mod operate;
 mod args;
 mod refuse;
 mod worker;
+mod runtime;
 mod signals;
 mod say;
 mod glyphs;
@@ -22,6 +23,8 @@ mod store;
 mod folder;
 mod location;
 mod trouble;
+mod health;
+mod lack;
 mod output;
 mod table;
 mod text;
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
     match panic::catch_unwind(AssertUnwindSafe(|| perform(args))) {
         Ok(Ok(code)) => code.into(),
         Ok(Err(error)) => {
-            say::complain(&format!("{error:#}"));
+            say::complain(&lack::told(&error));
             NOT_BEGUN.into()
         }
         Err(_) => NOT_BEGUN.into(),
@@ -82,9 +85,7 @@ fn perform(args: Args) -> anyhow::Result<u8> {
     if has_times {
         clock::check().map_err(anyhow::Error::msg)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime::begin(tokio::runtime::Builder::new_multi_thread(), runtime::told)?;
     match verb {
         Verb::Run(run) => runtime.block_on(run::run(&common, &run)),
         Verb::Add(add) => runtime.block_on(add::add(&common, &add)),

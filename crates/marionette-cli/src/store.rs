@@ -14,6 +14,7 @@ use rustix::fs::Access;
 
 use crate::args::Common;
 use crate::folder::{self, Place, Whose};
+use crate::lack;
 use crate::say::Say;
 use crate::text::{self, safe};
 use crate::{location, output};
@@ -93,7 +94,8 @@ impl Opened {
                 // It says itself what it refuses, and why.
                 Err(error) if error.get_ref().is_some() => bail!("{}", safe(&error.to_string())),
                 Err(error) => {
-                    let (folder, why) = (shown(&path), error.kind());
+                    let why = lack::of(&error).unwrap_or_else(|| error.kind().to_string());
+                    let folder = shown(&path);
                     bail!("cannot make {what} {folder}: {why}{}", owner(of));
                 }
             }
@@ -105,6 +107,12 @@ impl Opened {
     pub(crate) fn is_on_full_disk(&self) -> bool {
         let disk = rustix::fs::statvfs(self.folder());
         disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM)
+    }
+
+    /// That one of its files may not become larger, if it is so.
+    pub(crate) fn grown(&self) -> Option<String> {
+        let files = ["", "-wal", "-shm"].map(|what| beside(&self.path, what));
+        lack::grown_files(files)
     }
 
     /// The folder in which all of it is.
@@ -227,9 +235,9 @@ fn unusable(path: &Path) -> String {
     let both = Access::READ_OK | Access::WRITE_OK;
     let may = |path: &Path| rustix::fs::access(path, both).is_ok();
     let hint = match (may(path), may(folder(path).unwrap_or(Path::new(".")))) {
-        (true, true) => "",
-        (false, _) => " (you may not read and write the file; it takes both, even to look)",
-        (true, false) => " (you may not write in its folder; it takes that, even to look)",
+        (true, true) => lack::low().map_or(String::new(), |low| format!(" ({low})")),
+        (false, _) => " (you may not read and write the file; it takes both, even to look)".into(),
+        (true, false) => " (you may not write in its folder; it takes that, even to look)".into(),
     };
     format!("cannot use the store {}{hint}", shown(path))
 }
@@ -252,7 +260,8 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        let text = error.to_string();
+        let lack = error.downcast_ref().and_then(lack::of);
+        let text = lack.unwrap_or_else(|| error.to_string());
         let core = text.rsplit(": ").next().unwrap_or(&text);
         if !told.contains(core) {
             told = format!("{told}: {text}");
@@ -260,6 +269,9 @@ pub(crate) fn told(error: StoreError) -> anyhow::Error {
         source = error.source();
     }
     let told = safe(&text::shorten(&told, TOLD_BYTES_MAX, TOLD_BYTES_MAX / 2));
+    if is_full && told.contains(lack::BY_FILE_SIZE) {
+        return anyhow!("{told}; allow larger files and try again");
+    }
     if is_full {
         return anyhow!("the disk is full: {told}; make room on it and try again");
     }

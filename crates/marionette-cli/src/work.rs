@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::Result;
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
-use marionette::{Events, Next, Stats};
+use marionette::{Events, Job, Next, Stats};
 use tokio::time::sleep;
 
 use crate::args::{Common, Work};
+use crate::command::Command;
+use crate::health::{is_broken, is_hindered};
 use crate::output;
 use crate::report;
 use crate::say::Say;
@@ -19,8 +21,6 @@ use crate::worker::Worker;
 
 /// How often a store is asked whether there is something left that nobody works on.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often it is asked whether it can still be worked with.
-const HEALTH: Duration = Duration::from_secs(1);
 
 pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let say = Say::new(common);
@@ -30,30 +30,28 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     output::tidy(&opened).await?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));
-    worker.start().await?;
+    worker.start(&opened).await?;
     let watch = Watch::begin(&opened, &worker, &args.queue, &say);
     say.note(&format!("working on the queue {}", args.queue.join(", ")));
     let asked = tokio::select! {
         asked = signals.next() => Some(asked),
         found = nothing_is_left(&worker, &opened, args) => { found?; None }
         broken = is_broken(&opened) => return Err(broken),
-        hindered = is_hindered(&worker, args) => return Err(hindered),
+        hindered = is_hindered(&opened, &worker), if counts_as_left(args).is_some() => {
+            return Err(hindered);
+        }
     };
     let report = match asked {
         Some(_) => signals::stop(&worker, &mut signals, args.stop_within, &say).await,
         None => worker.tasks.stop().await,
     };
     let stats = worker.tasks.stats();
-    let trouble = worker.trouble.get();
     watch.end().await;
     worker.close().await;
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;
     say.note(&format!("stopped: {}", report::stopped(&stats, &report)));
-    match trouble {
-        Some(why) if counts_as_left(args).is_some() && asked.is_none() => bail!("{why}"),
-        _ => status(&opened, args, asked, &stats).await,
-    }
+    status(&opened, args, asked, &stats).await
 }
 
 /// The exit status. A daemon has done what it should when it is told to stop; whoever wanted it to
@@ -88,7 +86,9 @@ fn counts_as_left(args: &Work) -> Option<&'static [JobState]> {
 async fn is_left(opened: &Opened, args: &Work, states: &[JobState]) -> Result<bool> {
     let counts = opened.store.counts().await.map_err(told)?;
     Ok(counts.iter().any(|count| {
-        args.queue.contains(&count.queue) && states.contains(&count.state) && count.jobs > 0
+        // The tasks of others are nothing that this program could run.
+        let is_ours = args.queue.contains(&count.queue) && count.kind == Command::KIND;
+        is_ours && states.contains(&count.state) && count.jobs > 0
     }))
 }
 
@@ -99,36 +99,11 @@ async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Resul
     };
     loop {
         worker.tasks.idle().await;
-        if !is_left(opened, args, states).await? {
+        // What could not be begun is tried again in a moment, until `is_hindered`.
+        if !worker.trouble.has_put_off() && !is_left(opened, args, states).await? {
             return Ok(());
         }
         sleep(LOOK).await;
-    }
-}
-
-/// Resolves when nobody can work with the store any more, and says why.
-async fn is_broken(opened: &Opened) -> anyhow::Error {
-    loop {
-        sleep(HEALTH).await;
-        // Anything that is read will do.
-        match opened.store.paused_queues().await {
-            Err(error) if error.is_broken() => return told(error),
-            _ => {}
-        }
-    }
-}
-
-/// Resolves when one that shall end by itself has been kept from its work for the length of a
-/// lease, and says why.
-async fn is_hindered(worker: &Worker, args: &Work) -> anyhow::Error {
-    if counts_as_left(args).is_none() {
-        return std::future::pending().await;
-    }
-    loop {
-        sleep(HEALTH).await;
-        if let Some(why) = worker.store_trouble.get() {
-            return anyhow!(why);
-        }
     }
 }
 

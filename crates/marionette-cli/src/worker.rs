@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use marionette::{Context, TaskError, TaskId, TaskManager};
 use marionette_sqlite::SqliteStore;
 use tokio::sync::watch;
@@ -13,9 +13,10 @@ use tokio::time::timeout;
 
 use crate::clock;
 use crate::command::{Command, GRACE_MAX, Success};
+use crate::lack;
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
 use crate::store::Opened;
-use crate::trouble::Trouble;
+use crate::trouble::{StoreTrouble, Trouble};
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
 pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
@@ -40,7 +41,9 @@ pub(crate) struct Worker {
     /// What keeps it from beginning tasks.
     pub(crate) trouble: Trouble,
     /// What keeps it from claiming them, once that has lasted.
-    pub(crate) store_trouble: Trouble,
+    pub(crate) store_trouble: StoreTrouble,
+    /// On what it works.
+    pub(crate) queues: Vec<String>,
 }
 
 impl Worker {
@@ -64,7 +67,7 @@ impl Worker {
             .store(opened.store.clone())
             .workers(jobs.unwrap_or_else(processors).get())
             .grace(GRACE_MAX + CLEARING_UP)
-            .queues(queues)
+            .queues(queues.clone())
             .handle(move |command: Command, context: Context| {
                 let runner = Arc::clone(&runner);
                 async move { runner.attempt(command, &context).await }
@@ -76,12 +79,17 @@ impl Worker {
             minder,
             stopping,
             trouble,
-            store_trouble: Trouble::default(),
+            store_trouble: StoreTrouble::default(),
+            queues,
         })
     }
 
     /// Starts it, once its minder is there: until then a signal for all would end that one too.
-    pub(crate) async fn start(&self) -> Result<()> {
+    /// Nothing is left by then of the commands of workers that were killed with their minders.
+    pub(crate) async fn start(&self, opened: &Opened) -> Result<()> {
+        let gone = orphans_have_gone(&opened.minders()).await;
+        gone.map_err(|error| anyhow!(lack::words(&error)))
+            .context("cannot see which minders of commands are there")?;
         match self.minder.start().await {
             Ok(()) => {}
             // That is told elsewhere, and passes.
@@ -90,6 +98,11 @@ impl Worker {
         }
         self.tasks.start();
         Ok(())
+    }
+
+    /// Who starts its commands.
+    pub(crate) fn minder(&self) -> Minder {
+        self.minder.clone()
     }
 
     /// Somebody has asked it to stop, and it claims nothing any more.
@@ -120,11 +133,13 @@ struct Runner {
 
 impl Runner {
     async fn attempt(&self, command: Command, context: &Context) -> Result<Success, TaskError> {
-        let output = self.opened.output(context.id());
+        let id = context.id();
+        let output = self.opened.output(id);
         // The job may come from a worker that was killed a moment ago.
         if let Err(error) = orphans_have_gone(&self.opened.minders()).await {
+            let error = lack::words(&error);
             let why = format!("cannot see which minders of commands are there: {error}");
-            return Err(self.hindered(why));
+            return Err(self.hindered(id, why));
         }
         if was_done(&output) {
             return Ok(Success { output_bytes: 0 });
@@ -139,8 +154,9 @@ impl Runner {
         let mut begun = match self.minder.begin(attempt) {
             Ok(begun) => begun,
             Err(error) => {
+                let error = lack::words(&error);
                 let why = format!("cannot start the minder of commands: {error}");
-                return Err(self.hindered(why));
+                return Err(self.hindered(id, why));
             }
         };
         let mut was_ended_here = false;
@@ -154,12 +170,12 @@ impl Runner {
             }
         };
         let Some(ended) = ended else {
-            return Err(self.without_minder(context.id()));
+            return Err(self.without_minder(id, begun.is_blameless()));
         };
         if let How::Hindered(why) = &ended.how {
-            return Err(self.hindered(why.clone()));
+            return Err(self.hindered(id, why.clone()));
         }
-        self.trouble.is_over();
+        self.trouble.is_over_for(id);
         match ended.failure() {
             // Being asked to end, it may have ended well: what it should do may still be undone.
             None if ended.was_asked => Err("ended when it was asked to".into()),
@@ -176,16 +192,23 @@ impl Runner {
     }
 
     /// The worker cannot begin a task, which is no failure of the task.
-    fn hindered(&self, why: String) -> TaskError {
-        self.trouble.begins(why);
+    fn hindered(&self, task: TaskId, why: String) -> TaskError {
+        self.trouble.puts_off(task, why);
         TaskError::snooze(AGAIN)
     }
 
     /// The minder of a task is gone, and with it the task. A task that brings that about each time
     /// would do so for ever.
-    fn without_minder(&self, task: TaskId) -> TaskError {
+    fn without_minder(&self, task: TaskId, is_blameless: bool) -> TaskError {
         if let Some(why) = self.minder.unable() {
-            return self.hindered(format!("cannot start the minder of commands: {why}"));
+            let why = format!("cannot start the minder of commands: {why}");
+            return self.hindered(task, why);
+        }
+        if is_blameless {
+            return self.hindered(
+                task,
+                "the minder of commands has ended by itself".to_owned(),
+            );
         }
         // Nothing that holds the lock can leave it half done.
         let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);

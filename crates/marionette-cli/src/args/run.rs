@@ -157,4 +157,8 @@ A `run` of several lines goes on after a line that fails, unless it begins with 
 Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. Processes that a command
 leaves behind in its process group are ended with it.
 
+What the run cannot have (files, processes, memory, room on the disk) costs no task an attempt: it
+is said with its limit. If nothing can be begun for 15 seconds, or nothing be taken from the store or
+noted in it, it ends with 2, and goes on when it is started again. Only for a full disk it waits.
+
 A file of which everything has ended runs from the beginning when it is run again."#;

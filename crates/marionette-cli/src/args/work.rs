@@ -11,6 +11,14 @@ use crate::time::parse_duration;
 /// Any number of workers may run on one store. Each has a second process that runs its commands
 /// and ends them if the worker is killed; their tasks then run again, in this or another worker.
 ///
+/// What a worker cannot have (files, processes, memory, room on the disk) costs no task an attempt:
+/// it is said with its limit, and the worker goes on when there is room.
+///
+/// When a command is ended, by a timeout, a cancellation or a stop, or because its worker was
+/// killed, all that it has started is ended with it. After a success, what has left its process
+/// group is left alone. A service that a command starts on purpose should have a session of its own
+/// and no MARIONETTE_MINDER in its environment: then it outlives the kill of a worker too.
+///
 /// The first SIGINT, SIGTERM or SIGHUP lets running commands finish, the second ends them and gives
 /// their tasks back, the third leaves at once. A command that fails because it got the same signal
 /// itself, as from systemd, is given back as well and loses no attempt.
@@ -40,5 +48,6 @@ const AFTER_HELP: &str = "\
 Exit status:
   0      it was told to stop; with --once and --until-idle: all that it ran is done
   1      with --once and --until-idle: tasks failed, were cancelled or were too late
-  2      it could not begin, or the store cannot be used any more
+  2      it could not begin, or the store cannot be used any more; with --once and --until-idle:
+         for 15 seconds nothing could be begun, or nothing be taken from the store or noted in it
   130    with --once and --until-idle: SIGINT ended it before everything was done (143: SIGTERM)";

@@ -19,7 +19,7 @@ use super::last_line::{self, LastLine};
 use super::log::Log;
 use super::{Attempt, Ended, How, reason, stray};
 use crate::command::{Resolved, Stream};
-use crate::text;
+use crate::{lack, text};
 
 /// How much is read at once.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -98,7 +98,7 @@ fn start(attempt: &Attempt, resolved: &Resolved, presence: &Path) -> Result<Chil
     process.spawn().map_err(|error| {
         let errno = Errno::from_io_error(&error);
         if errno.is_some_and(|errno| OF_THE_SYSTEM.contains(&errno)) {
-            return How::Hindered(format!("cannot start a command: {error}"));
+            return How::Hindered(format!("cannot start a command: {}", lack::words(&error)));
         }
         How::NotStarted(reason::not_started(resolved, cwd, &error))
     })

@@ -1,8 +1,9 @@
 //! The worker's side: it gives orders to its minder and hears what became of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::group::Group;
 use super::presence::clear_up_after;
-use super::{ARGUMENT, Attempt, Ended, Order, TRUSTS, Unable, Word};
+use super::{ARGUMENT, Attempt, Ended, Order, SENT, TRUSTS, Unable, Word};
 use crate::clock;
 use crate::folder::{Place, Whose};
 
@@ -43,6 +44,8 @@ struct State {
     /// The number of the last attempt.
     last: u64,
     running: HashMap<u64, Running>,
+    /// Attempts that have lost their minder by a fault of its own: it had no memory, or no room.
+    blameless: HashSet<u64>,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,15 @@ impl Minder {
     /// says of a command that fails by it, it says later.
     pub(crate) fn signalled(&self) -> Option<Instant> {
         self.state().signalled
+    }
+
+    /// Whether a command runs that it has started.
+    pub(crate) fn runs_something(&self) -> bool {
+        let state = self.state();
+        state
+            .running
+            .values()
+            .any(|running| running.group.is_some())
     }
 
     /// Begins an attempt.
@@ -163,12 +175,13 @@ impl Minder {
         let minder = process.id();
         // An error says that it was collected already.
         let status = process.wait().await;
+        let is_own_fault = is_own_fault(&status);
         if !status.is_ok_and(|status| status.success())
             && let Some(minder) = minder
         {
             clear_up_after(&self.place, minder);
         }
-        self.state().is_gone(which);
+        self.state().is_gone(which, is_own_fault);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,6 +194,11 @@ impl Begun {
     /// How it ends; `None` if its minder is gone and it was killed.
     pub(crate) async fn ended(&mut self) -> Option<Ended> {
         (&mut self.ended).await.ok()
+    }
+
+    /// Whether its minder, which is gone, has ended by a fault of its own.
+    pub(crate) fn is_blameless(&self) -> bool {
+        self.minder.state().blameless.remove(&self.number)
     }
 
     /// Asks it to end, and makes it end after this grace.
@@ -239,13 +257,16 @@ impl State {
     }
 
     /// Somebody killed the minder: nobody minds its commands, so they are killed here.
-    fn is_gone(&mut self, which: u64) {
+    fn is_gone(&mut self, which: u64, is_own_fault: bool) {
         if self.which != which {
             return;
         }
         self.orders = None;
         self.ready = None;
-        for (_, running) in self.running.drain() {
+        for (number, running) in self.running.drain() {
+            if is_own_fault {
+                self.blameless.insert(number);
+            }
             running.group.into_iter().for_each(Group::kill);
         }
     }
@@ -263,6 +284,14 @@ async fn write(mut stdin: ChildStdin, mut told: mpsc::UnboundedReceiver<Order>) 
         lines.clear();
     }
     Ok(())
+}
+
+/// Whether a minder ended by itself, and not because somebody killed it.
+fn is_own_fault(status: &io::Result<ExitStatus>) -> bool {
+    status.as_ref().is_ok_and(|status| match status.signal() {
+        Some(signal) => !SENT.contains(&signal),
+        None => !status.success(),
+    })
 }
 
 /// This program, also when its file was replaced since it was started.

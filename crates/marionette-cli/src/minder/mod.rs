@@ -78,7 +78,7 @@ pub(crate) struct Unable {
 impl Unable {
     fn of(error: &std::io::Error) -> Self {
         Self {
-            why: error.to_string(),
+            why: crate::lack::words(error),
             is_full: error.kind() == std::io::ErrorKind::StorageFull,
         }
     }

@@ -15,7 +15,7 @@ use rustix::io::retry_on_intr;
 use rustix::process::{Pid, test_kill_process};
 use tokio::time::sleep;
 
-use super::stray;
+use super::stray::{self, Marks, Session};
 use crate::folder::{Folder, Place};
 
 /// How often it is looked whether a minder has gone.
@@ -46,9 +46,15 @@ impl Presence {
             // which was killed: it has the lock for a moment, and removes the file.
             retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
             if folder.is_at(&lock, &name)? {
+                if lock.metadata()?.len() > 0 {
+                    // Another minder had this number, and was killed: nobody would look for what it
+                    // left, now that the file is that of one that lives.
+                    stray::kill(&Marks::of_minder(&path, None));
+                }
                 let worker = worker.map_or(0, |worker| worker.as_raw_nonzero().get());
+                let session = Session::own().map(|session| session.words());
                 lock.set_len(0)?;
-                write!(lock, "{worker}")?;
+                write!(lock, "{worker} {}", session.unwrap_or_default())?;
                 return Ok(Self {
                     folder,
                     name,
@@ -69,9 +75,12 @@ impl Presence {
 /// Ends what a minder left that was killed.
 pub(super) fn clear_up_after(place: &Place, minder: u32) {
     let name = minder.to_string();
-    stray::kill_commands_of(&place.path().join(&name));
+    let folder = place.open().ok().flatten();
+    let file = folder.as_ref().and_then(|folder| folder.read(&name).ok()?);
+    let session = file.and_then(|mut file| Said::read(&mut file)?.session);
+    stray::kill(&Marks::of_minder(&place.path().join(&name), session));
     // It may stay: without its lock it counts for nothing.
-    if let Ok(Some(folder)) = place.open() {
+    if let Some(folder) = folder {
         let _ = folder.remove(name);
     }
 }
@@ -110,16 +119,33 @@ fn is_orphan(folder: &Folder, name: &OsStr) -> bool {
         return false;
     };
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-        stray::kill_commands_of(&folder.path().join(name));
+        let session = Said::read(&mut file).and_then(|said| said.session);
+        stray::kill(&Marks::of_minder(&folder.path().join(name), session));
         let _ = folder.remove(name);
         return false;
     }
-    let mut worker = String::new();
-    if file.read_to_string(&mut worker).is_err() {
-        return false;
-    }
-    let worker = worker.parse().ok().and_then(Pid::from_raw);
+    let worker = Said::read(&mut file).and_then(|said| said.worker);
     worker.is_some_and(|worker| test_kill_process(worker) == Err(rustix::io::Errno::SRCH))
+}
+
+/// What the file of a minder says.
+struct Said {
+    worker: Option<Pid>,
+    /// The session that the minder leads; `None` if it is not told.
+    session: Option<Session>,
+}
+
+impl Said {
+    fn read(file: &mut File) -> Option<Self> {
+        /// It is far shorter.
+        const BYTES_MAX: u64 = 1024;
+        let mut text = String::new();
+        file.take(BYTES_MAX).read_to_string(&mut text).ok()?;
+        let mut words = text.split(' ');
+        let worker = words.next()?.parse().ok().and_then(Pid::from_raw);
+        let session = Session::read(words);
+        Some(Self { worker, session })
+    }
 }
 
 #[cfg(test)]

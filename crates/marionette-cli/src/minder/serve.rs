@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,6 +21,7 @@ use super::done::Done;
 use super::presence::Presence;
 use super::{Attempt, Order, TRUSTS, Unable, Word};
 use crate::folder::{Place, Whose};
+use crate::runtime;
 use crate::say;
 
 /// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
@@ -33,9 +34,8 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
     let place = Place::new(folder, whose);
     let worker = worker.to_str().and_then(|worker| worker.parse().ok());
     let worker = worker.and_then(Pid::from_raw);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = runtime::begin(tokio::runtime::Builder::new_current_thread(), is_unable);
+    let runtime = runtime.inspect_err(|error| is_unable(&error.to_string()));
     let served = runtime.and_then(|runtime| runtime.block_on(mind(&place, worker)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,6 +43,20 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
             say::complain(&format!("the minder of commands: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Tells the worker that it cannot even begin.
+fn is_unable(why: &str) {
+    let word = Word::Unable(Unable {
+        why: why.to_owned(),
+        is_full: false,
+    });
+    if let Ok(mut line) = serde_json::to_vec(&word) {
+        line.push(b'\n');
+        // An error says that nobody listens.
+        let _ = io::stdout().write_all(&line);
+        let _ = io::stdout().flush();
     }
 }
 

@@ -1,10 +1,14 @@
-//! Commands whose minder was killed, found by what they have in their environment.
+//! Commands that nobody minds any more: their minder was killed, or they have left the group of a
+//! command that was ended. They are found by what they have in their environment, by the session
+//! of their minder, and by the pipes of their command.
 //!
-//! This is for Linux, where `/proc` shows it; elsewhere such commands live on.
+//! This is for Linux, where `/proc` shows it; elsewhere such commands live on. So do those that
+//! have shed all that they could be found by: its variables, its session and its output.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -15,46 +19,244 @@ pub(super) const VARIABLE: &str = "MARIONETTE_MINDER";
 /// A process may start others while it is looked for, but not for ever.
 const ROUNDS: usize = 10;
 
-/// Kills all commands of a minder that is gone.
-pub(super) fn kill_commands_of(presence: &Path) {
-    let mut variable = format!("{VARIABLE}=").into_bytes();
-    variable.extend_from_slice(presence.as_os_str().as_bytes());
+/// What a stray is known by.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Entries of the environment, of which one has all in one of these lists.
+    environments: Vec<Vec<Vec<u8>>>,
+    /// The session of a minder that is gone.
+    session: Option<Session>,
+    /// The names of pipes, as `/proc` has them.
+    pipes: Vec<PathBuf>,
+}
+
+impl Marks {
+    /// Those of all commands of a minder.
+    pub(super) fn of_minder(presence: &Path, session: Option<Session>) -> Self {
+        Self {
+            environments: vec![vec![entry(VARIABLE, presence.as_os_str().as_bytes())]],
+            session,
+            pipes: Vec::new(),
+        }
+    }
+}
+
+fn entry(name: &str, value: &[u8]) -> Vec<u8> {
+    [name.as_bytes(), b"=", value].concat()
+}
+
+/// The session that a minder has led: all that it started is in it, unless it began one of its own.
+///
+/// The number of a session is that of a process, so it may come back after a while. It counts only
+/// within the start of the system and the name space of processes in which it was written down, for
+/// what has begun later than the minder, and while no process has that number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Session {
+    minder: i32,
+    began: u64,
+    place: String,
+}
+
+impl Session {
+    /// That of this process, where the system tells it.
+    pub(super) fn own() -> Option<Self> {
+        let stat = Stat::of(Path::new("/proc/self"))?;
+        Some(Self {
+            minder: stat.number,
+            began: stat.began,
+            place: place()?,
+        })
+    }
+
+    /// As it is written down, in words.
+    pub(super) fn words(&self) -> String {
+        format!("{} {} {}", self.minder, self.began, self.place)
+    }
+
+    /// As it was written down.
+    pub(super) fn read<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Self> {
+        Some(Self {
+            minder: words.next()?.parse().ok().filter(|minder| *minder > 1)?,
+            began: words.next()?.parse().ok()?,
+            place: words.next()?.to_owned(),
+        })
+    }
+
+    /// Whether it can still be told from another one of its number.
+    fn counts(&self) -> bool {
+        let leader = PathBuf::from(format!("/proc/{}", self.minder));
+        Some(&self.place) == place().as_ref() && !leader.exists()
+    }
+}
+
+/// When the system was started, and in which name space the numbers of processes count here.
+fn place() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = fs::metadata("/proc/self/ns/pid").ok()?.ino();
+    Some(format!("{}/{space}", boot.trim()))
+}
+
+/// Kills all commands with these marks.
+pub(super) fn kill(marks: &Marks) {
+    let Some(looker) = Looker::new(marks) else {
+        return;
+    };
     for _ in 0..ROUNDS {
-        let strays = strays(&variable);
+        let strays = looker.strays();
         if strays.is_empty() {
             return;
         }
         // All of them stop before the first one dies: a shell that outlived its child, if only for
         // a moment, would go on with its next line.
-        for signal in [Signal::STOP, Signal::KILL] {
-            for &stray in &strays {
-                // An error says that it has just ended.
-                let _ = kill_process(stray, signal);
-            }
+        for &stray in &strays {
+            // An error says that it has just ended.
+            let _ = kill_process(stray, Signal::STOP);
+        }
+        for stray in strays {
+            // What is stopped does not end by itself, so from here on the number is not another's.
+            let signal = if looker.is_stray(stray) {
+                Signal::KILL
+            } else {
+                Signal::CONT
+            };
+            let _ = kill_process(stray, signal);
         }
     }
 }
 
-fn strays(variable: &[u8]) -> Vec<Pid> {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let processes = processes.flatten().filter_map(|process| {
-        let number = process.file_name().to_str()?.parse().ok()?;
-        let environment = fs::read(process.path().join("environ")).ok()?;
-        let has_it = environment
-            .split(|&byte| byte == 0)
-            .any(|found| found == variable);
-        // A command can be a runner with a minder, which ends with its input and clears up first.
-        (has_it && !is_minder(&process.path())).then(|| Pid::from_raw(number))?
-    });
-    processes.collect()
+/// Looks for strays.
+struct Looker<'a> {
+    marks: &'a Marks,
+    session: Option<&'a Session>,
+    /// The name space in which the numbers of processes count here.
+    space: Identity,
+    program: Identity,
+    program_path: Option<PathBuf>,
 }
 
-fn is_minder(process: &Path) -> bool {
-    let words = fs::read(process.join("cmdline")).unwrap_or_default();
-    let mut words = words.split(|&byte| byte == 0);
-    words.nth(1) == Some(ARGUMENT.as_bytes())
+/// What tells a file from every other.
+type Identity = (u64, u64);
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino())
+}
+
+impl<'a> Looker<'a> {
+    fn new(marks: &'a Marks) -> Option<Self> {
+        Some(Self {
+            marks,
+            session: marks.session.as_ref().filter(|session| session.counts()),
+            space: identity(&fs::metadata("/proc/self/ns/pid").ok()?),
+            program: identity(&fs::metadata("/proc/self/exe").ok()?),
+            program_path: fs::read_link("/proc/self/exe").ok(),
+        })
+    }
+
+    fn strays(&self) -> Vec<Pid> {
+        let Ok(processes) = fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let numbers = processes.flatten().filter_map(|process| {
+            let number = process.file_name().to_str()?.parse().ok()?;
+            Pid::from_raw(number)
+        });
+        let own = rustix::process::getpid();
+        let others = numbers.filter(|number| *number != own);
+        others.filter(|number| self.is_stray(*number)).collect()
+    }
+
+    fn is_stray(&self, number: Pid) -> bool {
+        let process = PathBuf::from(format!("/proc/{}", number.as_raw_nonzero()));
+        let is_marked = self.is_of_environment(&process)
+            || self.is_of_session(&process)
+            || self.is_of_pipes(&process);
+        // In a container the same names and numbers mean others.
+        let is_here = || {
+            let space = fs::metadata(process.join("ns/pid"));
+            space.is_ok_and(|space| identity(&space) == self.space)
+        };
+        // A command can be a runner with a minder, which ends with its input and clears up first.
+        is_marked && is_here() && !self.is_minder(&process)
+    }
+
+    fn is_of_environment(&self, process: &Path) -> bool {
+        let Ok(environment) = fs::read(process.join("environ")) else {
+            return false;
+        };
+        let has = |entry: &Vec<u8>| {
+            let mut found = environment.split(|&byte| byte == 0);
+            found.any(|found| found == entry)
+        };
+        let mut all = self.marks.environments.iter();
+        all.any(|entries| entries.iter().all(has))
+    }
+
+    fn is_of_session(&self, process: &Path) -> bool {
+        let Some(session) = self.session else {
+            return false;
+        };
+        Stat::of(process).is_some_and(|stat| {
+            !stat.has_ended && stat.session == session.minder && stat.began >= session.began
+        })
+    }
+
+    fn is_of_pipes(&self, process: &Path) -> bool {
+        if self.marks.pipes.is_empty() {
+            return false;
+        }
+        ["fd/1", "fd/2"].iter().any(|name| {
+            let open = fs::read_link(process.join(name));
+            open.is_ok_and(|open| self.marks.pipes.contains(&open))
+        })
+    }
+
+    /// Whether it is this program as a minder, or was before its file was replaced.
+    fn is_minder(&self, process: &Path) -> bool {
+        let words = fs::read(process.join("cmdline")).unwrap_or_default();
+        let mut words = words.split(|&byte| byte == 0);
+        if words.nth(1) != Some(ARGUMENT.as_bytes()) {
+            return false;
+        }
+        let program = process.join("exe");
+        let is_ours = fs::metadata(&program).is_ok_and(|file| identity(&file) == self.program);
+        let path = fs::read_link(program).ok();
+        is_ours || path.is_some() && without_mark(path) == without_mark(self.program_path.clone())
+    }
+}
+
+/// The path of a program, without what the system adds once its file is gone.
+fn without_mark(path: Option<PathBuf>) -> Option<Vec<u8>> {
+    let path = path?.into_os_string();
+    let path = path.as_bytes();
+    Some(path.strip_suffix(b" (deleted)").unwrap_or(path).to_owned())
+}
+
+/// What `/proc` says of a process in one line.
+struct Stat {
+    number: i32,
+    has_ended: bool,
+    session: i32,
+    /// In ticks since the system was started.
+    began: u64,
+}
+
+impl Stat {
+    fn of(process: &Path) -> Option<Self> {
+        Self::read(&fs::read_to_string(process.join("stat")).ok()?)
+    }
+
+    fn read(line: &str) -> Option<Self> {
+        // The name, in parentheses, may contain anything. Behind it are the state, the parent, the
+        // group and the session, and the start as the 22nd of all.
+        let (before, behind) = line.rsplit_once(')')?;
+        let fields: Vec<_> = behind.split_ascii_whitespace().collect();
+        Some(Self {
+            number: before.split_ascii_whitespace().next()?.parse().ok()?,
+            has_ended: matches!(*fields.first()?, "Z" | "X"),
+            session: fields.get(3)?.parse().ok()?,
+            began: fields.get(19)?.parse().ok()?,
+        })
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -82,16 +284,99 @@ mod tests {
         all.extend((0..BETWEEN).map(|_| begin("exec sleep 300", Stdio::null())));
         all.push(begin("read -r _; echo went on > log", its_output.into()));
         // One that is just being started has no environment for a moment.
-        let variable = format!("{VARIABLE}={}", presence.display());
-        while strays(variable.as_bytes()).len() < all.len() {
+        let marks = Marks::of_minder(&presence, None);
+        let strays = || Looker::new(&marks).unwrap().strays();
+        while strays().len() < all.len() {
             std::thread::yield_now();
         }
 
-        kill_commands_of(&presence);
+        kill(&marks);
 
         for mut child in all {
             assert!(!child.wait().unwrap().success());
         }
         assert!(!folder.path().join("log").exists());
+    }
+
+    /// Waits until it is there as what it becomes.
+    fn begun(child: &Child, is_so: impl Fn(&Path) -> bool) {
+        let process = PathBuf::from(format!("/proc/{}", child.id()));
+        while !is_so(&process) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_script_that_is_called_like_a_minder_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let presence = folder.path().join("1");
+        fs::write(
+            folder.path().join(ARGUMENT),
+            "read -r _; echo lived on > log",
+        )
+        .unwrap();
+        let mut shell = Command::new("sh");
+        shell.arg(ARGUMENT).current_dir(folder.path());
+        shell.env(VARIABLE, &presence).stdin(Stdio::piped());
+        let mut script = shell.spawn().unwrap();
+        let marks = Marks::of_minder(&presence, None);
+        while Looker::new(&marks).unwrap().strays().is_empty() {
+            std::thread::yield_now();
+        }
+        kill(&marks);
+        drop(script.stdin.take());
+        assert!(!script.wait().unwrap().success());
+        assert!(!folder.path().join("log").exists());
+    }
+
+    #[test]
+    fn who_has_shed_its_environment_is_found_by_the_session_of_its_minder() {
+        let mut leader = Command::new("setsid");
+        let line = "env -i sleep 300 & echo $!; read -r _";
+        let mut leader = leader
+            .args(["sh", "-c", line])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let out = leader.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut said).unwrap();
+        let stray = Path::new("/proc").join(said.trim());
+        begun(&leader, |_| {
+            fs::read(stray.join("cmdline")).is_ok_and(|words| words.starts_with(b"sleep"))
+        });
+        let of_leader = Stat::of(&Path::new("/proc").join(leader.id().to_string())).unwrap();
+        assert_eq!(of_leader.number, of_leader.session);
+        let session = Session {
+            minder: of_leader.number,
+            began: of_leader.began,
+            place: place().unwrap(),
+        };
+        let strays = |session: &Session| {
+            let marks = Marks::of_minder(Path::new("/nowhere"), Some(session.clone()));
+            Looker::new(&marks).unwrap().strays().len()
+        };
+        assert_eq!(strays(&session), 0, "its leader lives");
+        drop(leader.stdin.take());
+        leader.wait().unwrap();
+        let elsewhere = Session {
+            place: "another start of the system".into(),
+            ..session.clone()
+        };
+        assert_eq!(strays(&elsewhere), 0);
+        let later = Session {
+            began: u64::MAX,
+            ..session.clone()
+        };
+        assert_eq!(strays(&later), 0);
+        let read = Session::read(session.words().split(' '));
+        assert_eq!(read.as_ref(), Some(&session));
+        assert_eq!(strays(&session), 1);
+        kill(&Marks::of_minder(Path::new("/nowhere"), Some(session)));
+        // Nobody of ours collects it, so it may stay for a while as one that has ended.
+        while Stat::of(&stray).is_some_and(|stat| !stat.has_ended) {
+            std::thread::yield_now();
+        }
     }
 }

@@ -30,6 +30,7 @@ use marionette::store::Store;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::{Common, Run};
+use crate::health::{is_broken, is_hindered};
 use crate::input::{self, Options};
 use crate::minder::orphans_have_gone;
 use crate::say::Say;
@@ -121,13 +122,22 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let view = View::start(&mut say, &board);
     let worker = Worker::new(&opened, ready.ledger.queues().to_vec(), args.jobs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
-    worker.start().await?;
+    worker.start(&opened).await?;
     // Of a queue that is paused it is told below.
     let watch = Watch::begin(&opened, &worker, &[], &say);
     let work = until_all_has_ended(&opened, &ready, &board, &view, &say);
     let asked = tokio::select! {
-        ended = work => { ended?; None }
-        asked = signals.next() => Some(asked),
+        ended = work => ended.map(|()| None),
+        asked = signals.next() => Ok(Some(asked)),
+        broken = is_broken(&opened) => Err(broken),
+        hindered = is_hindered(&opened, &worker) => Err(hindered),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(error) => {
+            view.end();
+            return Err(error);
+        }
     };
     match asked {
         Some(_) => drop(signals::stop(&worker, &mut signals, None, &say).await),

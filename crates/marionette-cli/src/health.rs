@@ -1,0 +1,53 @@
+//! When a worker has to end because it cannot work: its store is broken, or something has kept it
+//! from its work for too long.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use marionette::inspect::Inspect;
+use marionette::store::Store;
+use tokio::time::{sleep, timeout};
+
+use crate::store::{Opened, told};
+use crate::time::show_duration;
+use crate::worker::Worker;
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Resolves when nobody can work with the store any more, and says why: one of its files is gone or
+/// damaged, or one of its threads has ended.
+pub(crate) async fn is_broken(opened: &Opened) -> anyhow::Error {
+    loop {
+        sleep(LOOK).await;
+        // Anything that is read will do; one that does not answer is another trouble.
+        let asked = opened.store.paused_queues();
+        match timeout(opened.store.timing().lease, asked).await {
+            Ok(Err(error)) if error.is_broken() => return told(error),
+            _ => {}
+        }
+    }
+}
+
+/// Resolves when a worker has been kept from its work for the length of a lease, and nothing runs
+/// any more that it has begun; says why. This is for workers that shall end by themselves.
+pub(crate) async fn is_hindered(opened: &Opened, worker: &Worker) -> anyhow::Error {
+    let lease = opened.store.timing().lease;
+    loop {
+        sleep(LOOK).await;
+        if worker.minder().runs_something() {
+            continue;
+        }
+        if let Some((why, lasts)) = worker.trouble.get()
+            && lasts >= lease
+        {
+            let lasts = show_duration(Duration::from_secs(lasts.as_secs()));
+            return anyhow!("nothing could be begun for {lasts}: {why}");
+        }
+        if let Some(why) = worker.store_trouble.get() {
+            // One that does not answer would never be closed, and whoever waits for that hangs too.
+            std::mem::forget(opened.clone());
+            return anyhow!(why);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The runtime of this process, where there may be no room for it, and the limits that would end the
+//! process by a signal.
+
+use std::io;
+use std::panic::{PanicHookInfo, set_hook, take_hook};
+
+use rustix::process::Signal;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{NOT_BEGUN, lack, say};
+
+/// Makes the runtime.
+///
+/// Tokio panics if it cannot have a thread or the pipe for its signals. Then `tell` is told what is
+/// lacking, and the process ends: threads that have begun already would wait for ever.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime> {
+    let hook = take_hook();
+    set_hook(Box::new(move |panic| {
+        tell(&lacks(panic));
+        std::process::exit(NOT_BEGUN.into());
+    }));
+    let built = builder.enable_all().build();
+    drop(take_hook());
+    set_hook(hook);
+    let runtime = built.map_err(|error| io::Error::new(error.kind(), lack::words(&error)))?;
+    let inside = runtime.enter();
+    // A file that has grown to its limit is like a full disk, once nothing ends by the signal. It is
+    // caught and not ignored, because a process that is started inherits what is ignored.
+    // Once it was listened to, it stays caught.
+    drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+    drop(inside);
+    Ok(runtime)
+}
+
+/// Tells whoever started this process.
+pub(crate) fn told(lack: &str) {
+    say::complain(&format!("cannot begin: {lack}"));
+}
+
+fn lacks(panic: &PanicHookInfo<'_>) -> String {
+    lack::now().unwrap_or_else(|| {
+        let text = panic.payload().downcast_ref::<String>();
+        text.map_or("its threads cannot be started", String::as_str)
+            .to_owned()
+    })
+}
