@@ -73,7 +73,7 @@ impl Opened {
     }
 
     /// Whether a worker can do its own work beside the store: all of it is tried once.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, say: &Say) -> Result<()> {
         for path in [self.path.clone(), beside(&self.path, "-wal")] {
             let may = Access::READ_OK | Access::WRITE_OK;
             if path.exists() && rustix::fs::access(&path, may).is_err() {
@@ -100,7 +100,23 @@ impl Opened {
                 }
             }
         }
+        if let Some(bits) = self.read_by_others() {
+            say.note(&format!(
+                "others can read the store {0}, and with it all commands (mode {bits:04o}): `chmod \
+                 go= {0}` while nothing has it open",
+                shown(&self.path)
+            ));
+        }
         Ok(())
+    }
+
+    /// The mode of a store that others can read. One that this program has made is never so.
+    fn read_by_others(&self) -> Option<u32> {
+        const READ: u32 = 0o044;
+        const ENTER: u32 = 0o011;
+        let bits = |path: &Path| fs::metadata(path).map_or(0, |found| found.mode() & 0o7777);
+        let (file, folder) = (bits(&self.path), bits(self.folder()));
+        (file & READ != 0 && folder & ENTER != 0).then_some(file)
     }
 
     /// Whether the disk on which it is has no room. A quota is not seen.

@@ -26,7 +26,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let say = Say::new(common);
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common).await?;
-    opened.check()?;
+    opened.check(&say)?;
     output::tidy(&opened).await?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));

@@ -74,6 +74,10 @@
 //! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode |
 //! | `tasks.db-workers/` | a lock file for each worker that lives (mode 0700) |
 //!
+//! Whoever may write these files decides what jobs there are. [`Options::check_owner`] refuses a
+//! store that somebody else could change; the command does so by itself. A database that exists
+//! with a wider mode keeps it, and its journal has the same.
+//!
 //! All tables are called `marionette_…`, and `PRAGMA user_version` is left alone, so that the
 //! application may keep its own tables in the same file. Then a job can be
 //! [accepted in the application's own transaction](SqliteStore::insert_in). Payloads and results

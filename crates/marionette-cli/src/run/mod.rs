@@ -97,12 +97,12 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let mut signals = Signals::listen()?;
     let (opened, mut ready) = if let Some(file) = file {
         let opened = open_or_make(common).await?;
-        opened.check()?;
+        opened.check(&say)?;
         let ready = listed(&opened, args, &file, &say).await?;
         (opened, ready)
     } else {
         let opened = open_existing(common, Purpose::Change).await?;
-        opened.check()?;
+        opened.check(&say)?;
         let ready = resumed(&opened, args, &say).await?;
         (opened, ready)
     };

@@ -5,7 +5,7 @@
 //! database open any more; otherwise it is kept for the next store on the same file.
 
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
+use crate::opening::carefully;
 use crate::whereabouts::beside;
 
 /// Which bytes SQLite locks for as long as a database is open, first and how many: of the database
@@ -108,7 +109,8 @@ fn hold(all: &mut BTreeMap<Identity, Held>, path: &Path, bytes: (i64, i64)) -> O
     let identity = if all.contains_key(&known) {
         known
     } else {
-        let file = File::open(path).ok()?;
+        let file = carefully(&mut OpenOptions::new()).read(true).open(path);
+        let file = file.ok()?;
         // Another file may have come to this name; it is kept open all the same.
         let identity = file.metadata().map_or(known, |found| identity(&found));
         let stores = 0;
