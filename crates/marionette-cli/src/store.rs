@@ -6,11 +6,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use marionette::TaskId;
 use marionette::store::StoreError;
 use marionette_sqlite::SqliteStore;
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode, OFlags};
 
 use crate::args::Common;
 use crate::folder::{self, Place, Whose};
@@ -142,9 +142,8 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     let path = path(common)?;
     let whose = check_owner(common, &path, Purpose::Change)?;
     if path.exists() {
-        // An empty file has no owner whose tables could be in it.
-        let is_empty = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() == 0);
-        if !is_empty {
+        // Nobody's tables are in an empty one, also where whoever made it was killed.
+        if !is_empty(&path).unwrap_or(false) {
             is_ours(&path, whose).await?;
         }
         return open(path, whose).await;
@@ -155,6 +154,32 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
         made.undo();
     }
     opened
+}
+
+/// Whether a file has no tables: it is empty, or has the first page of a database and no more, on
+/// which nothing is listed.
+fn is_empty(path: &Path) -> io::Result<bool> {
+    const PAGE_SIZE: usize = 16;
+    const TABLES: usize = 100;
+    const LEAF: u8 = 13;
+    let bytes = |path: &Path| fs::metadata(path).map(|file| file.len());
+    let length = bytes(path)?;
+    if length == 0 {
+        return Ok(fs::metadata(path)?.is_file());
+    }
+    // Tables may still be in the log.
+    if bytes(&beside(path, "-wal")).unwrap_or(0) > 0 {
+        return Ok(false);
+    }
+    let mut page = [0; TABLES + 5];
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, OFlags::RDONLY | flags, Mode::empty())?;
+    io::Read::read_exact(&mut fs::File::from(file), &mut page)?;
+    let size = u16::from_be_bytes([page[PAGE_SIZE], page[PAGE_SIZE + 1]]);
+    Ok(page.starts_with(b"SQLite format 3\0")
+        && length == u64::from(size)
+        && page[TABLES] == LEAF
+        && page[TABLES + 3..] == [0, 0])
 }
 
 /// Opens a store that is there. A database that is somebody else's is not given our tables.
@@ -180,21 +205,26 @@ pub(crate) async fn migrate(common: &Common, path: &Path) -> Result<Option<u32>>
 /// from it, so one that is not this user's is refused; who only looks is warned.
 pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Result<Whose> {
     if common.trust_owner {
+        ensure!(
+            !path.is_dir(),
+            "{} is a directory; name a file with --store",
+            shown(path)
+        );
         return Ok(Whose::Anybodys);
     }
     match (SqliteStore::check_owner(path, &FOLDERS), purpose) {
-        (Ok(()), Purpose::Change) => Ok(Whose::Ours),
-        (Ok(()), Purpose::Look) => Ok(Whose::Anybodys),
+        (Ok(()), _) => Ok(Whose::Ours),
+        (Err(error), _) if path.is_dir() && !is_of_trust(&error) => {
+            bail!("{} is a directory; name a file with --store", shown(path))
+        }
         (Err(error), Purpose::Look) => {
+            refuse_foreign_logs(path)?;
             let what = safe(&told(error).to_string());
             Say::new(common).warn(&format!("others can change what is shown here: {what}"));
             Ok(Whose::Anybodys)
         }
         (Err(error), Purpose::Change) => {
-            let source = error.source().and_then(|source| source.downcast_ref());
-            let is_of_trust = source
-                .is_some_and(|source: &io::Error| source.kind() == ErrorKind::PermissionDenied);
-            let way_out = if is_of_trust { TRUST } else { "" };
+            let way_out = if is_of_trust(&error) { TRUST } else { "" };
             let what = safe(&told(error).to_string());
             bail!("cannot use the store: {what}{way_out}")
         }
@@ -227,9 +257,6 @@ async fn is_ours(path: &Path, whose: Whose) -> Result<()> {
 
 /// The version of the tables in a file that is there.
 async fn version(path: &Path, whose: Whose) -> Result<Option<u32>> {
-    if path.is_dir() {
-        bail!("{} is a directory; name a file with --store", shown(path));
-    }
     let version = options(whose).version_of(path).await;
     version.map_err(told).with_context(|| unusable(path))
 }
@@ -240,6 +267,36 @@ async fn open(path: PathBuf, whose: Whose) -> Result<Opened> {
     // Its neighbours are the same from every folder and through every link.
     let path = path.canonicalize().unwrap_or(path);
     Ok(Opened { store, path, whose })
+}
+
+/// Whether somebody who is trusted may have done that.
+fn is_of_trust(error: &StoreError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    source.is_some_and(|source: &io::Error| source.kind() == ErrorKind::PermissionDenied)
+}
+
+/// Also who only looks writes a log or a journal back into its store, and so must not do that with
+/// one that neither the owner of the store has made, nor this user, nor root.
+fn refuse_foreign_logs(path: &Path) -> Result<()> {
+    let Ok(store) = fs::metadata(path) else {
+        return Ok(());
+    };
+    let known = [store.uid(), rustix::process::geteuid().as_raw(), 0];
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for ending in ["-journal", "-wal", "-shm"] {
+        let path = beside(&path, ending);
+        if let Ok(found) = fs::symlink_metadata(&path)
+            && !known.contains(&found.uid())
+        {
+            bail!(
+                "cannot look at the store: {}: it is not its owner's{}, and would be written into \
+                 it{TRUST}",
+                shown(&path),
+                owner(&path)
+            );
+        }
+    }
+    Ok(())
 }
 
 fn options(whose: Whose) -> marionette_sqlite::Options {
@@ -351,10 +408,17 @@ impl Made {
 
     /// Takes it away again, if nothing is in it.
     fn undo(&self) {
-        if let Some(file) = &self.file
-            && fs::metadata(file).is_ok_and(|file| file.len() == 0)
-        {
+        let is_empty =
+            |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0);
+        if let Some(file) = self.file.as_deref().filter(|file| is_empty(file)) {
             let _ = fs::remove_file(file);
+            // In a folder for all their names were taken first.
+            for ending in ["-journal", "-wal", "-shm"] {
+                let path = beside(file, ending);
+                if is_empty(&path) {
+                    let _ = fs::remove_file(path);
+                }
+            }
         }
         for folder in &self.folders {
             let _ = fs::remove_dir(folder);
@@ -371,7 +435,7 @@ fn is_no_room(error: &io::Error) -> bool {
 
 /// Whose a file or a folder is, if it is somebody else's: then that is why.
 fn owner(path: &Path) -> String {
-    let owner = fs::metadata(path).map(|metadata| metadata.uid());
+    let owner = fs::symlink_metadata(path).map(|metadata| metadata.uid());
     let ours = rustix::process::geteuid().as_raw();
     match owner {
         Ok(owner) if owner != ours => {

@@ -191,9 +191,18 @@ pub(crate) fn carefully(options: &mut OpenOptions) -> &mut OpenOptions {
 pub(crate) fn unmake(path: &Path) {
     // Its first page says no more than that it is a database.
     const NO_TABLES: u64 = 4096;
-    let is_empty = std::fs::metadata(path).is_ok_and(|found| found.len() <= NO_TABLES);
-    if is_empty && !beside(path, "-wal").exists() {
-        let _ = std::fs::remove_file(path);
+    let bytes = |path: &Path| std::fs::metadata(path).map(|found| found.len()).ok();
+    let is_empty = bytes(path).is_some_and(|bytes| bytes <= NO_TABLES);
+    if !is_empty || bytes(&beside(path, "-wal")).unwrap_or(0) > 0 {
+        return;
+    }
+    let _ = std::fs::remove_file(path);
+    // In a folder for all their names were taken first.
+    for ending in ["-journal", "-wal", "-shm"] {
+        let path = beside(path, ending);
+        if bytes(&path) == Some(0) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

@@ -64,6 +64,28 @@ fn what_is_planted_beside_a_store_makes_no_look_hang_or_write() {
 }
 
 #[test]
+fn a_look_writes_no_log_of_a_stranger_into_a_store() {
+    for ending in ["-wal", "-journal", "-shm"] {
+        let Some(town) = Town::new() else { return };
+        town.add(ADA);
+        // What he would like to see in it: a log that he has made of a store like hers.
+        let _ = fs::remove_file(town.store(ending));
+        town.file(&town.store(ending), MALLORY, "planted");
+        let before = fs::read(town.store("")).unwrap();
+        for user in [ADA, ROOT] {
+            for verb in LOOKING {
+                let said = town.run(user, verb);
+                assert_eq!(said.status, Some(2), "{verb:?}: {said:?}");
+                assert!(said.err.contains(ending), "{verb:?}: {said:?}");
+                assert!(said.err.contains("user 71001"), "{verb:?}: {said:?}");
+            }
+        }
+        assert_eq!(fs::read(town.store(ending)).unwrap(), b"planted");
+        assert!(fs::read(town.store("")).unwrap() == before);
+    }
+}
+
+#[test]
 fn what_is_planted_in_the_folders_makes_no_look_hang() {
     let Some(town) = Town::new() else { return };
     let id = town.add(ADA);

@@ -127,7 +127,9 @@ pub(crate) fn check_after(path: &Path) -> Result<(), StoreError> {
 fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
-        Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
+        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(err) => Err(StoreError::refused(format!("{}: {err}", path.display())).with_source(err)),
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn go(us: Us, path: &Path) -> Result<End, StoreError> {
         let next = at.join(&name);
         let found = match fs::symlink_metadata(&next) {
             Ok(found) => found,
-            Err(err) if err.kind() == ErrorKind::NotFound => {
+            // Of what is no folder, whoever makes something in it says so.
+            Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 let path = left.iter().fold(next, |path, name| path.join(name));
                 return Ok(End { path, found: None });
             }
