@@ -64,6 +64,10 @@ impl Place {
 
     /// For people, and for what only removes.
     pub(crate) fn path(&self) -> PathBuf {
+        if self.below.as_os_str().is_empty() {
+            // To join nothing would put a slash behind it, through which a link is followed.
+            return self.root.clone();
+        }
         self.root.join(&self.below)
     }
 
@@ -471,6 +475,13 @@ mod tests {
             .replace("note", |file| file.write_all(b"new"))
             .unwrap();
         assert_eq!(files::read(&victim).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_place_is_called_as_it_was_named() {
+        let place = Place::new("/a/b", Whose::Ours);
+        assert_eq!(place.path().as_os_str(), "/a/b");
+        assert_eq!(place.below("c/d").path().as_os_str(), "/a/b/c/d");
     }
 
     #[test]

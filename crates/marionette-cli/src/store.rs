@@ -84,6 +84,7 @@ impl Opened {
         for place in [workers, self.minders(), self.outputs(), self.runs()] {
             let path = place.path();
             let (what, of, tried) = match place.make() {
+                Err(error) if path.is_dir() => ("a file in", path.as_path(), Err(error)),
                 Err(error) => ("the folder", self.folder(), Err(error)),
                 Ok(folder) => ("a file in", path.as_path(), folder.probe()),
             };
@@ -102,18 +103,18 @@ impl Opened {
         }
         if let Some(bits) = self.read_by_others() {
             say.note(&format!(
-                "others can read the store {0}, and with it all commands (mode {bits:04o}): `chmod \
-                 go= {0}` while nothing has it open",
+                "everybody can read the store {0}, and with it all commands (mode {bits:04o}): \
+                 `chmod go= {0}` while nothing has it open",
                 shown(&self.path)
             ));
         }
         Ok(())
     }
 
-    /// The mode of a store that others can read. One that this program has made is never so.
+    /// The mode of a store that everybody can read. One that this program has made is never so.
     fn read_by_others(&self) -> Option<u32> {
-        const READ: u32 = 0o044;
-        const ENTER: u32 = 0o011;
+        const READ: u32 = 0o004;
+        const ENTER: u32 = 0o001;
         let bits = |path: &Path| fs::metadata(path).map_or(0, |found| found.mode() & 0o7777);
         let (file, folder) = (bits(&self.path), bits(self.folder()));
         (file & READ != 0 && folder & ENTER != 0).then_some(file)
@@ -212,23 +213,27 @@ pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Res
         );
         return Ok(Whose::Anybodys);
     }
-    match (SqliteStore::check_owner(path, &FOLDERS), purpose) {
-        (Ok(()), _) => Ok(Whose::Ours),
-        (Err(error), _) if path.is_dir() && !is_of_trust(&error) => {
-            bail!("{} is a directory; name a file with --store", shown(path))
-        }
-        (Err(error), Purpose::Look) => {
-            refuse_foreign_logs(path)?;
-            let what = safe(&told(error).to_string());
-            Say::new(common).warn(&format!("others can change what is shown here: {what}"));
-            Ok(Whose::Anybodys)
-        }
-        (Err(error), Purpose::Change) => {
-            let way_out = if is_of_trust(&error) { TRUST } else { "" };
-            let what = safe(&told(error).to_string());
-            bail!("cannot use the store: {what}{way_out}")
-        }
+    let Err(error) = SqliteStore::check_owner(path, &FOLDERS) else {
+        return Ok(Whose::Ours);
+    };
+    let way_out = if is_of_trust(&error) { TRUST } else { "" };
+    if path.is_dir() && !is_of_trust(&error) {
+        bail!("{} is a directory; name a file with --store", shown(path));
     }
+    let what = safe(&told(error).to_string());
+    let hint = hint(path);
+    if !hint.is_empty() {
+        bail!(
+            "cannot use the store {}{hint}: {what}{way_out}",
+            shown(path)
+        );
+    }
+    if purpose == Purpose::Change {
+        bail!("cannot use the store: {what}{way_out}");
+    }
+    refuse_foreign_logs(path)?;
+    Say::new(common).warn(&format!("others can change what is shown here: {what}"));
+    Ok(Whose::Anybodys)
 }
 
 fn exists(path: &Path) -> Result<()> {
@@ -305,14 +310,25 @@ fn options(whose: Whose) -> marionette_sqlite::Options {
 
 /// What is said before what went wrong; and if it is a matter of permissions, what it takes.
 fn unusable(path: &Path) -> String {
-    let both = Access::READ_OK | Access::WRITE_OK;
-    let may = |path: &Path| rustix::fs::access(path, both).is_ok();
-    let hint = match (may(path), may(folder(path).unwrap_or(Path::new(".")))) {
-        (true, true) => lack::low().map_or(String::new(), |low| format!(" ({low})")),
-        (false, _) => " (you may not read and write the file; it takes both, even to look)".into(),
-        (true, false) => " (you may not write in its folder; it takes that, even to look)".into(),
+    let hint = match hint(path) {
+        "" => lack::low().map_or(String::new(), |low| format!(" ({low})")),
+        hint => hint.to_owned(),
     };
     format!("cannot use the store {}{hint}", shown(path))
+}
+
+/// What it takes to use a store that is there, if this user may not do that.
+fn hint(path: &Path) -> &'static str {
+    if !path.exists() {
+        return "";
+    }
+    let both = Access::READ_OK | Access::WRITE_OK;
+    let may = |path: &Path| rustix::fs::access(path, both).is_ok();
+    match (may(path), may(folder(path).unwrap_or(Path::new(".")))) {
+        (true, true) => "",
+        (false, _) => " (you may not read and write the file; it takes both, even to look)",
+        (true, false) => " (you may not write in its folder; it takes that, even to look)",
+    }
 }
 
 /// The folder of a file, unless it is the current one.
@@ -385,6 +401,9 @@ impl Made {
 
     fn make(&mut self, path: &Path) -> Result<()> {
         for folder in self.folders.iter().rev() {
+            make_folder(folder)?;
+        }
+        if let Some(folder) = folder(path) {
             make_folder(folder)?;
         }
         let file = OpenOptions::new()
@@ -460,7 +479,7 @@ pub(crate) fn user_name(id: u32) -> Option<String> {
 fn make_folder(folder: &Path) -> Result<()> {
     let made = match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => folder::mend_new(folder, 0o700),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
     };
     made.with_context(|| format!("cannot make the folder {}", shown(folder)))

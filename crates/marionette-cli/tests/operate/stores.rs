@@ -167,8 +167,7 @@ fn a_file_or_a_directory_that_may_not_be_written_is_told() {
             &["add", "true"],
             &["work", "--once"],
         ] {
-            // It is root's where root runs this test, which is told in other words.
-            let said = bound(&place, &[args, &["--trust-owner"]].concat());
+            let said = bound(&place, args);
             assert_eq!(said.code, Some(2), "{file:o} {directory:o} {said:?}");
             assert_eq!(said.out, "");
             let begin = format!("marionette: cannot use the store tasks.db ({hint}): ");
