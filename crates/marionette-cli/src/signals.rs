@@ -76,11 +76,26 @@ impl Signals {
 /// Whether this process was started to ignore hangups. Where nobody tells, they keep the meaning
 /// that they have.
 fn ignores_hangups() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // The lowest bit is that of signal 1.
-    ignored.is_none_or(|mask| mask & 1 == 1)
+    ignored_mask().is_none_or(|mask| mask & 1 == 1)
+}
+
+/// The signals that this process ignores, as far as that is known; without a broken pipe, which
+/// every program of this language ignores, and nothing that it starts.
+pub(crate) fn ignored() -> impl Iterator<Item = SignalKind> {
+    let mask = ignored_mask().unwrap_or_default();
+    let signals = (1..=64).filter(move |signal| mask & (1 << (signal - 1)) != 0);
+    signals
+        .map(SignalKind::from_raw)
+        .filter(|kind| *kind != SignalKind::pipe())
+}
+
+fn ignored_mask() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(ignored.trim(), 16).ok()
 }
 
 impl Asked {

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::clock;
 use crate::command::{Command, GRACE_MAX, Success};
 use crate::lack;
-use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone, was_done};
+use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone};
 use crate::store::Opened;
 use crate::trouble::{StoreTrouble, Trouble};
 
@@ -141,9 +141,6 @@ impl Runner {
             let why = format!("cannot see which minders of commands are there: {error}");
             return Err(self.hindered(id, why));
         }
-        if was_done(&output) {
-            return Ok(Success { output_bytes: 0 });
-        }
         let grace = command.grace;
         let attempt = Attempt {
             command,
@@ -165,8 +162,7 @@ impl Runner {
             ended = begun.ended() => ended,
             () = context.cancelled() => {
                 was_ended_here = true;
-                begun.ask(grace);
-                begun.ended().await
+                begun.end(grace).await
             }
         };
         let Some(ended) = ended else {
@@ -179,10 +175,10 @@ impl Runner {
         match ended.failure() {
             // Being asked to end, it may have ended well: what it should do may still be undone.
             None if ended.was_asked => Err("ended when it was asked to".into()),
-            None => {
-                let output_bytes = ended.output_bytes;
-                Ok(Success { output_bytes })
-            }
+            None => Ok(Success {
+                output_bytes: ended.output_bytes,
+                output_is_cut: ended.is_cut,
+            }),
             Some(_) if !was_ended_here && self.is_of_a_stop(&ended).await => {
                 Err(TaskError::snooze(Duration::ZERO))
             }

@@ -99,7 +99,8 @@ Secrets:
     {\"command\": [\"curl\", \"-u\", {\"secret\": \"…\"}]}    with --format jsonl
   The words of a command are in its own arguments for as long as it runs; its variables are not.
 
-Processes that a command leaves behind in its process group (`nohup x &`) are ended with it.
+Processes that a command leaves behind in its process group (`nohup x &`) are ended with it. It has
+no terminal and nothing on its standard input: what asks for a password fails at once.
 
 Times, the parts of which may be in any order:
   18:00, 6pm, 1530, noon      the next time that the clock shows this

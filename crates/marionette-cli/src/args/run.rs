@@ -155,7 +155,8 @@ names.
 A `run` of several lines goes on after a line that fails, unless it begins with `set -e`.
 
 Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. Processes that a command
-leaves behind in its process group are ended with it.
+leaves behind in its process group are ended with it. It has no terminal and nothing on its
+standard input: what asks for a password fails at once.
 
 What the run cannot have (files, processes, memory, room on the disk) costs no task an attempt: it
 is said with its limit. If nothing can be begun for 15 seconds, or nothing be taken from the store or

@@ -2,6 +2,7 @@
 
 mod secret;
 mod text;
+mod look_up;
 mod veil;
 mod resolved;
 mod quote;
@@ -69,6 +70,9 @@ pub(crate) enum What {
 pub(crate) struct Success {
     /// How many bytes it wrote.
     pub(crate) output_bytes: u64,
+    /// Whether some of that was not kept: the disk refused it, or did not answer in time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) output_is_cut: bool,
 }
 
 impl Job for Command {

@@ -1,7 +1,7 @@
 //! A command with everything looked up, for whoever starts it.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use super::{Command, MASK, Secret, Text, Veil, What, veil};
@@ -77,8 +77,25 @@ impl Resolved {
         process
     }
 
+    /// Looks for the file of the program where the system will, and so meets a file system that
+    /// does not answer. Whatever else is wrong with it, the start says.
+    pub(crate) fn look_for_program(&self, cwd: &Path) {
+        if let Some(file) = self.file(cwd) {
+            let _ = file.metadata();
+            return;
+        }
+        let program = self.program.reveal();
+        let mut own = self.env.iter().filter(|(name, _)| name == "PATH");
+        let path = match own.next_back() {
+            Some((_, path)) => path.reveal().into(),
+            None => std::env::var_os("PATH").unwrap_or_default(),
+        };
+        let mut folders = std::env::split_paths(&path);
+        let _ = folders.find(|folder| cwd.join(folder).join(program).metadata().is_ok());
+    }
+
     /// The file of the program, if its name says where that is.
-    pub(crate) fn file(&self, cwd: &std::path::Path) -> Option<PathBuf> {
+    pub(crate) fn file(&self, cwd: &Path) -> Option<PathBuf> {
         let program = self.program.reveal();
         program.contains('/').then(|| cwd.join(program))
     }

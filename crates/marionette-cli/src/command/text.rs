@@ -2,10 +2,11 @@
 
 use std::env::VarError;
 use std::path::PathBuf;
-use std::{env, fmt, fs};
+use std::{env, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::look_up;
 use super::quote::quoted;
 use super::{MASK, Secret, Veil};
 
@@ -86,7 +87,7 @@ impl Source {
             }),
             Self::File(path) => {
                 let told = |why: &dyn fmt::Display| format!("{}: {why}", path.display());
-                let bytes = fs::read(path).map_err(|error| told(&error))?;
+                let bytes = look_up::bytes_of(path).map_err(|error| told(&error))?;
                 let text = String::from_utf8(bytes).map_err(|_| told(&NOT_UTF_8))?;
                 if text.contains('\0') {
                     return Err(told(
@@ -155,6 +156,8 @@ impl fmt::Debug for Text {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -9,14 +9,27 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 use super::group::Group;
 use super::presence::clear_up_after;
 use super::{ARGUMENT, Attempt, Ended, Order, SENT, TRUSTS, Unable, Word};
 use crate::clock;
 use crate::folder::{Place, Whose};
+
+/// How long a minder may take to begin.
+const READY: Duration = Duration::from_secs(30);
+/// How much longer than the grace of a command a minder may take to say how it ended. The minder
+/// itself waits for nothing as long as that.
+const ANSWERS: Duration = Duration::from_secs(5);
+/// How long a minder may take to end what runs, and to leave.
+const LEAVES: Duration = Duration::from_secs(10);
+/// How long its process may take to go then, or once it was killed.
+const GOES: Duration = Duration::from_secs(2);
+/// For how long it is heard what a process said last that has ended.
+const REST: Duration = Duration::from_millis(200);
 
 /// Starts commands through a minder, and another one if that dies.
 /// [`close`](Self::close) ends them all.
@@ -35,6 +48,8 @@ struct State {
     which: u64,
     /// Hears that minder until it is gone.
     listener: Option<JoinHandle<()>>,
+    /// Tells the listener that it does not answer, and has to be killed.
+    hangs: Option<Arc<Notify>>,
     /// Who waits until it is there.
     ready: Option<oneshot::Sender<Result<(), Unable>>>,
     /// Why it cannot work; `None` once it has said that it can.
@@ -80,8 +95,13 @@ impl Minder {
             let started = self.start_one(&mut state);
             started.map_err(|error| Unable::of(&error))?;
         }
+        let Ok(told) = timeout(READY, is_ready).await else {
+            self.hangs();
+            let late = format!("it is not ready after {} s", READY.as_secs());
+            return Err(Unable::of(&io::Error::other(late)));
+        };
         let gone = io::Error::other("it ended as soon as it was started");
-        is_ready.await.unwrap_or_else(|_| Err(Unable::of(&gone)))
+        told.unwrap_or_else(|_| Err(Unable::of(&gone)))
     }
 
     /// Why it could not work, if it could not: then nobody has killed it.
@@ -123,8 +143,8 @@ impl Minder {
         })
     }
 
-    /// Ends what still runs, and waits until nothing of it is left. The store knows of all that was
-    /// done.
+    /// Ends what still runs, and waits until nothing of it is left; a minder that does not answer
+    /// is killed. The store knows of all that was done.
     pub(crate) async fn close(&self) {
         let listener = {
             let mut state = self.state();
@@ -133,10 +153,23 @@ impl Minder {
             state.orders = None;
             state.listener.take()
         };
-        if let Some(listener) = listener {
-            // An error says that it panicked: then there is nothing to wait for.
+        let Some(mut listener) = listener else {
+            return;
+        };
+        // An error says that it panicked: then there is nothing to wait for.
+        if timeout(LEAVES, &mut listener).await.is_err() {
+            self.hangs();
             let _ = listener.await;
         }
+    }
+
+    /// The minder does not answer. It is killed with its commands, and then it is gone like any
+    /// other that somebody killed.
+    fn hangs(&self) {
+        self.state()
+            .hangs
+            .iter()
+            .for_each(|hangs| hangs.notify_one());
     }
 
     fn start_one(&self, state: &mut State) -> io::Result<()> {
@@ -157,29 +190,56 @@ impl Minder {
         state.which += 1;
         state.unable = Some("it ended as soon as it was started".to_owned());
         state.orders = Some(orders);
-        let listener = self.clone().listen(state.which, stdout, process);
+        let hangs = Arc::new(Notify::new());
+        state.hangs = Some(Arc::clone(&hangs));
+        let listener = self.clone().listen(state.which, stdout, process, hangs);
         state.listener = Some(tokio::spawn(listener));
         Ok(())
     }
 
     /// Hears what the minder says until it says no more.
-    async fn listen(self, which: u64, stdout: ChildStdout, mut process: Child) {
+    async fn listen(self, which: u64, stdout: ChildStdout, mut process: Child, hangs: Arc<Notify>) {
+        let minder = process.id();
         let mut words = BufReader::new(stdout).lines();
-        while let Ok(Some(line)) = words.next_line().await {
-            match serde_json::from_str(&line) {
-                Ok(word) => self.state().hear(word),
-                // Only a minder of another version, or none, talks otherwise.
-                Err(_) => break,
+        let (mut has_left, mut is_hung) = (false, false);
+        let mut status = None;
+        while !has_left {
+            tokio::select! {
+                biased;
+                line = words.next_line() => {
+                    let Ok(Some(line)) = line else { break };
+                    match serde_json::from_str(&line) {
+                        Ok(Word::Left) => has_left = true,
+                        Ok(word) => self.state().hear(word),
+                        // Only a minder of another version, or none, talks otherwise.
+                        Err(_) => break,
+                    }
+                }
+                // A process that hangs may hold its output open.
+                ended = process.wait(), if status.is_none() => status = Some(ended),
+                () = sleep(REST), if status.is_some() => break,
+                () = hangs.notified() => {
+                    is_hung = true;
+                    break;
+                }
             }
         }
-        let minder = process.id();
-        // An error says that it was collected already.
-        let status = process.wait().await;
-        let is_own_fault = is_own_fault(&status);
-        if !status.is_ok_and(|status| status.success())
+        if is_hung {
+            // An error says that it has just ended.
+            let _ = process.start_kill();
+        }
+        // One that hangs in the system goes when that lets it, and nothing waits for that.
+        let status = match status {
+            Some(status) => Ok(status),
+            None => timeout(GOES, process.wait()).await,
+        };
+        let is_own_fault = status.as_ref().is_ok_and(is_own_fault);
+        let has_failed = !matches!(status, Ok(Ok(status)) if status.success());
+        if has_failed
+            && !has_left
             && let Some(minder) = minder
         {
-            clear_up_after(&self.place, minder);
+            clear_up(&self.place, minder).await;
         }
         self.state().is_gone(which, is_own_fault);
     }
@@ -201,9 +261,19 @@ impl Begun {
         self.minder.state().blameless.remove(&self.number)
     }
 
-    /// Asks it to end, and makes it end after this grace.
-    pub(crate) fn ask(&self, grace: Duration) {
+    /// Asks it to end, and makes it end after this grace. `None` if its minder is gone, or is
+    /// killed now because it does not answer.
+    pub(crate) async fn end(&mut self, grace: Duration) -> Option<Ended> {
         self.minder.state().tell(Order::End(self.number, grace));
+        // One after the other: of a machine that sleeps, or a job that is stopped and goes on, the
+        // first is over at once, and the minder has not gone on for longer either.
+        for limit in [grace, ANSWERS] {
+            if let Ok(ended) = timeout(limit, self.ended()).await {
+                return ended;
+            }
+        }
+        self.minder.hangs();
+        self.ended().await
     }
 }
 
@@ -234,6 +304,7 @@ impl State {
                 self.unable = Some(unable.why.clone());
                 self.is_ready(Err(unable));
             }
+            Word::Left => {}
             Word::Signalled => self.signalled = Some(clock::tick()),
             Word::Started(number, process) => {
                 if let Some(running) = self.running.get_mut(&number) {
@@ -262,6 +333,7 @@ impl State {
             return;
         }
         self.orders = None;
+        self.hangs = None;
         self.ready = None;
         for (number, running) in self.running.drain() {
             if is_own_fault {
@@ -269,6 +341,22 @@ impl State {
             }
             running.group.into_iter().for_each(Group::kill);
         }
+    }
+}
+
+/// Ends what a minder left that was killed, on a thread of its own: one that hangs is not waited
+/// for.
+async fn clear_up(place: &Place, minder: u32) {
+    let place = place.clone();
+    let (tell, is_clear) = oneshot::channel();
+    let cleared = std::thread::Builder::new().spawn(move || {
+        clear_up_after(&place, minder);
+        // An error says that it took too long.
+        let _ = tell.send(());
+    });
+    if cleared.is_ok() {
+        // An error says that it panicked.
+        let _ = timeout(GOES, is_clear).await;
     }
 }
 

@@ -42,7 +42,7 @@ impl Done {
 
 /// Whether it is written down that the job with this folder has succeeded.
 /// A mark of somebody else says nothing.
-pub(crate) fn was_done(output: &Place) -> bool {
+pub(super) fn was_done(output: &Place) -> bool {
     // Nearly always there is nothing, and nothing else has to be asked.
     if fs::symlink_metadata(output.path().join(MARK)).is_err() {
         return false;

@@ -2,13 +2,16 @@
 //! when it is told to, or when the process that it works for is gone.
 //!
 //! A worker that is killed can end nothing any more. So each has a minder, which is this program
-//! started again, in a process group of its own. Orders come in on its standard input and words go
-//! out on its standard output, each a line of JSON. When its input ends, whatever still runs is
-//! killed at once: another worker may run those jobs again within a second, and must not meet them.
+//! started again, in a session of its own, without a terminal. Orders come in on its standard input
+//! and words go out on its standard output, each a line of JSON. When its input ends, whatever
+//! still runs is killed at once: another worker may run those jobs again within a second, and must
+//! not meet them.
 
 mod client;
 mod serve;
 mod attend;
+mod begin;
+mod recorder;
 mod done;
 mod presence;
 mod stray;
@@ -28,7 +31,6 @@ use crate::command::Command;
 use crate::folder::Place;
 
 pub(crate) use client::Minder;
-pub(crate) use done::was_done;
 pub(crate) use follow::Follower;
 pub(crate) use log::{attempts, read_log, stem};
 pub(crate) use presence::orphans_have_gone;
@@ -64,6 +66,9 @@ enum Word {
     Started(u64, i32),
     /// It has ended, and nothing of its group is left.
     Ended(u64, Ended),
+    /// It has done all that it was told, and leaves. What hangs in the system may keep its process
+    /// and its output for longer.
+    Left,
 }
 
 /// Why a minder cannot work.
@@ -106,6 +111,8 @@ pub(crate) struct Ended {
     pub(crate) was_asked: bool,
     /// How many bytes it wrote.
     pub(crate) output_bytes: u64,
+    /// Whether some of that was not kept: the disk refused it, or did not answer in time.
+    pub(crate) is_cut: bool,
     /// What it said last, on its standard error if it said something there; safe to print.
     pub(crate) last_line: Option<String>,
     /// What may help; safe to print.
@@ -124,6 +131,8 @@ pub(crate) enum How {
     /// It could not be started, which is no fault of its own: the system has no room for another
     /// process, or its minder none for another file.
     Hindered(String),
+    /// It was not started: it is written down that its job was done before.
+    WasDone,
 }
 
 /// The signals by which somebody ends a process, by their numbers: HUP, INT, QUIT, KILL and TERM,
@@ -137,7 +146,7 @@ impl How {
         match self {
             Self::Signal(signal) => SENT.contains(signal),
             Self::Exit(status) => SENT.contains(&(status - 128)),
-            Self::NotStarted(_) | Self::Hindered(_) => false,
+            Self::NotStarted(_) | Self::Hindered(_) | Self::WasDone => false,
         }
     }
 }

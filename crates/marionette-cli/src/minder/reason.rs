@@ -12,6 +12,8 @@ use crate::text::{safe, shorten};
 
 /// The exit status of a shell that does not find a program.
 const NOT_FOUND: i32 = 127;
+/// What is said of output that is not complete.
+const CUT: &str = "not all of its output is kept: the disk refused it, or did not answer";
 /// A longer PATH is shortened in its middle.
 const PATH_BYTES: usize = 200;
 /// The number of the error of a file that the system does not know how to run, on Linux, macOS and
@@ -22,7 +24,7 @@ impl Ended {
     /// Why it is no success; `None` if it is one.
     pub(crate) fn failure(&self) -> Option<String> {
         let what = match &self.how {
-            How::Exit(0) => return None,
+            How::Exit(0) | How::WasDone => return None,
             How::Exit(status) => match by_shell(*status) {
                 Some(signal) => format!("exit status {status} (128 + {signal})"),
                 None => format!("exit status {status}"),
@@ -31,8 +33,10 @@ impl Ended {
             How::NotStarted(why) | How::Hindered(why) => format!("cannot start: {why}"),
         };
         let line = self.last_line.iter().map(|line| format!(": {line}"));
-        let hint = self.hint.iter().map(|hint| format!(" ({hint})"));
-        Some([what].into_iter().chain(line).chain(hint).collect())
+        let cut = self.is_cut.then_some(CUT);
+        let hints = self.hint.as_deref().into_iter().chain(cut);
+        let hints = hints.map(|hint| format!(" ({hint})"));
+        Some([what].into_iter().chain(line).chain(hints).collect())
     }
 }
 
@@ -114,6 +118,7 @@ mod tests {
             how,
             was_asked: false,
             output_bytes: 0,
+            is_cut: false,
             last_line: None,
             hint: None,
         };

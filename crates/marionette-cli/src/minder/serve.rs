@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -9,20 +10,30 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, getppid};
+use rustix::process::{Pid, getpgid, getppid, setpgid, setsid};
+use rustix::stdio::{dup2_stderr, dup2_stdout};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::task::{JoinSet, yield_now};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinSet, spawn_blocking, yield_now};
+use tokio::time::timeout;
 
-use super::attend::attend;
+use super::attend::{Means, attend};
+use super::begin::BEGINNING_MAX;
 use super::done::Done;
 use super::presence::Presence;
 use super::{Attempt, Order, TRUSTS, Unable, Word};
 use crate::folder::{Place, Whose};
 use crate::runtime;
 use crate::say;
+use crate::signals::ignored;
+
+/// How many threads may block at once: one for each command that is being started, and as many for
+/// output that is being written.
+const THREADS_MAX: usize = 2 * BEGINNING_MAX;
+/// How long it may take to write down which jobs are done, before this process ends.
+const NOTING: Duration = Duration::from_secs(2);
 
 /// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
 pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
@@ -34,15 +45,37 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
     let place = Place::new(folder, whose);
     let worker = worker.to_str().and_then(|worker| worker.parse().ok());
     let worker = worker.and_then(Pid::from_raw);
-    let runtime = runtime::begin(tokio::runtime::Builder::new_current_thread(), is_unable);
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder
+        .max_blocking_threads(THREADS_MAX)
+        // One stays for as long as this process, so that a system without room for another thread
+        // makes work wait, and nothing panics.
+        .thread_keep_alive(Duration::MAX);
+    let runtime = runtime::begin(builder, is_unable);
     let runtime = runtime.inspect_err(|error| is_unable(&error.to_string()));
-    let served = runtime.and_then(|runtime| runtime.block_on(mind(&place, worker)));
+    let served = runtime.and_then(|runtime| {
+        let served = runtime.block_on(mind(&place, worker));
+        // A thread that hangs is not waited for.
+        runtime.shutdown_background();
+        served
+    });
+    if let Err(error) = &served {
+        say::complain(&format!("the minder of commands: {error}"));
+    }
+    let_go();
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say::complain(&format!("the minder of commands: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Lets go of the pipes that others read to their end. A thread that hangs in the system keeps this
+/// process, and what it has open, for longer than it runs.
+fn let_go() {
+    if let Ok(null) = File::options().write(true).open("/dev/null") {
+        // An error would leave them open, and nothing more.
+        let _ = dup2_stdout(&null);
+        let _ = dup2_stderr(&null);
     }
 }
 
@@ -67,7 +100,7 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
     let (words, told) = mpsc::unbounded_channel();
     let teller = tokio::spawn(tell(pipe::Sender::from_owned_fd(stdout)?, told));
-    let presence = match Presence::take(place, worker) {
+    let presence = match begin(place, worker).await {
         Ok(presence) => presence,
         Err(error) => {
             drop(words.send(Word::Unable(Unable::of(&error))));
@@ -95,9 +128,35 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
         }
     }
     minded.close().await;
+    drop(words.send(Word::Left));
     drop(words);
     // Nobody listens any more when the worker is gone.
-    let _ = teller.await;
+    let _ = timeout(NOTING, teller).await;
+    Ok(())
+}
+
+/// Leaves the terminal of the worker, and takes the presence.
+async fn begin(place: &Place, worker: Option<Pid>) -> io::Result<Presence> {
+    leave_terminal()?;
+    // The runtime panics if it cannot have its first thread.
+    std::thread::Builder::new().spawn(|| ())?;
+    let place = place.clone();
+    let taken = spawn_blocking(move || Presence::take(&place, worker)).await;
+    taken.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// Begins a session without a terminal, for this process and all that it starts: nothing can wait
+/// at a terminal for an answer, or write to it past the output that is kept.
+///
+/// The leader of a session that opens a terminal gets it, so none is opened here without
+/// `O_NOCTTY`.
+fn leave_terminal() -> io::Result<()> {
+    // The leader of a group cannot; from the group of its worker it can.
+    if let Some(worker) = getppid() {
+        // An error says that the worker has just gone, and then the next one does too.
+        let _ = getpgid(Some(worker)).and_then(|group| setpgid(None, Some(group)));
+    }
+    setsid()?;
     Ok(())
 }
 
@@ -111,8 +170,7 @@ fn order(line: &str) -> io::Result<Order> {
 
 /// The commands that run.
 struct Minded {
-    /// The file of the minder's presence.
-    presence: Arc<Path>,
+    means: Means,
     attempts: JoinSet<Over>,
     asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
     /// Those that succeeded of late, of which the worker may not have told the store yet.
@@ -129,7 +187,10 @@ struct Over {
 impl Minded {
     fn new(presence: &Path) -> Self {
         Self {
-            presence: presence.into(),
+            means: Means {
+                presence: presence.into(),
+                places: Arc::new(Semaphore::new(BEGINNING_MAX)),
+            },
             attempts: JoinSet::new(),
             asks: HashMap::new(),
             done: Done::default(),
@@ -153,10 +214,10 @@ impl Minded {
         let (ask, asks) = mpsc::unbounded_channel();
         self.asks.insert(number, ask);
         let output = attempt.output.clone();
-        let presence = Arc::clone(&self.presence);
+        let means = self.means.clone();
         self.attempts.spawn(async move {
             let started = |process| drop(words.send(Word::Started(number, process)));
-            let ended = attend(attempt, &presence, asks, started).await;
+            let ended = attend(attempt, &means, asks, started).await;
             let is_done = ended.failure().is_none() && !ended.was_asked;
             if ended.failure().is_some() {
                 // A signal that came before this end is told before it: the system may show the
@@ -186,7 +247,10 @@ impl Minded {
                 self.forget(over);
             }
         }
-        self.done.write_down();
+        let done = self.done;
+        let noted = spawn_blocking(move || done.write_down());
+        // What cannot be written means that a job runs again, as after a loss of power.
+        let _ = timeout(NOTING, noted).await;
     }
 }
 
@@ -206,12 +270,15 @@ async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<Word>)
 }
 
 /// Signals that are meant for the worker, which says what follows from them. They are caught and
-/// not ignored, because a process that is started inherits what is ignored.
+/// not ignored, because a process that is started inherits what is ignored; so is whatever the
+/// worker was started to ignore. Hence no command ignores anything from its start.
 struct Deaf {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
     quit: Signal,
+    /// Those that its worker was started to ignore, like a hangup by `nohup`.
+    _ignored: Vec<Signal>,
 }
 
 impl Deaf {
@@ -221,6 +288,8 @@ impl Deaf {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             quit: signal(SignalKind::quit())?,
+            // What cannot be caught is ignored by nobody.
+            _ignored: ignored().flat_map(|kind| signal(kind).ok()).collect(),
         })
     }
 

@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Each test file uses some of it.
 
 pub(crate) mod janitor;
+#[cfg(target_os = "linux")]
+pub(crate) mod silent;
 pub(crate) mod terminal;
 
 use std::fs;

@@ -1,0 +1,262 @@
+//! How a command gets started. All of it is done on a thread that may block: what a task names
+//! (files with values, its folder, its program) may lie on a file system that does not answer.
+//!
+//! Until the system starts the command, nothing of it is there, and it is given up at once. While
+//! the system starts it, there is a process that hangs in its folder or in its program; that one is
+//! killed, and ends before it is the program. So none runs later than its minder says.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::spawn_blocking;
+
+use super::done::was_done;
+use super::group::Group;
+use super::{Attempt, How, last_line, reason, stray};
+use crate::command::{self, Resolved};
+use crate::{lack, text};
+
+/// How many may be on their way at once, those included that were given up and still hang. Each
+/// has a thread.
+pub(super) const BEGINNING_MAX: usize = 512;
+
+/// An attempt that is being started.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    attempt: Arc<Attempt>,
+    progress: Arc<Progress>,
+    begun: oneshot::Receiver<Result<Begun, How>>,
+}
+
+/// A command that was started.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) child: Child,
+    pub(super) group: Option<Group>,
+    pub(super) resolved: Resolved,
+}
+
+impl Beginning {
+    /// Starts an attempt for the minder with this presence, if there is a place for it.
+    pub(super) fn of(
+        attempt: &Arc<Attempt>,
+        presence: &Arc<Path>,
+        places: &Arc<Semaphore>,
+    ) -> Result<Self, How> {
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+            return Err(How::Hindered(format!(
+                "{BEGINNING_MAX} commands are being started and do not get there: a file system \
+                 does not answer"
+            )));
+        };
+        let progress = Arc::new(Progress::default());
+        let (tell, begun) = oneshot::channel();
+        let thread = Thread {
+            attempt: Arc::clone(attempt),
+            presence: Arc::clone(presence),
+            progress: Arc::clone(&progress),
+            _place: place,
+        };
+        spawn_blocking(move || {
+            if let Err(Ok(late)) = tell.send(thread.begin()) {
+                // Nobody waits for it any more.
+                late.group.into_iter().for_each(Group::kill);
+            }
+        });
+        Ok(Self {
+            attempt: Arc::clone(attempt),
+            progress,
+            begun,
+        })
+    }
+
+    /// Waits until it has started, or cannot.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub(super) async fn begun(&mut self) -> Result<Begun, How> {
+        let begun = (&mut self.begun).await;
+        begun.unwrap_or_else(|_| Err(How::NotStarted("its start panicked".to_owned())))
+    }
+
+    /// Gives it up, unless the system starts it already. Returns what it was at.
+    pub(super) fn give_up(&self) -> Option<How> {
+        let step = self.progress.give_up()?;
+        Some(self.given_up(&step))
+    }
+
+    /// Gives it up also if the system starts it.
+    pub(super) fn kill(self) -> How {
+        self.given_up(&self.progress.kill())
+    }
+
+    fn given_up(&self, step: &Step) -> How {
+        let told = step.told(&self.attempt.command);
+        How::NotStarted(text::safe(&format!("it was asked to end {told}")))
+    }
+}
+
+/// What a beginning is at.
+#[derive(Debug, Default)]
+enum Step {
+    /// It waits for a thread, or looks into the folder of its output.
+    #[default]
+    Output,
+    /// It reads the files with its values.
+    Values,
+    /// It looks into its folder.
+    Folder,
+    /// It looks for its program.
+    Program,
+    /// The system starts it, asked by this thread.
+    Start(Option<Pid>),
+    /// Nobody wants it any more.
+    GivenUp,
+}
+
+impl Step {
+    fn told(&self, command: &command::Command) -> String {
+        match self {
+            Self::Output => "before it began".to_owned(),
+            Self::Values => "while its values were still being looked up".to_owned(),
+            Self::Folder => format!(
+                "while its folder {} was still being opened",
+                command.cwd.display()
+            ),
+            Self::Program => "while its program was still being looked for".to_owned(),
+            Self::Start(_) | Self::GivenUp => {
+                "while the system was still entering its folder and loading its program".to_owned()
+            }
+        }
+    }
+}
+
+/// How far a beginning is, as both its thread and its minder see it.
+#[derive(Debug, Default)]
+struct Progress(Mutex<Step>);
+
+impl Progress {
+    /// Whether it goes on with this.
+    fn reaches(&self, next: Step) -> Result<(), How> {
+        let mut step = self.step();
+        if matches!(*step, Step::GivenUp) {
+            // Nobody hears it.
+            return Err(How::NotStarted("nobody wants it any more".to_owned()));
+        }
+        *step = next;
+        Ok(())
+    }
+
+    /// Ends it where nothing of the command is there yet.
+    fn give_up(&self) -> Option<Step> {
+        let mut step = self.step();
+        match *step {
+            Step::Start(_) => None,
+            _ => Some(std::mem::replace(&mut *step, Step::GivenUp)),
+        }
+    }
+
+    fn kill(&self) -> Step {
+        let step = std::mem::replace(&mut *self.step(), Step::GivenUp);
+        if let Step::Start(Some(thread)) = step {
+            kill_beginning_of(thread);
+        }
+        step
+    }
+
+    fn step(&self) -> MutexGuard<'_, Step> {
+        // Nothing that holds the lock can leave it half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Kills what this thread of ours has started and does not know yet, where `/proc` tells it. It may
+/// have started others before, which are programs of their own by now; this one still looks like
+/// this process.
+fn kill_beginning_of(thread: Pid) {
+    let thread = thread.as_raw_nonzero();
+    let children = fs::read_to_string(format!("/proc/self/task/{thread}/children"));
+    let Ok(own_words) = fs::read("/proc/self/cmdline") else {
+        return;
+    };
+    for child in children.unwrap_or_default().split_ascii_whitespace() {
+        let words = fs::read(format!("/proc/{child}/cmdline"));
+        let is_beginning = words.is_ok_and(|words| words == own_words);
+        if is_beginning && let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
+            // An error says that it has just ended.
+            let _ = kill_process(child, Signal::KILL);
+        }
+    }
+}
+
+/// What the thread has that starts a command.
+struct Thread {
+    attempt: Arc<Attempt>,
+    presence: Arc<Path>,
+    progress: Arc<Progress>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Thread {
+    fn begin(&self) -> Result<Begun, How> {
+        self.progress.reaches(Step::Output)?;
+        if was_done(&self.attempt.output) {
+            return Err(How::WasDone);
+        }
+        let command = &self.attempt.command;
+        self.progress.reaches(Step::Values)?;
+        let resolved = Resolved::of(command, last_line::seen);
+        let resolved = resolved.map_err(|why| How::NotStarted(text::safe(&why)))?;
+        // So a file system that does not answer is met while the command can still be given up.
+        // Whatever else is wrong with its folder, the start says.
+        self.progress.reaches(Step::Folder)?;
+        let _ = fs::metadata(&command.cwd);
+        self.progress.reaches(Step::Program)?;
+        resolved.look_for_program(&command.cwd);
+        self.progress.reaches(Step::Start(own_thread()))?;
+        let child = self.start(&resolved)?;
+        let number = child.id().and_then(|id| i32::try_from(id).ok());
+        Ok(Begun {
+            child,
+            group: number.and_then(Group::of),
+            resolved,
+        })
+    }
+
+    fn start(&self, resolved: &Resolved) -> Result<Child, How> {
+        let cwd = &self.attempt.command.cwd;
+        let mut process = Command::from(resolved.process());
+        process
+            .env("MARIONETTE_JOB", &self.attempt.job)
+            .env("MARIONETTE_ATTEMPT", self.attempt.number.to_string())
+            .env(stray::VARIABLE, &*self.presence)
+            .current_dir(cwd)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        process.spawn().map_err(|error| {
+            let errno = Errno::from_io_error(&error);
+            if errno.is_some_and(|errno| OF_THE_SYSTEM.contains(&errno)) {
+                return How::Hindered(format!("cannot start a command: {}", lack::words(&error)));
+            }
+            How::NotStarted(reason::not_started(resolved, cwd, &error))
+        })
+    }
+}
+
+/// This thread, as the system knows it, where it can be asked for its children.
+fn own_thread() -> Option<Pid> {
+    cfg!(target_os = "linux").then(rustix::thread::gettid)
+}
+
+/// What the system says when it has no room for one more command: too many open files, of this
+/// process or of all; too many processes; too little memory.
+const OF_THE_SYSTEM: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];
