@@ -362,3 +362,48 @@ fn misspelt_verbs_and_states_are_answered_with_what_is_meant() {
         assert!(said.err.contains(expected), "{arguments:?}: {}", said.err);
     }
 }
+
+#[test]
+fn what_is_too_long_for_any_command_is_refused_before_all_of_it_is_read() {
+    let sandbox = Sandbox::new();
+    let long = vec![b'x'; 17 * 1024 * 1024];
+    for (arguments, told) in [
+        (&["run", "-"][..], "line 1 is longer than 16 MiB, the limit"),
+        (
+            &["run", "--format", "jsonl", "-"],
+            "line 1 is longer than 16 MiB, the limit",
+        ),
+        (
+            &["run", "--format", "toml", "-"],
+            "line 1 is longer than 16 MiB, the limit",
+        ),
+        (
+            &["run", "--", "echo", "{}"],
+            "item 1 is longer than 1 MiB, the limit",
+        ),
+        (
+            &["run", "-0", "--", "echo", "{}"],
+            "item 1 is longer than 1 MiB, the limit",
+        ),
+    ] {
+        let said = sandbox.run_with(arguments, &long);
+        assert_eq!(said.status, Some(2), "{arguments:?}: {said:?}");
+        assert_eq!(said.err, format!("marionette: standard input: {told}\n"));
+    }
+    // Short lines, of which one command has too many.
+    let lines = "x\n".repeat(1024 * 1024);
+    for (name, text) in [
+        ("a.toml", format!("[[task]]\nrun = \'\'\'{lines}\'\'\'\n")),
+        ("a.txt", format!("echo '{lines}'\n")),
+    ] {
+        let path = sandbox.write(name, &text);
+        let said = sandbox.run(&["run", &path.display().to_string()]);
+        assert_eq!(said.status, Some(2), "{name}");
+        assert!(
+            said.err.contains("bytes; the limit is 1048576"),
+            "{}",
+            said.err
+        );
+        assert!(said.err.len() < 1_000, "{} bytes are said", said.err.len());
+    }
+}
