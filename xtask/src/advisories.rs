@@ -16,7 +16,7 @@ const KEPT: &str = "xtask/advisories";
 const ENDING: &str = ".tar.gz";
 /// How long the current database may take to come.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What `cargo deny` calls its copy of the database of RustSec.
+/// What `cargo deny` calls its copy of the database.
 const COPY: &str = "advisory-db-3157b0e258782691";
 /// A kept database that is older is worth a louder word.
 const OLD_DAYS: i64 = 90;

@@ -18,6 +18,18 @@ impl Args {
         self.0.len() < before
     }
 
+    /// Takes `name` wherever it stands, with the word behind it.
+    pub(crate) fn value(&mut self, name: &str) -> Result<Option<String>> {
+        let Some(at) = self.0.iter().position(|word| word == name) else {
+            return Ok(None);
+        };
+        if at + 1 == self.0.len() {
+            bail!("{name} takes a value; see `cargo xtask --help`");
+        }
+        self.0.remove(at);
+        Ok(Some(self.0.remove(at)))
+    }
+
     /// Takes the first word that is not an option.
     pub(crate) fn word(&mut self) -> Option<String> {
         let at = self.0.iter().position(|word| !word.starts_with('-'))?;
@@ -55,6 +67,15 @@ mod tests {
         assert!(args.flag("--list"));
         assert_eq!(args.word().as_deref(), Some("ci"));
         assert_eq!(args.words().unwrap(), ["loom"]);
+    }
+
+    #[test]
+    fn an_option_may_have_a_value() {
+        let mut words = args("fuzz --seconds 5 toml");
+        assert_eq!(words.value("--seconds").unwrap().as_deref(), Some("5"));
+        assert_eq!(words.value("--seed").unwrap(), None);
+        assert_eq!(words.words().unwrap(), ["fuzz", "toml"]);
+        assert!(args("fuzz --seed").value("--seed").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod step;
 mod advisories;
 mod bench;
 mod examples;
+mod fuzz;
 mod install;
 mod loom;
 mod memcheck;
@@ -44,6 +45,10 @@ COMMANDS
       --bless           Write what they print as the expected output.
   bench --instructions  Count the instructions of the hot paths under valgrind.
                         Fails where a benchmark exceeds its limit.
+  fuzz [TARGET]         Give any bytes to everything that reads some: the targets whose names
+                        contain this, or all.
+      --seconds NUMBER  How long for each (default: 60; for a release 3600).
+      --seed NUMBER     Begin with this seed: a failure names the one that repeats it.
   install               Install every tool that `test` and `ci` need and that is missing.
 
   -h, --help            Print this text.
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Some("ci") => step::main(ci::STEPS, args),
         Some("tidy") => args.finish().and_then(|()| tidy::main()),
         Some("examples") => examples::main(args),
+        Some("fuzz") => fuzz::main(args),
         Some("bench") => bench::main(args),
         Some("install") => args.finish().and_then(|()| install::main()),
         Some(other) => Err(anyhow::anyhow!(

@@ -30,6 +30,8 @@ mod table;
 mod text;
 mod time;
 mod clock;
+#[cfg(test)]
+mod fuzz;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;

@@ -22,6 +22,8 @@ mod last_line;
 mod screen;
 mod line;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 
 use std::time::Duration;
 

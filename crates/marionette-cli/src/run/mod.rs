@@ -20,6 +20,8 @@ mod board;
 mod view;
 mod screen;
 mod summary;
+#[cfg(test)]
+mod fuzz;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,63 @@
+//! Any bytes for everything here that reads some: nothing panics, nothing hangs, and what is told
+//! of them is clean.
+//!
+//! As tests these take a moment and always the same bytes. `cargo xtask fuzz` gives them others,
+//! for as long as one likes; a failure names the seed that repeats it.
+
+mod mutate;
+mod readers;
+mod texts;
+
+use std::env;
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+use crate::clock;
+
+use mutate::Mutator;
+
+/// How many inputs there are if nobody says for how long.
+const CASES: u64 = 400;
+/// The seed that the tests have.
+const SEED: u64 = 1;
+/// What takes longer than this for an input of some KiB does not end soon enough, on any machine.
+const CASE_MAX: Duration = Duration::from_secs(20);
+
+/// Puts inputs that were made of those in `corpus` to a property, which panics where it fails.
+pub(crate) fn fuzz(corpus: &[&[u8]], property: impl Fn(&[u8])) {
+    let number = |name: &str| {
+        env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    let first = number("MARIONETTE_FUZZ_SEED").unwrap_or(SEED);
+    let limit = number("MARIONETTE_FUZZ_SECONDS").map(Duration::from_secs);
+    let begin = clock::tick();
+    let is_wanted = |case: u64| match limit {
+        Some(limit) => begin.elapsed() < limit,
+        None => case < CASES,
+    };
+    let mut case = 0;
+    while is_wanted(case) {
+        let seed = first.wrapping_add(case);
+        let input = Mutator::new(seed).input(corpus);
+        let begin = clock::tick();
+        let held = panic::catch_unwind(AssertUnwindSafe(|| property(&input)));
+        let took = begin.elapsed();
+        assert!(
+            held.is_ok() && took < CASE_MAX,
+            "after {took:?}, with MARIONETTE_FUZZ_SEED={seed}: {}",
+            input.escape_ascii()
+        );
+        case += 1;
+    }
+    if limit.is_some() {
+        println!("{case} inputs from the seed {first} on");
+    }
+}
+
+/// Fails if the text could be obeyed by a terminal, or is longer than anybody reads.
+#[track_caller]
+pub(crate) fn is_fit_to_print(text: &str) {
+    assert!(!text.contains(crate::text::is_obeyed), "{text:?}");
+}
