@@ -185,17 +185,16 @@ pub(crate) fn expected(
     if version == 0 {
         return Ok(&NONE);
     }
-    let all = match ALL.get() {
-        Some(all) => all,
-        None => {
-            let made = (1..=newest).map(|version| {
-                let connection = Connection::open_in_memory()?;
-                make(&connection, version)?;
-                Blueprint::of(&connection)
-            });
-            let made = made.collect::<rusqlite::Result<Vec<_>>>()?;
-            ALL.get_or_init(|| made)
-        }
+    let all = if let Some(all) = ALL.get() {
+        all
+    } else {
+        let made = (1..=newest).map(|version| {
+            let connection = Connection::open_in_memory()?;
+            make(&connection, version)?;
+            Blueprint::of(&connection)
+        });
+        let made = made.collect::<rusqlite::Result<Vec<_>>>()?;
+        ALL.get_or_init(|| made)
     };
     let index = version as usize - 1;
     all.get(index).ok_or(rusqlite::Error::QueryReturnedNoRows)

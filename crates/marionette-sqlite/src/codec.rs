@@ -1,12 +1,16 @@
 //! How ids, payloads and options lie in the file: as readable as they can be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{JobOptions, PastOutcome, WorkerId};
-use rusqlite::Row;
+use marionette::store::{JobOptions, PAYLOAD_BYTES_MAX, PastOutcome, WorkerId, check_name};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, Row, Rows, ffi};
 use uuid::Uuid;
+
+/// The longest text of a job or of a worker that is read, in bytes.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes as a text where they are one, as a blob elsewhere.
 #[derive(Debug)]
@@ -27,6 +31,17 @@ pub(crate) fn bytes(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(bytes),
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => Err(FromSqlError::InvalidType),
     }
+}
+
+/// The payload of a job that is to run, which is as long as one that is accepted at most.
+pub(crate) fn payload(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
+    let payload = bytes(value)?;
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        let (bytes, most) = (payload.len(), PAYLOAD_BYTES_MAX);
+        let what = format!("its payload has {bytes} bytes, the limit is {most}");
+        return Err(FromSqlError::Other(what.into()));
+    }
+    Ok(payload)
 }
 
 /// What most jobs return, and what a row therefore does not spell out.
@@ -121,6 +136,72 @@ pub(crate) fn outcome_from_sql(value: ValueRef<'_>) -> FromSqlResult<PastOutcome
     known
         .map(|(outcome, _)| *outcome)
         .ok_or(FromSqlError::InvalidType)
+}
+
+/// A number of attempts or the like; what lies outside counts as the nearest.
+pub(crate) fn tally(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
+    let number: i64 = row.get(index)?;
+    Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
+}
+
+/// A number on which nothing depends but its own job or worker; 0 if it is none.
+pub(crate) fn lenient(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
+    Ok(row.get_ref(index)?.as_i64().unwrap_or(0))
+}
+
+/// A text that people see, cut to a length that is no trouble for anybody; `None` for what is none.
+pub(crate) fn seen(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
+    let text = row.get_ref(index)?.as_str_or_null().unwrap_or(None);
+    Ok(text.map(|text| cut(text, TEXT_BYTES_MAX).to_owned()))
+}
+
+/// The name of a queue or a kind; an error for what cannot be one.
+pub(crate) fn name(row: &Row<'_>, index: usize) -> rusqlite::Result<Arc<str>> {
+    let name = row.get_ref(index)?.as_str()?;
+    check_name(name).map_err(|what| FromSqlError::Other(what.into()))?;
+    Ok(name.into())
+}
+
+/// The names of queues in the first column; what cannot be one is left out.
+pub(crate) fn names<C: Default + Extend<String>>(mut rows: Rows<'_>) -> rusqlite::Result<C> {
+    let mut names = C::default();
+    while let Some(row) = rows.next()? {
+        names.extend(name(row, 0).ok().map(|name| name.to_string()));
+    }
+    Ok(names)
+}
+
+/// The text up to a number of bytes.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Whether an error is about what stands in one row, so that the others can still be read.
+pub(crate) fn is_of_one_row(err: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+        Utf8Error,
+    };
+    let is_too_big = err.sqlite_error_code() == Some(ErrorCode::TooBig);
+    is_too_big
+        || matches!(
+            err,
+            FromSqlConversionFailure(..)
+                | IntegralValueOutOfRange(..)
+                | InvalidColumnType(..)
+                | QueryReturnedNoRows
+                | Utf8Error(..)
+        )
+}
+
+/// What SQLite says of an index that disagrees with its table, or with itself.
+pub(crate) fn damaged_index() -> rusqlite::Error {
+    const CORRUPT_INDEX: i32 = 779;
+    rusqlite::Error::SqliteFailure(ffi::Error::new(CORRUPT_INDEX), None)
 }
 
 /// A number that is never below zero.

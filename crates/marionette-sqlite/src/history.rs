@@ -31,7 +31,7 @@ pub(crate) struct NewAttempt<'a> {
 
 /// Writes an attempt, and forgets one of those in the middle. Answers how many were ever written.
 pub(crate) fn add(connection: &Connection, attempt: &NewAttempt<'_>) -> rusqlite::Result<i64> {
-    let n = attempt.history + 1;
+    let n = attempt.history.saturating_add(1);
     connection
         .prepare_cached(include_str!("sql/attempt_insert.sql"))?
         .execute(params![
@@ -46,7 +46,7 @@ pub(crate) fn add(connection: &Connection, attempt: &NewAttempt<'_>) -> rusqlite
             attempt.worker,
         ])?;
     failpoint::at("sqlite::settle::attempt");
-    let forgotten = n - LAST_KEPT;
+    let forgotten = n.saturating_sub(LAST_KEPT);
     if forgotten > FIRST_KEPT {
         connection
             .prepare_cached(include_str!("sql/attempt_forget.sql"))?
@@ -55,11 +55,19 @@ pub(crate) fn add(connection: &Connection, attempt: &NewAttempt<'_>) -> rusqlite
     Ok(n)
 }
 
-/// All attempts that are kept, the oldest first.
+/// All attempts that are kept, the oldest first. Those that cannot be read are left out.
 pub(crate) fn all(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<TimedAttempt>> {
     let mut statement = connection.prepare_cached(include_str!("sql/attempts.sql"))?;
-    let rows = statement.query_map([seq], timed)?;
-    rows.collect()
+    let mut rows = statement.query([seq])?;
+    let mut attempts = Vec::new();
+    while let Some(row) = rows.next()? {
+        match timed(row) {
+            Ok(attempt) => attempts.push(attempt),
+            Err(err) if codec::is_of_one_row(&err) => (),
+            Err(err) => return Err(err),
+        }
+    }
+    Ok(attempts)
 }
 
 /// The attempts that count as failed or as made: what a handler and who awaits the job are told.
@@ -73,14 +81,14 @@ pub(crate) fn failures(connection: &Connection, seq: i64) -> rusqlite::Result<Ve
 }
 
 fn timed(row: &Row<'_>) -> rusqlite::Result<TimedAttempt> {
-    let worker: Option<Id> = row.get(6)?;
+    let worker: Option<Id> = row.get(6).unwrap_or(None);
     Ok(TimedAttempt {
-        number: row.get(0)?,
+        number: codec::tally(row, 0)?,
         started: clock::time(row.get(1)?),
         ended: clock::time(row.get(2)?),
         ran: codec::from_nanos(row.get(3)?),
         outcome: codec::outcome_from_sql(row.get_ref(4)?)?,
-        error: row.get(5)?,
+        error: codec::seen(row, 5)?,
         worker: worker.map(Id::worker),
     })
 }

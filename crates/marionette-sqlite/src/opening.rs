@@ -19,7 +19,7 @@ use crate::options::{Additions, Settings};
 use crate::owner;
 use crate::schema;
 use crate::wal::Wal;
-use crate::whereabouts::beside;
+use crate::whereabouts::{beside, links};
 
 /// The first version of SQLite in which a WAL that begins anew cannot damage the database.
 const SQLITE_MIN: i32 = 3_051_003;
@@ -81,7 +81,7 @@ pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
 /// SQLite finds the WAL by the name: under another name there would be another WAL for the same
 /// file, and both would be written.
 pub(crate) fn check_links(path: &Path) -> Result<(), StoreError> {
-    let links = links(path);
+    let links = std::fs::metadata(path).map_or(1, |found| links(&found));
     if links <= 1 {
         return Ok(());
     }
@@ -91,16 +91,6 @@ pub(crate) fn check_links(path: &Path) -> Result<(), StoreError> {
         path.display()
     );
     Err(StoreError::refused(what))
-}
-
-#[cfg(unix)]
-fn links(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(1, |found| std::os::unix::fs::MetadataExt::nlink(&found))
-}
-
-#[cfg(not(unix))]
-fn links(_path: &Path) -> u64 {
-    1
 }
 
 /// Looks at the files before any of them is opened: SQLite waits for a pipe, and takes what lies

@@ -492,7 +492,7 @@ impl Store for SqliteStore {
             let beyond = self.done_beyond().await?;
             // They can wait; the jobs of a dead worker cannot.
             let mut idle = self.idle_lanes().await.unwrap_or_default();
-            let work = move |writer: &mut Writer<'_>| writer.sweep(beyond, &mut idle);
+            let work = move |writer: &mut Writer<'_>| writer.sweep(beyond.as_ref(), &mut idle);
             // After a loss of power the next sweep finds it all again.
             let mut swept = self.write(500, Durability::Committed, work).await?;
             swept.warning = wal::warning(self.path());

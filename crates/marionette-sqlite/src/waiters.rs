@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::allowance::Allowance;
 use crate::clock::{self, Clock};
+use crate::codec;
 use crate::failpoint;
 use crate::lanes::{Lane, Lanes, Wish};
 
@@ -176,10 +177,8 @@ impl Waiters {
         wish: &Wish,
     ) -> rusqlite::Result<i64> {
         lanes.refresh(connection)?;
-        let paused = connection
-            .prepare_cached(include_str!("sql/paused.sql"))?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<HashSet<String>>>()?;
+        let mut paused = connection.prepare_cached(include_str!("sql/paused.sql"))?;
+        let paused: HashSet<String> = codec::names(paused.query([])?)?;
         let mut statement = connection.prepare_cached(include_str!("sql/next_in_lane.sql"))?;
         let mut next = i64::MAX;
         let now = self.clock.now();
@@ -189,7 +188,7 @@ impl Waiters {
             }
             let after = if lane.suspect { now } else { i64::MIN };
             let due = statement
-                .query_row([lane.id, after], |row| row.get(0))
+                .query_row([lane.id, after], |row| codec::lenient(row, 0))
                 .optional()?;
             next = next.min(due.unwrap_or(i64::MAX));
             if next <= now {

@@ -55,6 +55,13 @@ impl Whereabouts {
             Found::Other => {
                 Some("another file was put in the place of the one that was open".to_owned())
             }
+            Found::Linked(links) => {
+                return Some(format!(
+                    "the file was given {links} names (hard links) while it was open, and what is \
+                     written under one would be lost under another; remove all but one, and open \
+                     it again"
+                ));
+            }
             Found::Gone => {
                 let what = "the file is gone, though it was open; put it back, and open the store \
                             again";
@@ -88,6 +95,8 @@ impl Whereabouts {
 /// What a name leads to.
 enum Found {
     Same,
+    /// The same, and it has so many names.
+    Linked(u64),
     Other,
     Gone,
 }
@@ -104,7 +113,10 @@ impl Place {
     fn look(&self) -> Found {
         match fs::metadata(&self.path) {
             // Where files have no identity that can be asked for, none has another.
-            Ok(found) if identity_of(&found) == self.identity => Found::Same,
+            Ok(found) if identity_of(&found) == self.identity => match links(&found) {
+                ..=1 => Found::Same,
+                links => Found::Linked(links),
+            },
             Ok(_) => Found::Other,
             Err(err) if err.kind() == io::ErrorKind::NotFound => Found::Gone,
             // It may be well; SQLite finds out if it is not.
@@ -114,7 +126,8 @@ impl Place {
 
     fn wrong(&self, what: &str) -> Option<String> {
         let wrong = match self.look() {
-            Found::Same => return None,
+            // SQLite makes these two anew for each name of the database.
+            Found::Same | Found::Linked(_) => return None,
             Found::Other => "was replaced while it was open",
             Found::Gone => "is gone, though it was open",
         };
@@ -155,6 +168,18 @@ fn identity_of(found: &fs::Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
 
     Some((found.dev(), found.ino()))
+}
+
+/// How many names a file has, as far as the system tells.
+#[cfg(unix)]
+pub(crate) fn links(found: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(found)
+}
+
+/// How many names a file has, as far as the system tells.
+#[cfg(not(unix))]
+pub(crate) fn links(_found: &fs::Metadata) -> u64 {
+    1
 }
 
 #[cfg(not(unix))]

@@ -220,7 +220,15 @@ async fn a_file_with_two_names_is_refused() {
         err.is_refused() && err.to_string().contains("2 names"),
         "{err}"
     );
-    insert(&store, job()).await;
+    let err = SqliteStore::version_of(&other).await;
+    assert!(err.expect_err("as above").is_refused());
+    // Nothing tells what was written under the other name meanwhile.
+    let err = store.insert(vec![job()]).await;
+    let err = err.expect_err("it may be lost");
+    assert!(
+        err.is_broken() && err.to_string().contains("2 names"),
+        "{err}"
+    );
     fs::remove_file(other).expect("it is there");
     insert(&place.open().await, job()).await;
 }

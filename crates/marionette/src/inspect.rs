@@ -162,12 +162,35 @@ impl Default for Page {
 }
 
 /// A page of a list.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listed {
     /// The jobs.
     pub jobs: Vec<JobSummary>,
     /// Where the next page begins; `None` if this is the last.
     pub next: Option<TaskId>,
+    /// Jobs that were met on the way and cannot be read, so that nobody knows whether they match;
+    /// a store may leave some out where there are many. They keep nobody from the others.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A job that a store has and cannot read: something else has written to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// Where it stands in the store, for whoever looks there with other tools.
+    pub row: i64,
+    /// Its id, if at least that can be read. [`Inspect::delete`] takes it.
+    pub id: Option<TaskId>,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Unreadable {
+    /// For authors of stores.
+    #[must_use]
+    pub fn new(row: i64, id: Option<TaskId>, what: String) -> Self {
+        Self { row, id, what }
+    }
 }
 
 /// A job in a line.

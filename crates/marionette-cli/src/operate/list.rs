@@ -80,6 +80,7 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
             break;
         }
     }
+    pages.tell_unreadable(&desk.say);
     Ok(0)
 }
 
@@ -97,6 +98,7 @@ async fn newest(desk: &Desk, filter: Filter, limit: usize) -> Result<(Vec<JobSum
     while let Some(page) = pages.next(store).await? {
         jobs.extend(page);
     }
+    pages.tell_unreadable(&desk.say);
     let has_more = pages.has_more();
     if has_more && !jobs.iter().all(|job| job.id.uuid().get_version_num() == 7) {
         jobs.clear();

@@ -2,15 +2,20 @@
 
 use anyhow::{Context, Result, anyhow};
 use marionette::TaskId;
-use marionette::inspect::{Filter, Inspect, JobSummary, Page};
+use marionette::inspect::{Filter, Inspect, JobSummary, Page, Unreadable};
 use marionette::store::JobState;
 
 use crate::clock;
+use crate::say::Say;
 use crate::store::told;
+use crate::text::safe;
 use crate::time::parse_past_time;
 
 use super::args::{Pick, States};
 
+/// So many tasks that cannot be read are counted, and so many are named.
+const UNREADABLE_MAX: usize = 1_000;
+const UNREADABLE_TOLD: usize = 5;
 /// How many jobs are asked for at once.
 const PAGE: usize = 1_000;
 
@@ -70,6 +75,8 @@ pub(super) struct Pages {
     left: usize,
     after: Option<TaskId>,
     has_more: bool,
+    /// What could not be read on the way.
+    unreadable: Vec<Unreadable>,
 }
 
 impl Pages {
@@ -85,6 +92,7 @@ impl Pages {
             left: limit,
             after: None,
             has_more: true,
+            unreadable: Vec::new(),
         }
     }
 
@@ -101,7 +109,28 @@ impl Pages {
         self.left -= listed.jobs.len().min(self.left);
         self.after = listed.next;
         self.has_more = listed.next.is_some();
+        let room = UNREADABLE_MAX.saturating_sub(self.unreadable.len());
+        self.unreadable
+            .extend(listed.unreadable.into_iter().take(room));
         Ok(Some(listed.jobs))
+    }
+
+    /// Says which tasks could not be read; all others are shown.
+    pub(super) fn tell_unreadable(&self, say: &Say) {
+        let unreadable = &self.unreadable;
+        for Unreadable { row, id, what, .. } in unreadable.iter().take(UNREADABLE_TOLD) {
+            let id = id.map_or_else(|| format!("in row {row}"), |id| id.to_string());
+            say.warn(&safe(&format!("cannot read the task {id}: {what}")));
+        }
+        if unreadable.len() > UNREADABLE_TOLD {
+            let more = unreadable.len() - UNREADABLE_TOLD;
+            let at_least = if unreadable.len() == UNREADABLE_MAX {
+                " or more"
+            } else {
+                ""
+            };
+            say.warn(&format!("cannot read {more}{at_least} other tasks"));
+        }
     }
 
     /// Whether there are more than were wanted.

@@ -81,7 +81,8 @@ pub(super) fn task(kind: &str, name: Option<&str>) -> String {
 
 /// How many attempts were made of a job, those that cost it nothing left out.
 pub(super) fn tries(job: &JobSummary) -> u32 {
-    job.failed + u32::from(matches!(job.state, JobState::Done | JobState::Running))
+    let last = u32::from(matches!(job.state, JobState::Done | JobState::Running));
+    job.failed.saturating_add(last)
 }
 
 /// Why a job stands where it stands. What is done has overcome its errors.

@@ -127,7 +127,7 @@ fn row(job: &JobDetails) -> Vec<String> {
         short_id(job.summary.id),
         job.summary.state.to_string(),
         clip(name, columns.clamp(8, NAME_COLUMNS)),
-        (job.summary.failed + succeeded).to_string(),
+        job.summary.failed.saturating_add(succeeded).to_string(),
         took.unwrap_or_default(),
         why(&job.summary),
     ]

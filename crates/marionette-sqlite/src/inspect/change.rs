@@ -23,11 +23,11 @@ impl SqliteStore {
             Which::Matching(filter) => filter,
         };
         // Ids go down from step to step, so what comes in meanwhile is not met, and nothing twice.
-        let (mut behind, mut changed) = (Some(Behind::Start), 0);
+        let (mut behind, mut changed) = (Some(Behind::start()), 0);
         while let Some(from) = behind {
             let looked_for = filter.clone();
             let matching = move |reader: &mut crate::reader::Reader<'_>| {
-                Ok(list::matching(reader, &looked_for, from)?)
+                Ok(list::matching(reader, &looked_for, &from)?)
             };
             let (ids, next) = self.read(matching).await?;
             changed += self.change_ids(ids, Some(&filter), &change).await?;

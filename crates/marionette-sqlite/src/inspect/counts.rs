@@ -25,7 +25,7 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
         let mut statement = reader.connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            *by_lane.entry((row.get(0)?, state)).or_default() += 1;
+            *by_lane.entry((codec::lenient(row, 0)?, state)).or_default() += 1;
         }
         Ok(())
     };
@@ -36,13 +36,19 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
         .prepare_cached(include_str!("../sql/count_ended.sql"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let state: State = row.get(0)?;
+        let Ok(state) = row.get::<_, State>(0) else {
+            continue;
+        };
         *by_lane
-            .entry((row.get(1)?, state.told(0, 0, 0)))
+            .entry((codec::lenient(row, 1)?, state.told(0, 0, 0)))
             .or_default() += 1;
     }
     for ((lane, state), jobs) in by_lane {
-        let lane = reader.lanes.by_id(reader.connection, lane)?;
+        // Jobs in a lane that cannot be read are in no queue.
+        let lane = match reader.lanes.by_id(reader.connection, lane) {
+            Err(err) if codec::is_of_one_row(&err) => continue,
+            lane => lane?,
+        };
         let key = (lane.queue.to_string(), lane.kind.to_string(), state);
         *counts.entry(key).or_default() += jobs;
     }
@@ -108,8 +114,7 @@ pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
     let mut statement = reader
         .connection
         .prepare_cached(include_str!("../sql/paused.sql"))?;
-    let rows = statement.query_map([], |row| row.get(0))?;
-    rows.collect()
+    codec::names(statement.query([])?)
 }
 
 pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> {
@@ -124,19 +129,22 @@ pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> 
     let mut rows = statement.query([])?;
     let mut workers = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, seen): (Id, i64) = (row.get(0)?, row.get(6)?);
+        let Ok(id) = row.get::<_, Id>(0) else {
+            continue;
+        };
+        let seen = codec::lenient(row, 6)?;
         if seen <= alive_since || liveness::has_ended(&reader.shared.path, id) {
             continue;
         }
-        let server: String = row.get(1)?;
+        let server = codec::seen(row, 1)?.unwrap_or_default();
         workers.push(LiveWorker {
             info: WorkerInfo {
                 id: id.worker(),
                 server: server.into(),
-                process: row.get(2)?,
-                slots: usize::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+                process: u32::try_from(codec::lenient(row, 2)?).unwrap_or(0),
+                slots: usize::try_from(codec::lenient(row, 3)?).unwrap_or(0),
             },
-            since: clock::time(row.get(5)?),
+            since: clock::time(codec::lenient(row, 5)?),
             seen: clock::time(seen),
             running: running.query_row([id], |row| codec::count(row, 0))?,
         });

@@ -15,6 +15,9 @@ use crate::state::State;
 /// The statement for one job; its columns are those of [`Job::read`].
 pub(crate) const JOB_BY_ID: &str = include_str!("../sql/job_by_id.sql");
 
+/// The same by its place.
+pub(crate) const JOB_BY_SEQ: &str = include_str!("../sql/job_by_seq.sql");
+
 /// A job in full, but for its attempts.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -55,13 +58,13 @@ impl Job {
             started: row.get(7)?,
             ended: row.get(8)?,
             ran: row.get(9)?,
-            failed: row.get(10)?,
-            crashes: row.get(11)?,
-            history: row.get(12)?,
+            failed: codec::tally(row, 10)?,
+            crashes: codec::tally(row, 11)?,
+            history: codec::lenient(row, 12)?,
             accepted: row.get(13)?,
             options: codec::options_from_sql(row.get_ref(15)?)?,
-            cancel: row.get(16)?,
-            reason: row.get(17)?,
+            cancel: codec::seen(row, 16)?,
+            reason: codec::seen(row, 17)?,
             result,
             payload: codec::bytes(row.get_ref(19)?)?.to_vec(),
         })
@@ -195,10 +198,17 @@ pub(crate) fn ended(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec
     let mut statement = connection.prepare_cached(JOB_BY_ID)?;
     let mut answers = Vec::with_capacity(ids.len());
     for id in ids {
-        let job = statement.query_row([id], Job::read).optional()?;
-        answers.push(match job {
-            Some(job) => job.into_ended(connection)?,
-            None => Ended::Unknown,
+        answers.push(match statement.query_row([id], Job::read).optional() {
+            Ok(Some(job)) => job.into_ended(connection)?,
+            Ok(None) => Ended::Unknown,
+            // Nobody would ever run it: whoever waits for it waits for nothing.
+            Err(err) if codec::is_of_one_row(&err) => Ended::Otherwise {
+                state: JobState::Quarantined,
+                attempts: Vec::new(),
+                reason: Some(format!("its row in the file cannot be read: {err}")),
+                error: None,
+            },
+            Err(err) => return Err(err),
         });
     }
     Ok(answers)

@@ -1,29 +1,47 @@
-//! Lists, page by page. A list reads some hundred rows at a time and then lets go of the file, so
-//! that the WAL can be copied meanwhile.
+//! Lists, page by page. A list finds some hundred ids at a time and then lets go of the file, so
+//! that the WAL can be copied meanwhile. Each row is read by itself, so that one that cannot be
+//! read keeps nobody from the others.
 
 use marionette::TaskId;
-use marionette::inspect::{Filter, JobDetails, Listed, Page};
-use marionette::store::JobState;
-use rusqlite::{Connection, OptionalExtension, params};
-use uuid::Uuid;
+use marionette::inspect::{Filter, JobDetails, Listed, Page, Unreadable};
+use marionette::store::{JobState, StoreError};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::job::{JOB_BY_ID, Job};
-use crate::codec::Id;
+use super::job::{JOB_BY_ID, JOB_BY_SEQ, Job};
+use crate::codec::{self, Id};
+use crate::error::Failure;
+use crate::lanes::Lane;
 use crate::reader::Reader;
 use crate::state::State;
 
 /// The longest page.
 const PAGE_MAX: usize = 1_000;
-/// How many rows are read at a time.
+/// How many ids are found at a time.
 const CHUNK: usize = 500;
+/// Of so many rows of a page it is told that they cannot be read.
+const UNREADABLE_MAX: usize = 100;
 
-/// Where a list goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Behind {
-    /// With the newest.
-    Start,
-    /// With what is older than this.
-    Job(Id),
+/// Where a list goes on: with what is older than this id, which may be none that was ever made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Behind(Vec<u8>);
+
+impl Behind {
+    /// With the newest: no id is longer and greater.
+    pub(crate) fn start() -> Self {
+        Self(vec![0xff; 32])
+    }
+
+    fn job(id: Id) -> Self {
+        Self(id.0.as_bytes().to_vec())
+    }
+}
+
+/// Where a job stands in a list.
+#[derive(Debug)]
+struct Place {
+    seq: i64,
+    /// `None` if it is no id.
+    id: Option<Id>,
 }
 
 pub(crate) fn list(
@@ -32,83 +50,144 @@ pub(crate) fn list(
     page: Page,
 ) -> rusqlite::Result<Listed> {
     let limit = page.limit.clamp(1, PAGE_MAX);
-    let mut behind = page
-        .after
-        .map_or(Behind::Start, |id| Behind::Job(Id::of(id)));
-    let mut jobs = Vec::new();
-    loop {
-        let chunk = chunk(reader.connection, filter, behind)?;
-        let (last, end) = (chunk.last().map(|job| job.id), chunk.len() < CHUNK);
-        for job in chunk {
+    let mut listed = Listed::default();
+    let mut next = Some(
+        page.after
+            .map_or_else(Behind::start, |id| Behind::job(Id::of(id))),
+    );
+    while let Some(behind) = next {
+        reader.allowance.begin_question();
+        let (places, more) = chunk(reader.connection, filter, &behind)?;
+        next = more;
+        for place in places {
             let now = reader.shared.settings.clock.now();
-            let lane = reader.lanes.by_id(reader.connection, job.lane)?;
-            if !job.matches(reader.connection, filter, &lane, now)? {
-                continue;
+            let summary = read(reader, &place, |connection, job, lane| {
+                let matches = job.matches(connection, filter, lane, now)?;
+                matches
+                    .then(|| job.summary(connection, lane, now))
+                    .transpose()
+            });
+            match summary? {
+                Ok(Some(_)) if listed.jobs.len() == limit => {
+                    listed.next = listed.jobs.last().map(|job| job.id);
+                    return Ok(listed);
+                }
+                Ok(Some(job)) => listed.jobs.push(job),
+                Err(unreadable) if listed.unreadable.len() < UNREADABLE_MAX => {
+                    listed.unreadable.push(unreadable);
+                }
+                Ok(None) | Err(_) => (),
             }
-            if jobs.len() == limit {
-                let last = jobs
-                    .last()
-                    .map(|job: &marionette::inspect::JobSummary| job.id);
-                return Ok(Listed { jobs, next: last });
-            }
-            jobs.push(job.summary(reader.connection, &lane, now)?);
-        }
-        match last {
-            Some(last) if !end => behind = Behind::Job(last),
-            _ => return Ok(Listed { jobs, next: None }),
         }
     }
+    listed.unreadable.extend(without_ids(reader.connection)?);
+    Ok(listed)
 }
 
 /// The next ids that match, newest first, and where to go on; nothing more if that is `None`.
 pub(crate) fn matching(
     reader: &mut Reader<'_>,
     filter: &Filter,
-    behind: Behind,
+    behind: &Behind,
 ) -> rusqlite::Result<(Vec<Id>, Option<Behind>)> {
-    let chunk = chunk(reader.connection, filter, behind)?;
-    let next = chunk.last().filter(|_| chunk.len() == CHUNK);
-    let next = next.map(|job| Behind::Job(job.id));
+    let (places, next) = chunk(reader.connection, filter, behind)?;
     let mut ids = Vec::new();
-    for job in chunk {
-        let lane = reader.lanes.by_id(reader.connection, job.lane)?;
-        if job.matches(
-            reader.connection,
-            filter,
-            &lane,
-            reader.shared.settings.clock.now(),
-        )? {
-            ids.push(job.id);
+    for place in places {
+        let now = reader.shared.settings.clock.now();
+        let matches = read(reader, &place, |connection, job, lane| {
+            job.matches(connection, filter, lane, now)
+        });
+        if matches? == Ok(true) {
+            ids.extend(place.id);
         }
     }
     Ok((ids, next))
 }
 
-/// The next rows that may match, newest first.
-fn chunk(connection: &Connection, filter: &Filter, behind: Behind) -> rusqlite::Result<Vec<Job>> {
-    // The id of all ones is no id of version 7, so everything is older than it.
-    let behind = match behind {
-        Behind::Start => Id(Uuid::max()),
-        Behind::Job(id) => id,
+/// Reads one row, or says why that cannot be done. A job that is gone meanwhile matches nothing.
+fn read<T: Default>(
+    reader: &mut Reader<'_>,
+    place: &Place,
+    work: impl FnOnce(&Connection, &Job, &Lane) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Result<T, Unreadable>> {
+    let connection = reader.connection;
+    let mut statement = connection.prepare_cached(JOB_BY_SEQ)?;
+    let work = || {
+        let Some(job) = statement.query_row([place.seq], Job::read).optional()? else {
+            return Ok(T::default());
+        };
+        let lane = reader.lanes.by_id(connection, job.lane)?;
+        work(connection, &job, &lane)
     };
+    match work() {
+        Err(err) if codec::is_of_one_row(&err) => {
+            let (row, id) = (place.seq, place.id.map(Id::task));
+            Ok(Err(Unreadable::new(row, id, err.to_string())))
+        }
+        done => done.map(Ok),
+    }
+}
+
+/// Where the next jobs stand that may match, newest first, and where to go on.
+fn chunk(
+    connection: &Connection,
+    filter: &Filter,
+    behind: &Behind,
+) -> rusqlite::Result<(Vec<Place>, Option<Behind>)> {
     let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
     let Some(states) = failed_states(filter) else {
-        let sql = include_str!("../sql/jobs_by_id.sql");
-        let mut statement = connection.prepare_cached(sql)?;
-        let rows = statement.query_map(params![behind, limit], Job::read)?;
-        return rows.collect();
+        let sql = include_str!("../sql/places_by_id.sql");
+        return places(connection, sql, params![behind.0, limit], behind);
     };
-    let mut jobs = Vec::new();
-    let mut statement = connection.prepare_cached(include_str!("../sql/jobs_failed.sql"))?;
+    let mut found = Vec::new();
+    let mut next: Option<Behind> = None;
     for state in states {
-        let rows = statement.query_map(params![state, behind, limit], Job::read)?;
-        for job in rows {
-            jobs.push(job?);
-        }
+        let sql = include_str!("../sql/places_failed.sql");
+        let (places, more) = places(connection, sql, params![state, behind.0, limit], behind)?;
+        found.extend(places);
+        // All states have been read as far as the one that has come least far.
+        next = match (next, more) {
+            (Some(one), Some(other)) => Some(if one.0 > other.0 { one } else { other }),
+            (one, other) => one.or(other),
+        };
     }
-    jobs.sort_unstable_by_key(|job| std::cmp::Reverse(job.id));
-    jobs.truncate(CHUNK);
-    Ok(jobs)
+    if let Some(next) = &next {
+        found.retain(|place| {
+            place
+                .id
+                .is_none_or(|id| id.0.as_bytes().as_slice() >= next.0.as_slice())
+        });
+    }
+    found.sort_unstable_by_key(|place| std::cmp::Reverse(place.id));
+    Ok((found, next))
+}
+
+/// Up to so many places of one index. In an index that is damaged, one can come back to what was
+/// there before, and would never come to an end.
+fn places(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    behind: &Behind,
+) -> rusqlite::Result<(Vec<Place>, Option<Behind>)> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut places = Vec::new();
+    let mut last = behind.0.clone();
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(1)?.as_blob()?;
+        if *id >= *last {
+            return Err(codec::damaged_index());
+        }
+        last.clear();
+        last.extend_from_slice(id);
+        places.push(Place {
+            seq: row.get(0)?,
+            id: row.get(1).ok(),
+        });
+    }
+    let next = (places.len() == CHUNK).then_some(Behind(last));
+    Ok((places, next))
 }
 
 /// The states of a filter that asks only for what ended without success: there is an index for
@@ -132,12 +211,32 @@ fn failed_states(filter: &Filter) -> Option<Vec<State>> {
     Some(states)
 }
 
-pub(crate) fn details(reader: &mut Reader<'_>, id: TaskId) -> rusqlite::Result<Option<JobDetails>> {
-    let mut statement = reader.connection.prepare_cached(JOB_BY_ID)?;
-    let Some(job) = statement.query_row([Id::of(id)], Job::read).optional()? else {
-        return Ok(None);
+/// Jobs whose ids are not even bytes: no list would come to them.
+fn without_ids(connection: &Connection) -> rusqlite::Result<Vec<Unreadable>> {
+    let mut statement = connection.prepare_cached(include_str!("../sql/places_strange.sql"))?;
+    let most = i64::try_from(UNREADABLE_MAX).unwrap_or(i64::MAX);
+    let rows = statement.query_map([most], |row| row.get(0))?;
+    let told = |seq| Unreadable::new(seq, None, "its id is none".to_owned());
+    rows.map(|seq| seq.map(told)).collect()
+}
+
+pub(crate) fn details(reader: &mut Reader<'_>, id: TaskId) -> Result<Option<JobDetails>, Failure> {
+    let now = reader.shared.settings.clock.now();
+    let connection = reader.connection;
+    let mut read = || {
+        let mut statement = connection.prepare_cached(JOB_BY_ID)?;
+        let Some(job) = statement.query_row([Id::of(id)], Job::read).optional()? else {
+            return Ok(None);
+        };
+        let lane = reader.lanes.by_id(connection, job.lane)?;
+        job.details(connection, &lane, now).map(Some)
     };
-    let lane = reader.lanes.by_id(reader.connection, job.lane)?;
-    job.details(reader.connection, &lane, reader.shared.settings.clock.now())
-        .map(Some)
+    read().map_err(|err| {
+        if !codec::is_of_one_row(&err) {
+            return Failure::Sqlite(err);
+        }
+        let path = reader.shared.path.display();
+        let what = format!("{path}: the row of job {id} cannot be read: {err}");
+        Failure::Refused(StoreError::refused(what).with_source(err))
+    })
 }

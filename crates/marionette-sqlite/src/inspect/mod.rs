@@ -27,7 +27,7 @@ impl Inspect for SqliteStore {
     }
 
     fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
-        Box::pin(self.read(move |reader| Ok(list::details(reader, id)?)))
+        Box::pin(self.read(move |reader| list::details(reader, id)))
     }
 
     fn retry(&self, which: Which) -> StoreFuture<'_, u64> {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 
 use super::CLOSED;
+use crate::codec;
 
 /// So many of the newest lanes stay open without a job: most files never have more, and a queue
 /// that is empty for a moment needs no new lane.
@@ -32,7 +33,7 @@ impl Idle {
         }
         let used = used(&snapshot)?;
         let mut statement = snapshot.prepare_cached(include_str!("../sql/lane_states.sql"))?;
-        let lanes = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let lanes = statement.query_map([], |row| Ok((row.get(0)?, codec::lenient(row, 1)?)))?;
         let mut lanes = lanes.collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
         lanes.truncate(lanes.len().saturating_sub(KEPT));
         lanes.retain(|(id, _)| !used.contains(id));
@@ -64,7 +65,7 @@ fn used(connection: &Connection) -> rusqlite::Result<HashSet<i64>> {
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let lane: i64 = row.get(column)?;
+            let lane = codec::lenient(row, column)?;
             // Jobs that ended together are mostly of one lane.
             if last.replace(lane) != Some(lane) {
                 used.insert(lane);

@@ -4,3 +4,5 @@
 -- index: the primary key of marionette_attempt
 INSERT INTO marionette_attempt (job, n, number, started, ended, ran, outcome, error, worker)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT (job, n) DO UPDATE SET number = ?3, started = ?4, ended = ?5, ran = ?6, outcome = ?7,
+    error = ?8, worker = ?9

@@ -3,4 +3,4 @@
 -- result: id, token, failed, crashes, history, due, first_due, options, payload
 -- index: the rowid of marionette_job
 SELECT id, token, failed, crashes, history, due, first_due, options, payload
-FROM marionette_job WHERE seq = ?1
+FROM marionette_job WHERE seq = ?1 AND state = 2

@@ -43,8 +43,16 @@ impl Writer<'_> {
                     }
                     suspects -= 1;
                 }
-                left -= 1;
-                claimed.push(self.take(candidate, lane, claim.worker)?);
+                // One that cannot be read keeps nobody from the others.
+                match self.take(candidate, lane, claim.worker) {
+                    Err(err) if codec::is_of_one_row(&err) => {
+                        self.quarantine(candidate.seq, &err)?;
+                    }
+                    taken => {
+                        left -= 1;
+                        claimed.push(taken?);
+                    }
+                }
             }
             if left == 0 {
                 break;
@@ -86,8 +94,7 @@ impl Writer<'_> {
         let mut statement = self
             .connection
             .prepare_cached(include_str!("../sql/paused.sql"))?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        rows.collect()
+        codec::names(statement.query([])?)
     }
 
     /// Jobs of one priority that are due, those that have been due for longest first.
@@ -112,7 +119,7 @@ impl Writer<'_> {
             while let Some(row) = rows.next()? {
                 candidates.push(Candidate {
                     seq: row.get(0)?,
-                    due: row.get(1)?,
+                    due: codec::lenient(row, 1)?,
                     lane: index,
                 });
             }
@@ -129,30 +136,37 @@ impl Writer<'_> {
         candidate: Candidate,
         lane: &Lane,
         worker: WorkerId,
-    ) -> Result<Claimed, Failure> {
+    ) -> rusqlite::Result<Claimed> {
         let (seq, now) = (candidate.seq, self.now);
         let mut history = 0;
-        let mut claimed = self.sql.claim_read.query_row([seq], |row| {
-            history = row.get(4)?;
+        let read = self.sql.claim_read.query_row([seq], |row| {
+            history = codec::lenient(row, 4)?;
             let id: Id = row.get(0)?;
+            let token: i64 = row.get(1)?;
+            let next = token.checked_add(1);
             Ok(Claimed {
                 lease: Lease {
                     job: id.task(),
                     key: seq,
-                    token: row.get::<_, i64>(1)? + 1,
+                    token: next.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, token))?,
                 },
                 kind: lane.kind.clone(),
                 queue: lane.queue.clone(),
                 priority: lane.priority,
-                payload: codec::bytes(row.get_ref(8)?)?.to_vec(),
+                payload: codec::payload(row.get_ref(8)?)?.to_vec(),
                 options: codec::options_from_sql(row.get_ref(7)?)?,
-                failed: row.get(2)?,
-                crashes: row.get(3)?,
-                late: clock::length(now - row.get::<_, i64>(5)?),
-                age: clock::length(now - row.get::<_, i64>(6)?),
+                failed: codec::tally(row, 2)?,
+                crashes: codec::tally(row, 3)?,
+                late: clock::length(now.saturating_sub(codec::lenient(row, 5)?)),
+                age: clock::length(now.saturating_sub(codec::lenient(row, 6)?)),
                 attempts: Vec::new(),
             })
-        })?;
+        });
+        let mut claimed = match read {
+            // The index has it as one that waits.
+            Err(rusqlite::Error::QueryReturnedNoRows) => return Err(codec::damaged_index()),
+            read => read?,
+        };
         if history > 0 {
             claimed.attempts = history::failures(self.connection, seq)?;
         }

@@ -213,7 +213,10 @@ impl Writer<'_> {
     ) -> rusqlite::Result<Vec<Inserted>> {
         // The rows of one statement have consecutive numbers. One id may stand in it twice.
         let last = self.connection.last_insert_rowid();
-        let mut new: HashSet<i64> = (0..).take(new).map(|back| last - back).collect();
+        let mut new: HashSet<i64> = (0..)
+            .take(new)
+            .map(|back| last.wrapping_sub(back))
+            .collect();
         jobs.map(|accepting| {
             let (seq, inserted) = known(self.connection, &mut self.lanes, accepting)?;
             Ok(if new.remove(&seq) {
@@ -259,11 +262,17 @@ pub(crate) fn known(
     let (seq, lane, same) = connection
         .prepare_cached(include_str!("../sql/known_as.sql"))?
         .query_row([accepting.id], |row| {
-            let same = codec::bytes(row.get_ref(2)?)? == accepting.payload;
-            Ok((row.get(0)?, row.get(1)?, same))
+            let payload = codec::bytes(row.get_ref(2)?);
+            let same = payload.is_ok_and(|payload| payload == accepting.payload);
+            Ok((row.get(0)?, codec::lenient(row, 1)?, same))
         })?;
-    let lane = lanes.by_id(connection, lane)?;
-    let same = same && *lane.kind == *accepting.kind && *lane.queue == *accepting.queue;
+    let lane = match lanes.by_id(connection, lane) {
+        Err(err) if codec::is_of_one_row(&err) => None,
+        lane => Some(lane?),
+    };
+    let same = same
+        && lane
+            .is_some_and(|lane| *lane.kind == *accepting.kind && *lane.queue == *accepting.queue);
     let inserted = if same {
         Inserted::Known
     } else {

@@ -5,6 +5,7 @@
 //! not pile up, however fast jobs end.
 
 use marionette::store::{Next, Settlement, Swept};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Writer;
@@ -28,10 +29,11 @@ const LANES: usize = 1_000;
 const PRUNED_MIN: usize = 64;
 
 /// Where a job stands in the order in which done jobs are pruned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Place {
-    ended: i64,
-    lane: i64,
+    /// As they stand in the file, whatever that is.
+    ended: Value,
+    lane: Value,
     seq: i64,
 }
 
@@ -53,7 +55,7 @@ impl Writer<'_> {
     /// Forgets as many as a sweep may.
     pub(super) fn prune_in_sweep(
         &mut self,
-        beyond: Option<Place>,
+        beyond: Option<&Place>,
         swept: &mut Swept,
     ) -> rusqlite::Result<()> {
         if counted_here(self.shared.settings.keep_done_count) {
@@ -62,7 +64,7 @@ impl Writer<'_> {
                 self.count_done()?;
             }
         } else if beyond.is_some() {
-            self.pruning.beyond = beyond;
+            self.pruning.beyond = beyond.cloned();
         }
         let pruned = self.prune(STEP)?;
         swept.pruned += pruned as u64;
@@ -159,7 +161,7 @@ impl Writer<'_> {
             self.forget(*seq)?;
         }
         let mut pruned = seqs.len();
-        if let Some(Place { ended, lane, seq }) = self.pruning.beyond {
+        if let Some(Place { ended, lane, seq }) = &self.pruning.beyond {
             let left = number(limit - pruned);
             let beyond = include_str!("../sql/old_done_jobs.sql");
             let seqs = self.seqs(beyond, params![ended, lane, seq, left])?;

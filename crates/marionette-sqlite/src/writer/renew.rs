@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::Writer;
 use crate::clock;
-use crate::codec::Id;
+use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
 
@@ -26,7 +26,7 @@ impl Writer<'_> {
             let cancel: Option<Option<String>> = read
                 .query_row(
                     params![lease.key, lease.token, Id::of(lease.job), id],
-                    |row| row.get(0),
+                    |row| codec::seen(row, 0),
                 )
                 .optional()?;
             answers.push(match cancel {
@@ -82,8 +82,8 @@ impl Writer<'_> {
         while let Some(row) = rows.next()? {
             let seq: i64 = row.get(0)?;
             if !named.contains(&seq) {
-                let claimed = clock::length(self.now - row.get::<_, i64>(2)?);
-                unnamed.push((seq, row.get(1)?, claimed));
+                let claimed = clock::length(self.now.saturating_sub(codec::lenient(row, 2)?));
+                unnamed.push((seq, codec::lenient(row, 1)?, claimed));
             }
         }
         self.liveness.renewed(worker, unnamed);

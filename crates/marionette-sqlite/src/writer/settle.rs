@@ -5,10 +5,11 @@ use marionette::store::{
     StoreError,
 };
 use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
 
 use super::Writer;
 use crate::clock;
-use crate::codec::{self, Id};
+use crate::codec::{self, Id, cut};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::history::{self, NewAttempt};
@@ -162,19 +163,29 @@ impl Writer<'_> {
                 seq,
                 id: row.get(0)?,
                 token: row.get(1)?,
-                settled: row.get(2)?,
+                settled: codec::lenient(row, 2)?,
                 state: row.get(3)?,
                 lane: row.get(4)?,
-                due: row.get(5)?,
-                failed: row.get(6)?,
-                crashes: row.get(7)?,
-                history: row.get(8)?,
-                started: row.get(9)?,
-                worker: row.get(10)?,
-                cancel: row.get(11)?,
+                due: codec::lenient(row, 5)?,
+                failed: codec::tally(row, 6)?,
+                crashes: codec::tally(row, 7)?,
+                history: codec::lenient(row, 8)?,
+                started: codec::lenient(row, 9)?,
+                worker: row.get(10).unwrap_or_else(|_| Id(Uuid::nil())),
+                cancel: codec::seen(row, 11)?,
             })
         })
         .optional()
+    }
+
+    /// Takes a job out of the way whose row cannot be read: it is never given to a worker, and its
+    /// reason says what is wrong with it.
+    pub(crate) fn quarantine(&mut self, seq: i64, err: &rusqlite::Error) -> rusqlite::Result<()> {
+        let reason = format!("its row in the file cannot be read: {err}");
+        self.connection
+            .prepare_cached(include_str!("../sql/job_quarantine.sql"))?
+            .execute(params![seq, self.now, cut(&reason, ERROR_BYTES_MAX)])?;
+        Ok(())
     }
 
     /// Writes an attempt into the history, and counts it if it failed.
@@ -193,7 +204,10 @@ impl Writer<'_> {
                 ended: self.now,
                 ran: attempt.ran,
                 outcome: attempt.outcome,
-                error: attempt.error.as_deref().map(cut),
+                error: attempt
+                    .error
+                    .as_deref()
+                    .map(|error| cut(error, ERROR_BYTES_MAX)),
                 worker: job.worker,
             },
         )?;
@@ -267,13 +281,4 @@ impl<'a> End<'a> {
             reason: Some(reason),
         }
     }
-}
-
-/// The text up to its limit.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(ERROR_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }

@@ -6,12 +6,14 @@ use std::fs::File;
 
 use marionette::store::{Attempted, PastOutcome, Swept};
 use rusqlite::params;
+use rusqlite::types::{ToSql, Value};
+use uuid::Uuid;
 
 use super::Writer;
 use super::prune::Place;
 use super::settle::{End, Standing};
 use crate::clock;
-use crate::codec::Id;
+use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::lanes::Idle;
@@ -20,6 +22,8 @@ use crate::state::State;
 
 /// How many jobs one sweep takes from workers, and how many it prunes, at most.
 pub(super) const STEP: usize = 500;
+/// From how many workers that nobody knows one sweep takes jobs, at most.
+const STRANGERS: usize = 16;
 /// How often a worker may die with a job.
 const CRASHES_MAX: u32 = 3;
 
@@ -45,7 +49,7 @@ impl Writer<'_> {
     /// `idle`: lanes that were found without jobs just now.
     pub(crate) fn sweep(
         &mut self,
-        beyond: Option<Place>,
+        beyond: Option<&Place>,
         idle: &mut Idle,
     ) -> Result<Swept, Failure> {
         failpoint::at("sqlite::sweep::begin");
@@ -61,7 +65,7 @@ impl Writer<'_> {
     fn rescue(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
         let mut left = STEP;
         for dead in self.dead()? {
-            let jobs = self.jobs_of(dead.id, left)?;
+            let jobs = self.jobs_of(&dead.id, left)?;
             let all = jobs.len() < left;
             // To forget a worker is work too.
             left = left.saturating_sub(jobs.len() + 1);
@@ -78,7 +82,7 @@ impl Writer<'_> {
             failpoint::at("sqlite::sweep::forgotten");
             self.gone.push((dead.id, dead.lock));
         }
-        Ok(())
+        self.rescue_from_strangers(left, swept)
     }
 
     /// The workers that are dead: nobody holds their lock, or they give no sign of life.
@@ -118,17 +122,57 @@ impl Writer<'_> {
         let mut statement = self
             .connection
             .prepare_cached(include_str!("../sql/workers.sql"))?;
-        let rows = statement.query_map([], |row| {
-            Ok(Listed {
-                id: row.get(0)?,
-                beat: row.get(4)?,
-                seen: row.get(6)?,
-            })
-        })?;
-        rows.collect()
+        let mut rows = statement.query([])?;
+        let mut workers = Vec::new();
+        while let Some(row) = rows.next()? {
+            // The jobs of one that has no such id belong to nobody.
+            let Ok(id) = row.get(0) else { continue };
+            workers.push(Listed {
+                id,
+                beat: codec::lenient(row, 4)?,
+                seen: codec::lenient(row, 6)?,
+            });
+        }
+        Ok(workers)
     }
 
-    fn jobs_of(&self, worker: Id, limit: usize) -> rusqlite::Result<Vec<i64>> {
+    /// Takes the jobs that run by workers which nobody knows: nobody would ever find those dead.
+    fn rescue_from_strangers(
+        &mut self,
+        mut left: usize,
+        swept: &mut Swept,
+    ) -> rusqlite::Result<()> {
+        let now = self.now;
+        let strangers = self.strangers()?;
+        swept.more |= strangers.len() == STRANGERS;
+        for holder in strangers {
+            let jobs = self.jobs_of(&holder, left)?;
+            left = left.saturating_sub(jobs.len());
+            let dead = Dead {
+                id: Id(Uuid::nil()),
+                seen: now,
+                lock: None,
+            };
+            for seq in jobs {
+                self.crash(seq, &dead, swept)?;
+            }
+            if left == 0 {
+                swept.more = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn strangers(&self) -> rusqlite::Result<Vec<Value>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../sql/strangers.sql"))?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.take(STRANGERS).collect()
+    }
+
+    fn jobs_of(&self, worker: &impl ToSql, limit: usize) -> rusqlite::Result<Vec<i64>> {
         let mut statement = self
             .connection
             .prepare_cached(include_str!("../sql/running_of_worker.sql"))?;
@@ -136,13 +180,23 @@ impl Writer<'_> {
         rows.collect()
     }
 
-    /// The worker of a job has died.
+    /// The worker of a job has died. If the job cannot be read, that keeps nobody from the others.
     fn crash(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
+        match self.crash_one(seq, dead, swept) {
+            Err(err) if codec::is_of_one_row(&err) => {
+                swept.quarantined += 1;
+                self.quarantine(seq, &err)
+            }
+            crashed => crashed,
+        }
+    }
+
+    fn crash_one(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
         let Some(mut job) = self.standing(seq)? else {
             return Ok(());
         };
         let attempt = Attempted {
-            ran: clock::length(dead.seen - job.started),
+            ran: clock::length(dead.seen.saturating_sub(job.started)),
             outcome: PastOutcome::Crashed,
             error: None,
         };
@@ -179,7 +233,13 @@ impl Writer<'_> {
         let lapsed = self.liveness.lapsed(lease, STEP);
         swept.more |= lapsed.len() == STEP;
         for (seq, token) in lapsed {
-            let job = self.standing(seq)?;
+            let job = match self.standing(seq) {
+                Err(err) if codec::is_of_one_row(&err) => {
+                    self.quarantine(seq, &err)?;
+                    continue;
+                }
+                job => job?,
+            };
             let holds = |job: &Standing| job.state == State::Running && job.token == token;
             if let Some(job) = job.filter(holds) {
                 swept.released += u64::from(self.take_back(&job)?);

@@ -180,7 +180,8 @@ fn is_as_known(connection: &Connection, shared: &Shared, stamp: Option<Stamp>) -
 /// from what it has in memory.
 fn has_the_same_newest(known: &Connection, fresh: &Connection) -> bool {
     let query = "SELECT coalesce((SELECT max(seq) FROM marionette_job), 0),
-        (SELECT count(id) FROM marionette_lane), (SELECT schema_version FROM pragma_schema_version)";
+        (SELECT count(id) FROM marionette_lane),
+        (SELECT schema_version FROM pragma_schema_version)";
     let newest = |connection: &Connection| {
         connection.query_row(query, [], |row| {
             let columns: [i64; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];

@@ -10,8 +10,8 @@ use marionette::inspect::{Filter, Inspect, Page, Which};
 use marionette::store::{
     Claim, Claimed, JobState, Lease, NewJob, Next, Store, StoreError, Wanted, WorkerInfo,
 };
-use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{Connection, TransactionBehavior};
+use marionette_sqlite::{SqliteStore, Synchronous};
 
 use crate::common;
 
@@ -84,7 +84,9 @@ pub(crate) async fn exercise(path: &Path) -> Exercise {
     begin("version");
     done.note("version", SqliteStore::version_of(path).await);
     begin("open");
-    let opened = SqliteStore::open(path).await;
+    // No test is about the disk, and there are many commits.
+    let options = SqliteStore::options().synchronous(Synchronous::Normal);
+    let opened = options.open(path).await;
     let store = match opened {
         Ok(store) => store,
         Err(err) => {
@@ -155,7 +157,7 @@ async fn look(store: &SqliteStore, done: &mut Exercise) -> Vec<TaskId> {
     ids.sort_unstable();
     ids.dedup();
     begin("job");
-    for id in ids.iter().take(40) {
+    for id in ids.iter().take(10) {
         let job = store.job(*id).await;
         done.note("job", job.map(|job| job.map(|job| job.summary)));
     }
@@ -266,7 +268,7 @@ async fn change(store: &SqliteStore, ids: Vec<TaskId>, done: &mut Exercise) {
     begin("reschedule");
     done.note(
         "reschedule",
-        store.reschedule(all(), SystemTime::now()).await,
+        store.reschedule(all(), SystemTime::UNIX_EPOCH).await,
     );
     begin("cancel");
     done.note(

@@ -65,7 +65,7 @@ fn check(kind: Kind, judge: impl Fn(&HostileStore, &Exercise)) {
                     eprintln!("{took:>10.2?} {store:?}\n{exercise}");
                 }
                 let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    judge(&store, &exercise)
+                    judge(&store, &exercise);
                 }));
                 if judged.is_err() {
                     let panics =
@@ -100,13 +100,23 @@ fn peak_kib() -> Option<u64> {
 #[test]
 fn tables_that_are_not_ours_are_refused() {
     check(Kind::Schema, |_, exercise| {
-        assert!(exercise.opened().is_err(), "it was opened")
+        assert!(exercise.opened().is_err(), "it was opened");
     });
 }
 
 #[test]
 fn what_is_unusual_and_ours_works() {
     check(Kind::Fine, |_, exercise| exercise.assert_ok());
+}
+
+#[test]
+fn values_at_their_ends_stop_nobody() {
+    check(Kind::Values, |_, exercise| exercise.assert_ok());
+}
+
+#[test]
+fn damaged_pages_are_told_or_shown() {
+    check(Kind::Damage, |_, _| {});
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) fn all() -> Vec<HostileStore> {
     let mut stores = Vec::new();
     for seed in 1..=RANDOM {
         stores.push(store(format!("bytes at random, {seed}"), move |bytes| {
-            at_random(bytes, seed)
+            at_random(bytes, seed);
         }));
     }
     for length in [
@@ -76,7 +76,7 @@ fn at_random(bytes: &mut [u8], seed: u64) {
 fn headers() -> Vec<HostileStore> {
     let byte = |name: &str, at: usize, value: &'static [u8]| {
         store(name, move |bytes| {
-            bytes[at..at + value.len()].copy_from_slice(value)
+            bytes[at..at + value.len()].copy_from_slice(value);
         })
     };
     vec![
@@ -286,21 +286,23 @@ fn page_of(kind: u8, child: usize, children: u16, cell: &[u8], skip: usize) -> V
     page
 }
 
+/// A good store with jobs that need pages of their own.
+fn long(path: &Path) {
+    good(path);
+    edit(path, |connection| {
+        let mut job = sort(0);
+        job.push((
+            "payload",
+            "'{\"run\":\"true\",\"cwd\":\"/\"}' || replace(hex(zeroblob(20000)), '0', ' ')"
+                .to_owned(),
+        ));
+        for number in 0..4 {
+            insert_job(connection, 500 + number, &job);
+        }
+    });
+}
+
 fn others() -> Vec<HostileStore> {
-    let long = |path: &Path| {
-        good(path);
-        edit(path, |connection| {
-            let mut job = sort(0);
-            job.push((
-                "payload",
-                "'{\"run\":\"true\",\"cwd\":\"/\"}' || replace(hex(zeroblob(20000)), '0', ' ')"
-                    .to_owned(),
-            ));
-            for number in 0..4 {
-                insert_job(connection, 500 + number, &job);
-            }
-        });
-    };
     vec![
         HostileStore::new(
             Kind::Damage,
@@ -368,11 +370,12 @@ fn disagreeing(name: &str, change: &'static str) -> HostileStore {
             "CREATE TABLE kept AS SELECT * FROM sqlite_schema
                  WHERE type = 'index' AND tbl_name = 'marionette_job';
              CREATE TABLE text AS SELECT sql FROM sqlite_schema WHERE name = 'marionette_job';
-             UPDATE sqlite_schema SET sql = replace(sql, 'UNIQUE', '') WHERE name = 'marionette_job';
+             UPDATE sqlite_schema SET sql = replace(sql, 'UNIQUE', '')
+                 WHERE name = 'marionette_job';
              DELETE FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'marionette_job'",
         );
         edit(path, |connection| {
-            connection.execute_batch(change).expect("it is SQL")
+            connection.execute_batch(change).expect("it is SQL");
         });
         edit_schema(
             path,

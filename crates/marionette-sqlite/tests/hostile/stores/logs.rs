@@ -12,18 +12,26 @@ use super::{HostileStore, Kind};
 const PAGE: usize = 4096;
 
 pub(super) fn all() -> Vec<HostileStore> {
-    let store = |name: &str, make: fn(&Path)| {
-        HostileStore::new(Kind::Log, name, move |path| {
-            good(path);
-            edit(path, |connection| {
-                let wal = "PRAGMA journal_mode = WAL";
-                connection
-                    .query_row(wal, [], |_| Ok(()))
-                    .expect("it can be set");
-            });
-            make(path);
-        })
-    };
+    let mut stores = logs();
+    stores.extend(indexes());
+    stores
+}
+
+fn store(name: &str, make: fn(&Path)) -> HostileStore {
+    HostileStore::new(Kind::Log, name, move |path| {
+        good(path);
+        edit(path, |connection| {
+            let wal = "PRAGMA journal_mode = WAL";
+            connection
+                .query_row(wal, [], |_| Ok(()))
+                .expect("it can be set");
+        });
+        make(path);
+    })
+}
+
+/// Logs that are not those of the store.
+fn logs() -> Vec<HostileStore> {
     vec![
         store("a log of noise", |path| {
             let noise: Vec<u8> = (0..100_000_u32)
@@ -42,13 +50,13 @@ pub(super) fn all() -> Vec<HostileStore> {
             fs::remove_file(other).expect("it is there");
         }),
         store("a log whose last page is beyond all", |path| {
-            frame(path, 0xffff_fffe, 3)
+            frame(path, 0xffff_fffe, 3);
         }),
         store("a log that says the file has 16 TiB", |path| {
-            frame(path, 2, 0xffff_fffe)
+            frame(path, 2, 0xffff_fffe);
         }),
         store("a log that says the file has one page", |path| {
-            frame(path, 2, 1)
+            frame(path, 2, 1);
         }),
         store("a log with a page 0", |path| frame(path, 0, 5)),
         store("a log with another size of page", |path| {
@@ -70,13 +78,19 @@ pub(super) fn all() -> Vec<HostileStore> {
             );
             fs::write(beside(path, "-wal"), wal).expect("there is room");
         }),
+    ]
+}
+
+/// Indexes of logs that are not those of the log.
+fn indexes() -> Vec<HostileStore> {
+    vec![
         store("an index of noise", |path| {
             let (wal, shm) = log_of(path, "UPDATE marionette_job SET reason = 'x'");
             fs::write(beside(path, "-wal"), wal).expect("there is room");
             let noise: Vec<u8> = shm
                 .iter()
                 .enumerate()
-                .map(|(n, byte)| byte ^ (n * 37) as u8)
+                .map(|(n, byte)| byte ^ (n * 37).to_le_bytes()[0])
                 .collect();
             fs::write(beside(path, "-shm"), noise).expect("there is room");
         }),

@@ -80,7 +80,6 @@ fn views() -> Vec<HostileStore> {
                         let rows = connection.prepare(&all).expect("it is a table");
                         let columns = rows
                             .column_names()
-                            .into_iter()
                             .map(|name| format!("({query}) AS {name}"))
                             .collect::<Vec<_>>()
                             .join(", ");
@@ -150,28 +149,62 @@ fn changed_tables() -> Vec<HostileStore> {
             "an index with a greedy expression",
             "CREATE INDEX i ON marionette_job (length(hex(zeroblob(abs(token % 2)))))",
         ),
-        store("an index of somebody", "CREATE INDEX i ON marionette_job (accepted)"),
+        store(
+            "an index of somebody",
+            "CREATE INDEX i ON marionette_job (accepted)",
+        ),
         store(
             "an index that is called as one of ours and has another condition",
             "DROP INDEX marionette_job_waiting;
-             CREATE INDEX marionette_job_waiting ON marionette_job (lane, due, failed) WHERE state = 3",
+             CREATE INDEX marionette_job_waiting ON marionette_job (lane, due, failed)
+                 WHERE state = 3",
         ),
-        store("an index that is missing", "DROP INDEX marionette_job_ended"),
+        store(
+            "an index that is missing",
+            "DROP INDEX marionette_job_ended",
+        ),
         store("a table that is missing", "DROP TABLE marionette_queue"),
-        store("a table of versions that is missing", "DROP TABLE marionette_meta"),
-        store("a column more", "ALTER TABLE marionette_job ADD COLUMN more TEXT"),
-        store("a column less", "ALTER TABLE marionette_worker DROP COLUMN since"),
-        store("a column with another name", "ALTER TABLE marionette_lane RENAME suspect TO suspects"),
+        store(
+            "a table of versions that is missing",
+            "DROP TABLE marionette_meta",
+        ),
+        store(
+            "a column more",
+            "ALTER TABLE marionette_job ADD COLUMN more TEXT",
+        ),
+        store(
+            "a column less",
+            "ALTER TABLE marionette_worker DROP COLUMN since",
+        ),
+        store(
+            "a column with another name",
+            "ALTER TABLE marionette_lane RENAME suspect TO suspects",
+        ),
         store(
             "a column that is generated",
             "ALTER TABLE marionette_job ADD COLUMN g AS (hex(zeroblob(1000000)))",
         ),
-        store("a check", attempt(", PRIMARY KEY (job, n), CHECK (length(error) < 9)) WITHOUT ROWID")),
-        store("a default", attempt(" DEFAULT (randomblob(9)), PRIMARY KEY (job, n)) WITHOUT ROWID")),
-        store("a collation", attempt(" COLLATE NOCASE, PRIMARY KEY (job, n)) WITHOUT ROWID")),
+        store(
+            "a check",
+            attempt(", PRIMARY KEY (job, n), CHECK (length(error) < 9)) WITHOUT ROWID"),
+        ),
+        store(
+            "a default",
+            attempt(" DEFAULT (randomblob(9)), PRIMARY KEY (job, n)) WITHOUT ROWID"),
+        ),
+        store(
+            "a collation",
+            attempt(" COLLATE NOCASE, PRIMARY KEY (job, n)) WITHOUT ROWID"),
+        ),
         store("a table with rowids", attempt(", PRIMARY KEY (job, n))")),
-        store("a strict table", attempt(", PRIMARY KEY (job, n)) WITHOUT ROWID, STRICT")),
-        store("a conflict clause", attempt(", PRIMARY KEY (job, n) ON CONFLICT IGNORE) WITHOUT ROWID")),
+        store(
+            "a strict table",
+            attempt(", PRIMARY KEY (job, n)) WITHOUT ROWID, STRICT"),
+        ),
+        store(
+            "a conflict clause",
+            attempt(", PRIMARY KEY (job, n) ON CONFLICT IGNORE) WITHOUT ROWID"),
+        ),
         store(
             "a foreign key of ours",
             attempt(" REFERENCES marionette_job (id), PRIMARY KEY (job, n)) WITHOUT ROWID"),
@@ -251,45 +284,91 @@ fn written_schemas() -> Vec<HostileStore> {
     let row = |kind: &str, name: &str, table: &str, root: &str, sql: &str| {
         format!("INSERT INTO sqlite_schema VALUES ({kind}, {name}, {table}, {root}, {sql})")
     };
+    let lane =
+        |change: &str| format!("UPDATE sqlite_schema SET {change} WHERE name = 'marionette_lane'");
+    let (lane_table, job_table) = ("marionette_lane", "marionette_job");
+    let (waiting, ended) = ("marionette_job_waiting", "marionette_job_ended");
+    let garbage = row("'table'", hidden, hidden, "2", "'garbage'");
+    let bytes = "CAST('marionette_more' AS BLOB)";
+    let more = "'CREATE TABLE marionette_more (a)'";
+    let theirs = same("theirs", lane_table);
     vec![
-        written("garbage with words for the terminal", row("'table'", hidden, hidden, "2", "'garbage'")),
-        written("garbage beside ours", row("'table'", "'x'", "'x'", "2", "'CREATE TABLE x'")),
-        written("a type that is none", row("'thing'", "'x'", "'x'", "2", "'CREATE TABLE x (a)'")),
+        written("garbage with words for the terminal", garbage),
+        written(
+            "garbage beside ours",
+            row("'table'", "'x'", "'x'", "2", "'CREATE TABLE x'"),
+        ),
+        written(
+            "a type that is none",
+            row("'thing'", "'x'", "'x'", "2", "'CREATE TABLE x (a)'"),
+        ),
         written(
             "a table twice",
             "INSERT INTO sqlite_schema SELECT * FROM sqlite_schema WHERE name = 'marionette_lane'",
         ),
         written(
             "a row without SQL that is called as one of ours",
-            row("'index'", "'marionette_job_more'", "'marionette_job'", "2", "NULL"),
+            row(
+                "'index'",
+                "'marionette_job_more'",
+                "'marionette_job'",
+                "2",
+                "NULL",
+            ),
         ),
         written(
             "a table whose name is bytes",
-            row("'table'", "CAST('marionette_more' AS BLOB)", "'marionette_more'", "2", "'CREATE TABLE marionette_more (a)'"),
+            row("'table'", bytes, "'marionette_more'", "2", more),
         ),
-        exchanged("two tables whose pages are exchanged", swap("marionette_lane", "marionette_job")),
-        exchanged("a table and an index whose pages are exchanged", swap("marionette_lane", "marionette_job_waiting")),
-        exchanged("two indexes whose pages are exchanged", swap("marionette_job_ended", "marionette_job_waiting")),
-        written("two tables on one page", same("marionette_attempt", "marionette_worker")),
-        written("two indexes on one page", same("marionette_job_ended", "marionette_job_waiting")),
-        written("a table of others on the page of ours", format!(
-            "CREATE TABLE theirs (a); {}", same("theirs", "marionette_lane")
-        )),
-        written("a table on page 1", "UPDATE sqlite_schema SET rootpage = 1 WHERE name = 'marionette_lane'"),
-        written("a table on no page", "UPDATE sqlite_schema SET rootpage = 0 WHERE name = 'marionette_lane'"),
-        written("a table on a page beyond the end", "UPDATE sqlite_schema SET rootpage = 4000000 WHERE name = 'marionette_lane'"),
-        written("a table on a negative page", "UPDATE sqlite_schema SET rootpage = -7 WHERE name = 'marionette_lane'"),
-        written("a table whose page is a text", "UPDATE sqlite_schema SET rootpage = 'two' WHERE name = 'marionette_lane'"),
-        written("a table whose SQL is a query", format!(
-            "UPDATE sqlite_schema SET sql = 'CREATE TABLE marionette_lane AS {ENDLESS}'
-             WHERE name = 'marionette_lane'"
-        )),
-        written("a table whose SQL is another", "UPDATE sqlite_schema
-             SET sql = 'CREATE TABLE marionette_lane (id INTEGER PRIMARY KEY, queue, kind, priority, suspect)'
-             WHERE name = 'marionette_lane'"),
-        written("a megabyte of SQL", "UPDATE sqlite_schema
-             SET sql = 'CREATE TABLE marionette_lane (id' || replace(hex(zeroblob(500000)), '0', ' ') || ')'
-             WHERE name = 'marionette_lane'"),
+        exchanged(
+            "two tables whose pages are exchanged",
+            swap(lane_table, job_table),
+        ),
+        exchanged(
+            "a table and an index whose pages are exchanged",
+            swap(lane_table, waiting),
+        ),
+        exchanged(
+            "two indexes whose pages are exchanged",
+            swap(ended, waiting),
+        ),
+        written(
+            "two tables on one page",
+            same("marionette_attempt", "marionette_worker"),
+        ),
+        written("two indexes on one page", same(ended, waiting)),
+        written(
+            "a table of others on the page of ours",
+            format!("CREATE TABLE theirs (a); {theirs}"),
+        ),
+        written("a table on page 1", lane("rootpage = 1")),
+        written("a table on no page", lane("rootpage = 0")),
+        written(
+            "a table on a page beyond the end",
+            lane("rootpage = 4000000"),
+        ),
+        written("a table on a negative page", lane("rootpage = -7")),
+        written("a table whose page is a text", lane("rootpage = 'two'")),
+        written(
+            "a table whose SQL is a query",
+            lane(&format!(
+                "sql = 'CREATE TABLE marionette_lane AS {ENDLESS}'"
+            )),
+        ),
+        written(
+            "a table whose SQL is another",
+            lane(
+                "sql = 'CREATE TABLE marionette_lane
+                     (id INTEGER PRIMARY KEY, queue, kind, priority, suspect)'",
+            ),
+        ),
+        written(
+            "a megabyte of SQL",
+            lane(
+                "sql = 'CREATE TABLE marionette_lane (id'
+                     || replace(hex(zeroblob(500000)), '0', ' ') || ')'",
+            ),
+        ),
     ]
 }
 

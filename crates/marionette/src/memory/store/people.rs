@@ -47,6 +47,7 @@ impl State {
         Listed {
             next: last.filter(|_| more),
             jobs,
+            unreadable: Vec::new(),
         }
     }
 

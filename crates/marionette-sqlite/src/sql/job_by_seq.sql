@@ -1,9 +1,8 @@
--- Jobs of any state behind an id, newest first.
--- arguments: 1 id, 2 limit
+-- One job in full, by its place.
+-- arguments: 1 seq
 -- result: a job in full
--- index: sqlite_autoindex_marionette_job_1
+-- index: the rowid of marionette_job
 SELECT seq, id, state, lane, due, token, worker, started, ended, ran, failed, crashes, history,
     accepted, first_due, options, cancel, reason, result, payload
 FROM marionette_job
-WHERE id < ?1
-ORDER BY id DESC LIMIT ?2
+WHERE seq = ?1
