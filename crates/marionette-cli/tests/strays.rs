@@ -12,10 +12,12 @@ use common::{Sandbox, processes_with, signal, until};
 use rustix::process::Signal;
 
 /// Commands that begin, note the number of a process of theirs, and stay.
-const COMMANDS: [&str; 4] = [
+const COMMANDS: [&str; 5] = [
     "echo $$ >> begun; sleep 300",
     "setsid sh -c 'echo $$ >> begun; sleep 300' & wait",
     "(trap '' TERM HUP INT; echo $$ >> begun; sleep 300 & wait) & wait",
+    // What it writes is its own number, which it has from the system alone.
+    "env -i sh -c 'echo $$ >> begun; sleep 300' & wait",
     // A script that has the name by which this program knows a minder.
     "echo 'echo $$ >> begun; sleep 300; :' > __minder; sh __minder & wait",
 ];
@@ -72,7 +74,7 @@ fn nothing_is_left_when_the_next_worker_begins_whatever_became_of_the_task() {
         for command in COMMANDS {
             assert_eq!(sandbox.run(&["add", command]).status, Some(0));
         }
-        let worker = sandbox.start(&["work", "-j", "4"]);
+        let worker = sandbox.start(&["work", "-j", "5"]);
         until("all have begun", || begun(&sandbox).len() == COMMANDS.len());
         kill_both(worker, minder_of(&sandbox));
         let left = begun(&sandbox);
@@ -145,4 +147,26 @@ fn a_command_that_was_left_behind_on_purpose_lives_on_after_a_success() {
     let said = sandbox.run(&["work", "--once"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert!(runs(&begun(&sandbox)[0]), "nobody wants it ended");
+}
+
+#[test]
+fn what_has_left_the_group_of_a_command_is_ended_with_it() {
+    for (command, ends) in [
+        ("--timeout=1s", &[][..]),
+        ("--grace=0s", &["cancel", "--all", "--yes"]),
+    ] {
+        let sandbox = Sandbox::new();
+        let leaves = "setsid sh -c 'trap \"\" TERM; echo $$ >> begun; sleep 300' \
+                      >/dev/null 2>&1 & wait";
+        assert_eq!(sandbox.run(&["add", command, leaves]).status, Some(0));
+        let worker = sandbox.start(&["work", "--once"]);
+        until("it has begun", || begun(&sandbox).len() == 1);
+        if !ends.is_empty() {
+            let said = sandbox.run(ends);
+            assert_eq!(said.status, Some(0), "{said:?}");
+        }
+        let ended = worker.wait_with_output().expect("it ends");
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        assert!(!runs(&begun(&sandbox)[0]), "{command}: it runs on");
+    }
 }

@@ -213,7 +213,11 @@ impl Thread {
         let command = &self.attempt.command;
         self.progress.reaches(Step::Values)?;
         let resolved = Resolved::of(command, last_line::seen);
-        let resolved = resolved.map_err(|why| How::NotStarted(text::safe(&why)))?;
+        let resolved = resolved.map_err(|why| match lack::now() {
+            // A file that cannot be opened for that is not the fault of the task.
+            Some(lack) => How::Hindered(format!("cannot look up what a command needs: {lack}")),
+            None => How::NotStarted(text::safe(&why)),
+        })?;
         // So a file system that does not answer is met while the command can still be given up.
         // Whatever else is wrong with its folder, the start says.
         self.progress.reaches(Step::Folder)?;

@@ -15,6 +15,7 @@ mod recorder;
 mod done;
 mod presence;
 mod stray;
+mod leavers;
 mod group;
 mod log;
 mod reason;

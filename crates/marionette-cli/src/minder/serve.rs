@@ -22,8 +22,10 @@ use tokio::time::timeout;
 use super::attend::{Means, attend};
 use super::begin::BEGINNING_MAX;
 use super::done::Done;
+use super::leavers::Leavers;
 use super::presence::Presence;
-use super::{Attempt, Order, TRUSTS, Unable, Word};
+use super::stray::Marks;
+use super::{Attempt, How, Order, TRUSTS, Unable, Word};
 use crate::folder::{Place, Whose};
 use crate::runtime;
 use crate::say;
@@ -168,11 +170,16 @@ fn order(line: &str) -> io::Result<Order> {
     })
 }
 
+/// How a command ends that was made to: by SIGKILL, whose number is the same everywhere.
+const KILLED: How = How::Signal(9);
+
 /// The commands that run.
 struct Minded {
     means: Means,
     attempts: JoinSet<Over>,
     asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
+    /// Who ends what has left the groups of commands that were ended.
+    leavers: Arc<Leavers>,
     /// Those that succeeded of late, of which the worker may not have told the store yet.
     done: Done,
 }
@@ -193,6 +200,7 @@ impl Minded {
             },
             attempts: JoinSet::new(),
             asks: HashMap::new(),
+            leavers: Arc::default(),
             done: Done::default(),
         }
     }
@@ -215,9 +223,16 @@ impl Minded {
         self.asks.insert(number, ask);
         let output = attempt.output.clone();
         let means = self.means.clone();
+        let leavers = Arc::clone(&self.leavers);
         self.attempts.spawn(async move {
             let started = |process| drop(words.send(Word::Started(number, process)));
+            let (job, nth) = (attempt.job.clone(), attempt.number);
             let ended = attend(attempt, &means, asks, started).await;
+            if ended.was_asked || ended.how == KILLED {
+                leavers
+                    .end(Marks::of_attempt(&means.presence, &job, nth))
+                    .await;
+            }
             let is_done = ended.failure().is_none() && !ended.was_asked;
             if ended.failure().is_some() {
                 // A signal that came before this end is told before it: the system may show the

@@ -1,9 +1,9 @@
 //! Commands that nobody minds any more: their minder was killed, or they have left the group of a
-//! command that was ended. They are found by what they have in their environment, by the session
-//! of their minder, and by the pipes of their command.
+//! command that was ended. They are found by what they have in their environment, and after the
+//! end of their minder by its session too.
 //!
 //! This is for Linux, where `/proc` shows it; elsewhere such commands live on. So do those that
-//! have shed all that they could be found by: its variables, its session and its output.
+//! have shed what they could be found by.
 
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
@@ -26,8 +26,6 @@ pub(super) struct Marks {
     environments: Vec<Vec<Vec<u8>>>,
     /// The session of a minder that is gone.
     session: Option<Session>,
-    /// The names of pipes, as `/proc` has them.
-    pipes: Vec<PathBuf>,
 }
 
 impl Marks {
@@ -36,7 +34,28 @@ impl Marks {
         Self {
             environments: vec![vec![entry(VARIABLE, presence.as_os_str().as_bytes())]],
             session,
-            pipes: Vec::new(),
+        }
+    }
+
+    /// Those of one attempt.
+    pub(super) fn of_attempt(presence: &Path, job: &str, number: u32) -> Self {
+        let entries = [
+            entry(VARIABLE, presence.as_os_str().as_bytes()),
+            entry("MARIONETTE_JOB", job.as_bytes()),
+            entry("MARIONETTE_ATTEMPT", number.to_string().as_bytes()),
+        ];
+        Self {
+            environments: vec![entries.to_vec()],
+            ..Self::default()
+        }
+    }
+
+    /// Those of all of these attempts.
+    pub(super) fn any(all: Vec<Self>) -> Self {
+        let environments = all.into_iter().flat_map(|marks| marks.environments);
+        Self {
+            environments: environments.collect(),
+            ..Self::default()
         }
     }
 }
@@ -49,7 +68,7 @@ fn entry(name: &str, value: &[u8]) -> Vec<u8> {
 ///
 /// The number of a session is that of a process, so it may come back after a while. It counts only
 /// within the start of the system and the name space of processes in which it was written down, for
-/// what has begun later than the minder, and while no process has that number.
+/// what has begun later than the minder, and while no other process has that number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     minder: i32,
@@ -82,10 +101,12 @@ impl Session {
         })
     }
 
-    /// Whether it can still be told from another one of its number.
+    /// Whether it can still be told from another one of its number. Its minder may be there as a
+    /// process that has ended, until somebody collects it.
     fn counts(&self) -> bool {
-        let leader = PathBuf::from(format!("/proc/{}", self.minder));
-        Some(&self.place) == place().as_ref() && !leader.exists()
+        let leader = Stat::of(Path::new(&format!("/proc/{}", self.minder)));
+        let is_ours = leader.is_none_or(|leader| leader.began == self.began);
+        is_ours && Some(&self.place) == place().as_ref()
     }
 }
 
@@ -167,9 +188,7 @@ impl<'a> Looker<'a> {
 
     fn is_stray(&self, number: Pid) -> bool {
         let process = PathBuf::from(format!("/proc/{}", number.as_raw_nonzero()));
-        let is_marked = self.is_of_environment(&process)
-            || self.is_of_session(&process)
-            || self.is_of_pipes(&process);
+        let is_marked = self.is_of_environment(&process) || self.is_of_session(&process);
         // In a container the same names and numbers mean others.
         let is_here = || {
             let space = fs::metadata(process.join("ns/pid"));
@@ -197,16 +216,6 @@ impl<'a> Looker<'a> {
         };
         Stat::of(process).is_some_and(|stat| {
             !stat.has_ended && stat.session == session.minder && stat.began >= session.began
-        })
-    }
-
-    fn is_of_pipes(&self, process: &Path) -> bool {
-        if self.marks.pipes.is_empty() {
-            return false;
-        }
-        ["fd/1", "fd/2"].iter().any(|name| {
-            let open = fs::read_link(process.join(name));
-            open.is_ok_and(|open| self.marks.pipes.contains(&open))
         })
     }
 
@@ -357,7 +366,6 @@ mod tests {
             let marks = Marks::of_minder(Path::new("/nowhere"), Some(session.clone()));
             Looker::new(&marks).unwrap().strays().len()
         };
-        assert_eq!(strays(&session), 0, "its leader lives");
         drop(leader.stdin.take());
         leader.wait().unwrap();
         let elsewhere = Session {
