@@ -265,6 +265,71 @@ async fn the_file_may_be_shared_with_tables_of_the_application() {
 }
 
 #[tokio::test]
+async fn what_the_application_adds_to_our_tables_works_if_it_is_trusted_and_is_refused_elsewhere() {
+    for added in [
+        "CREATE TRIGGER noted AFTER INSERT ON marionette_job
+             BEGIN INSERT INTO notes SELECT new.id; END",
+        "CREATE INDEX by_acceptance ON marionette_job (accepted)",
+        "CREATE TABLE orders (job REFERENCES marionette_job (id) ON DELETE SET NULL)",
+    ] {
+        let place = Place::new();
+        drop(place.open().await);
+        let connection = Connection::open(place.path()).expect("it is a database");
+        let notes = "CREATE TABLE notes (job)";
+        connection.execute_batch(notes).expect("it can be written");
+        connection.execute_batch(added).expect("it can be written");
+        let err = refused(&place).await;
+        assert!(err.is_refused(), "{err:?}");
+        assert!(err.to_string().contains("trust_additions"), "{err}");
+        let version = SqliteStore::version_of(place.path()).await;
+        assert_eq!(version.expect("an answer"), Some(SqliteStore::VERSION));
+
+        let options = SqliteStore::options().trust_additions();
+        let store = options.open(place.path()).await;
+        let store = store.expect("it is trusted");
+        let id = insert(&store, job()).await;
+        let noted = connection.query_row("SELECT count(*) FROM notes", [], |row| row.get(0));
+        let is_trigger = added.contains("TRIGGER");
+        assert_eq!(noted, Ok(i64::from(is_trigger)), "{added}");
+        let ordered = "INSERT INTO orders SELECT id FROM marionette_job";
+        if added.contains("orders") {
+            connection
+                .execute_batch(ordered)
+                .expect("it can be written");
+        }
+        let deleted = store
+            .delete(marionette::inspect::Which::Ids(vec![id]))
+            .await;
+        assert_eq!(deleted.expect("an answer"), 1);
+        if added.contains("orders") {
+            let job = connection.query_row("SELECT job FROM orders", [], |row| row.get(0));
+            assert_eq!(job, Ok(None::<Vec<u8>>), "the key does what it says");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_our_own_stays_ours_through_the_tools_of_sqlite() {
+    let place = Place::new();
+    let store = place.open().await;
+    let id = insert(&store, job()).await;
+    drop(store);
+    let copy = place.directory.path().join("copy.db");
+    let connection = Connection::open(place.path()).expect("it is a database");
+    let into = "VACUUM INTO ?1";
+    let copied = connection.execute(into, [copy.to_str().expect("a text")]);
+    copied.expect("there is room");
+    connection
+        .execute_batch("ANALYZE; VACUUM; REINDEX")
+        .expect("it can be written");
+    drop(connection);
+    for path in [&place.path(), &copy] {
+        let store = SqliteStore::open(path).await.expect("it is ours");
+        assert!(store.job(id).await.expect("an answer").is_some());
+    }
+}
+
+#[tokio::test]
 async fn ids_of_rows_may_be_beyond_31_bits() {
     let place = Place::new();
     let store = place.open().await;

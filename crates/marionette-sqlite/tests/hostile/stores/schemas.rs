@@ -136,15 +136,7 @@ fn triggers() -> Vec<HostileStore> {
 
 /// Tables of ours with more, less or other columns, and indexes of others on them.
 fn changed_tables() -> Vec<HostileStore> {
-    let attempt = |changed: &str| {
-        format!(
-            "DROP TABLE marionette_attempt; CREATE TABLE marionette_attempt (job INTEGER NOT NULL,
-             n INTEGER NOT NULL, number INTEGER NOT NULL, started INTEGER NOT NULL,
-             ended INTEGER NOT NULL, ran INTEGER NOT NULL, outcome TEXT NOT NULL, error TEXT,
-             worker BLOB{changed}"
-        )
-    };
-    vec![
+    let mut stores = vec![
         store(
             "an index with a greedy expression",
             "CREATE INDEX i ON marionette_job (length(hex(zeroblob(abs(token % 2)))))",
@@ -184,6 +176,23 @@ fn changed_tables() -> Vec<HostileStore> {
             "a column that is generated",
             "ALTER TABLE marionette_job ADD COLUMN g AS (hex(zeroblob(1000000)))",
         ),
+    ];
+    stores.extend(changed_attempts());
+    stores.extend(virtual_tables());
+    stores
+}
+
+/// The table of attempts with other rules.
+fn changed_attempts() -> Vec<HostileStore> {
+    let attempt = |changed: &str| {
+        format!(
+            "DROP TABLE marionette_attempt; CREATE TABLE marionette_attempt (job INTEGER NOT NULL,
+             n INTEGER NOT NULL, number INTEGER NOT NULL, started INTEGER NOT NULL,
+             ended INTEGER NOT NULL, ran INTEGER NOT NULL, outcome TEXT NOT NULL, error TEXT,
+             worker BLOB{changed}"
+        )
+    };
+    vec![
         store(
             "a check",
             attempt(", PRIMARY KEY (job, n), CHECK (length(error) < 9)) WITHOUT ROWID"),
@@ -209,6 +218,12 @@ fn changed_tables() -> Vec<HostileStore> {
             "a foreign key of ours",
             attempt(" REFERENCES marionette_job (id), PRIMARY KEY (job, n)) WITHOUT ROWID"),
         ),
+    ]
+}
+
+/// Virtual tables in the place of ours.
+fn virtual_tables() -> Vec<HostileStore> {
+    vec![
         store(
             "a full-text table in the place of ours",
             "DROP TABLE marionette_lane;
@@ -266,33 +281,13 @@ fn foreign_objects() -> Vec<HostileStore> {
 /// What only `writable_schema` makes.
 fn written_schemas() -> Vec<HostileStore> {
     let hidden = hidden();
-    let swap = |one: &str, other: &str| {
-        format!(
-            "CREATE TEMP TABLE roots AS SELECT name, rootpage FROM sqlite_schema;
-             UPDATE sqlite_schema SET rootpage =
-                 (SELECT rootpage FROM roots WHERE name = '{other}') WHERE name = '{one}';
-             UPDATE sqlite_schema SET rootpage =
-                 (SELECT rootpage FROM roots WHERE name = '{one}') WHERE name = '{other}'"
-        )
-    };
-    let same = |one: &str, other: &str| {
-        format!(
-            "UPDATE sqlite_schema SET rootpage =
-                 (SELECT rootpage FROM sqlite_schema WHERE name = '{other}') WHERE name = '{one}'"
-        )
-    };
     let row = |kind: &str, name: &str, table: &str, root: &str, sql: &str| {
         format!("INSERT INTO sqlite_schema VALUES ({kind}, {name}, {table}, {root}, {sql})")
     };
-    let lane =
-        |change: &str| format!("UPDATE sqlite_schema SET {change} WHERE name = 'marionette_lane'");
-    let (lane_table, job_table) = ("marionette_lane", "marionette_job");
-    let (waiting, ended) = ("marionette_job_waiting", "marionette_job_ended");
     let garbage = row("'table'", hidden, hidden, "2", "'garbage'");
     let bytes = "CAST('marionette_more' AS BLOB)";
     let more = "'CREATE TABLE marionette_more (a)'";
-    let theirs = same("theirs", lane_table);
-    vec![
+    let mut stores = vec![
         written("garbage with words for the terminal", garbage),
         written(
             "garbage beside ours",
@@ -320,6 +315,33 @@ fn written_schemas() -> Vec<HostileStore> {
             "a table whose name is bytes",
             row("'table'", bytes, "'marionette_more'", "2", more),
         ),
+    ];
+    stores.extend(written_pages());
+    stores.extend(written_lanes());
+    stores
+}
+
+/// Tables and indexes on the pages of others.
+fn written_pages() -> Vec<HostileStore> {
+    let swap = |one: &str, other: &str| {
+        format!(
+            "CREATE TEMP TABLE roots AS SELECT name, rootpage FROM sqlite_schema;
+             UPDATE sqlite_schema SET rootpage =
+                 (SELECT rootpage FROM roots WHERE name = '{other}') WHERE name = '{one}';
+             UPDATE sqlite_schema SET rootpage =
+                 (SELECT rootpage FROM roots WHERE name = '{one}') WHERE name = '{other}'"
+        )
+    };
+    let same = |one: &str, other: &str| {
+        format!(
+            "UPDATE sqlite_schema SET rootpage =
+                 (SELECT rootpage FROM sqlite_schema WHERE name = '{other}') WHERE name = '{one}'"
+        )
+    };
+    let (lane_table, job_table) = ("marionette_lane", "marionette_job");
+    let (waiting, ended) = ("marionette_job_waiting", "marionette_job_ended");
+    let theirs = same("theirs", lane_table);
+    vec![
         exchanged(
             "two tables whose pages are exchanged",
             swap(lane_table, job_table),
@@ -341,6 +363,14 @@ fn written_schemas() -> Vec<HostileStore> {
             "a table of others on the page of ours",
             format!("CREATE TABLE theirs (a); {theirs}"),
         ),
+    ]
+}
+
+/// One table of ours that is elsewhere, or another.
+fn written_lanes() -> Vec<HostileStore> {
+    let lane =
+        |change: &str| format!("UPDATE sqlite_schema SET {change} WHERE name = 'marionette_lane'");
+    vec![
         written("a table on page 1", lane("rootpage = 1")),
         written("a table on no page", lane("rootpage = 0")),
         written(
