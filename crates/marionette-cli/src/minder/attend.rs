@@ -52,7 +52,7 @@ pub(super) async fn attend(
     on_start: impl FnOnce(i32),
 ) -> Ended {
     let attempt = Arc::new(attempt);
-    let mut asked = Asked {
+    let mut asked = Ending {
         asks,
         was_asked: false,
         kill: None,
@@ -106,7 +106,7 @@ pub(super) async fn attend(
 async fn until_begun(
     attempt: &Arc<Attempt>,
     means: &Means,
-    asked: &mut Asked,
+    asked: &mut Ending,
 ) -> Result<Begun, How> {
     let mut beginning = Beginning::of(attempt, &means.presence, &means.places)?;
     loop {
@@ -173,8 +173,8 @@ type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// more once it goes on.
 const HANGS: How = How::Signal(9);
 
-/// What was asked of an attempt.
-struct Asked {
+/// Whether and when an attempt has to end.
+struct Ending {
     asks: mpsc::UnboundedReceiver<Duration>,
     was_asked: bool,
     /// When it is made to end.
@@ -186,7 +186,7 @@ struct Asked {
 /// A command that runs, as its minder sees it.
 struct Watch {
     group: Option<Group>,
-    asked: Asked,
+    asked: Ending,
     recorder: Recorder,
     /// What takes its secrets out of what is kept of its standard output…
     out: Stream,

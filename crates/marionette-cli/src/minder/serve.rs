@@ -304,7 +304,7 @@ impl Deaf {
             hangup: signal(SignalKind::hangup())?,
             quit: signal(SignalKind::quit())?,
             // What cannot be caught is ignored by nobody.
-            _ignored: ignored().flat_map(|kind| signal(kind).ok()).collect(),
+            _ignored: ignored().filter_map(|kind| signal(kind).ok()).collect(),
         })
     }
 

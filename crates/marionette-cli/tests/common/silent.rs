@@ -53,7 +53,7 @@ thread_local! {
 
 /// Gives this thread, and what it starts from now on, mounts of its own, which are gone with them
 /// however a test ends. If that is not permitted, it says so.
-pub(crate) fn own_mounts() -> bool {
+fn own_mounts() -> bool {
     if HAS_OWN.get() {
         return true;
     }
@@ -105,9 +105,9 @@ impl Silent {
             state.0 = answers;
             std::mem::take(&mut state.1)
         };
-        waiting
-            .into_iter()
-            .for_each(|request| self.server.hear(request));
+        for request in waiting {
+            self.server.hear(request);
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
