@@ -117,7 +117,11 @@ impl Seen {
     /// Fails unless it ended as the help says, and without a fault of its own.
     pub(crate) fn ended_well(&self, what: &str) {
         assert!(matches!(self.status, Some(0..=2)), "{what}: {self:?}");
-        for word in ["panicked", "a fault in this program", "overflow"] {
+        for word in [
+            "panicked",
+            "a fault in this program",
+            "overflowed its stack",
+        ] {
             assert!(!self.text.contains(word), "{what}: {self:?}");
         }
     }
