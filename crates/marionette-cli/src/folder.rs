@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use marionette::TaskId;
-use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{self, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -294,6 +294,15 @@ impl Folder {
         Ok(found.is_ok_and(|found| {
             (found.st_dev as u64, found.st_ino as u64) == (ours.dev(), ours.ino())
         }))
+    }
+
+    /// Locks it for as long as it is open, unless another process has: says whether this has it.
+    pub(crate) fn lock_now(&self) -> io::Result<bool> {
+        match fs::flock(&*self.fd, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Brings the names in it to the disk.

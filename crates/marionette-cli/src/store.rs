@@ -50,7 +50,7 @@ pub(crate) enum Purpose {
 impl Opened {
     /// Where the output of a job's attempts is kept.
     pub(crate) fn output(&self, job: TaskId) -> Place {
-        self.outputs().below(output::within(job))
+        output::of(&self.outputs(), job)
     }
 
     /// Where the output of all jobs is kept.

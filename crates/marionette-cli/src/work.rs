@@ -11,7 +11,6 @@ use tokio::time::sleep;
 use crate::args::{Common, Work};
 use crate::command::Command;
 use crate::health::{is_broken, is_hindered};
-use crate::output;
 use crate::report;
 use crate::say::Say;
 use crate::signals::{self, Asked, Signals};
@@ -27,8 +26,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common).await?;
     opened.check(&say)?;
-    output::tidy(&opened).await?;
-    let worker = Worker::new(&opened, args.queue.clone(), args.jobs)?;
+    let worker = Worker::new(&opened, args.queue.clone(), args.jobs, args.keep_outputs)?;
     let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));
     worker.start(&opened).await?;
     let watch = Watch::begin(&opened, &worker, &args.queue, &say);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -15,6 +15,7 @@ use crate::clock;
 use crate::command::{Command, GRACE_MAX, Success};
 use crate::lack;
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone};
+use crate::output;
 use crate::store::Opened;
 use crate::trouble::{StoreTrouble, Trouble};
 
@@ -36,6 +37,7 @@ const DEATHS_MAX: u32 = 3;
 pub(crate) struct Worker {
     pub(crate) tasks: TaskManager<SqliteStore>,
     minder: Minder,
+    outputs: output::Keeper,
     /// Whether somebody has asked it to stop.
     stopping: watch::Sender<bool>,
     /// What keeps it from beginning tasks.
@@ -52,16 +54,19 @@ impl Worker {
         opened: &Opened,
         queues: Vec<String>,
         jobs: Option<NonZeroUsize>,
+        keep_outputs: u64,
     ) -> Result<Self> {
         let minder = Minder::new(opened.minders());
         let stopping = watch::Sender::new(false);
         let trouble = Trouble::default();
+        let outputs = output::Keeper::begin(opened, keep_outputs);
         let runner = Arc::new(Runner {
             opened: opened.clone(),
             minder: minder.clone(),
             stopping: stopping.subscribe(),
             trouble: trouble.clone(),
             deaths: Mutex::default(),
+            outputs: outputs.made(),
         });
         let tasks = TaskManager::builder()
             .store(opened.store.clone())
@@ -78,6 +83,7 @@ impl Worker {
             tasks,
             minder,
             stopping,
+            outputs,
             trouble,
             store_trouble: StoreTrouble::default(),
             queues,
@@ -113,6 +119,7 @@ impl Worker {
     /// Waits until nothing of any command is left, after the manager was stopped.
     pub(crate) async fn close(self) {
         self.minder.close().await;
+        self.outputs.end().await;
     }
 }
 
@@ -129,6 +136,8 @@ struct Runner {
     trouble: Trouble,
     /// How often the minder of a task was killed while it had it.
     deaths: Mutex<HashMap<TaskId, u32>>,
+    /// Where it is told which tasks wrote something.
+    outputs: output::Made,
 }
 
 impl Runner {
@@ -168,6 +177,10 @@ impl Runner {
         let Some(ended) = ended else {
             return Err(self.without_minder(id, begun.is_blameless()));
         };
+        self.deaths().remove(&context.id());
+        if ended.output_bytes > 0 {
+            self.outputs.note(context.id());
+        }
         if let How::Hindered(why) = &ended.how {
             return Err(self.hindered(id, why.clone()));
         }
@@ -206,8 +219,7 @@ impl Runner {
                 "the minder of commands has ended by itself".to_owned(),
             );
         }
-        // Nothing that holds the lock can leave it half done.
-        let mut deaths = self.deaths.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deaths = self.deaths();
         let times = deaths.entry(task).or_default();
         *times += 1;
         if *times < DEATHS_MAX {
@@ -216,6 +228,11 @@ impl Runner {
         let times = *times;
         deaths.remove(&task);
         format!("killed: so was the minder of commands, {times} times").into()
+    }
+
+    fn deaths(&self) -> MutexGuard<'_, HashMap<TaskId, u32>> {
+        // Nothing that holds the lock can leave it half done.
+        self.deaths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a command that failed did so because all is stopped: the signal for that may reach

@@ -57,11 +57,11 @@ Files:
   $XDG_STATE_HOME/marionette/tasks.db (else ~/.local/state/marionette/tasks.db) is the store unless
   --store or MARIONETTE_STORE names another, like `sqlite:jobs.db`, `sqlite:/srv/jobs.db` or
   `sqlite:~/jobs.db` (`sqlite://` before the path is the same). Beside it are `tasks.db-output`,
-  with what the commands wrote, and `tasks.db-runs`, with how far `run` has come with which file.
-  Only their owner can read them. Whoever can write them can have commands run as you, so a store
-  is refused that somebody else owns or can change, or whose folder is open to others, unless you
-  say --trust-owner; what only looks warns. Nothing of your environment is stored unless you ask for it, with
-  one exception: the PATH in which a program was not found.";
+  with what the latest 100,000 commands wrote, and `tasks.db-runs`, with how far `run` has come with
+  which file. Only their owner can read them. Whoever can write them can have commands run as you,
+  so a store is refused that somebody else owns or can change, or whose folder is open to others,
+  unless you say --trust-owner; what only looks warns. Nothing of your environment is stored unless
+  you ask for it, with one exception: the PATH in which a program was not found.";
 
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]

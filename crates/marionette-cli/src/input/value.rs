@@ -27,6 +27,11 @@ pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     number.map_err(|_| format!("{text:?} is no whole number of 1 or more"))
 }
 
+/// The output of how many tasks is kept.
+pub(crate) fn parse_kept(text: &str) -> Result<u64, String> {
+    parse_number(text, 1_000..=i64::MAX)
+}
+
 fn parse_number<N: TryFrom<i64>>(text: &str, range: RangeInclusive<i64>) -> Result<N, String> {
     let number = text.trim().replace('_', "").parse().ok();
     number

@@ -94,7 +94,17 @@ impl Log {
 
 impl Open {
     fn create(place: &Place, attempt: u32) -> io::Result<Self> {
-        let folder = place.make()?;
+        for _ in 1..TRIES_MAX {
+            match Self::create_in(place.make()?, attempt) {
+                // It was empty, and went because it was: what was in it was let go.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                created => return created,
+            }
+        }
+        Self::create_in(place.make()?, attempt)
+    }
+
+    fn create_in(folder: Folder, attempt: u32) -> io::Result<Self> {
         let mut again = 1;
         loop {
             let name = match again {

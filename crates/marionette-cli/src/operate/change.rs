@@ -94,6 +94,7 @@ impl Deed {
 /// Changes what is named, and returns the exit status.
 pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<u8> {
     let by_ids = !which.ids.is_empty();
+    let forgotten = desk.opened.store.forgotten();
     let report = match (by_ids, which.pick.is_empty(), which.all) {
         (true, true, _) => named_ones(desk, which, deed).await?,
         (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
@@ -110,9 +111,7 @@ pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Res
             report
         }
     };
-    if *deed == Deed::Delete && report.changed > 0 {
-        output::tidy(&desk.opened).await?;
-    }
+    output::forget(&desk.opened, &forgotten).await?;
     tell(desk, which, deed, &report).await?;
     let is_short = by_ids && !report.unchanged.is_empty();
     Ok(u8::from(is_short))

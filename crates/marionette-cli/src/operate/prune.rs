@@ -48,8 +48,9 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
             desk.say.note("nothing was deleted");
             return Ok(1);
         }
+        let forgotten = store.forgotten();
         changed = delete(store, filter, before).await?;
-        output::tidy(&desk.opened).await?;
+        output::forget(&desk.opened, &forgotten).await?;
     }
     if desk.say.json {
         let by_state: BTreeMap<_, _> = by_state

@@ -11,7 +11,7 @@ use marionette::inspect::{Inspect, JobDetails};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use crate::command::{Command, Veil};
+use crate::command::{Command, Success, Veil};
 use crate::folder::{Folder, Place};
 use crate::minder::{attempts, read_log, stem};
 use crate::run::Runs;
@@ -124,6 +124,9 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> 
         let title = format!("Result, {}", text::count(result.len(), "byte"));
         section(&mut page, &title, &cut(&readable(result).pretty(), limit));
     }
+    if outputs.is_empty() && has_let_go(details) {
+        section(&mut page, "Output", LET_GO);
+    }
     for output in outputs {
         let (attempt, bytes) = (which(&output.attempt), text::count(output.bytes, "byte"));
         let title = format!("Output of {attempt}, {bytes}, {}", output.file.display());
@@ -137,6 +140,20 @@ fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> 
         section(&mut page, &title, &lines);
     }
     page
+}
+
+/// What is said of output that is not there any more.
+pub(super) const LET_GO: &str = "it is not kept any more: only that of the latest tasks is \
+                                 (--keep-outputs of `run` and `work` says of how many)";
+
+/// Whether a task wrote something that was kept, and is not any more. Only of one that is done it
+/// is known how much it wrote.
+pub(super) fn has_let_go(details: &JobDetails) -> bool {
+    let result = details.result.as_deref();
+    let wrote = result.and_then(|result| serde_json::from_slice::<Success>(result).ok());
+    details.summary.kind == Command::KIND
+        && wrote.is_some_and(|wrote| wrote.output_bytes > 0)
+        && Command::decode(&details.payload).is_ok_and(|command| command.output_bytes > 0)
 }
 
 /// The words for an attempt: one that was interrupted is begun again under its number.

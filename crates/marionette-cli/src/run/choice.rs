@@ -176,11 +176,9 @@ async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u6
 /// Of finished generations only the last is kept.
 async fn forget(opened: &Opened, queue: &str) -> Result<()> {
     let jobs = Which::Matching(in_queue(queue.to_owned()));
-    let deleted = opened.store.delete(jobs).await.map_err(told)?;
-    if deleted > 0 {
-        output::tidy(opened).await?;
-    }
-    Ok(())
+    let forgotten = opened.store.forgotten();
+    opened.store.delete(jobs).await.map_err(told)?;
+    output::forget(opened, &forgotten).await
 }
 
 /// The run of this identity that is open and was worked on last, without its list.

@@ -83,6 +83,15 @@ pub(super) struct Note {
     pub(super) identity: Option<Identity>,
     pub(super) generation: u64,
     pub(super) finished: bool,
+    /// The generation that counts as the one before the first: those up to it may have been those
+    /// of a note that was removed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    before: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Note {
@@ -114,12 +123,19 @@ impl Ledger {
                 return Ok(Taken::Theirs(Held { process, queue }));
             }
         };
-        let new = || Note {
-            file: name.to_owned(),
-            finished: true,
-            ..Note::default()
+        let mut note = match Note::read(&folder, &key)? {
+            Some(note) => note,
+            None => {
+                let before = last_removed(&folder)?;
+                Note {
+                    file: name.to_owned(),
+                    identity: None,
+                    generation: before,
+                    finished: true,
+                    before,
+                }
+            }
         };
-        let mut note = Note::read(&folder, &key)?.unwrap_or_else(new);
         note.identity = Some(identity.notable());
         Ok(Taken::Ours(Self {
             folder,
@@ -170,7 +186,12 @@ impl Ledger {
 
     /// Whether there was a generation yet.
     pub(super) fn was_begun(&self) -> bool {
-        self.note.generation > 0
+        self.note.generation > self.note.before
+    }
+
+    /// Whether this is the first generation.
+    pub(super) fn is_first(&self) -> bool {
+        self.note.generation <= self.note.before + 1
     }
 
     /// When the note was written last.
@@ -218,6 +239,47 @@ impl Ledger {
         let path = || self.folder.path().join(&name);
         written.with_context(|| format!("cannot write {}", text::path(&path())))
     }
+}
+
+/// The highest generation of the runs whose notes were removed. No generation comes twice: the ids
+/// of its tasks follow from it, and by them it is known what was done.
+const REMOVED: &str = "removed";
+
+fn last_removed(folder: &Folder) -> Result<u64> {
+    let path = || folder.path().join(REMOVED).display().to_string();
+    let Some(bytes) = folder.read_all(REMOVED).with_context(path)? else {
+        return Ok(0);
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    let number = text.trim().parse();
+    number.with_context(|| format!("{} is not what `run` wrote", path()))
+}
+
+/// Removes the note of a run that is finished and that no process has, unless `stays`.
+pub(super) fn remove(
+    folder: &Folder,
+    key: &str,
+    stays: impl FnOnce(&Note) -> bool,
+) -> Result<bool> {
+    let Ok(_lock) = lock(folder, &lock_of(key))? else {
+        return Ok(false);
+    };
+    // Who looks for a place for a list leaves a lock without a note.
+    if let Some(note) = Note::read(folder, key)? {
+        if !note.finished || stays(&note) {
+            return Ok(false);
+        }
+        let last = last_removed(folder)?.max(note.generation);
+        folder.replace(REMOVED, |file| {
+            write!(file, "{last}")?;
+            file.sync_all()
+        })?;
+        folder.sync()?;
+    }
+    for name in [note_of(key), order_of(key), lock_of(key)] {
+        folder.remove(name)?;
+    }
+    Ok(true)
 }
 
 fn order_of(key: &str) -> String {
@@ -285,6 +347,10 @@ fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
             return Ok(Err((!holder.is_empty()).then(|| holder.to_owned())));
         }
         clock::pause(LOCK_PAUSE);
+    }
+    if !folder.is_at(&file, name)? {
+        // Its run was removed with it.
+        return lock(folder, name);
     }
     file.rewind()?;
     file.set_len(0)?;

@@ -11,6 +11,7 @@
 
 mod identity;
 mod ledger;
+mod old;
 mod dry_run;
 mod choice;
 mod names;
@@ -122,7 +123,8 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         ));
     }
     let view = View::start(&mut say, &board);
-    let worker = Worker::new(&opened, ready.ledger.queues().to_vec(), args.jobs)?;
+    let queues = ready.ledger.queues().to_vec();
+    let worker = Worker::new(&opened, queues, args.jobs, args.keep_outputs)?;
     let teller = view::tell(worker.tasks.events(), &board, &say);
     worker.start(&opened).await?;
     // Of a queue that is paused it is told below.
@@ -178,6 +180,10 @@ async fn listed(opened: &Opened, args: &Run, file: &input::File, say: &Say) -> R
         Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, say).await?,
         Turn::Begins => Known::default(),
     };
+    if turn == Turn::Begins && ledger.is_first() {
+        // What cannot be removed now is removed when another list is new.
+        let _ = old::remove(opened).await;
+    }
     Ok(Ready {
         identity,
         ledger,

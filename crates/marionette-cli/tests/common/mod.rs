@@ -126,8 +126,8 @@ impl Sandbox {
     /// The text of all that the commands of this store wrote.
     pub(crate) fn outputs(&self) -> Vec<String> {
         let mut texts = Vec::new();
-        for job in entries(&self.path("tasks.db-output")) {
-            for attempt in entries(&job) {
+        for shard in entries(&self.path("tasks.db-output")) {
+            for attempt in entries(&shard).iter().flat_map(|job| entries(job)) {
                 texts.push(fs::read_to_string(attempt).expect("it is text"));
             }
         }
