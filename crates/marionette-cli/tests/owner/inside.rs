@@ -10,12 +10,12 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::common::{entries, janitor, now, signal, until};
-use crate::town::{ADA, MALLORY, Town, ended, give, link, mode, pipe};
+use crate::town::{ADA, MALLORY, Town, ended, file, give, link, mode, pipe};
 
 /// A file of hers that nobody else may write.
 fn victim(town: &Town) -> PathBuf {
     let victim = town.path("square/victim");
-    town.file(&victim, ADA, "precious");
+    file(&victim, ADA, "precious");
     victim
 }
 
@@ -77,7 +77,7 @@ fn a_mark_of_somebody_else_does_not_say_that_a_task_is_done() {
         let victim = victim(&town);
         let mark = output(&town, &id).join("done");
         match what {
-            "file" => town.file(&mark, MALLORY, ""),
+            "file" => file(&mark, MALLORY, ""),
             "link" => link(&victim, &mark, MALLORY),
             "pipe" => pipe(&mark, ADA),
             "folder" => fs::create_dir(&mark).unwrap(),
@@ -94,7 +94,7 @@ fn a_mark_of_somebody_else_does_not_say_that_a_task_is_done() {
 fn a_mark_of_ones_own_does() {
     let Some(town) = Town::new() else { return };
     let id = town.add(ADA);
-    town.file(&output(&town, &id).join("done"), ADA, "");
+    file(&output(&town, &id).join("done"), ADA, "");
     let said = town.run(ADA, &["work", "--once"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert_eq!(town.ran(), "", "it had run before");
@@ -133,7 +133,7 @@ fn pipes_and_locks_of_others_where_minders_are_seen_hold_nothing_up() {
     for name in 75..=79 {
         let path = minders.join(name.to_string());
         // No process has such a number.
-        town.file(&path, MALLORY, "2147483647");
+        file(&path, MALLORY, "2147483647");
         let lock = File::open(&path).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         locks.push(lock);
@@ -154,7 +154,7 @@ fn minders_that_hang_are_waited_for_once_and_not_each() {
     let mut locks = Vec::new();
     for name in 75..=79 {
         let path = minders.join(name.to_string());
-        town.file(&path, ADA, "2147483647");
+        file(&path, ADA, "2147483647");
         let lock = File::open(&path).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         locks.push(lock);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::town::{ADA, LOOKING, MALLORY, ROOT, Town, give, link, pipe};
+use crate::town::{ADA, LOOKING, MALLORY, ROOT, Town, file, give, link, pipe};
 
 #[test]
 fn a_look_at_a_store_of_somebody_else_is_a_warning() {
@@ -38,7 +38,7 @@ fn what_is_planted_beside_a_store_makes_no_look_hang_or_write() {
             let Some(town) = Town::new() else { return };
             town.add(ADA);
             let victim = town.path("square/victim");
-            town.file(&victim, ADA, "precious");
+            file(&victim, ADA, "precious");
             let path = town.store(ending);
             let _ = fs::remove_file(&path);
             let _ = fs::remove_dir_all(&path);
@@ -70,7 +70,7 @@ fn a_look_writes_no_log_of_a_stranger_into_a_store() {
         town.add(ADA);
         // What he would like to see in it: a log that he has made of a store like hers.
         let _ = fs::remove_file(town.store(ending));
-        town.file(&town.store(ending), MALLORY, "planted");
+        file(&town.store(ending), MALLORY, "planted");
         let before = fs::read(town.store("")).unwrap();
         for user in [ADA, ROOT] {
             for verb in LOOKING {
@@ -91,13 +91,13 @@ fn what_is_planted_in_the_folders_makes_no_look_hang() {
     let id = town.add(ADA);
     assert_eq!(town.run(ADA, &["run", "tasks.txt"]).status, Some(0));
     let secret = town.path("square/secret");
-    town.file(&secret, ADA, "precious");
+    file(&secret, ADA, "precious");
     let output = town.store("-output").join(&id);
     fs::create_dir_all(&output).unwrap();
     give(&output, ADA);
     pipe(&output.join("1.log"), MALLORY);
     link(&secret, &output.join("2.log"), MALLORY);
-    town.file(&output.join("3.log"), ADA, "what it wrote");
+    file(&output.join("3.log"), ADA, "what it wrote");
     for name in ["4.tail", "0123.json", "0123.lock", "0123.order"] {
         pipe(&town.store("-runs").join(name), MALLORY);
         pipe(&town.store("-workers").join(name), MALLORY);

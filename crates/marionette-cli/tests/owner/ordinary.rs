@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::town::{ADA, ROOT, Town, ended, give, link, mode};
+use crate::town::{ADA, ROOT, Town, ended, file, give, link, mode};
 
 fn works(town: &Town, store: &str, user: u32) {
     for verb in [
@@ -90,7 +90,7 @@ fn files_that_root_has_left_are_fine() {
     let Some(town) = Town::new() else { return };
     town.add(ADA);
     // As root has them who has looked at the store.
-    town.file(&town.store("-journal"), ROOT, "");
+    file(&town.store("-journal"), ROOT, "");
     let said = town.run(ADA, &["add", "true"]);
     assert_eq!(said.status, Some(0), "{said:?}");
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::town::{ADA, CHANGING, MALLORY, ROOT, SHARED, Town, give_group, link, mode, pipe};
+use crate::town::{ADA, CHANGING, MALLORY, ROOT, SHARED, Town, file, give_group, link, mode, pipe};
 
 /// Every verb refuses to go on as this user, names each of these, and leaves all as it is.
 fn all_refuse(town: &Town, user: u32, named: &[&str]) {
@@ -42,7 +42,7 @@ fn files_that_somebody_else_has_put_beside_a_store_are_refused() {
         town.add(ADA);
         let path = town.store(ending);
         let _ = fs::remove_file(&path);
-        town.file(&path, MALLORY, "planted");
+        file(&path, MALLORY, "planted");
         all_refuse(&town, ADA, &[ending, HIS, WAY_OUT]);
     }
 }
@@ -63,7 +63,7 @@ fn folders_that_somebody_else_has_put_beside_a_store_are_refused() {
 fn they_are_refused_also_before_there_is_a_store() {
     for ending in ["-wal", "-journal", "-output", "-runs"] {
         let Some(town) = Town::new() else { return };
-        town.file(&town.store(ending), MALLORY, "planted");
+        file(&town.store(ending), MALLORY, "planted");
         let before = town.square();
         for verb in [["add", "true"], ["work", "--once"], ["run", "tasks.txt"]] {
             let said = town.run(ADA, &verb);
@@ -88,7 +88,7 @@ fn links_and_pipes_are_refused_whoever_has_put_them_there() {
                 let _ = fs::remove_file(&path);
                 let _ = fs::remove_dir_all(&path);
                 let victim = town.path("square/victim");
-                town.file(&victim, ADA, "precious");
+                file(&victim, ADA, "precious");
                 if is_pipe {
                     pipe(&path, user);
                 } else {
@@ -187,7 +187,7 @@ fn a_second_name_of_a_log_is_refused() {
     let Some(town) = Town::new() else { return };
     town.add(ADA);
     let other = town.path("square/other");
-    town.file(&other, ADA, "");
+    file(&other, ADA, "");
     let _ = fs::remove_file(town.store("-wal"));
     fs::hard_link(&other, town.store("-wal")).unwrap();
     all_refuse(&town, ADA, &["-wal: ", "2 names"]);
@@ -201,7 +201,7 @@ fn a_lock_of_a_worker_that_is_somebody_elses_is_refused() {
     if !workers.exists() {
         town.folder("square/t.db-workers", ADA, 0o700);
     }
-    town.file(
+    file(
         &workers.join("01a2280a-03e2-7309-8c27-24f19d260dc7"),
         MALLORY,
         "",

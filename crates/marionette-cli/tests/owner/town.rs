@@ -97,13 +97,6 @@ impl Town {
         path
     }
 
-    /// Makes a file of this user.
-    pub(crate) fn file(&self, path: &Path, user: u32, text: &str) {
-        fs::write(path, text).expect("root can write it");
-        give(path, user);
-        mode(path, 0o600);
-    }
-
     /// The program as this user, not started yet.
     pub(crate) fn command(&self, user: u32, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command(arguments);
@@ -170,9 +163,10 @@ impl Town {
 
 fn describe(path: &Path, all: &mut Vec<String>) {
     let found = fs::symlink_metadata(path).expect("it is there");
-    let contents = match found.is_file() {
-        true => fs::read(path).unwrap_or_default(),
-        false => Vec::new(),
+    let contents = if found.is_file() {
+        fs::read(path).unwrap_or_default()
+    } else {
+        Vec::new()
     };
     let (shown, mode, user) = (path.display(), found.mode(), found.uid());
     all.push(format!("{shown} {mode:o} {user} {contents:?}"));
@@ -194,6 +188,13 @@ pub(crate) fn ended(mut child: Child, what: &str) -> Said {
         pause(Duration::from_millis(2));
     }
     said(child.wait_with_output().expect("it has ended"))
+}
+
+/// Makes a file of this user.
+pub(crate) fn file(path: &Path, user: u32, text: &str) {
+    fs::write(path, text).expect("root can write it");
+    give(path, user);
+    mode(path, 0o600);
 }
 
 pub(crate) fn give(path: &Path, user: u32) {
