@@ -42,8 +42,7 @@ fn a_line_is_run_by_the_shell_of_the_system_whatever_path_its_task_sets() {
     sandbox.write("task.jsonl", &task.to_string());
     let ran = sandbox.run(&["run", "task.jsonl"]);
     assert!(ran.out.contains("exit status 127: sh: "), "{ran:?}");
-    assert_eq!(
-        crate::place::outputs(&sandbox).concat().lines().next(),
-        Some("real")
-    );
+    // Beside what the shell complains of, which comes through another pipe.
+    let output = crate::place::outputs(&sandbox).concat();
+    assert!(output.lines().any(|line| line == "real"), "{output}");
 }
