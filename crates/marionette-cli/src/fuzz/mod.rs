@@ -52,7 +52,8 @@ pub(crate) fn fuzz(corpus: &[&[u8]], property: impl Fn(&[u8])) {
         case += 1;
     }
     if limit.is_some() {
-        println!("{case} inputs from the seed {first} on");
+        let told = format!("{case} inputs from the seed {first} on\n");
+        let _ = crate::say::print_bytes(told.as_bytes());
     }
 }
 

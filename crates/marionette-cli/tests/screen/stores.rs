@@ -2,8 +2,8 @@
 //! of them: soon answered, in little memory, and without a character that a terminal obeys.
 //!
 //! Each store meets some of the verbs, and each verb some stores of each kind; with
-//! `MARIONETTE_ALL_PAIRS` in the environment all of them meet, and `MARIONETTE_STORES` is a piece of
-//! the names of those that are tried.
+//! `MARIONETTE_ALL_PAIRS` in the environment all of them meet, and `MARIONETTE_STORES` is a piece
+//! of the names of those that are tried.
 
 use std::collections::BTreeMap;
 use std::env;
