@@ -1,5 +1,5 @@
-//! The runtime of this process, where there may be no room for it, and the limits that would end the
-//! process by a signal.
+//! The runtime of this process, where there may be no room for it, and the limits that would end
+//! the process by a signal.
 
 use std::io;
 use std::panic::{PanicHookInfo, set_hook, take_hook};
@@ -29,8 +29,8 @@ pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime>
     set_hook(hook);
     let runtime = built.map_err(|error| io::Error::new(error.kind(), lack::words(&error)))?;
     let inside = runtime.enter();
-    // A file that has grown to its limit is like a full disk, once nothing ends by the signal. It is
-    // caught and not ignored, because a process that is started inherits what is ignored.
+    // A file that has grown to its limit is like a full disk, once nothing ends by the signal. It
+    // is caught and not ignored, because a process that is started inherits what is ignored.
     // Once it was listened to, it stays caught.
     drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
     drop(inside);

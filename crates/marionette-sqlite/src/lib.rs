@@ -140,6 +140,7 @@
 //! | `test-util` | `Clock`, which a test moves ahead |
 
 mod store;
+mod inner;
 mod options;
 mod transaction;
 #[cfg(feature = "sqlx")]

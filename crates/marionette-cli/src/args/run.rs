@@ -169,7 +169,7 @@ leaves behind in its process group are ended with it. It has no terminal and not
 standard input: what asks for a password fails at once.
 
 What the run cannot have (files, processes, memory, room on the disk) costs no task an attempt: it
-is said with its limit. If nothing can be begun for 15 seconds, or nothing be taken from the store or
-noted in it, it ends with 2, and goes on when it is started again. Only for a full disk it waits.
+is said with its limit. If nothing can be begun for 15 seconds, or nothing be taken from the store
+or noted in it, it ends with 2, and goes on when it is started again. Only for a full disk it waits.
 
 A file of which everything has ended runs from the beginning when it is run again."#;

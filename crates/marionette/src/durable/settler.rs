@@ -93,8 +93,8 @@ fn is_final(error: &StoreError) -> bool {
 }
 
 /// One of them is refused: the others must not wait for it. What is refused alone is given up, and
-/// its lease lapses; if it was a success, that is kept, so that it does not run again whenever it is
-/// claimed. Returns those for which another try makes sense.
+/// its lease lapses; if it was a success, that is kept, so that it does not run again whenever it
+/// is claimed. Returns those for which another try makes sense.
 async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Settlement> {
     let mut again = Vec::new();
     for settlement in settlements {

@@ -23,7 +23,8 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
 
     /// What keeps this manager from its work with jobs, if anything does: its store answers with an
     /// error or not at all when jobs are claimed, settled, renewed or swept. Of several troubles it
-    /// is one of those that have lasted for longest. A manager that is full, paused or idle has none.
+    /// is one of those that have lasted for longest. A manager that is full, paused or idle has
+    /// none.
     ///
     /// It goes on trying by itself, but for the one case that [`Trouble::call`] names. The log
     /// tells of errors as they come and when they are over.
@@ -31,8 +32,8 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// answer takes its time.
     ///
     /// A store whose own threads have ended answers every call that it is
-    /// [broken](crate::store::StoreError::is_broken) and why, which is trouble of this kind too, and
-    /// does not pass: the store has to be opened again.
+    /// [broken](crate::store::StoreError::is_broken) and why, which is trouble of this kind too,
+    /// and does not pass: the store has to be opened again.
     ///
     /// # Examples
     ///
