@@ -17,7 +17,7 @@ use crate::time::parse_duration;
 /// When a command is ended, by a timeout, a cancellation or a stop, or because its worker was
 /// killed, so is what it has started, in sessions of its own too, unless that has cleared its
 /// environment. After a success, what has left its process group is left alone. A service that a
-/// command starts on purpose should have a session of its own and no MARIONETTE_MINDER in its
+/// command starts on purpose should have a session of its own and no `MARIONETTE_MINDER` in its
 /// environment: then it outlives the kill of a worker too.
 ///
 /// The first SIGINT, SIGTERM or SIGHUP lets running commands finish, the second ends them and gives

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -90,8 +90,7 @@ fn is_unable(why: &str) {
     if let Ok(mut line) = serde_json::to_vec(&word) {
         line.push(b'\n');
         // An error says that nobody listens.
-        let _ = io::stdout().write_all(&line);
-        let _ = io::stdout().flush();
+        let _ = rustix::io::write(rustix::stdio::stdout(), &line);
     }
 }
 

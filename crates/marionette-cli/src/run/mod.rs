@@ -110,18 +110,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         (opened, ready)
     };
     let board = Arc::new(Board::new(&ready.plan, &ready.known));
-    if ready.turn == Turn::GoesOn {
-        let anew = if ready.identity.is_list() {
-            "; --anew begins anew"
-        } else {
-            ""
-        };
-        say.note(&format!(
-            "going on: {} of {} ended before{anew}",
-            board.ended(),
-            ready.plan.len()
-        ));
-    }
+    note_that_it_goes_on(&ready, &board, &say);
     let view = View::start(&mut say, &board);
     let queues = ready.ledger.queues().to_vec();
     let worker = Worker::new(&opened, queues, args.jobs, args.keep_outputs)?;
@@ -153,6 +142,21 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let _ = teller.await;
     view.end();
     finish(&opened, &mut ready, asked, &say).await
+}
+
+fn note_that_it_goes_on(ready: &Ready, board: &Board, say: &Say) {
+    if ready.turn == Turn::GoesOn {
+        let anew = if ready.identity.is_list() {
+            "; --anew begins anew"
+        } else {
+            ""
+        };
+        say.note(&format!(
+            "going on: {} of {} ended before{anew}",
+            board.ended(),
+            ready.plan.len()
+        ));
+    }
 }
 
 /// Drops what is left of the run that the arguments name.
