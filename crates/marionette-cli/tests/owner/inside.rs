@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::common::{entries, janitor, now, signal, until};
-use crate::town::{ADA, MALLORY, Town, ended, file, give, link, mode, pipe};
+use crate::town::{ADA, MALLORY, Town, ended, file, link, pipe};
 
 /// A file of hers that nobody else may write.
 fn victim(town: &Town) -> PathBuf {
@@ -75,7 +75,7 @@ fn a_mark_of_somebody_else_does_not_say_that_a_task_is_done() {
         let Some(town) = Town::new() else { return };
         let id = town.add(ADA);
         let victim = victim(&town);
-        let mark = output(&town, &id).join("done");
+        let mark = town.output(&id).join("done");
         match what {
             "file" => file(&mark, MALLORY, ""),
             "link" => link(&victim, &mark, MALLORY),
@@ -94,7 +94,7 @@ fn a_mark_of_somebody_else_does_not_say_that_a_task_is_done() {
 fn a_mark_of_ones_own_does() {
     let Some(town) = Town::new() else { return };
     let id = town.add(ADA);
-    file(&output(&town, &id).join("done"), ADA, "");
+    file(&town.output(&id).join("done"), ADA, "");
     let said = town.run(ADA, &["work", "--once"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     assert_eq!(town.ran(), "", "it had run before");
@@ -107,7 +107,7 @@ fn a_log_is_written_through_no_link() {
     let added = town.run(ADA, &["add", "--quiet", "--output", "1k", line]);
     assert_eq!(added.status, Some(0), "{added:?}");
     let victim = victim(&town);
-    let output = output(&town, added.out.trim());
+    let output = town.output(added.out.trim());
     for name in ["1.log", "1-2.tail", "1-2.tail.old", "1.tail"] {
         link(&victim, &output.join(name), ADA);
     }
@@ -183,7 +183,7 @@ fn a_mark_is_written_through_no_link_when_a_worker_is_killed() {
             .contains(&id)
     });
     let victim = victim(&town);
-    let output = output(&town, &id);
+    let output = town.output(&id);
     link(&victim, &output.join("done"), ADA);
     signal(worker.id(), rustix::process::Signal::KILL);
     worker.wait().unwrap();
@@ -193,20 +193,6 @@ fn a_mark_is_written_through_no_link_when_a_worker_is_killed() {
     is_untouched(&town);
     let mark = fs::symlink_metadata(output.join("done")).unwrap();
     assert!(mark.is_file(), "it stands in the place of the link");
-}
-
-/// Makes the folder for the output of a task.
-fn output(town: &Town, id: &str) -> PathBuf {
-    let all = town.store("-output");
-    let own = all.join(id);
-    for folder in [all, own.clone()] {
-        if !folder.exists() {
-            fs::create_dir(&folder).unwrap();
-            give(&folder, ADA);
-            mode(&folder, 0o700);
-        }
-    }
-    own
 }
 
 #[test]

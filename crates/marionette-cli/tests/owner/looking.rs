@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::town::{ADA, LOOKING, MALLORY, ROOT, Town, file, give, link, pipe};
+use crate::town::{ADA, LOOKING, MALLORY, ROOT, Town, file, link, pipe};
 
 #[test]
 fn a_look_at_a_store_of_somebody_else_is_a_warning() {
@@ -92,9 +92,7 @@ fn what_is_planted_in_the_folders_makes_no_look_hang() {
     assert_eq!(town.run(ADA, &["run", "tasks.txt"]).status, Some(0));
     let secret = town.path("square/secret");
     file(&secret, ADA, "precious");
-    let output = town.store("-output").join(&id);
-    fs::create_dir_all(&output).unwrap();
-    give(&output, ADA);
+    let output = town.output(&id);
     pipe(&output.join("1.log"), MALLORY);
     link(&secret, &output.join("2.log"), MALLORY);
     file(&output.join("3.log"), ADA, "what it wrote");

@@ -97,6 +97,25 @@ impl Town {
         path
     }
 
+    /// Makes the folder for the output of a task of hers, where the program has it.
+    pub(crate) fn output(&self, id: &str) -> PathBuf {
+        let bytes = uuid::Uuid::parse_str(id).expect("it is an id").into_bytes();
+        let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+        let all = self.store("-output");
+        let shard = all.join(format!("{:02x}", hash >> 24));
+        let own = shard.join(id);
+        for folder in [&all, &shard, &own] {
+            if !folder.exists() {
+                fs::create_dir(folder).expect("root can make it");
+                give(folder, ADA);
+                mode(folder, 0o700);
+            }
+        }
+        own
+    }
+
     /// The program as this user, not started yet.
     pub(crate) fn command(&self, user: u32, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command(arguments);
