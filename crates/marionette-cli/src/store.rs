@@ -145,12 +145,12 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     if path.exists() {
         // Nobody's tables are in an empty one, also where whoever made it was killed.
         if !is_empty(&path).unwrap_or(false) {
-            is_ours(&path, whose).await?;
+            is_ours(common, &path, whose).await?;
         }
-        return open(path, whose).await;
+        return open(common, path, whose).await;
     }
     let made = Made::new(&path)?;
-    let opened = open(path, whose).await;
+    let opened = open(common, path, whose).await;
     if opened.is_err() {
         made.undo();
     }
@@ -188,17 +188,17 @@ pub(crate) async fn open_existing(common: &Common, purpose: Purpose) -> Result<O
     let path = path(common)?;
     exists(&path)?;
     let whose = check_owner(common, &path, purpose)?;
-    is_ours(&path, whose).await?;
-    open(path, whose).await
+    is_ours(common, &path, whose).await?;
+    open(common, path, whose).await
 }
 
 /// Opens a file that is there, and gives it our tables if it has none; says which version it had.
 pub(crate) async fn migrate(common: &Common, path: &Path) -> Result<Option<u32>> {
     exists(path)?;
     let whose = check_owner(common, path, Purpose::Change)?;
-    let from = version(path, whose).await?;
+    let from = version(common, path, whose).await?;
     // Opening it is what brings it there.
-    open(path.to_owned(), whose).await?;
+    open(common, path.to_owned(), whose).await?;
     Ok(from)
 }
 
@@ -248,9 +248,9 @@ fn exists(path: &Path) -> Result<()> {
 }
 
 /// Whether the file has our tables; what it is, if not.
-async fn is_ours(path: &Path, whose: Whose) -> Result<()> {
+async fn is_ours(common: &Common, path: &Path, whose: Whose) -> Result<()> {
     exists(path)?;
-    if version(path, whose).await?.is_none() {
+    if version(common, path, whose).await?.is_none() {
         bail!(
             "{0} is a database without tasks; name another with --store, or make it a store with \
              `marionette migrate --store sqlite:{0}`",
@@ -261,13 +261,13 @@ async fn is_ours(path: &Path, whose: Whose) -> Result<()> {
 }
 
 /// The version of the tables in a file that is there.
-async fn version(path: &Path, whose: Whose) -> Result<Option<u32>> {
-    let version = options(whose).version_of(path).await;
+async fn version(common: &Common, path: &Path, whose: Whose) -> Result<Option<u32>> {
+    let version = options(common, whose).version_of(path).await;
     version.map_err(told).with_context(|| unusable(path))
 }
 
-async fn open(path: PathBuf, whose: Whose) -> Result<Opened> {
-    let store = options(whose).open(&path).await.map_err(told);
+async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
+    let store = options(common, whose).open(&path).await.map_err(told);
     let store = store.with_context(|| unusable(&path))?;
     // Its neighbours are the same from every folder and through every link.
     let path = path.canonicalize().unwrap_or(path);
@@ -304,8 +304,13 @@ fn refuse_foreign_logs(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn options(whose: Whose) -> marionette_sqlite::Options {
-    SqliteStore::options().check_owner(whose == Whose::Ours)
+fn options(common: &Common, whose: Whose) -> marionette_sqlite::Options {
+    let options = SqliteStore::options().check_owner(whose == Whose::Ours);
+    if common.trust_additions {
+        options.trust_additions()
+    } else {
+        options
+    }
 }
 
 /// What is said before what went wrong; and if it is a matter of permissions, what it takes.

@@ -27,13 +27,25 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
     let store = std::path::absolute(store::path(common)?)?;
     // The unit would run whatever somebody else puts there.
     let whose = store::check_owner(common, &store, Purpose::Change)?;
-    let unit = page(&command(&program, &store, whose, args)?, &store, args)?;
+    let unit = page(
+        &command(&program, &store, &trusts(common, whose), args)?,
+        &store,
+        args,
+    )?;
     let _ = say::print(unit.trim_end_matches('\n'));
     Ok(0)
 }
 
+/// The options that say what is trusted of the store.
+fn trusts(common: &Common, whose: Whose) -> Vec<String> {
+    let owner = (whose == Whose::Anybodys).then_some("--trust-owner");
+    let additions = common.trust_additions.then_some("--trust-additions");
+    let trusts = owner.into_iter().chain(additions);
+    trusts.map(str::to_owned).collect()
+}
+
 /// The line that starts the worker.
-fn command(program: &Path, store: &Path, whose: Whose, args: &Unit) -> Result<String> {
+fn command(program: &Path, store: &Path, trusts: &[String], args: &Unit) -> Result<String> {
     let mut words = vec![
         text(program)?,
         "--store".to_owned(),
@@ -42,9 +54,7 @@ fn command(program: &Path, store: &Path, whose: Whose, args: &Unit) -> Result<St
         "--stop-within".to_owned(),
         show_duration(args.stop_within).replace(' ', ""),
     ];
-    if whose == Whose::Anybodys {
-        words.push("--trust-owner".to_owned());
-    }
+    words.extend_from_slice(trusts);
     if let Some(jobs) = args.jobs {
         words.extend(["--jobs".to_owned(), jobs.to_string()]);
     }

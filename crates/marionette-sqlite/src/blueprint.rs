@@ -170,7 +170,8 @@ fn added(path: &Path, what: &str) -> StoreError {
     let path = path.display();
     StoreError::refused(format!(
         "{path}: there is {what}, which would run, or slow down, whatever the store does: drop it, \
-         or, if the application has made it, open the store with Options::trust_additions"
+         or, if the application has made it, trust it (`Options::trust_additions`, or \
+         `--trust-additions` of the command)"
     ))
 }
 

@@ -73,6 +73,9 @@ pub(crate) struct Common {
     /// Use a store that another user owns or can write: who can write it can run commands as you
     #[arg(long, global = true)]
     pub(crate) trust_owner: bool,
+    /// Use a store to whose tables an application has added triggers, indexes or foreign keys
+    #[arg(long, global = true)]
+    pub(crate) trust_additions: bool,
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,

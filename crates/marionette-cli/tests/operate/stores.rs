@@ -178,3 +178,22 @@ fn a_file_or_a_directory_that_may_not_be_written_is_told() {
         assert_eq!(place.values(&["list"]).len(), 1);
     }
 }
+
+#[test]
+fn what_an_application_has_added_to_the_tables_is_refused_until_it_is_trusted() {
+    let place = Place::new();
+    assert_eq!(place.run(&["add", "true"]).code, Some(0));
+    let connection = Connection::open(place.path()).expect("it is a database");
+    let index = "CREATE INDEX by_failures ON marionette_job (failed)";
+    connection.execute_batch(index).expect("it can be made");
+    drop(connection);
+    let refused = place.run(&["list"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(
+        refused.err.contains("by_failures") && refused.err.contains("--trust-additions"),
+        "{refused:?}"
+    );
+    let trusted = place.run(&["list", "--trust-additions"]);
+    assert_eq!(trusted.code, Some(0), "{trusted:?}");
+    assert!(trusted.out.contains("true"), "{trusted:?}");
+}
