@@ -123,17 +123,16 @@ impl Ledger {
                 return Ok(Taken::Theirs(Held { process, queue }));
             }
         };
-        let mut note = match Note::read(&folder, &key)? {
-            Some(note) => note,
-            None => {
-                let before = last_removed(&folder)?;
-                Note {
-                    file: name.to_owned(),
-                    identity: None,
-                    generation: before,
-                    finished: true,
-                    before,
-                }
+        let mut note = if let Some(note) = Note::read(&folder, &key)? {
+            note
+        } else {
+            let before = last_removed(&folder)?;
+            Note {
+                file: name.to_owned(),
+                identity: None,
+                generation: before,
+                finished: true,
+                before,
             }
         };
         note.identity = Some(identity.notable());

@@ -37,7 +37,7 @@ pub(super) async fn remove(opened: &Opened) -> Result<()> {
     let used: HashSet<&str> = queues.map(|(key, _)| key).collect();
     let surplus = keys.len() - KEPT;
     keys.retain(|key| !used.contains(key.as_str()));
-    #[allow(clippy::unnecessary_cast)] // Not on all systems.
+    #[allow(clippy::unnecessary_cast, clippy::cast_possible_wrap)] // Not on all systems.
     keys.sort_by_cached_key(|key| {
         let stat = folder.stat(format!("{key}.lock")).ok().flatten();
         stat.map(|stat| (stat.st_mtime as i64, stat.st_mtime_nsec as i64))
