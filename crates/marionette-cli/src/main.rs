@@ -35,6 +35,7 @@ mod fuzz;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -42,6 +43,8 @@ use crate::args::{Args, Verb, When};
 
 /// The exit status of what could not begin, or go on.
 const NOT_BEGUN: u8 = 2;
+/// How long what is done beside the work may take to end with it.
+const LEAVING: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // Before there is a second thread, and before a file of ours is open: whatever the shell left
@@ -88,7 +91,7 @@ fn perform(args: Args) -> anyhow::Result<u8> {
         clock::check().map_err(anyhow::Error::msg)?;
     }
     let runtime = runtime::begin(tokio::runtime::Builder::new_multi_thread(), runtime::told)?;
-    match verb {
+    let done = match verb {
         Verb::Run(run) => runtime.block_on(run::run(&common, &run)),
         Verb::Add(add) => runtime.block_on(add::add(&common, &add)),
         Verb::Work(work) => runtime.block_on(work::work(&common, &work)),
@@ -96,5 +99,8 @@ fn perform(args: Args) -> anyhow::Result<u8> {
         Verb::Operate(verb) => runtime.block_on(operate::operate(&common, verb)),
         Verb::Completions { shell } => manual::completions(shell),
         Verb::Man => manual::page(),
-    }
+    };
+    // A disk that does not answer keeps a thread for as long as it likes, but not this process.
+    runtime.shutdown_timeout(LEAVING);
+    done
 }

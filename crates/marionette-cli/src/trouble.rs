@@ -362,7 +362,7 @@ impl Idle {
             return None;
         }
         self.looks += 1;
-        if self.looks % IDLE_LOOKS != 0 {
+        if !self.looks.is_multiple_of(IDLE_LOOKS) {
             return self.trouble.clone();
         }
         let ready = timeout(seen.lease(), seen.ready()).await.ok().flatten();

@@ -60,8 +60,11 @@ impl Worker {
         let stopping = watch::Sender::new(false);
         let trouble = Trouble::default();
         let outputs = output::Keeper::begin(opened, keep_outputs);
+        let places = output::Places::look(opened.outputs());
+        let places = places.map_err(|error| anyhow!(lack::words(&error)));
         let runner = Arc::new(Runner {
             opened: opened.clone(),
+            places: places.context("cannot see which outputs are there")?,
             minder: minder.clone(),
             stopping: stopping.subscribe(),
             trouble: trouble.clone(),
@@ -131,6 +134,8 @@ pub(crate) fn processors() -> NonZeroUsize {
 /// Runs attempts through the minder.
 struct Runner {
     opened: Opened,
+    /// Where the output of each task is.
+    places: output::Places,
     minder: Minder,
     stopping: watch::Receiver<bool>,
     trouble: Trouble,
@@ -143,7 +148,7 @@ struct Runner {
 impl Runner {
     async fn attempt(&self, command: Command, context: &Context) -> Result<Success, TaskError> {
         let id = context.id();
-        let output = self.opened.output(id);
+        let output = self.places.of(id);
         // The job may come from a worker that was killed a moment ago.
         if let Err(error) = orphans_have_gone(&self.opened.minders()).await {
             let error = lack::words(&error);

@@ -121,7 +121,7 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ),
         (
             "env = { A = { from = 'B' } }",
-            r#""B" is neither `env:NAME` nor `file:/PATH`"#,
+            "`from`: it is neither `env:NAME` nor `file:/PATH`",
         ),
         (
             "command = ['true']",

@@ -66,6 +66,7 @@ Files:
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
+#[allow(clippy::struct_excessive_bools)] // Each is an option that is given or not.
 pub(crate) struct Common {
     /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
     #[arg(long, global = true, value_name = "STORE")]

@@ -6,6 +6,9 @@
 //!   written, and what is more than its share goes.
 //! - What others deleted, or this process before it was killed, is found by a round through all
 //!   folders: one when it begins, and one every few hours, slowly.
+//!
+//! Outputs on a file system of their own that somebody else serves (NFS, FUSE) are left alone, since
+//! a worker that waited there for an answer could not end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::served::is_served;
 use super::{BATCH, SHARDS, Shard, in_background, lock, remove, shard};
 use crate::clock;
 use crate::store::{Opened, told};
@@ -71,7 +75,7 @@ impl Keeper {
     pub(crate) async fn end(&self) {
         self.task.abort();
         self.at_work.deleted().await;
-        for shard in self.at_work.round().skip(1).take(AT_END) {
+        for shard in round().skip(1).take(AT_END) {
             // What cannot be done now is done by another worker.
             let _ = self.at_work.look(shard).await;
         }
@@ -125,9 +129,8 @@ impl AtWork {
     async fn work(self: Arc<Self>, mut due: mpsc::Receiver<Shard>) {
         sleep(BEGIN).await;
         loop {
-            let mut round = self.round();
             let began = clock::tick();
-            while let Some(shard) = round.next() {
+            for shard in round() {
                 self.step(shard).await;
                 self.deleted().await;
                 while let Ok(shard) = due.try_recv() {
@@ -144,14 +147,6 @@ impl AtWork {
         }
     }
 
-    /// All folders, from one on that is another each time: many a worker ends before the round
-    /// does.
-    fn round(&self) -> impl Iterator<Item = Shard> + use<> {
-        let first = shard::of(TaskId::new());
-        let shards = (first..first + SHARDS).map(|shard| Shard(shard % SHARDS));
-        std::iter::once(Shard(SHARDS)).chain(shards)
-    }
-
     /// Looks at a folder, and takes a small part of the time for it. What cannot be done now is
     /// done by another round.
     async fn step(&self, shard: Shard) {
@@ -163,6 +158,9 @@ impl AtWork {
     /// Lets go what the store has deleted here.
     async fn deleted(&self) {
         let jobs = self.forgotten.take().ids;
+        if jobs.is_empty() || is_served(&self.opened.outputs().path()) {
+            return;
+        }
         for jobs in jobs.chunks(BATCH) {
             let Ok(Some(_lock)) = lock(&self.opened).await else {
                 return;
@@ -182,6 +180,9 @@ impl AtWork {
             _ => self.share,
         };
         let outputs = self.opened.outputs();
+        if is_served(&outputs.path()) {
+            return Ok(());
+        }
         let mut held = in_background(move || shard.held(&outputs, most)).await?;
         if held.is_empty() {
             return Ok(());
@@ -211,4 +212,11 @@ impl AtWork {
         remove(&self.opened, done, |ended| *ended != Ended::NotYet).await?;
         Ok(())
     }
+}
+
+/// All folders, from one on that is another each time: many a worker ends before the round does.
+fn round() -> impl Iterator<Item = Shard> {
+    let first = shard::of(TaskId::new());
+    let shards = (first..first + SHARDS).map(|shard| Shard(shard % SHARDS));
+    std::iter::once(Shard(SHARDS)).chain(shards)
 }

@@ -10,8 +10,10 @@
 //! made since then stays, and with it the folder.
 
 mod keeper;
+mod served;
 mod shard;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +47,31 @@ pub(crate) fn of(outputs: &Place, job: TaskId) -> Place {
         old
     } else {
         outputs.below(within(job))
+    }
+}
+
+/// Where the output of each job is, for a worker. It looks once which are where versions before this
+/// one had them: a folder that does not answer keeps the minder then, which may wait for it.
+#[derive(Debug)]
+pub(crate) struct Places {
+    outputs: Place,
+    old: HashSet<TaskId>,
+}
+
+impl Places {
+    pub(crate) fn look(outputs: Place) -> io::Result<Self> {
+        let old = Shard(SHARDS).held(&outputs, usize::MAX)?;
+        let old = old.into_iter().map(|held| held.job).collect();
+        Ok(Self { outputs, old })
+    }
+
+    /// As [`of`], without a look.
+    pub(crate) fn of(&self, job: TaskId) -> Place {
+        if self.old.contains(&job) {
+            self.outputs.below(job.to_string())
+        } else {
+            self.outputs.below(within(job))
+        }
     }
 }
 

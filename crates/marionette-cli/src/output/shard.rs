@@ -140,10 +140,14 @@ mod tests {
             let folder = super::super::of(&outputs, job).make().unwrap();
             drop(folder.new_file(name).unwrap());
         };
-        jobs.iter().for_each(|job| log(*job, "1.log"));
+        for job in jobs {
+            log(job, "1.log");
+        }
         let listed = list(&outputs, &jobs).unwrap();
         log(jobs[0], "1-2.log");
-        listed.iter().for_each(|listed| listed.remove().unwrap());
+        for listed in listed {
+            listed.remove().unwrap();
+        }
         let left = Shard(of(jobs[0])).held(&outputs, 10).unwrap();
         assert!(left.iter().any(|held| held.job == jobs[0]));
         assert!(!super::super::of(&outputs, jobs[1]).path().exists());

@@ -38,6 +38,10 @@ fn what_fails_in_the_store_is_said_and_ends_who_ends_by_itself_and_passes() {
     });
     // From now on the program refuses to open it: its schema is another.
     if !sql(&sandbox, &format!("{BREAKS}; delete from marionette_queue")) {
+        for mut child in [worker, once] {
+            child.kill().expect("it runs");
+            child.wait().expect("it ends");
+        }
         return;
     }
     let notes = || sandbox.read("notes");

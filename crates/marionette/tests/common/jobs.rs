@@ -84,6 +84,9 @@ pub(crate) async fn details(store: &impl Inspect, id: TaskId) -> JobDetails {
     details.expect("it is there")
 }
 
+/// The call that fails, and with what.
+type Fault = (&'static str, fn() -> StoreError);
+
 /// A store in memory whose insertions are counted, and fail when they are told to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faulty {
@@ -94,7 +97,7 @@ pub(crate) struct Faulty {
     forgets: Arc<AtomicBool>,
     claims_fail: Arc<AtomicBool>,
     claims_hang: Arc<AtomicBool>,
-    fails_at: Arc<Mutex<Option<(&'static str, fn() -> StoreError)>>>,
+    fails_at: Arc<Mutex<Option<Fault>>>,
 }
 
 impl Faulty {
