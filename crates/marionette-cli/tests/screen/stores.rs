@@ -11,6 +11,8 @@ use std::fs;
 use std::panic;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use crate::common::{Sandbox, entries, now};
@@ -48,6 +50,8 @@ const VERBS: [&[&str]; 19] = [
 const VERBS_EACH: usize = 2;
 /// In how many tests they meet, which run at once.
 const PARTS: usize = 4;
+/// How many stores are asked at once: a worker waits there for the lease of a dead one.
+const AT_ONCE: usize = 8;
 /// What each may have: address space that it can write to, in KiB.
 const MEMORY: &str = "262144";
 /// What a program may take beyond a multiple of what the same verb takes with a good store: it is
@@ -110,6 +114,24 @@ fn verbs_of(place: usize, all: bool) -> Vec<usize> {
         .collect()
 }
 
+/// Lets a store meet a verb; says what was wrong, if anything was.
+fn judge(
+    sandbox: &Sandbox,
+    store: &HostileStore,
+    verb: &[&str],
+    is_terminal: bool,
+    limit: Duration,
+) -> Option<String> {
+    let (seen, took) = ask(sandbox, |path| store.make(path), verb, is_terminal);
+    let what = format!("{store:?}: {verb:?}");
+    let judged = panic::catch_unwind(|| {
+        seen.ended_well(&what);
+        seen.is_clean(&what);
+        assert!(took < limit, "{what} took {took:?}, of {limit:?}: {seen:?}");
+    });
+    judged.is_err().then_some(what)
+}
+
 /// Lets every store of a part meet its verbs.
 fn part(part: usize) {
     let all = env::var_os("MARIONETTE_ALL_PAIRS").is_some();
@@ -123,26 +145,32 @@ fn part(part: usize) {
     }
     let stores = hostile_stores();
     assert!(stores.len() > 100, "{}", stores.len());
-    let stores = stores.iter().enumerate();
-    let mut wrong = Vec::new();
     let is_wanted =
         |place: usize, store: &HostileStore| place % PARTS == part && store.name.contains(&only);
-    for (place, store) in stores.filter(|(place, store)| is_wanted(*place, store)) {
-        for verb in verbs_of(place, all) {
-            let is_terminal = (place + verb).is_multiple_of(2);
-            let (seen, took) = ask(&sandbox, |path| store.make(path), VERBS[verb], is_terminal);
-            let what = format!("{store:?}: {:?}", VERBS[verb]);
-            let limit = usual[&verb] * 20 + LENIENCE;
-            let judged = panic::catch_unwind(|| {
-                seen.ended_well(&what);
-                seen.is_clean(&what);
-                assert!(took < limit, "{what} took {took:?}, of {limit:?}: {seen:?}");
-            });
-            if judged.is_err() {
-                wrong.push(what);
+    let stores = stores.iter().enumerate();
+    let stores: Vec<_> = stores
+        .filter(|(place, store)| is_wanted(*place, store))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let ask_some = || {
+        let sandbox = Sandbox::new();
+        let mut wrong = Vec::new();
+        while let Some((place, store)) = stores.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for verb in verbs_of(*place, all) {
+                let is_terminal = (place + verb).is_multiple_of(2);
+                let limit = usual[&verb] * 20 + LENIENCE;
+                wrong.extend(judge(&sandbox, store, VERBS[verb], is_terminal, limit));
             }
         }
-    }
+        wrong
+    };
+    let wrong: Vec<_> = thread::scope(|scope| {
+        let asking: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(ask_some)).collect();
+        let asking = asking.into_iter();
+        asking
+            .flat_map(|some| some.join().expect("what is wrong is caught"))
+            .collect()
+    });
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
