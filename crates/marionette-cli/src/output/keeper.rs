@@ -7,8 +7,8 @@
 //! - What others deleted, or this process before it was killed, is found by a round through all
 //!   folders: one when it begins, and one every few hours, slowly.
 //!
-//! Outputs on a file system of their own that somebody else serves (NFS, FUSE) are left alone, since
-//! a worker that waited there for an answer could not end.
+//! Outputs on a file system of their own that somebody else serves (NFS, FUSE) are left alone,
+//! since a worker that waited there for an answer could not end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -50,8 +50,8 @@ pub(crate) fn of(outputs: &Place, job: TaskId) -> Place {
     }
 }
 
-/// Where the output of each job is, for a worker. It looks once which are where versions before this
-/// one had them: a folder that does not answer keeps the minder then, which may wait for it.
+/// Where the output of each job is, for a worker. It looks once which are where versions before
+/// this one had them: a folder that does not answer keeps the minder then, which may wait for it.
 #[derive(Debug)]
 pub(crate) struct Places {
     outputs: Place,
