@@ -3,21 +3,7 @@
 use std::fs;
 
 use crate::common::Sandbox;
-use crate::seen::{HOSTILE, hostile_name, in_pipe, on_terminal};
-
-fn check(sandbox: &Sandbox, words: &[&str]) {
-    for more in [&[][..], &["--json"]] {
-        let words = [&["--color", "always"], more, words].concat();
-        let what = format!("{words:?}");
-        for seen in [
-            on_terminal(&mut sandbox.command(&words)),
-            in_pipe(&mut sandbox.command(&words)),
-        ] {
-            seen.is_clean_and_in_line(&what);
-            seen.ended_well(&what);
-        }
-    }
-}
+use crate::seen::{HOSTILE, check, hostile_name};
 
 /// The text as TOML and JSON write it in quotation marks.
 fn quoted() -> String {

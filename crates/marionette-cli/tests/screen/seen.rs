@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::terminal;
+use crate::common::{Sandbox, terminal};
 
 /// Whatever a terminal could obey. No sequence in it is one of ours, and its second line does not
 /// begin like one of ours.
@@ -180,5 +180,20 @@ fn what_is_not_ours_is_seen() {
     ] {
         let looked = std::panic::catch_unwind(|| seen(text).is_clean("hostile"));
         assert!(looked.is_err(), "{text:?}");
+    }
+}
+
+/// A program with these words, on a terminal and in a pipe.
+pub(crate) fn check(sandbox: &Sandbox, words: &[&str]) {
+    for more in [&[][..], &["--json"]] {
+        let words = [&["--color", "always"], more, words].concat();
+        let what = format!("{words:?}");
+        for seen in [
+            on_terminal(&mut sandbox.command(&words)),
+            in_pipe(&mut sandbox.command(&words)),
+        ] {
+            seen.is_clean_and_in_line(&what);
+            seen.ended_well(&what);
+        }
     }
 }

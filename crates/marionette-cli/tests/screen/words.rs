@@ -5,22 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::common::Sandbox;
-use crate::seen::{HOSTILE, hostile_name, in_pipe, on_terminal};
-
-/// A program with these words, on a terminal and in a pipe.
-fn check(sandbox: &Sandbox, words: &[&str]) {
-    for more in [&[][..], &["--json"]] {
-        let words = [&["--color", "always"], more, words].concat();
-        let what = format!("{words:?}");
-        for seen in [
-            on_terminal(&mut sandbox.command(&words)),
-            in_pipe(&mut sandbox.command(&words)),
-        ] {
-            seen.is_clean_and_in_line(&what);
-            seen.ended_well(&what);
-        }
-    }
-}
+use crate::seen::{HOSTILE, check, hostile_name, on_terminal};
 
 #[test]
 fn no_word_is_quoted_as_it_is_in_what_is_said_of_it() {
