@@ -3,21 +3,20 @@
 mod ci;
 mod test;
 
-mod step;
-
-mod advisories;
-mod bench;
+mod tidy;
 mod examples;
 mod fuzz;
-mod install;
+mod bench;
+mod advisories;
 mod loom;
 mod memcheck;
 mod miri;
-mod tidy;
+
+mod step;
+mod install;
 
 mod args;
 mod shell;
-
 mod child;
 mod diff;
 mod stopwatch;
