@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::shell;
 use crate::stopwatch::Elapsed;
 
 #[derive(Debug)]
@@ -44,7 +43,12 @@ impl Child {
         let watchdog = thread::spawn(move || {
             let hung = finished.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
             if hung {
-                shell::succeeds(Command::new("kill").args(["-KILL", "--", &self.target]));
+                // Whether it succeeds shows below: the wait for the process ends.
+                drop(
+                    Command::new("kill")
+                        .args(["-KILL", "--", &self.target])
+                        .output(),
+                );
             }
             hung
         });
