@@ -20,6 +20,10 @@ impl Finding {
             text: text.into(),
         }
     }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl fmt::Display for Finding {

@@ -2,19 +2,23 @@
 //!
 //! A check is a pure function from a file to its findings. Each says what to do.
 
-mod finding;
-mod source;
-
 mod attributes;
 mod header;
 mod imports;
 mod links;
 mod listeners;
 mod markers;
-mod ranks;
+mod order;
 mod sinks;
 mod size;
 mod unsafety;
+
+mod crates;
+mod pending;
+mod uses;
+
+mod finding;
+mod source;
 
 mod blocks;
 mod words;
@@ -30,40 +34,48 @@ use finding::Finding;
 use source::Source;
 
 /// What every Rust file must pass.
-const CHECKS: [fn(&Source) -> Vec<Finding>; 9] = [
+const OF_A_FILE: [fn(&Source) -> Vec<Finding>; 8] = [
     attributes::check,
     header::check,
     imports::check,
     listeners::check,
     markers::check,
-    ranks::check,
     sinks::check,
     size::check,
     unsafety::check,
 ];
 
+/// What all Rust files together must pass.
+const OF_ALL_FILES: [CheckOfAll; 1] = [order::check];
+
+type CheckOfAll = fn(&[Source]) -> Vec<Finding>;
+
 pub(crate) fn main() -> Result<()> {
     let mut paths = Vec::new();
     collect(shell::root(), &mut paths)?;
-    let mut findings = ranks::check_table(&paths);
-    let mut files = 0;
+    let mut findings = Vec::new();
+    let mut sources = Vec::new();
+    let mut documents = 0;
     for path in &paths {
         let text = || {
             let path = shell::root().join(path);
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
         match path.extension().and_then(OsStr::to_str) {
-            Some("rs") => {
-                let source = Source::new(path, text()?);
-                findings.extend(CHECKS.iter().flat_map(|check| check(&source)));
+            Some("rs") => sources.push(Source::new(path, text()?)),
+            Some("md") => {
+                documents += 1;
+                findings.extend(links::check(path, &text()?, |target| {
+                    shell::root().join(target).exists()
+                }));
             }
-            Some("md") => findings.extend(links::check(path, &text()?, |target| {
-                shell::root().join(target).exists()
-            })),
-            _ => continue,
+            _ => (),
         }
-        files += 1;
     }
+    let of_files = |source| OF_A_FILE.iter().flat_map(move |check| check(source));
+    findings.extend(sources.iter().flat_map(of_files));
+    findings.extend(OF_ALL_FILES.iter().flat_map(|check| check(&sources)));
+    let files = sources.len() + documents;
     for finding in &findings {
         println!("{finding}");
     }

@@ -20,6 +20,11 @@ pub(crate) fn name(code: &str) -> &str {
     &code[..end]
 }
 
+/// Whether `code` begins with a name.
+pub(crate) fn begins_name(code: &str) -> bool {
+    code.chars().next().is_some_and(is_name)
+}
+
 fn is_name(char: char) -> bool {
     char.is_alphanumeric() || char == '_'
 }
