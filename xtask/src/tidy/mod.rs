@@ -3,6 +3,7 @@
 //! A check is a pure function from a file to its findings. Each says what to do.
 
 mod attributes;
+mod doubles;
 mod header;
 mod imports;
 mod links;
@@ -46,7 +47,7 @@ const OF_A_FILE: [fn(&Source) -> Vec<Finding>; 8] = [
 ];
 
 /// What all Rust files together must pass.
-const OF_ALL_FILES: [CheckOfAll; 1] = [order::check];
+const OF_ALL_FILES: [CheckOfAll; 2] = [doubles::check, order::check];
 
 type CheckOfAll = fn(&[Source]) -> Vec<Finding>;
 
