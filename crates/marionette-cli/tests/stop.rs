@@ -12,7 +12,7 @@ use serde_json::Value;
 /// A command that a signal ends, and that is done at once in the end.
 const TASK: &str = "echo >> begun; test -e go || sleep 300; echo done >> log";
 
-/// Who gets a signal.
+/// The processes that get a signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Whom {
     Runner,

@@ -1,5 +1,6 @@
 //! T1: processes on one file whose wall clocks are off and jump, while jobs are planned and run.
-//! No job is early by the clock of who claims it, none runs twice or is lost, and no lease is.
+//! No job is early by the clock of the process that claims it, none runs twice or is lost, and no
+//! lease is.
 //!
 //! A test starts processes, which are this program again with other words in the environment, and
 //! tells them through their input to set their clocks and to plan jobs. `MARIONETTE_SEED` repeats
@@ -87,7 +88,7 @@ impl Process {
     }
 }
 
-/// Who fails does not leave processes behind.
+/// A test that fails leaves no processes behind.
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.

@@ -1,6 +1,6 @@
-//! B1: a producer is ten times as fast as those who work. What waits, waits in the file and not in
-//! memory; a claim touches no more because of it; a limit is kept, by who waits and by who is
-//! refused; and everything ends.
+//! B1: a producer is ten times as fast as the workers. What waits, waits in the file and not in
+//! memory; a claim touches no more because of it; a limit is kept, by producers that wait and by
+//! producers that are refused; and everything ends.
 
 mod common;
 #[path = "crash/clock.rs"]

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
-/// So long is a hang, on the slowest machine.
+/// Whatever takes longer hangs, on the slowest machine too.
 const HANG: Duration = Duration::from_secs(20);
 
 async fn in_time<T>(handle: JoinHandle<T>, what: &str) -> T {

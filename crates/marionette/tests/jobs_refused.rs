@@ -280,7 +280,7 @@ async fn many_jobs_wait_for_room_as_one_does() {
     for handle in handles {
         handle.await.expect("it succeeds");
     }
-    // Those of the first call that had room ran too.
+    // The jobs of the first call that had room ran too.
     assert_eq!(tasks.stats().done, 110);
 }
 

@@ -380,7 +380,7 @@ fn heard<F: Future<Output = Ends>>(
         panicked: Arc::clone(&panicked),
     };
     let _listening = tracing::subscriber::set_default(fragile);
-    // That of a request, say. It is the caller's own, and is made before the pipe breaks.
+    // The span of a request, say: the caller's own, made before the pipe breaks.
     let parent = tracing::info_span!("request", answer = tracing::field::Empty);
     is_armed.store(true, Ordering::Relaxed);
     let runtime = runtime();

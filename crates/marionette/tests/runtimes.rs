@@ -45,7 +45,7 @@ async fn all_ways_work(tasks: &TaskManager) {
     timeout(PATIENCE, all).await.expect("all of them run");
 }
 
-/// So many tasks run at once.
+/// Runs `count` tasks at once.
 async fn work_at_once(tasks: &TaskManager, count: usize) {
     let barrier = Arc::new(Barrier::new(count));
     let mut handles = Vec::new();

@@ -8,7 +8,7 @@ use super::words;
 /// Where the rule holds.
 const ROOT: &str = "crates/marionette/src";
 
-/// Who may tell listeners. In the first, only inside of what catches a panic.
+/// The files that may tell listeners. In the first, only inside of what catches a panic.
 const ALLOWED: [&str; 2] = [
     "crates/marionette/src/observe.rs",
     "crates/marionette/src/quiet.rs",

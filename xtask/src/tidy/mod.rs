@@ -10,12 +10,14 @@ mod links;
 mod listeners;
 mod markers;
 mod order;
+mod phrases;
 mod sinks;
 mod size;
 mod unsafety;
 
 mod crates;
 mod pending;
+mod prose;
 mod uses;
 
 mod finding;
@@ -56,7 +58,7 @@ pub(crate) fn main() -> Result<()> {
     collect(shell::root(), &mut paths)?;
     let mut findings = Vec::new();
     let mut sources = Vec::new();
-    let mut documents = 0;
+    let mut documents = Vec::new();
     for path in &paths {
         let text = || {
             let path = shell::root().join(path);
@@ -64,19 +66,18 @@ pub(crate) fn main() -> Result<()> {
         };
         match path.extension().and_then(OsStr::to_str) {
             Some("rs") => sources.push(Source::new(path, text()?)),
-            Some("md") => {
-                documents += 1;
-                findings.extend(links::check(path, &text()?, |target| {
-                    shell::root().join(target).exists()
-                }));
-            }
+            Some("md") => documents.push((path.clone(), text()?)),
             _ => (),
         }
     }
     let of_files = |source| OF_A_FILE.iter().flat_map(move |check| check(source));
     findings.extend(sources.iter().flat_map(of_files));
     findings.extend(OF_ALL_FILES.iter().flat_map(|check| check(&sources)));
-    let files = sources.len() + documents;
+    let exists = |target: &Path| shell::root().join(target).exists();
+    let of_document = |(path, text): &(PathBuf, String)| links::check(path, text, exists);
+    findings.extend(documents.iter().flat_map(of_document));
+    findings.extend(phrases::check(&sources, &documents));
+    let files = sources.len() + documents.len();
     for finding in &findings {
         println!("{finding}");
     }

@@ -8,7 +8,7 @@ use super::words;
 /// Where the rule holds.
 const ROOT: &str = "crates/marionette-cli/src";
 
-/// Who may print: what is said, and the bars, which move the cursor.
+/// The files that may print: what is said, and the bars, which move the cursor.
 const ALLOWED: [&str; 2] = [
     "crates/marionette-cli/src/say.rs",
     "crates/marionette-cli/src/run/screen.rs",

@@ -115,7 +115,7 @@ async fn states_are_coloured_on_a_terminal_unless_somebody_wants_none() {
     let red = shown
         .split("dead")
         .next()
-        .expect("there is a begin")
+        .expect("there is a start")
         .rfind("\x1b[31m");
     assert!(red.is_some(), "{shown:?}");
     for (args, env) in [

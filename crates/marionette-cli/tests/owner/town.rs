@@ -167,7 +167,7 @@ impl Town {
         added.out.trim().to_owned()
     }
 
-    /// Who has run the task.
+    /// The user who has run the task.
     pub(crate) fn ran(&self) -> String {
         fs::read_to_string(self.path("square/ran")).unwrap_or_default()
     }

@@ -45,8 +45,8 @@ const VERBS: [&[&str]; 19] = [
     &["run", "tasks.txt"],
 ];
 
-/// So many verbs meet each store, unless all do. It has no divisor in common with the number of
-/// verbs, so that all kinds of stores meet all of them.
+/// How many verbs meet each store, unless all do. It has no divisor in common with the number of
+/// all verbs, so that all kinds of stores meet all of them.
 const VERBS_EACH: usize = 2;
 /// In how many tests they meet, which run at once.
 const PARTS: usize = 4;

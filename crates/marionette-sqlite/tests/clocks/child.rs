@@ -29,7 +29,7 @@ pub(crate) const DONE: &str = "it is done";
 const LEASE: Duration = Duration::from_secs(5);
 const WORKERS: usize = 8;
 
-/// A job, and when it may run by the clock of who planned it.
+/// A job, and when it may run by the clock of the process that planned it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Work {
     id: String,
@@ -99,7 +99,7 @@ struct Place {
 
 async fn handle(place: Arc<Place>, work: Work, context: Context) -> Result<(), TaskError> {
     let latest = place.wall.latest();
-    // A retry is due so long after its failure, by the clock of who failed.
+    // A retry is due this long after its failure, by the clock of the process that failed.
     assert!(
         context.attempt() > 1 || latest >= UNIX_EPOCH + work.due,
         "{work:?} runs at {latest:?}, too early"

@@ -1,4 +1,4 @@
-//! Who starts processes, kills them, and checks what they left behind.
+//! The parent starts processes, kills them, and checks what they left behind.
 
 use std::collections::HashSet;
 use std::env;

@@ -1,6 +1,6 @@
-//! S3: a write of SQLite fails, at the first time, the second, and so on until a run is clean. Who
-//! was told `Ok` was told the truth, who was told an error hears what it was and may ask again,
-//! nothing is done twice, and the store goes on by itself.
+//! S3: a write of SQLite fails, at the first time, the second, and so on until a run is clean. A
+//! caller that was told `Ok` was told the truth, one that was told an error hears what it was and
+//! may ask again, nothing is done twice, and the store goes on by itself.
 //!
 //! A failure is repeated with the number of its write alone: the tests print it.
 #![cfg(target_os = "linux")]

@@ -226,8 +226,8 @@ fn many_times(bytes: &mut Vec<u8>, root: usize, levels: usize) {
     let end = root * PAGE;
     let kind = interior(bytes[at]);
     let pages = bytes.len() / PAGE;
-    // The leaf, moved: its cells lie at the same places of the page. That of the first page has its
-    // head elsewhere.
+    // The leaf, moved: its cells lie at the same places of the page. The first page has its head
+    // elsewhere.
     let mut leaf = vec![0; PAGE];
     leaf.copy_from_slice(&bytes[end - PAGE..end]);
     if root == 1 {
