@@ -139,35 +139,17 @@
 //! | `sqlx` | `SqliteStore::insert_in_sqlx`, for transactions of sqlx 0.9; it needs Rust 1.94 |
 //! | `test-util` | `Clock`, which a test moves ahead |
 
-mod store;
-mod inner;
-mod options;
-mod transaction;
-#[cfg(feature = "sqlx")]
-mod sqlx;
 mod inspect;
-mod writer;
-mod reader;
-mod waiters;
-mod liveness;
+mod transaction;
+mod store;
+mod threads;
+mod file;
+mod job;
 mod lanes;
-mod history;
-mod forgotten;
-mod state;
+mod options;
 mod codec;
-mod schema;
-mod blueprint;
-mod opening;
-mod owner;
-mod allowance;
-mod wal;
-mod whereabouts;
-mod guard;
-mod shared;
-mod answer;
-mod inbox;
 mod error;
-mod words;
+mod paths;
 mod failpoint;
 mod clock;
 
@@ -177,7 +159,7 @@ pub use rusqlite;
 pub use clock::Clock;
 #[cfg(feature = "failpoints")]
 pub use failpoint::FAIL_POINTS;
-pub use forgotten::{Forgot, Forgotten};
+pub use job::forgotten::{Forgot, Forgotten};
 pub use options::{Options, Synchronous};
 pub use store::SqliteStore;
 

@@ -1,12 +1,10 @@
 //! The settings of a store.
 
-use std::path::Path;
 use std::time::Duration;
 
-use marionette::store::{StoreError, Timing};
+use marionette::store::Timing;
 
 use crate::clock::Clock;
-use crate::store::SqliteStore;
 
 /// When `Ok` is told to who inserts, settles or changes jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +32,8 @@ pub(crate) enum Additions {
     Trusted,
 }
 
-/// How a [`SqliteStore`] is opened; made by [`SqliteStore::options`].
+/// How a [`SqliteStore`](crate::SqliteStore) is opened; made by
+/// [`SqliteStore::options`](crate::SqliteStore::options).
 ///
 /// The times have to be the same in all processes that share a file.
 ///
@@ -161,14 +160,14 @@ impl Options {
     }
 
     /// How large the file may become, in bytes; what does not fit is refused as
-    /// [full](StoreError::is_full). Default is no limit but the disk.
+    /// [full](marionette::store::StoreError::is_full). Default is no limit but the disk.
     pub fn bytes_max(mut self, bytes: u64) -> Self {
         self.settings.bytes_max = Some(bytes);
         self
     }
 
     /// For how long a transaction waits for those of other processes before it fails as
-    /// [unavailable](StoreError::is_unavailable). Default is 5 s.
+    /// [unavailable](marionette::store::StoreError::is_unavailable). Default is 5 s.
     pub fn busy_timeout(mut self, time: Duration) -> Self {
         self.settings.busy = time;
         self
@@ -217,7 +216,7 @@ impl Options {
     /// this for a file that only the application writes, which for instance copies each job that
     /// ends into a table of its own by a trigger, or whose orders refer to the jobs about them.
     /// What they cost is added to each operation, and what they refuse fails as
-    /// [refused](StoreError::is_refused).
+    /// [refused](marionette::store::StoreError::is_refused).
     ///
     /// The columns of the store's tables are never changed by others: a file with more or other
     /// ones, or with a view in the place of a table, is refused with this too.
@@ -231,41 +230,5 @@ impl Options {
     pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;
         self
-    }
-
-    /// Opens the store in this file, and makes the file if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [Broken](StoreError::is_broken) if it is no database, is damaged, or was made by a newer
-    /// version of this library, if its tables are not as this library makes them, or if the SQLite
-    /// library is older than 3.51.3.
-    /// [Refused](StoreError::is_refused) for `:memory:` and the empty name, for what means more
-    /// than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), for a file with more than
-    /// one name (hard links), for a link, a pipe or the like in the place of a file that SQLite
-    /// keeps beside it, for one that others can change, if [that is
-    /// checked](Self::check_owner), and for one in which somebody has [added
-    /// something](Self::trust_additions) to the store's tables. Nothing is left of a file that was
-    /// made and could not be opened.
-    /// [Full](StoreError::is_full) and [unavailable](StoreError::is_unavailable) as everywhere.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the store is closed again.
-    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open_with(path.as_ref(), self.settings).await
-    }
-
-    /// As [`SqliteStore::version_of`], with these settings.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open), but for a newer version, which is told.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost if the future is dropped.
-    pub async fn version_of(self, path: impl AsRef<Path>) -> Result<Option<u32>, StoreError> {
-        SqliteStore::version_with(path.as_ref(), self.settings).await
     }
 }

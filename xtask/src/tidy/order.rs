@@ -28,10 +28,6 @@ const PENDING: &[Entry] = &[
         "cases, model and suite use each other",
     ),
     ("crates/marionette-sim/src", "the order is another one"),
-    (
-        "crates/marionette-sqlite/src",
-        "15 modules use each other in a circle",
-    ),
 ];
 
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {

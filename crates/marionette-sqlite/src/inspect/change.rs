@@ -6,7 +6,7 @@ use marionette::store::StoreError;
 use super::list::{self, Behind};
 use crate::codec::Id;
 use crate::store::SqliteStore;
-use crate::writer::{Change, Durability, Writer};
+use crate::threads::writer::{Change, Durability, Writer};
 
 /// How many jobs are changed in one transaction.
 const STEP: usize = 250;
@@ -26,7 +26,7 @@ impl SqliteStore {
         let (mut behind, mut changed) = (Some(Behind::start()), 0);
         while let Some(from) = behind {
             let looked_for = filter.clone();
-            let matching = move |reader: &mut crate::reader::Reader<'_>| {
+            let matching = move |reader: &mut crate::threads::reader::Reader<'_>| {
                 Ok(list::matching(reader, &looked_for, &from)?)
             };
             let (ids, next) = self.read(matching).await?;

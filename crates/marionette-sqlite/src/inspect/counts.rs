@@ -8,10 +8,10 @@ use rusqlite::params;
 
 use crate::clock;
 use crate::codec::{self, Id};
+use crate::file::liveness;
+use crate::job::state::State;
 use crate::lanes::Wish;
-use crate::liveness;
-use crate::reader::Reader;
-use crate::state::State;
+use crate::threads::reader::Reader;
 
 /// By queue, kind and state.
 type Counts = BTreeMap<(String, String, JobState), u64>;

@@ -7,12 +7,12 @@ use marionette::inspect::{Filter, JobDetails, Listed, Page, Unreadable};
 use marionette::store::{JobState, StoreError};
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::job::{JOB_BY_ID, JOB_BY_SEQ, Job};
 use crate::codec::{self, Id};
 use crate::error::Failure;
+use crate::job::state::State;
+use crate::job::{JOB_BY_ID, JOB_BY_SEQ, Job};
 use crate::lanes::Lane;
-use crate::reader::Reader;
-use crate::state::State;
+use crate::threads::reader::Reader;
 
 /// The longest page.
 const PAGE_MAX: usize = 1_000;

@@ -1,6 +1,5 @@
 //! What a person asks of the store, and changes in it.
 
-mod job;
 mod list;
 mod counts;
 mod change;
@@ -13,9 +12,7 @@ use marionette::store::{StoreError, StoreFuture, Wanted, check_name};
 
 use crate::clock;
 use crate::store::SqliteStore;
-use crate::writer::{Change, Durability, Writer};
-
-pub(crate) use job::{JOB_BY_ID, Job, ended};
+use crate::threads::writer::{Change, Durability, Writer};
 
 impl Inspect for SqliteStore {
     fn counts(&self) -> StoreFuture<'_, Vec<Count>> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::Connection;
 
-use super::CLOSED;
+use super::lane::CLOSED;
 use crate::codec;
 
 /// So many of the newest lanes stay open without a job: most files never have more, and a queue

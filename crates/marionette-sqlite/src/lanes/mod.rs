@@ -17,18 +17,20 @@
 //! finds nothing in it, and nothing of another.
 
 mod idle;
+mod lane;
 mod wish;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use marionette::store::{Priority, Wanted};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::codec;
 use crate::failpoint;
 
 pub(crate) use idle::Idle;
+pub(crate) use lane::Lane;
 use wish::Names;
 pub(crate) use wish::Wish;
 
@@ -38,46 +40,6 @@ const FEW: usize = 8;
 const MANY: usize = 10_000;
 /// The number below those of all lanes.
 const ALL: i64 = i64::MIN;
-/// What is added to the mark of suspects in a lane that takes no more jobs.
-const CLOSED: i64 = 2;
-
-/// The jobs of one kind, queue and priority.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lane {
-    pub(crate) id: i64,
-    pub(crate) queue: Arc<str>,
-    pub(crate) kind: Arc<str>,
-    pub(crate) priority: Priority,
-    /// Whether the worker of each job in it has died before.
-    pub(crate) suspect: bool,
-    /// Whether jobs come into it.
-    pub(crate) is_open: bool,
-}
-
-impl Lane {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let (priority, suspect): (i64, i64) = (row.get(3)?, row.get(4)?);
-        let most = if priority < 0 { i8::MIN } else { i8::MAX };
-        Ok(Self {
-            id: row.get(0)?,
-            queue: codec::name(row, 1)?,
-            kind: codec::name(row, 2)?,
-            // One that nobody can have given is the nearest that somebody can.
-            priority: Priority(i8::try_from(priority).unwrap_or(most)),
-            suspect: suspect & 1 != 0,
-            is_open: suspect < CLOSED,
-        })
-    }
-
-    fn is(&self, queue: &str, kind: &str, priority: Priority, suspect: bool) -> bool {
-        self.is_open
-            && self.priority == priority
-            && self.suspect == suspect
-            && *self.kind == *kind
-            && *self.queue == *queue
-    }
-}
-
 /// The lanes of a file that a connection knows: all, or of very many the newest and those that were
 /// asked for. What it remembers of a lane that was deleted does no harm.
 #[derive(Debug)]

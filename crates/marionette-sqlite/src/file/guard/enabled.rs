@@ -1,0 +1,148 @@
+//! Locks of open files, as Linux has them.
+//!
+//! To close a file would take SQLite's locks, which is what this is against. So a file that was
+//! opened here is closed only when SQLite has removed the WAL, which it does when nobody has the
+//! database open any more; otherwise it is kept for the next store on the same file.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use crate::file::creating::carefully;
+use crate::paths::beside;
+
+/// Which bytes SQLite locks for as long as a database is open, first and how many: of the database
+/// itself, and of the index of its WAL.
+const DATABASE: (i64, i64) = (0x4000_0002, 510);
+const INDEX: (i64, i64) = (128, 1);
+
+/// What tells a file from any other on this machine.
+type Identity = (u64, u64);
+
+/// The files that were opened in this process.
+static FILES: Mutex<BTreeMap<Identity, Held>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug)]
+struct Held {
+    file: File,
+    bytes: (i64, i64),
+    /// How many stores it is locked for.
+    stores: usize,
+}
+
+/// The locks of one store.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    wal: PathBuf,
+    held: Vec<Identity>,
+    is_released: bool,
+}
+
+impl Guard {
+    /// Locks the files of a database that SQLite has open.
+    pub(crate) fn of(path: &Path) -> Self {
+        let files = [(path.to_owned(), DATABASE), (beside(path, "-shm"), INDEX)];
+        let mut guard = Self {
+            wal: beside(path, "-wal"),
+            held: Vec::new(),
+            is_released: false,
+        };
+        let mut all = lock();
+        // What has no name any more is of no use to anybody.
+        all.retain(|_, held| {
+            held.stores > 0 || held.file.metadata().is_ok_and(|it| it.nlink() > 0)
+        });
+        for (path, bytes) in files {
+            guard.held.extend(hold(&mut all, &path, bytes));
+        }
+        guard
+    }
+
+    /// SQLite may take the files for closed again, if nobody else has them open.
+    pub(crate) fn release(&mut self) {
+        if std::mem::replace(&mut self.is_released, true) {
+            return;
+        }
+        let mut all = lock();
+        for identity in &self.held {
+            if let Some(held) = all.get_mut(identity) {
+                held.stores -= 1;
+                if held.stores == 0 {
+                    set(&held.file, libc::F_UNLCK, held.bytes);
+                }
+            }
+        }
+    }
+
+    /// SQLite has closed the database, and with it the WAL if nobody else has it open.
+    pub(crate) fn close(mut self) {
+        self.release();
+        let mut all = lock();
+        if !self.wal.exists() {
+            for identity in &self.held {
+                if all.get(identity).is_some_and(|held| held.stores == 0) {
+                    all.remove(identity);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+fn lock() -> MutexGuard<'static, BTreeMap<Identity, Held>> {
+    FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks a file for one store more. If that cannot be done, the store goes on without it.
+fn hold(all: &mut BTreeMap<Identity, Held>, path: &Path, bytes: (i64, i64)) -> Option<Identity> {
+    let known = identity(&path.metadata().ok()?);
+    let identity = if all.contains_key(&known) {
+        known
+    } else {
+        let file = carefully(&mut OpenOptions::new()).read(true).open(path);
+        let file = file.ok()?;
+        // Another file may have come to this name; it is kept open all the same.
+        let identity = file.metadata().map_or(known, |found| identity(&found));
+        let stores = 0;
+        all.entry(identity).or_insert(Held {
+            file,
+            bytes,
+            stores,
+        });
+        identity
+    };
+    let held = all.get_mut(&identity)?;
+    if held.stores == 0 {
+        set(&held.file, libc::F_RDLCK, bytes);
+    }
+    held.stores += 1;
+    Some(identity)
+}
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}
+
+#[allow(clippy::cast_possible_truncation)] // These constants are small.
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // Not on all systems.
+fn set(file: &File, kind: libc::c_int, (first, count): (i64, i64)) {
+    let lock = libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: first as libc::off_t,
+        l_len: count as libc::off_t,
+        l_pid: 0,
+    };
+    // A file system without such locks has to do without.
+    let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&lock));
+}

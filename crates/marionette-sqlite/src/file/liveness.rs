@@ -1,0 +1,288 @@
+//! Which workers live. A worker of this process holds a lock on a file as long as the process
+//! lives, and gives signs of life; whoever holds no lock is dead, and so is who holds one and gives
+//! no sign for the length of a lease by the monotonic clock of who looks.
+//!
+//! No clock can be stepped so that a worker dies of it, and no name is used twice.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::codec::Id;
+use crate::failpoint;
+use crate::file::creating::carefully;
+use crate::file::lock::{Lock, lock, mend_mode, not_usable};
+use crate::paths::beside;
+
+/// What one process knows of the workers.
+#[derive(Debug)]
+pub(crate) struct Liveness {
+    clock: Clock,
+    directory: PathBuf,
+    /// The workers that this store made known.
+    held: HashMap<Id, Held>,
+    /// The last new sign of life of each worker, and when it was seen here.
+    observed: HashMap<Id, (i64, Instant)>,
+    /// Whether files of workers that nobody knows have been looked for.
+    tidied: bool,
+}
+
+/// A worker of this store.
+#[derive(Debug)]
+struct Held {
+    /// Locked as long as it is open; `None` if another store of the worker's process has it.
+    _lock: Option<File>,
+    renewed: Instant,
+    /// Jobs that it has and did not name when it renewed: token, and since when.
+    unnamed: HashMap<i64, (i64, Instant)>,
+}
+
+impl Liveness {
+    pub(crate) fn new(path: &Path, clock: Clock) -> Self {
+        Self {
+            clock,
+            directory: beside(path, "-workers"),
+            held: HashMap::new(),
+            observed: HashMap::new(),
+            tidied: false,
+        }
+    }
+
+    /// Whether this store made the worker known.
+    pub(crate) fn is_ours(&self, worker: Id) -> bool {
+        self.held.contains_key(&worker)
+    }
+
+    /// Locks the file of a worker of this process.
+    pub(crate) fn hold(&mut self, worker: Id) -> io::Result<()> {
+        if self.is_ours(worker) {
+            return Ok(());
+        }
+        self.make_directory()?;
+        let lock = lock(&self.file(worker))?;
+        failpoint::at("sqlite::renew::locked");
+        let held = Held {
+            _lock: lock,
+            renewed: self.clock.monotonic(),
+            unnamed: HashMap::new(),
+        };
+        self.held.insert(worker, held);
+        Ok(())
+    }
+
+    fn make_directory(&self) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        match builder.create(&self.directory) {
+            Ok(()) => mend_mode(&self.directory),
+            Err(err) if err.kind() != io::ErrorKind::AlreadyExists => Err(err),
+            Err(_) if fs::symlink_metadata(&self.directory)?.is_dir() => Ok(()),
+            Err(_) => Err(not_usable(&self.directory, "is no folder")),
+        }
+    }
+
+    fn file(&self, worker: Id) -> PathBuf {
+        file_in(&self.directory, worker)
+    }
+
+    /// A worker of this store named some of its jobs and not these, `(seq, token, microseconds
+    /// since it was claimed)`.
+    pub(crate) fn renewed(&mut self, worker: Id, unnamed: Vec<(i64, i64, Duration)>) {
+        let now = self.clock.monotonic();
+        let Some(held) = self.held.get_mut(&worker) else {
+            return;
+        };
+        // It was claimed after the last time that all was named, as far as the wall clock can be
+        // trusted.
+        let longest = now.duration_since(held.renewed);
+        held.renewed = now;
+        let old = std::mem::take(&mut held.unnamed);
+        let entry = |(seq, token, claimed): (i64, i64, Duration)| {
+            let since = match old.get(&seq) {
+                Some((known, since)) if *known == token => *since,
+                _ => now.checked_sub(claimed.min(longest)).unwrap_or(now),
+            };
+            (seq, (token, since))
+        };
+        held.unnamed = unnamed.into_iter().map(entry).collect();
+    }
+
+    /// Jobs of this store's workers that nobody has named for so long: `(seq, token)`.
+    pub(crate) fn lapsed(&mut self, lease: Duration, limit: usize) -> Vec<(i64, i64)> {
+        let now = self.clock.monotonic();
+        let unnamed = self.held.values().flat_map(|held| &held.unnamed);
+        let lapsed = unnamed.filter(|(_, (_, since))| now.duration_since(*since) >= lease);
+        let lapsed: Vec<_> = lapsed
+            .map(|(seq, (token, _))| (*seq, *token))
+            .take(limit)
+            .collect();
+        for held in self.held.values_mut() {
+            for (seq, _) in &lapsed {
+                held.unnamed.remove(seq);
+            }
+        }
+        lapsed
+    }
+
+    /// Takes note of a worker's sign of life. Says whether it has given none for so long.
+    pub(crate) fn is_silent(&mut self, worker: Id, beat: i64, lease: Duration) -> bool {
+        let now = self.clock.monotonic();
+        if let Some(held) = self.held.get(&worker) {
+            // It renews here, so this knows best.
+            return now.duration_since(held.renewed) >= lease;
+        }
+        let seen = self.observed.entry(worker).or_insert((beat, now));
+        if seen.0 != beat {
+            *seen = (beat, now);
+        }
+        now.duration_since(seen.1) >= lease
+    }
+
+    /// What the lock file of another worker says.
+    pub(crate) fn lock_of(&self, worker: Id) -> io::Result<Lock> {
+        let path = self.file(worker);
+        let mut options = OpenOptions::new();
+        let file = match carefully(&mut options).write(true).open(&path) {
+            Ok(file) if file.metadata()?.is_file() => file,
+            Ok(_) => return Err(not_usable(&path, "is no file")),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Lock::Missing),
+            Err(err) => return Err(err),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Lock::Free(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(Lock::Held),
+            Err(fs::TryLockError::Error(err)) => Err(err),
+        }
+    }
+
+    /// Forgets all workers but these.
+    pub(crate) fn retain(&mut self, known: &HashSet<Id>) {
+        self.observed.retain(|worker, _| known.contains(worker));
+    }
+
+    /// The worker is forgotten: its file goes if the lock was ours or is now.
+    pub(crate) fn forget(&mut self, worker: Id, is_locked: bool) {
+        self.observed.remove(&worker);
+        let held = self.held.remove(&worker);
+        if held.is_some() || is_locked {
+            // If it cannot be removed, a later start will.
+            let _ = fs::remove_file(self.file(worker));
+            failpoint::at("sqlite::sweep::unlinked");
+        }
+    }
+
+    /// Once, removes the files of workers that nobody knows and no process holds.
+    pub(crate) fn tidy(&mut self, known: &HashSet<Id>) {
+        if std::mem::replace(&mut self.tidied, true) {
+            return;
+        }
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let named = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Uuid>().ok());
+        let strangers: Vec<Id> = named
+            .map(Id)
+            .filter(|worker| !known.contains(worker) && !self.is_ours(*worker))
+            .collect();
+        for worker in strangers {
+            if let Ok(Lock::Free(lock)) = self.lock_of(worker) {
+                self.forget(worker, true);
+                drop(lock);
+            }
+        }
+    }
+
+    /// The store is closed: workers that have no jobs need not be found dead.
+    pub(crate) fn leave(&mut self, connection: &Connection) {
+        let workers: Vec<Id> = self.held.keys().copied().collect();
+        for worker in workers {
+            if leave_one(connection, worker).unwrap_or(false) {
+                self.forget(worker, false);
+            }
+        }
+    }
+}
+
+fn leave_one(connection: &Connection, worker: Id) -> rusqlite::Result<bool> {
+    let count = include_str!("../sql/running_count_of_worker.sql");
+    let jobs: i64 = connection.query_row(count, [worker], |row| row.get(0))?;
+    if jobs > 0 {
+        return Ok(false);
+    }
+    connection.execute(include_str!("../sql/worker_delete.sql"), [worker])?;
+    Ok(true)
+}
+
+/// Whether the process of a worker has certainly ended, for those who only look: nobody holds the
+/// lock on its file.
+pub(crate) fn has_ended(path: &Path, worker: Id) -> bool {
+    let mut options = OpenOptions::new();
+    let path = file_in(&beside(path, "-workers"), worker);
+    let file = carefully(&mut options).read(true).open(path);
+    file.is_ok_and(|file| file.try_lock_shared().is_ok())
+}
+
+fn file_in(directory: &Path, worker: Id) -> PathBuf {
+    directory.join(worker.0.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> Id {
+        Id::of(marionette::TaskId::new())
+    }
+
+    #[test]
+    fn a_worker_is_silent_only_by_the_monotonic_clock_and_only_without_signs() {
+        let mut liveness = Liveness::new(Path::new("/nowhere"), Clock::default());
+        let worker = id();
+        assert!(!liveness.is_silent(worker, 1, Duration::from_secs(60)));
+        assert!(!liveness.is_silent(worker, 1, Duration::from_secs(60)));
+        assert!(liveness.is_silent(worker, 1, Duration::ZERO));
+        assert!(!liveness.is_silent(worker, 2, Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_forward_frees_no_claim_that_is_on_its_way() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut liveness = Liveness::new(&directory.path().join("file"), Clock::default());
+        let (worker, lease) = (id(), Duration::from_secs(15));
+        liveness.hold(worker).expect("nobody else holds it");
+        let hour = Duration::from_secs(3600);
+        // By the wall clock it was claimed an hour ago, and the last that was heard of its worker
+        // was a moment ago.
+        liveness.renewed(worker, vec![(1, 1, hour)]);
+        assert_eq!(liveness.lapsed(lease, 10), []);
+        liveness.renewed(worker, vec![(1, 1, hour), (2, 1, Duration::ZERO)]);
+        assert_eq!(liveness.lapsed(lease, 10), []);
+        let mut lapsed = liveness.lapsed(Duration::ZERO, 10);
+        lapsed.sort_unstable();
+        assert_eq!(lapsed, [(1, 1), (2, 1)], "in the end both are given back");
+    }
+
+    #[test]
+    fn a_lock_is_free_once_its_holder_is_gone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("file");
+        let liveness = || Liveness::new(&path, Clock::default());
+        let (mut one, other) = (liveness(), liveness());
+        let worker = id();
+        assert!(matches!(other.lock_of(worker), Ok(Lock::Missing)));
+        one.hold(worker).expect("nobody else holds it");
+        assert!(matches!(other.lock_of(worker), Ok(Lock::Held)));
+        assert!(!has_ended(&path, worker));
+        drop(one);
+        assert!(has_ended(&path, worker));
+        assert!(matches!(other.lock_of(worker), Ok(Lock::Free(_))));
+    }
+}

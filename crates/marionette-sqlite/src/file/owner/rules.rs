@@ -1,0 +1,190 @@
+//! What is safe to work with: whose it is, what it is, and who may write it.
+
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use marionette::store::StoreError;
+use nix::unistd::geteuid;
+
+use super::groups;
+use crate::error::words::name_of;
+
+/// A folder in which only the owner of a file may remove or rename it.
+const STICKY: u32 = 0o1000;
+const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
+
+/// Who this process is, and whom it has to trust anyway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Us {
+    user: u32,
+    /// Who owns `/`: in a user namespace that is root, under another number.
+    root: u32,
+}
+
+impl Us {
+    pub(super) fn now() -> Self {
+        Self {
+            user: geteuid().as_raw(),
+            root: Path::new("/").metadata().map_or(0, |root| root.uid()),
+        }
+    }
+
+    /// Whether a file is this user's or root's.
+    fn owns(self, found: &Metadata) -> bool {
+        found.uid() == self.user || found.uid() == 0
+    }
+
+    /// A folder on the way to a store: nobody else may put something in the place of what is in it.
+    pub(super) fn check_way(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+        if !self.owns(found) && found.uid() != self.root {
+            let what = format!(
+                "the folder belongs to {}, who can put other files in the place of what is in it",
+                owner(found)
+            );
+            return Err(not_ours(path, &what));
+        }
+        if found.mode() & STICKY != 0 {
+            return Ok(());
+        }
+        let Some(who) = self.who_writes(found) else {
+            return Ok(());
+        };
+        let what = format!(
+            "{who} may write in this folder (mode {:04o}), and put other files in the place of \
+             what is in it; take that away with `chmod go-w`",
+            found.mode() & 0o7777
+        );
+        Err(not_ours(path, &what))
+    }
+
+    /// A link on the way to a store.
+    pub(super) fn check_link(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+        if self.owns(found) || found.uid() == self.root {
+            return Ok(());
+        }
+        Err(not_ours(
+            path,
+            &format!("it is a symbolic link of {}", owner(found)),
+        ))
+    }
+
+    /// A file of a store.
+    pub(super) fn check_file(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+        self.check_writers(path, found)?;
+        check_regular(path, found)
+    }
+
+    /// A file that has to have one name.
+    pub(super) fn check_only(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+        self.check_file(path, found)?;
+        match found.nlink() {
+            0 | 1 => Ok(()),
+            links => Err(wrong_kind(
+                path,
+                &format!("it has {links} names (hard links); remove all but this one"),
+            )),
+        }
+    }
+
+    /// A folder beside a store, in which all is the store's.
+    pub(super) fn check_folder(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+        self.check_writers(path, found)?;
+        // A file of ours can be no folder, which whoever needs that will say.
+        if found.is_dir() || found.is_file() {
+            return Ok(());
+        }
+        Err(wrong_kind(
+            path,
+            &format!("it is {}, and has to be a folder; remove it", kind(found)),
+        ))
+    }
+
+    fn check_writers(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
+        if !self.owns(found) {
+            let what = format!(
+                "it belongs to {}, who can change what is in it",
+                owner(found)
+            );
+            return Err(not_ours(path, &what));
+        }
+        // What may be done with a link is said by what it leads to.
+        if found.file_type().is_symlink() {
+            return Ok(());
+        }
+        let Some(who) = self.who_writes(found) else {
+            return Ok(());
+        };
+        let what = format!(
+            "{who} may write it (mode {:04o}), and change what is in it; take that away with \
+             `chmod go-w`",
+            found.mode() & 0o7777
+        );
+        Err(not_ours(path, &what))
+    }
+
+    /// Who but the owner may write, if somebody may.
+    fn who_writes(self, found: &Metadata) -> Option<String> {
+        if found.mode() & OTHERS_WRITE != 0 {
+            return Some("everybody".to_owned());
+        }
+        let group = found.gid();
+        let is_shared = found.mode() & GROUP_WRITES != 0
+            && !(found.uid() == self.user && groups::is_private(group));
+        is_shared.then(|| match groups::name(group) {
+            Some(name) => format!("the group {name}"),
+            None => format!("the group {group}"),
+        })
+    }
+}
+
+/// That it is a regular file, which no open waits for.
+pub(super) fn check_regular(path: &Path, found: &Metadata) -> Result<(), StoreError> {
+    if found.is_file() {
+        return Ok(());
+    }
+    let what = format!("it is {}, and has to be a file; remove it", kind(found));
+    Err(wrong_kind(path, &what))
+}
+
+fn kind(found: &Metadata) -> &'static str {
+    let kind = found.file_type();
+    if kind.is_symlink() {
+        "a symbolic link"
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a named pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_file() {
+        "a file"
+    } else {
+        "a device"
+    }
+}
+
+fn owner(found: &Metadata) -> String {
+    let user = found.uid();
+    match name_of(user) {
+        Some(name) => format!("{name} (user {user})"),
+        None => format!("user {user}"),
+    }
+}
+
+/// Somebody else could change what is done. Whoever trusts them may go on.
+fn not_ours(path: &Path, what: &str) -> StoreError {
+    refused(ErrorKind::PermissionDenied, path, what)
+}
+
+/// Nobody can go on with that, whoever it belongs to.
+pub(super) fn wrong_kind(path: &Path, what: &str) -> StoreError {
+    refused(ErrorKind::InvalidInput, path, what)
+}
+
+fn refused(kind: ErrorKind, path: &Path, what: &str) -> StoreError {
+    let what = format!("{}: {what}", path.display());
+    StoreError::refused(what.clone()).with_source(io::Error::new(kind, what))
+}

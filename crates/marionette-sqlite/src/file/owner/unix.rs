@@ -1,0 +1,135 @@
+//! The checks themselves.
+
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use marionette::store::StoreError;
+
+use super::rules::{self, Us};
+use super::way::{self, End};
+use super::{FILES, WORKERS};
+use crate::file::creating::mend_mode;
+use crate::paths::beside;
+
+/// Whether nobody but this user and root can change what is in a store, or in the folders with
+/// these endings beside it. What is not there yet is no fault.
+pub(crate) fn check(path: &Path, endings: &[&str]) -> Result<(), StoreError> {
+    let us = Us::now();
+    let path = check_files(us, path)?;
+    for ending in [&[WORKERS], endings].concat() {
+        let path = beside(&path, ending);
+        if let Some(found) = look(&path)? {
+            us.check_folder(&path, &found)?;
+        }
+    }
+    // A lock that somebody else holds would keep a dead worker alive.
+    for entry in fs::read_dir(beside(&path, WORKERS)).into_iter().flatten() {
+        let Ok(entry) = entry else { continue };
+        if let Some(found) = look(&entry.path())? {
+            us.check_only(&entry.path(), &found)?;
+        }
+    }
+    Ok(())
+}
+
+/// The way to the database and what SQLite makes of it; returns where it is.
+fn check_files(us: Us, path: &Path) -> Result<PathBuf, StoreError> {
+    let End { path, found } = way::go(us, path)?;
+    if let Some(found) = &found {
+        us.check_file(&path, found)?;
+    }
+    for ending in FILES {
+        let path = beside(&path, ending);
+        if let Some(found) = look(&path)? {
+            us.check_only(&path, &found)?;
+        }
+    }
+    Ok(path)
+}
+
+/// Whether a store and what SQLite keeps beside it are files, which no open waits for.
+pub(crate) fn check_kinds(path: &Path) -> Result<(), StoreError> {
+    let Ok(found) = fs::metadata(path) else {
+        return Ok(());
+    };
+    // Of a folder SQLite says the same, and more.
+    if !found.is_dir() {
+        rules::check_regular(path, &found)?;
+    }
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for ending in FILES {
+        let path = beside(&path, ending);
+        if let Some(found) = look(&path)? {
+            rules::check_regular(&path, &found)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a store may be opened: nobody else can change what SQLite will read.
+///
+/// Where others can make files beside it, this makes those first that SQLite takes for a part of
+/// it: in a sticky folder nobody else can remove them. An empty one says nothing to SQLite.
+pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
+    const OTHERS_WRITE: u32 = 0o022;
+    let us = Us::now();
+    let path = check_files(us, path)?;
+    let workers = beside(&path, WORKERS);
+    if let Some(found) = look(&workers)? {
+        us.check_folder(&workers, &found)?;
+    }
+    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
+    if folder.is_none_or(|folder| folder.mode() & OTHERS_WRITE == 0) {
+        return Ok(());
+    }
+    for ending in FILES {
+        let path = beside(&path, ending);
+        let mut options = OpenOptions::new();
+        let made = options.write(true).create_new(true).mode(0o600).open(&path);
+        match made.and_then(|file| mend_mode(&file)) {
+            Err(err) if err.kind() == ErrorKind::AlreadyExists => {
+                if let Some(found) = look(&path)? {
+                    us.check_only(&path, &found)?;
+                }
+            }
+            // Whether that is a fault is seen when SQLite makes them.
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether what SQLite has opened here, where no link is on the way any more, is what was looked at
+/// before: nobody was faster.
+pub(crate) fn check_after(path: &Path) -> Result<(), StoreError> {
+    let us = Us::now();
+    for (ending, has_to_be) in [
+        ("", true),
+        ("-wal", true),
+        ("-shm", true),
+        ("-journal", false),
+    ] {
+        let path = beside(path, ending);
+        match look(&path)? {
+            Some(found) => us.check_only(&path, &found)?,
+            None if !has_to_be => {}
+            None => {
+                let what = "somebody has removed it while the store was opened";
+                return Err(StoreError::refused(format!("{}: {what}", path.display())));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(err) => Err(StoreError::refused(format!("{}: {err}", path.display())).with_source(err)),
+    }
+}

@@ -1,0 +1,108 @@
+//! Which jobs a store has deleted, for whoever keeps something of its own for each job.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use marionette::TaskId;
+
+use crate::codec::Id;
+
+/// How many are kept until somebody takes them: 16 MB.
+const KEPT: usize = 1_000_000;
+
+/// The jobs that a store deletes, made by
+/// [`SqliteStore::forgotten`](crate::SqliteStore::forgotten).
+///
+/// # Examples
+///
+/// ```
+/// use marionette::TaskManager;
+/// use marionette::inspect::{Inspect, Which};
+/// use marionette::store::Store;
+/// use marionette_sqlite::SqliteStore;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Mail;
+/// # impl marionette::Job for Mail { const KIND: &'static str = "mail"; type Output = (); }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let store = SqliteStore::open(directory.path().join("tasks.db")).await?;
+/// let forgotten = store.forgotten();
+/// let mail = TaskManager::wrap(Mail).into_new_job()?;
+/// let id = mail.id;
+/// store.insert(vec![mail]).await?;
+/// store.delete(Which::Ids(vec![id])).await?;
+/// assert_eq!(forgotten.take().ids, [id]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Forgotten {
+    list: Arc<Mutex<Forgot>>,
+}
+
+/// What was deleted since it was asked last.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Forgot {
+    /// The ids of the jobs, in the order in which they were deleted.
+    pub ids: Vec<TaskId>,
+    /// How many more there were, of which nothing is known: up to 1,000,000 are kept until they are
+    /// taken.
+    pub missed: u64,
+}
+
+/// Those who want to know.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners(Mutex<Vec<Weak<Mutex<Forgot>>>>);
+
+impl Forgotten {
+    /// What was deleted since it was asked last.
+    #[must_use]
+    pub fn take(&self) -> Forgot {
+        std::mem::take(&mut *lock(&self.list))
+    }
+}
+
+impl fmt::Debug for Forgotten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forgotten").finish_non_exhaustive()
+    }
+}
+
+impl Listeners {
+    /// One more who wants to know what is deleted from now on.
+    pub(crate) fn add(&self) -> Forgotten {
+        let list = Arc::default();
+        lock(&self.0).push(Arc::downgrade(&list));
+        Forgotten { list }
+    }
+
+    /// Whether somebody wants to know.
+    pub(crate) fn is_any(&self) -> bool {
+        !lock(&self.0).is_empty()
+    }
+
+    /// Tells them what a transaction has deleted that was committed.
+    pub(crate) fn tell(&self, jobs: &mut Vec<Id>) {
+        lock(&self.0).retain(|list| {
+            let Some(list) = list.upgrade() else {
+                return false;
+            };
+            let mut forgot = lock(&list);
+            let room = KEPT - forgot.ids.len();
+            forgot.missed += jobs.len().saturating_sub(room) as u64;
+            forgot
+                .ids
+                .extend(jobs.iter().take(room).map(|id| id.task()));
+            true
+        });
+        jobs.clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds it can leave it half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,215 @@
+//! A row of the table of jobs, and what people are told of it.
+
+mod ended;
+pub(crate) mod forgotten;
+pub(crate) mod history;
+pub(crate) mod state;
+
+use std::time::Duration;
+
+use marionette::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
+use marionette::store::{Ended, JobOptions, JobState, PastOutcome};
+use rusqlite::{Connection, Row};
+
+use crate::clock;
+use crate::codec::{self, Id};
+use crate::lanes::Lane;
+
+pub(crate) use ended::ended;
+use state::State;
+
+/// The statement for one job; its columns are those of [`Job::read`].
+pub(crate) const JOB_BY_ID: &str = include_str!("../sql/job_by_id.sql");
+
+/// The same by its place.
+pub(crate) const JOB_BY_SEQ: &str = include_str!("../sql/job_by_seq.sql");
+
+/// A job in full, but for its attempts.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) seq: i64,
+    pub(crate) id: Id,
+    pub(crate) state: State,
+    pub(crate) lane: i64,
+    pub(crate) due: i64,
+    worker: Id,
+    started: i64,
+    ended: i64,
+    ran: Option<f64>,
+    pub(crate) failed: u32,
+    pub(crate) crashes: u32,
+    history: i64,
+    accepted: i64,
+    options: JobOptions,
+    pub(crate) cancel: Option<String>,
+    reason: Option<String>,
+    result: Option<Vec<u8>>,
+    payload: Vec<u8>,
+}
+
+impl Job {
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let state = row.get(2)?;
+        let result = match state {
+            State::Done => Some(codec::result_from_sql(row.get_ref(18)?)?),
+            _ => None,
+        };
+        Ok(Self {
+            seq: row.get(0)?,
+            id: row.get(1)?,
+            state,
+            lane: row.get(3)?,
+            due: row.get(4)?,
+            worker: row.get(6)?,
+            started: row.get(7)?,
+            ended: row.get(8)?,
+            ran: row.get(9)?,
+            failed: codec::tally(row, 10)?,
+            crashes: codec::tally(row, 11)?,
+            history: codec::lenient(row, 12)?,
+            accepted: row.get(13)?,
+            options: codec::options_from_sql(row.get_ref(15)?)?,
+            cancel: codec::seen(row, 16)?,
+            reason: codec::seen(row, 17)?,
+            result,
+            payload: codec::bytes(row.get_ref(19)?)?.to_vec(),
+        })
+    }
+
+    pub(crate) fn told_state(&self, now: i64) -> JobState {
+        self.state.told(self.due, self.failed, now)
+    }
+
+    /// Why it ended, or else the error of its last failed attempt since it began.
+    fn reason(&self, connection: &Connection) -> rusqlite::Result<Option<String>> {
+        if self.reason.is_some() || self.failed == 0 {
+            return Ok(self.reason.clone());
+        }
+        let failures = history::failures(connection, self.seq)?;
+        Ok(failures.into_iter().next_back().and_then(|last| last.error))
+    }
+
+    pub(crate) fn matches(
+        &self,
+        connection: &Connection,
+        filter: &Filter,
+        lane: &Lane,
+        now: i64,
+    ) -> rusqlite::Result<bool> {
+        let among = |names: &[String], name: &str| {
+            names.is_empty() || names.iter().any(|other| other == name)
+        };
+        let accepted = clock::time(self.accepted);
+        let matches = (filter.states.is_empty() || filter.states.contains(&self.told_state(now)))
+            && among(&filter.kinds, &lane.kind)
+            && among(&filter.queues, &lane.queue)
+            && filter.accepted_from.is_none_or(|from| accepted >= from)
+            && filter
+                .accepted_before
+                .is_none_or(|before| accepted < before);
+        match &filter.text {
+            Some(text) if matches => self.has(connection, text),
+            _ => Ok(matches),
+        }
+    }
+
+    /// Whether the text is in its payload, its name, or the reason of its end.
+    fn has(&self, connection: &Connection, text: &str) -> rusqlite::Result<bool> {
+        let name = self.options.name.as_deref();
+        if contains(&self.payload, text) || name.is_some_and(|name| name.contains(text)) {
+            return Ok(true);
+        }
+        if !self.state.is_end() {
+            return Ok(false);
+        }
+        let reason = self.reason(connection)?;
+        Ok(reason.is_some_and(|reason| reason.contains(text)))
+    }
+
+    pub(crate) fn summary(
+        &self,
+        connection: &Connection,
+        lane: &Lane,
+        now: i64,
+    ) -> rusqlite::Result<JobSummary> {
+        Ok(JobSummary {
+            id: self.id.task(),
+            kind: lane.kind.to_string(),
+            queue: lane.queue.to_string(),
+            priority: lane.priority,
+            state: self.told_state(now),
+            accepted: clock::time(self.accepted),
+            due: clock::time(self.due),
+            started: come(self.started),
+            ended: come(self.ended).filter(|_| self.state.is_end()),
+            failed: self.failed,
+            crashes: self.crashes,
+            worker: (self.state == State::Running).then(|| self.worker.worker()),
+            reason: self.reason(connection)?,
+        })
+    }
+
+    pub(crate) fn details(
+        self,
+        connection: &Connection,
+        lane: &Lane,
+        now: i64,
+    ) -> rusqlite::Result<JobDetails> {
+        Ok(JobDetails {
+            summary: self.summary(connection, lane, now)?,
+            attempts: self.attempts(connection)?,
+            payload: self.payload,
+            options: self.options,
+            result: self.result,
+        })
+    }
+
+    /// All attempts that are kept. The one of a job that succeeded at once stands in its row.
+    fn attempts(&self, connection: &Connection) -> rusqlite::Result<Vec<TimedAttempt>> {
+        match (self.state, self.history, self.ran) {
+            (State::Done, 0, Some(ran)) => Ok(vec![TimedAttempt {
+                number: 1,
+                started: clock::time(self.started),
+                ended: clock::time(self.ended),
+                ran: Duration::try_from_secs_f64(ran).unwrap_or_default(),
+                outcome: PastOutcome::Done,
+                error: None,
+                worker: Some(self.worker.worker()),
+            }]),
+            (_, 0, _) => Ok(Vec::new()),
+            _ => history::all(connection, self.seq),
+        }
+    }
+
+    fn into_ended(self, connection: &Connection) -> rusqlite::Result<Ended> {
+        Ok(match self.state {
+            State::Waiting | State::Running => Ended::NotYet,
+            State::Done => Ended::Done(self.result.unwrap_or_default()),
+            State::Dead | State::Cancelled | State::Quarantined => Ended::Otherwise {
+                state: self.told_state(0),
+                attempts: self
+                    .attempts(connection)?
+                    .into_iter()
+                    .map(history::past)
+                    .collect(),
+                reason: self.reason,
+                error: self.options.error,
+            },
+        })
+    }
+}
+
+/// A time that has come; one below zero has not.
+fn come(micros: i64) -> Option<std::time::SystemTime> {
+    (micros > 0).then(|| clock::time(micros))
+}
+
+fn contains(bytes: &[u8], part: &str) -> bool {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.contains(part);
+    }
+    part.is_empty()
+        || bytes
+            .windows(part.len())
+            .any(|window| window == part.as_bytes())
+}

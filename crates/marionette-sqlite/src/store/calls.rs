@@ -1,0 +1,95 @@
+//! What managers call.
+
+use marionette::TaskId;
+use marionette::store::{
+    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
+    StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+};
+
+use super::SqliteStore;
+use crate::codec::Id;
+use crate::error::Fault;
+use crate::file::wal;
+use crate::job;
+use crate::threads::writer::{
+    Accepting, Durability, Single, Writer, check_settlements, settlements_weight,
+};
+
+impl Store for SqliteStore {
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        Box::pin(async move {
+            let is_one = jobs.len() == 1;
+            let mut jobs = Accepting::all(jobs)?;
+            if let Some(job) = jobs.pop_if(|job| !job.is_limited() && is_one) {
+                let (call, answer) = Single::new(job);
+                return self.operate(call, answer).await;
+            }
+            let weight = Accepting::weight(&jobs);
+            let work = move |writer: &mut Writer<'_>| writer.insert(&jobs);
+            self.write(weight, Durability::Synced, work).await
+        })
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        Box::pin(async move {
+            let weight = claim.limit.min(1000);
+            let work = move |writer: &mut Writer<'_>| writer.claim(&claim);
+            self.write(weight, Durability::Committed, work).await
+        })
+    }
+
+    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        Box::pin(async move {
+            let weight = 1 + leases.len() / 4;
+            let work = move |writer: &mut Writer<'_>| writer.renew(&worker, &leases);
+            self.write(weight, Durability::Committed, work).await
+        })
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        Box::pin(async move {
+            check_settlements(&settlements)?;
+            let weight = settlements_weight(&settlements);
+            let work = move |writer: &mut Writer<'_>| writer.settle(&settlements);
+            self.write(weight, Durability::Synced, work).await
+        })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, Swept> {
+        Box::pin(async move {
+            let beyond = self.done_beyond().await?;
+            // They can wait; the jobs of a dead worker cannot.
+            let mut idle = self.idle_lanes().await.unwrap_or_default();
+            let work = move |writer: &mut Writer<'_>| writer.sweep(beyond.as_ref(), &mut idle);
+            // After a loss of power the next sweep finds it all again.
+            let mut swept = self.write(500, Durability::Committed, work).await?;
+            swept.warning = wal::warning(self.path());
+            Ok(swept)
+        })
+    }
+
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let shared = &self.inner.shared;
+            // Nobody comes who would wake it.
+            shared.fault().map_err(Fault::to_error)?;
+            let woken = shared.waiters.add(&wanted, self.settings().timing.poll);
+            if woken.await.is_err() && shared.waiters.is_closed() {
+                return Err(shared.stopped());
+            }
+            Ok(())
+        })
+    }
+
+    fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        Box::pin(async move {
+            let ids: Vec<Id> = jobs.into_iter().map(Id::of).collect();
+            self.read(move |reader| Ok(job::ended(reader.connection, &ids)?))
+                .await
+        })
+    }
+
+    fn timing(&self) -> Timing {
+        self.settings().timing
+    }
+}

@@ -1,0 +1,119 @@
+//! Jobs that can be written.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use marionette::store::{Due, NewJob, PAYLOAD_BYTES_MAX, Priority, StoreError, check_name};
+use rusqlite::Connection;
+
+use crate::clock;
+use crate::codec::{Id, options_to_sql};
+use crate::lanes::{Lane, Lanes};
+
+/// A job that has been looked over and is ready to be written.
+#[derive(Debug)]
+pub(crate) struct Accepting {
+    pub(super) id: Id,
+    pub(super) kind: Cow<'static, str>,
+    pub(super) queue: Cow<'static, str>,
+    pub(super) priority: Priority,
+    pub(super) due: Due,
+    pub(super) payload: Vec<u8>,
+    pub(super) options: Option<String>,
+    pub(super) keep: Option<i64>,
+    pub(super) limit: Option<u64>,
+}
+
+/// The parts of a job that is ready to be written.
+#[cfg(feature = "sqlx")]
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) id: &'a [u8],
+    pub(crate) kind: &'a str,
+    pub(crate) queue: &'a str,
+    pub(crate) priority: i8,
+    pub(crate) payload: &'a [u8],
+    pub(crate) options: Option<&'a str>,
+    pub(crate) keep: Option<i64>,
+    pub(crate) limit: Option<u64>,
+}
+
+impl Accepting {
+    /// Looks over jobs; refuses all of them if one cannot be stored. What comes of a job is smaller
+    /// than it, so that this reuses the memory of the vector.
+    pub(crate) fn all(jobs: Vec<NewJob>) -> Result<Vec<Self>, StoreError> {
+        jobs.into_iter().map(Self::new).collect()
+    }
+
+    /// Looks over a job.
+    pub(crate) fn new(job: NewJob) -> Result<Self, StoreError> {
+        let refused = |what: String| {
+            let (id, kind) = (job.id, &job.kind);
+            StoreError::refused(format!("job {id} ({kind}): {what}"))
+        };
+        check_name(&job.kind).map_err(|what| refused(format!("the name of the kind {what}")))?;
+        check_name(&job.queue).map_err(|what| refused(format!("the name of the queue {what}")))?;
+        let bytes = job.payload.len();
+        if bytes > PAYLOAD_BYTES_MAX {
+            let what = format!("its payload has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}");
+            return Err(refused(what));
+        }
+        let options = options_to_sql(&job.options)
+            .map_err(|err| refused(format!("its options are not JSON: {err}")))?;
+        Ok(Self {
+            id: Id::of(job.id),
+            kind: job.kind,
+            queue: job.queue,
+            priority: job.priority,
+            due: job.due,
+            payload: job.payload,
+            options,
+            keep: job.options.keep_result.map(clock::round_up),
+            limit: job.queue_limit,
+        })
+    }
+
+    /// About how much work these are, one for a row.
+    pub(crate) fn weight(all: &[Self]) -> usize {
+        all.iter().map(|one| 1 + one.payload.len() / 512).sum()
+    }
+
+    /// Whether it is accepted only if its queue has room.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Its parts, for who writes it by other means.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        Parts {
+            id: self.id.0.as_bytes(),
+            kind: &self.kind,
+            queue: &self.queue,
+            priority: self.priority.0,
+            payload: &self.payload,
+            options: self.options.as_deref(),
+            keep: self.keep,
+            limit: self.limit,
+        }
+    }
+
+    /// The lane in which it waits.
+    pub(crate) fn lane(
+        &self,
+        connection: &Connection,
+        lanes: &mut Lanes,
+    ) -> rusqlite::Result<Arc<Lane>> {
+        let place = (&*self.queue, &*self.kind);
+        lanes.of(connection, place, self.priority, false)
+    }
+
+    /// When it is due, if it is accepted now.
+    pub(crate) fn due(&self, now: i64) -> i64 {
+        match self.due {
+            Due::Now => now,
+            Due::After(pause) => now.saturating_add(clock::round_up(pause)),
+            Due::At(time) => clock::micros(time),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Giving jobs to workers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use marionette::store::{Claim, Claimed, Lease, StoreError, WorkerId};
+use rusqlite::params;
+
+use super::Writer;
+use crate::clock;
+use crate::codec::{self, Id};
+use crate::error::Failure;
+use crate::failpoint;
+use crate::job::history;
+use crate::lanes::{Lane, Wish};
+
+/// A job that may be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    due: i64,
+    seq: i64,
+    /// Which of the lanes it is from.
+    lane: usize,
+}
+
+impl Writer<'_> {
+    /// Lanes are merged: the highest priority first, in one priority what has been due for longest.
+    pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Claimed>, Failure> {
+        failpoint::at("sqlite::claim::begin");
+        self.check_known(claim.worker)?;
+        let lanes = self.lanes_for(claim)?;
+        let mut claimed = Vec::new();
+        let (mut left, mut suspects) = (claim.limit, claim.suspects);
+        for lanes in lanes.chunk_by(|one, other| one.priority == other.priority) {
+            for candidate in self.candidates(lanes, left, suspects)? {
+                let lane = &lanes[candidate.lane];
+                if left == 0 {
+                    break;
+                }
+                if lane.suspect {
+                    if suspects == 0 {
+                        continue;
+                    }
+                    suspects -= 1;
+                }
+                // One that cannot be read keeps nobody from the others.
+                match self.take(candidate, lane, claim.worker) {
+                    Err(err) if codec::is_of_one_row(&err) => {
+                        self.quarantine(candidate.seq, &err)?;
+                    }
+                    taken => {
+                        left -= 1;
+                        claimed.push(taken?);
+                    }
+                }
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        failpoint::at("sqlite::claim::end");
+        Ok(claimed)
+    }
+
+    /// A worker that nobody knows would never be found dead, and its jobs never freed.
+    fn check_known(&self, worker: WorkerId) -> Result<(), Failure> {
+        let known = self
+            .connection
+            .prepare_cached(include_str!("../../sql/worker_known.sql"))?
+            .exists([Id(worker.0)])?;
+        if known {
+            return Ok(());
+        }
+        let path = self.shared.path.display();
+        let what =
+            format!("{path}: worker {worker} is not known; it may claim once it has renewed");
+        Err(Failure::Refused(StoreError::unavailable(what)))
+    }
+
+    /// Where a claim may find something, the highest priority first.
+    fn lanes_for(&mut self, claim: &Claim) -> rusqlite::Result<Vec<Arc<Lane>>> {
+        self.lanes.refresh(self.connection)?;
+        let paused = self.paused()?;
+        let wish = Wish::new(&claim.wanted);
+        let mut lanes = self.lanes.wished(self.connection, &wish)?;
+        lanes.retain(|lane| !paused.contains(&*lane.queue));
+        lanes.sort_unstable_by_key(|lane| std::cmp::Reverse((lane.priority, lane.id)));
+        // A queue that is named twice is still one queue.
+        lanes.dedup_by_key(|lane| lane.id);
+        Ok(lanes)
+    }
+
+    fn paused(&self) -> rusqlite::Result<HashSet<String>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../../sql/paused.sql"))?;
+        codec::names(statement.query([])?)
+    }
+
+    /// Jobs of one priority that are due, those that have been due for longest first.
+    fn candidates(
+        &mut self,
+        lanes: &[Arc<Lane>],
+        limit: usize,
+        suspects: usize,
+    ) -> rusqlite::Result<Vec<Candidate>> {
+        let mut candidates = Vec::new();
+        for (index, lane) in lanes.iter().enumerate() {
+            let limit = if lane.suspect {
+                suspects.min(limit)
+            } else {
+                limit
+            };
+            if limit == 0 {
+                continue;
+            }
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = self.sql.due.query([lane.id, self.now, limit])?;
+            while let Some(row) = rows.next()? {
+                candidates.push(Candidate {
+                    seq: row.get(0)?,
+                    due: codec::lenient(row, 1)?,
+                    lane: index,
+                });
+            }
+        }
+        if lanes.len() > 1 {
+            candidates.sort_unstable();
+        }
+        Ok(candidates)
+    }
+
+    /// Gives a job to a worker.
+    fn take(
+        &mut self,
+        candidate: Candidate,
+        lane: &Lane,
+        worker: WorkerId,
+    ) -> rusqlite::Result<Claimed> {
+        let (seq, now) = (candidate.seq, self.now);
+        let mut history = 0;
+        let read = self.sql.claim_read.query_row([seq], |row| {
+            history = codec::lenient(row, 4)?;
+            let id: Id = row.get(0)?;
+            let token: i64 = row.get(1)?;
+            let next = token.checked_add(1);
+            Ok(Claimed {
+                lease: Lease {
+                    job: id.task(),
+                    key: seq,
+                    token: next.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, token))?,
+                },
+                kind: lane.kind.clone(),
+                queue: lane.queue.clone(),
+                priority: lane.priority,
+                payload: codec::payload(row.get_ref(8)?)?.to_vec(),
+                options: codec::options_from_sql(row.get_ref(7)?)?,
+                failed: codec::tally(row, 2)?,
+                crashes: codec::tally(row, 3)?,
+                late: clock::length(now.saturating_sub(codec::lenient(row, 5)?)),
+                age: clock::length(now.saturating_sub(codec::lenient(row, 6)?)),
+                attempts: Vec::new(),
+            })
+        });
+        let mut claimed = match read {
+            // The index has it as one that waits.
+            Err(rusqlite::Error::QueryReturnedNoRows) => return Err(codec::damaged_index()),
+            read => read?,
+        };
+        if history > 0 {
+            claimed.attempts = history::failures(self.connection, seq)?;
+        }
+        self.sql
+            .claim_take
+            .execute(params![seq, Id(worker.0), now])?;
+        failpoint::at("sqlite::claim::taken");
+        Ok(claimed)
+    }
+}

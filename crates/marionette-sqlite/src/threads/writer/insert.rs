@@ -1,0 +1,172 @@
+//! Accepting jobs.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use marionette::store::Inserted;
+use rusqlite::{Connection, Statement, params};
+
+use super::Writer;
+use super::accepting::Accepting;
+use super::room::Waiting;
+use crate::codec::{self, Readable};
+use crate::error::Failure;
+use crate::failpoint;
+use crate::lanes::{Lane, Lanes};
+
+/// How many jobs one statement writes, if there are so many: one of `Statements::insert_rows` for
+/// each of these.
+const ROWS: [usize; 2] = [16, 4];
+/// The most of them.
+pub(super) const ROWS_MAX: usize = ROWS[0];
+
+impl Writer<'_> {
+    pub(crate) fn insert(&mut self, jobs: &[Accepting]) -> Result<Vec<Inserted>, Failure> {
+        failpoint::at("sqlite::insert::begin");
+        let mut waiting = Waiting::default();
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut left = jobs;
+        while let Some(accepting) = left.first() {
+            let most = left.iter().take(ROWS_MAX);
+            let unlimited = most.take_while(|one| !one.is_limited()).count();
+            let inserted = self.insert_rows(unlimited, left.iter())?;
+            if inserted.is_empty() {
+                answers.push(self.insert_row(accepting, &mut waiting)?);
+            }
+            left = &left[inserted.len().max(1)..];
+            answers.extend(inserted);
+        }
+        failpoint::at("sqlite::insert::end");
+        Ok(answers)
+    }
+
+    fn insert_row(
+        &mut self,
+        accepting: &Accepting,
+        waiting: &mut Waiting,
+    ) -> rusqlite::Result<Inserted> {
+        let lane = accepting.lane(self.connection, &mut self.lanes)?;
+        if waiting.is_full(self.connection, &mut self.lanes, accepting)? {
+            return Ok(Inserted::Full);
+        }
+        let due = accepting.due(self.now);
+        if !insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
+            return Ok(known(self.connection, &mut self.lanes, accepting)?.1);
+        }
+        waiting.add(accepting);
+        self.wake(lane, due);
+        failpoint::at("sqlite::insert::row");
+        Ok(Inserted::Accepted)
+    }
+
+    /// Writes as many jobs as it can in one statement, of which the first `count` have no limit;
+    /// says what became of those.
+    pub(super) fn insert_rows<'a>(
+        &mut self,
+        count: usize,
+        jobs: impl Iterator<Item = &'a Accepting> + Clone,
+    ) -> rusqlite::Result<Vec<Inserted>> {
+        let Some(which) = ROWS.iter().position(|rows| *rows <= count) else {
+            return Ok(Vec::new());
+        };
+        let rows = ROWS[which];
+        let jobs = jobs.take(rows);
+        self.sql.insert_rows[which].raw_bind_parameter(1, self.now)?;
+        let mut index = 2;
+        for accepting in jobs.clone() {
+            let lane = accepting.lane(self.connection, &mut self.lanes)?;
+            let due = accepting.due(self.now);
+            let insert = &mut self.sql.insert_rows[which];
+            insert.raw_bind_parameter(index, accepting.id)?;
+            insert.raw_bind_parameter(index + 1, lane.id)?;
+            insert.raw_bind_parameter(index + 2, due)?;
+            insert.raw_bind_parameter(index + 3, accepting.keep)?;
+            insert.raw_bind_parameter(index + 4, accepting.options.as_deref())?;
+            insert.raw_bind_parameter(index + 5, Readable(&accepting.payload))?;
+            index += 6;
+            // One that is known already wakes somebody in vain.
+            self.wake(lane, due);
+        }
+        let new = self.sql.insert_rows[which].raw_execute()?;
+        failpoint::at("sqlite::insert::row");
+        if new == rows {
+            return Ok(vec![Inserted::Accepted; rows]);
+        }
+        self.told_apart(new, jobs)
+    }
+
+    /// What became of jobs that one statement inserted, so many of which are new.
+    fn told_apart<'a>(
+        &mut self,
+        new: usize,
+        jobs: impl Iterator<Item = &'a Accepting>,
+    ) -> rusqlite::Result<Vec<Inserted>> {
+        // The rows of one statement have consecutive numbers. One id may stand in it twice.
+        let last = self.connection.last_insert_rowid();
+        let mut new: HashSet<i64> = (0..)
+            .take(new)
+            .map(|back| last.wrapping_sub(back))
+            .collect();
+        jobs.map(|accepting| {
+            let (seq, inserted) = known(self.connection, &mut self.lanes, accepting)?;
+            Ok(if new.remove(&seq) {
+                Inserted::Accepted
+            } else {
+                inserted
+            })
+        })
+        .collect()
+    }
+
+    /// Once it is committed, who waits for jobs of this lane is told; jobs come in runs of one.
+    fn wake(&mut self, lane: Arc<Lane>, due: i64) {
+        match self.wakes.last_mut() {
+            Some((last, earliest)) if last.id == lane.id => *earliest = due.min(*earliest),
+            _ => self.wakes.push((lane, due)),
+        }
+    }
+}
+
+/// Writes a job; `false` if it is known already.
+pub(crate) fn insert_one(
+    insert: &mut Statement<'_>,
+    accepting: &Accepting,
+    lane: i64,
+    due: i64,
+    now: i64,
+) -> rusqlite::Result<bool> {
+    let Accepting {
+        id, options, keep, ..
+    } = accepting;
+    let payload = Readable(&accepting.payload);
+    let changes = insert.execute(params![id, lane, due, now, keep, options, payload])?;
+    Ok(changes == 1)
+}
+
+/// The row that has the id of a job, and whether it is the same job.
+pub(crate) fn known(
+    connection: &Connection,
+    lanes: &mut Lanes,
+    accepting: &Accepting,
+) -> rusqlite::Result<(i64, Inserted)> {
+    let (seq, lane, same) = connection
+        .prepare_cached(include_str!("../../sql/known_as.sql"))?
+        .query_row([accepting.id], |row| {
+            let payload = codec::bytes(row.get_ref(2)?);
+            let same = payload.is_ok_and(|payload| payload == accepting.payload);
+            Ok((row.get(0)?, codec::lenient(row, 1)?, same))
+        })?;
+    let lane = match lanes.by_id(connection, lane) {
+        Err(err) if codec::is_of_one_row(&err) => None,
+        lane => Some(lane?),
+    };
+    let same = same
+        && lane
+            .is_some_and(|lane| *lane.kind == *accepting.kind && *lane.queue == *accepting.queue);
+    let inserted = if same {
+        Inserted::Known
+    } else {
+        Inserted::Taken
+    };
+    Ok((seq, inserted))
+}

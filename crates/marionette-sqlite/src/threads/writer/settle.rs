@@ -1,0 +1,284 @@
+//! Writing what became of jobs.
+
+use marionette::store::{
+    Attempted, ERROR_BYTES_MAX, Lease, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settled, Settlement,
+    StoreError,
+};
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use super::Writer;
+use crate::clock;
+use crate::codec::{self, Id, cut};
+use crate::error::Failure;
+use crate::failpoint;
+use crate::job::history::{self, NewAttempt};
+use crate::job::state::State;
+
+/// Where a job stands.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) seq: i64,
+    pub(crate) id: Id,
+    pub(crate) token: i64,
+    pub(crate) settled: i64,
+    pub(crate) state: State,
+    pub(crate) lane: i64,
+    pub(crate) due: i64,
+    pub(crate) failed: u32,
+    pub(crate) crashes: u32,
+    pub(crate) history: i64,
+    pub(crate) started: i64,
+    pub(crate) worker: Id,
+    pub(crate) cancel: Option<String>,
+}
+
+/// How a job ends.
+#[derive(Debug)]
+pub(crate) struct End<'a> {
+    pub(crate) state: State,
+    pub(crate) result: Option<&'a [u8]>,
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// Looks over settlements; refuses all of them if one cannot be stored.
+pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
+    for settlement in settlements {
+        if let Next::Done(result) = &settlement.next
+            && result.len() > PAYLOAD_BYTES_MAX
+        {
+            let (id, bytes) = (settlement.lease.job, result.len());
+            return Err(StoreError::refused(format!(
+                "job {id}: its result has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// About how much work these are, one for a row.
+pub(crate) fn weight(settlements: &[Settlement]) -> usize {
+    let bytes = |settlement: &Settlement| match &settlement.next {
+        Next::Done(result) => result.len(),
+        _ => 0,
+    };
+    let all = settlements.iter();
+    all.map(|settlement| 1 + bytes(settlement) / 512).sum()
+}
+
+impl Writer<'_> {
+    pub(crate) fn settle(&mut self, settlements: &[Settlement]) -> Result<Vec<Settled>, Failure> {
+        failpoint::at("sqlite::settle::begin");
+        let mut answers = Vec::with_capacity(settlements.len());
+        for settlement in settlements {
+            let answer = if self.settle_first_success(settlement)? {
+                Settled::Applied
+            } else {
+                self.settle_one(settlement)?
+            };
+            failpoint::at("sqlite::settle::row");
+            answers.push(answer);
+        }
+        self.prune_after(settlements)?;
+        failpoint::at("sqlite::settle::end");
+        Ok(answers)
+    }
+
+    /// Most jobs succeed at their first attempt: one statement, and no row for the attempt.
+    fn settle_first_success(&mut self, settlement: &Settlement) -> rusqlite::Result<bool> {
+        let Settlement {
+            lease,
+            attempt:
+                Some(Attempted {
+                    ran,
+                    outcome: PastOutcome::Done,
+                    error: None,
+                }),
+            next: Next::Done(result),
+        } = settlement
+        else {
+            return Ok(false);
+        };
+        let changes = self.sql.settle_done.execute(params![
+            lease.key,
+            lease.token,
+            Id::of(lease.job),
+            self.now,
+            ran.as_secs_f64(),
+            codec::result_to_sql(result),
+        ])?;
+        Ok(changes == 1)
+    }
+
+    fn settle_one(&mut self, settlement: &Settlement) -> rusqlite::Result<Settled> {
+        let lease = settlement.lease;
+        let Some(mut job) = self.standing(lease.key)? else {
+            return Ok(Settled::Stale);
+        };
+        // The number of a row that was deleted may be used again, so the id decides.
+        if job.id == Id::of(lease.job) && job.settled == lease.token {
+            return Ok(Settled::Applied);
+        }
+        if !job.holds(lease) {
+            return Ok(Settled::Stale);
+        }
+        job.settled = lease.token;
+        if let Some(attempt) = &settlement.attempt {
+            self.record(&mut job, attempt)?;
+        }
+        match &settlement.next {
+            Next::Done(result) => {
+                let end = End {
+                    state: State::Done,
+                    result: Some(result),
+                    reason: None,
+                };
+                self.end(&job, &end)?;
+            }
+            Next::Bury => {
+                let end = End {
+                    state: State::Dead,
+                    result: None,
+                    reason: None,
+                };
+                self.end(&job, &end)?;
+            }
+            Next::Cancel(reason) => self.end(&job, &End::cancelled(reason))?,
+            Next::Retry(pause) | Next::Snooze(pause) => {
+                job.due = self.now.saturating_add(clock::round_up(*pause));
+                self.give_back(&job)?;
+            }
+            Next::Release => {
+                self.give_back(&job)?;
+            }
+        }
+        Ok(Settled::Applied)
+    }
+
+    /// Where a job stands, if there is one.
+    pub(crate) fn standing(&mut self, seq: i64) -> rusqlite::Result<Option<Standing>> {
+        let read = &mut self.sql.settle_read;
+        read.query_row([seq], |row| {
+            Ok(Standing {
+                seq,
+                id: row.get(0)?,
+                token: row.get(1)?,
+                settled: codec::lenient(row, 2)?,
+                state: row.get(3)?,
+                lane: row.get(4)?,
+                due: codec::lenient(row, 5)?,
+                failed: codec::tally(row, 6)?,
+                crashes: codec::tally(row, 7)?,
+                history: codec::lenient(row, 8)?,
+                started: codec::lenient(row, 9)?,
+                worker: row.get(10).unwrap_or_else(|_| Id(Uuid::nil())),
+                cancel: codec::seen(row, 11)?,
+            })
+        })
+        .optional()
+    }
+
+    /// Takes a job out of the way whose row cannot be read: it is never given to a worker, and its
+    /// reason says what is wrong with it.
+    pub(crate) fn quarantine(&mut self, seq: i64, err: &rusqlite::Error) -> rusqlite::Result<()> {
+        let reason = format!("its row in the file cannot be read: {err}");
+        self.connection
+            .prepare_cached(include_str!("../../sql/job_quarantine.sql"))?
+            .execute(params![seq, self.now, cut(&reason, ERROR_BYTES_MAX)])?;
+        Ok(())
+    }
+
+    /// Writes an attempt into the history, and counts it if it failed.
+    pub(crate) fn record(
+        &mut self,
+        job: &mut Standing,
+        attempt: &Attempted,
+    ) -> rusqlite::Result<()> {
+        job.history = history::add(
+            self.connection,
+            &NewAttempt {
+                seq: job.seq,
+                history: job.history,
+                number: job.failed.saturating_add(1),
+                started: job.started,
+                ended: self.now,
+                ran: attempt.ran,
+                outcome: attempt.outcome,
+                error: attempt
+                    .error
+                    .as_deref()
+                    .map(|error| cut(error, ERROR_BYTES_MAX)),
+                worker: job.worker,
+            },
+        )?;
+        if attempt.outcome.is_failure() {
+            job.failed = job.failed.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Ends a job.
+    pub(crate) fn end(&mut self, job: &Standing, end: &End<'_>) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(include_str!("../../sql/settle_end.sql"))?
+            .execute(params![
+                job.seq,
+                end.state,
+                self.now,
+                job.settled,
+                job.failed,
+                job.crashes,
+                job.history,
+                end.result.and_then(codec::result_to_sql),
+                end.reason,
+            ])?;
+        Ok(())
+    }
+
+    /// Lets a job that runs wait again, unless somebody asked meanwhile to cancel it: its worker
+    /// may never have heard of that. Says whether it waits.
+    pub(crate) fn give_back(&mut self, job: &Standing) -> rusqlite::Result<bool> {
+        if let Some(reason) = &job.cancel {
+            self.end(job, &End::cancelled(reason))?;
+            return Ok(false);
+        }
+        let mut lane = self.lanes.by_id(self.connection, job.lane)?;
+        let suspect = job.crashes > 0;
+        if lane.suspect != suspect {
+            let place = (&*lane.queue, &*lane.kind);
+            lane = self
+                .lanes
+                .of(self.connection, place, lane.priority, suspect)?;
+        }
+        self.connection
+            .prepare_cached(include_str!("../../sql/settle_wait.sql"))?
+            .execute(params![
+                job.seq,
+                lane.id,
+                job.due,
+                job.settled,
+                job.failed,
+                job.crashes,
+                job.history,
+            ])?;
+        self.wakes.push((lane, job.due));
+        Ok(true)
+    }
+}
+
+impl Standing {
+    /// Whether this claim of it is the one that counts.
+    fn holds(&self, lease: Lease) -> bool {
+        self.state == State::Running && self.token == lease.token && self.id == Id::of(lease.job)
+    }
+}
+
+impl<'a> End<'a> {
+    pub(crate) fn cancelled(reason: &'a str) -> Self {
+        Self {
+            state: State::Cancelled,
+            result: None,
+            reason: Some(reason),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Calls that insert one job each: those of many callers share a statement.
+
+use marionette::store::{Inserted, StoreError};
+use tokio::sync::oneshot;
+
+use super::Writer;
+use super::accepting::Accepting;
+use super::insert::ROWS_MAX;
+use super::operation::{Durability, Operation, Reply};
+use crate::error::Fault;
+
+/// A call that inserts one job, which has no limit.
+#[derive(Debug)]
+pub(crate) struct Single {
+    job: [Accepting; 1],
+    reply: Reply<Vec<Inserted>>,
+}
+
+impl Single {
+    pub(crate) fn new(
+        job: Accepting,
+    ) -> (Self, oneshot::Receiver<Result<Vec<Inserted>, StoreError>>) {
+        let (reply, answer) = Reply::new();
+        (Self { job: [job], reply }, answer)
+    }
+}
+
+impl Operation for Single {
+    fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()> {
+        self.reply.keep(writer.insert(&self.job))
+    }
+
+    fn answer(&mut self, outcome: Result<(), &Fault>) {
+        self.reply.send(outcome);
+    }
+
+    fn weight(&self) -> usize {
+        Accepting::weight(&self.job)
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Synced
+    }
+
+    fn row(&self) -> Option<&Accepting> {
+        Some(&self.job[0])
+    }
+
+    fn inserted(&mut self, inserted: Inserted) -> rusqlite::Result<()> {
+        self.reply.keep(Ok(vec![inserted]))
+    }
+}
+
+/// Does the first of these in one statement if they are several such calls; says how many it did.
+pub(super) fn run(
+    writer: &mut Writer<'_>,
+    operations: &mut [Box<dyn Operation>],
+) -> rusqlite::Result<usize> {
+    let most = operations.iter().take(ROWS_MAX);
+    let count = most
+        .take_while(|operation| operation.row().is_some())
+        .count();
+    let rows = operations.iter().filter_map(|operation| operation.row());
+    let inserted = writer.insert_rows(count, rows)?;
+    for (operation, inserted) in operations.iter_mut().zip(&inserted) {
+        operation.inserted(*inserted)?;
+    }
+    Ok(inserted.len())
+}

@@ -1,0 +1,254 @@
+//! Clearing up: jobs of dead workers, jobs that were lost on the way to their worker, jobs that
+//! were kept for long enough. Each call does a bounded amount, and says whether it left some.
+
+use std::collections::HashSet;
+use std::fs::File;
+
+use marionette::store::{Attempted, PastOutcome, Swept};
+use rusqlite::params;
+use rusqlite::types::{ToSql, Value};
+use uuid::Uuid;
+
+use super::Writer;
+use super::prune::Place;
+use super::settle::{End, Standing};
+use crate::clock;
+use crate::codec::{self, Id};
+use crate::error::Failure;
+use crate::failpoint;
+use crate::file::lock::Lock;
+use crate::job::state::State;
+use crate::lanes::Idle;
+
+/// How many jobs one sweep takes from workers, and how many it prunes, at most.
+pub(super) const STEP: usize = 500;
+/// From how many workers that nobody knows one sweep takes jobs, at most.
+const STRANGERS: usize = 16;
+/// How often a worker may die with a job.
+const CRASHES_MAX: u32 = 3;
+
+/// A worker as it is listed.
+#[derive(Debug)]
+struct Listed {
+    id: Id,
+    beat: i64,
+    seen: i64,
+}
+
+/// A dead worker.
+#[derive(Debug)]
+struct Dead {
+    id: Id,
+    seen: i64,
+    /// Its lock, so that nobody else takes its place meanwhile.
+    lock: Option<File>,
+}
+
+impl Writer<'_> {
+    /// `beyond`: the newest done job beyond the number that is kept, if that was counted just now.
+    /// `idle`: lanes that were found without jobs just now.
+    pub(crate) fn sweep(
+        &mut self,
+        beyond: Option<&Place>,
+        idle: &mut Idle,
+    ) -> Result<Swept, Failure> {
+        failpoint::at("sqlite::sweep::begin");
+        let mut swept = Swept::default();
+        self.rescue(&mut swept)?;
+        self.free(&mut swept)?;
+        self.prune_in_sweep(beyond, &mut swept)?;
+        self.drop_lanes(idle)?;
+        Ok(swept)
+    }
+
+    /// Takes their jobs from the workers that are dead.
+    fn rescue(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
+        let mut left = STEP;
+        for dead in self.dead()? {
+            let jobs = self.jobs_of(&dead.id, left)?;
+            let all = jobs.len() < left;
+            // To forget a worker is work too.
+            left = left.saturating_sub(jobs.len() + 1);
+            for seq in jobs {
+                self.crash(seq, &dead, swept)?;
+            }
+            if !all {
+                swept.more = true;
+                return Ok(());
+            }
+            self.connection
+                .prepare_cached(include_str!("../../sql/worker_delete.sql"))?
+                .execute([dead.id])?;
+            failpoint::at("sqlite::sweep::forgotten");
+            self.gone.push((dead.id, dead.lock));
+        }
+        self.rescue_from_strangers(left, swept)
+    }
+
+    /// The workers that are dead: nobody holds their lock, or they give no sign of life.
+    fn dead(&mut self) -> rusqlite::Result<Vec<Dead>> {
+        let workers = self.listed_workers()?;
+        let known: HashSet<Id> = workers.iter().map(|worker| worker.id).collect();
+        self.liveness.retain(&known);
+        self.liveness.tidy(&known);
+        let lease = self.shared.settings.timing.lease;
+        let mut dead = Vec::new();
+        for Listed { id, beat, seen } in workers {
+            let silent = self.liveness.is_silent(id, beat, lease);
+            let lock = if self.liveness.is_ours(id) {
+                Lock::Held
+            } else {
+                // What cannot be looked at says nothing; then silence alone decides.
+                self.liveness.lock_of(id).unwrap_or(Lock::Missing)
+            };
+            match lock {
+                Lock::Free(lock) => dead.push(Dead {
+                    id,
+                    seen,
+                    lock: Some(lock),
+                }),
+                Lock::Held | Lock::Missing if silent => dead.push(Dead {
+                    id,
+                    seen,
+                    lock: None,
+                }),
+                Lock::Held | Lock::Missing => (),
+            }
+        }
+        Ok(dead)
+    }
+
+    fn listed_workers(&self) -> rusqlite::Result<Vec<Listed>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../../sql/workers.sql"))?;
+        let mut rows = statement.query([])?;
+        let mut workers = Vec::new();
+        while let Some(row) = rows.next()? {
+            // The jobs of one that has no such id belong to nobody.
+            let Ok(id) = row.get(0) else { continue };
+            workers.push(Listed {
+                id,
+                beat: codec::lenient(row, 4)?,
+                seen: codec::lenient(row, 6)?,
+            });
+        }
+        Ok(workers)
+    }
+
+    /// Takes the jobs that run by workers which nobody knows: nobody would ever find those dead.
+    fn rescue_from_strangers(
+        &mut self,
+        mut left: usize,
+        swept: &mut Swept,
+    ) -> rusqlite::Result<()> {
+        let now = self.now;
+        let strangers = self.strangers()?;
+        swept.more |= strangers.len() == STRANGERS;
+        for holder in strangers {
+            let jobs = self.jobs_of(&holder, left)?;
+            left = left.saturating_sub(jobs.len());
+            let dead = Dead {
+                id: Id(Uuid::nil()),
+                seen: now,
+                lock: None,
+            };
+            for seq in jobs {
+                self.crash(seq, &dead, swept)?;
+            }
+            if left == 0 {
+                swept.more = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn strangers(&self) -> rusqlite::Result<Vec<Value>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../../sql/strangers.sql"))?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        rows.take(STRANGERS).collect()
+    }
+
+    fn jobs_of(&self, worker: &impl ToSql, limit: usize) -> rusqlite::Result<Vec<i64>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(include_str!("../../sql/running_of_worker.sql"))?;
+        let rows = statement.query_map(params![worker, number(limit)], |row| row.get(0))?;
+        rows.collect()
+    }
+
+    /// The worker of a job has died. If the job cannot be read, that keeps nobody from the others.
+    fn crash(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
+        match self.crash_one(seq, dead, swept) {
+            Err(err) if codec::is_of_one_row(&err) => {
+                swept.quarantined += 1;
+                self.quarantine(seq, &err)
+            }
+            crashed => crashed,
+        }
+    }
+
+    fn crash_one(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
+        let Some(mut job) = self.standing(seq)? else {
+            return Ok(());
+        };
+        let attempt = Attempted {
+            ran: clock::length(dead.seen.saturating_sub(job.started)),
+            outcome: PastOutcome::Crashed,
+            error: None,
+        };
+        self.record(&mut job, &attempt)?;
+        failpoint::at("sqlite::sweep::attempt");
+        job.crashes = job.crashes.saturating_add(1);
+        if job.crashes < CRASHES_MAX {
+            swept.released += u64::from(self.take_back(&job)?);
+            return Ok(());
+        }
+        let (crashes, last) = (job.crashes, dead.id.0);
+        let reason =
+            format!("its worker died {crashes} times while it had it; the last was {last}");
+        let end = End {
+            state: State::Quarantined,
+            result: None,
+            reason: Some(&reason),
+        };
+        self.end(&job, &end)?;
+        swept.quarantined += 1;
+        Ok(())
+    }
+
+    /// Lets a job wait whose worker did not give it back: what that one writes is void.
+    fn take_back(&mut self, job: &Standing) -> rusqlite::Result<bool> {
+        let waits = self.give_back(job)?;
+        failpoint::at("sqlite::sweep::released");
+        Ok(waits)
+    }
+
+    /// Gives back what a worker that lives has not named for the length of a lease.
+    fn free(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
+        let lease = self.shared.settings.timing.lease;
+        let lapsed = self.liveness.lapsed(lease, STEP);
+        swept.more |= lapsed.len() == STEP;
+        for (seq, token) in lapsed {
+            let job = match self.standing(seq) {
+                Err(err) if codec::is_of_one_row(&err) => {
+                    self.quarantine(seq, &err)?;
+                    continue;
+                }
+                job => job?,
+            };
+            let holds = |job: &Standing| job.state == State::Running && job.token == token;
+            if let Some(job) = job.filter(holds) {
+                swept.released += u64::from(self.take_back(&job)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
