@@ -2,7 +2,7 @@
 //! with them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Listed, Page, Which};
@@ -100,6 +100,15 @@ pub(crate) fn leases(claimed: &[Claimed]) -> Vec<Lease> {
 
 pub(crate) fn only(ids: &[TaskId]) -> Which {
     Which::Ids(ids.to_vec())
+}
+
+/// The present by the store's clock.
+pub(crate) async fn present(bed: &Bed) -> SystemTime {
+    let id = bed.insert_one(job()).await;
+    let accepted = bed.summary(id).await.accepted;
+    let deleted = bed.store.delete(only(&[id])).await.expect("a change");
+    assert_eq!(deleted, 1);
+    accepted
 }
 
 impl Bed {

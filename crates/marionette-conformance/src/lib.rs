@@ -40,13 +40,15 @@
 //! as usual. `MARIONETTE_MODEL_CASES` says how many random cases the model is compared with, and
 //! `MARIONETTE_SEED` repeats those of a failure.
 
-mod bed;
-mod cases;
-mod faulty;
-mod fixture;
-pub mod history;
-mod model;
 mod suite;
+mod cases;
+mod model;
+mod case;
+mod bed;
+mod fixture;
+
+mod faulty;
+pub mod history;
 
 pub use faulty::{Fault, FaultyStore, Method};
 pub use fixture::{Fixture, FixtureFuture};

@@ -1,33 +1,14 @@
 //! The list of all cases, and how they are run: one test each, each on a fixture of its own.
 
-use std::pin::Pin;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
 use crate::bed::Bed;
+use crate::case::Case;
 use crate::cases;
 use crate::fixture::Fixture;
 use crate::model;
-
-/// One claim about stores, and the code that checks it.
-pub(crate) struct Case {
-    /// The claim.
-    pub(crate) name: &'static str,
-    /// Panics if the claim does not hold.
-    pub(crate) run: fn(Bed) -> Pin<Box<dyn Future<Output = ()>>>,
-}
-
-/// Lists async functions over a [`Bed`] as cases.
-macro_rules! claims {
-    ($($name:ident),* $(,)?) => {
-        vec![$($crate::suite::Case {
-            name: stringify!($name),
-            run: |bed| Box::pin($name(bed)),
-        }),*]
-    };
-}
-pub(crate) use claims;
 
 /// Runs all cases, or those that the arguments of the process name, each on a fixture of its own.
 ///

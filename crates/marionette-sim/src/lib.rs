@@ -18,12 +18,12 @@
 //! and I7 of the [history](marionette_conformance::history).
 
 mod world;
-mod plan;
 mod report;
 mod process;
-mod work;
-mod link;
 mod store;
+mod work;
+mod plan;
+mod link;
 mod board;
 mod story;
 mod clock;

@@ -5,10 +5,10 @@
 //! to do by four words and a number or two ([`order`]), and answers with one `key=value` line for
 //! each figure ([`figures`]).
 
+pub mod workload;
 pub mod contender;
 pub mod job;
 pub mod order;
-pub mod workload;
 
 pub mod child;
 pub mod figures;

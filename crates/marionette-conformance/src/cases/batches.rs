@@ -4,7 +4,7 @@ use marionette::inspect::{Filter, Which};
 use marionette::store::{Due, Ended, NewJob, Next, Renewal, Settled, Settlement};
 
 use crate::bed::{Bed, ids, job, jobs, leases};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

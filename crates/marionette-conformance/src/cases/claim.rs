@@ -5,7 +5,7 @@ use std::time::Duration;
 use marionette::store::{Due, JobState, NewJob, Next, PastOutcome, Priority};
 
 use crate::bed::{Bed, attempt, claim, ids, job, jobs, leases};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use marionette::TaskId;
 use marionette::store::{Due, JobState, NewJob, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, ids, job, only};
-use crate::suite::{Case, claims};
+use crate::bed::{Bed, attempt, ids, job, only, present};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![
@@ -22,15 +22,6 @@ pub(crate) fn cases() -> Vec<Case> {
         a_job_rescheduled_to_the_past_is_ready,
         limits_in_total_count_from_the_new_time,
     ]
-}
-
-/// The present by the store's clock.
-pub(crate) async fn present(bed: &Bed) -> SystemTime {
-    let id = bed.insert_one(job()).await;
-    let accepted = bed.summary(id).await.accepted;
-    let deleted = bed.store.delete(only(&[id])).await.expect("a change");
-    assert_eq!(deleted, 1);
-    accepted
 }
 
 async fn insert_due(bed: &Bed, due: Due) -> TaskId {

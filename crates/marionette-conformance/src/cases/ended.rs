@@ -4,7 +4,7 @@ use marionette::TaskId;
 use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome};
 
 use crate::bed::{Bed, attempt, failure, job, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

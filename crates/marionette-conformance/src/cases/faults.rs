@@ -10,8 +10,8 @@ use marionette::store::{
 };
 
 use crate::bed::{Bed, attempt, claim, failure, jobs, leases, only};
+use crate::case::{Case, claims};
 use crate::faulty::{Fault, FaultyStore};
-use crate::suite::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

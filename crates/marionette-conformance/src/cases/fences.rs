@@ -5,7 +5,7 @@ use std::time::Duration;
 use marionette::store::{Claimed, Lease, NewJob, Next, Renewal, Settled};
 
 use crate::bed::{Bed, claim, failure, ids, job, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

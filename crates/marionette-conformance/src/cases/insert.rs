@@ -8,7 +8,7 @@ use marionette::store::{
 };
 
 use crate::bed::{Bed, claim, ids, job, jobs, kinds, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

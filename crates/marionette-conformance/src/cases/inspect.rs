@@ -6,9 +6,8 @@ use marionette::TaskId;
 use marionette::inspect::{Count, Filter, Which};
 use marionette::store::{Due, JobState, NewJob, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, failure, job, jobs, only};
-use crate::cases::due::present;
-use crate::suite::{Case, claims};
+use crate::bed::{Bed, attempt, failure, job, jobs, only, present};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

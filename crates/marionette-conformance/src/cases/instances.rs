@@ -7,7 +7,7 @@ use marionette::TaskId;
 use marionette::store::{JobState, Next, Renewal, Settlement};
 
 use crate::bed::{Bed, QUEUE, claim, ids, job, jobs, leases, only, worker};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

@@ -7,9 +7,9 @@ use marionette::TaskId;
 use marionette::inspect::{Filter, Page};
 use marionette::store::{Due, JobState, NewJob, Next};
 
-use crate::bed::{Bed, failure, job, jobs, only};
+use crate::bed::{Bed, failure, job, jobs, only, present};
+use crate::case::{Case, claims};
 use crate::cases::inspect::one_of_each;
-use crate::suite::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![
@@ -252,10 +252,6 @@ async fn a_filter_by_text(bed: Bed) {
         let expected = expected.iter().copied().collect();
         assert_eq!(found(&bed, filter).await, expected, "{text:?}");
     }
-}
-
-async fn present(bed: &Bed) -> SystemTime {
-    crate::cases::due::present(bed).await
 }
 
 async fn all_conditions_have_to_hold(bed: Bed) {

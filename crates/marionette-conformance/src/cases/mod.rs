@@ -3,7 +3,7 @@
 mod batches;
 mod claim;
 mod crashes;
-pub(crate) mod due;
+mod due;
 mod ended;
 mod faults;
 mod fences;
@@ -20,7 +20,7 @@ mod settle;
 mod together;
 mod wait;
 
-use crate::suite::Case;
+use crate::case::Case;
 
 /// All cases, by topic.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {

@@ -5,7 +5,7 @@ use marionette::store::{
 };
 
 use crate::bed::{Bed, failure, ids, job};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

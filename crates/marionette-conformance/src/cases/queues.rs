@@ -6,7 +6,7 @@ use marionette::TaskId;
 use marionette::store::{Due, JobState, NewJob, Next, Priority, Wanted};
 
 use crate::bed::{Bed, KIND, QUEUE, claim, ids, job, kinds};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

@@ -3,7 +3,7 @@
 use marionette::store::{JobState, Next, Renewal, Settled};
 
 use crate::bed::{Bed, claim, ids, jobs, leases, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

@@ -10,7 +10,7 @@ use marionette::inspect::Which;
 use marionette::store::{JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
 
 use crate::bed::{Bed, claim, failure, ids, job, jobs, leases, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

@@ -6,7 +6,7 @@ use marionette::TaskId;
 use marionette::store::{Ended, JobState, NewJob, Next, PastOutcome, Settlement};
 
 use crate::bed::{Bed, attempt, failure, ids, job, jobs, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

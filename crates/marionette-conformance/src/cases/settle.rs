@@ -5,7 +5,7 @@ use std::time::Duration;
 use marionette::store::{Attempted, JobState, Next, PastOutcome, Settled, Settlement};
 
 use crate::bed::{Bed, attempt, failure, ids, job, jobs, leases, only};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

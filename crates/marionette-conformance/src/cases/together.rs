@@ -8,7 +8,7 @@ use marionette::inspect::{Inspect, Which};
 use marionette::store::{Claim, Inserted, NewJob, Next, Renewal, Settled, Settlement, WorkerInfo};
 
 use crate::bed::{Bed, claim, job, jobs, leases, only, worker};
-use crate::suite::{Case, claims};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use marionette::store::{Due, NewJob, Next, Wanted};
 
-use crate::bed::{Bed, QUEUE, job, jobs, only, wanted};
-use crate::cases::due::present;
-use crate::suite::{Case, claims};
+use crate::bed::{Bed, QUEUE, job, jobs, only, present, wanted};
+use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![

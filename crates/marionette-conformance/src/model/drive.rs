@@ -11,8 +11,7 @@ use marionette::store::{
     Settlement, Wanted, WorkerInfo,
 };
 
-use crate::bed::{Bed, job, worker};
-use crate::cases::due::present;
+use crate::bed::{Bed, job, present, worker};
 use crate::model::ops::{IDS, New, Op, Pick, Query, Then, WORKERS, When};
 use crate::model::reference::Model;
 
