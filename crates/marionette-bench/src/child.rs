@@ -1,12 +1,21 @@
 //! The parent's side of a measurement: a child process, and what it answers.
 
+use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
 use marionette_yardstick::figures::{self, Outcome};
 
 /// A child of this program, or another program.
 pub(crate) fn this_program() -> Command {
-    Command::new(std::env::current_exe().expect("the program has a path"))
+    Command::new(env::current_exe().expect("the program has a path"))
+}
+
+/// The target folder that this program was built into.
+pub(crate) fn beside_this_program() -> PathBuf {
+    let program = env::current_exe().expect("the program has a path");
+    let folder = program.ancestors().nth(2);
+    folder.expect("it lies in a folder of a profile").to_owned()
 }
 
 /// Starts a child, waits, and reads its answer.

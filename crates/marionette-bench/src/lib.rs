@@ -23,16 +23,10 @@ mod in_process;
 mod durable;
 mod commands;
 
-mod arguments;
 mod words;
-mod aim;
-mod work;
-mod workload;
-mod contender;
-
+mod report;
 mod run;
 mod sheet;
-mod report;
 mod child;
 mod machine;
 

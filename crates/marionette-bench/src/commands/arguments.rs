@@ -4,7 +4,6 @@ use std::env;
 use std::path::PathBuf;
 use std::thread;
 
-use crate::commands::COUNT;
 use crate::commands::row::Row;
 use crate::words::{containing, number};
 
@@ -27,6 +26,9 @@ Usage: commands [OPTIONS]
 Run it alone on the machine, built with --release. Who is not installed is left out, and that is
 said.
 ";
+
+/// How many commands there are.
+const COUNT: u32 = 10_000;
 
 /// A whole run.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use marionette_yardstick::clock;
 use marionette_yardstick::figures::Outcome;
 
+use crate::child::beside_this_program;
 use crate::commands::arguments::Plan;
 use crate::commands::row::{self, LINES, LOG, PROGRAMS, Row, STORE, Setting};
-use crate::durable::beside_this_program;
 
 /// The unit of CPU times in `/proc`, on every Linux machine that we measure on.
 const TICK: Duration = Duration::from_millis(10);

@@ -17,9 +17,6 @@ use crate::report::{self, About};
 use crate::run::{self, Cell, Table};
 use crate::sheet::{Metric, Sheet, less, thousands};
 
-/// How many commands there are.
-const COUNT: u32 = 10_000;
-
 const METRICS: &[Metric] = &[
     less("seconds", "seconds", 2),
     less("per_ms", "ms a command", 3),

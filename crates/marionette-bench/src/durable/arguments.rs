@@ -100,13 +100,6 @@ fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, Strin
     Ok(Command::Run(plan))
 }
 
-/// The words that [`parse`] reads as this one measurement.
-pub(super) fn child_words(program: Program, order: &Order) -> Vec<String> {
-    let mut words = vec!["--child".to_owned(), program.word().to_owned()];
-    words.extend(order.words());
-    words
-}
-
 fn child(program: &str, words: impl Iterator<Item = String>) -> Result<Command, String> {
     let program = Program::called(program).ok_or(format!("no program is called {program}"))?;
     Ok(Command::Child(program, Order::read(words)?))
@@ -134,6 +127,7 @@ mod tests {
     use marionette_yardstick::order::Step;
 
     use super::*;
+    use crate::durable::program::child_words;
 
     fn parse(line: &str) -> Result<Command, String> {
         parse_words(line.split_whitespace().map(str::to_owned))

@@ -12,7 +12,7 @@ use marionette_yardstick::order::{Order, Step};
 use crate::child;
 use crate::durable::arguments::Plan;
 use crate::durable::killed;
-use crate::durable::program::{self, Program};
+use crate::durable::program::Program;
 use crate::durable::row::Row;
 use crate::durable::workload::Workload;
 
@@ -31,7 +31,7 @@ impl Measure {
     ///
     /// Why there is no folder. A program that cannot be built is missing in the tables.
     pub(super) fn prepare(plan: &Plan) -> Result<Self, String> {
-        let beside = || program::beside_this_program().join("durable");
+        let beside = || child::beside_this_program().join("durable");
         let folder = plan.folder.clone().unwrap_or_else(beside);
         let made = fs::create_dir_all(&folder);
         made.map_err(|err| format!("{}: {err}", folder.display()))?;

@@ -17,8 +17,6 @@ mod raw;
 
 use std::process::ExitCode;
 
-pub(crate) use crate::durable::program::beside_this_program;
-
 use crate::durable::arguments::{Command, Plan};
 use crate::durable::measure::Measure;
 use crate::durable::row::Row;

@@ -12,7 +12,7 @@ use marionette_yardstick::order::Order;
 use marionette_yardstick::workload;
 
 use crate::durable::ours::Ours;
-use crate::durable::{arguments, raw};
+use crate::durable::raw;
 use crate::{child, machine};
 
 /// Who measures.
@@ -71,7 +71,7 @@ impl Program {
         match self {
             Self::Ours | Self::Raw => {
                 let mut command = child::this_program();
-                command.args(arguments::child_words(self, order));
+                command.args(child_words(self, order));
                 command
             }
             Self::Apalis | Self::Effectum => {
@@ -112,15 +112,17 @@ impl Program {
 
     /// A target folder of its own, beside what this program was built into.
     fn target(self) -> PathBuf {
-        beside_this_program().join("contenders").join(self.word())
+        child::beside_this_program()
+            .join("contenders")
+            .join(self.word())
     }
 }
 
-/// The target folder that this program was built into.
-pub(crate) fn beside_this_program() -> PathBuf {
-    let program = env::current_exe().expect("the program has a path");
-    let folder = program.ancestors().nth(2);
-    folder.expect("it lies in a folder of a profile").to_owned()
+/// The words that [`parse`](crate::durable::arguments::parse) reads as this one measurement.
+pub(super) fn child_words(program: Program, order: &Order) -> Vec<String> {
+    let mut words = vec!["--child".to_owned(), program.word().to_owned()];
+    words.extend(order.words());
+    words
 }
 
 /// Who is measured, in which version.

@@ -8,9 +8,9 @@ use marionette_yardstick::figures::Figures;
 use marionette_yardstick::tally::Tally;
 use marionette_yardstick::usage;
 
-use crate::contender::Contender;
-use crate::workload::Measure;
-use crate::workload::throughput::Count;
+use crate::in_process::contender::Contender;
+use crate::in_process::workload::Measure;
+use crate::in_process::workload::throughput::Count;
 
 /// How long it is idle.
 pub(super) const SECONDS: u32 = 10;

@@ -7,9 +7,9 @@ use marionette_yardstick::clock;
 use marionette_yardstick::figures::Figures;
 use marionette_yardstick::tally::Tally;
 
-use crate::contender::Contender;
-use crate::work::{Failed, Work};
-use crate::workload::Measure;
+use crate::in_process::contender::Contender;
+use crate::in_process::work::{Failed, Work};
+use crate::in_process::workload::Measure;
 
 /// The task: one more.
 #[derive(Clone)]

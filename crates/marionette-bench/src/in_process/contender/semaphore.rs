@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore as Permits;
 
-use crate::contender::{Contender, WORKERS, spawn};
-use crate::work::{Work, by_hand};
+use crate::in_process::contender::{Contender, WORKERS, spawn};
+use crate::in_process::work::{Work, by_hand};
 
 /// A permit is taken before a task is spawned, and given back at its end.
 #[derive(Clone)]

@@ -19,8 +19,8 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
-use crate::contender::{Contender, WORKERS};
-use crate::work::Work;
+use crate::in_process::contender::{Contender, WORKERS};
+use crate::in_process::work::Work;
 
 /// A worker and a sink of this producer's own.
 pub(crate) struct Apalis<W, const PARALLEL: bool> {
@@ -121,7 +121,7 @@ mod tests {
     use marionette_yardstick::tally::Tally;
 
     use super::*;
-    use crate::workload::throughput::Count;
+    use crate::in_process::workload::throughput::Count;
 
     /// Why it has no figures where tasks wait for their time.
     #[tokio::test]

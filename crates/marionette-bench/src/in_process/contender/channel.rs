@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use futures_util::FutureExt;
 
-use crate::work::{Work, by_hand};
+use crate::in_process::work::{Work, by_hand};
 
 /// What travels: the future that an asynchronous closure gave, boxed once.
 pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;

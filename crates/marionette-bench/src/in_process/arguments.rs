@@ -2,9 +2,9 @@
 
 use std::env;
 
-use crate::contender::name::Name;
+use crate::in_process::contender::name::Name;
+use crate::in_process::workload::{Size, Workload};
 use crate::words::{containing, number};
-use crate::workload::{Size, Workload};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use marionette_yardstick::figures::Figures;
 
-use crate::contender::Contender;
-use crate::work::{Failed, Work};
-use crate::workload::Measure;
+use crate::in_process::contender::Contender;
+use crate::in_process::work::{Failed, Work};
+use crate::in_process::workload::Measure;
 
 /// Waiting this long is waiting.
 const PATIENCE: Duration = Duration::from_millis(100);

@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use marionette_yardstick::clock;
 
-use crate::contender::{Contender, QUEUE, WORKERS};
-use crate::work::{Failed, Work};
+use crate::in_process::contender::{Contender, QUEUE, WORKERS};
+use crate::in_process::work::{Failed, Work};
 
 /// One lock, and the wakers of those who wait.
 #[derive(Clone, Default)]

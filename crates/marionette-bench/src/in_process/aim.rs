@@ -1,10 +1,10 @@
 //! What we aim at in process.
 
-use crate::contender::name::Name::{self, Bare, EveryOption, Precise, Timer};
-use crate::sheet::Goal;
-use crate::workload::Workload::{
+use crate::in_process::contender::name::Name::{self, Bare, EveryOption, Precise, Timer};
+use crate::in_process::workload::Workload::{
     self, Bound, Stop, StopFull, StopRetry, W1, W1x, W2, W3, W4a, W4b, W4c, W5, W6, W7,
 };
+use crate::sheet::Goal;
 
 /// The goal of one metric of one row.
 #[derive(Clone, Copy, Debug)]

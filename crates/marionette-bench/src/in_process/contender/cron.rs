@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-use crate::contender::Contender;
-use crate::contender::channel::boxed;
-use crate::work::Work;
+use crate::in_process::contender::Contender;
+use crate::in_process::contender::channel::boxed;
+use crate::in_process::work::Work;
 
 /// The size of its channels. With the default of 200 it loses jobs that are due together: the
 /// receiver of its broadcast lags behind, and what was overwritten never runs.

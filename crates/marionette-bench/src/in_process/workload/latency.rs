@@ -8,9 +8,9 @@ use marionette_yardstick::figures::Figures;
 use marionette_yardstick::samples::Samples;
 use marionette_yardstick::tally::Tally;
 
-use crate::contender::Contender;
-use crate::work::{Failed, Work};
-use crate::workload::Measure;
+use crate::in_process::contender::Contender;
+use crate::in_process::work::{Failed, Work};
+use crate::in_process::workload::Measure;
 
 /// One task a millisecond.
 const PERIOD: Duration = Duration::from_millis(1);

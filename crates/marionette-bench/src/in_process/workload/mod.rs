@@ -16,19 +16,19 @@ use std::future::Future;
 
 use marionette_yardstick::figures::Figures;
 
-use crate::contender::Contender;
-use crate::contender::apalis::Apalis;
-use crate::contender::channel::Boxed;
-use crate::contender::cron::Cron;
-use crate::contender::delay_queue::Delays;
-use crate::contender::marionette::{self, Marionette};
-use crate::contender::name::Name;
-use crate::contender::pool::Pool;
-use crate::contender::semaphore::Semaphore;
-use crate::contender::sketch::Sketch;
-use crate::contender::spawn::Spawn;
-use crate::work::Work;
-use crate::workload::due::By;
+use crate::in_process::contender::Contender;
+use crate::in_process::contender::apalis::Apalis;
+use crate::in_process::contender::channel::Boxed;
+use crate::in_process::contender::cron::Cron;
+use crate::in_process::contender::delay_queue::Delays;
+use crate::in_process::contender::marionette::{self, Marionette};
+use crate::in_process::contender::name::Name;
+use crate::in_process::contender::pool::Pool;
+use crate::in_process::contender::semaphore::Semaphore;
+use crate::in_process::contender::sketch::Sketch;
+use crate::in_process::contender::spawn::Spawn;
+use crate::in_process::work::Work;
+use crate::in_process::workload::due::By;
 
 /// A table of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

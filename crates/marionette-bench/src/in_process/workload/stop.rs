@@ -8,9 +8,9 @@ use marionette_yardstick::figures::Figures;
 use marionette_yardstick::samples::Samples;
 use marionette_yardstick::tally::Tally;
 
-use crate::contender::{Contender, QUEUE, WORKERS};
-use crate::work::{Failed, Work};
-use crate::workload::Measure;
+use crate::in_process::contender::{Contender, QUEUE, WORKERS};
+use crate::in_process::work::{Failed, Work};
+use crate::in_process::workload::Measure;
 
 /// Each with a contender of its own.
 pub(super) const TRIALS: u32 = 50;

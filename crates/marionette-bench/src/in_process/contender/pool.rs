@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use crate::contender::channel::{Receiving, Sending, boxed};
-use crate::contender::{Contender, QUEUE, WORKERS, spawn};
-use crate::work::Work;
+use crate::in_process::contender::channel::{Receiving, Sending, boxed};
+use crate::in_process::contender::{Contender, QUEUE, WORKERS, spawn};
+use crate::in_process::work::Work;
 
 /// Four workers behind a channel of 64.
 #[derive(Clone)]

@@ -1,17 +1,24 @@
 //! The program `in-process`: every workload that needs no store.
 
+mod arguments;
+mod aim;
+mod lineup;
+mod workload;
+mod contender;
+mod work;
+
 use std::process::ExitCode;
 
 use marionette_yardstick::child::answer;
 use marionette_yardstick::figures::Outcome;
 
-use crate::arguments::{self, Command, Plan};
-use crate::contender::name::Name;
+use crate::in_process::arguments::{Command, Plan};
+use crate::in_process::contender::name::Name;
+use crate::in_process::workload::table::METHOD;
+use crate::in_process::workload::{Size, Workload};
 use crate::report::{self, About};
 use crate::run::{self, Table};
-use crate::workload::table::METHOD;
-use crate::workload::{Size, Workload};
-use crate::{aim, child, machine};
+use crate::{child, machine};
 
 /// The program `in-process`.
 #[must_use]

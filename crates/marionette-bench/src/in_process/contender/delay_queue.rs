@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::time::DelayQueue;
 
-use crate::contender::Contender;
-use crate::contender::channel::{Boxed, boxed};
-use crate::work::Work;
+use crate::in_process::contender::Contender;
+use crate::in_process::contender::channel::{Boxed, boxed};
+use crate::in_process::work::Work;
 
 /// The wheel and the driver's alarm, which rings when an empty wheel gets its first task: an
 /// empty one does not wait.

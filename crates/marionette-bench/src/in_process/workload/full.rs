@@ -12,9 +12,9 @@ use marionette_yardstick::samples::{Samples, Sorted};
 use marionette_yardstick::tally::Tally;
 use marionette_yardstick::usage;
 
-use crate::contender::{Contender, QUEUE, WORKERS};
-use crate::work::{Failed, Work};
-use crate::workload::{Measure, Size};
+use crate::in_process::contender::{Contender, QUEUE, WORKERS};
+use crate::in_process::work::{Failed, Work};
+use crate::in_process::workload::{Measure, Size};
 
 /// Producers that fight for places.
 const PRODUCERS: u32 = 16;

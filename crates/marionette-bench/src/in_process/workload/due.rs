@@ -11,9 +11,9 @@ use marionette_yardstick::samples::Samples;
 use marionette_yardstick::tally::Tally;
 use marionette_yardstick::usage;
 
-use crate::contender::Contender;
-use crate::work::{Failed, Work};
-use crate::workload::Measure;
+use crate::in_process::contender::Contender;
+use crate::in_process::work::{Failed, Work};
+use crate::in_process::workload::Measure;
 
 /// The first is due when all have been handed in.
 const LEAD: Duration = Duration::from_millis(500);

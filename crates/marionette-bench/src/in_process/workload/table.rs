@@ -1,8 +1,8 @@
 //! How each workload stands in the report: its title, its columns, and whom it compares with.
 
-use crate::contender::name::Name;
+use crate::in_process::contender::name::Name;
+use crate::in_process::workload::{Size, Workload, idle, stop};
 use crate::sheet::{Metric, Sheet, less, thousands};
-use crate::workload::{Size, Workload, idle, stop};
 
 /// Workers and queue are the same in all tables.
 pub(crate) const METHOD: &str = "4 workers, 2 runtime threads, queue 64";

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::contender::Contender;
-use crate::work::{Work, by_hand};
+use crate::in_process::contender::Contender;
+use crate::in_process::work::{Work, by_hand};
 
 /// How many tasks the kind producer spawns before it yields: as many as our queue holds.
 const KINDNESS: u32 = 64;

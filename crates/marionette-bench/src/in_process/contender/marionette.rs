@@ -9,8 +9,8 @@ use marionette::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::contender::{Contender, QUEUE, WORKERS};
-use crate::work::Work;
+use crate::in_process::contender::{Contender, QUEUE, WORKERS};
+use crate::in_process::work::Work;
 
 /// The retries of a task with every option; enough for every workload.
 const OPTION_RETRIES: u32 = 3;

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use marionette_yardstick::clock;
 
-use crate::work::Work;
+use crate::in_process::work::Work;
 
 /// Tasks that run at once.
 pub(crate) const WORKERS: usize = 4;
