@@ -9,8 +9,9 @@ use marionette::inspect::Inspect;
 use marionette::store::{Due as Stored, NewJob, Store};
 use serde_json::json;
 
-use crate::args::{Add, Common};
+use crate::args::Add;
 use crate::command::{Command, Secret, Text, What};
+use crate::common::Common;
 use crate::enlist::{self, DEFAULT_QUEUE};
 use crate::input::{self, Due, Options, Reader, Task};
 use crate::say::Say;

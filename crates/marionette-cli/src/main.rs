@@ -10,6 +10,7 @@ mod args;
 mod refuse;
 mod worker;
 mod runtime;
+mod stop;
 mod signals;
 mod say;
 mod glyphs;
@@ -22,14 +23,17 @@ mod minder;
 mod store;
 mod folder;
 mod location;
+mod watch;
 mod trouble;
 mod health;
 mod lack;
 mod output;
 mod table;
+mod short_id;
 mod text;
 mod time;
 mod clock;
+mod common;
 #[cfg(test)]
 mod fuzz;
 
@@ -39,7 +43,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::args::{Args, Verb, When};
+use crate::args::{Args, Verb};
+use crate::common::When;
 
 /// The exit status of what could not begin, or go on.
 const NOT_BEGUN: u8 = 2;

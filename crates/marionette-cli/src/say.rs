@@ -13,7 +13,7 @@ use std::sync::Arc;
 use indicatif::MultiProgress;
 use serde_json::Value;
 
-use crate::args::Common;
+use crate::common::Common;
 use crate::glyphs;
 use crate::text;
 

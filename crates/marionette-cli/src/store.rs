@@ -7,17 +7,16 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use marionette::TaskId;
 use marionette::store::StoreError;
 use marionette_sqlite::SqliteStore;
 use rustix::fs::{Access, Mode, OFlags};
 
-use crate::args::Common;
+use crate::common::Common;
 use crate::folder::{self, Place, Whose};
 use crate::lack;
+use crate::location;
 use crate::say::Say;
 use crate::text::{self, safe};
-use crate::{location, output};
 
 /// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
 const ROOM: u64 = 256 * 1024;
@@ -48,11 +47,6 @@ pub(crate) enum Purpose {
 }
 
 impl Opened {
-    /// Where the output of a job's attempts is kept.
-    pub(crate) fn output(&self, job: TaskId) -> Place {
-        output::of(&self.outputs(), job)
-    }
-
     /// Where the output of all jobs is kept.
     pub(crate) fn outputs(&self) -> Place {
         self.beside("-output")
@@ -463,21 +457,11 @@ fn owner(path: &Path) -> String {
     let ours = rustix::process::geteuid().as_raw();
     match owner {
         Ok(owner) if owner != ours => {
-            let name = user_name(owner).unwrap_or_else(|| format!("user {owner}"));
+            let name = folder::user_name(owner).unwrap_or_else(|| format!("user {owner}"));
             format!(" (it belongs to {name})")
         }
         _ => String::new(),
     }
-}
-
-/// The name of a user, if the system has one in its own list.
-pub(crate) fn user_name(id: u32) -> Option<String> {
-    let users = fs::read_to_string("/etc/passwd").ok()?;
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
-    })
 }
 
 /// Makes a folder that is for its owner alone, if it is missing.

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::args::{Common, Unit};
+use crate::args::Unit;
 use crate::command::GRACE_MAX;
-use crate::folder::Whose;
+use crate::common::Common;
+use crate::folder::{self, Whose};
 use crate::say;
 use crate::store::{self, Purpose};
 use crate::text;
@@ -158,7 +159,7 @@ WantedBy={target}
 /// The user that runs this, by name if that is known.
 fn this_user() -> String {
     let id = rustix::process::getuid().as_raw();
-    store::user_name(id).unwrap_or_else(|| id.to_string())
+    folder::user_name(id).unwrap_or_else(|| id.to_string())
 }
 
 #[cfg(test)]

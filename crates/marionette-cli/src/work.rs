@@ -8,14 +8,16 @@ use marionette::store::JobState;
 use marionette::{Events, Job, Next, Stats};
 use tokio::time::sleep;
 
-use crate::args::{Common, Work};
+use crate::args::Work;
 use crate::command::Command;
+use crate::common::Common;
 use crate::health::{is_broken, is_hindered};
 use crate::report;
 use crate::say::Say;
-use crate::signals::{self, Asked, Signals};
+use crate::signals::{Asked, Signals};
+use crate::stop;
 use crate::store::{Opened, open_or_make, told};
-use crate::trouble::Watch;
+use crate::watch::Watch;
 use crate::worker::Worker;
 
 /// How often a store is asked whether there is something left that nobody works on.
@@ -40,7 +42,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
         }
     };
     let report = match asked {
-        Some(_) => signals::stop(&worker, &mut signals, args.stop_within, &say).await,
+        Some(_) => stop::stop(&worker, &mut signals, args.stop_within, &say).await,
         None => worker.tasks.stop().await,
     };
     let stats = worker.tasks.stats();

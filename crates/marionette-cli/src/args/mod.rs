@@ -1,13 +1,13 @@
 //! What can be said on the command line.
 
 mod add;
+pub(crate) mod operate;
+pub(crate) mod pick;
 mod run;
 mod unit;
 mod work;
 
-use std::ffi::OsString;
-
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use add::Add;
@@ -15,7 +15,7 @@ pub(crate) use run::Run;
 pub(crate) use unit::Unit;
 pub(crate) use work::Work;
 
-use crate::operate;
+use crate::common::Common;
 
 /// Durable tasks for anyone with a shell: commands that are retried, scheduled, timed out and,
 /// whatever is killed in between, brought to their end.
@@ -63,37 +63,6 @@ Files:
   unless you say --trust-owner; what only looks warns. Nothing of your environment is stored unless
   you ask for it, with one exception: the PATH in which a program was not found.";
 
-/// What every command takes.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Everywhere")]
-#[allow(clippy::struct_excessive_bools)] // Each is an option that is given or not.
-pub(crate) struct Common {
-    /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
-    #[arg(long, global = true, value_name = "STORE")]
-    pub(crate) store: Option<OsString>,
-    /// Use a store that another user owns or can write: who can write it can run commands as you
-    #[arg(long, global = true)]
-    pub(crate) trust_owner: bool,
-    /// Use a store to whose tables an application has added triggers, indexes or foreign keys
-    #[arg(long, global = true)]
-    pub(crate) trust_additions: bool,
-    /// Print JSON, for programs
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Print only what went wrong
-    #[arg(long, short, global = true)]
-    pub(crate) quiet: bool,
-    /// When to use colours; by default on a terminal, unless `NO_COLOR` is set
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_default_value = true
-    )]
-    pub(crate) color: When,
-}
-
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // There is one of it, for a moment.
@@ -111,14 +80,6 @@ pub(crate) enum Verb {
     },
     /// Print the manual page
     Man,
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    Auto,
-    Always,
-    Never,
 }
 
 #[cfg(test)]

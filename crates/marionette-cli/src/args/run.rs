@@ -11,9 +11,8 @@ use marionette::store::StoredBackoff;
 use crate::command::quoted;
 use crate::input::{
     self, Format, Reader, Words, parse_backoff, parse_count, parse_kept, parse_positive,
-    parse_retries,
+    parse_retries, parse_run_name,
 };
-use crate::run::parse_name;
 
 /// Run the commands of a file, or one command for many items, and go on if it was interrupted
 ///
@@ -87,7 +86,7 @@ pub(crate) struct Run {
     #[arg(long, conflicts_with_all = ["anew", "retry_failed", "resume"])]
     pub(crate) drop: bool,
     /// The run is known by this name, and not by its file or its folder
-    #[arg(long = "as", value_name = "NAME", value_parser = parse_name)]
+    #[arg(long = "as", value_name = "NAME", value_parser = parse_run_name)]
     pub(crate) known_as: Option<String>,
     /// The output of about how many tasks is kept, the latest: of more, that of tasks that are done
     /// goes first, that of tasks that have not ended never; at least 1,000

@@ -34,7 +34,7 @@ use source::Source;
 
 pub(crate) use value::{
     parse_backoff, parse_count, parse_grace, parse_kept, parse_positive, parse_priority,
-    parse_queue, parse_retries, parse_size, parse_variable,
+    parse_queue, parse_retries, parse_run_name, parse_size, parse_variable,
 };
 pub(crate) use words::Words;
 

@@ -130,6 +130,12 @@ pub(crate) fn parse_grace(text: &str) -> Result<Duration, String> {
     Ok(grace)
 }
 
+/// Reads the name of a run.
+pub(crate) fn parse_run_name(text: &str) -> Result<String, String> {
+    check_name(text).map_err(|why| format!("a name {why}"))?;
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,17 +9,18 @@ use marionette::inspect::{Filter, Inspect, JobSummary, Which};
 use marionette::store::JobState;
 use marionette::{Job, TaskId};
 
+use crate::args;
 use crate::command::Command;
 use crate::store::told;
 use crate::text::count;
 use crate::{clock, output};
 
-use super::args;
 use super::confirm::confirm;
+use super::desk::Desk;
+use super::ids;
 use super::list::{self, named};
 use super::pick::Pages;
 use super::report::{Refusals, Report, faster, tell};
-use super::{Desk, ids};
 
 /// How many of the tasks are shown before somebody is asked.
 const PREVIEW: usize = 5;
@@ -92,7 +93,7 @@ impl Deed {
 }
 
 /// Changes what is named, and returns the exit status.
-pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<u8> {
+pub(super) async fn change(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<u8> {
     let by_ids = !which.ids.is_empty();
     let forgotten = desk.opened.store.forgotten();
     let report = match (by_ids, which.pick.is_empty(), which.all) {
@@ -117,7 +118,7 @@ pub(super) async fn change(desk: &Desk, which: &args::Which, deed: &Deed) -> Res
     Ok(u8::from(is_short))
 }
 
-async fn named_ones(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Report> {
+async fn named_ones(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<Report> {
     let store = &desk.opened.store;
     let mut able: Vec<TaskId> = Vec::new();
     let mut unchanged = Refusals::default();
@@ -163,7 +164,7 @@ fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
 }
 
 /// `None`: somebody was asked, and does not want it.
-async fn matching(desk: &Desk, which: &args::Which, deed: &Deed) -> Result<Option<Report>> {
+async fn matching(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<Option<Report>> {
     let store = &desk.opened.store;
     let mut filter = which.pick.filter()?;
     if filter.states.is_empty() {

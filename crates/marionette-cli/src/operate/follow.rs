@@ -8,34 +8,20 @@ use marionette::inspect::{Inspect, JobSummary};
 use marionette::store::JobState;
 use tokio::time::sleep;
 
+use crate::args::operate::Follow;
 use crate::command::Veil;
 use crate::minder::Follower;
+use crate::output;
 use crate::say;
 use crate::store::told;
 use crate::text::safe_lines;
 
+use super::desk::Desk;
+use super::ids;
 use super::show::veil;
-use super::{Desk, ids};
 
 /// How often it is looked whether there is more.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Print what a task writes, as it writes it, until it has ended
-///
-/// All its attempts are printed, one after the other, with what is kept of each. The exit status
-/// is 0 if the task is done in the end, and 1 if it failed, was cancelled or is not there.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Follow {
-    /// The id of a task, or enough of it, or its name
-    #[arg(value_hint = clap::ValueHint::Other)]
-    id: String,
-    /// Print what is there, and wait for no more
-    #[arg(long)]
-    no_wait: bool,
-    /// Print every byte as it is kept, also those that a terminal would obey
-    #[arg(long)]
-    raw: bool,
-}
 
 pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
     let texts = [args.id.clone()];
@@ -44,7 +30,7 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
         desk.say.warn(&ids::unknown(&args.id));
         return Ok(1);
     };
-    let mut follower = Follower::new(desk.opened.output(*id));
+    let mut follower = Follower::new(output::of(&desk.opened.outputs(), *id));
     let details = desk.opened.store.job(*id).await.map_err(told)?;
     let mut printer = Printer {
         is_raw: args.raw,

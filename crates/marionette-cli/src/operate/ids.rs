@@ -1,12 +1,12 @@
 //! Ids as a person types them: a piece is enough, if no other task has it; so is a name.
 
 use std::fmt::Write;
-use std::ops::Range;
 
 use anyhow::{Result, bail};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobSummary};
 
+use crate::short_id::digits;
 use crate::store::told;
 use crate::text::safe;
 
@@ -17,22 +17,8 @@ use super::{list, words};
 const DIGITS_MIN: usize = 4;
 /// All digits of an id.
 const DIGITS: usize = 32;
-/// The digits that a table shows: a counter that begins anywhere. Those before are a time, which
-/// tasks that were added together share, and those behind tell processes apart, not tasks.
-const SHORT: Range<usize> = 18..26;
-/// How many these are.
-pub(super) const SHORT_DIGITS: usize = SHORT.end - SHORT.start;
 /// How many tasks are named if a piece is not enough.
 const CANDIDATES_MAX: usize = 8;
-
-/// The piece of an id that a table shows.
-pub(crate) fn short(id: TaskId) -> String {
-    digits(id)[SHORT].to_owned()
-}
-
-fn digits(id: TaskId) -> String {
-    id.uuid().simple().to_string()
-}
 
 /// What a person typed, as digits alone; else why it is no id.
 fn parse(text: &str) -> Result<String, String> {
@@ -165,13 +151,6 @@ fn ambiguous(text: &str, several: &[list::Named], are_more: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_that_were_made_together_have_short_forms_of_their_own() {
-        let all: std::collections::BTreeSet<_> =
-            (0..10_000).map(|_| short(TaskId::new())).collect();
-        assert_eq!(all.len(), 10_000);
-    }
 
     #[test]
     fn what_is_no_id_is_told() {

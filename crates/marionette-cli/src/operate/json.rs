@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::run::Runs;
-
-use super::ids;
+use crate::short_id;
 
 /// A time, or null.
 pub(super) fn time(time: Option<SystemTime>) -> Value {
@@ -20,7 +19,7 @@ pub(super) fn time(time: Option<SystemTime>) -> Value {
 pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
     json!({
         "id": job.id.to_string(),
-        "short": ids::short(job.id),
+        "short": short_id::short(job.id),
         "kind": job.kind,
         "name": name,
         "queue": job.queue,

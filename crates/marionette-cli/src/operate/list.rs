@@ -8,14 +8,16 @@ use serde_json::Value;
 
 use crate::run::{Places, Runs};
 use crate::say;
+use crate::short_id;
 use crate::store::told;
 use crate::table;
 use crate::text::clip;
 
-use super::args::List;
+use super::desk::Desk;
 use super::pick::Pages;
 use super::workers::mark_orphans;
-use super::{Desk, ids, json, words};
+use super::{json, words};
+use crate::args::operate::List;
 
 /// From so many columns on there is room for all heads…
 const WIDE: usize = 100;
@@ -170,7 +172,7 @@ pub(super) fn rows(jobs: &[Named], runs: &Runs) -> String {
 fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize, runs: &Runs) -> String {
     let task = words::task(&job.kind, name);
     match head {
-        "ID" => ids::short(job.id),
+        "ID" => short_id::short(job.id),
         "STATE" => job.state.to_string(),
         "TASK" if columns >= WIDE => clip(&task, NAME_COLUMNS.min(columns / 4)),
         "TASK" => task,
@@ -186,7 +188,7 @@ fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize, runs: 
 /// A line of the table with its state in colour, which is where nothing before can move it.
 fn coloured(line: &str, job: &JobSummary) -> String {
     let state = job.state.as_str();
-    let place = ids::SHORT_DIGITS + 2;
+    let place = short_id::SHORT_DIGITS + 2;
     match line.get(place..).and_then(|rest| rest.strip_prefix(state)) {
         Some(rest) => format!(
             "{}{}{rest}",

@@ -4,7 +4,7 @@ use anyhow::Result;
 use marionette_sqlite::SqliteStore;
 use serde_json::json;
 
-use crate::args::Common;
+use crate::common::Common;
 use crate::say::Say;
 use crate::store;
 use crate::text;

@@ -1,7 +1,7 @@
 //! What an operator asks of a store, and changes in it: any store that a service uses, and that of
 //! the commands.
 
-mod args;
+mod desk;
 mod list;
 mod show;
 mod follow;
@@ -21,68 +21,24 @@ mod words;
 mod json;
 
 use anyhow::Result;
-use clap::Subcommand;
 
-use crate::args::Common;
+use crate::args::operate::Verb;
+use crate::common::Common;
 use crate::run::Runs;
 use crate::say::Say;
-use crate::store::{self, Opened, Purpose};
+use crate::store::{self, Purpose};
 
 use change::Deed;
+use desk::Desk;
 
-pub(crate) use ids::short as short_id;
 pub(crate) use queue::is_paused;
-
-/// The operator's commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
-    List(args::List),
-    Show(args::Show),
-    Follow(follow::Follow),
-    Retry(args::Retry),
-    Cancel(args::Cancel),
-    Delete(args::Delete),
-    Reschedule(reschedule::Reschedule),
-    Pause(args::Pause),
-    Resume(args::Resume),
-    Stats(args::Stats),
-    Workers(args::Workers),
-    Prune(args::Prune),
-    Migrate(args::Migrate),
-}
-
-impl Verb {
-    fn purpose(&self) -> Purpose {
-        match self {
-            Self::List(_) | Self::Show(_) | Self::Follow(_) | Self::Stats(_) | Self::Workers(_) => {
-                Purpose::Look
-            }
-            Self::Retry(_)
-            | Self::Cancel(_)
-            | Self::Delete(_)
-            | Self::Reschedule(_)
-            | Self::Pause(_)
-            | Self::Resume(_)
-            | Self::Prune(_)
-            | Self::Migrate(_) => Purpose::Change,
-        }
-    }
-}
-
-/// What every command of an operator works with.
-struct Desk {
-    say: Say,
-    opened: Opened,
-    /// Which queue is that of which file.
-    runs: Runs,
-}
 
 /// Does what an operator asks for, and returns the exit status.
 pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
     if let Verb::Migrate(_) = verb {
         return migrate::migrate(common).await;
     }
-    let opened = store::open_existing(common, verb.purpose()).await?;
+    let opened = store::open_existing(common, purpose(&verb)).await?;
     let desk = Desk {
         say: Say::new(common),
         runs: Runs::read(&opened.runs()),
@@ -105,5 +61,21 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
         Verb::Workers(_) => workers::workers(&desk).await,
         Verb::Prune(args) => prune::prune(&desk, &args).await,
         Verb::Migrate(_) => unreachable!("it came before the store was opened"),
+    }
+}
+
+fn purpose(verb: &Verb) -> Purpose {
+    match verb {
+        Verb::List(_) | Verb::Show(_) | Verb::Follow(_) | Verb::Stats(_) | Verb::Workers(_) => {
+            Purpose::Look
+        }
+        Verb::Retry(_)
+        | Verb::Cancel(_)
+        | Verb::Delete(_)
+        | Verb::Reschedule(_)
+        | Verb::Pause(_)
+        | Verb::Resume(_)
+        | Verb::Prune(_)
+        | Verb::Migrate(_) => Purpose::Change,
     }
 }

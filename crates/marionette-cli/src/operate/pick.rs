@@ -11,7 +11,7 @@ use crate::store::told;
 use crate::text::safe;
 use crate::time::parse_past_time;
 
-use super::args::{Pick, States};
+use crate::args::pick::{Pick, States};
 
 /// So many tasks that cannot be read are counted, and so many are named.
 const UNREADABLE_MAX: usize = 1_000;

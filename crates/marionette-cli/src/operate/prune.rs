@@ -14,10 +14,10 @@ use crate::text::count;
 use crate::time::show_duration;
 use crate::{clock, output};
 
-use super::Desk;
-use super::args::Prune;
 use super::confirm::confirm;
+use super::desk::Desk;
 use super::pick::{self, Pages};
+use crate::args::operate::Prune;
 
 pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
     let Some(before) = clock::now().checked_sub(args.older) else {

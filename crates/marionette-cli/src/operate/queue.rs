@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::store::told;
 use crate::text::safe;
 
-use super::Desk;
+use super::desk::Desk;
 
 pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
     let was_paused = was_paused(desk, queue).await?;

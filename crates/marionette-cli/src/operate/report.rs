@@ -7,13 +7,15 @@ use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
+use crate::args;
 use crate::clock;
 use crate::enlist::DEFAULT_QUEUE;
 use crate::store::told;
 use crate::text::{count, safe};
 
 use super::change::Deed;
-use super::{Desk, args, queue, words};
+use super::desk::Desk;
+use super::{queue, words};
 
 /// What was not changed, and why.
 #[derive(Debug)]
@@ -125,7 +127,7 @@ pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
 /// Tells a person or a program what came of it.
 pub(super) async fn tell(
     desk: &Desk,
-    which: &args::Which,
+    which: &args::pick::Which,
     deed: &Deed,
     report: &Report,
 ) -> Result<()> {
@@ -188,7 +190,7 @@ pub(super) async fn tell(
     Ok(())
 }
 
-fn value(which: &args::Which, deed: &Deed, report: &Report, waits: &[String]) -> Value {
+fn value(which: &args::pick::Which, deed: &Deed, report: &Report, waits: &[String]) -> Value {
     let unchanged: Vec<_> = report
         .unchanged
         .iter()

@@ -17,11 +17,12 @@ use crate::minder::{attempts, read_log, stem};
 use crate::run::Runs;
 use crate::store::told;
 use crate::text::{safe, safe_lines};
-use crate::{clock, text};
+use crate::{clock, output, text};
 
-use super::args::Show;
+use super::desk::Desk;
 use super::workers::mark_orphans;
-use super::{Desk, ids, json, story, words};
+use super::{ids, json, story, words};
+use crate::args::operate::Show;
 
 /// How much of a payload, a result and an output is shown unless somebody wants all.
 const BYTES_MAX: usize = 4 * 1024;
@@ -52,7 +53,12 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
         mark_orphans(store, std::slice::from_mut(&mut details.summary)).await?;
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let veil = veil(&details);
-        let outputs = outputs(desk, &desk.opened.output(details.summary.id), limit, &veil)?;
+        let outputs = outputs(
+            desk,
+            &output::of(&desk.opened.outputs(), details.summary.id),
+            limit,
+            &veil,
+        )?;
         if desk.say.json {
             desk.say
                 .value(&value(&details, &outputs, limit, &desk.runs));

@@ -9,14 +9,15 @@ use marionette::store::JobState;
 use serde_json::{Value, json};
 
 use crate::run::Runs;
+use crate::short_id;
 use crate::store::told;
 use crate::text::clip;
 use crate::time::show_duration;
 use crate::{clock, say, table};
 
-use super::args::Stats;
+use super::desk::Desk;
 use super::pick::Pages;
-use super::{Desk, ids};
+use crate::args::operate::Stats;
 
 /// Room for a queue, a kind and the states that are in use; with less each count has its own line.
 const WIDE: usize = 80;
@@ -114,7 +115,7 @@ fn with_notes(mut page: String, numbers: &Numbers, runs: &Runs) -> String {
     }
     if let Some(job) = &numbers.oldest_ready {
         let age = show_duration(clock::since(job.due));
-        let id = ids::short(job.id);
+        let id = short_id::short(job.id);
         note(&format!(
             "oldest ready: {id}, for {age}, in the queue {}",
             runs.name(&job.queue)

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use marionette::inspect::{JobDetails, TimedAttempt};
 use marionette::store::{JobOptions, JobState};
 
+use crate::short_id;
 use crate::text;
 use crate::time::show_duration;
 
-use super::{ids, words};
+use super::words;
 
 /// Everything that is known to have happened, with its time, and what is to come.
 pub(super) fn timeline(details: &JobDetails) -> String {
@@ -19,7 +20,7 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     }
     match (job.state, job.started) {
         (JobState::Running, Some(started)) => {
-            let worker = job.worker.map(|worker| ids::short(worker.0.into()));
+            let worker = job.worker.map(|worker| short_id::short(worker.0.into()));
             let worker = worker.map_or_else(String::new, |worker| format!(", by worker {worker}"));
             events.push((started, format!("runs{worker}")));
         }
@@ -61,7 +62,7 @@ fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     let outcome = words::outcome(attempt.outcome, kind);
     let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));
     if let Some(worker) = attempt.worker {
-        let worker = ids::short(worker.0.into());
+        let worker = short_id::short(worker.0.into());
         told = format!("{told}, by worker {worker}");
     }
     for line in attempt.error.iter().flat_map(|error| error.lines()) {

@@ -7,10 +7,12 @@ use marionette::inspect::{Inspect, JobSummary, LiveWorker};
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
+use crate::short_id;
 use crate::store::told;
 use crate::{clock, table};
 
-use super::{Desk, ids, words};
+use super::desk::Desk;
+use super::words;
 
 /// With less room the server's name is left out, and that a worker lives says when it was seen.
 const WIDE: usize = 90;
@@ -63,7 +65,7 @@ pub(super) async fn mark_orphans(store: &impl Inspect, jobs: &mut [JobSummary]) 
 
 fn cell(head: &str, worker: &LiveWorker) -> String {
     match head {
-        "ID" => ids::short(worker.info.id.0.into()),
+        "ID" => short_id::short(worker.info.id.0.into()),
         "SERVER" => worker.info.server.to_string(),
         "PID" => worker.info.process.to_string(),
         "RUNS" => worker.running.to_string(),

@@ -10,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use marionette::store::check_name;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -153,12 +152,6 @@ fn from_here(path: &Path) -> Cow<'_, Path> {
         Some(name) => Cow::Borrowed(name),
         None => Cow::Borrowed(path),
     }
-}
-
-/// Reads the name of a run.
-pub(crate) fn parse_name(text: &str) -> Result<String, String> {
-    check_name(text).map_err(|why| format!("a name {why}"))?;
-    Ok(text.to_owned())
 }
 
 #[cfg(test)]

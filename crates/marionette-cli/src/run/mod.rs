@@ -32,15 +32,17 @@ use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::Store;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::args::{Common, Run};
+use crate::args::Run;
+use crate::common::Common;
 use crate::health::{is_broken, is_hindered};
 use crate::input::{self, Options};
 use crate::minder::orphans_have_gone;
 use crate::say::Say;
-use crate::signals::{self, Asked, Signals};
+use crate::signals::{Asked, Signals};
+use crate::stop;
 use crate::store::{Opened, Purpose, open_existing, open_or_make, told};
 use crate::text::count;
-use crate::trouble::Watch;
+use crate::watch::Watch;
 use crate::worker::Worker;
 
 use board::Board;
@@ -50,7 +52,6 @@ use ledger::{Ledger, Turn};
 use plan::Plan;
 use view::View;
 
-pub(crate) use identity::parse_name;
 pub(crate) use names::{Places, Runs};
 
 /// How many jobs are stored at once.
@@ -133,7 +134,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         }
     };
     match asked {
-        Some(_) => drop(signals::stop(&worker, &mut signals, None, &say).await),
+        Some(_) => drop(stop::stop(&worker, &mut signals, None, &say).await),
         None => drop(worker.tasks.stop().await),
     }
     watch.end().await;

@@ -7,8 +7,8 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::plan::Plan;
-use crate::operate::short_id;
 use crate::say::Say;
+use crate::short_id;
 use crate::store::told;
 use crate::table;
 use crate::text::clip;
@@ -124,7 +124,7 @@ fn row(job: &JobDetails) -> Vec<String> {
         .map(|attempt| show_duration(attempt.ran));
     let succeeded = u32::from(job.summary.state == JobState::Done);
     vec![
-        short_id(job.summary.id),
+        short_id::short(job.summary.id),
         job.summary.state.to_string(),
         clip(name, columns.clamp(8, NAME_COLUMNS)),
         job.summary.failed.saturating_add(succeeded).to_string(),

@@ -2,6 +2,7 @@
 
 mod duration;
 mod read;
+mod resolve;
 mod parts;
 mod day;
 mod show;

@@ -14,6 +14,7 @@ use crate::text::safe;
 
 use super::parse_duration;
 use super::parts::{FORMS, Parts};
+use super::resolve::Toward;
 
 /// A time that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,6 @@ pub(crate) struct When {
     pub(crate) time: SystemTime,
     /// What has to be said about how it was read.
     pub(crate) note: Option<String>,
-}
-
-/// Which one is meant of the times that a text may name: `monday` comes every week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Toward {
-    Next,
-    Last,
 }
 
 /// Words that ask for more than one time.

@@ -3,117 +3,28 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-use clap::ValueHint;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use marionette::store::{JobState, check_name};
+use clap::{Subcommand, ValueHint};
 
+use super::pick::{Pick, States, Which, ends, parse_name};
 use crate::input::parse_count;
-use crate::text::nearest;
 use crate::time::parse_duration;
 
-/// Which tasks: all conditions hold that are named.
-#[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Which tasks")]
-pub(crate) struct Pick {
-    /// In one of these states: ready, scheduled, retrying, running, done, dead, cancelled,
-    /// quarantined; or waiting (the first three), failed (dead, quarantined), ended (the last four)
-    #[arg(
-        long,
-        short,
-        value_name = "STATE",
-        value_delimiter = ',',
-        value_parser = states(),
-        hide_possible_values = true
-    )]
-    pub(crate) state: Vec<States>,
-    /// Of one of these kinds; commands are of the kind `command`
-    #[arg(
-        long,
-        short,
-        value_name = "KIND",
-        value_hint = ValueHint::Other,
-        value_delimiter = ',',
-        value_parser = parse_name
-    )]
-    pub(crate) kind: Vec<String>,
-    /// In one of these queues
-    #[arg(
-        long,
-        value_name = "QUEUE",
-        value_hint = ValueHint::Other,
-        value_delimiter = ',',
-        value_parser = parse_name
-    )]
-    pub(crate) queue: Vec<String>,
-    /// Accepted longer ago than this, like `2h` or `7d`
-    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
-    pub(crate) older: Option<Duration>,
-    /// Accepted within this time, like `10m`
-    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
-    pub(crate) newer: Option<Duration>,
-    /// Accepted at this time or later: `06:00`, `yesterday 18:00`, `monday`, `2026-11-24`; written
-    /// as for `add --at`, and of several such times it is the last one
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Accepted before this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// With this text in the name, in the payload, or, if it has ended, in the reason; as it is
-    /// written, with its case
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) text: Option<String>,
-}
-
-/// A state, or several that have a word in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct States(pub(crate) Vec<JobState>);
-
-/// The words for states, which completions offer: those of what goes on…
-const OPEN: [&str; 5] = ["ready", "scheduled", "retrying", "running", "waiting"];
-/// …and those of what has ended.
-const ENDS: [&str; 6] = [
-    "done",
-    "dead",
-    "cancelled",
-    "quarantined",
-    "failed",
-    "ended",
-];
-
-fn states() -> impl TypedValueParser<Value = States> {
-    PossibleValuesParser::new(OPEN.into_iter().chain(ENDS)).try_map(|text| parse_states(&text))
-}
-
-fn parse_states(text: &str) -> Result<States, String> {
-    if let Some(state) = JobState::ALL
-        .into_iter()
-        .find(|state| state.as_str() == text)
-    {
-        return Ok(States(vec![state]));
-    }
-    let is_meant: fn(JobState) -> bool = match text {
-        "waiting" => |state| !state.is_end() && state != JobState::Running,
-        "failed" => |state| matches!(state, JobState::Dead | JobState::Quarantined),
-        "ended" => JobState::is_end,
-        _ => {
-            let mut states: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
-            states.extend(["waiting", "failed", "ended"]);
-            let meant = nearest(text, states.iter().copied());
-            let meant = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
-            return Err(format!("{meant}the states are {}", states.join(", ")));
-        }
-    };
-    Ok(States(
-        JobState::ALL
-            .into_iter()
-            .filter(|state| is_meant(*state))
-            .collect(),
-    ))
-}
-
-fn parse_name(text: &str) -> Result<String, String> {
-    check_name(text).map_err(|what| format!("the name {what}"))?;
-    Ok(text.to_owned())
+/// The operator's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    List(List),
+    Show(Show),
+    Follow(Follow),
+    Retry(Retry),
+    Cancel(Cancel),
+    Delete(Delete),
+    Reschedule(Reschedule),
+    Pause(Pause),
+    Resume(Resume),
+    Stats(Stats),
+    Workers(Workers),
+    Prune(Prune),
+    Migrate(Migrate),
 }
 
 /// List tasks, the newest first
@@ -178,23 +89,21 @@ With --json each task is an object in a line of its own, with the fields of `lis
 payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome, error,
 worker), output (attempt, file, bytes, text). A payload that is no JSON, or is cut, is a string.";
 
-/// By ids or by conditions.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Which {
-    /// The ids of tasks, or enough of each, or their names
-    #[arg(value_name = "ID", value_hint = ValueHint::Other)]
-    pub(crate) ids: Vec<String>,
-    #[command(flatten)]
-    pub(crate) pick: Pick,
-    /// All tasks for which it makes sense, if nothing else is named
-    #[arg(long, conflicts_with = "ids")]
-    pub(crate) all: bool,
-    /// Only say what would be changed
-    #[arg(long, help_heading = "How")]
-    pub(crate) dry_run: bool,
-    /// Do not ask
-    #[arg(long, short, help_heading = "How")]
-    pub(crate) yes: bool,
+/// Print what a task writes, as it writes it, until it has ended
+///
+/// All its attempts are printed, one after the other, with what is kept of each. The exit status
+/// is 0 if the task is done in the end, and 1 if it failed, was cancelled or is not there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Follow {
+    /// The id of a task, or enough of it, or its name
+    #[arg(value_hint = clap::ValueHint::Other)]
+    pub(crate) id: String,
+    /// Print what is there, and wait for no more
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Print every byte as it is kept, also those that a terminal would obey
+    #[arg(long)]
+    pub(crate) raw: bool,
 }
 
 /// Let tasks run again at once: failed ones from the beginning, others before their time
@@ -272,6 +181,45 @@ Examples:
 
 Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
 With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
+
+/// Give tasks that wait another time, like `marionette reschedule 3f9a01c2 "tomorrow 6am"`
+///
+/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
+/// those are then all that wait.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "marionette reschedule [OPTIONS] [ID]... <TIME>",
+    after_long_help = RESCHEDULE_HELP
+)]
+pub(crate) struct Reschedule {
+    /// The ids of tasks, or enough of each, or their names; and last the time, written as for
+    /// `add --at`
+    #[arg(required = true, value_name = "ID|TIME", value_hint = ValueHint::Other)]
+    pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+    /// All tasks that wait, if nothing else is named
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only say what would be changed
+    #[arg(long, help_heading = "How")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short, help_heading = "How")]
+    pub(crate) yes: bool,
+}
+
+const RESCHEDULE_HELP: &str = "\
+Examples:
+  marionette reschedule 3f9a01c2 18:00
+  marionette reschedule 3f9a01c2 91bc44e0 \"monday 06:00\"
+  marionette reschedule --state retrying --queue mail --yes now
+  marionette reschedule --all --dry-run \"in 1h\"
+
+The limits in total of a task, and how late it may start, count from its new time.
+
+Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids), due.";
 
 /// Pause a queue: what runs goes on, nothing else is begun, and tasks are accepted
 #[derive(Debug, clap::Args)]
@@ -380,10 +328,6 @@ Examples:
 
 With --json one object: verb, dry_run, matched, changed, by_state.";
 
-fn ends() -> impl TypedValueParser<Value = States> {
-    PossibleValuesParser::new(ENDS).try_map(|text| parse_states(&text))
-}
-
 /// Bring the tables of a store to the version of this program
 ///
 /// Every program that opens a store does this by itself; this is for doing it at a moment of your
@@ -396,32 +340,3 @@ Example:
 A store of a newer version than this program knows is left as it is, and the exit status is 2.
 With --json one object: store, from (null if there were no tables), version.")]
 pub(crate) struct Migrate {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn states_have_words_in_common() {
-        let states = |text: &str| parse_states(text).map(|states| states.0);
-        assert_eq!(states("dead"), Ok(vec![JobState::Dead]));
-        assert_eq!(
-            states("failed"),
-            Ok(vec![JobState::Dead, JobState::Quarantined])
-        );
-        assert_eq!(
-            states("waiting"),
-            Ok(vec![
-                JobState::Ready,
-                JobState::Scheduled,
-                JobState::Retrying
-            ])
-        );
-        assert_eq!(states("ended").map(|states| states.len()), Ok(4));
-        let error = states("broken").unwrap_err();
-        assert!(
-            error.starts_with("the states are ready, scheduled, retrying"),
-            "{error}"
-        );
-    }
-}

@@ -1,0 +1,13 @@
+//! What every command of an operator works with.
+
+use crate::run::Runs;
+use crate::say::Say;
+use crate::store::Opened;
+
+/// What every command of an operator works with.
+pub(super) struct Desk {
+    pub(super) say: Say,
+    pub(super) opened: Opened,
+    /// Which queue is that of which file.
+    pub(super) runs: Runs,
+}
