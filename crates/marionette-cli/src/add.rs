@@ -12,12 +12,14 @@ use serde_json::json;
 use crate::args::Add;
 use crate::command::{Command, Secret, Text, What};
 use crate::common::Common;
-use crate::enlist::{self, DEFAULT_QUEUE};
+use crate::console::Say;
+use crate::console::clock;
+use crate::console::text;
+use crate::console::time::{parse_time, show_duration, show_relative, show_time};
+use crate::input::to_job::{self, DEFAULT_QUEUE};
 use crate::input::{self, Due, Options, Reader, Task};
-use crate::say::Say;
+use crate::operate;
 use crate::store::{open_or_make, told};
-use crate::time::{parse_time, show_duration, show_relative, show_time};
-use crate::{clock, operate, text};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -44,7 +46,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
             say.note(note);
         }
         has_short_secret |= task.command.has_short_secret();
-        jobs.push(enlist::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
+        jobs.push(to_job::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
     }
     if has_short_secret {
         say.note(SHORT_SECRET);

@@ -4,35 +4,19 @@
 mod add;
 mod work;
 mod unit;
-mod run;
 mod operate;
+mod run;
+mod help;
 mod args;
-mod refuse;
-mod worker;
-mod runtime;
-mod stop;
-mod signals;
-mod say;
-mod glyphs;
-mod enlist;
-mod report;
-mod manual;
-mod input;
-mod command;
-mod minder;
-mod store;
-mod folder;
-mod location;
-mod watch;
-mod trouble;
-mod health;
-mod lack;
+mod instance;
 mod output;
-mod table;
-mod short_id;
-mod text;
-mod time;
-mod clock;
+mod store;
+mod input;
+mod minder;
+mod command;
+mod files;
+mod process;
+mod console;
 mod common;
 #[cfg(test)]
 mod fuzz;
@@ -55,8 +39,8 @@ fn main() -> ExitCode {
     // Before there is a second thread, and before a file of ours is open: whatever the shell left
     // open behind 0, 1 and 2 ends with this process, and no command gets it.
     close_fds::set_fds_cloexec(3, &[]);
-    say::tell_of_panics();
-    folder::look_at_umask();
+    console::tell_of_panics();
+    files::look_at_umask();
     // Before the options, which know nothing of it.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == minder::ARGUMENT) {
@@ -67,7 +51,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let is_wrong = error.use_stderr();
-            refuse::tell(error);
+            help::refuse::tell(error);
             return if is_wrong { NOT_BEGUN } else { 0 }.into();
         }
     };
@@ -80,7 +64,7 @@ fn main() -> ExitCode {
     match panic::catch_unwind(AssertUnwindSafe(|| perform(args))) {
         Ok(Ok(code)) => code.into(),
         Ok(Err(error)) => {
-            say::complain(&lack::told(&error));
+            console::complain(&process::lack::told(&error));
             NOT_BEGUN.into()
         }
         Err(_) => NOT_BEGUN.into(),
@@ -93,17 +77,20 @@ fn perform(args: Args) -> anyhow::Result<u8> {
     // Before anything happens: these show times, or read them.
     let has_times = common.json || matches!(verb, Verb::Add(_) | Verb::Operate(_));
     if has_times {
-        clock::check().map_err(anyhow::Error::msg)?;
+        console::clock::check().map_err(anyhow::Error::msg)?;
     }
-    let runtime = runtime::begin(tokio::runtime::Builder::new_multi_thread(), runtime::told)?;
+    let runtime = process::runtime::begin(
+        tokio::runtime::Builder::new_multi_thread(),
+        process::runtime::told,
+    )?;
     let done = match verb {
         Verb::Run(run) => runtime.block_on(run::run(&common, &run)),
         Verb::Add(add) => runtime.block_on(add::add(&common, &add)),
         Verb::Work(work) => runtime.block_on(work::work(&common, &work)),
         Verb::Unit(unit) => unit::unit(&common, &unit),
         Verb::Operate(verb) => runtime.block_on(operate::operate(&common, verb)),
-        Verb::Completions { shell } => manual::completions(shell),
-        Verb::Man => manual::page(),
+        Verb::Completions { shell } => help::manual::completions(shell),
+        Verb::Man => help::manual::page(),
     };
     // A disk that does not answer keeps a thread for as long as it likes, but not this process.
     runtime.shutdown_timeout(LEAVING);

@@ -10,12 +10,12 @@ use anyhow::{Context, Result, bail};
 use crate::args::Unit;
 use crate::command::GRACE_MAX;
 use crate::common::Common;
-use crate::folder::{self, Whose};
-use crate::say;
+use crate::console;
+use crate::console::text;
+use crate::console::time::show_duration;
+use crate::files::{self, Whose};
+use crate::instance::worker::CLEARING_UP;
 use crate::store::{self, Purpose};
-use crate::text;
-use crate::time::show_duration;
-use crate::worker::CLEARING_UP;
 
 pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
     let program = env::current_exe().context("cannot find this program")?;
@@ -33,7 +33,7 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
         &store,
         args,
     )?;
-    let _ = say::print(unit.trim_end_matches('\n'));
+    let _ = console::print(unit.trim_end_matches('\n'));
     Ok(0)
 }
 
@@ -159,7 +159,7 @@ WantedBy={target}
 /// The user that runs this, by name if that is known.
 fn this_user() -> String {
     let id = rustix::process::getuid().as_raw();
-    folder::user_name(id).unwrap_or_else(|| id.to_string())
+    files::user_name(id).unwrap_or_else(|| id.to_string())
 }
 
 #[cfg(test)]

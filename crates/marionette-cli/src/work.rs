@@ -11,14 +11,14 @@ use tokio::time::sleep;
 use crate::args::Work;
 use crate::command::Command;
 use crate::common::Common;
-use crate::health::{is_broken, is_hindered};
-use crate::report;
-use crate::say::Say;
-use crate::signals::{Asked, Signals};
-use crate::stop;
+use crate::console::Say;
+use crate::console::report;
+use crate::instance::health::{is_broken, is_hindered};
+use crate::instance::stop;
+use crate::instance::watch::Watch;
+use crate::instance::worker::Worker;
+use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, open_or_make, told};
-use crate::watch::Watch;
-use crate::worker::Worker;
 
 /// How often a store is asked whether there is something left that nobody works on.
 const LOOK: Duration = Duration::from_millis(200);

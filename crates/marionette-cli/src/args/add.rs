@@ -6,11 +6,11 @@ use std::time::Duration;
 use marionette::store::StoredBackoff;
 
 use crate::command::Source;
+use crate::console::time::parse_duration;
 use crate::input::{
     Format, parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
     parse_size, parse_variable,
 };
-use crate::time::parse_duration;
 
 /// Add a command, to be run by `marionette work`: now, later, or at a time
 ///

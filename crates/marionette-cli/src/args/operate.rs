@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Subcommand, ValueHint};
 
 use super::pick::{Pick, States, Which, ends, parse_name};
+use crate::console::time::parse_duration;
 use crate::input::parse_count;
-use crate::time::parse_duration;
 
 /// The operator's commands.
 #[derive(Debug, Subcommand)]

@@ -6,8 +6,8 @@ use clap::ValueHint;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use marionette::store::{JobState, check_name};
 
-use crate::text::nearest;
-use crate::time::parse_duration;
+use crate::console::text::nearest;
+use crate::console::time::parse_duration;
 
 /// Which tasks: all conditions hold that are named.
 #[derive(Clone, Debug, Default, clap::Args)]

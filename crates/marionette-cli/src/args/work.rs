@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::console::time::parse_duration;
 use crate::input::{parse_count, parse_kept, parse_queue};
-use crate::time::parse_duration;
 
 /// Run what was added, until told to stop
 ///

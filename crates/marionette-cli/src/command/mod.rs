@@ -16,7 +16,7 @@ use std::time::Duration;
 use marionette::{BoxError, Job};
 use serde::{Deserialize, Serialize};
 
-use crate::text::is_obeyed;
+use crate::console::text::is_obeyed;
 
 pub(crate) use quote::quoted;
 use quote::quoted_program;

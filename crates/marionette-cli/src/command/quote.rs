@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use crate::text::is_obeyed;
+use crate::console::text::is_obeyed;
 
 /// Words that mean something else than a program where a program is expected.
 const RESERVED: &[&str] = &[

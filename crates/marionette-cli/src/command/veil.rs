@@ -15,7 +15,7 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::{Command, MASK, Secret, Text, What};
-use crate::text::{is_obeyed, safe};
+use crate::console::text::{is_obeyed, safe};
 
 /// The shortest line of a secret that is looked for, in characters.
 pub(super) const CHARS_MIN: usize = 4;

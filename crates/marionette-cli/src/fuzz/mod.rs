@@ -12,7 +12,7 @@ use std::env;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
-use crate::clock;
+use crate::console::clock;
 
 use mutate::Mutator;
 
@@ -53,12 +53,12 @@ pub(crate) fn fuzz(corpus: &[&[u8]], property: impl Fn(&[u8])) {
     }
     if limit.is_some() {
         let told = format!("{case} inputs from the seed {first} on\n");
-        let _ = crate::say::print_bytes(told.as_bytes());
+        let _ = crate::console::print_bytes(told.as_bytes());
     }
 }
 
 /// Fails if the text could be obeyed by a terminal, or is longer than anybody reads.
 #[track_caller]
 pub(crate) fn is_fit_to_print(text: &str) {
-    assert!(!text.contains(crate::text::is_obeyed), "{text:?}");
+    assert!(!text.contains(crate::console::text::is_obeyed), "{text:?}");
 }

@@ -13,15 +13,15 @@ use marionette::store::JobOptions;
 
 use super::{fuzz, is_fit_to_print};
 use crate::command::{Command, Veil};
+use crate::console::text::{safe, safe_lines};
+use crate::console::time::{
+    parse_duration, parse_past_time, parse_time, show_duration, show_relative, show_time,
+};
 use crate::input::{
     self, Format, Reader, parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue,
     parse_retries, parse_size, parse_variable,
 };
-use crate::location;
-use crate::text::{safe, safe_lines};
-use crate::time::{
-    parse_duration, parse_past_time, parse_time, show_duration, show_relative, show_time,
-};
+use crate::store::location;
 
 const TOML: [&[u8]; 3] = [
     b"retries = 3\nbackoff = '1s..5m'\n[[task]]\nname = 'a'\nrun = 'true | cat'\ntimeout = '10m'\n",

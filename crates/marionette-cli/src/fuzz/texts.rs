@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{fuzz, is_fit_to_print};
 use crate::command::{pieces, quoted, simple_commands};
-use crate::text;
+use crate::console::text;
 
 const TEXTS: [&[u8]; 5] = [
     b"plain text, two lines\nand a tab\t",

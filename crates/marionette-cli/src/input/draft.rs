@@ -10,10 +10,10 @@ use super::value::{
     parse_size, parse_variable,
 };
 use super::{Due, Fault, Options, Task, all_or_faults, hint};
-use crate::clock;
 use crate::command::{Command, GRACE, OUTPUT_BYTES, Secret, Source, Text, What};
-use crate::text::nearest;
-use crate::time::{parse_duration, parse_time};
+use crate::console::clock;
+use crate::console::text::nearest;
+use crate::console::time::{parse_duration, parse_time};
 
 /// What a task may have.
 const TASK_KEYS: &[&str] = &[

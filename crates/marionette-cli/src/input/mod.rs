@@ -1,6 +1,7 @@
 //! Lists of tasks: TOML, JSON Lines, one command in each line, or a command with its items. All of
 //! them become the same tasks.
 
+pub(crate) mod to_job;
 mod source;
 mod guess;
 mod script;
@@ -26,8 +27,8 @@ use marionette::BoxError;
 use marionette::store::{PAYLOAD_BYTES_MAX, StoredBackoff};
 
 use crate::command::{Command, Veil};
-use crate::text;
-use crate::time::When;
+use crate::console::text;
+use crate::console::time::When;
 
 use draft::Draft;
 use source::Source;

@@ -2,7 +2,7 @@
 //! do nothing, and what follows them runs in the wrong folder or with an empty variable.
 
 use crate::command::{Piece, Simple, simple_commands};
-use crate::text::clip;
+use crate::console::text::clip;
 
 /// How much of a line is shown.
 const LINE_COLUMNS: usize = 60;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::command::quoted;
-use crate::text;
+use crate::console::text;
 
 /// The largest list that is read: 256 MiB.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;

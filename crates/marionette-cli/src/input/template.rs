@@ -223,7 +223,7 @@ impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::List { place, lists } => {
-                let lists = crate::text::count(*lists, "list");
+                let lists = crate::console::text::count(*lists, "list");
                 write!(
                     f,
                     "`{place}` names a list of items that is not there: this command has {lists}, \

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marionette::store::{StoredBackoff, StoredJitter, check_name};
 
-use crate::time::parse_duration;
+use crate::console::time::parse_duration;
 
 /// The largest bound of an output.
 const OUTPUT_BYTES_MAX: u64 = 1024 * 1024 * 1024;

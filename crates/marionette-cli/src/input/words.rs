@@ -10,7 +10,7 @@ use super::source::{Part, Source, current_folder};
 use super::template::Template;
 use super::{File, Options, Task, code};
 use crate::command::{Command, Text, What, quoted};
-use crate::text::clip;
+use crate::console::text::clip;
 
 /// What separates the command from its items, and one list of them from the next.
 const SEPARATOR: &str = ":::";

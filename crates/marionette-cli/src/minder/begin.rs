@@ -20,7 +20,8 @@ use super::done::was_done;
 use super::group::Group;
 use super::{Attempt, How, last_line, reason, stray};
 use crate::command::{self, Resolved};
-use crate::{lack, text};
+use crate::console::text;
+use crate::process::lack;
 
 /// How many may be on their way at once, those included that were given up and still hang. Each
 /// has a thread.

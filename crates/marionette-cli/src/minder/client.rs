@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use super::group::Group;
 use super::presence::clear_up_after;
 use super::{ARGUMENT, Attempt, Ended, Order, SENT, TRUSTS, Unable, Word};
-use crate::clock;
-use crate::folder::{Place, Whose};
+use crate::console::clock;
+use crate::files::{Place, Whose};
 
 /// How long a minder may take to begin.
 const READY: Duration = Duration::from_secs(30);

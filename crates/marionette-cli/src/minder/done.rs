@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::fs;
 
-use crate::folder::Place;
+use crate::files::Place;
 
 /// How many are remembered. A worker has far fewer in hand of which the store has not heard.
 const KEPT: usize = 4096;

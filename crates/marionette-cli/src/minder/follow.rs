@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
 use super::log::{attempts, old_tail, tail};
-use crate::folder::{Folder, Place};
+use crate::files::{Folder, Place};
 
 /// What is said where something was written faster than it was read.
 const GAP: &[u8] = "\n[… something is left out …]\n".as_bytes();
@@ -181,7 +181,7 @@ fn is_same(one: &File, other: &File) -> io::Result<bool> {
 mod tests {
     use super::super::log::Log;
     use super::*;
-    use crate::folder::Whose;
+    use crate::files::Whose;
 
     fn place(folder: &tempfile::TempDir) -> Place {
         Place::new(folder.path(), Whose::Ours)

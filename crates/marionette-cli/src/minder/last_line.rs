@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::screen::Screen;
 use crate::command::Veil;
-use crate::text;
+use crate::console::text;
 
 /// A longer line is shortened in its middle.
 const BYTES_MAX: usize = 512;

@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 
-use crate::folder::{Folder, Place};
+use crate::files::{Folder, Place};
 
 /// How often one attempt can be interrupted and begun again with its own file each time.
 const TRIES_MAX: u32 = 9;
@@ -237,7 +237,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::folder::Whose;
+    use crate::files::Whose;
 
     fn place(folder: &Path) -> Place {
         Place::new(folder, Whose::Ours)

@@ -31,7 +31,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
-use crate::folder::Place;
+use crate::files::Place;
 
 pub(crate) use client::Minder;
 pub(crate) use follow::Follower;
@@ -86,7 +86,7 @@ pub(crate) struct Unable {
 impl Unable {
     fn of(error: &std::io::Error) -> Self {
         Self {
-            why: crate::lack::words(error),
+            why: crate::process::lack::words(error),
             is_full: error.kind() == std::io::ErrorKind::StorageFull,
         }
     }

@@ -16,7 +16,7 @@ use rustix::process::{Pid, test_kill_process};
 use tokio::time::sleep;
 
 use super::stray::{self, Marks, Session};
-use crate::folder::{Folder, Place};
+use crate::files::{Folder, Place};
 
 /// How often it is looked whether a minder has gone.
 const LOOK: Duration = Duration::from_millis(5);
@@ -155,7 +155,7 @@ mod tests {
     use rustix::process::getppid;
 
     use super::*;
-    use crate::folder::Whose;
+    use crate::files::Whose;
 
     /// A place, and the way to what has this name in it.
     fn place(name: &str) -> (tempfile::TempDir, Place, PathBuf) {

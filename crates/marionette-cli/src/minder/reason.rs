@@ -8,7 +8,7 @@ use std::path::Path;
 use super::group::signal_name;
 use super::{Ended, How};
 use crate::command::{Resolved, quoted};
-use crate::text::{safe, shorten};
+use crate::console::text::{safe, shorten};
 
 /// The exit status of a shell that does not find a program.
 const NOT_FOUND: i32 = 127;

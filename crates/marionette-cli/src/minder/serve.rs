@@ -26,10 +26,10 @@ use super::leavers::Leavers;
 use super::presence::Presence;
 use super::stray::Marks;
 use super::{Attempt, How, Order, TRUSTS, Unable, Word};
-use crate::folder::{Place, Whose};
-use crate::runtime;
-use crate::say;
-use crate::signals::ignored;
+use crate::console;
+use crate::files::{Place, Whose};
+use crate::process::runtime;
+use crate::process::signals::ignored;
 
 /// How many threads may block at once: one for each command that is being started, and as many for
 /// output that is being written.
@@ -62,7 +62,7 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
         served
     });
     if let Err(error) = &served {
-        say::complain(&format!("the minder of commands: {error}"));
+        console::complain(&format!("the minder of commands: {error}"));
     }
     let_go();
     match served {

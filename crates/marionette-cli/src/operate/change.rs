@@ -11,9 +11,10 @@ use marionette::{Job, TaskId};
 
 use crate::args;
 use crate::command::Command;
+use crate::console::clock;
+use crate::console::text::count;
+use crate::output;
 use crate::store::told;
-use crate::text::count;
-use crate::{clock, output};
 
 use super::confirm::confirm;
 use super::desk::Desk;

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
 
-use crate::say;
+use crate::console;
 
 /// Shows what would be changed and asks; an error where there is nobody to ask.
 pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
@@ -14,7 +14,7 @@ pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
              see what it would change"
         );
     }
-    say::ask(&format!("{preview}\n{question}? [y/N] "))?;
+    console::ask(&format!("{preview}\n{question}? [y/N] "))?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -1,7 +1,7 @@
 //! What every command of an operator works with.
 
+use crate::console::Say;
 use crate::run::Runs;
-use crate::say::Say;
 use crate::store::Opened;
 
 /// What every command of an operator works with.

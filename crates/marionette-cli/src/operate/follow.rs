@@ -10,11 +10,11 @@ use tokio::time::sleep;
 
 use crate::args::operate::Follow;
 use crate::command::Veil;
+use crate::console;
+use crate::console::text::safe_lines;
 use crate::minder::Follower;
 use crate::output;
-use crate::say;
 use crate::store::told;
-use crate::text::safe_lines;
 
 use super::desk::Desk;
 use super::ids;
@@ -111,5 +111,5 @@ impl Printer {
 }
 
 fn write(bytes: &[u8]) -> bool {
-    say::print_bytes(bytes).is_ok()
+    console::print_bytes(bytes).is_ok()
 }

@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobSummary};
 
-use crate::short_id::digits;
+use crate::console::short_id::digits;
+use crate::console::text::safe;
 use crate::store::told;
-use crate::text::safe;
 
 use super::pick::Pages;
 use super::{list, words};

@@ -6,9 +6,9 @@ use marionette::inspect::JobSummary;
 use marionette::store::{JobOptions, StoredBackoff};
 use serde_json::{Value, json};
 
-use crate::clock;
+use crate::console::clock;
+use crate::console::short_id;
 use crate::run::Runs;
-use crate::short_id;
 
 /// A time, or null.
 pub(super) fn time(time: Option<SystemTime>) -> Value {

@@ -6,12 +6,12 @@ use anyhow::Result;
 use marionette::inspect::{Filter, Inspect, JobSummary};
 use serde_json::Value;
 
+use crate::console;
+use crate::console::short_id;
+use crate::console::table;
+use crate::console::text::clip;
 use crate::run::{Places, Runs};
-use crate::say;
-use crate::short_id;
 use crate::store::told;
-use crate::table;
-use crate::text::clip;
 
 use super::desk::Desk;
 use super::pick::Pages;
@@ -53,7 +53,7 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     if desk.say.json {
         if !jobs.is_empty() {
             // An error says that nobody reads any more.
-            let _ = say::print_values(&values(&jobs, &desk.runs));
+            let _ = console::print_values(&values(&jobs, &desk.runs));
         }
         return Ok(0);
     }
@@ -77,7 +77,7 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
     while let Some(mut jobs) = pages.next(store).await? {
         mark_orphans(store, &mut jobs).await?;
         let values = values(&named(store, jobs).await?, &desk.runs);
-        if say::print_values(&values).is_err() {
+        if console::print_values(&values).is_err() {
             // Nobody reads any more.
             break;
         }

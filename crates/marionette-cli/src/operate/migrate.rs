@@ -5,9 +5,9 @@ use marionette_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::common::Common;
-use crate::say::Say;
+use crate::console::Say;
+use crate::console::text;
 use crate::store;
-use crate::text;
 
 pub(super) async fn migrate(common: &Common) -> Result<u8> {
     let say = Say::new(common);

@@ -24,8 +24,8 @@ use anyhow::Result;
 
 use crate::args::operate::Verb;
 use crate::common::Common;
+use crate::console::Say;
 use crate::run::Runs;
-use crate::say::Say;
 use crate::store::{self, Purpose};
 
 use change::Deed;

@@ -5,11 +5,11 @@ use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobSummary, Page, Unreadable};
 use marionette::store::JobState;
 
-use crate::clock;
-use crate::say::Say;
+use crate::console::Say;
+use crate::console::clock;
+use crate::console::text::safe;
+use crate::console::time::parse_past_time;
 use crate::store::told;
-use crate::text::safe;
-use crate::time::parse_past_time;
 
 use crate::args::pick::{Pick, States};
 

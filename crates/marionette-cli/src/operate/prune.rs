@@ -9,10 +9,11 @@ use marionette::inspect::{Filter, Inspect, JobSummary, Which};
 use marionette::store::JobState;
 use serde_json::json;
 
+use crate::console::clock;
+use crate::console::text::count;
+use crate::console::time::show_duration;
+use crate::output;
 use crate::store::told;
-use crate::text::count;
-use crate::time::show_duration;
-use crate::{clock, output};
 
 use super::confirm::confirm;
 use super::desk::Desk;

@@ -4,8 +4,8 @@ use anyhow::Result;
 use marionette::inspect::Inspect;
 use serde_json::json;
 
+use crate::console::text::safe;
 use crate::store::told;
-use crate::text::safe;
 
 use super::desk::Desk;
 

@@ -8,10 +8,10 @@ use marionette::store::JobState;
 use serde_json::{Value, json};
 
 use crate::args;
-use crate::clock;
-use crate::enlist::DEFAULT_QUEUE;
+use crate::console::clock;
+use crate::console::text::{count, safe};
+use crate::input::to_job::DEFAULT_QUEUE;
 use crate::store::told;
-use crate::text::{count, safe};
 
 use super::change::Deed;
 use super::desk::Desk;

@@ -4,8 +4,8 @@ use anyhow::{Result, anyhow};
 
 use crate::args::operate::Reschedule;
 use crate::args::pick::Which;
-use crate::clock;
-use crate::time::parse_time;
+use crate::console::clock;
+use crate::console::time::parse_time;
 
 use super::change::{self, Deed};
 use super::desk::Desk;

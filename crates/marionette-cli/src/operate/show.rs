@@ -12,12 +12,14 @@ use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
 use crate::command::{Command, Success, Veil};
-use crate::folder::{Folder, Place};
+use crate::console::clock;
+use crate::console::text;
+use crate::console::text::{safe, safe_lines};
+use crate::files::{Folder, Place};
 use crate::minder::{attempts, read_log, stem};
+use crate::output;
 use crate::run::Runs;
 use crate::store::told;
-use crate::text::{safe, safe_lines};
-use crate::{clock, output, text};
 
 use super::desk::Desk;
 use super::workers::mark_orphans;

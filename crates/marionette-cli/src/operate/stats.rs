@@ -8,12 +8,14 @@ use marionette::inspect::{Count, Filter, Inspect, JobSummary};
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
+use crate::console;
+use crate::console::clock;
+use crate::console::short_id;
+use crate::console::table;
+use crate::console::text::clip;
+use crate::console::time::show_duration;
 use crate::run::Runs;
-use crate::short_id;
 use crate::store::told;
-use crate::text::clip;
-use crate::time::show_duration;
-use crate::{clock, say, table};
 
 use super::desk::Desk;
 use super::pick::Pages;
@@ -34,12 +36,12 @@ pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
     loop {
         let numbers = read(&desk.opened.store).await?;
         let printed = if desk.say.json {
-            say::print_values(&[value(&numbers, &desk.runs)])
+            console::print_values(&[value(&numbers, &desk.runs)])
         } else if args.watch.is_some() && table::columns().is_some() {
             // A terminal is cleared; what is no terminal gets one after the other.
-            say::print_anew(&page(&numbers, &desk.runs))
+            console::print_anew(&page(&numbers, &desk.runs))
         } else {
-            say::print(&page(&numbers, &desk.runs))
+            console::print(&page(&numbers, &desk.runs))
         };
         // An error says that nobody reads any more.
         let Some(seconds) = args.watch.filter(|_| printed.is_ok()) else {

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use marionette::inspect::{JobDetails, TimedAttempt};
 use marionette::store::{JobOptions, JobState};
 
-use crate::short_id;
-use crate::text;
-use crate::time::show_duration;
+use crate::console::short_id;
+use crate::console::text;
+use crate::console::time::show_duration;
 
 use super::words;
 

@@ -7,9 +7,9 @@ use marionette::inspect::JobSummary;
 use marionette::store::{JobState, PastOutcome, StoredBackoff};
 use owo_colors::OwoColorize;
 
-use crate::clock;
 use crate::command::Command;
-use crate::time::{show_duration, show_relative, show_time};
+use crate::console::clock;
+use crate::console::time::{show_duration, show_relative, show_time};
 
 /// A state or outcome in its colour.
 pub(super) fn coloured(state: JobState, text: &str) -> String {

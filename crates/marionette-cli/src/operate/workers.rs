@@ -7,9 +7,10 @@ use marionette::inspect::{Inspect, JobSummary, LiveWorker};
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
-use crate::short_id;
+use crate::console::clock;
+use crate::console::short_id;
+use crate::console::table;
 use crate::store::told;
-use crate::{clock, table};
 
 use super::desk::Desk;
 use super::words;

@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 
 use super::served::is_served;
 use super::{BATCH, SHARDS, Shard, in_background, lock, remove, shard};
-use crate::clock;
+use crate::console::clock;
 use crate::store::{Opened, told};
 
 /// How often it is looked what the store has deleted.

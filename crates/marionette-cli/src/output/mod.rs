@@ -23,8 +23,8 @@ use marionette::store::{Ended, Store};
 use marionette_sqlite::Forgotten;
 use tokio::time::sleep;
 
-use crate::clock;
-use crate::folder::{Folder, Place};
+use crate::console::clock;
+use crate::files::{Folder, Place};
 use crate::store::{Opened, told};
 
 pub(crate) use keeper::{Keeper, Made};

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use marionette::TaskId;
 
-use crate::folder::Place;
+use crate::files::Place;
 
 /// In how many folders the outputs are.
 pub(super) const SHARDS: usize = 256;
@@ -119,7 +119,7 @@ impl Listed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::Whose;
+    use crate::files::Whose;
 
     #[test]
     fn ids_of_one_process_are_spread_over_all_folders() {

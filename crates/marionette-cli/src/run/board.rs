@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::known::Known;
 use super::plan::Plan;
-use crate::clock;
+use crate::console::clock;
 
 /// The tasks of a run, and how they stand.
 #[derive(Debug)]

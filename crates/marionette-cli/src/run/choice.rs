@@ -14,9 +14,9 @@ use super::ledger::{Held, Ledger, Taken, Turn};
 use super::plan::Plan;
 use super::{BATCH, count_of, in_queue};
 use crate::args::Run;
+use crate::console::Say;
 use crate::input::{self, Options};
 use crate::output;
-use crate::say::Say;
 use crate::store::{Opened, told};
 
 /// Why tasks were cancelled by `--anew`…

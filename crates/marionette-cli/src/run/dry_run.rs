@@ -5,8 +5,8 @@ use std::env;
 use serde_json::{Map, Value, json};
 
 use crate::command::{Text, Veil, What};
+use crate::console::Say;
 use crate::input::{File, Task};
-use crate::say::Say;
 
 /// Says what each task of a list would run.
 pub(super) fn tell(file: &File, say: &Say) {

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::args::Run;
 use crate::command::quoted;
+use crate::console::text::{self, safe};
 use crate::input;
-use crate::text::{self, safe};
 
 /// What the keys of files are derived under…
 const FILES: Uuid = Uuid::from_u128(0x6a1d_9a2e_3c41_4d5b_9a0f_7e52_b1c8_04d3);

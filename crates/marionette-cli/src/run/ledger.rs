@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::identity::Identity;
-use crate::clock;
-use crate::folder::{Folder, Place};
-use crate::text;
+use crate::console::clock;
+use crate::console::text;
+use crate::files::{Folder, Place};
 
 /// How long a lock is tried that another process has: one that only looks has it for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(25);
@@ -371,7 +371,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::folder::Whose;
+    use crate::files::Whose;
 
     fn take(folder: &Path, file: &str) -> Taken {
         let identity = Identity::File(PathBuf::from(file));

@@ -34,16 +34,16 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::Run;
 use crate::common::Common;
-use crate::health::{is_broken, is_hindered};
+use crate::console::Say;
+use crate::console::text::count;
 use crate::input::{self, Options};
+use crate::instance::health::{is_broken, is_hindered};
+use crate::instance::stop;
+use crate::instance::watch::Watch;
+use crate::instance::worker::Worker;
 use crate::minder::orphans_have_gone;
-use crate::say::Say;
-use crate::signals::{Asked, Signals};
-use crate::stop;
+use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, Purpose, open_existing, open_or_make, told};
-use crate::text::count;
-use crate::watch::Watch;
-use crate::worker::Worker;
 
 use board::Board;
 use identity::Identity;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use marionette::TaskId;
 
 use super::ledger::{Note, holder, order, parts};
-use crate::folder::{Folder, Place};
-use crate::text::safe;
+use crate::console::text::safe;
+use crate::files::{Folder, Place};
 
 /// The runs of which there are notes beside a store.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use marionette::inspect::Inspect;
 
 use super::ledger::{Note, parts, remove as remove_note};
-use crate::folder::Folder;
+use crate::files::Folder;
 use crate::store::{Opened, told};
 
 /// How many runs have notes that the store knows nothing of any more.
@@ -68,7 +68,7 @@ mod tests {
     use super::super::identity::Identity;
     use super::super::ledger::{Ledger, Taken};
     use super::*;
-    use crate::folder::{Place, Whose};
+    use crate::files::{Place, Whose};
 
     fn take(place: &Place, identity: &Identity, slot: u32) -> Ledger {
         match Ledger::take(place, identity, slot, "tasks.txt").unwrap() {

@@ -8,7 +8,7 @@ use marionette::store::NewJob;
 use std::time::Duration;
 use uuid::Uuid;
 
-use crate::enlist;
+use crate::input::to_job;
 use crate::input::{File, Options, Task};
 
 /// What ids of tasks are derived under.
@@ -93,7 +93,7 @@ fn job(
     );
     let mut task = task.clone();
     task.options = task.options.or(defaults);
-    let mut job = enlist::job(id.into(), &task, queue)?;
+    let mut job = to_job::job(id.into(), &task, queue)?;
     job.options.keep_result = Some(REMEMBERED);
     Ok(job)
 }

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{ProgressDrawTarget, TermLike};
 use unicode_width::UnicodeWidthStr;
 
-use crate::text;
+use crate::console::text;
 
 /// How often it is drawn at most in a second.
 const HERTZ: u8 = 20;

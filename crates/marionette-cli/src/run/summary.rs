@@ -7,12 +7,12 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::plan::Plan;
-use crate::say::Say;
-use crate::short_id;
+use crate::console::Say;
+use crate::console::short_id;
+use crate::console::table;
+use crate::console::text::clip;
+use crate::console::time::show_duration;
 use crate::store::told;
-use crate::table;
-use crate::text::clip;
-use crate::time::show_duration;
 
 /// A run of so many tasks is told in full; of a larger one only what failed, and as many of these.
 const ROWS_MAX: usize = 20;

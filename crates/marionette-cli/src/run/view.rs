@@ -10,11 +10,11 @@ use tokio::task::JoinHandle;
 
 use super::board::{Board, Running, Tally};
 use super::screen;
-use crate::glyphs;
-use crate::report;
-use crate::say::Say;
-use crate::text::{clip, count};
-use crate::time::show_duration;
+use crate::console::Say;
+use crate::console::glyphs;
+use crate::console::report;
+use crate::console::text::{clip, count};
+use crate::console::time::show_duration;
 
 /// How many running commands have a line of their own.
 const LINES_MAX: usize = 12;

@@ -395,7 +395,10 @@ fn check_owner(stat: &Stat, path: &Path) -> io::Result<()> {
 
 /// An error that says why something is not touched.
 fn refused(path: &Path, what: impl Display) -> io::Error {
-    let what = format!("{} {what}, so it is not used", crate::text::path(path));
+    let what = format!(
+        "{} {what}, so it is not used",
+        crate::console::text::path(path)
+    );
     io::Error::new(ErrorKind::PermissionDenied, what)
 }
 

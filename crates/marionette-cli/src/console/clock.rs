@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ZonedDateTime};
 
-use crate::text::safe;
+use crate::console::text::safe;
 
 /// The file that says which zone is the local one if `TZ` does not.
 const LOCAL: &str = "/etc/localtime";

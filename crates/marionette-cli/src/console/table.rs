@@ -3,7 +3,7 @@
 use comfy_table::{ContentArrangement, Table};
 use unicode_width::UnicodeWidthStr;
 
-use crate::text;
+use crate::console::text;
 
 /// How wide a table is that nobody looks at: long texts stay whole.
 const PIPE_COLUMNS: usize = 100_000;

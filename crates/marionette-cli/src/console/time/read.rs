@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
 use jiff::{Timestamp, ZonedDateTime};
 
-use crate::text::safe;
+use crate::console::text::safe;
 
 use super::parse_duration;
 use super::parts::{FORMS, Parts};

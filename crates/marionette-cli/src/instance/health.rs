@@ -8,9 +8,9 @@ use marionette::inspect::Inspect;
 use marionette::store::Store;
 use tokio::time::{sleep, timeout};
 
+use crate::console::time::show_duration;
+use crate::instance::worker::Worker;
 use crate::store::{Opened, told};
-use crate::time::show_duration;
-use crate::worker::Worker;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);

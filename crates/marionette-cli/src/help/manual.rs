@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::Args;
-use crate::say;
+use crate::console;
 
 /// Prints the completions for a shell.
 pub(crate) fn completions(shell: Shell) -> anyhow::Result<u8> {
@@ -40,7 +40,7 @@ pub(crate) fn page() -> anyhow::Result<u8> {
 }
 
 fn print(bytes: &[u8]) -> anyhow::Result<u8> {
-    match say::print_bytes(bytes) {
+    match console::print_bytes(bytes) {
         // Who reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         printed => Ok(printed.map(|()| 0)?),

@@ -1,5 +1,7 @@
 //! The store that the options name, and what lies beside it.
 
+pub(crate) mod location;
+
 use std::error::Error;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -12,11 +14,10 @@ use marionette_sqlite::SqliteStore;
 use rustix::fs::{Access, Mode, OFlags};
 
 use crate::common::Common;
-use crate::folder::{self, Place, Whose};
-use crate::lack;
-use crate::location;
-use crate::say::Say;
-use crate::text::{self, safe};
+use crate::console::Say;
+use crate::console::text::{self, safe};
+use crate::files::{self, Place, Whose};
+use crate::process::lack;
 
 /// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
 const ROOM: u64 = 256 * 1024;
@@ -413,7 +414,7 @@ impl Made {
         match file {
             Ok(_) => {
                 self.file = Some(path.to_owned());
-                folder::mend_new(path, 0o600)?;
+                files::mend_new(path, 0o600)?;
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
@@ -457,7 +458,7 @@ fn owner(path: &Path) -> String {
     let ours = rustix::process::geteuid().as_raw();
     match owner {
         Ok(owner) if owner != ours => {
-            let name = folder::user_name(owner).unwrap_or_else(|| format!("user {owner}"));
+            let name = files::user_name(owner).unwrap_or_else(|| format!("user {owner}"));
             format!(" (it belongs to {name})")
         }
         _ => String::new(),
@@ -467,7 +468,7 @@ fn owner(path: &Path) -> String {
 /// Makes a folder that is for its owner alone, if it is missing.
 fn make_folder(folder: &Path) -> Result<()> {
     let made = match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => folder::mend_new(folder, 0o700),
+        Ok(()) => files::mend_new(folder, 0o700),
         Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
     };

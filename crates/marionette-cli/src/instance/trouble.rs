@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use marionette::TaskId;
 
-use crate::clock;
+use crate::console::clock;
 
 /// A trouble is over once it has not come back for so long: where there is room for three commands
 /// and not for four, it comes and goes.

@@ -33,7 +33,7 @@ pub(crate) fn job(id: TaskId, task: &Task, queue: &str) -> Result<NewJob> {
     asked.timeout = options.timeout;
     asked.give_up_after = options.give_up_after;
     asked.expires = options.expires;
-    asked.name = Some(crate::text::clip(&task.title(), NAME_COLUMNS));
+    asked.name = Some(crate::console::text::clip(&task.title(), NAME_COLUMNS));
     Ok(NewJob {
         id,
         kind: Command::KIND.into(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::text::safe;
+use crate::console::text::safe;
 
 /// The variable that names the store if no option does.
 const VARIABLE: &str = "MARIONETTE_STORE";

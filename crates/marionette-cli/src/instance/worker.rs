@@ -11,13 +11,13 @@ use marionette_sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::clock;
 use crate::command::{Command, GRACE_MAX, Success};
-use crate::lack;
+use crate::console::clock;
+use crate::instance::trouble::{StoreTrouble, Trouble};
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone};
 use crate::output;
+use crate::process::lack;
 use crate::store::Opened;
-use crate::trouble::{StoreTrouble, Trouble};
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
 pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);

@@ -8,18 +8,20 @@ use clap::builder::Styles;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Args;
-use crate::say;
-use crate::text::nearest;
+use crate::console;
+use crate::console::text::nearest;
 
 /// Prints the help, if that was asked for; else says what is wrong, and what is most likely meant.
 pub(crate) fn tell(error: clap::Error) {
     let help = error.render();
     // An error of these says that nobody reads any more.
     let _ = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => say::ask(&help.ansi().to_string()),
-        _ if !error.use_stderr() => say::print(help.ansi().to_string().trim_end_matches('\n')),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            console::ask(&help.ansi().to_string())
+        }
+        _ if !error.use_stderr() => console::print(help.ansi().to_string().trim_end_matches('\n')),
         _ => {
-            say::refuse(&wrong(error));
+            console::refuse(&wrong(error));
             Ok(())
         }
     };

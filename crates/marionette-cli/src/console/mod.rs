@@ -5,6 +5,14 @@
 //! looked at a last time: what is not ours moves no cursor and changes no colour. `cargo xtask
 //! tidy` sees to it. The bars are in [`run::screen`](crate::run).
 
+pub(crate) mod report;
+pub(crate) mod table;
+pub(crate) mod time;
+pub(crate) mod clock;
+pub(crate) mod short_id;
+pub(crate) mod text;
+pub(crate) mod glyphs;
+
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 use std::panic;
@@ -14,8 +22,6 @@ use indicatif::MultiProgress;
 use serde_json::Value;
 
 use crate::common::Common;
-use crate::glyphs;
-use crate::text;
 
 /// Says things, above the progress bars if there are any.
 #[derive(Clone, Debug)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use marionette::StopReport;
 
-use crate::say::Say;
-use crate::signals::Signals;
-use crate::worker::Worker;
+use crate::console::Say;
+use crate::instance::worker::Worker;
+use crate::process::signals::Signals;
 
 /// Stops after a first signal: lets finish what runs; ends it after a second, or once `limit` is
 /// over; and after a third leaves this process at once, with its minder to clear up behind it.

@@ -9,17 +9,17 @@ use marionette_sqlite::SqliteStore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::clock;
 use crate::command::Command;
-use crate::lack;
+use crate::console::Say;
+use crate::console::clock;
+use crate::console::text::{self, safe};
+use crate::console::time::show_duration;
+use crate::instance::worker::Worker;
 use crate::minder::{Minder, orphans_have_gone};
-use crate::say::Say;
+use crate::process::lack;
 use crate::store::Opened;
-use crate::text::{self, safe};
-use crate::time::show_duration;
-use crate::worker::Worker;
 
-use crate::trouble::{StoreTrouble, Trouble};
+use crate::instance::trouble::{StoreTrouble, Trouble};
 
 /// How often it is looked, which costs a few calls of the system.
 const LOOK: Duration = Duration::from_secs(2);

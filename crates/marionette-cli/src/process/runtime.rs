@@ -8,7 +8,9 @@ use rustix::process::Signal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{NOT_BEGUN, lack, say};
+use crate::NOT_BEGUN;
+use crate::console;
+use crate::process::lack;
 
 /// Makes the runtime.
 ///
@@ -39,7 +41,7 @@ pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime>
 
 /// Tells whoever started this process.
 pub(crate) fn told(lack: &str) {
-    say::complain(&format!("cannot begin: {lack}"));
+    console::complain(&format!("cannot begin: {lack}"));
 }
 
 fn lacks(panic: &PanicHookInfo<'_>) -> String {

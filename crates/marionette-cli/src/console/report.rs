@@ -6,10 +6,10 @@ use marionette::{ErrorDict, Event, EventKind, Stats, StopReport};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use crate::clock;
-use crate::say::Say;
-use crate::text::safe;
-use crate::time::show_duration;
+use crate::console::Say;
+use crate::console::clock;
+use crate::console::text::safe;
+use crate::console::time::show_duration;
 
 /// How wide the word at the begin of a line is.
 const WORD_COLUMNS: usize = 9;

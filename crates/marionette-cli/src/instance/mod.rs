@@ -1,0 +1,8 @@
+//! One instance: a task manager on the store from its start to its stop, with its minder, and what
+//! watches over both.
+
+pub(crate) mod watch;
+pub(crate) mod health;
+pub(crate) mod stop;
+pub(crate) mod worker;
+pub(crate) mod trouble;

@@ -1,0 +1,5 @@
+//! This process: its runtime, the signals that it gets, and the limits that the system sets it.
+
+pub(crate) mod runtime;
+pub(crate) mod signals;
+pub(crate) mod lack;
