@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     #[cfg(feature = "test-util")]
-    still: Option<std::sync::Arc<Still>>,
+    still: Option<std::sync::Arc<StillClock>>,
     /// By how many microseconds the wall clock was stepped.
     #[cfg(feature = "test-util")]
     stepped: std::sync::Arc<std::sync::atomic::AtomicI64>,
@@ -18,7 +18,7 @@ pub struct Clock {
 /// Clocks that stand still.
 #[cfg(feature = "test-util")]
 #[derive(Debug)]
-struct Still {
+struct StillClock {
     wall: SystemTime,
     monotonic: Instant,
     /// By how many microseconds both have been moved.
@@ -60,7 +60,7 @@ impl Clock {
     /// [waits](marionette::store::Store::wait) for jobs.
     #[must_use]
     pub fn still() -> Self {
-        let still = Still {
+        let still = StillClock {
             wall: system(),
             monotonic: monotonic(),
             ahead: std::sync::atomic::AtomicU64::new(0),
@@ -135,7 +135,7 @@ impl Clock {
 }
 
 #[cfg(feature = "test-util")]
-impl Still {
+impl StillClock {
     fn ahead(&self) -> Duration {
         Duration::from_micros(self.ahead.load(std::sync::atomic::Ordering::Relaxed))
     }

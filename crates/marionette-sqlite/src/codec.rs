@@ -14,9 +14,9 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes as a text where they are one, as a blob elsewhere.
 #[derive(Debug)]
-pub(crate) struct Readable<'a>(pub(crate) &'a [u8]);
+pub(crate) struct TextOrBlob<'a>(pub(crate) &'a [u8]);
 
-impl ToSql for Readable<'_> {
+impl ToSql for TextOrBlob<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match std::str::from_utf8(self.0) {
             Ok(_) => ValueRef::Text(self.0),
@@ -48,8 +48,8 @@ pub(crate) fn payload(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
 const NULL: &[u8] = b"null";
 
 /// The result of a job as it is stored.
-pub(crate) fn result_to_sql(result: &[u8]) -> Option<Readable<'_>> {
-    (result != NULL).then_some(Readable(result))
+pub(crate) fn result_to_sql(result: &[u8]) -> Option<TextOrBlob<'_>> {
+    (result != NULL).then_some(TextOrBlob(result))
 }
 
 /// The result of a job that is done.

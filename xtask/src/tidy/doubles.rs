@@ -23,7 +23,6 @@ const PENDING: &[Entry] = &[
     ("crates/marionette-cli/src", "18 are to be renamed"),
     ("crates/marionette-conformance/src", "two kinds of `Fault`"),
     ("crates/marionette-sim/src", "`State` and `Way`"),
-    ("crates/marionette-sqlite/src", "7 are to be renamed"),
 ];
 
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {

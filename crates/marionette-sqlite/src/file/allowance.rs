@@ -32,10 +32,10 @@ const TIME_A_MIB: Duration = Duration::from_secs(1);
 
 /// What one connection may still do.
 #[derive(Clone, Debug)]
-pub(crate) struct Allowance(Arc<State>);
+pub(crate) struct Allowance(Arc<Spending>);
 
 #[derive(Debug)]
-struct State {
+struct Spending {
     file: PathBuf,
     steps: AtomicU64,
     rows: AtomicU64,
@@ -45,7 +45,7 @@ struct State {
 impl Allowance {
     /// Gives a connection to this file an allowance.
     pub(crate) fn of(connection: &mut Connection, path: &Path) -> Self {
-        let state = Arc::new(State {
+        let state = Arc::new(Spending {
             file: path.to_owned(),
             steps: AtomicU64::new(0),
             rows: AtomicU64::new(0),
@@ -75,7 +75,7 @@ impl Allowance {
     }
 }
 
-impl State {
+impl Spending {
     /// Whether no more is allowed.
     fn is_spent(&self) -> bool {
         let asked = u64::from(ASKED_AFTER.unsigned_abs());

@@ -55,7 +55,7 @@ impl Blueprint {
         let added = |object: &&Object| object.is_addition() && !expected.0.contains(object);
         let mut own = self.0.iter().filter(|object| !added(object));
         if let Some(object) = own.find(|object| !expected.0.contains(object)) {
-            return Some(object.told(&expected.0));
+            return Some(object.describe_fault(&expected.0));
         }
         let missing = expected.0.iter().find(|ours| !self.0.contains(ours));
         let missing = missing.map(|ours| format!("the {} {} is missing", ours.kind, ours.name));
@@ -96,7 +96,7 @@ impl Object {
     }
 
     /// What is wrong with it, since it is none of these.
-    fn told(&self, expected: &[Self]) -> String {
+    fn describe_fault(&self, expected: &[Self]) -> String {
         let (kind, name) = (self.shown_kind(), shown(&self.name));
         match expected.iter().find(|ours| ours.name == self.name) {
             None => format!("there is {kind} {name} that this library does not make"),

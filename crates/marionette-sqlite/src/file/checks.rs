@@ -6,9 +6,9 @@ use marionette::store::StoreError;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::file_identity::links;
 use super::opening::keep_wal;
 use super::owner;
-use super::whereabouts::links;
 use crate::error::store_error;
 use crate::options::Settings;
 

@@ -26,7 +26,7 @@ pub(crate) struct Liveness {
     clock: Clock,
     directory: PathBuf,
     /// The workers that this store made known.
-    held: HashMap<Id, Held>,
+    held: HashMap<Id, HeldInstance>,
     /// The last new sign of life of each worker, and when it was seen here.
     observed: HashMap<Id, (i64, Instant)>,
     /// Whether files of workers that nobody knows have been looked for.
@@ -35,7 +35,7 @@ pub(crate) struct Liveness {
 
 /// A worker of this store.
 #[derive(Debug)]
-struct Held {
+struct HeldInstance {
     /// Locked as long as it is open; `None` if another store of the worker's process has it.
     _lock: Option<File>,
     renewed: Instant,
@@ -67,7 +67,7 @@ impl Liveness {
         self.make_directory()?;
         let lock = lock(&self.file(worker))?;
         failpoint::at("sqlite::renew::locked");
-        let held = Held {
+        let held = HeldInstance {
             _lock: lock,
             renewed: self.clock.monotonic(),
             unnamed: HashMap::new(),

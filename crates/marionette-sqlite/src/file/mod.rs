@@ -8,7 +8,7 @@ pub(crate) mod schema;
 mod blueprint;
 mod statement;
 pub(crate) mod allowance;
-pub(crate) mod whereabouts;
+pub(crate) mod file_identity;
 pub(crate) mod wal;
 pub(crate) mod guard;
 pub(crate) mod liveness;

@@ -3,7 +3,7 @@
 use marionette::inspect::Which;
 use marionette::store::StoreError;
 
-use super::list::{self, Behind};
+use super::list::{self, Cursor};
 use crate::codec::Id;
 use crate::store::SqliteStore;
 use crate::threads::writer::{Change, Durability, Writer};
@@ -23,7 +23,7 @@ impl SqliteStore {
             Which::Matching(filter) => filter,
         };
         // Ids go down from step to step, so what comes in meanwhile is not met, and nothing twice.
-        let (mut behind, mut changed) = (Some(Behind::start()), 0);
+        let (mut behind, mut changed) = (Some(Cursor::start()), 0);
         while let Some(from) = behind {
             let looked_for = filter.clone();
             let matching = move |reader: &mut crate::threads::reader::Reader<'_>| {

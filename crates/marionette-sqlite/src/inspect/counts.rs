@@ -10,7 +10,7 @@ use crate::clock;
 use crate::codec::{self, Id};
 use crate::file::liveness;
 use crate::job::state::State;
-use crate::lanes::Wish;
+use crate::lanes::WantedLanes;
 use crate::threads::reader::Reader;
 
 /// By queue, kind and state.
@@ -40,7 +40,7 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
             continue;
         };
         *by_lane
-            .entry((codec::lenient(row, 1)?, state.told(0, 0, 0)))
+            .entry((codec::lenient(row, 1)?, state.job_state(0, 0, 0)))
             .or_default() += 1;
     }
     for ((lane, state), jobs) in by_lane {
@@ -92,7 +92,10 @@ pub(crate) fn unclaimed(
         .connection
         .prepare_cached(include_str!("../sql/due_in_lane.sql"))?;
     let mut counts = BTreeMap::<(String, String), u64>::new();
-    for lane in reader.lanes.left(reader.connection, &Wish::new(wanted))? {
+    for lane in reader
+        .lanes
+        .left(reader.connection, &WantedLanes::new(wanted))?
+    {
         if paused.iter().any(|name| **name == *lane.queue) {
             continue;
         }

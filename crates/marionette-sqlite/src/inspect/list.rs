@@ -23,9 +23,9 @@ const UNREADABLE_MAX: usize = 100;
 
 /// Where a list goes on: with what is older than this id, which may be none that was ever made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Behind(Vec<u8>);
+pub(crate) struct Cursor(Vec<u8>);
 
-impl Behind {
+impl Cursor {
     /// With the newest: no id is longer and greater.
     pub(crate) fn start() -> Self {
         Self(vec![0xff; 32])
@@ -53,7 +53,7 @@ pub(crate) fn list(
     let mut listed = Listed::default();
     let mut next = Some(
         page.after
-            .map_or_else(Behind::start, |id| Behind::job(Id::of(id))),
+            .map_or_else(Cursor::start, |id| Cursor::job(Id::of(id))),
     );
     while let Some(behind) = next {
         reader.allowance.begin_question();
@@ -88,8 +88,8 @@ pub(crate) fn list(
 pub(crate) fn matching(
     reader: &mut Reader<'_>,
     filter: &Filter,
-    behind: &Behind,
-) -> rusqlite::Result<(Vec<Id>, Option<Behind>)> {
+    behind: &Cursor,
+) -> rusqlite::Result<(Vec<Id>, Option<Cursor>)> {
     let (places, next) = chunk(reader.connection, filter, behind)?;
     let mut ids = Vec::new();
     for place in places {
@@ -132,15 +132,15 @@ fn read<T: Default>(
 fn chunk(
     connection: &Connection,
     filter: &Filter,
-    behind: &Behind,
-) -> rusqlite::Result<(Vec<Place>, Option<Behind>)> {
+    behind: &Cursor,
+) -> rusqlite::Result<(Vec<Place>, Option<Cursor>)> {
     let limit = i64::try_from(CHUNK).unwrap_or(i64::MAX);
     let Some(states) = failed_states(filter) else {
         let sql = include_str!("../sql/places_by_id.sql");
         return places(connection, sql, params![behind.0, limit], behind);
     };
     let mut found = Vec::new();
-    let mut next: Option<Behind> = None;
+    let mut next: Option<Cursor> = None;
     for state in states {
         let sql = include_str!("../sql/places_failed.sql");
         let (places, more) = places(connection, sql, params![state, behind.0, limit], behind)?;
@@ -168,8 +168,8 @@ fn places(
     connection: &Connection,
     sql: &str,
     params: impl Params,
-    behind: &Behind,
-) -> rusqlite::Result<(Vec<Place>, Option<Behind>)> {
+    behind: &Cursor,
+) -> rusqlite::Result<(Vec<Place>, Option<Cursor>)> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     let mut places = Vec::new();
@@ -186,7 +186,7 @@ fn places(
             id: row.get(1).ok(),
         });
     }
-    let next = (places.len() == CHUNK).then_some(Behind(last));
+    let next = (places.len() == CHUNK).then_some(Cursor(last));
     Ok((places, next))
 }
 

@@ -76,8 +76,8 @@ impl Job {
         })
     }
 
-    pub(crate) fn told_state(&self, now: i64) -> JobState {
-        self.state.told(self.due, self.failed, now)
+    pub(crate) fn job_state(&self, now: i64) -> JobState {
+        self.state.job_state(self.due, self.failed, now)
     }
 
     /// Why it ended, or else the error of its last failed attempt since it began.
@@ -100,7 +100,7 @@ impl Job {
             names.is_empty() || names.iter().any(|other| other == name)
         };
         let accepted = clock::time(self.accepted);
-        let matches = (filter.states.is_empty() || filter.states.contains(&self.told_state(now)))
+        let matches = (filter.states.is_empty() || filter.states.contains(&self.job_state(now)))
             && among(&filter.kinds, &lane.kind)
             && among(&filter.queues, &lane.queue)
             && filter.accepted_from.is_none_or(|from| accepted >= from)
@@ -137,7 +137,7 @@ impl Job {
             kind: lane.kind.to_string(),
             queue: lane.queue.to_string(),
             priority: lane.priority,
-            state: self.told_state(now),
+            state: self.job_state(now),
             accepted: clock::time(self.accepted),
             due: clock::time(self.due),
             started: come(self.started),
@@ -186,7 +186,7 @@ impl Job {
             State::Waiting | State::Running => Ended::NotYet,
             State::Done => Ended::Done(self.result.unwrap_or_default()),
             State::Dead | State::Cancelled | State::Quarantined => Ended::Otherwise {
-                state: self.told_state(0),
+                state: self.job_state(0),
                 attempts: self
                     .attempts(connection)?
                     .into_iter()

@@ -26,7 +26,7 @@ impl State {
     ];
 
     /// The state in a person's words; what waits is told apart by when it is due.
-    pub(crate) fn told(self, due: i64, failed: u32, now: i64) -> JobState {
+    pub(crate) fn job_state(self, due: i64, failed: u32, now: i64) -> JobState {
         match self {
             Self::Waiting if due <= now => JobState::Ready,
             Self::Waiting if failed > 0 => JobState::Retrying,

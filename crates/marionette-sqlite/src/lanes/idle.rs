@@ -13,14 +13,14 @@ pub(crate) const KEPT: usize = 64;
 
 /// Lanes in which there is no job.
 #[derive(Debug, Default)]
-pub(crate) struct Idle {
+pub(crate) struct IdleLanes {
     /// Those that are to be closed.
     pub(crate) open: Vec<i64>,
     /// Those that are to be deleted: they were closed before it was seen that they are empty.
     pub(crate) closed: Vec<i64>,
 }
 
-impl Idle {
+impl IdleLanes {
     /// Looks for them, if there are more lanes than stay without a job.
     pub(crate) fn find(connection: &Connection) -> rusqlite::Result<Self> {
         // All of it has to be the state of one moment: jobs go from one index to another.

@@ -18,7 +18,7 @@
 
 mod idle;
 mod lane;
-mod wish;
+mod wanted;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::codec;
 use crate::failpoint;
 
-pub(crate) use idle::Idle;
+pub(crate) use idle::IdleLanes;
 pub(crate) use lane::Lane;
-use wish::Names;
-pub(crate) use wish::Wish;
+use wanted::Names;
+pub(crate) use wanted::WantedLanes;
 
 /// So many names are compared one by one, and so many lanes looked into.
 const FEW: usize = 8;
@@ -202,44 +202,44 @@ impl Lanes {
 
     /// The lanes in which somebody may find what it wishes: of many lanes, only those in which a
     /// job waits, so that thousands of queues cost nothing while they are empty.
-    pub(crate) fn wished(
+    pub(crate) fn wanted(
         &mut self,
         connection: &Connection,
-        wish: &Wish,
+        wanted_lanes: &WantedLanes,
     ) -> rusqlite::Result<Vec<Arc<Lane>>> {
-        if self.after != ALL && matches!(wish.queues, Some(Names::Few(_))) {
-            self.ask(connection, &wish.wanted)?;
+        if self.after != ALL && matches!(wanted_lanes.queues, Some(Names::Few(_))) {
+            self.ask(connection, &wanted_lanes.wanted)?;
         }
-        self.of_wished_queues(connection, wish, |lane| wish.is_for(lane))
+        self.of_wanted_queues(connection, wanted_lanes, |lane| wanted_lanes.is_for(lane))
     }
 
     /// The lanes that one who wishes this leaves to others for their kinds, found as those are.
     pub(crate) fn left(
         &mut self,
         connection: &Connection,
-        wish: &Wish,
+        wanted_lanes: &WantedLanes,
     ) -> rusqlite::Result<Vec<Arc<Lane>>> {
         if self.after != ALL {
             let mut lanes = self.waiting(connection)?;
-            lanes.retain(|lane| wish.leaves(lane));
+            lanes.retain(|lane| wanted_lanes.leaves(lane));
             return Ok(lanes);
         }
-        self.of_wished_queues(connection, wish, |lane| wish.leaves(lane))
+        self.of_wanted_queues(connection, wanted_lanes, |lane| wanted_lanes.leaves(lane))
     }
 
-    fn of_wished_queues(
+    fn of_wanted_queues(
         &mut self,
         connection: &Connection,
-        wish: &Wish,
+        wanted_lanes: &WantedLanes,
         is_meant: impl Fn(&Lane) -> bool,
     ) -> rusqlite::Result<Vec<Arc<Lane>>> {
-        let wished = |lane: &&Arc<Lane>| is_meant(lane);
+        let wanted = |lane: &&Arc<Lane>| is_meant(lane);
         if self.after == ALL && self.by_id.len() <= FEW {
-            return Ok(self.by_id.values().filter(wished).cloned().collect());
+            return Ok(self.by_id.values().filter(wanted).cloned().collect());
         }
-        if let Some(Names::Few(queues)) = &wish.queues {
+        if let Some(Names::Few(queues)) = &wanted_lanes.queues {
             let lanes = queues.iter().flat_map(|queue| self.known_of(queue));
-            return Ok(lanes.filter(wished).cloned().collect());
+            return Ok(lanes.filter(wanted).cloned().collect());
         }
         let mut lanes = self.waiting(connection)?;
         lanes.retain(|lane| is_meant(lane));

@@ -12,19 +12,19 @@ use crate::error::Fault;
 use crate::file::wal;
 use crate::job;
 use crate::threads::writer::{
-    Accepting, Durability, Single, Writer, check_settlements, settlements_weight,
+    Durability, NewRow, SharedInsert, Writer, check_settlements, settlements_weight,
 };
 
 impl Store for SqliteStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
         Box::pin(async move {
             let is_one = jobs.len() == 1;
-            let mut jobs = Accepting::all(jobs)?;
+            let mut jobs = NewRow::all(jobs)?;
             if let Some(job) = jobs.pop_if(|job| !job.is_limited() && is_one) {
-                let (call, answer) = Single::new(job);
+                let (call, answer) = SharedInsert::new(job);
                 return self.operate(call, answer).await;
             }
-            let weight = Accepting::weight(&jobs);
+            let weight = NewRow::weight(&jobs);
             let work = move |writer: &mut Writer<'_>| writer.insert(&jobs);
             self.write(weight, Durability::Synced, work).await
         })

@@ -10,16 +10,16 @@ use rusqlite::Connection;
 
 use crate::error::{Fault, store_error};
 use crate::file::allowance::Allowance;
+use crate::file::file_identity::FileIdentity;
 use crate::file::guard::Guard;
 use crate::file::schema;
 use crate::file::wal::Wal;
-use crate::file::whereabouts::Whereabouts;
 use crate::file::{checks, creating, opening};
 use crate::job::forgotten::Listeners;
 use crate::options::Settings;
-use crate::threads::answer::Callers;
 use crate::threads::inbox::Inbox;
 use crate::threads::reader::{self, Question, Reader};
+use crate::threads::reply::Callers;
 use crate::threads::shared::Shared;
 use crate::threads::spawn;
 use crate::threads::waiters::Waiters;
@@ -55,7 +55,7 @@ impl Inner {
         let path = opening::resolved(&writing, path);
         checks::check_after(&writing, &path, &settings)?;
         schema::migrate(&writing, &path, settings.additions)?;
-        let whereabouts = Whereabouts::of(&path);
+        let identity = FileIdentity::of(&path);
         // Two, because the system tells an error of the disk once to each.
         let wal = || opening::open_wal(&writing, &path);
         let wals = [wal()?, wal()?];
@@ -67,7 +67,7 @@ impl Inner {
             settings,
             callers: Callers::default(),
             waiters: Waiters::new(clock),
-            whereabouts,
+            identity,
             listeners: Listeners::default(),
             broken: OnceLock::new(),
         });

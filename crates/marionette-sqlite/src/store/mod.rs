@@ -175,7 +175,7 @@ impl SqliteStore {
     }
 
     /// Whether the files are still those that were opened.
-    pub(crate) fn check_whereabouts(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_identity(&self) -> Result<(), StoreError> {
         self.inner.shared.look().map_err(Fault::to_error)
     }
 

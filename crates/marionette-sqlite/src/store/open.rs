@@ -10,7 +10,7 @@ use super::SqliteStore;
 use super::inner::Inner;
 use crate::file::{checks, opening, schema};
 use crate::options::{Additions, Options, Settings};
-use crate::threads::{answer, spawn};
+use crate::threads::{reply, spawn};
 
 impl Options {
     /// Opens the store in this file, and makes the file if there is none.
@@ -56,7 +56,7 @@ impl SqliteStore {
         settings: Settings,
     ) -> Result<Option<u32>, StoreError> {
         checks::check_path(path)?;
-        let (reply, told) = oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let name = path.to_owned();
         let thread = spawn("mtt-sqlite-peek", move || {
             let peek = || {
@@ -67,7 +67,7 @@ impl SqliteStore {
             };
             let _ = reply.send(peek());
         })?;
-        let version = told.await.unwrap_or_else(|_| Err(answer::stopped(path)));
+        let version = answer.await.unwrap_or_else(|_| Err(reply::stopped(path)));
         // It has answered, so it ends now.
         let _ = thread.join();
         version
@@ -82,7 +82,7 @@ impl SqliteStore {
         let thread = spawn("mtt-sqlite-open", move || {
             let _ = reply.send(Inner::open(&name, settings));
         })?;
-        let inner = opened.await.unwrap_or_else(|_| Err(answer::stopped(path)));
+        let inner = opened.await.unwrap_or_else(|_| Err(reply::stopped(path)));
         // It has answered, so it ends now.
         let _ = thread.join();
         inner.map(|inner| Self {

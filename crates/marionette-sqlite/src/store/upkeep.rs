@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use marionette::store::StoreError;
 
 use super::SqliteStore;
-use crate::lanes::Idle;
-use crate::threads::writer::{self, Place};
+use crate::lanes::IdleLanes;
+use crate::threads::writer::{self, DonePlace};
 
 /// How soon lanes without jobs are looked for again if there were none…
 const IDLE_LOOK: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const IDLE_AGAIN: Duration = Duration::from_secs(1);
 impl SqliteStore {
     /// The newest done job beyond the number that is kept, where the writer does not count itself.
     /// Counting takes at most a hundredth of the time.
-    pub(super) async fn done_beyond(&self) -> Result<Option<Place>, StoreError> {
+    pub(super) async fn done_beyond(&self) -> Result<Option<DonePlace>, StoreError> {
         let kept = self.settings().keep_done_count;
         if writer::counted_here(kept) {
             return Ok(None);
@@ -28,8 +28,8 @@ impl SqliteStore {
     }
 
     /// Lanes without jobs; none if they are not looked for now.
-    pub(super) async fn idle_lanes(&self) -> Result<Idle, StoreError> {
-        let ask = self.read(|reader| Ok(Idle::find(reader.connection)?));
+    pub(super) async fn idle_lanes(&self) -> Result<IdleLanes, StoreError> {
+        let ask = self.read(|reader| Ok(IdleLanes::find(reader.connection)?));
         let idle = self.now_and_then(&self.inner.idle_at, ask).await?;
         if let Some(idle) = idle {
             // What was closed is to be deleted soon; else there is no hurry.
@@ -42,7 +42,7 @@ impl SqliteStore {
             *at = (*at).max(Some(self.clock().monotonic() + pause));
             return Ok(idle);
         }
-        Ok(Idle::default())
+        Ok(IdleLanes::default())
     }
 
     /// Asks the reader for something that costs it a while, for at most a hundredth of the time.

@@ -10,14 +10,14 @@ use crate::clock;
 /// What waits for one thread.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<Contents<T>>,
     bell: Condvar,
     /// Whether something waits or the inbox is closed; a hint for who looks without the lock.
     hint: AtomicBool,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct Contents<T> {
     items: Vec<T>,
     closed: bool,
     asleep: bool,
@@ -65,7 +65,7 @@ impl Patience {
 impl<T> Inbox<T> {
     pub(crate) fn new() -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(Contents {
                 items: Vec::new(),
                 closed: false,
                 asleep: false,
@@ -100,7 +100,7 @@ impl<T> Inbox<T> {
     }
 
     /// Tells the thread that something waits.
-    fn ring(&self, state: MutexGuard<'_, State<T>>) {
+    fn ring(&self, state: MutexGuard<'_, Contents<T>>) {
         // The flag needs no order of its own: who sees it takes the lock.
         self.hint.store(true, Ordering::Relaxed);
         let asleep = state.asleep;
@@ -144,7 +144,7 @@ impl<T> Inbox<T> {
         drop(dropped);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, Contents<T>> {
         // Nothing can panic while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

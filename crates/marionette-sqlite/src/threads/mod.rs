@@ -4,7 +4,7 @@ pub(crate) mod writer;
 pub(crate) mod reader;
 pub(crate) mod waiters;
 pub(crate) mod shared;
-pub(crate) mod answer;
+pub(crate) mod reply;
 pub(crate) mod inbox;
 
 use std::thread::{Builder, JoinHandle};

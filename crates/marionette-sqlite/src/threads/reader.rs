@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 use crate::error::{Failure, Fault};
 use crate::failpoint;
 use crate::file::allowance::Allowance;
-use crate::file::whereabouts::{LOOK, Looked};
+use crate::file::file_identity::{LOOK, LastLook};
 use crate::lanes::Lanes;
-use crate::threads::answer;
 use crate::threads::inbox::{Inbox, Patience};
+use crate::threads::reply;
 use crate::threads::shared::Shared;
 
 /// What this thread does, in words.
@@ -28,7 +28,7 @@ pub(crate) struct Reader<'c> {
     pub(crate) allowance: Allowance,
     pub(crate) lanes: Lanes,
     pub(crate) shared: Arc<Shared>,
-    looked: Looked,
+    looked: LastLook,
 }
 
 impl<'c> Reader<'c> {
@@ -41,7 +41,7 @@ impl<'c> Reader<'c> {
             connection,
             allowance,
             lanes: Lanes::default(),
-            looked: Looked::now(),
+            looked: LastLook::now(),
             shared,
         }
     }
@@ -107,5 +107,5 @@ pub(crate) async fn ask<R: Send + 'static>(
     if inbox.push(Box::new(question)).is_err() {
         return Err(shared.stopped());
     }
-    answer::answer(shared, answer).await
+    reply::receive(shared, answer).await
 }

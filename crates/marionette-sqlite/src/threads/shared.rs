@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 use marionette::store::StoreError;
 
 use crate::error::Fault;
-use crate::file::whereabouts::Whereabouts;
+use crate::file::file_identity::FileIdentity;
 use crate::job::forgotten::Listeners;
 use crate::options::Settings;
-use crate::threads::answer::Callers;
+use crate::threads::reply::Callers;
 use crate::threads::waiters::Waiters;
 
 /// What the handles and the threads of one store have in common.
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     /// Who waits for the writer.
     pub(crate) callers: Callers,
     pub(crate) waiters: Waiters,
-    pub(crate) whereabouts: Whereabouts,
+    pub(crate) identity: FileIdentity,
     /// Who wants to know which jobs are deleted.
     pub(crate) listeners: Listeners,
     /// Why nobody can work with the file any more. Nothing mends that: what SQLite has open may be
@@ -83,14 +83,14 @@ impl Shared {
     pub(crate) fn stopped(&self) -> StoreError {
         match self.fault() {
             Err(fault) => fault.to_error(),
-            Ok(()) => crate::threads::answer::stopped(&self.path),
+            Ok(()) => crate::threads::reply::stopped(&self.path),
         }
     }
 
     /// Whether the files are still those that were opened.
     pub(crate) fn look(&self) -> Result<(), &Fault> {
         self.fault()?;
-        if let Some(what) = self.whereabouts.fault() {
+        if let Some(what) = self.identity.fault() {
             self.give_up(what);
         }
         self.fault()

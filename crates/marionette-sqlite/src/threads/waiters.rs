@@ -18,7 +18,7 @@ use crate::clock::{self, Clock};
 use crate::codec;
 use crate::failpoint;
 use crate::file::allowance::Allowance;
-use crate::lanes::{Lane, Lanes, Wish};
+use crate::lanes::{Lane, Lanes, WantedLanes};
 
 /// Who waits for jobs.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ struct List {
 #[derive(Debug)]
 struct Waiter {
     number: u64,
-    wish: Arc<Wish>,
+    wanted_lanes: Arc<WantedLanes>,
     /// Whether the file has been looked into for it.
     looked: bool,
     /// When the next job is due that it wants, by the wall clock.
@@ -63,7 +63,7 @@ impl Waiters {
     /// Puts somebody on the list; the receiver ends when there may be a job, or after this time.
     pub(crate) fn add(&self, wanted: &Wanted, poll: Duration) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
-        let wish = Arc::new(Wish::new(wanted));
+        let wanted_lanes = Arc::new(WantedLanes::new(wanted));
         let mut list = self.lock();
         if list.closed {
             return receiver;
@@ -72,7 +72,7 @@ impl Waiters {
         let number = list.last;
         list.waiting.push(Waiter {
             number,
-            wish,
+            wanted_lanes,
             looked: false,
             due: i64::MAX,
             until: self.clock.monotonic() + poll,
@@ -98,7 +98,7 @@ impl Waiters {
             let mut index = 0;
             while index < list.waiting.len() {
                 let waiter = &mut list.waiting[index];
-                if !waiter.wish.is_for(lane) {
+                if !waiter.wanted_lanes.is_for(lane) {
                     index += 1;
                 } else if *due <= now {
                     list.wake(index);
@@ -143,12 +143,14 @@ impl Waiters {
         let mut list = self.lock();
         while !list.closed {
             if let Some(waiter) = list.waiting.iter().find(|waiter| !waiter.looked) {
-                let (number, wish) = (waiter.number, waiter.wish.clone());
+                let (number, wanted_lanes) = (waiter.number, waiter.wanted_lanes.clone());
                 drop(list);
                 allowance.begin_question();
                 failpoint::at("sqlite::wake::begin");
                 // If the file cannot be read, who waits finds that out when it claims.
-                let due = self.next(connection, &mut lanes, &wish).unwrap_or(i64::MAX);
+                let due = self
+                    .next(connection, &mut lanes, &wanted_lanes)
+                    .unwrap_or(i64::MAX);
                 list = self.lock();
                 list.looked(number, due);
                 continue;
@@ -174,7 +176,7 @@ impl Waiters {
         &self,
         connection: &Connection,
         lanes: &mut Lanes,
-        wish: &Wish,
+        wanted_lanes: &WantedLanes,
     ) -> rusqlite::Result<i64> {
         lanes.refresh(connection)?;
         let mut paused = connection.prepare_cached(include_str!("../sql/paused.sql"))?;
@@ -182,7 +184,7 @@ impl Waiters {
         let mut statement = connection.prepare_cached(include_str!("../sql/next_in_lane.sql"))?;
         let mut next = i64::MAX;
         let now = self.clock.now();
-        for lane in lanes.wished(connection, wish)? {
+        for lane in lanes.wanted(connection, wanted_lanes)? {
             if paused.contains(&*lane.queue) {
                 continue;
             }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, MAIN_DB};
 use crate::error::store_error;
 use crate::lanes::Lanes;
 use crate::store::SqliteStore;
-use crate::threads::writer::{Accepting, Waiting, insert_one, known};
+use crate::threads::writer::{NewRow, QueueRoom, insert_one, known};
 
 impl SqliteStore {
     /// Inserts jobs in a transaction of the caller's own connection to the same file, together
@@ -63,8 +63,8 @@ impl SqliteStore {
         jobs: impl IntoIterator<Item = impl Borrow<NewJob>>,
     ) -> Result<Vec<Inserted>, StoreError> {
         self.check_transaction(transaction)?;
-        self.check_whereabouts()?;
-        let jobs = accepting(jobs)?;
+        self.check_identity()?;
+        let jobs = new_rows(jobs)?;
         let inserted = in_savepoint(transaction, || {
             insert(transaction, &jobs, self.clock().now())
         });
@@ -119,12 +119,11 @@ impl SqliteStore {
 }
 
 /// Looks over jobs; refuses all of them if one cannot be stored.
-pub(crate) fn accepting(
+pub(crate) fn new_rows(
     jobs: impl IntoIterator<Item = impl Borrow<NewJob>>,
-) -> Result<Vec<Accepting>, StoreError> {
+) -> Result<Vec<NewRow>, StoreError> {
     let jobs = jobs.into_iter();
-    jobs.map(|job| Accepting::new(job.borrow().clone()))
-        .collect()
+    jobs.map(|job| NewRow::new(job.borrow().clone())).collect()
 }
 
 /// Does something that leaves nothing behind if it fails.
@@ -143,24 +142,20 @@ fn in_savepoint<T>(
     done.and_then(|done| ended.map(|()| done))
 }
 
-fn insert(
-    connection: &Connection,
-    jobs: &[Accepting],
-    now: i64,
-) -> rusqlite::Result<Vec<Inserted>> {
+fn insert(connection: &Connection, jobs: &[NewRow], now: i64) -> rusqlite::Result<Vec<Inserted>> {
     // What this learns may be rolled back, so it is forgotten at the end.
     let mut lanes = Lanes::default();
-    let mut waiting = Waiting::default();
+    let mut room = QueueRoom::default();
     let mut statement = connection.prepare_cached(include_str!("../sql/insert_job.sql"))?;
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
         let lane = job.lane(connection, &mut lanes)?;
-        if waiting.is_full(connection, &mut lanes, job)? {
+        if room.is_full(connection, &mut lanes, job)? {
             answers.push(Inserted::Full);
             continue;
         }
         if insert_one(&mut statement, job, lane.id, job.due(now), now)? {
-            waiting.add(job);
+            room.add(job);
             answers.push(Inserted::Accepted);
         } else {
             answers.push(known(connection, &mut lanes, job)?.1);

@@ -18,8 +18,8 @@ use sqlx_core::raw_sql::raw_sql;
 use sqlx_core::sql_str::AssertSqlSafe;
 
 use crate::store::SqliteStore;
-use crate::threads::writer::{Accepting, Parts};
-use crate::transaction::accepting;
+use crate::threads::writer::{NewRow, Parts};
+use crate::transaction::new_rows;
 
 impl SqliteStore {
     /// As [`insert_in`](Self::insert_in), in a transaction of sqlx 0.9 on the same file.
@@ -56,7 +56,7 @@ impl SqliteStore {
         C: Connection,
         for<'c> &'c mut C: Executor<'c, Database = C::Database>,
     {
-        let jobs = accepting(jobs);
+        let jobs = new_rows(jobs);
         Box::pin(async move {
             let jobs = jobs?;
             let mut session = Session {
@@ -64,7 +64,7 @@ impl SqliteStore {
                 connection: transaction,
             };
             session.check().await?;
-            self.check_whereabouts()?;
+            self.check_identity()?;
             session.run("SAVEPOINT marionette".to_owned()).await?;
             let inserted = session.insert(&jobs).await;
             let end = match &inserted {
@@ -108,7 +108,7 @@ where
         }
     }
 
-    async fn insert(&mut self, jobs: &[Accepting]) -> Result<Vec<Inserted>, StoreError> {
+    async fn insert(&mut self, jobs: &[NewRow]) -> Result<Vec<Inserted>, StoreError> {
         let now = self.store.clock().now();
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -172,7 +172,7 @@ struct Literals<'a> {
 }
 
 impl<'a> Literals<'a> {
-    fn new(job: &'a Accepting, now: i64) -> Self {
+    fn new(job: &'a NewRow, now: i64) -> Self {
         let parts = job.parts();
         Self {
             id: blob(parts.id),

@@ -14,6 +14,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use crate::file::creating::carefully;
+use crate::file::file_identity::Inode;
 use crate::paths::beside;
 
 /// Which bytes SQLite locks for as long as a database is open, first and how many: of the database
@@ -21,14 +22,11 @@ use crate::paths::beside;
 const DATABASE: (i64, i64) = (0x4000_0002, 510);
 const INDEX: (i64, i64) = (128, 1);
 
-/// What tells a file from any other on this machine.
-type Identity = (u64, u64);
-
 /// The files that were opened in this process.
-static FILES: Mutex<BTreeMap<Identity, Held>> = Mutex::new(BTreeMap::new());
+static FILES: Mutex<BTreeMap<Inode, HeldFile>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug)]
-struct Held {
+struct HeldFile {
     file: File,
     bytes: (i64, i64),
     /// How many stores it is locked for.
@@ -39,7 +37,7 @@ struct Held {
 #[derive(Debug)]
 pub(crate) struct Guard {
     wal: PathBuf,
-    held: Vec<Identity>,
+    held: Vec<Inode>,
     is_released: bool,
 }
 
@@ -69,8 +67,8 @@ impl Guard {
             return;
         }
         let mut all = lock();
-        for identity in &self.held {
-            if let Some(held) = all.get_mut(identity) {
+        for inode in &self.held {
+            if let Some(held) = all.get_mut(inode) {
                 held.stores -= 1;
                 if held.stores == 0 {
                     set(&held.file, libc::F_UNLCK, held.bytes);
@@ -84,9 +82,9 @@ impl Guard {
         self.release();
         let mut all = lock();
         if !self.wal.exists() {
-            for identity in &self.held {
-                if all.get(identity).is_some_and(|held| held.stores == 0) {
-                    all.remove(identity);
+            for inode in &self.held {
+                if all.get(inode).is_some_and(|held| held.stores == 0) {
+                    all.remove(inode);
                 }
             }
         }
@@ -99,37 +97,37 @@ impl Drop for Guard {
     }
 }
 
-fn lock() -> MutexGuard<'static, BTreeMap<Identity, Held>> {
+fn lock() -> MutexGuard<'static, BTreeMap<Inode, HeldFile>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Locks a file for one store more. If that cannot be done, the store goes on without it.
-fn hold(all: &mut BTreeMap<Identity, Held>, path: &Path, bytes: (i64, i64)) -> Option<Identity> {
-    let known = identity(&path.metadata().ok()?);
-    let identity = if all.contains_key(&known) {
+fn hold(all: &mut BTreeMap<Inode, HeldFile>, path: &Path, bytes: (i64, i64)) -> Option<Inode> {
+    let known = inode(&path.metadata().ok()?);
+    let inode = if all.contains_key(&known) {
         known
     } else {
         let file = carefully(&mut OpenOptions::new()).read(true).open(path);
         let file = file.ok()?;
         // Another file may have come to this name; it is kept open all the same.
-        let identity = file.metadata().map_or(known, |found| identity(&found));
+        let inode = file.metadata().map_or(known, |found| inode(&found));
         let stores = 0;
-        all.entry(identity).or_insert(Held {
+        all.entry(inode).or_insert(HeldFile {
             file,
             bytes,
             stores,
         });
-        identity
+        inode
     };
-    let held = all.get_mut(&identity)?;
+    let held = all.get_mut(&inode)?;
     if held.stores == 0 {
         set(&held.file, libc::F_RDLCK, bytes);
     }
     held.stores += 1;
-    Some(identity)
+    Some(inode)
 }
 
-fn identity(found: &Metadata) -> Identity {
+fn inode(found: &Metadata) -> Inode {
     (found.dev(), found.ino())
 }
 

@@ -18,13 +18,13 @@ const GROUP_WRITES: u32 = 0o020;
 
 /// Who this process is, and whom it has to trust anyway.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Us {
+pub(super) struct TrustedUsers {
     user: u32,
     /// Who owns `/`: in a user namespace that is root, under another number.
     root: u32,
 }
 
-impl Us {
+impl TrustedUsers {
     pub(super) fn now() -> Self {
         Self {
             user: geteuid().as_raw(),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use marionette::store::StoreError;
 
-use super::rules::{self, Us};
-use super::way::{self, End};
+use super::rules::{self, TrustedUsers};
+use super::way::{self, Destination};
 use super::{FILES, WORKERS};
 use crate::file::creating::mend_mode;
 use crate::paths::beside;
@@ -16,34 +16,34 @@ use crate::paths::beside;
 /// Whether nobody but this user and root can change what is in a store, or in the folders with
 /// these endings beside it. What is not there yet is no fault.
 pub(crate) fn check(path: &Path, endings: &[&str]) -> Result<(), StoreError> {
-    let us = Us::now();
-    let path = check_files(us, path)?;
+    let trusted = TrustedUsers::now();
+    let path = check_files(trusted, path)?;
     for ending in [&[WORKERS], endings].concat() {
         let path = beside(&path, ending);
         if let Some(found) = look(&path)? {
-            us.check_folder(&path, &found)?;
+            trusted.check_folder(&path, &found)?;
         }
     }
     // A lock that somebody else holds would keep a dead worker alive.
     for entry in fs::read_dir(beside(&path, WORKERS)).into_iter().flatten() {
         let Ok(entry) = entry else { continue };
         if let Some(found) = look(&entry.path())? {
-            us.check_only(&entry.path(), &found)?;
+            trusted.check_only(&entry.path(), &found)?;
         }
     }
     Ok(())
 }
 
 /// The way to the database and what SQLite makes of it; returns where it is.
-fn check_files(us: Us, path: &Path) -> Result<PathBuf, StoreError> {
-    let End { path, found } = way::go(us, path)?;
+fn check_files(trusted: TrustedUsers, path: &Path) -> Result<PathBuf, StoreError> {
+    let Destination { path, found } = way::go(trusted, path)?;
     if let Some(found) = &found {
-        us.check_file(&path, found)?;
+        trusted.check_file(&path, found)?;
     }
     for ending in FILES {
         let path = beside(&path, ending);
         if let Some(found) = look(&path)? {
-            us.check_only(&path, &found)?;
+            trusted.check_only(&path, &found)?;
         }
     }
     Ok(path)
@@ -74,11 +74,11 @@ pub(crate) fn check_kinds(path: &Path) -> Result<(), StoreError> {
 /// it: in a sticky folder nobody else can remove them. An empty one says nothing to SQLite.
 pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
     const OTHERS_WRITE: u32 = 0o022;
-    let us = Us::now();
-    let path = check_files(us, path)?;
+    let trusted = TrustedUsers::now();
+    let path = check_files(trusted, path)?;
     let workers = beside(&path, WORKERS);
     if let Some(found) = look(&workers)? {
-        us.check_folder(&workers, &found)?;
+        trusted.check_folder(&workers, &found)?;
     }
     let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
     if folder.is_none_or(|folder| folder.mode() & OTHERS_WRITE == 0) {
@@ -91,7 +91,7 @@ pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
         match made.and_then(|file| mend_mode(&file)) {
             Err(err) if err.kind() == ErrorKind::AlreadyExists => {
                 if let Some(found) = look(&path)? {
-                    us.check_only(&path, &found)?;
+                    trusted.check_only(&path, &found)?;
                 }
             }
             // Whether that is a fault is seen when SQLite makes them.
@@ -104,7 +104,7 @@ pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
 /// Whether what SQLite has opened here, where no link is on the way any more, is what was looked at
 /// before: nobody was faster.
 pub(crate) fn check_after(path: &Path) -> Result<(), StoreError> {
-    let us = Us::now();
+    let trusted = TrustedUsers::now();
     for (ending, has_to_be) in [
         ("", true),
         ("-wal", true),
@@ -113,7 +113,7 @@ pub(crate) fn check_after(path: &Path) -> Result<(), StoreError> {
     ] {
         let path = beside(path, ending);
         match look(&path)? {
-            Some(found) => us.check_only(&path, &found)?,
+            Some(found) => trusted.check_only(&path, &found)?,
             None if !has_to_be => {}
             None => {
                 let what = "somebody has removed it while the store was opened";

@@ -8,14 +8,14 @@ use std::path::{Component, Path, PathBuf};
 
 use marionette::store::StoreError;
 
-use super::rules::{Us, wrong_kind};
+use super::rules::{TrustedUsers, wrong_kind};
 
 /// How many links are followed, as on Linux.
 const LINKS_MAX: usize = 40;
 
 /// Where a way leads.
 #[derive(Debug)]
-pub(super) struct End {
+pub(super) struct Destination {
     /// Without links.
     pub(super) path: PathBuf,
     /// What is there, if something is.
@@ -23,7 +23,7 @@ pub(super) struct End {
 }
 
 /// Goes to a file, and looks at everything that could be changed to lead elsewhere.
-pub(super) fn go(us: Us, path: &Path) -> Result<End, StoreError> {
+pub(super) fn go(trusted: TrustedUsers, path: &Path) -> Result<Destination, StoreError> {
     let failed = |path: &Path, err: &std::io::Error| {
         StoreError::refused(format!("{}: {err}", path.display()))
     };
@@ -32,7 +32,7 @@ pub(super) fn go(us: Us, path: &Path) -> Result<End, StoreError> {
     let mut at = PathBuf::new();
     let mut links = 0;
     begin(&absolute, &mut at, &mut left);
-    look(us, &at)?;
+    look(trusted, &at)?;
     while let Some(name) = left.pop_front() {
         if name == ".." {
             at.pop();
@@ -44,12 +44,12 @@ pub(super) fn go(us: Us, path: &Path) -> Result<End, StoreError> {
             // Of what is no folder, whoever makes something in it says so.
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 let path = left.iter().fold(next, |path, name| path.join(name));
-                return Ok(End { path, found: None });
+                return Ok(Destination { path, found: None });
             }
             Err(err) => return Err(failed(&next, &err)),
         };
         if found.file_type().is_symlink() {
-            us.check_link(&next, &found)?;
+            trusted.check_link(&next, &found)?;
             links += 1;
             if links > LINKS_MAX {
                 return Err(wrong_kind(&next, "it leads through too many links"));
@@ -57,16 +57,16 @@ pub(super) fn go(us: Us, path: &Path) -> Result<End, StoreError> {
             let target = fs::read_link(&next).map_err(|err| failed(&next, &err))?;
             begin(&target, &mut at, &mut left);
         } else if left.is_empty() {
-            return Ok(End {
+            return Ok(Destination {
                 path: next,
                 found: Some(found),
             });
         } else {
-            us.check_way(&next, &found)?;
+            trusted.check_way(&next, &found)?;
             at = next;
         }
     }
-    Ok(End {
+    Ok(Destination {
         found: fs::symlink_metadata(&at).ok(),
         path: at,
     })
@@ -84,9 +84,9 @@ fn begin(path: &Path, at: &mut PathBuf, left: &mut VecDeque<OsString>) {
     }
 }
 
-fn look(us: Us, folder: &Path) -> Result<(), StoreError> {
+fn look(trusted: TrustedUsers, folder: &Path) -> Result<(), StoreError> {
     match fs::symlink_metadata(folder) {
-        Ok(found) => us.check_way(folder, &found),
+        Ok(found) => trusted.check_way(folder, &found),
         Err(_) => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::job::history;
-use crate::lanes::{Lane, Wish};
+use crate::lanes::{Lane, WantedLanes};
 
 /// A job that may be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,8 +81,8 @@ impl Writer<'_> {
     fn lanes_for(&mut self, claim: &Claim) -> rusqlite::Result<Vec<Arc<Lane>>> {
         self.lanes.refresh(self.connection)?;
         let paused = self.paused()?;
-        let wish = Wish::new(&claim.wanted);
-        let mut lanes = self.lanes.wished(self.connection, &wish)?;
+        let wanted_lanes = WantedLanes::new(&claim.wanted);
+        let mut lanes = self.lanes.wanted(self.connection, &wanted_lanes)?;
         lanes.retain(|lane| !paused.contains(&*lane.queue));
         lanes.sort_unstable_by_key(|lane| std::cmp::Reverse((lane.priority, lane.id)));
         // A queue that is named twice is still one queue.

@@ -7,9 +7,9 @@ use marionette::store::Inserted;
 use rusqlite::{Connection, Statement, params};
 
 use super::Writer;
-use super::accepting::Accepting;
-use super::room::Waiting;
-use crate::codec::{self, Readable};
+use super::new_row::NewRow;
+use super::room::QueueRoom;
+use crate::codec::{self, TextOrBlob};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::lanes::{Lane, Lanes};
@@ -21,17 +21,17 @@ const ROWS: [usize; 2] = [16, 4];
 pub(super) const ROWS_MAX: usize = ROWS[0];
 
 impl Writer<'_> {
-    pub(crate) fn insert(&mut self, jobs: &[Accepting]) -> Result<Vec<Inserted>, Failure> {
+    pub(crate) fn insert(&mut self, jobs: &[NewRow]) -> Result<Vec<Inserted>, Failure> {
         failpoint::at("sqlite::insert::begin");
-        let mut waiting = Waiting::default();
+        let mut room = QueueRoom::default();
         let mut answers = Vec::with_capacity(jobs.len());
         let mut left = jobs;
-        while let Some(accepting) = left.first() {
+        while let Some(new_row) = left.first() {
             let most = left.iter().take(ROWS_MAX);
             let unlimited = most.take_while(|one| !one.is_limited()).count();
             let inserted = self.insert_rows(unlimited, left.iter())?;
             if inserted.is_empty() {
-                answers.push(self.insert_row(accepting, &mut waiting)?);
+                answers.push(self.insert_row(new_row, &mut room)?);
             }
             left = &left[inserted.len().max(1)..];
             answers.extend(inserted);
@@ -40,20 +40,16 @@ impl Writer<'_> {
         Ok(answers)
     }
 
-    fn insert_row(
-        &mut self,
-        accepting: &Accepting,
-        waiting: &mut Waiting,
-    ) -> rusqlite::Result<Inserted> {
-        let lane = accepting.lane(self.connection, &mut self.lanes)?;
-        if waiting.is_full(self.connection, &mut self.lanes, accepting)? {
+    fn insert_row(&mut self, new_row: &NewRow, room: &mut QueueRoom) -> rusqlite::Result<Inserted> {
+        let lane = new_row.lane(self.connection, &mut self.lanes)?;
+        if room.is_full(self.connection, &mut self.lanes, new_row)? {
             return Ok(Inserted::Full);
         }
-        let due = accepting.due(self.now);
-        if !insert_one(&mut self.sql.insert, accepting, lane.id, due, self.now)? {
-            return Ok(known(self.connection, &mut self.lanes, accepting)?.1);
+        let due = new_row.due(self.now);
+        if !insert_one(&mut self.sql.insert, new_row, lane.id, due, self.now)? {
+            return Ok(known(self.connection, &mut self.lanes, new_row)?.1);
         }
-        waiting.add(accepting);
+        room.add(new_row);
         self.wake(lane, due);
         failpoint::at("sqlite::insert::row");
         Ok(Inserted::Accepted)
@@ -64,7 +60,7 @@ impl Writer<'_> {
     pub(super) fn insert_rows<'a>(
         &mut self,
         count: usize,
-        jobs: impl Iterator<Item = &'a Accepting> + Clone,
+        jobs: impl Iterator<Item = &'a NewRow> + Clone,
     ) -> rusqlite::Result<Vec<Inserted>> {
         let Some(which) = ROWS.iter().position(|rows| *rows <= count) else {
             return Ok(Vec::new());
@@ -73,16 +69,16 @@ impl Writer<'_> {
         let jobs = jobs.take(rows);
         self.sql.insert_rows[which].raw_bind_parameter(1, self.now)?;
         let mut index = 2;
-        for accepting in jobs.clone() {
-            let lane = accepting.lane(self.connection, &mut self.lanes)?;
-            let due = accepting.due(self.now);
+        for new_row in jobs.clone() {
+            let lane = new_row.lane(self.connection, &mut self.lanes)?;
+            let due = new_row.due(self.now);
             let insert = &mut self.sql.insert_rows[which];
-            insert.raw_bind_parameter(index, accepting.id)?;
+            insert.raw_bind_parameter(index, new_row.id)?;
             insert.raw_bind_parameter(index + 1, lane.id)?;
             insert.raw_bind_parameter(index + 2, due)?;
-            insert.raw_bind_parameter(index + 3, accepting.keep)?;
-            insert.raw_bind_parameter(index + 4, accepting.options.as_deref())?;
-            insert.raw_bind_parameter(index + 5, Readable(&accepting.payload))?;
+            insert.raw_bind_parameter(index + 3, new_row.keep)?;
+            insert.raw_bind_parameter(index + 4, new_row.options.as_deref())?;
+            insert.raw_bind_parameter(index + 5, TextOrBlob(&new_row.payload))?;
             index += 6;
             // One that is known already wakes somebody in vain.
             self.wake(lane, due);
@@ -92,14 +88,14 @@ impl Writer<'_> {
         if new == rows {
             return Ok(vec![Inserted::Accepted; rows]);
         }
-        self.told_apart(new, jobs)
+        self.which_are_new(new, jobs)
     }
 
     /// What became of jobs that one statement inserted, so many of which are new.
-    fn told_apart<'a>(
+    fn which_are_new<'a>(
         &mut self,
         new: usize,
-        jobs: impl Iterator<Item = &'a Accepting>,
+        jobs: impl Iterator<Item = &'a NewRow>,
     ) -> rusqlite::Result<Vec<Inserted>> {
         // The rows of one statement have consecutive numbers. One id may stand in it twice.
         let last = self.connection.last_insert_rowid();
@@ -107,8 +103,8 @@ impl Writer<'_> {
             .take(new)
             .map(|back| last.wrapping_sub(back))
             .collect();
-        jobs.map(|accepting| {
-            let (seq, inserted) = known(self.connection, &mut self.lanes, accepting)?;
+        jobs.map(|new_row| {
+            let (seq, inserted) = known(self.connection, &mut self.lanes, new_row)?;
             Ok(if new.remove(&seq) {
                 Inserted::Accepted
             } else {
@@ -130,15 +126,15 @@ impl Writer<'_> {
 /// Writes a job; `false` if it is known already.
 pub(crate) fn insert_one(
     insert: &mut Statement<'_>,
-    accepting: &Accepting,
+    new_row: &NewRow,
     lane: i64,
     due: i64,
     now: i64,
 ) -> rusqlite::Result<bool> {
-    let Accepting {
+    let NewRow {
         id, options, keep, ..
-    } = accepting;
-    let payload = Readable(&accepting.payload);
+    } = new_row;
+    let payload = TextOrBlob(&new_row.payload);
     let changes = insert.execute(params![id, lane, due, now, keep, options, payload])?;
     Ok(changes == 1)
 }
@@ -147,13 +143,13 @@ pub(crate) fn insert_one(
 pub(crate) fn known(
     connection: &Connection,
     lanes: &mut Lanes,
-    accepting: &Accepting,
+    new_row: &NewRow,
 ) -> rusqlite::Result<(i64, Inserted)> {
     let (seq, lane, same) = connection
         .prepare_cached(include_str!("../../sql/known_as.sql"))?
-        .query_row([accepting.id], |row| {
+        .query_row([new_row.id], |row| {
             let payload = codec::bytes(row.get_ref(2)?);
-            let same = payload.is_ok_and(|payload| payload == accepting.payload);
+            let same = payload.is_ok_and(|payload| payload == new_row.payload);
             Ok((row.get(0)?, codec::lenient(row, 1)?, same))
         })?;
     let lane = match lanes.by_id(connection, lane) {
@@ -161,8 +157,7 @@ pub(crate) fn known(
         lane => Some(lane?),
     };
     let same = same
-        && lane
-            .is_some_and(|lane| *lane.kind == *accepting.kind && *lane.queue == *accepting.queue);
+        && lane.is_some_and(|lane| *lane.kind == *new_row.kind && *lane.queue == *new_row.queue);
     let inserted = if same {
         Inserted::Known
     } else {

@@ -22,10 +22,10 @@ mod operation;
 mod statements;
 mod syncer;
 mod watch;
-mod accepting;
+mod new_row;
 mod insert;
 mod room;
-mod single;
+mod insert_shared;
 mod claim;
 mod renew;
 mod settle;
@@ -51,17 +51,17 @@ use crate::lanes::{Lane, Lanes};
 use crate::threads::inbox::{Inbox, Patience};
 use crate::threads::shared::Shared;
 
-pub(crate) use accepting::Accepting;
-#[cfg(feature = "sqlx")]
-pub(crate) use accepting::Parts;
 pub(crate) use change::Change;
 pub(crate) use insert::{insert_one, known};
+pub(crate) use insert_shared::SharedInsert;
+pub(crate) use new_row::NewRow;
+#[cfg(feature = "sqlx")]
+pub(crate) use new_row::Parts;
 pub(crate) use operation::{Call, Durability, Operation};
 use prune::Pruning;
-pub(crate) use prune::{Place, counted_here, done_beyond};
-pub(crate) use room::Waiting;
+pub(crate) use prune::{DonePlace, counted_here, done_beyond};
+pub(crate) use room::QueueRoom;
 pub(crate) use settle::{check as check_settlements, weight as settlements_weight};
-pub(crate) use single::Single;
 use statements::Statements;
 pub(crate) use statements::check;
 pub(crate) use syncer::Syncer;
@@ -235,7 +235,7 @@ impl<'c> Writer<'c> {
         self.pages += 4 + weight / 8;
         let mut left = operations;
         while !left.is_empty() {
-            let done = match single::run(self, left)? {
+            let done = match insert_shared::run(self, left)? {
                 0 => left[0].run(self).map(|()| 1)?,
                 done => done,
             };

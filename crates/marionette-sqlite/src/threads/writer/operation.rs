@@ -7,7 +7,7 @@ use marionette::store::{Inserted, StoreError};
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::accepting::Accepting;
+use super::new_row::NewRow;
 use crate::error::{Failure, Fault};
 
 /// One call.
@@ -25,7 +25,7 @@ pub(crate) trait Operation: Send {
     fn durability(&self) -> Durability;
 
     /// The row, if all it does is to insert one: many of them are written by one statement.
-    fn row(&self) -> Option<&Accepting> {
+    fn row(&self) -> Option<&NewRow> {
         None
     }
 

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::codec::Id;
 use crate::failpoint;
 use crate::job::state::State;
-use crate::lanes::Idle;
+use crate::lanes::IdleLanes;
 
 /// Up to so many kept jobs are counted by the writer, in the transaction that needs to know. What
 /// takes longer is counted beside it, by the reader.
@@ -30,7 +30,7 @@ const PRUNED_MIN: usize = 64;
 
 /// Where a job stands in the order in which done jobs are pruned.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct DonePlace {
     /// As they stand in the file, whatever that is.
     ended: Value,
     lane: Value,
@@ -42,20 +42,20 @@ pub(crate) struct Place {
 pub(super) struct Pruning {
     /// The newest done job beyond the number that is kept, when they were last counted. It and all
     /// before it are to be forgotten, whatever has happened since.
-    beyond: Option<Place>,
+    beyond: Option<DonePlace>,
     /// How many jobs were settled as done since.
     done: u64,
     /// Whether some were left when it last looked.
     is_behind: bool,
     /// Lanes without jobs that are still to be closed or deleted.
-    idle: Idle,
+    idle: IdleLanes,
 }
 
 impl Writer<'_> {
     /// Forgets as many as a sweep may.
     pub(super) fn prune_in_sweep(
         &mut self,
-        beyond: Option<&Place>,
+        beyond: Option<&DonePlace>,
         swept: &mut Swept,
     ) -> rusqlite::Result<()> {
         if counted_here(self.shared.settings.keep_done_count) {
@@ -99,7 +99,7 @@ impl Writer<'_> {
 
     /// Closes and deletes lanes without jobs, as many as a sweep may; the next goes on with the
     /// others.
-    pub(super) fn drop_lanes(&mut self, idle: &mut Idle) -> rusqlite::Result<()> {
+    pub(super) fn drop_lanes(&mut self, idle: &mut IdleLanes) -> rusqlite::Result<()> {
         let left = &mut self.pruning.idle;
         left.open.append(&mut idle.open);
         left.closed.append(&mut idle.closed);
@@ -161,7 +161,7 @@ impl Writer<'_> {
             self.forget(*seq)?;
         }
         let mut pruned = seqs.len();
-        if let Some(Place { ended, lane, seq }) = &self.pruning.beyond {
+        if let Some(DonePlace { ended, lane, seq }) = &self.pruning.beyond {
             let left = number(limit - pruned);
             let beyond = include_str!("../../sql/old_done_jobs.sql");
             let seqs = self.seqs(beyond, params![ended, lane, seq, left])?;
@@ -195,7 +195,7 @@ impl Writer<'_> {
         if self.shared.listeners.is_any() {
             let job: Option<Id> = self
                 .connection
-                .prepare_cached(include_str!("../../sql/job_delete_told.sql"))?
+                .prepare_cached(include_str!("../../sql/job_delete_returning.sql"))?
                 .query_row([seq], |row| row.get(0))
                 .optional()?;
             self.forgotten.extend(job);
@@ -218,12 +218,15 @@ pub(crate) fn counted_here(kept: u64) -> bool {
 }
 
 /// The newest done job beyond the number that is kept.
-pub(crate) fn done_beyond(connection: &Connection, kept: u64) -> rusqlite::Result<Option<Place>> {
+pub(crate) fn done_beyond(
+    connection: &Connection,
+    kept: u64,
+) -> rusqlite::Result<Option<DonePlace>> {
     let kept = i64::try_from(kept).unwrap_or(i64::MAX);
     connection
         .prepare_cached(include_str!("../../sql/done_beyond.sql"))?
         .query_row([kept], |row| {
-            Ok(Place {
+            Ok(DonePlace {
                 ended: row.get(0)?,
                 lane: row.get(1)?,
                 seq: row.get(2)?,

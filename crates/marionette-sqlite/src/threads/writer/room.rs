@@ -4,41 +4,41 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::accepting::Accepting;
+use super::new_row::NewRow;
 use crate::codec;
 use crate::lanes::Lanes;
 
 /// How many jobs wait in queues that have a limit, counted once for each call.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct QueueRoom {
     /// Counted up to the highest limit that was asked for.
-    queues: HashMap<String, Counted>,
+    queues: HashMap<String, QueueCount>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Counted {
+struct QueueCount {
     jobs: u64,
     up_to: u64,
 }
 
-impl Waiting {
+impl QueueRoom {
     /// Whether a queue has no room for a job. One that is known already needs none.
     pub(crate) fn is_full(
         &mut self,
         connection: &Connection,
         lanes: &mut Lanes,
-        accepting: &Accepting,
+        new_row: &NewRow,
     ) -> rusqlite::Result<bool> {
-        let Some(limit) = accepting.limit else {
+        let Some(limit) = new_row.limit else {
             return Ok(false);
         };
-        let queue = &*accepting.queue;
+        let queue = &*new_row.queue;
         let counted = self.queues.get(queue).copied();
         let counted = match counted {
             Some(counted) if counted.jobs < counted.up_to || limit <= counted.up_to => counted,
             _ => {
                 let jobs = count(connection, lanes, queue, limit)?;
-                let counted = Counted { jobs, up_to: limit };
+                let counted = QueueCount { jobs, up_to: limit };
                 self.queues.insert(queue.to_owned(), counted);
                 counted
             }
@@ -48,13 +48,13 @@ impl Waiting {
         }
         let known = connection
             .prepare_cached(include_str!("../../sql/known_job.sql"))?
-            .exists([accepting.id])?;
+            .exists([new_row.id])?;
         Ok(!known)
     }
 
     /// One more waits.
-    pub(crate) fn add(&mut self, accepting: &Accepting) {
-        if let Some(counted) = self.queues.get_mut(&*accepting.queue) {
+    pub(crate) fn add(&mut self, new_row: &NewRow) {
+        if let Some(counted) = self.queues.get_mut(&*new_row.queue) {
             counted.jobs += 1;
         }
     }

@@ -17,7 +17,7 @@ use crate::job::state::State;
 
 /// Where a job stands.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct JobRow {
     pub(crate) seq: i64,
     pub(crate) id: Id,
     pub(crate) token: i64,
@@ -35,7 +35,7 @@ pub(crate) struct Standing {
 
 /// How a job ends.
 #[derive(Debug)]
-pub(crate) struct End<'a> {
+pub(crate) struct JobEnd<'a> {
     pub(crate) state: State,
     pub(crate) result: Option<&'a [u8]>,
     pub(crate) reason: Option<&'a str>,
@@ -112,7 +112,7 @@ impl Writer<'_> {
 
     fn settle_one(&mut self, settlement: &Settlement) -> rusqlite::Result<Settled> {
         let lease = settlement.lease;
-        let Some(mut job) = self.standing(lease.key)? else {
+        let Some(mut job) = self.job_row(lease.key)? else {
             return Ok(Settled::Stale);
         };
         // The number of a row that was deleted may be used again, so the id decides.
@@ -128,7 +128,7 @@ impl Writer<'_> {
         }
         match &settlement.next {
             Next::Done(result) => {
-                let end = End {
+                let end = JobEnd {
                     state: State::Done,
                     result: Some(result),
                     reason: None,
@@ -136,14 +136,14 @@ impl Writer<'_> {
                 self.end(&job, &end)?;
             }
             Next::Bury => {
-                let end = End {
+                let end = JobEnd {
                     state: State::Dead,
                     result: None,
                     reason: None,
                 };
                 self.end(&job, &end)?;
             }
-            Next::Cancel(reason) => self.end(&job, &End::cancelled(reason))?,
+            Next::Cancel(reason) => self.end(&job, &JobEnd::cancelled(reason))?,
             Next::Retry(pause) | Next::Snooze(pause) => {
                 job.due = self.now.saturating_add(clock::round_up(*pause));
                 self.give_back(&job)?;
@@ -156,10 +156,10 @@ impl Writer<'_> {
     }
 
     /// Where a job stands, if there is one.
-    pub(crate) fn standing(&mut self, seq: i64) -> rusqlite::Result<Option<Standing>> {
+    pub(crate) fn job_row(&mut self, seq: i64) -> rusqlite::Result<Option<JobRow>> {
         let read = &mut self.sql.settle_read;
         read.query_row([seq], |row| {
-            Ok(Standing {
+            Ok(JobRow {
                 seq,
                 id: row.get(0)?,
                 token: row.get(1)?,
@@ -189,11 +189,7 @@ impl Writer<'_> {
     }
 
     /// Writes an attempt into the history, and counts it if it failed.
-    pub(crate) fn record(
-        &mut self,
-        job: &mut Standing,
-        attempt: &Attempted,
-    ) -> rusqlite::Result<()> {
+    pub(crate) fn record(&mut self, job: &mut JobRow, attempt: &Attempted) -> rusqlite::Result<()> {
         job.history = history::add(
             self.connection,
             &NewAttempt {
@@ -218,7 +214,7 @@ impl Writer<'_> {
     }
 
     /// Ends a job.
-    pub(crate) fn end(&mut self, job: &Standing, end: &End<'_>) -> rusqlite::Result<()> {
+    pub(crate) fn end(&mut self, job: &JobRow, end: &JobEnd<'_>) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(include_str!("../../sql/settle_end.sql"))?
             .execute(params![
@@ -237,9 +233,9 @@ impl Writer<'_> {
 
     /// Lets a job that runs wait again, unless somebody asked meanwhile to cancel it: its worker
     /// may never have heard of that. Says whether it waits.
-    pub(crate) fn give_back(&mut self, job: &Standing) -> rusqlite::Result<bool> {
+    pub(crate) fn give_back(&mut self, job: &JobRow) -> rusqlite::Result<bool> {
         if let Some(reason) = &job.cancel {
-            self.end(job, &End::cancelled(reason))?;
+            self.end(job, &JobEnd::cancelled(reason))?;
             return Ok(false);
         }
         let mut lane = self.lanes.by_id(self.connection, job.lane)?;
@@ -266,14 +262,14 @@ impl Writer<'_> {
     }
 }
 
-impl Standing {
+impl JobRow {
     /// Whether this claim of it is the one that counts.
     fn holds(&self, lease: Lease) -> bool {
         self.state == State::Running && self.token == lease.token && self.id == Id::of(lease.job)
     }
 }
 
-impl<'a> End<'a> {
+impl<'a> JobEnd<'a> {
     pub(crate) fn cancelled(reason: &'a str) -> Self {
         Self {
             state: State::Cancelled,

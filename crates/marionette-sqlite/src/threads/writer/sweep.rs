@@ -10,15 +10,15 @@ use rusqlite::types::{ToSql, Value};
 use uuid::Uuid;
 
 use super::Writer;
-use super::prune::Place;
-use super::settle::{End, Standing};
+use super::prune::DonePlace;
+use super::settle::{JobEnd, JobRow};
 use crate::clock;
 use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::file::lock::Lock;
 use crate::job::state::State;
-use crate::lanes::Idle;
+use crate::lanes::IdleLanes;
 
 /// How many jobs one sweep takes from workers, and how many it prunes, at most.
 pub(super) const STEP: usize = 500;
@@ -37,7 +37,7 @@ struct Listed {
 
 /// A dead worker.
 #[derive(Debug)]
-struct Dead {
+struct DeadInstance {
     id: Id,
     seen: i64,
     /// Its lock, so that nobody else takes its place meanwhile.
@@ -49,8 +49,8 @@ impl Writer<'_> {
     /// `idle`: lanes that were found without jobs just now.
     pub(crate) fn sweep(
         &mut self,
-        beyond: Option<&Place>,
-        idle: &mut Idle,
+        beyond: Option<&DonePlace>,
+        idle: &mut IdleLanes,
     ) -> Result<Swept, Failure> {
         failpoint::at("sqlite::sweep::begin");
         let mut swept = Swept::default();
@@ -86,7 +86,7 @@ impl Writer<'_> {
     }
 
     /// The workers that are dead: nobody holds their lock, or they give no sign of life.
-    fn dead(&mut self) -> rusqlite::Result<Vec<Dead>> {
+    fn dead(&mut self) -> rusqlite::Result<Vec<DeadInstance>> {
         let workers = self.listed_workers()?;
         let known: HashSet<Id> = workers.iter().map(|worker| worker.id).collect();
         self.liveness.retain(&known);
@@ -102,12 +102,12 @@ impl Writer<'_> {
                 self.liveness.lock_of(id).unwrap_or(Lock::Missing)
             };
             match lock {
-                Lock::Free(lock) => dead.push(Dead {
+                Lock::Free(lock) => dead.push(DeadInstance {
                     id,
                     seen,
                     lock: Some(lock),
                 }),
-                Lock::Held | Lock::Missing if silent => dead.push(Dead {
+                Lock::Held | Lock::Missing if silent => dead.push(DeadInstance {
                     id,
                     seen,
                     lock: None,
@@ -148,7 +148,7 @@ impl Writer<'_> {
         for holder in strangers {
             let jobs = self.jobs_of(&holder, left)?;
             left = left.saturating_sub(jobs.len());
-            let dead = Dead {
+            let dead = DeadInstance {
                 id: Id(Uuid::nil()),
                 seen: now,
                 lock: None,
@@ -181,7 +181,7 @@ impl Writer<'_> {
     }
 
     /// The worker of a job has died. If the job cannot be read, that keeps nobody from the others.
-    fn crash(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
+    fn crash(&mut self, seq: i64, dead: &DeadInstance, swept: &mut Swept) -> rusqlite::Result<()> {
         match self.crash_one(seq, dead, swept) {
             Err(err) if codec::is_of_one_row(&err) => {
                 swept.quarantined += 1;
@@ -191,8 +191,13 @@ impl Writer<'_> {
         }
     }
 
-    fn crash_one(&mut self, seq: i64, dead: &Dead, swept: &mut Swept) -> rusqlite::Result<()> {
-        let Some(mut job) = self.standing(seq)? else {
+    fn crash_one(
+        &mut self,
+        seq: i64,
+        dead: &DeadInstance,
+        swept: &mut Swept,
+    ) -> rusqlite::Result<()> {
+        let Some(mut job) = self.job_row(seq)? else {
             return Ok(());
         };
         let attempt = Attempted {
@@ -210,7 +215,7 @@ impl Writer<'_> {
         let (crashes, last) = (job.crashes, dead.id.0);
         let reason =
             format!("its worker died {crashes} times while it had it; the last was {last}");
-        let end = End {
+        let end = JobEnd {
             state: State::Quarantined,
             result: None,
             reason: Some(&reason),
@@ -221,7 +226,7 @@ impl Writer<'_> {
     }
 
     /// Lets a job wait whose worker did not give it back: what that one writes is void.
-    fn take_back(&mut self, job: &Standing) -> rusqlite::Result<bool> {
+    fn take_back(&mut self, job: &JobRow) -> rusqlite::Result<bool> {
         let waits = self.give_back(job)?;
         failpoint::at("sqlite::sweep::released");
         Ok(waits)
@@ -233,14 +238,14 @@ impl Writer<'_> {
         let lapsed = self.liveness.lapsed(lease, STEP);
         swept.more |= lapsed.len() == STEP;
         for (seq, token) in lapsed {
-            let job = match self.standing(seq) {
+            let job = match self.job_row(seq) {
                 Err(err) if codec::is_of_one_row(&err) => {
                     self.quarantine(seq, &err)?;
                     continue;
                 }
                 job => job?,
             };
-            let holds = |job: &Standing| job.state == State::Running && job.token == token;
+            let holds = |job: &JobRow| job.state == State::Running && job.token == token;
             if let Some(job) = job.filter(holds) {
                 swept.released += u64::from(self.take_back(&job)?);
             }

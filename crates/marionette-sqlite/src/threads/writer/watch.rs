@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+use crate::file::file_identity::{LOOK, LastLook, Stamp};
 use crate::file::opening;
 use crate::file::wal::{Extent, Wal};
-use crate::file::whereabouts::{LOOK, Looked, Stamp};
 use crate::threads::shared::Shared;
 
 /// What is told of a WAL that does not hold any more what was written to it.
@@ -32,8 +32,8 @@ pub(super) struct Watch {
     /// As of the last commit that was only glanced at.
     glanced: Extent,
     database: Option<Stamp>,
-    looked: Looked,
-    copied_at: Looked,
+    looked: LastLook,
+    copied_at: LastLook,
     /// Whether what is in a WAL without a name was copied, as far as that can be done.
     rescued: bool,
 }
@@ -44,9 +44,9 @@ impl Watch {
             wal,
             extent: Extent::default(),
             glanced: Extent::default(),
-            database: shared.whereabouts.stamp(),
-            looked: Looked::now(),
-            copied_at: Looked::now(),
+            database: shared.identity.stamp(),
+            looked: LastLook::now(),
+            copied_at: LastLook::now(),
             rescued: false,
         };
         watch.log(connection, shared);
@@ -94,7 +94,7 @@ impl Watch {
     /// write into no other WAL meanwhile.
     fn rescue(&mut self, connection: &Connection, shared: &Shared) {
         let is_first = !std::mem::replace(&mut self.rescued, true);
-        if is_first && shared.whereabouts.has_lost_the_wal_alone() {
+        if is_first && shared.identity.has_lost_the_wal_alone() {
             // Whether that goes well changes nothing: the store is broken.
             let _ = is_being_copied(connection);
         }
@@ -112,7 +112,7 @@ impl Watch {
     /// SQLite has copied the WAL at our wish, so the database was written.
     pub(super) fn copied(&mut self, connection: &Connection, shared: &Shared) {
         self.log(connection, shared);
-        self.database = shared.whereabouts.stamp();
+        self.database = shared.identity.stamp();
     }
 
     /// Whether the WAL holds what was committed.
@@ -133,7 +133,7 @@ impl Watch {
 
     /// Whether the database was written by SQLite alone, which does so only to copy the WAL.
     fn database(&mut self, connection: &Connection, shared: &Shared, before: &Extent) {
-        let stamp = shared.whereabouts.stamp();
+        let stamp = shared.identity.stamp();
         // What was copied meanwhile is known only now.
         if stamp == self.database || !self.log(connection, shared) {
             return;
@@ -147,7 +147,7 @@ impl Watch {
                 return shared.give_up(OVERWRITTEN);
             }
         }
-        self.database = shared.whereabouts.stamp();
+        self.database = shared.identity.stamp();
     }
 }
 

@@ -9,7 +9,7 @@ use super::{FEW, Lane};
 
 /// What somebody wants, to be asked of many lanes.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct WantedLanes {
     pub(super) wanted: Wanted,
     kinds: Names,
     /// Any, if none is named.
@@ -40,7 +40,7 @@ impl Names {
     }
 }
 
-impl Wish {
+impl WantedLanes {
     pub(crate) fn new(wanted: &Wanted) -> Self {
         let any = wanted.queues.is_empty();
         Self {

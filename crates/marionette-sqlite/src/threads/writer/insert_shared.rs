@@ -4,28 +4,26 @@ use marionette::store::{Inserted, StoreError};
 use tokio::sync::oneshot;
 
 use super::Writer;
-use super::accepting::Accepting;
 use super::insert::ROWS_MAX;
+use super::new_row::NewRow;
 use super::operation::{Durability, Operation, Reply};
 use crate::error::Fault;
 
 /// A call that inserts one job, which has no limit.
 #[derive(Debug)]
-pub(crate) struct Single {
-    job: [Accepting; 1],
+pub(crate) struct SharedInsert {
+    job: [NewRow; 1],
     reply: Reply<Vec<Inserted>>,
 }
 
-impl Single {
-    pub(crate) fn new(
-        job: Accepting,
-    ) -> (Self, oneshot::Receiver<Result<Vec<Inserted>, StoreError>>) {
+impl SharedInsert {
+    pub(crate) fn new(job: NewRow) -> (Self, oneshot::Receiver<Result<Vec<Inserted>, StoreError>>) {
         let (reply, answer) = Reply::new();
         (Self { job: [job], reply }, answer)
     }
 }
 
-impl Operation for Single {
+impl Operation for SharedInsert {
     fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()> {
         self.reply.keep(writer.insert(&self.job))
     }
@@ -35,14 +33,14 @@ impl Operation for Single {
     }
 
     fn weight(&self) -> usize {
-        Accepting::weight(&self.job)
+        NewRow::weight(&self.job)
     }
 
     fn durability(&self) -> Durability {
         Durability::Synced
     }
 
-    fn row(&self) -> Option<&Accepting> {
+    fn row(&self) -> Option<&NewRow> {
         Some(&self.job[0])
     }
 

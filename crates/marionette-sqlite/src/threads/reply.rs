@@ -57,7 +57,7 @@ impl Caller<'_> {
         {
             return answer;
         }
-        answer(shared, receiver).await
+        receive(shared, receiver).await
     }
 }
 
@@ -88,7 +88,7 @@ fn at_once<R>(receiver: &mut Receiver<R>) -> Option<R> {
 }
 
 /// The answer, once it comes. The thread that owed it has panicked if it does not.
-pub(crate) async fn answer<R>(
+pub(crate) async fn receive<R>(
     shared: &Shared,
     receiver: Receiver<Result<R, StoreError>>,
 ) -> Result<R, StoreError> {

@@ -12,7 +12,7 @@ use crate::lanes::{Lane, Lanes};
 
 /// A job that has been looked over and is ready to be written.
 #[derive(Debug)]
-pub(crate) struct Accepting {
+pub(crate) struct NewRow {
     pub(super) id: Id,
     pub(super) kind: Cow<'static, str>,
     pub(super) queue: Cow<'static, str>,
@@ -38,7 +38,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) limit: Option<u64>,
 }
 
-impl Accepting {
+impl NewRow {
     /// Looks over jobs; refuses all of them if one cannot be stored. What comes of a job is smaller
     /// than it, so that this reuses the memory of the vector.
     pub(crate) fn all(jobs: Vec<NewJob>) -> Result<Vec<Self>, StoreError> {

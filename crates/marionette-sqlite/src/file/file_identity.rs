@@ -16,20 +16,20 @@ use crate::paths::beside;
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// What tells a file from any other on this machine.
-type Identity = (u64, u64);
+pub(crate) type Inode = (u64, u64);
 
 /// The files of one database, as they were when it was opened.
 #[derive(Debug)]
-pub(crate) struct Whereabouts {
-    database: Place,
-    wal: Place,
-    index: Place,
+pub(crate) struct FileIdentity {
+    database: NamedFile,
+    wal: NamedFile,
+    index: NamedFile,
 }
 
 #[derive(Debug)]
-struct Place {
+struct NamedFile {
     path: PathBuf,
-    identity: Option<Identity>,
+    inode: Option<Inode>,
 }
 
 /// What changes about a database whenever somebody writes into it.
@@ -39,31 +39,31 @@ pub(crate) struct Stamp {
     written: Option<SystemTime>,
 }
 
-impl Whereabouts {
+impl FileIdentity {
     /// Of a database that was just opened.
     pub(crate) fn of(path: &Path) -> Self {
         Self {
-            database: Place::of(path.to_owned()),
-            wal: Place::of(beside(path, "-wal")),
-            index: Place::of(beside(path, "-shm")),
+            database: NamedFile::of(path.to_owned()),
+            wal: NamedFile::of(beside(path, "-wal")),
+            index: NamedFile::of(beside(path, "-shm")),
         }
     }
 
     /// What is wrong, if a name leads to no file any more or to another one.
     pub(crate) fn fault(&self) -> Option<String> {
         let wrong = match self.database.look() {
-            Found::Same => None,
-            Found::Other => {
+            Target::Same => None,
+            Target::Other => {
                 Some("another file was put in the place of the one that was open".to_owned())
             }
-            Found::Linked(links) => {
+            Target::Linked(links) => {
                 return Some(format!(
                     "the file was given {links} names (hard links) while it was open, and what is \
                      written under one would be lost under another; remove all but one, and open \
                      it again"
                 ));
             }
-            Found::Gone => {
+            Target::Gone => {
                 let what = "the file is gone, though it was open; put it back, and open the store \
                             again";
                 return Some(what.to_owned());
@@ -77,10 +77,10 @@ impl Whereabouts {
     /// Whether nothing is lost but the name of the WAL: then SQLite can still copy what is in it.
     pub(crate) fn has_lost_the_wal_alone(&self) -> bool {
         let others = [&self.database, &self.index];
-        matches!(self.wal.look(), Found::Gone)
+        matches!(self.wal.look(), Target::Gone)
             && others
                 .into_iter()
-                .all(|place| matches!(place.look(), Found::Same))
+                .all(|place| matches!(place.look(), Target::Same))
     }
 
     /// What the database looks like from outside; `None` if that cannot be told.
@@ -94,7 +94,7 @@ impl Whereabouts {
 }
 
 /// What a name leads to.
-enum Found {
+enum Target {
     Same,
     /// The same, and it has so many names.
     Linked(u64),
@@ -102,35 +102,35 @@ enum Found {
     Gone,
 }
 
-impl Place {
+impl NamedFile {
     fn of(path: PathBuf) -> Self {
-        let identity = fs::metadata(&path).ok();
+        let inode = fs::metadata(&path).ok();
         Self {
-            identity: identity.and_then(|found| identity_of(&found)),
+            inode: inode.and_then(|found| inode_of(&found)),
             path,
         }
     }
 
-    fn look(&self) -> Found {
+    fn look(&self) -> Target {
         match fs::metadata(&self.path) {
-            // Where files have no identity that can be asked for, none has another.
-            Ok(found) if identity_of(&found) == self.identity => match links(&found) {
-                ..=1 => Found::Same,
-                links => Found::Linked(links),
+            // Where files have no inode that can be asked for, none has another.
+            Ok(found) if inode_of(&found) == self.inode => match links(&found) {
+                ..=1 => Target::Same,
+                links => Target::Linked(links),
             },
-            Ok(_) => Found::Other,
-            Err(err) if err.kind() == io::ErrorKind::NotFound => Found::Gone,
+            Ok(_) => Target::Other,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Target::Gone,
             // It may be well; SQLite finds out if it is not.
-            Err(_) => Found::Same,
+            Err(_) => Target::Same,
         }
     }
 
     fn wrong(&self, what: &str) -> Option<String> {
         let wrong = match self.look() {
             // SQLite makes these two anew for each name of the database.
-            Found::Same | Found::Linked(_) => return None,
-            Found::Other => "was replaced while it was open",
-            Found::Gone => "is gone, though it was open",
+            Target::Same | Target::Linked(_) => return None,
+            Target::Other => "was replaced while it was open",
+            Target::Gone => "is gone, though it was open",
         };
         Some(format!("{what}, {}, {wrong}", self.path.display()))
     }
@@ -138,9 +138,9 @@ impl Place {
 
 /// When a thread looked for the last time.
 #[derive(Debug)]
-pub(crate) struct Looked(Instant);
+pub(crate) struct LastLook(Instant);
 
-impl Looked {
+impl LastLook {
     pub(crate) fn now() -> Self {
         Self(clock::monotonic())
     }
@@ -158,7 +158,7 @@ impl Looked {
 
 #[cfg(unix)]
 #[allow(clippy::unnecessary_wraps)] // Its twin has none.
-fn identity_of(found: &fs::Metadata) -> Option<Identity> {
+fn inode_of(found: &fs::Metadata) -> Option<Inode> {
     use std::os::unix::fs::MetadataExt;
 
     Some((found.dev(), found.ino()))
@@ -177,6 +177,6 @@ pub(crate) fn links(_found: &fs::Metadata) -> u64 {
 }
 
 #[cfg(not(unix))]
-fn identity_of(_found: &fs::Metadata) -> Option<Identity> {
+fn inode_of(_found: &fs::Metadata) -> Option<Inode> {
     None
 }
