@@ -12,22 +12,9 @@ use super::uses::{self, Use};
 const PENDING: &[Entry] = &[
     ("crates/marionette/src", "its modules are not in folders"),
     (
-        "crates/marionette-bench/src",
-        "workload and contender use each other",
-    ),
-    (
-        "crates/marionette-bench/yardstick/src",
-        "the order is another one",
-    ),
-    (
         "crates/marionette-cli/src",
         "14 modules use each other in a circle",
     ),
-    (
-        "crates/marionette-conformance/src",
-        "cases, model and suite use each other",
-    ),
-    ("crates/marionette-sim/src", "the order is another one"),
 ];
 
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
