@@ -65,7 +65,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
             say.note(&operate::is_paused(queue));
         }
     }
-    let workers = opened.store.workers().await.map_err(told)?;
+    let workers = opened.store.instances().await.map_err(told)?;
     if workers.is_empty() && !say.json {
         say.note("no worker lives now; `marionette work` is the one that runs this");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
-use marionette::{Events, Job, Next, Stats};
+use marionette::{Events, Job, Received, Stats};
 use tokio::time::sleep;
 
 use crate::args::Work;
@@ -111,8 +111,8 @@ async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Resul
 async fn tell(mut events: Events, say: Say) {
     while let Some(next) = events.next().await {
         match next {
-            Next::Event(event) => report::tell(&event, &say),
-            Next::Lost(lost) => say.note(&format!("{lost} events came too fast to be told")),
+            Received::Event(event) => report::tell(&event, &say),
+            Received::Lost(lost) => say.note(&format!("{lost} events came too fast to be told")),
             _ => {}
         }
     }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Listed, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, Inserted, JobOptions, JobState, Lease, NewJob, Next,
-    PastOutcome, Priority, Renewal, Settled, Settlement, Swept, Wanted, WorkerId, WorkerInfo,
+    Attempted, Claim, Claimed, Due, Inserted, InstanceId, InstanceInfo, JobOptions, JobState,
+    Lease, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Settlement, Swept, Wanted,
 };
 
 use crate::fixture::Fixture;
@@ -22,7 +22,7 @@ pub(crate) struct Bed {
     pub(crate) fixture: Arc<dyn Fixture>,
     pub(crate) store: Arc<dyn Inspect>,
     /// A worker that the store knows.
-    pub(crate) worker: WorkerInfo,
+    pub(crate) worker: InstanceInfo,
 }
 
 /// A job that asks for nothing in particular.
@@ -43,12 +43,12 @@ pub(crate) fn jobs(count: usize) -> Vec<NewJob> {
     (0..count).map(|_| job()).collect()
 }
 
-pub(crate) fn worker() -> WorkerInfo {
-    WorkerInfo {
-        id: WorkerId::new(),
+pub(crate) fn worker() -> InstanceInfo {
+    InstanceInfo {
+        id: InstanceId::new(),
         server: "server".into(),
         process: 1,
-        slots: 4,
+        workers: 4,
     }
 }
 
@@ -64,9 +64,9 @@ pub(crate) fn wanted() -> Wanted {
     kinds(&[KIND])
 }
 
-pub(crate) fn claim(worker: &WorkerInfo, limit: usize) -> Claim {
+pub(crate) fn claim(worker: &InstanceInfo, limit: usize) -> Claim {
     Claim {
-        worker: worker.id,
+        instance: worker.id,
         wanted: wanted(),
         limit,
         suspects: limit,
@@ -134,7 +134,7 @@ impl Bed {
     }
 
     /// Another worker that the store knows.
-    pub(crate) async fn another_worker(&self) -> WorkerInfo {
+    pub(crate) async fn another_worker(&self) -> InstanceInfo {
         let worker = worker();
         self.renew(&worker, &[]).await;
         worker
@@ -150,7 +150,7 @@ impl Bed {
     }
 
     /// Lets units of time pass, while these workers name these leases.
-    pub(crate) async fn pass_alive(&self, units: u32, alive: &[(&WorkerInfo, &[Lease])]) {
+    pub(crate) async fn pass_alive(&self, units: u32, alive: &[(&InstanceInfo, &[Lease])]) {
         for _ in 0..units {
             self.pass(1).await;
             for (worker, leases) in alive {
@@ -165,7 +165,7 @@ impl Bed {
     }
 
     /// The same, while these workers name these leases.
-    pub(crate) async fn pass_lease_alive(&self, alive: &[(&WorkerInfo, &[Lease])]) -> Swept {
+    pub(crate) async fn pass_lease_alive(&self, alive: &[(&InstanceInfo, &[Lease])]) -> Swept {
         // Who sweeps may have to have seen a worker before it can find it silent.
         let before = self.sweep().await;
         let units = self.lease_units() + 1;
@@ -243,7 +243,7 @@ impl Bed {
         claimed.remove(0)
     }
 
-    pub(crate) async fn renew(&self, worker: &WorkerInfo, leases: &[Lease]) -> Vec<Renewal> {
+    pub(crate) async fn renew(&self, worker: &InstanceInfo, leases: &[Lease]) -> Vec<Renewal> {
         let renewals = self.store.renew(worker.clone(), leases.to_vec()).await;
         let renewals = renewals.expect("a renewal");
         assert_eq!(renewals.len(), leases.len(), "one answer for each lease");

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use marionette::TaskId;
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
-    StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
+    Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 
 /// A store that fails on purpose, in front of one that does not.
@@ -215,7 +215,7 @@ impl Store for FaultyStore {
         self.call(Method::Claim, self.shared.inner.claim(claim))
     }
 
-    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
         self.call(Method::Renew, self.shared.inner.renew(worker, leases))
     }
 
@@ -285,7 +285,7 @@ impl Inspect for FaultyStore {
         self.call(Method::PausedQueues, self.shared.inner.paused_queues())
     }
 
-    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
-        self.call(Method::Workers, self.shared.inner.workers())
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
+        self.call(Method::Workers, self.shared.inner.instances())
     }
 }

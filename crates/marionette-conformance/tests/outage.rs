@@ -133,7 +133,7 @@ async fn two_outages(are_swept: bool, in_hand: u32) {
     // They are handed out again, and their ends cannot be written either.
     town.fail(&[Method::Settle, Method::Sweep]);
     sleep(Duration::from_secs(60)).await;
-    let workers = town.inner.workers().await.expect("an answer");
+    let workers = town.inner.instances().await.expect("an answer");
     assert_eq!(workers[0].running, u64::from(in_hand));
     town.is_full();
     sleep(Duration::from_secs(40)).await;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::store::{Due, Lease, Next, WorkerId};
+use marionette::store::{Due, InstanceId, Lease, Next};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -34,7 +34,7 @@ struct State {
     /// The claims that were neither settled nor taken back.
     running: BTreeMap<TaskId, Lease>,
     /// When each worker last gave a sign of life.
-    alive: HashMap<WorkerId, Instant>,
+    alive: HashMap<InstanceId, Instant>,
     /// Which leases were used up by a settlement.
     settled: HashSet<(TaskId, i64)>,
     wrong: Vec<String>,
@@ -54,7 +54,7 @@ enum When {
 #[derive(Clone, Copy, Debug)]
 struct Claimed {
     lease: Lease,
-    worker: WorkerId,
+    worker: InstanceId,
     /// When the store last said that the lease holds.
     held: Instant,
 }
@@ -164,7 +164,7 @@ impl Board {
     }
 
     /// The store gives a job away, which it may not before its time.
-    pub(crate) fn claimed(&self, lease: Lease, worker: WorkerId) {
+    pub(crate) fn claimed(&self, lease: Lease, worker: InstanceId) {
         let (instant, wall) = (self.clock.instant(), self.clock.wall.now());
         self.with(|state| {
             let Lease { job, token, .. } = lease;
@@ -188,7 +188,7 @@ impl Board {
     }
 
     /// The store says that a lease holds.
-    pub(crate) fn renewed(&self, lease: Lease, worker: WorkerId) {
+    pub(crate) fn renewed(&self, lease: Lease, worker: InstanceId) {
         let instant = self.clock.instant();
         self.with(|state| {
             state.holds(lease, worker, instant);
@@ -197,7 +197,7 @@ impl Board {
     }
 
     /// The store hears of a worker.
-    pub(crate) fn lives(&self, worker: WorkerId) {
+    pub(crate) fn lives(&self, worker: InstanceId) {
         let instant = self.clock.instant();
         self.with(|state| {
             state.alive.insert(worker, instant);
@@ -207,7 +207,7 @@ impl Board {
     }
 
     /// The leases that a worker has as far as the store knows.
-    pub(crate) fn held_by(&self, worker: WorkerId) -> Vec<Lease> {
+    pub(crate) fn held_by(&self, worker: InstanceId) -> Vec<Lease> {
         self.with(|state| {
             let running = state.running.values().copied();
             let is_its = |lease: &Lease| state.newest[&lease.job].worker == worker;
@@ -300,7 +300,7 @@ impl Board {
 }
 
 impl State {
-    fn holds(&mut self, lease: Lease, worker: WorkerId, held: Instant) {
+    fn holds(&mut self, lease: Lease, worker: InstanceId, held: Instant) {
         let claimed = Claimed {
             lease,
             worker,

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
-use marionette::store::WorkerInfo;
+use marionette::store::InstanceInfo;
 
 /// The way from one process to the store.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct State {
     longest: Duration,
     way: Way,
     /// Who is at this end of it.
-    worker: Option<WorkerInfo>,
+    worker: Option<InstanceInfo>,
 }
 
 /// Whether anything gets through.
@@ -85,12 +85,12 @@ impl Link {
     }
 
     /// Says who is at this end of it.
-    pub(crate) fn introduce(&self, worker: &WorkerInfo) {
+    pub(crate) fn introduce(&self, worker: &InstanceInfo) {
         self.with(|state| state.worker = Some(worker.clone()));
     }
 
     /// Who is at this end of it, and can reach the store.
-    pub(crate) fn worker(&self) -> Option<WorkerInfo> {
+    pub(crate) fn worker(&self) -> Option<InstanceInfo> {
         self.with(|state| state.worker.clone().filter(|_| state.way == Way::Open))
     }
 

@@ -4,10 +4,10 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, JobState, Lease, NewJob, Next, Renewal, Settled, Settlement,
-    Store, StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, JobState, Lease, NewJob, Next, Renewal, Settled,
+    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use marionette::{MemoryStore, TaskId};
 use marionette_conformance::history::{Event, History};
@@ -62,7 +62,7 @@ impl Server {
 
     pub(crate) async fn renew(
         &self,
-        worker: WorkerInfo,
+        worker: InstanceInfo,
         leases: Vec<Lease>,
     ) -> Result<Vec<Renewal>, StoreError> {
         let id = worker.id;
@@ -78,7 +78,7 @@ impl Server {
 
     /// Claims, and writes the tokens into the jobs.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        let worker = claim.worker;
+        let worker = claim.instance;
         let mut claimed = self.store.claim(claim).await?;
         for claimed in &mut claimed {
             self.board.claimed(claimed.lease, worker);
@@ -190,7 +190,7 @@ impl Store for SimStore {
         self.call(move |server| async move { server.claim(claim).await })
     }
 
-    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
         self.link.introduce(&worker);
         self.call(move |server| async move { server.renew(worker, leases).await })
     }
@@ -274,7 +274,7 @@ impl Inspect for SimStore {
         self.server.store.paused_queues()
     }
 
-    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
-        self.server.store.workers()
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
+        self.server.store.instances()
     }
 }

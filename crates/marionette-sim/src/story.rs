@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::WorkerId;
+use marionette::store::InstanceId;
 use tokio::time::Instant;
 
 use crate::clock;
@@ -16,7 +16,7 @@ use crate::clock;
 pub(crate) struct Story {
     began: Instant,
     jobs: HashMap<TaskId, usize>,
-    workers: HashMap<WorkerId, usize>,
+    workers: HashMap<InstanceId, usize>,
     lines: Vec<Line>,
 }
 
@@ -61,7 +61,7 @@ impl Story {
         *self.jobs.entry(job).or_insert(next)
     }
 
-    pub(crate) fn worker(&mut self, worker: WorkerId) -> usize {
+    pub(crate) fn worker(&mut self, worker: InstanceId) -> usize {
         let next = self.workers.len();
         *self.workers.entry(worker).or_insert(next)
     }

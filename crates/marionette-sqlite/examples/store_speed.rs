@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use marionette::TaskId;
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, JobOptions, NewJob, Next, PastOutcome, Priority, Settlement,
-    Store, Wanted, WorkerId, WorkerInfo,
+    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, JobOptions, NewJob, Next,
+    PastOutcome, Priority, Settlement, Store, Wanted,
 };
 use marionette_sqlite::{SqliteStore, Synchronous};
 
@@ -122,11 +122,11 @@ async fn callers(place: &Path, callers: usize, count: usize) -> Outcome {
 }
 
 async fn worker(store: &SqliteStore) -> Result<Claim, Box<dyn Error>> {
-    let info = WorkerInfo {
-        id: WorkerId::new(),
+    let info = InstanceInfo {
+        id: InstanceId::new(),
         server: "speed".into(),
         process: std::process::id(),
-        slots: 4,
+        workers: 4,
     };
     let worker = info.id;
     store.renew(info, vec![]).await?;
@@ -135,7 +135,7 @@ async fn worker(store: &SqliteStore) -> Result<Claim, Box<dyn Error>> {
         queues: Arc::new([]),
     };
     Ok(Claim {
-        worker,
+        instance: worker,
         wanted,
         limit: 500,
         suspects: 1,

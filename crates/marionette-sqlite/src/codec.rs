@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{JobOptions, PAYLOAD_BYTES_MAX, PastOutcome, WorkerId, check_name};
+use marionette::store::{InstanceId, JobOptions, PAYLOAD_BYTES_MAX, PastOutcome, check_name};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, Row, Rows, ffi};
 use uuid::Uuid;
@@ -73,8 +73,8 @@ impl Id {
         TaskId::from(self.0)
     }
 
-    pub(crate) fn worker(self) -> WorkerId {
-        WorkerId(self.0)
+    pub(crate) fn worker(self) -> InstanceId {
+        InstanceId(self.0)
     }
 }
 

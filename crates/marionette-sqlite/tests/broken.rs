@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Place, insert, job, wanted};
 use marionette::inspect::Inspect;
-use marionette::store::{Claim, Store, StoreError, WorkerId};
+use marionette::store::{Claim, InstanceId, Store, StoreError};
 use marionette::{Context, Job, TaskManager};
 use marionette_sqlite::{FAIL_POINTS, SqliteStore};
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,7 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         let said = tokio::time::timeout(limit, said).await;
         said.unwrap_or_else(|_| panic!("{point}: nobody says that it is broken"));
         let claim = Claim {
-            worker: WorkerId::new(),
+            instance: InstanceId::new(),
             wanted: wanted(),
             limit: 1,
             suspects: 1,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{Place, claim, done, insert, job, known_worker, settle};
 use marionette::inspect::{Inspect, Which};
-use marionette::store::{Claim, Claimed, Ended, NewJob, Settled, Store, Wanted, WorkerInfo};
+use marionette::store::{Claim, Claimed, Ended, InstanceInfo, NewJob, Settled, Store, Wanted};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -28,9 +28,9 @@ fn wanted(queues: impl IntoIterator<Item = String>) -> Wanted {
     }
 }
 
-async fn claim_from(store: &SqliteStore, worker: &WorkerInfo, wanted: Wanted) -> Vec<Claimed> {
+async fn claim_from(store: &SqliteStore, worker: &InstanceInfo, wanted: Wanted) -> Vec<Claimed> {
     let claim = Claim {
-        worker: worker.id,
+        instance: worker.id,
         wanted,
         limit: 10,
         suspects: 10,

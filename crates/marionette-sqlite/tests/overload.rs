@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::{Place, known_worker};
-use marionette::store::{Due, NewJob, Priority, Store, WorkerInfo};
+use marionette::store::{Due, InstanceInfo, NewJob, Priority, Store};
 use marionette::{Context, Job, TaskManager};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{self, Connection, Statement, StatementStatus};
@@ -265,7 +265,7 @@ async fn a_claim_touches_no_more_because_of_a_backlog() {
 }
 
 /// The statements of a claim of 16, as the store runs them, and taken back.
-fn effort(store: &SqliteStore, worker: &WorkerInfo) -> Effort {
+fn effort(store: &SqliteStore, worker: &InstanceInfo) -> Effort {
     let connection = Connection::open(store.path()).expect("it is a database");
     let mut effort = Effort::default();
     connection

@@ -74,7 +74,7 @@ async fn what_one_store_does_another_one_sees() {
     assert_eq!(settle(&store, done(claimed.lease)).await, Settled::Applied);
     let ended = other.ended(vec![id]).await.expect("an answer");
     assert_eq!(ended, [Ended::Done(b"null".to_vec())]);
-    assert_eq!(other.workers().await.expect("an answer").len(), 2);
+    assert_eq!(other.instances().await.expect("an answer").len(), 2);
 }
 
 /// Where the child of the test below finds the file.

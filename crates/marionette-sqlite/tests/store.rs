@@ -38,7 +38,7 @@ async fn a_job_is_claimed_once_and_its_end_is_known() {
     assert_eq!(details.attempts.len(), 1);
     assert_eq!(details.attempts[0].outcome, PastOutcome::Done);
     assert_eq!(details.attempts[0].ran, Duration::from_micros(1234));
-    assert_eq!(details.attempts[0].worker, Some(worker.id));
+    assert_eq!(details.attempts[0].instance, Some(worker.id));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn the_jobs_of_a_dead_store_come_back_at_the_next_sweep() {
     let survivor = known_worker(&store).await;
     let claimed = claim(&store, &survivor, 1).await.remove(0);
     assert_eq!((claimed.lease.job, claimed.crashes), (id, 1));
-    let workers = store.workers().await.expect("an answer");
+    let workers = store.instances().await.expect("an answer");
     assert_eq!(workers.len(), 1);
     assert_eq!(workers[0].running, 1);
 }

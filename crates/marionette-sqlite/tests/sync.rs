@@ -13,7 +13,7 @@ use std::thread::{self, ThreadId};
 use common::{Place, claim, done, insert, job, known_worker, settle};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
-use marionette::store::{JobState, Settled, Store, StoreError, WorkerInfo};
+use marionette::store::{InstanceInfo, JobState, Settled, Store, StoreError};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -126,7 +126,7 @@ async fn work(store: &SqliteStore) -> Told {
 }
 
 /// Each settlement is a call of its own, and they come at once.
-async fn settle_all(store: &SqliteStore, worker: &WorkerInfo, told: &mut Told) {
+async fn settle_all(store: &SqliteStore, worker: &InstanceInfo, told: &mut Told) {
     let calls = claim(store, worker, 100).await.into_iter().map(|claimed| {
         let (store, lease) = (store.clone(), claimed.lease);
         tokio::spawn(async move { (lease.job, store.settle(vec![done(lease)]).await) })

@@ -9,7 +9,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use marionette::{Config, Constant, Context, EventKind, Next, Task, TaskError, TaskManager};
+use marionette::{Config, Constant, Context, EventKind, Received, Task, TaskError, TaskManager};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .await?;
 
         // What an operator sees meanwhile.
-        while let Some(Next::Event(event)) = events.next().await {
+        while let Some(Received::Event(event)) = events.next().await {
             match event.kind {
                 EventKind::Started { attempt } => println!("{}: attempt {attempt}", event.name),
                 EventKind::Retrying { error, pause, .. } => {

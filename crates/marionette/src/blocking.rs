@@ -13,7 +13,7 @@ use crate::body::{Offered, Repeat, Source};
 use crate::context::Context;
 use crate::current::Current;
 use crate::draft::Draft;
-use crate::job::{Handler, Job};
+use crate::job::{Job, JobHandler};
 use crate::outcome::TaskError;
 use crate::panic::catch;
 use crate::post::TaskRef;
@@ -270,12 +270,12 @@ where
     run(context, move |context| code(context)).await
 }
 
-impl<J, F> Handler<J> for Blocking<F>
+impl<J, F> JobHandler<J> for Blocking<F>
 where
     J: Job,
     F: Fn(J, Context) -> Result<J::Output, TaskError> + Send + Sync + 'static,
 {
-    /// On the present thread: a manager calls [`handle_shared`](Handler::handle_shared).
+    /// On the present thread: a manager calls [`handle_shared`](JobHandler::handle_shared).
     async fn handle(&self, job: J, context: Context) -> Result<J::Output, TaskError> {
         (self.0)(job, context)
     }

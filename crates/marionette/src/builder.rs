@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError, Problem};
 use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::inspect::Inspect;
-use crate::job::{Handler, Job};
+use crate::job::{Job, JobHandler};
 use crate::manager::TaskManager;
 use crate::memory::Memory;
 use crate::memory::scheduler::Precision;
@@ -131,7 +131,7 @@ impl<S: ?Sized> Builder<S> {
     ///     .build()?;
     /// # Ok::<(), marionette::ConfigError>(())
     /// ```
-    pub fn handle<J: Job, H: Handler<J>>(mut self, handler: H) -> Self {
+    pub fn handle<J: Job, H: JobHandler<J>>(mut self, handler: H) -> Self {
         self.registry.add(handler);
         self
     }

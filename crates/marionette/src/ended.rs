@@ -121,7 +121,7 @@ mod tests {
             ran: Duration::from_secs(1),
             outcome,
             error: Some(error.to_owned()),
-            worker: None,
+            instance: None,
         }
     }
 

@@ -73,7 +73,7 @@ pub struct Events(broadcast::Receiver<Event>);
 /// What [`Events::next`] gives.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Next {
+pub enum Received {
     /// An event.
     Event(Event),
     /// So many events were lost, since they were not read in time.
@@ -86,10 +86,10 @@ impl Events {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
-    pub async fn next(&mut self) -> Option<Next> {
+    pub async fn next(&mut self) -> Option<Received> {
         match self.0.recv().await {
-            Ok(event) => Some(Next::Event(event)),
-            Err(broadcast::error::RecvError::Lagged(count)) => Some(Next::Lost(count)),
+            Ok(event) => Some(Received::Event(event)),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Received::Lost(count)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::id::TaskId;
 use crate::store::{
-    JobOptions, JobState, PastOutcome, Priority, Store, StoreFuture, Wanted, WorkerId, WorkerInfo,
+    InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority, Store, StoreFuture,
+    Wanted,
 };
 
 /// What a person asks of a store, and changes in it.
@@ -52,7 +53,7 @@ pub trait Inspect: Store {
     /// keep their history. The limits in total of both count from now.
     fn retry(&self, which: Which) -> StoreFuture<'_, u64>;
 
-    /// Cancels jobs: one that waits ends at once, one that runs is told by its worker's next
+    /// Cancels jobs: one that waits ends at once, one that runs is told by its instance's next
     /// [`renew`](Store::renew), and does not run again unless it succeeds or fails for good first.
     /// The first reason stays.
     fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64>;
@@ -72,8 +73,8 @@ pub trait Inspect: Store {
     /// The queues that are paused.
     fn paused_queues(&self) -> StoreFuture<'_, Vec<String>>;
 
-    /// The workers that count as alive.
-    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>>;
+    /// The instances that count as alive.
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>>;
 
     /// Jobs that nobody claims who wants these: those of other kinds that have been due for longer
     /// than this, in the queues that are wanted and are not paused. They are counted by queue and
@@ -216,10 +217,10 @@ pub struct JobSummary {
     pub ended: Option<SystemTime>,
     /// How many attempts have failed.
     pub failed: u32,
-    /// How often its worker died.
+    /// How often its instance died.
     pub crashes: u32,
     /// Who has it, if somebody has.
-    pub worker: Option<WorkerId>,
+    pub instance: Option<InstanceId>,
     /// Why it ended, if somebody said; else the error of its last failed attempt since it began
     /// (anew).
     pub reason: Option<String>,
@@ -250,21 +251,21 @@ pub struct TimedAttempt {
     pub started: SystemTime,
     /// When the store heard of its end.
     pub ended: SystemTime,
-    /// How long it ran, as its worker tells it.
+    /// How long it ran, as its instance tells it.
     pub ran: Duration,
     /// How it ended.
     pub outcome: PastOutcome,
     /// Its error with its sources.
     pub error: Option<String>,
     /// Who made it, if that is known.
-    pub worker: Option<WorkerId>,
+    pub instance: Option<InstanceId>,
 }
 
-/// A worker that counts as alive.
+/// An instance that counts as alive.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LiveWorker {
+pub struct LiveInstance {
     /// As it introduced itself.
-    pub info: WorkerInfo,
+    pub info: InstanceInfo,
     /// When it was first seen.
     pub since: SystemTime,
     /// When it last gave a sign of life.

@@ -13,7 +13,7 @@ use crate::handler::TaskHandler;
 use crate::outcome::TaskError;
 use crate::parcel::ByJob;
 
-/// A task as data: arguments that can be stored, under a name that says which [`Handler`] runs
+/// A task as data: arguments that can be stored, under a name that says which [`JobHandler`] runs
 /// them.
 ///
 /// A job is what a manager with a store takes, since it outlives the process that queued it. A
@@ -179,7 +179,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// A type lends its attempts what it has:
 ///
 /// ```
-/// use marionette::{Context, Handler, Job, TaskError, TaskManager};
+/// use marionette::{Context, JobHandler, Job, TaskError, TaskManager};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize)]
 /// # struct SendMail { to: String }
@@ -187,7 +187,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// # struct Mailer;
 /// # impl Mailer { async fn send(&self, _: &str) -> std::io::Result<()> { Ok(()) } }
 ///
-/// impl Handler<SendMail> for Mailer {
+/// impl JobHandler<SendMail> for Mailer {
 ///     async fn handle(&self, mail: SendMail, _: Context) -> Result<(), TaskError> {
 ///         Ok(self.send(&mail.to).await?)
 ///     }
@@ -208,7 +208,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     note = "its result is `Result<_, marionette::TaskError>` with the `Output` of the job: every \
             error converts with `?`, and the result of another call with `Ok(call.await?)`"
 )]
-pub trait Handler<J: Job>: Send + Sync + 'static {
+pub trait JobHandler<J: Job>: Send + Sync + 'static {
     /// One attempt.
     ///
     /// # Errors
@@ -238,7 +238,7 @@ pub trait Handler<J: Job>: Send + Sync + 'static {
     }
 }
 
-impl<J, F, Fut> Handler<J> for F
+impl<J, F, Fut> JobHandler<J> for F
 where
     J: Job,
     F: Fn(J, Context) -> Fut + Send + Sync + 'static,

@@ -56,7 +56,7 @@
 //! # Jobs and stores
 //!
 //! What must outlive the process is a [`Job`]: arguments that can be stored, under a name, apart
-//! from the [`Handler`] that runs them. With a [store](Builder::store), a manager takes jobs and
+//! from the [`JobHandler`] that runs them. With a [store](Builder::store), a manager takes jobs and
 //! nothing else, by the same verbs and with the same options.
 //!
 //! ```
@@ -192,10 +192,10 @@ pub use config::{Config, ConfigError};
 pub use context::Context;
 pub use enqueue::{Enqueue, EnqueueManyError, Enqueuing, EnqueuingMany, IntoJob};
 pub use error::{BoxError, Error, ErrorDict};
-pub use event::{Event, EventKind, Events, Next};
+pub use event::{Event, EventKind, Events, Received};
 pub use handler::TaskHandler;
 pub use id::TaskId;
-pub use job::{Handler, Job};
+pub use job::{Job, JobHandler};
 pub use job_handle::JobHandle;
 pub use join::JoinHandle;
 pub use manager::TaskManager;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::context::Context;
 use crate::error::BoxError;
-use crate::job::{Handler, Job};
+use crate::job::{Job, JobHandler};
 use crate::outcome::TaskError;
 use crate::panic::catch;
 use crate::store::check_name;
@@ -39,7 +39,7 @@ pub(crate) type Encoded = Result<Vec<u8>, CodecError>;
 
 impl Registry {
     /// Adds a handler, the only one for its kind.
-    pub(crate) fn add<J: Job, H: Handler<J>>(&mut self, handler: H) {
+    pub(crate) fn add<J: Job, H: JobHandler<J>>(&mut self, handler: H) {
         let kind = J::KIND;
         if let Err(what) = check_name(kind) {
             self.problems
@@ -107,7 +107,7 @@ impl<J, H> Deref for Shared<J, H> {
     }
 }
 
-impl<J: Job, H: Handler<J>> Runner for Typed<J, H> {
+impl<J: Job, H: JobHandler<J>> Runner for Typed<J, H> {
     fn run(self: Arc<Self>, payload: Vec<u8>, context: Context) -> RunnerFuture {
         Box::pin(async move {
             let job = J::decode(&payload)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::log::{Entry, Log};
 use common::{HOUR, SECOND, wall};
-use marionette::{Constant, Context, EventKind, Next, TaskError, TaskManager};
+use marionette::{Constant, Context, EventKind, Received, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
@@ -88,7 +88,7 @@ async fn what_goes_with_its_manager_is_told_once_each() {
     sleep(SECOND).await;
     assert_eq!(told(&log), ALL);
     let mut abandoned = 0;
-    while let Some(Next::Event(event)) = timeout(HOUR, events.next()).await.expect("it ends") {
+    while let Some(Received::Event(event)) = timeout(HOUR, events.next()).await.expect("it ends") {
         if let EventKind::Failed(dict) = event.kind {
             assert!(
                 dict.errors

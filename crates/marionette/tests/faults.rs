@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{HOUR, SECOND, fails, manager, quick, slow, wall};
 use marionette::{
-    Backoff, Constant, Context, EventKind, Exponential, FutureTask, Next, Scheduler, Status,
+    Backoff, Constant, Context, EventKind, Exponential, FutureTask, Received, Scheduler, Status,
     TaskError, TaskManager,
 };
 use tokio::sync::oneshot;
@@ -124,7 +124,7 @@ async fn fault_04_the_users_error_is_in_the_final_event_and_in_the_handle() {
     assert_eq!(error.to_string(), "after 1 attempt: no mail to ada");
     drop(tasks);
     let mut told = Vec::new();
-    while let Some(Next::Event(event)) = events.next().await {
+    while let Some(Received::Event(event)) = events.next().await {
         if let EventKind::Failed(dict) = event.kind {
             told.push(dict);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{HOUR, SECOND, now};
-use marionette::{BoxError, Constant, Context, Handler, Job, Status, TaskError, TaskManager};
+use marionette::{BoxError, Constant, Context, Job, JobHandler, Status, TaskError, TaskManager};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ struct Adder {
     failures: u32,
 }
 
-impl Handler<Add> for Adder {
+impl JobHandler<Add> for Adder {
     async fn handle(&self, Add(a, b): Add, cx: Context) -> Result<u32, TaskError> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         if cx.attempt() <= self.failures {

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use common::log::Log;
 use common::{HOUR, SECOND};
-use marionette::{Backoff, Constant, Context, EventKind, Next, TaskError, TaskManager};
+use marionette::{Backoff, Constant, Context, EventKind, Received, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
@@ -205,7 +205,7 @@ async fn stats_count_every_kind_of_end() {
 /// The kinds of all events until the stream is silent, each with its name.
 async fn read(events: &mut marionette::Events) -> Vec<(String, EventKind)> {
     let mut all = Vec::new();
-    while let Ok(Some(Next::Event(event))) = timeout(10 * HOUR, events.next()).await {
+    while let Ok(Some(Received::Event(event))) = timeout(10 * HOUR, events.next()).await {
         all.push((event.name.to_string(), event.kind));
     }
     all
@@ -391,12 +391,12 @@ async fn a_slow_reader_of_events_is_told_how_many_it_lost() {
         drop(tasks.queue(async |_: Context| Ok(())).await.expect("runs"));
     }
     tasks.idle().await;
-    let Some(Next::Lost(lost)) = events.next().await else {
+    let Some(Received::Lost(lost)) = events.next().await else {
         panic!("2000 events do not fit");
     };
     drop(tasks);
     let mut read = 0;
-    while let Some(Next::Event(_)) = events.next().await {
+    while let Some(Received::Event(_)) = events.next().await {
         read += 1;
     }
     assert_eq!(lost + read, 2000);

@@ -51,7 +51,7 @@ async fn a_day_in_which_nothing_is_due_passes_at_once() {
 
     let day = parks_in(DAY).await;
     assert!(day <= FEW, "{day} steps in a day");
-    assert_eq!(store.workers().await.expect("an answer").len(), 2);
+    assert_eq!(store.instances().await.expect("an answer").len(), 2);
 
     sleep(2 * DAY + HOUR).await;
     assert_eq!(awaited.await.expect("no panic").expect("it ran"), 3);
@@ -82,10 +82,10 @@ async fn a_manager_that_dies_among_those_that_rest_is_found_dead() {
     let lives = with_store(&store);
     let dies = with_store(&store);
     sleep(DAY).await;
-    assert_eq!(store.workers().await.expect("an answer").len(), 2);
+    assert_eq!(store.instances().await.expect("an answer").len(), 2);
     drop(dies);
     sleep(Duration::from_secs(30)).await;
-    assert_eq!(store.workers().await.expect("an answer").len(), 1);
+    assert_eq!(store.instances().await.expect("an answer").len(), 1);
     let sent = lives.queue(mail("Ada")).await.expect("accepted");
     assert_eq!(sent.await.expect("it runs"), 3);
 }

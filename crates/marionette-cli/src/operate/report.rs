@@ -42,7 +42,13 @@ impl Report {
     /// Who is to be started so that what was retried is run. Says of some whether they run already.
     async fn waits(&self, desk: &Desk) -> Result<(Vec<String>, Vec<String>)> {
         let (mut starts, mut goes_on) = (Vec::new(), Vec::new());
-        let works = !desk.opened.store.workers().await.map_err(told)?.is_empty();
+        let works = !desk
+            .opened
+            .store
+            .instances()
+            .await
+            .map_err(told)?
+            .is_empty();
         for (queue, has_commands) in &self.queues {
             match desk.runs.of(queue) {
                 Some(run) => match (run.process(), run.command()) {

@@ -347,7 +347,7 @@ fn value(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) ->
                 "ran_ms": u64::try_from(attempt.ran.as_millis()).unwrap_or(u64::MAX),
                 "outcome": attempt.outcome,
                 "error": attempt.error,
-                "worker": attempt.worker.map(|worker| worker.to_string()),
+                "worker": attempt.instance.map(|worker| worker.to_string()),
             })
         })
         .collect();

@@ -20,7 +20,7 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     }
     match (job.state, job.started) {
         (JobState::Running, Some(started)) => {
-            let worker = job.worker.map(|worker| short_id::short(worker.0.into()));
+            let worker = job.instance.map(|worker| short_id::short(worker.0.into()));
             let worker = worker.map_or_else(String::new, |worker| format!(", by worker {worker}"));
             events.push((started, format!("runs{worker}")));
         }
@@ -61,7 +61,7 @@ fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     let TimedAttempt { number, ran, .. } = attempt;
     let outcome = words::outcome(attempt.outcome, kind);
     let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));
-    if let Some(worker) = attempt.worker {
+    if let Some(worker) = attempt.instance {
         let worker = short_id::short(worker.0.into());
         told = format!("{told}, by worker {worker}");
     }

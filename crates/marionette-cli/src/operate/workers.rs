@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use marionette::inspect::{Inspect, JobSummary, LiveWorker};
+use marionette::inspect::{Inspect, JobSummary, LiveInstance};
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use super::words;
 const WIDE: usize = 90;
 
 pub(super) async fn workers(desk: &Desk) -> Result<u8> {
-    let workers = desk.opened.store.workers().await.map_err(told)?;
+    let workers = desk.opened.store.instances().await.map_err(told)?;
     if desk.say.json {
         for worker in &workers {
             desk.say.value(&value(worker));
@@ -53,10 +53,10 @@ pub(super) async fn mark_orphans(store: &impl Inspect, jobs: &mut [JobSummary]) 
     if jobs.iter().all(|job| job.state != JobState::Running) {
         return Ok(());
     }
-    let workers = store.workers().await.map_err(told)?;
+    let workers = store.instances().await.map_err(told)?;
     let live: HashSet<_> = workers.into_iter().map(|worker| worker.info.id).collect();
     for job in jobs {
-        let is_dead = job.worker.is_some_and(|worker| !live.contains(&worker));
+        let is_dead = job.instance.is_some_and(|worker| !live.contains(&worker));
         if job.state == JobState::Running && is_dead {
             job.reason = Some(WORKER_DIED.to_owned());
         }
@@ -64,24 +64,24 @@ pub(super) async fn mark_orphans(store: &impl Inspect, jobs: &mut [JobSummary]) 
     Ok(())
 }
 
-fn cell(head: &str, worker: &LiveWorker) -> String {
+fn cell(head: &str, worker: &LiveInstance) -> String {
     match head {
         "ID" => short_id::short(worker.info.id.0.into()),
         "SERVER" => worker.info.server.to_string(),
         "PID" => worker.info.process.to_string(),
         "RUNS" => worker.running.to_string(),
-        "SLOTS" => worker.info.slots.to_string(),
+        "SLOTS" => worker.info.workers.to_string(),
         "SINCE" => words::time(worker.since),
         _ => words::time(worker.seen),
     }
 }
 
-fn value(worker: &LiveWorker) -> Value {
+fn value(worker: &LiveInstance) -> Value {
     json!({
         "id": worker.info.id.to_string(),
         "server": &*worker.info.server,
         "process": worker.info.process,
-        "slots": worker.info.slots,
+        "slots": worker.info.workers,
         "running": worker.running,
         "since": clock::rfc3339(worker.since),
         "seen": clock::rfc3339(worker.seen),

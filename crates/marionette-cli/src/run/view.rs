@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use marionette::{Events, Next};
+use marionette::{Events, Received};
 use tokio::task::JoinHandle;
 
 use super::board::{Board, Running, Tally};
@@ -159,11 +159,11 @@ pub(super) fn tell(mut events: Events, board: &Arc<Board>, say: &Say) -> JoinHan
     tokio::spawn(async move {
         while let Some(next) = events.next().await {
             match next {
-                Next::Event(event) => {
+                Received::Event(event) => {
                     board.hear(&event);
                     report::tell(&event, &say);
                 }
-                Next::Lost(events) => {
+                Received::Lost(events) => {
                     let events = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
                     say.note(&format!(
                         "{events} came too fast to be told; the summary has all"

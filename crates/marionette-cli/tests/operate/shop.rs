@@ -5,8 +5,8 @@ use std::time::Duration;
 use marionette::TaskId;
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, JobOptions, JobState, NewJob, Next, PastOutcome, Priority,
-    Settled, Settlement, Store, StoredBackoff, StoredJitter, Wanted, WorkerId, WorkerInfo,
+    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, JobOptions, JobState, NewJob, Next,
+    PastOutcome, Priority, Settled, Settlement, Store, StoredBackoff, StoredJitter, Wanted,
 };
 use marionette_sqlite::SqliteStore;
 
@@ -18,7 +18,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Shop {
     pub(crate) place: Place,
     pub(crate) store: SqliteStore,
-    pub(crate) worker: WorkerInfo,
+    pub(crate) worker: InstanceInfo,
     jobs: Vec<(JobState, TaskId)>,
 }
 
@@ -128,22 +128,22 @@ impl Shop {
     }
 }
 
-pub(crate) fn worker() -> WorkerInfo {
-    WorkerInfo {
-        id: WorkerId::new(),
+pub(crate) fn worker() -> InstanceInfo {
+    InstanceInfo {
+        id: InstanceId::new(),
         server: "shop-1".into(),
         process: std::process::id(),
-        slots: 4,
+        workers: 4,
     }
 }
 
-pub(crate) async fn claim(store: &SqliteStore, worker: &WorkerInfo) -> Option<Claimed> {
+pub(crate) async fn claim(store: &SqliteStore, worker: &InstanceInfo) -> Option<Claimed> {
     let wanted = Wanted {
         kinds: ["mail".to_owned(), "report".to_owned()].into(),
         queues: [].into(),
     };
     let claim = Claim {
-        worker: worker.id,
+        instance: worker.id,
         wanted,
         limit: 1,
         suspects: 1,
@@ -215,13 +215,13 @@ async fn quarantined(place: &Place) -> TaskId {
     }
 }
 
-async fn claim_if_known(store: &SqliteStore, worker: &WorkerInfo) -> bool {
+async fn claim_if_known(store: &SqliteStore, worker: &InstanceInfo) -> bool {
     let wanted = Wanted {
         kinds: ["mail".to_owned()].into(),
         queues: [].into(),
     };
     let claim = Claim {
-        worker: worker.id,
+        instance: worker.id,
         wanted,
         limit: 1,
         suspects: 1,

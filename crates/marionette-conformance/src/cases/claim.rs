@@ -148,7 +148,7 @@ async fn a_claimed_job_has_its_failures_with_it(bed: Bed) {
     let errors = claimed.attempts.iter().map(|past| past.error.as_deref());
     let errors: Vec<_> = errors.map(|error| error.expect("each has one")).collect();
     assert_eq!(errors, ["Failed", "Panicked", "TimedOut"]);
-    let known = |past: &marionette::store::PastAttempt| past.worker == Some(bed.worker.id);
+    let known = |past: &marionette::store::PastAttempt| past.instance == Some(bed.worker.id);
     assert!(claimed.attempts.iter().all(known), "{:?}", claimed.attempts);
 }
 
@@ -158,12 +158,12 @@ async fn a_job_that_runs_says_so(bed: Bed) {
     let claimed = bed.claim_one(id).await;
     let summary = bed.summary(id).await;
     assert_eq!(summary.state, JobState::Running);
-    assert_eq!(summary.worker, Some(bed.worker.id));
+    assert_eq!(summary.instance, Some(bed.worker.id));
     assert!(summary.started.is_some());
     bed.settle(claimed.lease, Next::Release).await;
     let summary = bed.summary(id).await;
     assert_eq!(summary.state, JobState::Ready);
-    assert_eq!(summary.worker, None);
+    assert_eq!(summary.instance, None);
     assert!(summary.started.is_some(), "it was started once");
 }
 

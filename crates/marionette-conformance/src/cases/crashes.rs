@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use marionette::store::{
-    Ended, JobState, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Swept, WorkerInfo,
+    Ended, InstanceInfo, JobState, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Swept,
 };
 
 use crate::bed::{Bed, claim, failure, ids, job, jobs, kinds, leases, only};
@@ -37,14 +37,14 @@ async fn a_dead_workers_job_runs_again_and_no_attempt_was_used(bed: Bed) {
     let details = bed.details(id).await;
     assert_eq!(details.summary.state, JobState::Ready);
     assert_eq!((details.summary.failed, details.summary.crashes), (0, 1));
-    assert_eq!(details.summary.worker, None);
+    assert_eq!(details.summary.instance, None);
     let crashed = &details.attempts[..];
     assert_eq!(crashed.len(), 1);
     assert_eq!(
         (crashed[0].outcome, crashed[0].number),
         (PastOutcome::Crashed, 1)
     );
-    assert_eq!(crashed[0].worker, Some(bed.worker.id));
+    assert_eq!(crashed[0].instance, Some(bed.worker.id));
     let other = bed.another_worker().await;
     let again = bed.claim_as(claim(&other, 1)).await;
     assert_eq!(ids(&again), [id]);
@@ -316,7 +316,7 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
         bed.store.paused_queues().await.expect("an answer"),
         ["other"]
     );
-    let survivor = WorkerInfo {
+    let survivor = InstanceInfo {
         server: Arc::from("survivor"),
         ..crate::bed::worker()
     };

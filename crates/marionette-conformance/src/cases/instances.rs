@@ -54,13 +54,13 @@ async fn what_one_instance_writes_another_sees(bed: Bed) {
     }
     let counts = bed.store.counts().await.expect("an answer");
     assert_eq!(counts, other.store.counts().await.expect("an answer"));
-    let workers = |live: Vec<marionette::inspect::LiveWorker>| -> BTreeSet<_> {
+    let workers = |live: Vec<marionette::inspect::LiveInstance>| -> BTreeSet<_> {
         live.into_iter()
             .map(|live| (live.info.id, live.running))
             .collect()
     };
-    let here = workers(bed.store.workers().await.expect("an answer"));
-    let there = workers(other.store.workers().await.expect("an answer"));
+    let here = workers(bed.store.instances().await.expect("an answer"));
+    let there = workers(other.store.instances().await.expect("an answer"));
     assert_eq!(
         here,
         BTreeSet::from([(bed.worker.id, 1), (other.worker.id, 1)])

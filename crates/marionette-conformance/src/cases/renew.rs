@@ -115,7 +115,7 @@ async fn a_lease_that_is_never_named_comes_back_without_a_crash(bed: Bed) {
 
 async fn a_worker_that_is_new_becomes_known(bed: Bed) {
     let worker = bed.another_worker().await;
-    let live = bed.store.workers().await.expect("an answer");
+    let live = bed.store.instances().await.expect("an answer");
     let known: Vec<_> = live.iter().map(|live| live.info.clone()).collect();
     assert_eq!(live.len(), 2);
     assert!(
@@ -124,7 +124,7 @@ async fn a_worker_that_is_new_becomes_known(bed: Bed) {
     );
     bed.insert(jobs(3)).await;
     bed.claim_as(claim(&worker, 2)).await;
-    for live in bed.store.workers().await.expect("an answer") {
+    for live in bed.store.instances().await.expect("an answer") {
         let running = if live.info == worker { 2 } else { 0 };
         assert_eq!(live.running, running);
         assert!(live.since <= live.seen + bed.units(1), "{live:?}");
@@ -133,11 +133,11 @@ async fn a_worker_that_is_new_becomes_known(bed: Bed) {
 
 async fn a_worker_may_change_what_it_says_of_itself(bed: Bed) {
     let mut changed = bed.worker.clone();
-    changed.slots = 64;
+    changed.workers = 64;
     changed.server = "renamed".into();
     bed.pass(2).await;
     bed.renew(&changed, &[]).await;
-    let live = bed.store.workers().await.expect("an answer");
+    let live = bed.store.instances().await.expect("an answer");
     assert_eq!(live.len(), 1);
     assert_eq!(live[0].info, changed);
     assert!(live[0].seen >= live[0].since + bed.units(1), "{live:?}");
@@ -146,7 +146,7 @@ async fn a_worker_may_change_what_it_says_of_itself(bed: Bed) {
 async fn a_worker_that_is_silent_is_forgotten(bed: Bed) {
     bed.another_worker().await;
     bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
-    let live = bed.store.workers().await.expect("an answer");
+    let live = bed.store.instances().await.expect("an answer");
     let live: Vec<_> = live.into_iter().map(|live| live.info).collect();
     assert_eq!(live, std::slice::from_ref(&bed.worker));
 }

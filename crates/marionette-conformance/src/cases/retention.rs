@@ -226,6 +226,6 @@ async fn dead_workers_without_jobs_are_forgotten_in_steps(bed: Bed) {
         bed.another_worker().await;
     }
     bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
-    let workers = bed.store.workers().await.expect("an answer");
+    let workers = bed.store.instances().await.expect("an answer");
     assert_eq!(workers.len(), 1);
 }

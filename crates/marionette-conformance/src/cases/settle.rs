@@ -40,7 +40,7 @@ async fn a_done_job_keeps_its_result(bed: Bed) {
         (details.summary.failed, &details.summary.reason),
         (0, &None)
     );
-    assert_eq!(details.summary.worker, None);
+    assert_eq!(details.summary.instance, None);
     let ended = details.summary.ended.expect("it has ended");
     let started = details.summary.started.expect("it was started");
     // A wall clock may be set back a little at any time.
@@ -61,7 +61,7 @@ async fn a_failed_job_is_due_again_after_its_pause(bed: Bed) {
     assert_eq!(summary.state, JobState::Retrying);
     assert_eq!(summary.failed, 1);
     assert_eq!(summary.reason.as_deref(), Some("no route"));
-    assert_eq!((summary.worker, summary.ended), (None, None));
+    assert_eq!((summary.instance, summary.ended), (None, None));
     bed.pass(1).await;
     assert!(bed.claim(5).await.is_empty());
     bed.pass_alive(8, &[(&bed.worker, &[])]).await;
@@ -277,7 +277,7 @@ async fn an_attempt_has_its_times_and_its_worker(bed: Bed) {
         Duration::new(1, 234_567_000),
         "to the microsecond"
     );
-    assert_eq!(past.worker, Some(bed.worker.id));
+    assert_eq!(past.instance, Some(bed.worker.id));
     assert_eq!((past.outcome, &past.error), (PastOutcome::TimedOut, &None));
 }
 

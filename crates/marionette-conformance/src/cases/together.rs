@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use marionette::TaskId;
 use marionette::inspect::{Inspect, Which};
-use marionette::store::{Claim, Inserted, NewJob, Next, Renewal, Settled, Settlement, WorkerInfo};
+use marionette::store::{
+    Claim, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement,
+};
 
 use crate::bed::{Bed, claim, job, jobs, leases, only, worker};
 use crate::case::{Case, claims};
@@ -140,7 +142,7 @@ async fn of_eight_settlements_of_a_lease_one_has_its_effect(bed: Bed) {
 
 async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed: Bed) {
     let all = bed.insert(jobs(500)).await;
-    let worker: WorkerInfo = bed.worker.clone();
+    let worker: InstanceInfo = bed.worker.clone();
     let claimed = at_once(&bed, move |task, store| {
         let (all, worker) = (all.clone(), worker.clone());
         async move {
@@ -163,7 +165,7 @@ async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed
     let told = |renewal: &Renewal| matches!(renewal, Renewal::Cancel(_));
     assert!(renewed.iter().all(told), "{renewed:?}");
     let all = bed.all().await;
-    let running = all.iter().filter(|job| job.worker.is_some());
+    let running = all.iter().filter(|job| job.instance.is_some());
     assert_eq!(running.count(), leases.len());
     bed.store
         .delete(Which::Matching(marionette::inspect::Filter::default()))

@@ -56,7 +56,7 @@ impl Drive {
             Phase::Running { worker, .. } => Some(worker),
             _ => None,
         };
-        same("worker", summary.worker, worker)?;
+        same("worker", summary.instance, worker)?;
         if state == JobState::Quarantined {
             same("a reason", summary.reason.is_some(), true)?;
         } else {
@@ -171,7 +171,7 @@ impl Drive {
     }
 
     async fn compare_workers(&self) -> Result<(), String> {
-        let workers = self.bed.store.workers().await;
+        let workers = self.bed.store.instances().await;
         let workers = workers.map_err(|error| error.chain())?.into_iter();
         let mut live: Vec<_> = workers.map(|live| (live.info.id, live.running)).collect();
         live.sort();
@@ -196,7 +196,7 @@ fn timed(attempt: &TimedAttempt) -> PastAttempt {
         ran: attempt.ran,
         outcome: attempt.outcome,
         error: attempt.error.clone(),
-        worker: attempt.worker,
+        instance: attempt.instance,
     }
 }
 
@@ -210,7 +210,7 @@ fn same_attempts<'a>(
     model: impl Iterator<Item = &'a Past>,
 ) -> Result<(), String> {
     let told = store.into_iter().map(|it| {
-        let worker = it.worker.ok_or("an attempt without a worker")?;
+        let worker = it.instance.ok_or("an attempt without a worker")?;
         let crashed = it.outcome == PastOutcome::Crashed;
         let error = it.error.filter(|_| !crashed);
         Ok((it.number, it.outcome, error, worker))

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, Lease, NewJob, Next, PastOutcome, Priority, Settled,
-    Settlement, Wanted, WorkerInfo,
+    Attempted, Claim, Claimed, Due, InstanceInfo, Lease, NewJob, Next, PastOutcome, Priority,
+    Settled, Settlement, Wanted,
 };
 
 use crate::bed::{Bed, job, present, worker};
@@ -23,7 +23,7 @@ pub(crate) struct Drive {
     pub(crate) zero: SystemTime,
     /// In the order in which they were made.
     pub(crate) ids: Vec<TaskId>,
-    pub(crate) workers: Vec<WorkerInfo>,
+    pub(crate) workers: Vec<InstanceInfo>,
     /// Every lease that was ever given.
     given: Vec<Given>,
 }
@@ -79,7 +79,7 @@ impl Drive {
                 suspects,
             } => {
                 let claim = Claim {
-                    worker: self.workers[*worker].id,
+                    instance: self.workers[*worker].id,
                     wanted: Wanted {
                         kinds: owned(kinds).into(),
                         queues: owned(queues).into(),
@@ -187,7 +187,7 @@ impl Drive {
         claim: Claim,
         expected: Vec<(Priority, i64)>,
     ) -> Result<(), String> {
-        let id = claim.worker;
+        let id = claim.instance;
         let claimed = match self.bed.store.claim(claim).await {
             // One that is silent for too long may be known still.
             Err(error) if !self.model.is_alive(id) => {

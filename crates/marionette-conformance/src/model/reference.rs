@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use marionette::TaskId;
 use marionette::inspect::Filter;
 use marionette::store::{
-    Attempted, Inserted, JobState, NewJob, Next, PastOutcome, Renewal, Settled, WorkerId,
+    Attempted, Inserted, InstanceId, JobState, NewJob, Next, PastOutcome, Renewal, Settled,
 };
 
 /// How long a lease takes, in units.
@@ -24,7 +24,7 @@ pub(crate) struct Model {
 
 #[derive(Debug)]
 pub(crate) struct Worker {
-    pub(crate) id: WorkerId,
+    pub(crate) id: InstanceId,
     pub(crate) seen: i64,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Job {
 pub(crate) enum Phase {
     Waiting,
     Running {
-        worker: WorkerId,
+        worker: InstanceId,
         cancel: Option<String>,
     },
     Over {
@@ -68,7 +68,7 @@ pub(crate) struct Past {
     pub(crate) number: u32,
     pub(crate) outcome: PastOutcome,
     pub(crate) error: Option<String>,
-    pub(crate) worker: WorkerId,
+    pub(crate) worker: InstanceId,
 }
 
 impl Job {
@@ -207,7 +207,7 @@ impl Model {
         ready
     }
 
-    pub(crate) fn start(&mut self, serial: usize, worker: WorkerId) {
+    pub(crate) fn start(&mut self, serial: usize, worker: InstanceId) {
         let job = self.job_mut(serial).expect("it was claimable");
         job.claims += 1;
         job.started = true;
@@ -218,16 +218,16 @@ impl Model {
     }
 
     /// Whether the worker is known, and whether it is silent for too long.
-    pub(crate) fn is_known(&self, worker: WorkerId) -> bool {
+    pub(crate) fn is_known(&self, worker: InstanceId) -> bool {
         self.workers.iter().any(|it| it.id == worker)
     }
 
-    pub(crate) fn is_alive(&self, worker: WorkerId) -> bool {
+    pub(crate) fn is_alive(&self, worker: InstanceId) -> bool {
         let mut workers = self.workers.iter();
         workers.any(|it| it.id == worker && self.now - it.seen < LEASE)
     }
 
-    pub(crate) fn renew(&mut self, worker: WorkerId) {
+    pub(crate) fn renew(&mut self, worker: InstanceId) {
         self.workers.retain(|it| it.id != worker);
         self.workers.push(Worker {
             id: worker,
@@ -289,7 +289,7 @@ impl Model {
             .workers
             .iter()
             .filter(|worker| now - worker.seen >= LEASE);
-        let dead: Vec<WorkerId> = dead.map(|worker| worker.id).collect();
+        let dead: Vec<InstanceId> = dead.map(|worker| worker.id).collect();
         self.workers.retain(|worker| !dead.contains(&worker.id));
         for job in &mut self.jobs {
             match job.phase {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use marionette::inspect::{Inspect, Which};
-use marionette::store::{Due, NewJob, WorkerInfo};
+use marionette::store::{Due, InstanceInfo, NewJob};
 
 use super::World;
 use crate::link::Way;
@@ -130,7 +130,7 @@ impl World {
         if self.rng.u8(..3) == 0 {
             return self.clocks.pass(time);
         }
-        let mut awake: Vec<WorkerInfo> = Vec::new();
+        let mut awake: Vec<InstanceInfo> = Vec::new();
         for process in self.processes.iter().flatten() {
             let is_awake = self.rng.bool();
             awake.extend(process.store.link.worker().filter(|_| is_awake));

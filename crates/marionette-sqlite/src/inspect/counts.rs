@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use marionette::inspect::{Count, LiveWorker, UNCLAIMED_MAX};
-use marionette::store::{JobState, Wanted, WorkerInfo};
+use marionette::inspect::{Count, LiveInstance, UNCLAIMED_MAX};
+use marionette::store::{InstanceInfo, JobState, Wanted};
 use rusqlite::params;
 
 use crate::clock;
@@ -120,7 +120,7 @@ pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
     codec::names(statement.query([])?)
 }
 
-pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> {
+pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveInstance>> {
     let lease = clock::round_up(reader.shared.settings.timing.lease);
     let alive_since = reader.shared.settings.clock.now().saturating_sub(lease);
     let mut running = reader
@@ -140,12 +140,12 @@ pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveWorker>> 
             continue;
         }
         let server = codec::seen(row, 1)?.unwrap_or_default();
-        workers.push(LiveWorker {
-            info: WorkerInfo {
+        workers.push(LiveInstance {
+            info: InstanceInfo {
                 id: id.worker(),
                 server: server.into(),
                 process: u32::try_from(codec::lenient(row, 2)?).unwrap_or(0),
-                slots: usize::try_from(codec::lenient(row, 3)?).unwrap_or(0),
+                workers: usize::try_from(codec::lenient(row, 3)?).unwrap_or(0),
             },
             since: clock::time(codec::lenient(row, 5)?),
             seen: clock::time(seen),

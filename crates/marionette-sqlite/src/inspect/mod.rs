@@ -7,7 +7,7 @@ mod change;
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
 use marionette::store::{StoreError, StoreFuture, Wanted, check_name};
 
 use crate::clock;
@@ -61,7 +61,7 @@ impl Inspect for SqliteStore {
         Box::pin(self.read(|reader| Ok(counts::paused(reader)?)))
     }
 
-    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
         Box::pin(self.read(|reader| Ok(counts::workers(reader)?)))
     }
 

@@ -89,7 +89,7 @@ fn timed(row: &Row<'_>) -> rusqlite::Result<TimedAttempt> {
         ran: codec::from_nanos(row.get(3)?),
         outcome: codec::outcome_from_sql(row.get_ref(4)?)?,
         error: codec::seen(row, 5)?,
-        worker: worker.map(Id::worker),
+        instance: worker.map(Id::worker),
     })
 }
 
@@ -99,6 +99,6 @@ pub(crate) fn past(attempt: TimedAttempt) -> PastAttempt {
         ran: attempt.ran,
         outcome: attempt.outcome,
         error: attempt.error,
-        worker: attempt.worker,
+        instance: attempt.instance,
     }
 }

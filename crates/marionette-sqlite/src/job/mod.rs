@@ -144,7 +144,7 @@ impl Job {
             ended: come(self.ended).filter(|_| self.state.is_end()),
             failed: self.failed,
             crashes: self.crashes,
-            worker: (self.state == State::Running).then(|| self.worker.worker()),
+            instance: (self.state == State::Running).then(|| self.worker.worker()),
             reason: self.reason(connection)?,
         })
     }
@@ -174,7 +174,7 @@ impl Job {
                 ran: Duration::try_from_secs_f64(ran).unwrap_or_default(),
                 outcome: PastOutcome::Done,
                 error: None,
-                worker: Some(self.worker.worker()),
+                instance: Some(self.worker.worker()),
             }]),
             (_, 0, _) => Ok(Vec::new()),
             _ => history::all(connection, self.seq),

@@ -2,8 +2,8 @@
 
 use marionette::TaskId;
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
-    StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
+    Store, StoreFuture, Swept, Timing, Wanted,
 };
 
 use super::SqliteStore;
@@ -38,7 +38,7 @@ impl Store for SqliteStore {
         })
     }
 
-    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
         Box::pin(async move {
             let weight = 1 + leases.len() / 4;
             let work = move |writer: &mut Writer<'_>| writer.renew(&worker, &leases);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use marionette::TaskId;
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, Inserted, JobOptions, Lease, NewJob, Next, PastOutcome,
-    Priority, Settled, Settlement, Store, Wanted, WorkerId, WorkerInfo,
+    Attempted, Claim, Claimed, Due, Inserted, InstanceId, InstanceInfo, JobOptions, Lease, NewJob,
+    Next, PastOutcome, Priority, Settled, Settlement, Store, Wanted,
 };
 use marionette_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -48,12 +48,12 @@ pub(crate) fn job() -> NewJob {
     }
 }
 
-pub(crate) fn worker() -> WorkerInfo {
-    WorkerInfo {
-        id: WorkerId::new(),
+pub(crate) fn worker() -> InstanceInfo {
+    InstanceInfo {
+        id: InstanceId::new(),
         server: "test".into(),
         process: std::process::id(),
-        slots: 4,
+        workers: 4,
     }
 }
 
@@ -65,9 +65,13 @@ pub(crate) fn wanted() -> Wanted {
 }
 
 /// Claims as a worker that has renewed before.
-pub(crate) async fn claim(store: &SqliteStore, worker: &WorkerInfo, limit: usize) -> Vec<Claimed> {
+pub(crate) async fn claim(
+    store: &SqliteStore,
+    worker: &InstanceInfo,
+    limit: usize,
+) -> Vec<Claimed> {
     let claim = Claim {
-        worker: worker.id,
+        instance: worker.id,
         wanted: wanted(),
         limit,
         suspects: limit,
@@ -83,7 +87,7 @@ pub(crate) async fn insert(store: &SqliteStore, job: NewJob) -> TaskId {
 }
 
 /// A new worker that is known.
-pub(crate) async fn known_worker(store: &SqliteStore) -> WorkerInfo {
+pub(crate) async fn known_worker(store: &SqliteStore) -> InstanceInfo {
     let worker = worker();
     store
         .renew(worker.clone(), vec![])

@@ -242,7 +242,7 @@ impl Town {
             let details = self.store.job(*job).await.expect("the store answers");
             eprintln!("waits for {:?}: {details:#?}", clock::ran_since(*since));
         }
-        let workers = self.store.workers().await.expect("the store answers");
+        let workers = self.store.instances().await.expect("the store answers");
         panic!("{workers:#?}\n{}", self.parent.again());
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, Page, Which};
 use marionette::store::{
-    Claim, Claimed, JobState, Lease, NewJob, Next, Store, StoreError, Wanted, WorkerInfo,
+    Claim, Claimed, InstanceInfo, JobState, Lease, NewJob, Next, Store, StoreError, Wanted,
 };
 use marionette_sqlite::rusqlite::{Connection, TransactionBehavior};
 use marionette_sqlite::{SqliteStore, Synchronous};
@@ -162,7 +162,7 @@ async fn look(store: &SqliteStore, done: &mut Exercise) -> Vec<TaskId> {
         done.note("job", job.map(|job| job.map(|job| job.summary)));
     }
     begin("workers");
-    done.note("workers", store.workers().await);
+    done.note("workers", store.instances().await);
     begin("paused_queues");
     done.note("paused_queues", store.paused_queues().await);
     begin("unclaimed");
@@ -198,14 +198,14 @@ fn job() -> NewJob {
 }
 
 /// Claims and settles until nothing is left, and sweeps in between.
-async fn work(store: &SqliteStore, worker: &WorkerInfo, done: &mut Exercise) {
+async fn work(store: &SqliteStore, worker: &InstanceInfo, done: &mut Exercise) {
     begin("wait");
     done.note("wait", store.wait(wanted("command")).await);
     for round in 0.. {
         assert!(round < ROUNDS_MAX, "claiming has no end");
         begin("claim");
         let claim = Claim {
-            worker: worker.id,
+            instance: worker.id,
             wanted: wanted("command"),
             limit: 16,
             suspects: 16,

@@ -19,8 +19,8 @@ use disk::{Disk, How};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
 use marionette::store::{
-    Claim, Claimed, Due, JobState, NewJob, Next, Settled, Store, StoreError, StoreFuture,
-    WorkerInfo,
+    Claim, Claimed, Due, InstanceInfo, JobState, NewJob, Next, Settled, Store, StoreError,
+    StoreFuture,
 };
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
@@ -144,9 +144,9 @@ async fn work(store: &SqliteStore) -> Told {
 }
 
 /// A claim that failed has taken nothing: the next one finds all that wait.
-async fn settle_all(store: &SqliteStore, worker: &WorkerInfo, told: &mut Told) {
+async fn settle_all(store: &SqliteStore, worker: &InstanceInfo, told: &mut Told) {
     let claim = Claim {
-        worker: worker.id,
+        instance: worker.id,
         wanted: wanted(),
         limit: 100,
         suspects: 100,

@@ -60,7 +60,7 @@ impl Claimer {
             let asked = Tick::now();
             let suspects = usize::from(self.session.outbox.suspects() == 0);
             let claim = Claim {
-                worker: self.session.info.id,
+                instance: self.session.info.id,
                 wanted: self.wanted.clone(),
                 limit,
                 suspects,

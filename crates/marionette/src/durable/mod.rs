@@ -6,7 +6,7 @@
 //!                      keeper: renews the leases of all that is on its way
 //! ```
 //!
-//! A [`Session`] is one incarnation, from a start to its stop.
+//! A [`Session`] is one instance of a manager, from a start to its stop.
 //! The attempt itself is that of every task: what is here brings jobs to the workers and carries
 //! away what became of them.
 

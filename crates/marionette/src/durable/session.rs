@@ -1,4 +1,4 @@
-//! One incarnation of a manager: what it holds, and who works for it.
+//! One instance of a manager: what it holds, and who works for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::id::TaskId;
 use crate::inspect::Inspect;
 use crate::leased::Outbox;
 use crate::stats::Trouble;
-use crate::store::{Duty, StoreError, Timing, WorkerId, WorkerInfo};
+use crate::store::{Duty, InstanceId, InstanceInfo, StoreError, Timing};
 
-/// One incarnation, from a start to its stop. Claimer, settler, keeper and sweeper share it.
+/// One instance, from a start to its stop. Claimer, settler, keeper and sweeper share it.
 pub(crate) struct Session {
     pub(crate) store: Arc<dyn Inspect>,
     pub(crate) engine: Arc<Engine>,
-    pub(crate) info: WorkerInfo,
+    pub(crate) info: InstanceInfo,
     pub(crate) timing: Timing,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) held: Held,
@@ -67,11 +67,11 @@ impl Session {
         let session = Arc::new(Self {
             store: Arc::clone(&durable.store),
             engine: Arc::clone(&durable.engine),
-            info: WorkerInfo {
-                id: WorkerId::new(),
+            info: InstanceInfo {
+                id: InstanceId::new(),
                 server: Arc::clone(&durable.engine.observer.server),
                 process: std::process::id(),
-                slots: durable.engine.run().workers,
+                workers: durable.engine.run().workers,
             },
             timing: durable.timing,
             outbox: Arc::default(),

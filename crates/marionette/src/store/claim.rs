@@ -10,11 +10,12 @@ use crate::id::TaskId;
 use crate::store::job::{JobOptions, Priority};
 use crate::store::settle::PastAttempt;
 
-/// One incarnation of one manager: made anew at each start, never a name that can be used again.
+/// One manager from a start to its stop: made anew at each start, never a name that can be used
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkerId(pub Uuid);
+pub struct InstanceId(pub Uuid);
 
-impl WorkerId {
+impl InstanceId {
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
@@ -22,29 +23,29 @@ impl WorkerId {
     }
 }
 
-impl Default for WorkerId {
+impl Default for InstanceId {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Display for WorkerId {
+impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// A worker as it introduces itself; only the id decides anything.
+/// An instance as it introduces itself; only the id decides anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerInfo {
+pub struct InstanceInfo {
     /// Which one.
-    pub id: WorkerId,
+    pub id: InstanceId,
     /// The name of its manager.
     pub server: Arc<str>,
     /// The process.
     pub process: u32,
     /// How many jobs it runs at once.
-    pub slots: usize,
+    pub workers: usize,
 }
 
 /// Which jobs somebody can run.
@@ -56,23 +57,23 @@ pub struct Wanted {
     pub queues: Arc<[String]>,
 }
 
-/// A worker asks for jobs.
+/// An instance asks for jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Who asks. It has [renewed](super::Store::renew) before.
-    pub worker: WorkerId,
+    pub instance: InstanceId,
     /// What it can run.
     pub wanted: Wanted,
     /// How many at most.
     pub limit: usize,
-    /// How many of those may be suspects at most: jobs whose worker has died before.
+    /// How many of those may be suspects at most: jobs whose instance has died before.
     ///
     /// What ran when a process died is run one at a time, so that a job that kills its process
     /// does not drag others into the quarantine.
     pub suspects: usize,
 }
 
-/// One claim of one job: the fence between this worker and all that claim the job later.
+/// One claim of one job: the fence between this instance and all that claim the job later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The job.
@@ -83,7 +84,7 @@ pub struct Lease {
     pub token: i64,
 }
 
-/// A job that a worker has got.
+/// A job that an instance has got.
 #[derive(Clone, Debug)]
 pub struct Claimed {
     /// The right to write about it.
@@ -100,7 +101,7 @@ pub struct Claimed {
     pub options: JobOptions,
     /// How many attempts have failed.
     pub failed: u32,
-    /// How often a worker died while it had the job: a suspect if not zero.
+    /// How often an instance died while it had the job: a suspect if not zero.
     pub crashes: u32,
     /// How long it has been due.
     pub late: Duration,
@@ -113,7 +114,7 @@ pub struct Claimed {
     pub attempts: Vec<PastAttempt>,
 }
 
-/// What became of a lease that a worker wanted to keep.
+/// What became of a lease that an instance wanted to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renewal {
     /// It holds.
@@ -135,6 +136,6 @@ pub enum Duty {
     Ask(Vec<TaskId>),
     /// To sweep.
     Sweep,
-    /// To give a sign of life for this worker, which has no jobs.
-    Beat(WorkerId),
+    /// To give a sign of life for this instance, which has no jobs.
+    Beat(InstanceId),
 }

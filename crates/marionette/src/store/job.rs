@@ -186,13 +186,13 @@ pub enum StoredJitter {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum JobState {
-    /// It is due and waits for a worker.
+    /// It is due and waits for an instance.
     Ready,
     /// It has not failed, and waits for its time.
     Scheduled,
     /// An attempt failed, and the next one waits for its time.
     Retrying,
-    /// A worker has it.
+    /// An instance has it.
     Running,
     /// It has succeeded.
     Done,
@@ -200,7 +200,7 @@ pub enum JobState {
     Dead,
     /// It was cancelled, or not started in time.
     Cancelled,
-    /// Its worker died three times while it had it; kept for a person to look at.
+    /// Its instance died three times while it had it; kept for a person to look at.
     Quarantined,
 }
 

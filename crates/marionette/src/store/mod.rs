@@ -6,7 +6,7 @@
 //!  insert ──▶ ready / scheduled ──claim──▶ running ──settle──▶ done, dead, cancelled
 //!                   ▲                         │
 //!                   └── retry, snooze, release┤ settle
-//!                   └── its worker died ──────┴─ sweep ──▶ quarantined (the third time)
+//!                   └── its instance died ──────┴─ sweep ──▶ quarantined (the third time)
 //! ```
 //!
 //! There is no state *ready*: a job that waits is ready once its time has come by the store's
@@ -39,7 +39,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use claim::{Claim, Claimed, Duty, Lease, Renewal, Wanted, WorkerId, WorkerInfo};
+pub use claim::{Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted};
 pub use error::StoreError;
 pub use job::{
     Due, ERROR_BYTES_MAX, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob,
@@ -60,17 +60,17 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// What a manager does all day, by hand.
 ///
 /// ```
-/// use marionette::store::{Claim, Next, Settlement, Store, StoreError, Wanted, WorkerInfo};
+/// use marionette::store::{Claim, Next, Settlement, Store, StoreError, Wanted, InstanceInfo};
 ///
 /// async fn work(
 ///     store: &dyn Store,
-///     me: WorkerInfo,
+///     me: InstanceInfo,
 ///     wanted: Wanted,
 /// ) -> Result<(), StoreError> {
 ///     store.renew(me.clone(), vec![]).await?; // from now on it is known, and lives
 ///     loop {
 ///         let claim = Claim {
-///             worker: me.id,
+///             instance: me.id,
 ///             wanted: wanted.clone(),
 ///             limit: 4,
 ///             suspects: 1,
@@ -100,23 +100,23 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`check_name`] or a payload is longer than [`PAYLOAD_BYTES_MAX`].
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
 
-    /// Gives a worker jobs that are due: those of the highest priority first, and of one priority
-    /// those that have been due for longest. Each gets a new lease.
+    /// Gives an instance jobs that are due: those of the highest priority first, and of one
+    /// priority those that have been due for longest. Each gets a new lease.
     ///
     /// A lost claim is harmless (the lease lapses), so it need not be synced.
     ///
     /// # Errors
     ///
-    /// [Unavailable](StoreError::is_unavailable) if the worker is not known: it has never renewed,
-    /// or was found dead. It renews and tries again.
+    /// [Unavailable](StoreError::is_unavailable) if the instance is not known: it has never
+    /// renewed, or was found dead. It renews and tries again.
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
-    /// Says that this worker lives, and extends these leases; makes the worker known when it is
+    /// Says that this instance lives, and extends these leases; makes the instance known when it is
     /// new. The answers say, in order, which leases still hold.
     ///
-    /// A worker names all leases that it has. One that it does not name for the length of a lease
-    /// lapses, since its claim was lost on the way to the worker.
-    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
+    /// An instance names all leases that it has. One that it does not name for the length of a
+    /// lease lapses, since its claim was lost on the way to the instance.
+    fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
 
     /// Writes what became of claimed jobs.
     ///
@@ -133,12 +133,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// than [`PAYLOAD_BYTES_MAX`].
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>>;
 
-    /// Clears up: takes the jobs of dead workers from them, quarantines those whose workers died
-    /// three times, forgets dead workers, prunes what has been kept for long enough.
+    /// Clears up: takes the jobs of dead instances from them, quarantines those whose instances
+    /// died three times, forgets dead instances, prunes what has been kept for long enough.
     ///
-    /// A job that is taken from a dead worker waits again as it did before, with one crash more and
-    /// [`PastOutcome::Crashed`] in its history; no attempt was used. A lease that lapsed while its
-    /// worker lived is given back without either.
+    /// A job that is taken from a dead instance waits again as it did before, with one crash more
+    /// and [`PastOutcome::Crashed`] in its history; no attempt was used. A lease that lapsed while
+    /// its instance lived is given back without either.
     ///
     /// It does a bounded amount of work in each call, and says if [more](Swept::more) is to be done
     /// at once. What is beyond the number of done jobs that are kept does not pile up between two
@@ -149,9 +149,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Waits until a claim of these may find a job; returns early whenever it likes, and at the
     /// latest after [`Timing::poll`].
     ///
-    /// A worker that waits again and again must not use a processor for it. So what nobody who
+    /// An instance that waits again and again must not use a processor for it. So what nobody who
     /// waits may claim now is no reason to return at once: another kind, a paused queue, and a
-    /// suspect that was due before the wait began, since the worker may have its suspects already.
+    /// suspect that was due before the wait began, since the instance may have its suspects
+    /// already.
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
 
     /// Waits until a manager has to see to this again: at the latest when [`Timing`] says so,
@@ -202,9 +203,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// After how long without a sign of life a worker counts as dead. Default is 15 s.
+    /// After how long without a sign of life an instance counts as dead. Default is 15 s.
     pub lease: Duration,
-    /// How often a worker that has jobs gives a sign of life. Default is 1 s.
+    /// How often an instance that has jobs gives a sign of life. Default is 1 s.
     pub renew: Duration,
     /// How often each process sweeps. Default is 5 s.
     pub sweep: Duration,

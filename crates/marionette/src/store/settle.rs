@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::claim::{Lease, WorkerId};
+use crate::store::claim::{InstanceId, Lease};
 use crate::store::job::JobState;
 
 /// What became of a claimed job.
@@ -21,7 +21,7 @@ pub struct Settlement {
     pub next: Next,
 }
 
-/// An attempt, as its worker tells of it. Its end is when the store hears of it.
+/// An attempt, as its instance tells of it. Its end is when the store hears of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempted {
     /// How long it ran.
@@ -51,7 +51,7 @@ pub enum PastOutcome {
     Snoozed,
     /// Its manager stopped: no failure.
     Interrupted,
-    /// Its worker died.
+    /// Its instance died.
     Crashed,
 }
 
@@ -101,7 +101,7 @@ pub struct PastAttempt {
     /// Its error with its sources.
     pub error: Option<String>,
     /// Who made it, if that is known.
-    pub worker: Option<WorkerId>,
+    pub instance: Option<InstanceId>,
 }
 
 /// How a job has ended, for who awaits it.
@@ -131,7 +131,7 @@ pub enum Ended {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Swept {
-    /// Jobs that were taken from dead workers and wait again.
+    /// Jobs that were taken from dead instances and wait again.
     pub released: u64,
     /// Jobs that were quarantined.
     pub quarantined: u64,

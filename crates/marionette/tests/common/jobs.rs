@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
-    StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
+    Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use marionette::{Builder, Context, Job, MemoryStore, TaskError, TaskId, TaskManager};
 use serde::{Deserialize, Serialize};
@@ -183,7 +183,7 @@ impl Store for Faulty {
         })
     }
 
-    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
         Box::pin(async move {
             self.may("renew")?;
             self.inner.renew(worker, leases).await
@@ -267,7 +267,7 @@ impl Inspect for Faulty {
         self.inner.paused_queues()
     }
 
-    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
-        self.inner.workers()
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
+        self.inner.instances()
     }
 }

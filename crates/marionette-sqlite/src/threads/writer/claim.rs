@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use marionette::store::{Claim, Claimed, Lease, StoreError, WorkerId};
+use marionette::store::{Claim, Claimed, InstanceId, Lease, StoreError};
 use rusqlite::params;
 
 use super::Writer;
@@ -27,7 +27,7 @@ impl Writer<'_> {
     /// Lanes are merged: the highest priority first, in one priority what has been due for longest.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Claimed>, Failure> {
         failpoint::at("sqlite::claim::begin");
-        self.check_known(claim.worker)?;
+        self.check_known(claim.instance)?;
         let lanes = self.lanes_for(claim)?;
         let mut claimed = Vec::new();
         let (mut left, mut suspects) = (claim.limit, claim.suspects);
@@ -44,7 +44,7 @@ impl Writer<'_> {
                     suspects -= 1;
                 }
                 // One that cannot be read keeps nobody from the others.
-                match self.take(candidate, lane, claim.worker) {
+                match self.take(candidate, lane, claim.instance) {
                     Err(err) if codec::is_of_one_row(&err) => {
                         self.quarantine(candidate.seq, &err)?;
                     }
@@ -63,7 +63,7 @@ impl Writer<'_> {
     }
 
     /// A worker that nobody knows would never be found dead, and its jobs never freed.
-    fn check_known(&self, worker: WorkerId) -> Result<(), Failure> {
+    fn check_known(&self, worker: InstanceId) -> Result<(), Failure> {
         let known = self
             .connection
             .prepare_cached(include_str!("../../sql/worker_known.sql"))?
@@ -135,7 +135,7 @@ impl Writer<'_> {
         &mut self,
         candidate: Candidate,
         lane: &Lane,
-        worker: WorkerId,
+        worker: InstanceId,
     ) -> rusqlite::Result<Claimed> {
         let (seq, now) = (candidate.seq, self.now);
         let mut history = 0;

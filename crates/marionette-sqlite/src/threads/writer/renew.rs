@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use marionette::store::{Lease, Renewal, StoreError, WorkerInfo};
+use marionette::store::{InstanceInfo, Lease, Renewal, StoreError};
 use rusqlite::{OptionalExtension, params};
 
 use super::Writer;
@@ -14,7 +14,7 @@ use crate::failpoint;
 impl Writer<'_> {
     pub(crate) fn renew(
         &mut self,
-        worker: &WorkerInfo,
+        worker: &InstanceInfo,
         leases: &[Lease],
     ) -> Result<Vec<Renewal>, Failure> {
         failpoint::at("sqlite::renew::begin");
@@ -41,9 +41,9 @@ impl Writer<'_> {
     }
 
     /// Counts the sign of life; makes the worker known, with its file locked before that.
-    fn beat(&mut self, worker: &WorkerInfo) -> Result<(), Failure> {
+    fn beat(&mut self, worker: &InstanceInfo) -> Result<(), Failure> {
         let id = Id(worker.id.0);
-        let slots = i64::try_from(worker.slots).unwrap_or(i64::MAX);
+        let slots = i64::try_from(worker.workers).unwrap_or(i64::MAX);
         let row = params![id, &*worker.server, worker.process, slots, self.now];
         let known = self
             .connection

@@ -17,12 +17,12 @@ use tokio::sync::Notify;
 
 use crate::clock::{Tick, Wall};
 use crate::id::TaskId;
-use crate::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveWorker, Page, Which};
+use crate::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
 use crate::memory::store::due::{Now, Wish};
 use crate::memory::store::state::State;
 use crate::store::{
-    Claim, Claimed, Duty, Ended, Inserted, Lease, NewJob, Renewal, Settled, Settlement, Store,
-    StoreError, StoreFuture, Swept, Timing, Wanted, WorkerInfo,
+    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled,
+    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use crate::sync::Mutex;
 
@@ -78,7 +78,7 @@ struct Shared {
     state: Mutex<State>,
     /// Told of everything by which a job may become one that can be claimed.
     news: Notify,
-    /// Told of all that happens to a job or a worker.
+    /// Told of all that happens to a job or an instance.
     stirred: Notify,
     /// By how many nanoseconds its monotonic clock is ahead of that of this process.
     #[cfg(feature = "test-util")]
@@ -209,16 +209,16 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl MemoryStoreBuilder {
-    /// After how long without a sign of life a worker counts as dead. Default is 15 s.
+    /// After how long without a sign of life an instance counts as dead. Default is 15 s.
     ///
-    /// Workers give one at least three times as often.
+    /// Instances give one at least three times as often.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.timing.lease = lease;
         self.timing.renew = Timing::default().renew.min(lease / 3);
         self
     }
 
-    /// How often each manager takes the jobs of dead workers from them. Default is 5 s.
+    /// How often each manager takes the jobs of dead instances from them. Default is 5 s.
     pub fn sweep(mut self, sweep: Duration) -> Self {
         self.timing.sweep = sweep;
         self
@@ -283,8 +283,8 @@ impl Store for MemoryStore {
         self.alone(move |state, now| state.claim(&claim, now))
     }
 
-    fn renew(&self, worker: WorkerInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
-        self.alone(move |state, now| Ok(state.renew(worker, &leases, now)))
+    fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.alone(move |state, now| Ok(state.renew(instance, &leases, now)))
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
@@ -378,8 +378,8 @@ impl Inspect for MemoryStore {
         self.alone(|state, _| Ok(state.paused.iter().cloned().collect()))
     }
 
-    fn workers(&self) -> StoreFuture<'_, Vec<LiveWorker>> {
-        self.alone(|state, now| Ok(state.workers(&self.shared.timing, now)))
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
+        self.alone(|state, now| Ok(state.instances(&self.shared.timing, now)))
     }
 
     fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {

@@ -7,7 +7,7 @@ use crate::clock::Tick;
 use crate::memory::store::due::{Moment, Now};
 use crate::memory::store::row::{Over, Phase, Row, Running};
 use crate::memory::store::state::State;
-use crate::store::{Claimed, JobState, Lease, WorkerId};
+use crate::store::{Claimed, InstanceId, JobState, Lease};
 
 /// What is known of an end beyond its state.
 #[derive(Debug)]
@@ -22,12 +22,12 @@ pub(super) enum End {
 
 impl State {
     /// Waiting to running.
-    pub(super) fn start(&mut self, key: i64, worker: WorkerId, now: Now) -> Claimed {
+    pub(super) fn start(&mut self, key: i64, instance: InstanceId, now: Now) -> Claimed {
         self.change(key, |row| {
             row.token += 1;
             row.started = Some(now.wall);
             row.phase = Phase::Running(Running {
-                worker,
+                instance,
                 claimed: now.tick,
                 renewed: now.tick,
                 cancel: None,
@@ -53,7 +53,7 @@ impl State {
         }
     }
 
-    /// Running to waiting, or to cancelled if somebody asked for that meanwhile: its worker may
+    /// Running to waiting, or to cancelled if somebody asked for that meanwhile: its instance may
     /// never have heard of it. Says whether it waits.
     pub(super) fn give_back(&mut self, key: i64, due: Moment, now: Now) -> bool {
         let running = self.rows.get_mut(&key).and_then(Row::running);
@@ -124,8 +124,8 @@ impl State {
         match &row.phase {
             Phase::Waiting => self.lanes.remove(&row.lane(), row.due, key),
             Phase::Running(running) => {
-                if let Some(worker) = self.workers.get_mut(&running.worker) {
-                    worker.jobs.remove(&key);
+                if let Some(instance) = self.instances.get_mut(&running.instance) {
+                    instance.jobs.remove(&key);
                 }
             }
             Phase::Over(over) => {
@@ -140,8 +140,8 @@ impl State {
         match &row.phase {
             Phase::Waiting => self.lanes.add(row.lane(), row.due, key),
             Phase::Running(running) => {
-                if let Some(worker) = self.workers.get_mut(&running.worker) {
-                    worker.jobs.insert(key);
+                if let Some(instance) = self.instances.get_mut(&running.instance) {
+                    instance.jobs.insert(key);
                 }
             }
             Phase::Over(over) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::id::TaskId;
-use crate::inspect::{Count, Filter, JobDetails, Listed, LiveWorker, Page, Which};
+use crate::inspect::{Count, Filter, JobDetails, Listed, LiveInstance, Page, Which};
 use crate::memory::store::due::{Moment, Now};
 use crate::memory::store::moves::End;
 use crate::memory::store::row::Phase;
@@ -118,14 +118,14 @@ impl State {
         });
     }
 
-    pub(super) fn workers(&self, timing: &Timing, now: Now) -> Vec<LiveWorker> {
-        let workers = self.workers.values();
-        let alive = workers.filter(|worker| !worker.is_dead(timing.lease, now));
-        let live = alive.map(|worker| LiveWorker {
-            info: worker.info.clone(),
-            since: worker.since.wall,
-            seen: worker.lived(now).wall,
-            running: worker.jobs.len() as u64,
+    pub(super) fn instances(&self, timing: &Timing, now: Now) -> Vec<LiveInstance> {
+        let instances = self.instances.values();
+        let alive = instances.filter(|instance| !instance.is_dead(timing.lease, now));
+        let live = alive.map(|instance| LiveInstance {
+            info: instance.info.clone(),
+            since: instance.since.wall,
+            seen: instance.lived(now).wall,
+            running: instance.jobs.len() as u64,
         });
         live.collect()
     }

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use crate::clock::is_the_systems;
 use crate::id::TaskId;
 use crate::memory::store::MemoryStore;
-use crate::store::{Duty, Ended, Store, Wanted, WorkerId};
+use crate::store::{Duty, Ended, InstanceId, Store, Wanted};
 
 impl MemoryStore {
     pub(super) async fn rest_from(&self, duty: Duty) {
@@ -28,7 +28,7 @@ impl MemoryStore {
                     self.until_a_sweep_may_find_something().await;
                 }
             }
-            Duty::Beat(worker) if is_told => self.alive(worker).await,
+            Duty::Beat(instance) if is_told => self.alive(instance).await,
             Duty::Beat(_) => sleep(timing.lease / 3).await,
         }
     }
@@ -80,8 +80,8 @@ impl MemoryStore {
         }
     }
 
-    /// For as long as this future lives, so does the worker.
-    async fn alive(&self, id: WorkerId) {
+    /// For as long as this future lives, so does the instance.
+    async fn alive(&self, id: InstanceId) {
         let Some(_rest) = Rest::begin(self, id) else {
             return sleep(self.shared.timing.lease / 3).await;
         };
@@ -89,17 +89,17 @@ impl MemoryStore {
     }
 }
 
-/// A worker that rests.
+/// An instance that rests.
 struct Rest<'a> {
     store: &'a MemoryStore,
-    id: WorkerId,
+    id: InstanceId,
 }
 
 impl<'a> Rest<'a> {
-    /// `None` if the worker is not known.
-    fn begin(store: &'a MemoryStore, id: WorkerId) -> Option<Self> {
+    /// `None` if the instance is not known.
+    fn begin(store: &'a MemoryStore, id: InstanceId) -> Option<Self> {
         let mut state = store.shared.state.lock();
-        state.workers.get_mut(&id)?.resting += 1;
+        state.instances.get_mut(&id)?.resting += 1;
         drop(state);
         Some(Self { store, id })
     }
@@ -109,9 +109,9 @@ impl Drop for Rest<'_> {
     fn drop(&mut self) {
         let mut state = self.store.shared.state.lock();
         let now = self.store.now();
-        if let Some(worker) = state.workers.get_mut(&self.id) {
-            worker.resting -= 1;
-            worker.seen = now;
+        if let Some(instance) = state.instances.get_mut(&self.id) {
+            instance.resting -= 1;
+            instance.seen = now;
         }
         drop(state);
         self.store.shared.stirred.notify_waiters();

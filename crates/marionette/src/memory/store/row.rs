@@ -8,8 +8,8 @@ use crate::id::TaskId;
 use crate::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
 use crate::memory::store::due::{LaneName, Moment, Now};
 use crate::store::{
-    Attempted, ERROR_BYTES_MAX, Ended, JobOptions, JobState, NewJob, PastAttempt, Priority,
-    WorkerId,
+    Attempted, ERROR_BYTES_MAX, Ended, InstanceId, JobOptions, JobState, NewJob, PastAttempt,
+    Priority,
 };
 
 /// How many attempts are kept from the beginning, and how many from the end.
@@ -44,7 +44,7 @@ pub(super) struct Row {
 pub(super) enum Phase {
     /// It is in its lane.
     Waiting,
-    /// It is among its worker's jobs.
+    /// It is among its instance's jobs.
     Running(Running),
     /// It is among what will be pruned.
     Over(Over),
@@ -52,9 +52,9 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) worker: WorkerId,
+    pub(super) instance: InstanceId,
     pub(super) claimed: Tick,
-    /// When its worker last named it.
+    /// When its instance last named it.
     pub(super) renewed: Tick,
     /// Why somebody wants it cancelled.
     pub(super) cancel: Option<String>,
@@ -135,7 +135,7 @@ impl Row {
 
     /// Writes the attempt into the history, and counts it if it failed.
     pub(super) fn record(&mut self, attempt: Attempted, now: Now) {
-        let worker = self.running().map(|running| running.worker);
+        let instance = self.running().map(|running| running.instance);
         self.attempts.push(TimedAttempt {
             number: self.failed.saturating_add(1),
             started: self.started.unwrap_or(now.wall),
@@ -143,7 +143,7 @@ impl Row {
             ran: attempt.ran,
             outcome: attempt.outcome,
             error: attempt.error.map(cut),
-            worker,
+            instance,
         });
         if attempt.outcome.is_failure() {
             self.failed = self.failed.saturating_add(1);
@@ -192,9 +192,9 @@ impl Row {
     }
 
     pub(super) fn summary(&self, now: Now) -> JobSummary {
-        let (worker, ended) = match &self.phase {
+        let (instance, ended) = match &self.phase {
             Phase::Waiting => (None, None),
-            Phase::Running(running) => (Some(running.worker), None),
+            Phase::Running(running) => (Some(running.instance), None),
             Phase::Over(over) => (None, Some(over.at)),
         };
         JobSummary {
@@ -209,7 +209,7 @@ impl Row {
             ended,
             failed: self.failed,
             crashes: self.crashes,
-            worker,
+            instance,
             reason: self.reason().map(str::to_owned),
         }
     }
@@ -263,7 +263,7 @@ fn past(attempt: &TimedAttempt) -> PastAttempt {
         ran: attempt.ran,
         outcome: attempt.outcome,
         error: attempt.error.clone(),
-        worker: attempt.worker,
+        instance: attempt.instance,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::memory::store::due::{Lanes, Moment, Now, Wish};
 use crate::memory::store::moves::End;
 use crate::memory::store::row::{Phase, Row};
 use crate::store::{
-    Claim, Claimed, Ended, Inserted, JobState, Lease, NewJob, Next, PAYLOAD_BYTES_MAX, Renewal,
-    Settled, Settlement, StoreError, WorkerId, WorkerInfo, check_name,
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob, Next,
+    PAYLOAD_BYTES_MAX, Renewal, Settled, Settlement, StoreError, check_name,
 };
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct State {
     pub(super) rows: BTreeMap<i64, Row>,
     pub(super) keys: BTreeMap<TaskId, i64>,
     pub(super) lanes: Lanes,
-    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) paused: BTreeSet<String>,
     /// What has ended, by when it is pruned.
     pub(super) expiring: BTreeSet<(Tick, i64)>,
@@ -35,8 +35,8 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
-pub(super) struct Worker {
-    pub(super) info: WorkerInfo,
+pub(super) struct Instance {
+    pub(super) info: InstanceInfo,
     pub(super) since: Now,
     pub(super) seen: Now,
     /// How many wait for when it has to give the next sign of life. It lives while one does.
@@ -45,7 +45,7 @@ pub(super) struct Worker {
     pub(super) jobs: BTreeSet<i64>,
 }
 
-impl Worker {
+impl Instance {
     /// When it was last known to live.
     pub(super) fn lived(&self, now: Now) -> Now {
         if self.resting > 0 { now } else { self.seen }
@@ -102,10 +102,10 @@ impl State {
     }
 
     pub(super) fn claim(&mut self, claim: &Claim, now: Now) -> Result<Vec<Claimed>, StoreError> {
-        if !self.workers.contains_key(&claim.worker) {
-            // Its jobs would be nobody's: only a worker that is known can be found dead.
-            let worker = claim.worker;
-            let what = format!("the worker {worker} is not known here: it has to renew first");
+        if !self.instances.contains_key(&claim.instance) {
+            // Its jobs would be nobody's: only an instance that is known can be found dead.
+            let instance = claim.instance;
+            let what = format!("the worker {instance} is not known here: it has to renew first");
             return Err(StoreError::unavailable(what));
         }
         let wish = Wish::new(&claim.wanted, &self.paused, &self.lanes);
@@ -125,21 +125,21 @@ impl State {
         }
         Ok(keys
             .into_iter()
-            .map(|key| self.start(key, claim.worker, now))
+            .map(|key| self.start(key, claim.instance, now))
             .collect())
     }
 
-    pub(super) fn renew(&mut self, info: WorkerInfo, leases: &[Lease], now: Now) -> Vec<Renewal> {
+    pub(super) fn renew(&mut self, info: InstanceInfo, leases: &[Lease], now: Now) -> Vec<Renewal> {
         let id = info.id;
-        let worker = self.workers.entry(id).or_insert_with(|| Worker {
+        let instance = self.instances.entry(id).or_insert_with(|| Instance {
             info: info.clone(),
             since: now,
             seen: now,
             resting: 0,
             jobs: BTreeSet::new(),
         });
-        worker.info = info;
-        worker.seen = now;
+        instance.info = info;
+        instance.seen = now;
         leases
             .iter()
             .map(|lease| self.renew_one(*lease, now))

@@ -1,5 +1,5 @@
-//! What is cleared up now and then: jobs of dead workers, leases that nobody renews, what has been
-//! kept for long enough.
+//! What is cleared up now and then: jobs of dead instances, leases that nobody renews, what has
+//! been kept for long enough.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::memory::store::due::Now;
 use crate::memory::store::moves::End;
 use crate::memory::store::row::Phase;
 use crate::memory::store::state::State;
-use crate::store::{Attempted, JobState, PastOutcome, Swept, Timing, WorkerId};
+use crate::store::{Attempted, InstanceId, JobState, PastOutcome, Swept, Timing};
 
-/// How many jobs one sweep takes from workers, and how many it prunes, at most.
+/// How many jobs one sweep takes from instances, and how many it prunes, at most.
 const STEP: usize = 1_000;
-/// How often a worker may die with a job.
+/// How often an instance may die with a job.
 const CRASHES_MAX: u32 = 3;
 
 impl State {
@@ -28,10 +28,10 @@ impl State {
         if self.done.len() > self.retention.done_count {
             return Some(Duration::ZERO);
         }
-        let workers = self.workers.values();
-        let signs = workers.flat_map(|worker| {
-            let dies = (worker.resting == 0).then_some(worker.seen.tick);
-            let lapses = worker
+        let instances = self.instances.values();
+        let signs = instances.flat_map(|instance| {
+            let dies = (instance.resting == 0).then_some(instance.seen.tick);
+            let lapses = instance
                 .jobs
                 .iter()
                 .filter_map(|key| self.rows[key].renewed());
@@ -43,24 +43,24 @@ impl State {
         Some(next.since(now.tick))
     }
 
-    /// Takes their jobs from the workers that are dead.
+    /// Takes their jobs from the instances that are dead.
     fn rescue(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
-        let workers = self.workers.iter();
-        let dead = workers.filter(|(_, worker)| worker.is_dead(timing.lease, now));
-        let dead: Vec<WorkerId> = dead.map(|(id, _)| *id).collect();
+        let instances = self.instances.iter();
+        let dead = instances.filter(|(_, instance)| instance.is_dead(timing.lease, now));
+        let dead: Vec<InstanceId> = dead.map(|(id, _)| *id).collect();
         let mut left = STEP;
         for id in dead {
-            let worker = &self.workers[&id];
-            let seen = worker.seen;
-            let keys: Vec<i64> = worker.jobs.iter().copied().take(left).collect();
-            let all = keys.len() == worker.jobs.len() && left > 0;
-            // To forget a worker is work too.
+            let instance = &self.instances[&id];
+            let seen = instance.seen;
+            let keys: Vec<i64> = instance.jobs.iter().copied().take(left).collect();
+            let all = keys.len() == instance.jobs.len() && left > 0;
+            // To forget an instance is work too.
             left = left.saturating_sub(keys.len() + 1);
             for key in keys {
                 self.crash(key, seen, now, swept);
             }
             if all {
-                self.workers.remove(&id);
+                self.instances.remove(&id);
             } else {
                 swept.more = true;
             }
@@ -90,16 +90,18 @@ impl State {
         }
     }
 
-    /// Gives back what a worker that lives has not named for the length of a lease: it was lost on
-    /// its way to the worker, and nobody runs it.
+    /// Gives back what an instance that lives has not named for the length of a lease: it was lost
+    /// on its way to the instance, and nobody runs it.
     fn free(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
         // Only a sign of life that came so much later shows that it lived and did not name it.
-        let lapsed = self.workers.values().flat_map(|worker| {
+        let lapsed = self.instances.values().flat_map(|instance| {
             let lapsed = |key: &&i64| match &self.rows[key].phase {
-                Phase::Running(running) => worker.seen.tick.since(running.renewed) >= timing.lease,
+                Phase::Running(running) => {
+                    instance.seen.tick.since(running.renewed) >= timing.lease
+                }
                 Phase::Waiting | Phase::Over(_) => false,
             };
-            worker.jobs.iter().filter(lapsed)
+            instance.jobs.iter().filter(lapsed)
         });
         let lapsed: Vec<i64> = lapsed.copied().take(STEP).collect();
         swept.more |= lapsed.len() == STEP;

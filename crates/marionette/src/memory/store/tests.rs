@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
-    Arc, Claim, Duration, Inspect, MemoryStore, NewJob, Store, TaskId, Wanted, WorkerInfo,
+    Arc, Claim, Duration, Inspect, InstanceInfo, MemoryStore, NewJob, Store, TaskId, Wanted,
 };
-use crate::store::{Due, JobOptions, JobState, Priority, WorkerId};
+use crate::store::{Due, InstanceId, JobOptions, JobState, Priority};
 
 const HOUR: i64 = 3_600_000_000_000;
 
@@ -23,14 +23,14 @@ fn job(due: Due) -> NewJob {
 }
 
 async fn claim(store: &MemoryStore) -> Vec<TaskId> {
-    let worker = WorkerInfo {
-        id: WorkerId::new(),
+    let instance = InstanceInfo {
+        id: InstanceId::new(),
         server: "server".into(),
         process: 1,
-        slots: 1,
+        workers: 1,
     };
     let claim = Claim {
-        worker: worker.id,
+        instance: instance.id,
         wanted: Wanted {
             kinds: Arc::new(["mail".to_owned()]),
             queues: Arc::new([]),
@@ -38,9 +38,9 @@ async fn claim(store: &MemoryStore) -> Vec<TaskId> {
         limit: 9,
         suspects: 9,
     };
-    let renewed = store.renew(worker, Vec::new()).await;
+    let renewed = store.renew(instance, Vec::new()).await;
     assert!(renewed.is_ok());
-    let claimed = store.claim(claim).await.expect("the worker is known");
+    let claimed = store.claim(claim).await.expect("the instance is known");
     claimed.iter().map(|claimed| claimed.lease.job).collect()
 }
 
