@@ -7,6 +7,7 @@ mod show;
 mod follow;
 mod story;
 mod change;
+mod deed;
 mod reschedule;
 mod report;
 mod confirm;
@@ -28,7 +29,7 @@ use crate::console::Say;
 use crate::run::Runs;
 use crate::store::{self, Purpose};
 
-use change::Deed;
+use deed::Deed;
 use desk::Desk;
 
 pub(crate) use queue::is_paused;

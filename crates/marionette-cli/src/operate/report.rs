@@ -13,7 +13,7 @@ use crate::console::text::{count, safe};
 use crate::input::to_job::DEFAULT_QUEUE;
 use crate::store::told;
 
-use super::change::Deed;
+use super::deed::Deed;
 use super::desk::Desk;
 use super::{queue, words};
 

@@ -7,7 +7,8 @@ use crate::args::pick::Which;
 use crate::console::clock;
 use crate::console::time::parse_time;
 
-use super::change::{self, Deed};
+use super::change;
+use super::deed::Deed;
 use super::desk::Desk;
 
 pub(super) async fn reschedule(desk: &Desk, args: &Reschedule) -> Result<u8> {

@@ -1,0 +1,120 @@
+//! A store that is open, and what lies beside it.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use marionette_sqlite::SqliteStore;
+use rustix::fs::Access;
+
+use super::paths::{beside, owner, shown};
+use crate::console::Say;
+use crate::console::text::safe;
+use crate::files::{Place, Whose};
+use crate::process::lack;
+
+/// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
+const ROOM: u64 = 256 * 1024;
+
+/// A store that is open, and the files beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) store: SqliteStore,
+    pub(super) path: PathBuf,
+    pub(super) whose: Whose,
+}
+
+impl Opened {
+    /// Where the output of all jobs is kept.
+    pub(crate) fn outputs(&self) -> Place {
+        self.beside("-output")
+    }
+
+    /// Where it is seen which minders of commands are there.
+    pub(crate) fn minders(&self) -> Place {
+        self.beside("-minders")
+    }
+
+    /// Where it is written how far which file has come.
+    pub(crate) fn runs(&self) -> Place {
+        self.beside("-runs")
+    }
+
+    fn beside(&self, what: &str) -> Place {
+        Place::new(beside(&self.path, what), self.whose)
+    }
+
+    /// Whether a worker can do its own work beside the store: all of it is tried once.
+    pub(crate) fn check(&self, say: &Say) -> Result<()> {
+        for path in [self.path.clone(), beside(&self.path, "-wal")] {
+            let may = Access::READ_OK | Access::WRITE_OK;
+            if path.exists() && rustix::fs::access(&path, may).is_err() {
+                bail!("cannot write {}{}", shown(&path), owner(&path));
+            }
+        }
+        let workers = self.beside("-workers");
+        for place in [workers, self.minders(), self.outputs(), self.runs()] {
+            let path = place.path();
+            let (what, of, tried) = match place.make() {
+                Err(error) if path.is_dir() => ("a file in", path.as_path(), Err(error)),
+                Err(error) => ("the folder", self.folder(), Err(error)),
+                Ok(folder) => ("a file in", path.as_path(), folder.probe()),
+            };
+            match tried {
+                Ok(()) => {}
+                // That passes, and is told elsewhere.
+                Err(error) if is_no_room(&error) => {}
+                // It says itself what it refuses, and why.
+                Err(error) if error.get_ref().is_some() => bail!("{}", safe(&error.to_string())),
+                Err(error) => {
+                    let why = lack::of(&error).unwrap_or_else(|| error.kind().to_string());
+                    let folder = shown(&path);
+                    bail!("cannot make {what} {folder}: {why}{}", owner(of));
+                }
+            }
+        }
+        if let Some(bits) = self.read_by_others() {
+            say.note(&format!(
+                "everybody can read the store {0}, and with it all commands (mode {bits:04o}): \
+                 `chmod go= {0}` while nothing has it open",
+                shown(&self.path)
+            ));
+        }
+        Ok(())
+    }
+
+    /// The mode of a store that everybody can read. One that this program has made is never so.
+    fn read_by_others(&self) -> Option<u32> {
+        const READ: u32 = 0o004;
+        const ENTER: u32 = 0o001;
+        let bits = |path: &Path| fs::metadata(path).map_or(0, |found| found.mode() & 0o7777);
+        let (file, folder) = (bits(&self.path), bits(self.folder()));
+        (file & READ != 0 && folder & ENTER != 0).then_some(file)
+    }
+
+    /// Whether the disk on which it is has no room. A quota is not seen.
+    pub(crate) fn is_on_full_disk(&self) -> bool {
+        let disk = rustix::fs::statvfs(self.folder());
+        disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM)
+    }
+
+    /// That one of its files may not become larger, if it is so.
+    pub(crate) fn grown(&self) -> Option<String> {
+        let files = ["", "-wal", "-shm"].map(|what| beside(&self.path, what));
+        lack::grown_files(files)
+    }
+
+    /// The folder in which all of it is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+fn is_no_room(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}

@@ -1,0 +1,144 @@
+//! How a store is opened, made and brought to the version of this program.
+
+use std::fs::{self};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use marionette_sqlite::SqliteStore;
+use rustix::fs::{Mode, OFlags};
+
+use super::error::told;
+use super::location;
+use super::new_store::Made;
+use super::opened::Opened;
+use super::paths::{beside, hint, shown};
+use super::trust::{Purpose, check_owner};
+use crate::common::Common;
+use crate::files::Whose;
+use crate::process::lack;
+
+/// Opens the store, and makes it if there is none. Of one that cannot be opened nothing is left.
+pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
+    let path = path(common)?;
+    let whose = check_owner(common, &path, Purpose::Change)?;
+    if path.exists() {
+        // Nobody's tables are in an empty one, also where whoever made it was killed.
+        if !is_empty(&path).unwrap_or(false) {
+            is_ours(common, &path, whose).await?;
+        }
+        return open(common, path, whose).await;
+    }
+    let made = Made::new(&path)?;
+    let opened = open(common, path, whose).await;
+    if opened.is_err() {
+        made.undo();
+    }
+    opened
+}
+
+/// Whether a file has no tables: it is empty, or has the first page of a database and no more, on
+/// which nothing is listed.
+fn is_empty(path: &Path) -> io::Result<bool> {
+    const PAGE_SIZE: usize = 16;
+    const TABLES: usize = 100;
+    const LEAF: u8 = 13;
+    let bytes = |path: &Path| fs::metadata(path).map(|file| file.len());
+    let length = bytes(path)?;
+    if length == 0 {
+        return Ok(fs::metadata(path)?.is_file());
+    }
+    // Tables may still be in the log.
+    if bytes(&beside(path, "-wal")).unwrap_or(0) > 0 {
+        return Ok(false);
+    }
+    let mut page = [0; TABLES + 5];
+    let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, OFlags::RDONLY | flags, Mode::empty())?;
+    io::Read::read_exact(&mut fs::File::from(file), &mut page)?;
+    let size = u16::from_be_bytes([page[PAGE_SIZE], page[PAGE_SIZE + 1]]);
+    Ok(page.starts_with(b"SQLite format 3\0")
+        && length == u64::from(size)
+        && page[TABLES] == LEAF
+        && page[TABLES + 3..] == [0, 0])
+}
+
+/// Opens a store that is there. A database that is somebody else's is not given our tables.
+pub(crate) async fn open_existing(common: &Common, purpose: Purpose) -> Result<Opened> {
+    let path = path(common)?;
+    exists(&path)?;
+    let whose = check_owner(common, &path, purpose)?;
+    is_ours(common, &path, whose).await?;
+    open(common, path, whose).await
+}
+
+/// Opens a file that is there, and gives it our tables if it has none; says which version it had.
+pub(crate) async fn migrate(common: &Common, path: &Path) -> Result<Option<u32>> {
+    exists(path)?;
+    let whose = check_owner(common, path, Purpose::Change)?;
+    let from = version(common, path, whose).await?;
+    // Opening it is what brings it there.
+    open(common, path.to_owned(), whose).await?;
+    Ok(from)
+}
+
+fn exists(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "there is no store {}; name one with --store, or add something first",
+            shown(path)
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot open {}", shown(path))),
+    }
+}
+
+/// Whether the file has our tables; what it is, if not.
+async fn is_ours(common: &Common, path: &Path, whose: Whose) -> Result<()> {
+    exists(path)?;
+    if version(common, path, whose).await?.is_none() {
+        bail!(
+            "{0} is a database without tasks; name another with --store, or make it a store with \
+             `marionette migrate --store sqlite:{0}`",
+            shown(path)
+        );
+    }
+    Ok(())
+}
+
+/// The version of the tables in a file that is there.
+async fn version(common: &Common, path: &Path, whose: Whose) -> Result<Option<u32>> {
+    let version = options(common, whose).version_of(path).await;
+    version.map_err(told).with_context(|| unusable(path))
+}
+
+async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
+    let store = options(common, whose).open(&path).await.map_err(told);
+    let store = store.with_context(|| unusable(&path))?;
+    // Its neighbours are the same from every folder and through every link.
+    let path = path.canonicalize().unwrap_or(path);
+    Ok(Opened { store, path, whose })
+}
+
+fn options(common: &Common, whose: Whose) -> marionette_sqlite::Options {
+    let options = SqliteStore::options().check_owner(whose == Whose::Ours);
+    if common.trust_additions {
+        options.trust_additions()
+    } else {
+        options
+    }
+}
+
+/// What is said before what went wrong; and if it is a matter of permissions, what it takes.
+fn unusable(path: &Path) -> String {
+    let hint = match hint(path) {
+        "" => lack::low().map_or(String::new(), |low| format!(" ({low})")),
+        hint => hint.to_owned(),
+    };
+    format!("cannot use the store {}{hint}", shown(path))
+}
+
+/// The file of the store that is named.
+pub(crate) fn path(common: &Common) -> Result<PathBuf> {
+    location::path(common.store.as_deref())
+}

@@ -1,0 +1,97 @@
+//! Whose store may be worked with.
+
+use std::error::Error;
+use std::fs::{self};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+use marionette::store::StoreError;
+use marionette_sqlite::SqliteStore;
+
+use super::error::told;
+use super::paths::{beside, hint, owner, shown};
+use crate::common::Common;
+use crate::console::Say;
+use crate::console::text::safe;
+use crate::files::Whose;
+
+/// What the command keeps beside a store, besides what the store keeps there itself.
+const FOLDERS: [&str; 3] = ["-output", "-minders", "-runs"];
+/// What can be done about a store that is not this user's.
+const TRUST: &str = "; whoever can change that can have commands run as you: name another store, \
+                     or trust them with --trust-owner";
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Something in it or beside it will change, or be run.
+    Change,
+    /// It is only looked at.
+    Look,
+}
+
+/// Whose files may be worked with in this store. Whoever can write one of them decides what is run
+/// from it, so one that is not this user's is refused; who only looks is warned.
+pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Result<Whose> {
+    if common.trust_owner {
+        ensure!(
+            !path.is_dir(),
+            "{} is a directory; name a file with --store",
+            shown(path)
+        );
+        return Ok(Whose::Anybodys);
+    }
+    let Err(error) = SqliteStore::check_owner(path, &FOLDERS) else {
+        return Ok(Whose::Ours);
+    };
+    let way_out = if is_of_trust(&error) { TRUST } else { "" };
+    if path.is_dir() && !is_of_trust(&error) {
+        bail!("{} is a directory; name a file with --store", shown(path));
+    }
+    let what = safe(&told(error).to_string());
+    let hint = hint(path);
+    if !hint.is_empty() {
+        bail!(
+            "cannot use the store {}{hint}: {what}{way_out}",
+            shown(path)
+        );
+    }
+    if purpose == Purpose::Change {
+        bail!("cannot use the store: {what}{way_out}");
+    }
+    refuse_foreign_logs(path)?;
+    Say::new(common).warn(&format!("others can change what is shown here: {what}"));
+    Ok(Whose::Anybodys)
+}
+
+/// Whether somebody who is trusted may have done that.
+fn is_of_trust(error: &StoreError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    source.is_some_and(|source: &io::Error| source.kind() == ErrorKind::PermissionDenied)
+}
+
+/// Also who only looks writes a log or a journal back into its store, and so must not do that with
+/// one that neither the owner of the store has made, nor this user, nor root.
+fn refuse_foreign_logs(path: &Path) -> Result<()> {
+    let Ok(store) = fs::metadata(path) else {
+        return Ok(());
+    };
+    let known = [store.uid(), rustix::process::geteuid().as_raw(), 0];
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for ending in ["-journal", "-wal", "-shm"] {
+        let path = beside(&path, ending);
+        if let Ok(found) = fs::symlink_metadata(&path)
+            && !known.contains(&found.uid())
+        {
+            bail!(
+                "cannot look at the store: {}: it is not its owner's{}, and would be written into \
+                 it{TRUST}",
+                shown(&path),
+                owner(&path)
+            );
+        }
+    }
+    Ok(())
+}
