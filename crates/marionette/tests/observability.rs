@@ -126,7 +126,7 @@ async fn a_panic_is_logged_with_message_and_place() {
     assert_eq!(finals.len(), 1);
     let errors = &finals[0].fields["errors"];
     assert!(errors.contains("panicked: out of order at "), "{errors}");
-    assert!(errors.contains("seeing.rs:"), "{errors}");
+    assert!(errors.contains("observability.rs:"), "{errors}");
 }
 
 #[tokio::test(start_paused = true)]
