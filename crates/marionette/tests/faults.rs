@@ -1,4 +1,5 @@
-//! One test for each fault of the Go package that we were asked not to have, named after our claim.
+//! Marionette began as a Go package of this name, with twelve faults that must not come back. Each
+//! test is named after what holds here; the line above it says what the package in Go does.
 
 mod common;
 
@@ -45,8 +46,9 @@ fn ends<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     }
 }
 
+/// In Go, tasks between the two channels of a stop are lost, and retries are dropped in silence.
 #[tokio::test(start_paused = true)]
-async fn fault_01_stop_loses_no_accepted_task_and_reports_what_waits() {
+async fn stop_loses_no_accepted_task_and_reports_what_waits() {
     let tasks = manager(2, 64);
     tasks.start();
     let ran = Arc::new(AtomicU32::new(0));
@@ -77,8 +79,9 @@ async fn fault_01_stop_loses_no_accepted_task_and_reports_what_waits() {
     assert_eq!(tasks.stats().done, 40);
 }
 
+/// In Go, the process ends.
 #[tokio::test(start_paused = true)]
-async fn fault_02_a_panic_ends_the_attempt_alone() {
+async fn a_panic_ends_the_attempt_alone() {
     let tasks = manager(1, 8);
     tasks.start();
     let panics = async |cx: Context| {
@@ -92,8 +95,9 @@ async fn fault_02_a_panic_ends_the_attempt_alone() {
     assert!(tasks.is_running());
 }
 
+/// In Go, the scheduler spins at 100 % of a core.
 #[test]
-fn fault_03_a_due_task_before_a_full_queue_sleeps() {
+fn a_due_task_before_a_full_queue_sleeps() {
     // The paused clock advances only while nothing spins.
     ends(|| async {
         let tasks = manager(1, 1);
@@ -113,8 +117,9 @@ fn fault_03_a_due_task_before_a_full_queue_sleeps() {
     });
 }
 
+/// In Go, the error that the user gave is built and never logged.
 #[tokio::test(start_paused = true)]
-async fn fault_04_the_users_error_is_in_the_final_event_and_in_the_handle() {
+async fn the_users_error_is_in_the_final_event_and_in_the_handle() {
     let tasks = manager(1, 8);
     tasks.start();
     let mut events = tasks.events();
@@ -134,8 +139,9 @@ async fn fault_04_the_users_error_is_in_the_final_event_and_in_the_handle() {
     assert_eq!(told[0].error.as_deref(), Some("no mail to ada"));
 }
 
+/// In Go, a lock is held while a producer waits for room, and `Stop` hangs behind it.
 #[tokio::test(start_paused = true)]
-async fn fault_05_a_producer_that_waits_holds_up_nobody_and_gets_its_task_back() {
+async fn a_producer_that_waits_holds_up_nobody_and_gets_its_task_back() {
     let tasks = manager(1, 1);
     tasks.start();
     let free = keep_busy(&tasks).await;
@@ -162,8 +168,9 @@ async fn fault_05_a_producer_that_waits_holds_up_nobody_and_gets_its_task_back()
     assert_eq!(report.expect("no panic").done, 2);
 }
 
+/// In Go, such tasks are accepted, and nobody hears of them again.
 #[tokio::test(start_paused = true)]
-async fn fault_06_future_tasks_of_a_stopped_manager_are_kept_counted_and_told() {
+async fn future_tasks_of_a_stopped_manager_are_kept_counted_and_told() {
     let tasks = manager(1, 8);
     tasks.start();
     tasks.stop().await;
@@ -184,8 +191,9 @@ async fn fault_06_future_tasks_of_a_stopped_manager_are_kept_counted_and_told() 
     assert!(ended.expect_err("no start comes any more").is_abandoned());
 }
 
+/// In Go, "stop" is taken as "retry at once", and two tasks corrupt the backoff that they share.
 #[tokio::test(start_paused = true)]
-async fn fault_07_a_backoff_is_a_value_and_may_say_stop() {
+async fn a_backoff_is_a_value_and_may_say_stop() {
     let tasks = manager(2, 8);
     tasks.start();
     let stops = Backoff::from_fn(|_| None);
@@ -208,8 +216,9 @@ async fn fault_07_a_backoff_is_a_value_and_may_say_stop() {
     }
 }
 
+/// In Go, it is about twice the queue size plus one.
 #[tokio::test(start_paused = true)]
-async fn fault_08_the_capacity_is_the_queue_size() {
+async fn the_capacity_is_the_queue_size() {
     for size in [0, 1, 5, 64] {
         let tasks = manager(1, size);
         tasks.start();
@@ -234,8 +243,9 @@ async fn fault_08_the_capacity_is_the_queue_size() {
     }
 }
 
+/// In Go, a stop can miss the wait for the workers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fault_09_start_then_stop_is_exact_under_any_interleaving() {
+async fn start_then_stop_is_exact_under_any_interleaving() {
     let tasks = manager(3, 64);
     let mut total = 0;
     for round in 0..500_u64 {
@@ -252,8 +262,9 @@ async fn fault_09_start_then_stop_is_exact_under_any_interleaving() {
     }
 }
 
+/// In Go, every retry still runs.
 #[tokio::test(start_paused = true)]
-async fn fault_10_a_cancelled_parent_ends_the_retries() {
+async fn a_cancelled_parent_ends_the_retries() {
     let tasks = manager(1, 8);
     tasks.start();
     let parent = CancellationToken::new();
@@ -277,8 +288,9 @@ async fn fault_10_a_cancelled_parent_ends_the_retries() {
     assert!(error.is_cancelled());
 }
 
+/// In Go, nothing returns an id, a handle or a result, and nothing can be cancelled.
 #[tokio::test(start_paused = true)]
-async fn fault_11_there_are_ids_handles_results_and_cancellation() {
+async fn there_are_ids_handles_results_and_cancellation() {
     let tasks = manager(1, 8);
     tasks.start();
     let handle = tasks.queue(async |cx: Context| Ok(cx.id())).await;
@@ -291,8 +303,9 @@ async fn fault_11_there_are_ids_handles_results_and_cancellation() {
     assert!(delayed.await.expect_err("cancelled").is_cancelled());
 }
 
+/// In Go, each insertion copies the whole list.
 #[test]
-fn fault_12_a_million_future_tasks_are_ordinary() {
+fn a_million_future_tasks_are_ordinary() {
     ends(|| async {
         let (out, mut due) = tokio::sync::mpsc::channel(1024);
         let scheduler = Scheduler::new(out);
@@ -313,8 +326,9 @@ fn fault_12_a_million_future_tasks_are_ordinary() {
     });
 }
 
+/// In Go, each insertion copies the whole list.
 #[test]
-fn fault_12_a_million_future_tasks_of_a_manager_are_ordinary() {
+fn a_million_future_tasks_of_a_manager_are_ordinary() {
     ends(|| async {
         let tasks = manager(4, 1024);
         tasks.start();
