@@ -1,5 +1,5 @@
-//! Whether a dependency has a known vulnerability: by the current advisory database, or, where that
-//! cannot be fetched, by the one that the repository keeps.
+//! Checks the dependencies for known vulnerabilities, with the current advisory database or, where
+//! that cannot be fetched, with the one that the repository keeps.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use anyhow::{Context, Result, ensure};
 use crate::shell;
 use crate::step::Outcome;
 
-/// Where the archives are, each named after its day.
+/// The folder of the archives, each named after its day.
 const KEPT: &str = "xtask/advisories";
-/// How the archives' names end.
+/// The end of an archive's name.
 const ENDING: &str = ".tar.gz";
-/// How long the current database may take to come.
+/// How long fetching the current database may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What `cargo deny` calls its copy of the database.
 const COPY: &str = "advisory-db-3157b0e258782691";
-/// A kept database that is older is worth a louder word.
+/// The report warns when the kept database is older.
 const OLD_DAYS: i64 = 90;
 
 pub(crate) fn run() -> Result<Outcome> {
@@ -62,8 +62,8 @@ fn deny(config: &Path, words: &[&str]) -> std::process::Command {
     command
 }
 
-/// Without the network: the database is there, and of crates that were withdrawn, the index that
-/// cargo has fetched for its own use tells.
+/// Checks without the network: the database is there, and the index that cargo has fetched for its
+/// own use tells of withdrawn crates.
 fn check(config: &Path) -> Result<Outcome> {
     shell::run(&mut deny(config, &["--offline", "check", "advisories"]))?;
     Ok(Outcome::Passed)
@@ -82,7 +82,8 @@ fn newest() -> Result<(PathBuf, String)> {
     Ok((archive, day))
 }
 
-/// Unpacks the archive where `cargo deny` looks for a repository of git, which it must be.
+/// Unpacks the archive where `cargo deny` looks for its database, as the git repository that it
+/// expects there.
 fn unpack(archive: &Path, databases: &Path) -> Result<()> {
     fs::remove_dir_all(databases).ok();
     let copy = databases.join(COPY);
@@ -112,7 +113,7 @@ fn unpack(archive: &Path, databases: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is said when the kept database has to do.
+/// The warning for a check against the kept database.
 fn warning(day: &str, today: i64) -> Result<String> {
     let age = today - days(day).with_context(|| format!("{day} is no day"))?;
     let old = if age > OLD_DAYS {
@@ -130,7 +131,7 @@ fn warning(day: &str, today: i64) -> Result<String> {
 fn days(day: &str) -> Option<i64> {
     let mut parts = day.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    // Years that begin in March, so that the day that some have more is the last.
+    // Years begin in March here, so that a leap day is the last day of its year.
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {

@@ -1,4 +1,4 @@
-//! A running program that is ended, with all that it started, when it takes too long.
+//! A running program that is ended, with everything that it started, when it takes too long.
 
 use std::io::{self, IsTerminal};
 use std::process::{self, ChildStdout, Command, ExitStatus};
@@ -13,13 +13,13 @@ use crate::stopwatch::Elapsed;
 #[derive(Debug)]
 pub(crate) struct Child {
     process: process::Child,
-    /// What `kill` is told: a process, or a whole group of them.
+    /// The argument for `kill`: a process, or a whole group.
     target: String,
 }
 
 impl Child {
-    /// At a terminal Ctrl-C must reach the program. Elsewhere it gets a group of its own, so that a
-    /// grandchild that hangs ends with it.
+    /// Starts the program. At a terminal it stays in our group, so that Ctrl-C reaches it.
+    /// Elsewhere it gets a group of its own, so that a grandchild that hangs ends with it.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let grouped = !io::stdin().is_terminal() && own_group(command);
         let process = command.spawn()?;
@@ -32,18 +32,18 @@ impl Child {
         Ok(Self { process, target })
     }
 
-    /// Its standard output, which must be piped, and may be taken once.
+    /// Takes the program's standard output, once; it must be piped.
     pub(crate) fn stdout(&mut self) -> ChildStdout {
         self.process.stdout.take().expect("stdout is piped")
     }
 
-    /// Waits for the end, and brings it about after `limit`.
+    /// Waits for the program to end, and kills it after `limit`.
     pub(crate) fn wait(mut self, limit: Duration) -> Result<ExitStatus> {
         let (done, finished) = mpsc::channel::<()>();
         let watchdog = thread::spawn(move || {
             let hung = finished.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
             if hung {
-                // Whether it succeeds shows below: the wait for the process ends.
+                // If this fails, the wait for the process below does not end.
                 drop(
                     Command::new("kill")
                         .args(["-KILL", "--", &self.target])

@@ -98,7 +98,8 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
-/// In a target folder of its own, like its lock file: the two ends of the range exclude each other.
+/// Builds in a target folder of its own, with a lock file of its own: the oldest and the newest
+/// `rusqlite` exclude each other.
 fn oldest() -> Result<Outcome> {
     cargo("run --quiet --locked --manifest-path xtask/oldest/Cargo.toml --target-dir target/oldest")
 }
@@ -108,7 +109,7 @@ fn typos() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// A default build has fewer features, and so other code that nobody uses.
+/// Lints the default features too: with fewer of them, other code is unused.
 fn features() -> Result<Outcome> {
     cargo("clippy --locked --workspace --all-targets -- --deny warnings")?;
     cargo(&format!(

@@ -1,5 +1,4 @@
-//! The examples, run as a reader would run them, and what they print compared with
-//! what they should print.
+//! Runs the examples as a reader would, and compares their output with the expected one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Any bytes for everything that reads some, for as long as one likes: the tests do the same for a
-//! moment, and always with the same bytes.
+//! Gives random bytes to everything that reads bytes, for as long as the caller likes. The tests do
+//! the same for a moment, and always with the same bytes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,13 +8,13 @@ use anyhow::{Context, Result, ensure};
 use crate::args::Args;
 use crate::shell;
 
-/// Where they are: a package, and which of its tests.
+/// Where the targets are: a package, and a filter for its tests.
 const PLACES: [(&str, &str); 2] = [
     ("marionette-cli", "--bin marionette"),
     ("marionette-sqlite", "--test hostile"),
 ];
 
-/// How long each target runs if nobody says.
+/// How long each target runs by default.
 const SECONDS: u64 = 60;
 
 pub(crate) fn main(mut args: Args) -> Result<()> {
@@ -55,7 +55,7 @@ fn is_target(name: &str) -> bool {
     name.contains("fuzz::") && name.contains("::any_")
 }
 
-/// Another one each time.
+/// A different seed each time.
 #[expect(
     clippy::disallowed_methods,
     reason = "the rule protects the library's tests, not tools"
@@ -64,7 +64,7 @@ fn fresh() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    // Seeds that follow each other are used up by one run.
+    // One run uses up consecutive seeds.
     since.as_secs() << 20
 }
 

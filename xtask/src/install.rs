@@ -1,4 +1,4 @@
-//! The tools that the steps of `ci` need: which they are, in which version, and how each is got.
+//! The tools that the steps need, their versions, and how each is installed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub(crate) enum Tool {
 enum Origin {
     /// A package on the crate registry, in this version.
     Crate(&'static str, String),
-    /// A package of the Debian family of systems; elsewhere it is for the user to get.
+    /// A package of the Debian family of systems; elsewhere the user installs it.
     Debian(&'static [&'static str]),
 }
 
@@ -61,12 +61,12 @@ impl Tool {
             Self::Typos => krate("typos-cli", "1.52.0"),
             Self::Gungraun => krate("gungraun-runner", &locked("gungraun")?),
             Self::SqliteShell => Ok(Origin::Debian(&["sqlite3"])),
-            // Its memory checker needs the symbols of the C library.
+            // Valgrind's memory checker needs the symbols of the C library.
             Self::Valgrind => Ok(Origin::Debian(&["valgrind", "libc6-dbg"])),
         }
     }
 
-    /// The tests run without these, and say what they left out.
+    /// The tests also run without these tools, and say what they left out.
     pub(crate) fn can_be_done_without(self) -> bool {
         matches!(self, Self::Nextest | Self::SqliteShell)
     }
@@ -119,8 +119,8 @@ pub(crate) fn missing(tools: &[Tool]) -> Result<()> {
     Ok(())
 }
 
-/// The tools run for seconds and compile for minutes, so they are built unoptimised; a build folder
-/// that they share spares them each other's dependencies.
+/// The tools run for seconds and compile for minutes, so they are built unoptimised. They share a
+/// build folder, so that common dependencies compile once.
 fn from_registry(package: &str, version: &str) -> Result<()> {
     let mut command = shell::cargo("install --locked --debug --version");
     command
@@ -135,7 +135,7 @@ fn build_folder() -> PathBuf {
     shell::target().join("tools")
 }
 
-/// Does nothing where only the user can do it.
+/// Installs a package of the system; does nothing where only the user can.
 fn from_debian(packages: &[&str]) -> Result<()> {
     if shell::find("apt-get").is_none() || !is_root() {
         return Ok(());

@@ -1,4 +1,5 @@
-//! Models of our own synchronisation: loom runs each through every interleaving that matters.
+//! Runs the models of our own synchronisation: loom takes each through every interleaving that
+//! matters.
 
 use anyhow::Result;
 
@@ -9,7 +10,7 @@ use crate::step::{LIBRARY, Outcome};
 const FILTER: &str = "loom";
 /// What switches the library over to loom's locks and atomics.
 const FLAG: &str = "--cfg marionette_loom";
-/// How often a model may be preempted. Three finds what real bugs need, in minutes.
+/// How often a model may be preempted. Three preemptions find real bugs, in minutes.
 const PREEMPTIONS_MAX: &str = "3";
 
 pub(crate) fn run() -> Result<Outcome> {

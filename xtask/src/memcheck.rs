@@ -1,5 +1,5 @@
-//! The unsafe module under valgrind's memory checker: less than Miri sees, but on every machine,
-//! and of the code as it is compiled.
+//! Runs the tests of the unsafe module under valgrind's memory checker. It sees less than Miri, but
+//! works on every machine and checks the code as it is compiled.
 
 use anyhow::Result;
 

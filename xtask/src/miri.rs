@@ -1,4 +1,5 @@
-//! The unsafe module under Miri, which needs a nightly toolchain with its own standard library.
+//! Runs the tests of the unsafe module under Miri, which needs a nightly toolchain with its own
+//! standard library.
 
 use anyhow::Result;
 

@@ -1,5 +1,5 @@
-//! The programs that we start: announced, found also where `PATH` lacks cargo's folder, and ended
-//! when they hang.
+//! Starts programs: announces them, finds them also where `PATH` lacks cargo's folder, and ends
+//! those that hang.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -36,7 +36,7 @@ pub(crate) fn program(program: &str) -> Command {
         .current_dir(root())
         .env("PATH", search_path())
         .stdin(Stdio::null());
-    // Cargo describes this program in variables, which others would take for words about them.
+    // Cargo describes this program in variables, which the one to run would take for its own.
     for (name, _) in env::vars_os() {
         let bytes = name.as_encoded_bytes();
         if bytes.starts_with(b"CARGO_PKG_") || bytes.starts_with(b"CARGO_MANIFEST_") {
@@ -91,14 +91,14 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     output_within(command, LIMIT)
 }
 
-/// The same, with a limit of its own.
+/// As [`output`], with a limit of its own.
 pub(crate) fn output_within(command: &mut Command, limit: Duration) -> Result<String> {
     let (status, output) = read(command, limit, |_| ())?;
     succeed(command, status)?;
     Ok(output)
 }
 
-/// Whether `command` runs and succeeds; what it prints is nobody's business.
+/// Whether `command` runs and succeeds; its output is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdout(Stdio::null())

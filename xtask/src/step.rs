@@ -1,4 +1,4 @@
-//! One named check, and how a list of them is run: all of them, then a table of how each went.
+//! A named check, and the run of a list of them: all steps, then a table of their results.
 //!
 //! A failure does not hide the steps after it: all steps run, and any failure is the exit code.
 
@@ -85,7 +85,7 @@ fn chosen(steps: &'static [Step], names: &[String]) -> Result<Vec<&'static Step>
     Ok(steps.iter().filter(chosen).collect())
 }
 
-/// Installs what the steps lack; `None` when they lack nothing.
+/// Installs the tools that the steps lack; `None` when nothing is missing.
 fn tools(steps: &[&Step]) -> Option<Row> {
     let needed = |tool: &Tool| steps.iter().any(|step| step.needs.contains(tool));
     let tools: Vec<_> = Tool::ALL
@@ -156,7 +156,7 @@ fn table(rows: &[Row]) -> String {
         let result = match &row.status {
             Status::Passed => "passed".to_owned(),
             Status::Skipped(why) => format!("SKIPPED: {why}"),
-            // The whole of it stands above, where the step ran.
+            // The rest of the error stands above, where the step ran.
             Status::Failed(why) => format!("FAILED: {}", why.chars().take(100).collect::<String>()),
         };
         writeln!(table, "{:14}{:>14}  {result}", row.name, row.elapsed)

@@ -1,4 +1,4 @@
-//! All tests, each in the build in which it says most, and a list of what was left out.
+//! Runs all tests, each in the build that checks most, and lists what they left out.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,11 +12,11 @@ use crate::install::Tool;
 use crate::shell;
 use crate::step::{self, LIBRARY, Outcome, Step};
 
-/// How a line begins by which a test says that this machine lacks what it takes.
+/// The start of the line in which a test says what this machine lacks.
 const SKIPPED: &str = "SKIPPED: ";
 
-/// What the tests of this run left out. A test that left something out has passed, so its line
-/// would not be seen where it was printed.
+/// What the tests of this run left out. Such a test has passed, so nobody would see its line where
+/// it was printed.
 static LEFT_OUT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 pub(crate) const STEPS: &[Step] = &[
@@ -69,7 +69,7 @@ fn run(of: &str) -> Result<Outcome> {
         println!("cargo-nextest is missing: falling back to cargo test");
         return step::cargo(&format!("test --locked --all-targets --no-fail-fast {of}"));
     }
-    // Its report is the only place where the output of a test that passed is kept.
+    // Only the report keeps the output of a test that passed.
     let report = shell::target().join("nextest/default/junit.xml");
     fs::remove_file(&report).ok();
     let done = step::cargo(&format!("nextest run --locked {of}"));
@@ -80,11 +80,11 @@ fn run(of: &str) -> Result<Outcome> {
     done
 }
 
-/// What the lines say by which tests tell that they left something out, in a report in XML.
+/// The reasons in the `SKIPPED` lines of a report in XML.
 fn skipped(report: &str) -> impl Iterator<Item = String> {
     let said = |line: &str| {
         let (before, said) = line.split_once(SKIPPED)?;
-        // Not in the middle of a line, where somebody else says it of something else.
+        // In the middle of a line the word belongs to the output of something else.
         (before.is_empty() || before.ends_with('>')).then_some(())?;
         let said = said.split('<').next()?;
         Some(

@@ -1,5 +1,5 @@
-//! What a path cost, read from a profile of callgrind: the instructions of our own program, and how
-//! often it called the C library.
+//! The cost of a path, read from a profile of callgrind: the instructions of our own program, and
+//! the number of its calls of the C library.
 //!
 //! How many instructions the C library takes for a call depends on the processor, by which it picks
 //! its functions, and on the allocator's settings. That is not our code, so a call has a fixed
@@ -34,12 +34,12 @@ impl Count {
             } else if let Some(name) = line.strip_prefix("cob=") {
                 called = Some(name);
             } else if let Some(call) = line.strip_prefix("calls=") {
-                // Without a word about the object, the called function lies in the same one.
+                // Where no object is named, the called function lies in that of the caller.
                 let elsewhere = called.take().is_some_and(|called| called != object);
                 if object == program && elsewhere {
                     count.calls += first_number(call.split(' '));
                 }
-                // The next line is the cost of what was called, which has lines of its own.
+                // The next line is the cost of the called function, which has lines of its own.
                 lines.next();
             } else if object == program && is_cost(line) {
                 count.instructions += first_number(line.split(' ').skip(1));

@@ -1,5 +1,5 @@
-//! Benchmarks that decide: what the hot paths cost, counted by valgrind, beside a reference that is
-//! counted in the same run.
+//! The benchmarks that decide: the cost of the hot paths, counted by valgrind, relative to a
+//! reference that is counted in the same run.
 
 mod count;
 
@@ -13,14 +13,14 @@ use crate::install::{self, Tool};
 use crate::shell;
 use count::Count;
 
-/// A path, and how many times the cost of its reference it had when this limit was set.
+/// A path, and its cost as a multiple of its reference when this limit was set.
 struct Limit {
     path: &'static str,
     reference: &'static str,
     ratio: f64,
 }
 
-/// Raise one only together with the reason, in the same commit.
+/// Raise a limit only together with the reason, in the same commit.
 const LIMITS: [Limit; 4] = [
     Limit {
         path: "queue_to_done",
@@ -44,10 +44,10 @@ const LIMITS: [Limit; 4] = [
     },
 ];
 
-/// By how much a ratio may exceed the one that is noted.
+/// By how much a ratio may exceed the noted one.
 const TOLERANCE: f64 = 0.05;
 
-/// Where the benchmark's tool leaves what it counted.
+/// The folder of the counts that the benchmark's tool writes.
 const COUNTS: &str = "gungraun/marionette-bench/instructions/paths";
 
 pub(crate) fn main(mut args: Args) -> Result<()> {

@@ -1,5 +1,5 @@
-//! What listens is the application's own code and may panic: the library tells it of spans and
-//! events in two files, where each call is caught by itself.
+//! The listeners for spans and events are the application's own code and may panic, so the library
+//! calls them in two files, and catches the panic of each call.
 
 use super::finding::Finding;
 use super::source::Source;
@@ -8,7 +8,7 @@ use super::words;
 /// Where the rule holds.
 const ROOT: &str = "crates/marionette/src";
 
-/// The files that may tell listeners. In the first, only inside of what catches a panic.
+/// The files that may call listeners. In the first, only inside of what catches a panic.
 const ALLOWED: [&str; 2] = [
     "crates/marionette/src/observe.rs",
     "crates/marionette/src/quiet.rs",
@@ -17,7 +17,7 @@ const ALLOWED: [&str; 2] = [
 /// What catches a panic.
 const NETS: [&str; 2] = ["quietly(", "QuietSpan::new("];
 
-/// How many lines before a call its net may be.
+/// How many lines above a call the net may open.
 const REACH: usize = 4;
 
 pub(crate) fn check(source: &Source) -> Vec<Finding> {

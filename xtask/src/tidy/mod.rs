@@ -1,6 +1,7 @@
 //! Our own checks of the sources: rules of the house that no other tool knows.
 //!
-//! A check is a pure function from a file to its findings. Each says what to do.
+//! A check is a pure function from a file, or from all of them, to its findings. Each finding says
+//! what to do.
 
 mod attributes;
 mod doubles;
@@ -90,8 +91,8 @@ pub(crate) fn main() -> Result<()> {
     Ok(())
 }
 
-/// All files below `folder`, relative to the workspace, in order; what is hidden, built or fetched
-/// apart.
+/// Collects all files below `folder`, relative to the workspace and in order, except hidden, built
+/// and fetched ones.
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);

@@ -1,5 +1,5 @@
-//! What the command prints goes through one file, which looks at it a last time: elsewhere nothing
-//! writes on standard output or standard error.
+//! The command prints through one file, which makes every text safe for a terminal. Nothing else
+//! writes to standard output or standard error.
 
 use super::finding::Finding;
 use super::source::Source;
@@ -8,7 +8,7 @@ use super::words;
 /// Where the rule holds.
 const ROOT: &str = "crates/marionette-cli/src";
 
-/// The files that may print: what is said, and the bars, which move the cursor.
+/// The files that may print: messages, and the bars, which move the cursor.
 const ALLOWED: [&str; 2] = [
     "crates/marionette-cli/src/console/mod.rs",
     "crates/marionette-cli/src/run/screen.rs",

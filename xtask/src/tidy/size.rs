@@ -1,4 +1,4 @@
-//! What a reader can hold: the size of a file, of a function, of a line.
+//! Files, functions and lines are no longer than a reader can hold in his head.
 
 use super::blocks::{self, blocks};
 use super::finding::Finding;
@@ -16,7 +16,7 @@ pub(crate) fn check(source: &Source) -> Vec<Finding> {
     findings
 }
 
-/// Tests may be many, and `lib.rs` is a tour; both are read in parts.
+/// Tests and `lib.rs`, which is a tour, are read in parts and may be longer.
 fn file(source: &Source) -> Option<Finding> {
     let lines = source.text.lines().count() - lines_of_tests(source);
     if source.is_test() || source.path.ends_with("lib.rs") || lines <= FILE_LINES_MAX {

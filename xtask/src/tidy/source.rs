@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::blocks;
 
-/// The three texts have the same lines; what does not belong to one is blank in it.
+/// The three texts have the same lines; characters that do not belong to a text are blank in it.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// Relative to the workspace.
@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// Where a character of the text goes to.
+/// The text that a character goes to.
 #[derive(Clone, Copy)]
 enum To {
     Code,
@@ -102,7 +102,7 @@ impl Splitter {
         self.chars.get(self.at + ahead).copied()
     }
 
-    /// A quote that opens a character, not a lifetime.
+    /// Whether the quote here opens a character, not a lifetime.
     fn is_char(&self) -> bool {
         self.peek(1) == Some('\\') || self.peek(2) == Some('\'')
     }
@@ -111,7 +111,7 @@ impl Splitter {
     fn raw_string(&self) -> Option<usize> {
         let before = self.at.checked_sub(1).map(|before| self.chars[before]);
         let inside_word = |char: char| char.is_alphanumeric() || char == '_';
-        // In `br""` and `cr""` the first letter is part of the word that we look at.
+        // In `br""` and `cr""` the letter before the `r` belongs to the string.
         if self.peek(0) != Some('r') || before.is_some_and(|c| inside_word(c) && !"bc".contains(c))
         {
             return None;

@@ -1,4 +1,4 @@
-//! `unsafe` lives in the places that are named here and nowhere else.
+//! `unsafe` code stands in the places that are named here and nowhere else.
 
 use std::path::Path;
 
