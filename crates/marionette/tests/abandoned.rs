@@ -1,4 +1,4 @@
-//! Tasks that will not run any more are told, wherever they wait or run: one event for each.
+//! A task that will never run again is reported by one event, wherever it waits or runs.
 
 mod common;
 
@@ -48,7 +48,7 @@ async fn in_every_place(tasks: &TaskManager) -> usize {
     6
 }
 
-/// The user's errors that were told as abandoned, in order.
+/// The user's errors of the abandoned tasks, in the order of their events.
 fn told(log: &Log) -> Vec<String> {
     let errors = log.events(Level::ERROR);
     for event in &errors {

@@ -17,7 +17,7 @@ fn durations() -> impl Strategy<Value = Duration> {
     (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(secs, nanos)| Duration::new(secs >> 8, nanos))
 }
 
-/// Those at which arithmetic ends, beside all others.
+/// Any duration, and often one at the limits of the arithmetic.
 fn extremes() -> impl Strategy<Value = Duration> {
     let ends = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
     prop_oneof![proptest::sample::select(ends.to_vec()), durations()]
@@ -32,7 +32,8 @@ fn multipliers() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// How many attempts have failed: few, so many that powers overflow, and all that can be counted.
+/// How many attempts have failed: a few, enough for powers to overflow, or as many as can be
+/// counted.
 const FAILED: [u32; 7] = [1, 2, 3, 100, 1750, 2000, u32::MAX];
 
 proptest! {
@@ -53,7 +54,7 @@ proptest! {
         };
         for (policy, first) in all(Jitter::None) {
             let pauses = FAILED.map(|failed| policy.pause(failed, seed).expect("these never end"));
-            // Numbers with a point hold the nanoseconds of a hundred days.
+            // A floating-point number is exact to the nanosecond for a hundred days.
             if first < Duration::from_secs(100 * 86_400) || first == Duration::MAX {
                 prop_assert_eq!(pauses[0], first, "{:?}", policy);
             }

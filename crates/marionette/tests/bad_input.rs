@@ -1,5 +1,5 @@
-//! Bad input of every kind: settings, environment, times, durations, huge counts; each with what
-//! it is answered.
+//! Bad input of every kind, each with the answer to it: settings, environment, times, durations,
+//! huge counts.
 
 mod common;
 
@@ -109,7 +109,7 @@ async fn a_running_manager_refuses_a_bad_number_of_workers() {
     handle.await.expect("it succeeds");
 }
 
-/// The variables of the environment, and what `Config::from_env("BAD")` says to them.
+/// Variables of the environment, and what `Config::from_env("BAD")` makes of them.
 const ENVIRONMENT: [(&[(&str, &str)], &str); 15] = [
     (&[], "4, 64, marionette"),
     (&[("BAD_WORKERS", "8")], "8, 64, marionette"),

@@ -38,13 +38,13 @@ fn stored(builder: Builder) -> TaskManager<MemoryStore> {
     tasks
 }
 
-/// Blocks its thread, which is not the runtime's.
+/// Blocks its thread, which does not belong to the runtime.
 #[allow(clippy::disallowed_methods)]
 fn blocks() {
     std::thread::sleep(MS);
 }
 
-/// Says on which task it is, and is stuck until the other side is dropped or sends.
+/// Sends the id of its task, and is stuck until the other side sends or is dropped.
 #[allow(clippy::type_complexity)] // The code, its sign of life, and what releases it.
 fn stuck() -> (
     impl Fn(Thumbnail, Context) -> Result<u32, TaskError> + Send + Sync + 'static,
@@ -102,7 +102,7 @@ async fn its_timeout_asks_first() {
         Ok(image.width)
     };
     let tasks = stored(TaskManager::builder().grace(HOUR).handle(blocking(obeys)));
-    // Its thread has to begin and to ask once by then.
+    // By then its thread has to begin and to ask once.
     let handle = tasks.queue(thumbnail(7)).timeout(1000 * MS).await;
     let width = timeout(HOUR, handle.expect("it is stored")).await;
     assert_eq!(
@@ -145,7 +145,7 @@ async fn a_thread_that_has_come_back_is_not_abandoned() {
         .await
         .expect_err("it is too slow");
     drop(release);
-    // The next one has the same thread's place, or another: in the end all have come back.
+    // The next job takes the place of the same thread or of another: in the end all have come back.
     let next = tasks.queue(thumbnail(8)).await.expect("it is stored");
     assert_eq!(next.await.expect("nothing holds it up"), 8);
     let report = tasks.stop().await;

@@ -1,4 +1,5 @@
-//! What is told to end ends as that: a cancelled task, a stop that was dropped or hurried.
+//! What is asked to end ends as cancelled or stopped: tasks that run, and stops that were dropped
+//! or hurried.
 
 mod common;
 
@@ -86,7 +87,7 @@ async fn a_task_whose_parent_is_cancelled_before_it_waits_ends_as_cancelled() {
     assert_eq!((stats.cancelled, stats.failed, stats.retried), (1, 0, 0));
 }
 
-/// How many attempts were made, and for how many seconds the one ran that was cancelled.
+/// How many attempts were made, and for how many seconds the cancelled one ran.
 fn cancelled(error: &Error) -> (u32, u64) {
     let last = error.failures().last().expect("there was one");
     assert_eq!(last.kind(), FailureKind::Cancelled, "{error:?}");
@@ -150,7 +151,7 @@ async fn a_dropped_stop_within_can_be_taken_up_by_another() {
         let tasks = started(1, 64);
         let handle = tasks.queue(stubborn).await.expect("it runs");
         sleep(SECOND).await;
-        // It is dropped in the grace.
+        // The stop is dropped while it grants the grace.
         let dropped = timeout(2 * SECOND, tasks.stop_within(SECOND)).await;
         assert!(dropped.is_err());
         let report = if within {

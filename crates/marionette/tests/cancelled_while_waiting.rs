@@ -24,7 +24,7 @@ async fn busy(queue_size: usize) -> (TaskManager, JoinHandle<()>) {
     (tasks, running)
 }
 
-/// One task in each place where a task can wait, of this parent.
+/// One task of this parent in each place where a task can wait.
 async fn in_every_place(tasks: &TaskManager, parent: &CancellationToken) -> Vec<JoinHandle<()>> {
     let sound = "it is accepted";
     let retried = tasks.queue(fails).retries(1).context(parent.clone());
@@ -136,7 +136,7 @@ async fn who_waits_for_room_gets_the_place_of_a_cancelled_task() {
     assert_eq!(tasks.stats().queued, 1);
 }
 
-/// Gives up after some seconds of real time: what this looks for is a thread that waits for itself.
+/// Gives up after some seconds of real time: the fault would be a thread that waits for itself.
 fn soon<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     let (done, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -223,7 +223,7 @@ async fn tasks_of_a_cancelled_parent_leave_a_full_queue_though_nobody_holds_thei
             }
             assert!(tasks.queue(quick).try_now().expect_err("full").is_full());
             parent.cancel();
-            // A few refusals in a large queue pay for the look at all of it.
+            // After a few refusals a large queue is searched as a whole.
             let few = (0..=queue_size / 64).any(|_| tasks.queue(quick).try_now().is_ok());
             assert!(few, "of {queue_size}");
             assert_eq!(tasks.stats().queued, turn + 1);

@@ -1,5 +1,5 @@
-//! What does not compile says what to do instead. The texts are those of the compiler in
-//! rust-toolchain.toml; `TRYBUILD=overwrite` writes them anew.
+//! Code that does not compile gets a message that says what to do instead. The expected texts come
+//! from the compiler in rust-toolchain.toml; `TRYBUILD=overwrite` writes them anew.
 
 #[test]
 fn what_cannot_be_queued_explains_itself() {

@@ -1,4 +1,4 @@
-//! `testing::drain` with a store: until nothing is left that the manager could run.
+//! `testing::drain` with a store runs until nothing is left that the manager could run.
 #![cfg(feature = "test-util")]
 
 mod common;
@@ -22,7 +22,7 @@ impl Job for Unhandled {
     type Output = ();
 }
 
-/// Fails as often as it is told to.
+/// A manager whose handler fails this many times before it succeeds, and the count of its calls.
 fn failing(failures: usize, store: MemoryStore) -> (TaskManager<MemoryStore>, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counts = Arc::clone(&calls);

@@ -1,4 +1,4 @@
-//! Errors of user code on their way in, and the record of them on its way out.
+//! Errors of user code, and the record that a task's handle gives of them.
 
 use std::io;
 use std::time::Duration;
@@ -11,8 +11,8 @@ fn running() -> TaskManager {
     tasks
 }
 
-/// Runs a task that fails, and returns its error. The caller keeps the manager: one that is dropped
-/// abandons its tasks.
+/// Runs a task that fails, and returns its error. The caller keeps the manager, since a manager
+/// that is dropped abandons its tasks.
 async fn failure<F, Fut>(tasks: &TaskManager, task: F) -> Error
 where
     F: FnMut(Context) -> Fut + Send + 'static,

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// What is slow by nature takes seconds; what has the fault takes for ever.
+/// A test that is slow by nature takes seconds; one that meets the fault never ends.
 const FOR_EVER: Duration = Duration::from_secs(120);
 
 /// Keeps a worker busy until the sender is used.
@@ -231,7 +231,7 @@ async fn the_capacity_is_the_queue_size() {
         }
         assert_eq!(accepted.len(), size);
         assert_eq!(tasks.stats().queued, size);
-        // What is due was accepted long ago, and makes no room for more.
+        // Due tasks were accepted long ago, and make no room for more.
         for _ in 0..3 {
             drop(tasks.delay(Duration::ZERO, quick).await.expect("accepted"));
         }
@@ -310,7 +310,8 @@ fn a_million_future_tasks_are_ordinary() {
         let (out, mut due) = tokio::sync::mpsc::channel(1024);
         let scheduler = Scheduler::new(out);
         scheduler.start();
-        // From the last to the first, which is the worst for a sorted list, and while it runs.
+        // From the last to the first, the worst order for a sorted list, and while the scheduler
+        // runs.
         for nth in (0..500_000_u32).rev() {
             scheduler.insert(FutureTask::after(SECOND + SECOND / 500_000 * nth, nth));
         }

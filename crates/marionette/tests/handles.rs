@@ -1,4 +1,4 @@
-//! The handle of a task: cancelled, aborted, dropped, awaited, in every state of the task.
+//! A handle is used to cancel, abort or await its task, or dropped, in every state of the task.
 
 mod common;
 
@@ -15,7 +15,7 @@ async fn deaf(_: Context) -> Result<(), TaskError> {
     std::future::pending().await
 }
 
-/// The one reason for which the task behind this handle ended.
+/// The only reason why the task behind this handle ended.
 async fn reason<T>(handle: JoinHandle<T>) -> String {
     let ended = timeout(HOUR, handle).await.expect("it resolves");
     let error = ended.err().expect("it was cancelled");

@@ -1,4 +1,4 @@
-//! What a task does to its own manager, from its worker and from the thread on which it blocks.
+//! A task uses its own manager, from its worker and from the thread that it blocks.
 
 mod common;
 
@@ -23,7 +23,7 @@ async fn in_time<T>(handle: JoinHandle<T>, what: &str) -> T {
     ended.unwrap_or_else(|error| panic!("{what}: {error:?}"))
 }
 
-/// What a task may await of its own manager; `true` if it came to an end as it should.
+/// What a task may await of its own manager; `true` if that ended as it should.
 #[derive(Clone, Copy, Debug)]
 enum Verb {
     Stop,
@@ -48,7 +48,7 @@ async fn does(tasks: TaskManager<impl ?Sized>, verb: Verb) -> bool {
     }
 }
 
-/// Queues it on each way in which a task can wait, with others behind it.
+/// Queues the task in each way in which a task can wait, with others behind it.
 async fn from_every_place(workers: usize, verb: Verb) {
     for place in ["await", "block_in_place", "blocking", "drop", "child"] {
         let what = format!("{verb:?} by {place}, {workers} workers");
@@ -84,18 +84,19 @@ async fn from_every_place(workers: usize, verb: Verb) {
         };
         let queued = queued.expect("it runs");
         let others = match verb {
-            // Whoever waits for others keeps a worker, and with one there is none for them.
+            // A task that waits for others keeps a worker; a single worker would leave none for
+            // them.
             Verb::Idle if workers == 1 => 0,
             _ => 8,
         };
         let behind = (0..others).map(|_| tasks.queue(quick).try_now());
-        // They may come too late.
+        // The others may come too late.
         let behind: Vec<_> = behind.flatten().collect();
         assert!(in_time(queued, &what).await, "{what}");
         for behind in behind {
             in_time(behind, &format!("a task behind {what}")).await;
         }
-        // It goes on, with the workers that it had.
+        // The manager goes on, with the workers that it had.
         tasks.start();
         in_time(tasks.queue(quick).await.expect("it runs"), &what).await;
         let blocks = tasks.queue(blocking(|_: Context| Ok(()))).await;
@@ -134,7 +135,7 @@ async fn all_tasks_of_a_manager_may_stop_it_at_once() {
         handles.push(tasks.queue(blocking(code)).await.expect("it runs"));
         let inner = tasks.clone();
         let stop = async move { Ok(inner.stop().await.interrupted.len()) };
-        // The first of them may have stopped it already.
+        // The first task may have stopped the manager already.
         handles.extend(tasks.queue(stop).try_now().ok());
         if !tasks.is_running() {
             break;
@@ -232,7 +233,7 @@ async fn a_thread_that_was_given_up_is_not_the_task_of_its_worker() {
         let (inner, is_ready) = once.take().ok_or("it runs once")?;
         begun.send(())?;
         is_ready.recv()?;
-        // Its attempt is over, and another task has the worker: that one is waited for.
+        // Its attempt is over, and another task has the worker: the stop waits for that one.
         Ok(runtime.block_on(inner.stop()).done)
     };
     let given_up = tasks.queue(blocking(code)).await.expect("it runs");

@@ -1,4 +1,4 @@
-//! Jobs in a store: what is accepted and how it stands there, what comes back, how it ends.
+//! Jobs in a store: which are accepted, how they are stored, what comes back, and how they end.
 
 mod common;
 
@@ -34,7 +34,7 @@ async fn a_manager_that_was_not_started_accepts_jobs() {
 async fn a_job_runs_wherever_its_handler_is() {
     let store = MemoryStore::new();
     let (producer, worker) = (producer(&store), started(&store));
-    // One without handlers may be started, and runs nothing.
+    // A manager without handlers may be started, and runs nothing.
     producer.start();
     let handle = producer.queue(mail("grace")).await.expect("it is accepted");
     assert_eq!(handle.await.expect("it succeeds"), 5);
@@ -380,7 +380,7 @@ async fn a_manager_does_the_same_without_the_type_of_its_store() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_producers_and_workers_mix_nothing_up() {
-    // What another manager runs is asked for after each poll.
+    // A handle asks after each poll for a job that another manager runs.
     let store = MemoryStore::builder()
         .poll(Duration::from_millis(5))
         .build();
@@ -437,7 +437,7 @@ async fn a_row_for_a_transaction_has_all_that_was_asked_for() {
     let wrapped = TaskManager::wrap(mail("ada")).in_queue("no good");
     let refused = wrapped.into_new_job().expect_err("the name is bad");
     assert!(refused.is_unstorable());
-    // Handed back as it was, it is mended and taken.
+    // The caller mends the job that came back, and it is accepted.
     let row = refused.into_task().in_queue("good").into_new_job();
     assert_eq!(row.expect("it can be stored").queue, "good");
 }

@@ -1,5 +1,5 @@
-//! Jobs on a manager without a store: the same types, and what would go wrong later goes wrong at
-//! once.
+//! Jobs on a manager without a store: the types are the same, and what would fail later with a
+//! store fails at once.
 
 mod common;
 
@@ -115,7 +115,7 @@ async fn a_kind_without_a_handler_is_refused_at_once() {
     let error = many.expect_err("who would run them?");
     assert_eq!(error.refused, [Multiply(1, 2), Multiply(3, 4)]);
     assert!(error.to_string().contains("`multiply`"), "{error}");
-    // There is nobody to refuse it to here: it fails when it runs.
+    // Here no caller is left who could be refused: the job fails when it runs.
     let handle = tasks
         .exec(TaskManager::wrap(Multiply(1, 2)).retries(3))
         .await;
@@ -208,7 +208,7 @@ async fn a_job_that_waits_in_a_stopped_manager_comes_back_and_runs_elsewhere() {
     let (first, _) = adder(0);
     let handle = first.delay(HOUR, Add(4, 5)).await.expect("it is accepted");
     first.stop().await;
-    // It takes its handler along.
+    // The job takes its handler along.
     let second = TaskManager::new(marionette::Config::default()).expect("it is sound");
     second.start();
     for waiting in first.take_waiting() {

@@ -1,4 +1,4 @@
-//! Jobs that are not accepted: they come back, with a reason that says what to do.
+//! Jobs that are not accepted come back, with a reason that says what to do.
 
 mod common;
 
@@ -380,7 +380,7 @@ async fn user_code_that_panics_while_it_encodes_harms_only_its_caller() {
     tasks.queue(Moody).await.expect("it is accepted");
 }
 
-/// What another has inserted under the id of this job.
+/// The job that somebody else has inserted under the id of this one.
 async fn insert_as(store: &MemoryStore, id: TaskId, other: SendMail) {
     let row = TaskManager::wrap(other).into_new_job();
     let row = NewJob {

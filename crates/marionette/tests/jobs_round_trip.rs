@@ -1,4 +1,5 @@
-//! What is accepted can be decoded, and what is done stays done when its result cannot be read.
+//! An accepted job can be decoded, and a job that is done stays done when its result cannot be
+//! read.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +17,7 @@ impl<T: Serialize + serde::de::DeserializeOwned + Send + 'static> Job for Any<T>
     type Output = ();
 }
 
-/// Refuses it by every way in, with the kind and this reason, and stores nothing.
+/// Checks that every way in refuses the job, with its kind and this reason, and stores nothing.
 async fn is_refused<T>(new: impl Fn() -> T, why: &str)
 where
     T: Serialize + serde::de::DeserializeOwned + Send + 'static,
@@ -109,7 +110,7 @@ async fn what_does_not_come_back_from_its_encoding_is_refused_with_the_reason() 
     is_refused(|| Skips { secret: "x".into() }, "missing field `secret`").await;
     is_refused(|| Renamed { place: "x".into() }, "unknown field `here`").await;
 
-    // What does come back is accepted, whatever it looks like.
+    // A payload that comes back is accepted, whatever it looks like.
     let tasks = TaskManager::builder().store(MemoryStore::new()).build();
     let tasks = tasks.expect("it is sound");
     tasks.queue(Any(deep(100))).await.expect("it is not nested");
@@ -131,7 +132,7 @@ async fn what_does_not_come_back_from_its_encoding_is_refused_with_the_reason() 
         .expect("it is a number");
 }
 
-/// A job that is encoded as it says itself.
+/// A job with an encoding of its own.
 #[derive(Debug, Serialize, Deserialize)]
 enum Own {
     Disagrees,
@@ -170,7 +171,7 @@ async fn an_encoding_of_ones_own_has_to_agree_with_its_decoding() {
     }
 }
 
-/// What a job results in that cannot be stored, or not be read again.
+/// A result that cannot be stored, or not be read again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Outcome {
     NotANumber(f64),

@@ -1,4 +1,5 @@
-//! What listens changes nothing for what it hears of: the log, the metrics, the stream of events.
+//! Listeners that panic change nothing for the tasks that they hear of: the log, the metrics, the
+//! stream of events.
 
 mod common;
 
@@ -27,7 +28,7 @@ use tracing_core::span::Current;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Of what a listener panics.
+/// The call at which a listener panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Enabled,
@@ -65,7 +66,7 @@ const LEVELS: [Level; 5] = [
 
 const BROKEN: &str = "the log cannot be written";
 
-/// It panics every so many times that it is asked for this.
+/// A layer that panics at every n-th call of this kind.
 struct Fragile {
     inner: Registry,
     level: Level,
@@ -147,7 +148,7 @@ impl Subscriber for Fragile {
     }
 }
 
-/// One at a time, and panics that are meant are not printed.
+/// Tests run one at a time, and do not print the panics that they cause.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     static QUIET: std::sync::Once = std::sync::Once::new();
@@ -172,7 +173,7 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.build().expect("a runtime can be made")
 }
 
-/// How a task ended: all that its caller can learn, but for how long it took.
+/// How a task ended: all that its caller can learn, apart from its duration.
 fn told<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
@@ -324,7 +325,7 @@ async fn those_with_others(tasks: &TaskManager, ends: &mut Ends, parent: Span) {
 
 /// One job of each kind in a store, and what became of it.
 async fn jobs_of_every_kind(parent: Span) -> Ends {
-    // A job has no parent, and to drop this here would be the test's own call of the listener.
+    // A job has no parent, and dropping the span here would be the test's own call of the listener.
     std::mem::forget(parent);
     let mut ends = Ends::new();
     let store = MemoryStore::default();
@@ -362,7 +363,7 @@ async fn jobs_of_every_kind(parent: Span) -> Ends {
     ends
 }
 
-/// What becomes of tasks while such a listener hears of them, and how often it panicked.
+/// What becomes of tasks while such a listener is told of them, and how often it panicked.
 fn heard<F: Future<Output = Ends>>(
     run: impl Fn(Span) -> F,
     level: Level,
@@ -406,7 +407,7 @@ fn table<F: Future<Output = Ends>>(run: impl Fn(Span) -> F + Copy) {
                 assert_eq!(ends, expected, "{level} {at:?} every {every}");
                 met += panicked;
             }
-            // Nothing of ours is recorded later, and a job has no span that could be cloned.
+            // The library records nothing later, and a job has no span that could be cloned.
             let may_be_silent = matches!(at, At::Record | At::Clone | At::Current);
             assert!(may_be_silent || met > 0, "{level} {at:?} was never met");
         }
@@ -423,7 +424,7 @@ fn a_subscriber_that_panics_changes_nothing_for_jobs() {
     table(jobs_of_every_kind);
 }
 
-/// In a process of its own: the log goes to a pipe that nobody reads.
+/// Runs in a process of its own, whose log goes to a pipe that nobody reads.
 #[test]
 fn a_closed_pipe_as_the_log_changes_nothing() {
     const CHILD: &str = "MARIONETTE_TEST_LOG_LEVEL";
@@ -467,7 +468,7 @@ mod recorder {
 
     use super::*;
 
-    /// It panics when it is asked for a meter, or when it is told a value.
+    /// A recorder that panics when it is asked for a meter, or when it is told a value.
     struct Broken {
         at_once: bool,
     }
@@ -522,7 +523,7 @@ mod recorder {
     }
 }
 
-/// It panics when it is woken.
+/// A waker that panics.
 struct Sleeper;
 
 impl Wake for Sleeper {

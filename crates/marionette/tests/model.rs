@@ -13,16 +13,16 @@ use proptest::test_runner::TestCaseError;
 use proptest::{collection, option, prop_assert, prop_assert_eq};
 use tokio::time::sleep;
 
-/// What a task does in an attempt, before it ends in this way.
+/// How a task behaves in its attempts.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Succeed,
     /// This many attempts fail, and the next one succeeds.
     Fail(u32),
-    /// It panics as often, likewise.
+    /// This many attempts panic, and the next one succeeds.
     Panic(u32),
     Fatal,
-    /// It says once that it wants to be run again.
+    /// The first attempt snoozes.
     Snooze(u64),
 }
 
@@ -33,9 +33,9 @@ struct Plan {
     sleeps: u64,
     retries: u32,
     backoff: u64,
-    /// Not queued but delayed by so long.
+    /// The delay of a task that is not queued at once.
     delay: Option<u64>,
-    /// Cancelled by its handle after so long.
+    /// The time after which its handle cancels it.
     cancel: Option<u64>,
     /// Whether nobody waits for it.
     dropped: bool,
@@ -104,7 +104,7 @@ fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// An accepted task: how often it began, how often an attempt came to its own end, what ended it.
+/// An accepted task: how many attempts began, how many came to their own end, and what ended it.
 struct Accepted {
     plan: Plan,
     begun: Arc<AtomicU32>,
@@ -127,7 +127,7 @@ fn begin(
             if plan.sleeps > 0 {
                 sleep(millis(plan.sleeps)).await;
             }
-            // Interrupted attempts do not come here, and are not counted by the manager either.
+            // Interrupted attempts do not get here, and the manager does not count them either.
             let before = ended.fetch_add(1, Ordering::Relaxed);
             match plan.way {
                 Way::Fail(times) if cx.attempt() <= times => Err("fails".into()),
@@ -144,7 +144,7 @@ fn begin(
 
 type Attempt = std::pin::Pin<Box<dyn Future<Output = Result<u32, TaskError>> + Send + 'static>>;
 
-/// Awaits the result, and cancels when the plan says so; also tells whether that had an effect.
+/// Awaits the result, and cancels when the plan says so; also returns whether that had an effect.
 async fn watch(mut handle: JoinHandle<u32>, cancel: Option<u64>) -> (Result<u32, Error>, bool) {
     let Some(after) = cancel else {
         return (handle.await, false);
@@ -159,8 +159,8 @@ async fn watch(mut handle: JoinHandle<u32>, cancel: Option<u64>) -> (Result<u32,
     }
 }
 
-/// What the model says of a task that nobody cancels: the attempts that count, and whether it ends
-/// well; and how many attempts snooze.
+/// The model of a task that nobody cancels: the attempts that count, whether it succeeds, and how
+/// many attempts snooze.
 fn expected(plan: &Plan) -> (u32, bool, u32) {
     match plan.way {
         Way::Succeed => (1, true, 0),
@@ -198,7 +198,7 @@ async fn run(workers: usize, queue_size: usize, acts: Vec<Act>) -> Result<(), Te
     }
     tasks.start();
     tasks.resume();
-    // Far beyond all that may still wait.
+    // Far later than anything that may still wait.
     sleep(Duration::from_secs(60)).await;
     tasks.idle().await;
     let report = tasks.stop().await;
@@ -245,7 +245,7 @@ async fn add(tasks: &TaskManager, plan: Plan) -> Result<Option<Accepted>, TestCa
     }
 }
 
-/// After a stop: what was accepted has ended or is counted in the report.
+/// Checks after a stop that each accepted task has ended or is counted in the report.
 fn check(tasks: &TaskManager, report: &StopReport, all: &[Accepted]) -> Result<(), TestCaseError> {
     let stats = tasks.stats();
     let ended = usize::try_from(stats.ended()).expect("it is small");

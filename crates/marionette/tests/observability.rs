@@ -277,7 +277,7 @@ async fn events_tell_of_cancellations_snoozes_and_expiries() {
     assert_eq!(count("itself", is_ended), 1, "{all:?}");
 }
 
-/// The names of the tasks that were cancelled while they waited: the log and the events agree.
+/// The names of the tasks that were cancelled while they waited, on which log and events agree.
 async fn cancelled_early(log: &Log, events: &mut marionette::Events) -> Vec<String> {
     let all = read(events).await;
     let cancelled = all
@@ -334,7 +334,7 @@ async fn each_task_that_was_cancelled_while_it_waited_is_told_once_however_it_is
     let stats = tasks.stats();
     assert!(stats.cancelled > 0, "some went when room was made");
     assert_eq!(stats.cancelled, 100 - stats.waiting as u64);
-    // The others are found by the worker.
+    // The worker finds the others.
     let told = cancelled_early(&log, &mut events).await;
     let mut numbers: Vec<usize> = told.iter().map(|name| name.parse().expect("one")).collect();
     numbers.sort_unstable();
@@ -355,7 +355,7 @@ async fn taking_out_what_waits_tells_of_what_was_cancelled() {
     let taken = tasks.take_waiting();
     assert_eq!(taken.len(), 1);
     assert_eq!(tasks.stats().cancelled, 1);
-    // One that is cancelled outside of the manager is found once it is back.
+    // A task that is cancelled outside of the manager is found once it is back.
     assert!(later.cancel("not needed"));
     for future in taken {
         tasks.restore(future);

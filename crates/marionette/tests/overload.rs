@@ -1,5 +1,5 @@
-//! More than the workers can do: a burst of due tasks, and producers that are faster than workers.
-//! Nothing is lost, early or twice, and no more waits than was promised.
+//! More work than the workers can do: a burst of due tasks, and producers that are faster than the
+//! workers. No task is lost, early or run twice, and no more tasks wait than was promised.
 
 mod common;
 
@@ -18,12 +18,12 @@ const WORKERS: usize = 4;
 const QUEUE_SIZE: usize = 64;
 /// How many due tasks may wait beyond the queue's size: the first invariant in ARCHITECTURE.md.
 const DUE_MARGIN: usize = 64;
-/// How long a task takes that a fast producer makes; so the workers end one every ten milliseconds.
+/// How long a task of the fast producer takes, so that the workers end one every ten milliseconds.
 const TAKES: Duration = Duration::from_millis(40);
 const PACE: Duration = Duration::from_millis(10);
 const BURST: usize = 10_000;
 
-/// What the tasks of a burst have seen.
+/// What the tasks of a burst have observed.
 struct Seen {
     tasks: TaskManager,
     runs: Vec<AtomicUsize>,
@@ -43,7 +43,7 @@ impl Seen {
         })
     }
 
-    /// The task of this number runs, which was due then.
+    /// Notes that the task of this number runs, and when it was due.
     fn note(&self, number: usize, due: Instant) {
         assert!(now() >= due, "task {number} is early by {:?}", due - now());
         self.runs[number].fetch_add(1, Ordering::Relaxed);
@@ -166,7 +166,7 @@ async fn h1_producers_get_in_while_due_tasks_are_more_than_the_workers_can_do() 
     assert!(tasks.stats().snoozed > snoozed, "the due tasks go on too");
 }
 
-/// Counts how many of the tasks that were made exist: it lies in each.
+/// A part of each task, which counts the tasks that exist.
 struct Alive(Arc<AtomicUsize>);
 
 impl Alive {
@@ -204,7 +204,7 @@ async fn b1_a_producer_ten_times_faster_than_the_workers_fills_the_queue_and_no_
         sleep(MILLI).await;
     }
     assert_eq!(most, QUEUE_SIZE);
-    // The producer was held up to the pace of the workers, and they were never without a task.
+    // The producer was slowed to the pace of the workers, which were never without a task.
     assert!(now() - start >= PACE * (COUNT - 100));
     tasks.idle().await;
     assert!(now() - start <= PACE * COUNT + TAKES);
@@ -212,7 +212,7 @@ async fn b1_a_producer_ten_times_faster_than_the_workers_fills_the_queue_and_no_
     assert_eq!(alive.load(Ordering::Relaxed), 0);
 }
 
-/// A task with a number, to be recognised when it is given back.
+/// A task with a number, by which the test recognises it when it comes back.
 struct Numbered {
     number: usize,
     ran: Arc<Mutex<Vec<usize>>>,
@@ -246,7 +246,7 @@ async fn b1_a_producer_that_does_not_wait_gets_back_each_task_for_which_there_is
         }
         sleep(MILLI).await;
     }
-    // What the workers did in that time, and what the queue holds.
+    // As many as the workers ran in that time, and as the queue holds.
     let paced = COUNT / 10 + QUEUE_SIZE;
     assert!(
         (paced..=paced + WORKERS).contains(&accepted.len()),

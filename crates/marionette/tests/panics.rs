@@ -1,4 +1,4 @@
-//! Code that is no task and panics: what a task leaves behind, errors, backoffs, listeners.
+//! Panics of user code outside of an attempt: in what a task drops, in errors, backoffs, listeners.
 
 mod common;
 
@@ -12,7 +12,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 
-/// It panics when it is dropped, unless something panics already.
+/// Panics when it is dropped, unless something panics already.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -64,7 +64,7 @@ async fn a_panic_in_the_drop_of_an_output_that_nobody_wants_harms_nothing() {
     drop(tasks.queue(async { Ok(Bomb) }).await.expect("it runs"));
     tasks.idle().await;
     works_on(&tasks).await;
-    // With the handle, the drop is the caller's own.
+    // A result that the handle takes is dropped by the caller.
     let handle = tasks.queue(async { Ok(Bomb) }).await.expect("it runs");
     tasks.idle().await;
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(handle)));
@@ -99,7 +99,7 @@ async fn a_panic_in_the_drop_of_an_error_harms_nothing() {
         tasks.idle().await;
         works_on(&tasks).await;
     }
-    // The record of a task that has succeeded in the end is nobody's.
+    // Nobody gets the record of a task that succeeded in the end.
     for kept in [true, false] {
         let fails_once = async |cx: Context| match cx.attempt() {
             1 => Err(Grudge(Bomb).into()),
@@ -117,7 +117,7 @@ async fn a_panic_in_the_drop_of_an_error_harms_nothing() {
     }
 }
 
-/// An error that cannot be told.
+/// An error whose text panics.
 #[derive(Debug)]
 struct Unspeakable;
 
@@ -171,7 +171,7 @@ async fn a_panic_in_the_drop_of_a_task_that_never_ran_harms_nothing() {
         async { Ok(()) }
     };
     let queued = tasks.queue(task).await.expect("there is room");
-    // Whoever drops the code meets the panic, or nobody does.
+    // The panic reaches whoever drops the code, or nobody.
     let _ = catch_unwind(AssertUnwindSafe(|| queued.cancel("not needed")));
     let error = timeout(HOUR, queued).await.expect("it resolves");
     assert!(error.expect_err("cancelled").is_cancelled());

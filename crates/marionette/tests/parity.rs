@@ -1,5 +1,5 @@
-//! One test for each row of the table "Coming from Go": what the package of that name offers, and
-//! what we do.
+//! One test for each row of the table "Coming from Go": everything that the package of that name
+//! offers works here.
 
 mod common;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use marionette::{Context, TaskManager};
 use tokio::time::{sleep, timeout};
 
-/// The clock of the runtime, where that is paused.
+/// The clock of the runtime, which may be paused.
 #[allow(clippy::disallowed_methods)]
 fn paused() -> tokio::time::Instant {
     tokio::time::Instant::now()
@@ -16,14 +16,14 @@ const COUNT: usize = 200;
 /// Short enough that the timer, with whole milliseconds, would be late by one in the median.
 const DELAY: Duration = Duration::from_micros(100);
 
-/// The real clock: it is the one that the alarm goes by.
+/// The real clock, which the alarm goes by.
 #[allow(clippy::disallowed_methods)]
 fn now() -> Instant {
     Instant::now()
 }
 
-/// What the runtime's own timer makes of the same pause, measured beside ours: how late both are
-/// depends on the machine, and which is later does not.
+/// How late the runtime's own timer is after the same pause, measured beside ours: how late both
+/// are depends on the machine, which of them is later does not.
 async fn lateness_of_the_timer() -> Duration {
     let due = now() + DELAY;
     sleep(DELAY).await;

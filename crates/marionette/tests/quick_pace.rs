@@ -1,4 +1,5 @@
-//! After a row of tasks that end at once the workers wake each other less: what must hold then too.
+//! After a row of tasks that end at once the workers wake each other less, and still no task waits
+//! beside a free worker.
 
 mod common;
 
@@ -10,10 +11,10 @@ use marionette::{Constant, Context, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 
 const PAUSE: Duration = Duration::from_millis(50);
-/// More tasks in a row than a worker needs to know that they end at once.
+/// More tasks in a row than it takes for a worker to reach the quick pace.
 const ROW: usize = 40;
 
-/// Its first attempt fails.
+/// A task whose first attempt fails.
 async fn fails_once(cx: Context) -> Result<(), TaskError> {
     if cx.attempt() == 1 {
         return Err("refused".into());
@@ -21,8 +22,8 @@ async fn fails_once(cx: Context) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// Brings so many workers to a quick pace. One runs a whole row, and the next row another, since
-/// the last to park is the first to be woken.
+/// Brings this many workers to a quick pace. Each runs a whole row: the last worker to park is the
+/// first to be woken.
 async fn hurry(tasks: &TaskManager, workers: usize) {
     for _ in 0..workers * 2 {
         for _ in 0..ROW {
@@ -32,7 +33,7 @@ async fn hurry(tasks: &TaskManager, workers: usize) {
     }
 }
 
-/// A retry of that task comes at its time.
+/// Checks that the retry of that task comes at its time.
 async fn fails_once_then(tasks: &TaskManager, then: impl AsyncFnOnce()) {
     let begun = now();
     let retried = tasks.queue(fails_once).retries(1);

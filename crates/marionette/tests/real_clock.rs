@@ -1,6 +1,7 @@
-//! Every promise about time once on the clock that users have. On a paused clock two readings are
-//! equal; here they never are. A bound from above is only a patience, whatever the machine does
-//! besides: what is promised is that nothing comes early, and that everything comes.
+//! Every promise about time, tested once on the clock that users have. On a paused clock two
+//! readings are equal; here they never are. An upper bound is only the patience of the test,
+//! whatever else the machine does: the promise is that nothing comes early, and that everything
+//! comes.
 #![allow(clippy::disallowed_methods)] // Here it is the real clocks that count.
 #![allow(clippy::unused_async)] // A task is an async function, also one that waits for nothing.
 
@@ -23,7 +24,7 @@ const MILLI: Duration = Duration::from_millis(1);
 const SHORT: Duration = Duration::from_millis(40);
 /// More than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Far less than that, and far more than what it is compared with.
+/// Far less than [`PATIENCE`], and far more than what is compared with it.
 const LONG: Duration = Duration::from_secs(600);
 
 async fn soon<F: Future>(future: F) -> F::Output {
@@ -35,7 +36,7 @@ async fn result<T: Debug>(handle: JoinHandle<T>) -> Result<T, Error> {
     soon(handle).await
 }
 
-/// What a task finds that asks for the time.
+/// The time that a task reads.
 async fn both() -> Result<(SystemTime, Instant), TaskError> {
     Ok((SystemTime::now(), Instant::now()))
 }
@@ -372,7 +373,7 @@ async fn nobody_wakes_while_all_that_waits_is_for_later() {
 /// How long that takes here: longer than a limit below, and that is longer than any machine stalls.
 const LAG: Duration = Duration::from_millis(1500);
 
-/// It takes its time to go away, as what closes a connection does.
+/// A value whose drop takes time, as closing a connection does.
 struct SlowToDrop;
 
 impl Drop for SlowToDrop {

@@ -1,5 +1,5 @@
-//! Where a manager runs: in the runtime in which it was started, whichever kind that is, and
-//! whoever else calls it.
+//! A manager runs in the runtime in which it was started, of whichever kind, from wherever it is
+//! called.
 #![allow(clippy::disallowed_methods)] // Here it is the real clocks that count.
 
 mod common;
@@ -28,7 +28,7 @@ fn runtime() -> Runtime {
         .expect("a runtime can be built")
 }
 
-/// Tasks in all three ways run, and one is retried.
+/// Checks that tasks of all three ways run, and that one is retried.
 async fn all_ways_work(tasks: &TaskManager) {
     let queued = tasks.queue(quick).await.expect("accepted");
     let delayed = tasks.delay(SHORT, quick).await.expect("accepted");
@@ -99,7 +99,7 @@ async fn a_thread_without_a_runtime_may_ask_for_workers() {
     work_at_once(&tasks, 3).await;
 }
 
-/// It panics, and says what is missing.
+/// Checks that this panics with a message that says what is missing.
 fn panics(what: &str, start: impl FnOnce()) {
     let panic = catch_unwind(AssertUnwindSafe(start)).expect_err("it cannot start here");
     let told = panic.downcast_ref::<String>().cloned();
@@ -148,7 +148,7 @@ fn a_manager_whose_runtime_went_works_in_the_next_one() {
         });
         assert!(!tasks.is_running());
     }
-    // Nobody works there any more, and asking for workers does no harm.
+    // No worker is left there, and asking for workers does no harm.
     tasks.set_workers(1).expect("there is one");
     runtime().block_on(async {
         tasks.start();

@@ -1,5 +1,5 @@
-//! What waits for its time, against a sorted list, on the paused clock: random insertions, waits,
-//! stops, starts and takings, and one entry after the other must come at its time and in its order.
+//! Future tasks against a model that is a sorted list, on the paused clock: after random
+//! insertions, waits, stops, starts and takings, each entry must come at its time and in its order.
 
 mod common;
 
@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, advance, sleep};
 
 const MILLI: Duration = Duration::from_millis(1);
-/// The wall clock is read together with the real one, and this thread may lose its core in between.
-/// All else goes by whole seconds.
+/// How far two readings may differ: this thread may lose its core between reading the wall clock
+/// and the real one. Everything else is in whole seconds.
 const JITTER: Duration = Duration::from_millis(900);
 
 /// The wall clock, moved along with the paused one.
@@ -38,7 +38,7 @@ fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// Runs the future on a runtime of its own, whose clock goes only where everybody waits.
+/// Runs the future on a runtime of its own, whose clock advances only while everything waits.
 fn on_the_paused_clock<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -51,7 +51,7 @@ fn on_the_paused_clock<F: Future>(future: F) -> F::Output {
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 256,
-        // A case that failed is printed, and becomes a test by hand.
+        // A case that fails is printed; a person makes a test of it.
         failure_persistence: None,
         ..ProptestConfig::default()
     }
@@ -160,7 +160,7 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Act {
     Delay(u64),
-    /// By the wall clock, so long ahead; below zero it is past.
+    /// By the wall clock, this far ahead; a negative number is in the past.
     Schedule(i64),
     Wait(u64),
     Start,
@@ -185,10 +185,10 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 #[derive(Clone, Debug)]
 struct Entry {
     due: Instant,
-    /// By the wall clock, of what goes by it.
+    /// The due time by the wall clock, for entries that go by it.
     time: Option<SystemTime>,
     inserted: Instant,
-    /// How many insertions there were before.
+    /// How many insertions came before it.
     order: usize,
     place: Place,
 }
@@ -206,7 +206,7 @@ struct Received {
     wall: SystemTime,
 }
 
-/// What was done and when, as far as it decides what must come out.
+/// What was done and when, as far as the expected order depends on it.
 #[derive(Default)]
 struct Log {
     entries: Vec<Entry>,
@@ -239,8 +239,8 @@ impl Log {
             .is_some_and(|(_, stopped)| stopped.is_none())
     }
 
-    /// Whether this entry must have come out before: it was due and the scheduler ran, by more than
-    /// what the timer rounds.
+    /// Whether this entry must have come out before: the scheduler ran while it was due, for longer
+    /// than the timer rounds.
     fn is_overdue(&self, entry: &Entry, by: Instant) -> bool {
         let ready = entry.due.max(entry.inserted);
         let slack = entry.time.map_or(2 * MILLI, |_| JITTER);
@@ -320,7 +320,7 @@ async fn schedule(capacity: usize, acts: Vec<Act>) -> Result<(), TestCaseError> 
     judge(&log, &received, left)
 }
 
-/// All that comes, and when, until nothing more can.
+/// Everything that comes, and when, until nothing more can come.
 async fn receive(mut due: mpsc::Receiver<usize>) -> Vec<Received> {
     let mut received = Vec::new();
     while let Some(task) = due.recv().await {
@@ -439,7 +439,7 @@ const KEPT: usize = 4096;
 async fn the_memory_of_a_million_is_given_back() {
     let mut futures = Futures::new();
     for task in 0..MILLION {
-        // Neither in order nor against it.
+        // Neither in ascending nor in descending order.
         let delay = millis(task * 7_919 % MILLION);
         futures.insert(FutureTask::after(delay, task));
     }

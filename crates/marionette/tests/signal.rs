@@ -15,7 +15,7 @@ fn kill(signal: &str) {
     assert!(killed.expect("`kill` can be run").success());
 }
 
-/// A running manager that stops on a signal, and its report. It listens already.
+/// A running manager that already listens for the signal that stops it, and its report.
 async fn listening() -> (TaskManager, tokio::task::JoinHandle<StopReport>) {
     let tasks = TaskManager::new(Config::default()).expect("the default is valid");
     tasks.start();

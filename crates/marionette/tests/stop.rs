@@ -246,7 +246,7 @@ async fn stop_within_does_not_wait_for_a_blocked_thread() {
     let mut begun = Some(begun);
     let blocks = move |_: Context| {
         begun.take().map(|begun| begun.send(()));
-        // It ends when the test drops the sender.
+        // The task ends when the test drops the sender.
         let _ = released.recv();
         Ok(())
     };
@@ -256,7 +256,7 @@ async fn stop_within_does_not_wait_for_a_blocked_thread() {
     let report = timeout(HOUR, tasks.stop_within(Duration::ZERO)).await;
     let report = report.expect("it does not wait");
     assert!(!report.is_complete());
-    // It waits for the next start, and its thread goes on.
+    // The task waits for the next start, and its thread goes on.
     for tasks in [&report.interrupted, &report.abandoned] {
         let ids: Vec<_> = tasks.iter().map(|task| task.id).collect();
         assert_eq!(ids, [handle.id()]);

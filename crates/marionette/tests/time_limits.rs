@@ -240,7 +240,7 @@ async fn a_task_may_cancel_itself() {
     assert_eq!((tasks.stats().cancelled, tasks.stats().failed), (1, 0));
 }
 
-/// That it was one panic with this text, and where.
+/// Checks that there was one panic with this text, and where.
 fn assert_panicked(error: &Error, text: &str) {
     assert!(error.is_panic(), "{error:?}");
     let last = error.failures().last().expect("there is one");
@@ -327,7 +327,7 @@ async fn a_blocking_task_can_hear_that_it_should_end() {
 async fn fewer_workers_have_fewer_threads_once_those_that_are_stuck_come_back() {
     let tasks = started(2, 64);
     let (begun, mut begins) = mpsc::unbounded_channel();
-    // It is stuck until the test drops the sender, whatever becomes of its attempt.
+    // The thread is stuck until the test drops the sender, whatever becomes of its attempt.
     let stuck = || {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let begun = begun.clone();
@@ -409,7 +409,7 @@ async fn a_timeout_of_zero_is_none_for_tasks_and_for_jobs() {
     jobs.start();
     let queued = jobs.queue(Asks).timeout(Duration::ZERO).await;
     assert!(queued.expect("it is stored").await.expect("no limit"));
-    // One that was stored with it, by whoever.
+    // A job whose limit is stored as zero, whoever wrote it.
     let row = TaskManager::wrap(Asks).into_new_job();
     let mut row = row.expect("it can be stored");
     row.options.timeout = Some(Duration::ZERO);

@@ -1,5 +1,5 @@
-//! What keeps a manager from claiming jobs can be asked, and is told in the log once and when it is
-//! over.
+//! A manager says what keeps it from claiming jobs when it is asked, and logs it once, and once
+//! more when it is over.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! What goes by the wall clock and what goes by the monotonic one, under load: neither waits for
-//! ever behind the other. On the real clocks.
+//! Under load, tasks of the wall clock and tasks of the monotonic clock do not starve each other.
+//! Measured on the real clocks.
 #![allow(clippy::disallowed_methods)] // Here it is the real clocks that count.
 #![allow(clippy::unused_async)] // A task is an async function, also one that waits for nothing.
 
@@ -15,7 +15,7 @@ const MILLI: Duration = Duration::from_millis(1);
 /// More than any machine needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Fills a manager with tasks that come back for ever: by the monotonic clock, as soon as they can.
+/// Fills a manager with tasks that come back for ever, by the monotonic clock, as soon as they can.
 async fn snoozes(tasks: &TaskManager, pause: Duration) {
     for _ in 0..300 {
         let task = move |_: Context| async move { Err::<(), _>(TaskError::snooze(pause)) };
@@ -23,7 +23,7 @@ async fn snoozes(tasks: &TaskManager, pause: Duration) {
     }
 }
 
-/// By the wall clock, at a time that has passed long ago.
+/// The same load by the wall clock: each time has passed long ago.
 fn comes_back(tasks: &TaskManager) {
     let again = tasks.clone();
     let task = move |_: Context| {
@@ -38,7 +38,7 @@ async fn done(_: Context) -> Result<(), TaskError> {
     Ok(())
 }
 
-/// What becomes due while all of that goes on is run.
+/// Checks that a task that becomes due meanwhile runs.
 async fn both_come(tasks: &TaskManager) {
     sleep(10 * MILLI).await;
     let scheduled = tasks.schedule(SystemTime::now() + 10 * MILLI, done).await;

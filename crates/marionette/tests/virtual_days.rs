@@ -1,5 +1,5 @@
-//! Days on the paused clock pass at once: while nothing is due, nobody wakes. Counted in how often
-//! the runtime goes to sleep, since on that clock each of these is a step of time.
+//! Days on the paused clock pass at once: while nothing is due, nothing wakes. The tests count how
+//! often the runtime goes to sleep, since each sleep is a step of that clock.
 
 mod common;
 
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// A handful for each thing that happens. A look in each minute of a day would be 1,440.
+/// A handful of sleeps for each thing that happens. One look a minute would be 1,440 a day.
 const FEW: u64 = 100;
 
 /// How often the runtime has gone to sleep so far.

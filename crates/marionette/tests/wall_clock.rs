@@ -1,4 +1,4 @@
-//! Schedules when somebody steps the wall clock, delays when nothing happens for years.
+//! Schedules while somebody steps the wall clock, and delays while nothing happens for years.
 #![allow(clippy::disallowed_methods)] // The clock is paused: here it is the test that owns it.
 
 use std::sync::{Arc, Mutex};

@@ -33,7 +33,7 @@ pub(crate) async fn send(mail: SendMail, _: Context) -> Result<usize, TaskError>
     Ok(mail.to.len())
 }
 
-/// A job that does what it says.
+/// A job that says how its attempts end.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Act {
     Fail,
@@ -61,7 +61,7 @@ pub(crate) async fn act(act: Act, cx: Context) -> Result<(), TaskError> {
     }
 }
 
-/// With both handlers.
+/// A builder with the handlers of both kinds of jobs.
 pub(crate) fn builder<S: Inspect>(store: S) -> Builder<S> {
     TaskManager::builder().store(store).handle(send).handle(act)
 }
@@ -84,10 +84,10 @@ pub(crate) async fn details(store: &impl Inspect, id: TaskId) -> JobDetails {
     details.expect("it is there")
 }
 
-/// The call that fails, and with what.
+/// The call that fails, and its error.
 type Fault = (&'static str, fn() -> StoreError);
 
-/// A store in memory whose insertions are counted, and fail when they are told to.
+/// A store in memory that counts its insertions, and whose calls fail when a test says so.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faulty {
     pub(crate) inner: MemoryStore,
@@ -120,7 +120,7 @@ impl Faulty {
         self.claims_fail.store(fails, Ordering::Relaxed);
     }
 
-    /// From now on a claim has no answer, until this is over.
+    /// From now on a claim has no answer, until the test says otherwise.
     pub(crate) fn hang_claims(&self, hangs: bool) {
         self.claims_hang.store(hangs, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! A log that can be asked what came in.
+//! A log that keeps what it gets, for tests to look at.
 // Each test file is a crate of its own and uses a part.
 #![allow(dead_code)]
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-/// How long an attempt may still run that was asked to end.
+/// How long an attempt may still run after it was asked to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The monotonic clock, which the paused runtime owns.
@@ -61,13 +61,13 @@ pub(crate) async fn cooperative(cx: Context) -> Result<(), TaskError> {
     Err("asked to end".into())
 }
 
-/// A task that hears that it should end, and does not care.
+/// A task that ignores the request to end.
 pub(crate) async fn stubborn(cx: Context) -> Result<(), TaskError> {
     let _token = cx.token();
     std::future::pending().await
 }
 
-/// The worker lives on: it runs another task.
+/// Checks that the worker lives on: it runs another task.
 pub(crate) async fn works_on(tasks: &TaskManager) {
     let next = tasks.queue(async |_: Context| Ok("next")).await;
     let next = timeout(HOUR, next.expect("it runs")).await;
