@@ -10,30 +10,12 @@ use super::source::Source;
 
 /// What still has some.
 const PENDING: &[Entry] = &[
-    (
-        "crates/marionette/src",
-        "its prose is read folder by folder",
-    ),
-    (
-        "crates/marionette-bench",
-        "its prose is read folder by folder",
-    ),
-    (
-        "crates/marionette-cli/src",
-        "its prose is read folder by folder",
-    ),
-    (
-        "crates/marionette-conformance/src",
-        "its prose is read folder by folder",
-    ),
-    (
-        "crates/marionette-sim/src",
-        "its prose is read folder by folder",
-    ),
-    (
-        "crates/marionette-sqlite/src",
-        "its prose is read folder by folder",
-    ),
+    ("crates/marionette/src", "to be read once"),
+    ("crates/marionette-bench", "to be read once"),
+    ("crates/marionette-cli/src", "to be read once"),
+    ("crates/marionette-conformance/src", "to be read once"),
+    ("crates/marionette-sim/src", "to be read once"),
+    ("crates/marionette-sqlite/src", "to be read once"),
 ];
 
 /// What reads as a translation, and what to write instead. `*` stands for up to three words.
