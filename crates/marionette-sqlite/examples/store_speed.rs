@@ -155,7 +155,7 @@ fn done(claimed: &[Claimed]) -> Vec<Settlement> {
     claimed.iter().map(settlement).collect()
 }
 
-/// With several lanes, one claims while the other is being synced.
+/// With several lanes, one worker claims while the jobs of another are being synced.
 async fn drain(place: &Path, lanes: usize) -> Outcome {
     let store = open(place, &format!("drain-{lanes}")).await?;
     let count = 300_000;
@@ -190,7 +190,7 @@ async fn drain(place: &Path, lanes: usize) -> Outcome {
     Ok(())
 }
 
-/// The time until somebody who waits has claimed each of them.
+/// The time until a waiting worker has claimed each job.
 async fn lateness(place: &Path) -> Outcome {
     let store = open(place, "late").await?;
     let (count, claim) = (10_000_usize, worker(&store).await?);
@@ -214,7 +214,7 @@ async fn lateness(place: &Path) -> Outcome {
     Ok(())
 }
 
-/// From the call of insert until it is claimed, at 20 jobs a second.
+/// The time from the insertion of a job to its claim, at 20 jobs a second.
 async fn pick_up(place: &Path) -> Outcome {
     let store = open(place, "pick").await?;
     let claim = worker(&store).await?;

@@ -78,7 +78,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         "{} mails are done, none is lost",
         done.map(|count| count.jobs).sum::<u64>()
     );
-    // What was being sent, and what was sent while the file did not say so yet.
+    // The mail that was being sent, and mails that were sent before the file said so.
     let again = lines(&folder, "begun") - MAILS;
     assert!(again < 20, "{again} mails began a second time");
     println!("those that it was sending when it was killed began a second time");

@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One image takes a second.
+/// Makes the thumbnail of an image, which takes a second.
 async fn thumbnail(image: u32) -> Result<String, TaskError> {
     sleep(Duration::from_secs(1)).await;
     println!("  image {image} has its thumbnail");

@@ -1,7 +1,8 @@
 //! A service that takes orders over TCP, bills them behind the answer, and stops in order.
 //!
-//! The order is: no new connections, the open ones finish, the tasks finish, and last goes what the
-//! tasks need. In this program a customer comes by, and then the service is told to stop.
+//! The order is: no new connections, the open ones finish, the tasks finish, and last the ledger
+//! closes, which the tasks need. In this program a customer comes by, and then the service is asked
+//! to stop.
 
 use std::error::Error;
 use std::io;
@@ -54,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("stop: the connections have ended");
 
-    // 3. All that was accepted runs. An orchestrator gives 30 s: after 20 we hurry.
+    // 3. Every accepted task runs. An orchestrator gives 30 s: after 20 we hurry.
     let report = service.tasks.stop_within(Duration::from_secs(20)).await;
     println!("stop: all tasks have run: {}", report.is_complete());
     println!("stop: {} reminders for tomorrow are left", report.waiting);
@@ -64,7 +65,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// SIGTERM in a real service; here Ctrl-C, or the customer has gone.
+/// Returns when the service has to stop: on SIGTERM in a real service; here on Ctrl-C, or when the
+/// customer has gone.
 async fn told_to_stop(customer: tokio::task::JoinHandle<io::Result<()>>) {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -118,7 +120,7 @@ impl Service {
     }
 }
 
-/// Stands for the database.
+/// A stand-in for the database.
 #[derive(Clone, Default)]
 struct Ledger(Arc<Mutex<Vec<String>>>);
 

@@ -1,6 +1,6 @@
 //! A request with an API key is answered at once; that the key was seen is written down behind it.
 //!
-//! Writing takes at most a minute. A database that hangs costs one worker one minute, and no
+//! Writing takes at most a minute. A database that hangs costs a worker one minute, and costs no
 //! request anything. The clock is virtual here, so that minute takes no time.
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the request handler does.
+/// The part of the request handler that queues the task.
 async fn answer(
     tasks: &TaskManager,
     database: &Database,

@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ada = sign_up(&tasks, "ada@example.org").await?;
     let bob = sign_up(&tasks, "bob@nowhere.example").await?;
 
-    // A service would drop the handles: the final error goes to the log with all that is in it.
+    // A service would drop the handles: the log gets the final error with all its details.
     let receipt = ada.await?;
     println!("{receipt}");
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the request handler does: it returns when the mail is queued, not when it is sent.
+/// The part of the request handler that queues the mail: it returns before the mail is sent.
 async fn sign_up(
     tasks: &TaskManager,
     user: &'static str,
@@ -48,7 +48,7 @@ async fn sign_up(
     Ok(handle)
 }
 
-/// Stands for a mail server that is busy twice, and does not know one of the two domains.
+/// A stand-in for a mail server that is busy twice, and does not know one of the two domains.
 async fn send_mail(to: &str, cx: &Context) -> Result<String, MailError> {
     tokio::task::yield_now().await;
     match (to, cx.attempt()) {

@@ -58,7 +58,7 @@ impl Crate<'_> {
         self.position(names.first()?).map(|_| names)
     }
 
-    /// The files of the crate which its users' builds contain, the root among them.
+    /// The files of the crate that are not only built for its tests, the root among them.
     pub(crate) fn built<'s>(&self, sources: &'s [Source]) -> Vec<&'s Source> {
         let built = |source: &&Source| {
             source.path.starts_with(self.folder()) && !source.is_test() && !self.is_test(source)

@@ -1,6 +1,6 @@
 //! A name is used for one type in a crate, so that a reader who knows it knows it everywhere.
 //!
-//! The programs of a package count with its library: they lie in one folder, and who searches for a
+//! The programs of a package count with its library: they lie in one folder, and a search for a
 //! name finds both. A type that a file declares twice is one type for two builds, and so is a type
 //! of `enabled.rs` that `disabled.rs` stands in for.
 

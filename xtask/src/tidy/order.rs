@@ -21,7 +21,7 @@ pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     pending::excuse(PENDING, "xtask/src/tidy/order.rs", look_up(sources))
 }
 
-/// Each path that leads to a module above the one in which it stands.
+/// Finds each path that leads to a module above its own.
 fn look_up(sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for krate in crates::all(sources) {
@@ -40,7 +40,7 @@ fn look_up(sources: &[Source]) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with a use in `module`, and what to do.
+/// What is wrong with a use in `module`, if anything, and what to do.
 fn fault(krate: &Crate<'_>, module: &str, found: &Use) -> Option<String> {
     let used = found.path[0].as_str();
     let root = krate.root.path.display();
@@ -62,7 +62,7 @@ fn fault(krate: &Crate<'_>, module: &str, found: &Use) -> Option<String> {
     })
 }
 
-/// The path from which the root has a name.
+/// The path from which the root re-exports a name.
 fn re_exported(krate: &Crate<'_>, name: &str) -> Option<String> {
     let code = krate.root.code.as_str();
     let imports = uses::imports(code);

@@ -8,7 +8,7 @@ use super::pending::{self, Entry};
 use super::prose::{self, Mark, Word};
 use super::source::Source;
 
-/// What still has some.
+/// The folders that still have some.
 const PENDING: &[Entry] = &[
     ("crates/marionette/src", "to be read once"),
     ("crates/marionette-bench", "to be read once"),
@@ -18,7 +18,7 @@ const PENDING: &[Entry] = &[
     ("crates/marionette-sqlite/src", "to be read once"),
 ];
 
-/// What reads as a translation, and what to write instead. `*` stands for up to three words.
+/// Phrases that read as a translation, and what to write instead. `*` stands for up to three words.
 const PHRASES: &[(&str, &str)] = &[
     ("the begin", "the start"),
     ("its begin", "its start"),
@@ -50,7 +50,7 @@ const PHRASES: &[(&str, &str)] = &[
     ("so many at most", NUMBER),
 ];
 
-/// What does not begin a sentence, unless it is a question.
+/// Words that begin no sentence, unless it is a question.
 const STARTS: &[(&str, &str)] = &[
     ("Who", WHOEVER),
     ("So long", "the name of the duration"),
@@ -62,7 +62,7 @@ const STARTS: &[(&str, &str)] = &[
 const WHOEVER: &str = "the noun, or `whoever`";
 const NUMBER: &str = "the name of the number";
 
-/// `documents` are those in Markdown, with what is in them.
+/// `documents` are the paths and the texts of the files in Markdown.
 pub(crate) fn check(sources: &[Source], documents: &[(PathBuf, String)]) -> Vec<Finding> {
     let findings = unwanted(sources, documents);
     pending::excuse(PENDING, "xtask/src/tidy/phrases.rs", findings)

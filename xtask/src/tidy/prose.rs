@@ -7,7 +7,7 @@ use super::source::Source;
 pub(crate) struct Word<'a> {
     pub(crate) text: &'a str,
     pub(crate) line: usize,
-    /// It is the first of a sentence, of a line of a list or of a cell of a table.
+    /// Whether the word is the first of a sentence, of a line of a list or of a cell of a table.
     pub(crate) begins: bool,
     pub(crate) mark: Mark,
 }
@@ -34,7 +34,7 @@ pub(crate) fn comments(source: &Source) -> Vec<Vec<Word<'_>>> {
     }))
 }
 
-/// The lines of a file that have no comment, each by itself: some of them hold texts.
+/// The lines of a file that have no comment, each by itself: some of them hold messages.
 pub(crate) fn code_lines(source: &Source) -> Vec<Vec<Word<'_>>> {
     let comments = source.comments.lines();
     let mut lines = Vec::new();
@@ -109,7 +109,7 @@ fn split<'a>(line: &'a str, number: usize, words: &mut Vec<Word<'a>>) {
     }
 }
 
-/// What the characters behind a word say.
+/// The mark that the characters behind a word are.
 fn mark_of(behind: &str) -> Mark {
     if behind.contains('?') {
         Mark::Question

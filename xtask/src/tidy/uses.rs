@@ -1,5 +1,6 @@
-//! What a file names of its own crate: each path that begins with `crate`, `super` or `self`, in
-//! imports and in the middle of code, as a path from the root.
+//! The paths by which a file names parts of its own crate: each that begins with `crate`, `super`
+//! or
+//! `self`, in imports and in the middle of code, as a path from the root.
 
 use std::ops::Range;
 
@@ -45,7 +46,7 @@ pub(crate) fn uses(source: &Source, module: &[String]) -> Vec<Use> {
     uses
 }
 
-/// What the imports of a file name: all between `use` and its semicolon.
+/// The imports of a file: the text between each `use` and its semicolon.
 pub(crate) fn imports(code: &str) -> Vec<Range<usize>> {
     let import = |at: usize| {
         let start = at + "use".len();
@@ -100,7 +101,7 @@ fn is_relative(name: &str) -> bool {
     matches!(name, "crate" | "super" | "self")
 }
 
-/// A path as seen from the root; `None` when it names nothing.
+/// A path as seen from the root; `None` when it ends with `super` or the like.
 fn from_root(here: &[&str], path: &[&str]) -> Option<Vec<String>> {
     let mut base = here.to_vec();
     let mut rest = path;

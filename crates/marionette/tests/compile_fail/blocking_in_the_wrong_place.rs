@@ -1,4 +1,4 @@
-//! Code that blocks is a task or a handler by what it takes.
+//! The arguments of blocking code decide whether it is a task or a handler.
 
 use marionette::{Context, Job, TaskManager, blocking};
 use serde::{Deserialize, Serialize};

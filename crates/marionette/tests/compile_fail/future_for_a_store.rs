@@ -1,4 +1,4 @@
-//! So is a future.
+//! A future is code, and a store keeps data.
 
 use std::time::Duration;
 
