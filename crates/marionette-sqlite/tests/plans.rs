@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::Place;
+use common::{Place, version_1};
 use marionette_sqlite::rusqlite::{self, Connection};
 
 struct Statement {
@@ -28,8 +28,13 @@ fn statements() -> Vec<Statement> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");
     let entries = fs::read_dir(directory).expect("the statements are there");
     let paths = entries.map(|entry| entry.expect("it can be read").path());
-    let statements = paths.filter(|path: &PathBuf| !path.ends_with("schema_1.sql"));
+    let statements = paths.filter(|path: &PathBuf| !is_schema(path));
     statements.map(|path| statement(&path)).collect()
+}
+
+fn is_schema(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("schema_"))
 }
 
 fn statement(path: &Path) -> Statement {
@@ -48,6 +53,18 @@ fn statement(path: &Path) -> Statement {
 async fn every_statement_uses_the_index_that_it_names() {
     let place = Place::new();
     drop(place.open().await);
+    check_statements(&place);
+}
+
+#[tokio::test]
+async fn every_statement_uses_its_index_in_a_file_that_was_migrated() {
+    let place = Place::new();
+    version_1::make(&place.path());
+    drop(place.open().await);
+    check_statements(&place);
+}
+
+fn check_statements(place: &Place) {
     let connection = Connection::open(place.path()).expect("it is a database");
     let all = statements();
     assert!(all.len() > 30, "{} statements", all.len());

@@ -142,7 +142,7 @@ async fn a_clock_that_is_stepped_kills_no_worker() {
     store.sweep().await.expect("an answer");
     let connection = Connection::open(place.path()).expect("it is a database");
     // As if the wall clock had gone ahead by ten years since its last sign of life.
-    let stepped = "UPDATE marionette_worker SET seen = seen - 315360000000000, since = 1";
+    let stepped = "UPDATE marionette_instance SET seen = seen - 315360000000000, since = 1";
     assert_eq!(
         connection.execute(stepped, []).expect("it can be written"),
         1

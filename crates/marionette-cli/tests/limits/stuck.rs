@@ -21,8 +21,8 @@ fn sql(sandbox: &Sandbox, statements: &str) -> bool {
 }
 
 /// What breaks the store, and how that is mended.
-const BREAKS: &str = "alter table marionette_worker rename to gone";
-const MENDS: &str = "alter table gone rename to marionette_worker";
+const BREAKS: &str = "alter table marionette_instance rename to gone";
+const MENDS: &str = "alter table gone rename to marionette_instance";
 
 #[test]
 fn what_fails_in_the_store_is_said_and_ends_who_ends_by_itself_and_passes() {
@@ -49,7 +49,7 @@ fn what_fails_in_the_store_is_said_and_ends_who_ends_by_itself_and_passes() {
     assert_eq!(once.status, Some(2), "{once:?}");
     let told = "nothing can be taken from the store for";
     assert!(once.err.contains(told), "{once:?}");
-    assert!(once.err.contains("marionette_worker"), "{once:?}");
+    assert!(once.err.contains("marionette_instance"), "{once:?}");
     until("the other one says it", || {
         notes().contains(told) && notes().contains("it is tried again and again")
     });

@@ -12,7 +12,10 @@ use crate::file::blueprint::{self, Blueprint};
 use crate::options::Additions;
 
 /// What brings a file from each version to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("../sql/schema_1.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../sql/schema_1.sql"),
+    include_str!("../sql/schema_2.sql"),
+];
 
 /// The version that this library works with.
 #[allow(clippy::cast_possible_truncation)] // There will not be four billion.

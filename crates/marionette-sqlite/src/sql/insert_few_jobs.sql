@@ -3,7 +3,7 @@
 -- result: one change for each that is new
 -- index: the unique one of marionette_job (id)
 INSERT OR ROLLBACK INTO marionette_job (
-    id, state, lane, due, token, settled, worker, started, ended, ran, failed, crashes, history,
+    id, state, lane, due, token, settled, instance, started, ended, ran, failed, crashes, history,
     accepted, first_due, keep, options, payload
 ) VALUES
     (?2, 2, ?3, ?4, ?1, -?1, x'00000000000000000000000000000000', -?1, -?1, 0.0, 0, 0, 0,

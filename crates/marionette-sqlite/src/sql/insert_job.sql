@@ -5,7 +5,7 @@
 -- has its row, or even its id, later.
 -- index: the unique one of marionette_job (id)
 INSERT INTO marionette_job (
-    id, state, lane, due, token, settled, worker, started, ended, ran, failed, crashes, history,
+    id, state, lane, due, token, settled, instance, started, ended, ran, failed, crashes, history,
     accepted, first_due, keep, options, payload
 ) VALUES (
     ?1, 2, ?2, ?3, ?4, -?4, x'00000000000000000000000000000000', -?4, -?4, 0.0, 0, 0, 0,

@@ -2,7 +2,7 @@
 -- arguments: 1 seq
 -- result: a job in full
 -- index: the rowid of marionette_job
-SELECT seq, id, state, lane, due, token, worker, started, ended, ran, failed, crashes, history,
+SELECT seq, id, state, lane, due, token, instance, started, ended, ran, failed, crashes, history,
     accepted, first_due, options, cancel, reason, result, payload
 FROM marionette_job
 WHERE seq = ?1

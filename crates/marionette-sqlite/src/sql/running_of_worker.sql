@@ -1,6 +1,6 @@
 -- The jobs that a worker has.
--- arguments: 1 worker, 2 limit
+-- arguments: 1 instance, 2 limit
 -- result: seq, token, started
 -- index: marionette_job_running
 SELECT seq, token, started FROM marionette_job INDEXED BY marionette_job_running
-WHERE state = 3 AND worker = ?1 LIMIT ?2
+WHERE state = 3 AND instance = ?1 LIMIT ?2

@@ -1,19 +1,19 @@
 -- Who has jobs and is not among the workers, found by one search of the index for each.
 -- arguments: none
--- result: worker
+-- result: instance
 -- index: marionette_job_running
-WITH RECURSIVE holder (worker) AS (
+WITH RECURSIVE holder (instance) AS (
     SELECT (
-        SELECT worker FROM marionette_job INDEXED BY marionette_job_running
-        WHERE state = 3 ORDER BY worker LIMIT 1
+        SELECT instance FROM marionette_job INDEXED BY marionette_job_running
+        WHERE state = 3 ORDER BY instance LIMIT 1
     )
     UNION ALL
     SELECT (
-        SELECT worker FROM marionette_job INDEXED BY marionette_job_running
-        WHERE state = 3 AND worker > holder.worker ORDER BY worker LIMIT 1
-    ) FROM holder WHERE holder.worker IS NOT NULL
+        SELECT instance FROM marionette_job INDEXED BY marionette_job_running
+        WHERE state = 3 AND instance > holder.instance ORDER BY instance LIMIT 1
+    ) FROM holder WHERE holder.instance IS NOT NULL
 )
-SELECT worker FROM holder
-WHERE worker IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM marionette_worker WHERE marionette_worker.id = holder.worker
+SELECT instance FROM holder
+WHERE instance IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM marionette_instance WHERE marionette_instance.id = holder.instance
 )

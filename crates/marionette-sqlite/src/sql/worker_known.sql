@@ -1,5 +1,5 @@
 -- Whether a worker is known.
 -- arguments: 1 id
 -- result: a row if it is
--- index: the primary key of marionette_worker
-SELECT 1 FROM marionette_worker WHERE id = ?1
+-- index: the primary key of marionette_instance
+SELECT 1 FROM marionette_instance WHERE id = ?1

@@ -1,5 +1,5 @@
 -- All workers.
 -- arguments: none
--- result: id, server, process, slots, beat, since, seen
--- index: a scan of marionette_worker, which has a row for each process
-SELECT id, server, process, slots, beat, since, seen FROM marionette_worker ORDER BY id
+-- result: id, server, process, workers, beat, since, seen
+-- index: a scan of marionette_instance, which has a row for each process
+SELECT id, server, process, workers, beat, since, seen FROM marionette_instance ORDER BY id

@@ -1,6 +1,8 @@
 //! What the tests of the store have in common: a file of their own, and short words.
 #![allow(dead_code)] // Each test uses a part of it.
 
+pub(crate) mod version_1;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

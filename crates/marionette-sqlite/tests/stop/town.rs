@@ -81,7 +81,7 @@ impl Town {
     pub(crate) async fn reopen(&mut self) {
         self.store = open(&self.path()).await;
         let begun = clock::ran();
-        while self.ask("SELECT count(*) FROM marionette_worker") > 0 {
+        while self.ask("SELECT count(*) FROM marionette_instance") > 0 {
             let late = clock::ran_since(begun) > Duration::from_secs(5);
             assert!(!late, "the store of before is closed; {}", self.again());
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -9,9 +9,12 @@ use marionette_sqlite::rusqlite::Connection;
 /// How many jobs of a [`good`] store are due at once.
 pub(crate) const BASE_READY: usize = 2;
 
-const SCHEMA: &str = include_str!("../../../src/sql/schema_1.sql");
+const SCHEMA: &str = concat!(
+    include_str!("../../../src/sql/schema_1.sql"),
+    include_str!("../../../src/sql/schema_2.sql")
+);
 const META: &str = "CREATE TABLE marionette_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-     INSERT INTO marionette_meta VALUES ('version', 1)";
+     INSERT INTO marionette_meta VALUES ('version', 2)";
 
 /// The columns of `marionette_job`, with an expression for each that suits a job which is ready.
 pub(super) const JOB: [(&str, &str); 23] = [
@@ -22,7 +25,7 @@ pub(super) const JOB: [(&str, &str); 23] = [
     ("due", "(SELECT at FROM now) - 5000000"),
     ("token", "(SELECT at FROM now) - 9000000"),
     ("settled", "9000000 - (SELECT at FROM now)"),
-    ("worker", "zeroblob(16)"),
+    ("instance", "zeroblob(16)"),
     ("started", "9000000 - (SELECT at FROM now)"),
     ("ended", "9000000 - (SELECT at FROM now)"),
     ("ran", "0.0"),
@@ -52,13 +55,13 @@ const OTHERS: [(u8, &[(&str, &str)]); 8] = [
             ("history", "1"),
         ],
     ),
-    (3, &[("started", PAST), ("worker", DEAD_WORKER)]),
+    (3, &[("started", PAST), ("instance", DEAD_WORKER)]),
     (
         4,
         &[
             ("started", PAST),
             ("ended", PAST),
-            ("worker", DEAD_WORKER),
+            ("instance", DEAD_WORKER),
             ("ran", "0.5"),
         ],
     ),
@@ -194,7 +197,7 @@ pub(crate) fn base() -> &'static [u8] {
                 "INSERT INTO marionette_lane VALUES (1, 'default', 'command', 0, 0),
                      (2, 'other', 'command', 5, 0);
                  INSERT INTO marionette_queue VALUES ('paused', 1);
-                 INSERT INTO marionette_worker
+                 INSERT INTO marionette_instance
                      VALUES ({DEAD_WORKER}, 'elsewhere', 1, 4, 1, 1, (SELECT at FROM now));"
             );
             let all = format!("{SCHEMA};{META};{rows}");

@@ -151,7 +151,7 @@ fn trees() -> Vec<HostileStore> {
         "marionette_job",
         "marionette_lane",
         "marionette_queue",
-        "marionette_worker",
+        "marionette_instance",
         "marionette_attempt",
         "marionette_meta",
         "marionette_job_waiting",

@@ -9,7 +9,7 @@ const TABLES: [&str; 6] = [
     "marionette_job",
     "marionette_lane",
     "marionette_queue",
-    "marionette_worker",
+    "marionette_instance",
     "marionette_attempt",
     "marionette_meta",
 ];
@@ -166,7 +166,7 @@ fn changed_tables() -> Vec<HostileStore> {
         ),
         store(
             "a column less",
-            "ALTER TABLE marionette_worker DROP COLUMN since",
+            "ALTER TABLE marionette_instance DROP COLUMN since",
         ),
         store(
             "a column with another name",
@@ -356,7 +356,7 @@ fn written_pages() -> Vec<HostileStore> {
         ),
         written(
             "two tables on one page",
-            same("marionette_attempt", "marionette_worker"),
+            same("marionette_attempt", "marionette_instance"),
         ),
         written("two indexes on one page", same(ended, waiting)),
         written(

@@ -56,9 +56,11 @@ const NUMBERS: [&str; 7] = [
 ];
 
 const LANE: [&str; 5] = ["id", "queue", "kind", "priority", "suspect"];
-const WORKER: [&str; 7] = ["id", "server", "process", "slots", "beat", "since", "seen"];
+const WORKER: [&str; 7] = [
+    "id", "server", "process", "workers", "beat", "since", "seen",
+];
 const ATTEMPT: [&str; 9] = [
-    "job", "n", "number", "started", "ended", "ran", "outcome", "error", "worker",
+    "job", "n", "number", "started", "ended", "ran", "outcome", "error", "instance",
 ];
 
 pub(super) fn all() -> Vec<HostileStore> {
@@ -145,13 +147,14 @@ fn versions() -> Vec<HostileStore> {
     for version in [
         "-1",
         "0",
-        "2",
+        "1",
+        "3",
         "9223372036854775807",
-        "'1'",
+        "'2'",
         "'one'",
         "NULL",
-        "1.5",
-        "x'01'",
+        "2.5",
+        "x'02'",
     ] {
         stores.push(HostileStore::new(
             Kind::Schema,
@@ -244,15 +247,15 @@ fn workers(connection: &Connection, column: &str) {
             ("id", &*id),
             ("server", "'here'"),
             ("process", "1"),
-            ("slots", "1"),
+            ("workers", "1"),
             ("beat", "1"),
             ("since", "1"),
             ("seen", "(SELECT at FROM now) + 3600000000"),
         ];
-        insert(connection, "marionette_worker", &usual, column, &end);
+        insert(connection, "marionette_instance", &usual, column, &end);
         let mut changes = sort(3);
         let worker = if column == "id" { &end } else { &id };
-        changes.push(("worker", worker.clone()));
+        changes.push(("instance", worker.clone()));
         insert_job(connection, 1000 + number, &changes);
     }
 }
@@ -269,7 +272,7 @@ fn attempts(connection: &Connection, column: &str) {
         ("ran", "1"),
         ("outcome", "'failed'"),
         ("error", "'no'"),
-        ("worker", DEAD_WORKER),
+        ("instance", DEAD_WORKER),
     ];
     for job in 1..=SORTS {
         for (number, end) in ends().into_iter().enumerate() {
