@@ -1,5 +1,5 @@
 //! The only place where time comes from: the wall clock, which all processes on a file agree on,
-//! and the monotonic one, by which a worker is found dead.
+//! and the monotonic one, by which an instance is found dead.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

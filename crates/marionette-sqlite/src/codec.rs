@@ -9,7 +9,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{ErrorCode, Row, Rows, ffi};
 use uuid::Uuid;
 
-/// The longest text of a job or of a worker that is read, in bytes.
+/// The longest text of a job or of an instance that is read, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes as a text where they are one, as a blob elsewhere.
@@ -73,7 +73,7 @@ impl Id {
         TaskId::from(self.0)
     }
 
-    pub(crate) fn worker(self) -> InstanceId {
+    pub(crate) fn instance(self) -> InstanceId {
         InstanceId(self.0)
     }
 }
@@ -144,7 +144,7 @@ pub(crate) fn tally(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }
 
-/// A number on which nothing depends but its own job or worker; 0 if it is none.
+/// A number on which nothing depends but its own job or instance; 0 if it is none.
 pub(crate) fn lenient(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
     Ok(row.get_ref(index)?.as_i64().unwrap_or(0))
 }

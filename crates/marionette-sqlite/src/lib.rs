@@ -43,13 +43,13 @@
 //! - *Many callers share one commit.* One thread writes. It takes all calls that wait, does them in
 //!   one transaction, syncs once and answers all. A call that fails alone is tried again alone, and
 //!   the others are done without it.
-//! - *A worker that lost a job can change nothing any more.* Every claim has a greater token, and
-//!   whatever is written about a claimed job names it.
-//! - *A dead process is known at once.* Each worker holds a lock on a file of its own, which the
+//! - *An instance that lost a job can change nothing any more.* Every claim has a greater token,
+//!   and whatever is written about a claimed job names it.
+//! - *A dead process is known at once.* Each instance holds a lock on a file of its own, which the
 //!   system releases when the process ends, however it ends; the next sweep, half a second later at
-//!   most, gives its jobs back. A worker that holds its lock and gives no sign of life for a
+//!   most, gives its jobs back. An instance that holds its lock and gives no sign of life for a
 //!   [lease](Options::lease), by the monotonic clock of who looks, is dead too. No step of a clock
-//!   kills a worker.
+//!   kills an instance.
 //! - *A job that kills its process is quarantined* the third time. Jobs that were with it when it
 //!   did are suspects: they wait in lanes of their own and are run one at a time.
 //! - *Nothing runs before its time.* Times are microseconds of the machine's wall clock, rounded
@@ -72,7 +72,7 @@
 //! | --- | --- |
 //! | `tasks.db` | the database; only its owner may read it (mode 0600) |
 //! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode |
-//! | `tasks.db-workers/` | a lock file for each worker that lives (mode 0700) |
+//! | `tasks.db-workers/` | a lock file for each instance that lives (mode 0700) |
 //!
 //! Whoever may write these files decides what jobs there are. [`Options::check_owner`] refuses a
 //! store that somebody else could change; the command does so by itself. A database that exists

@@ -108,17 +108,17 @@ impl Options {
         self
     }
 
-    /// After how long without a sign of life a worker counts as dead whose process still runs.
-    /// Default is 15 s. A worker whose process has ended is found at the next sweep.
+    /// After how long without a sign of life an instance counts as dead whose process still runs.
+    /// Default is 15 s. An instance whose process has ended is found at the next sweep.
     ///
-    /// Workers give a sign of life every second, and at least three times in this time.
+    /// Instances give a sign of life every second, and at least three times in this time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.settings.timing.lease = lease;
         self.settings.timing.renew = self.settings.timing.renew.min(lease / 3);
         self
     }
 
-    /// How often a worker gives a sign of life. Default is 1 s.
+    /// How often an instance gives a sign of life. Default is 1 s.
     pub fn renew(mut self, renew: Duration) -> Self {
         self.settings.timing.renew = renew;
         self
@@ -178,7 +178,7 @@ impl Options {
     ///
     /// On Unix, before anything is made or read, and once more when all is open:
     ///
-    /// - the file, what SQLite keeps beside it, and the locks of the workers belong to the
+    /// - the file, what SQLite keeps beside it, and the locks of the instances belong to the
     ///   effective user of this process or to root, are regular files with one name or a real
     ///   folder, and nobody else may write them;
     /// - every folder on the way belongs to one of the two as well (also to the owner of `/`, who

@@ -180,7 +180,7 @@ impl World {
             let ran = starts.get(&id).copied();
             assert!(
                 state == JobState::Done && crashes == 0 && ran == Some(work.attempts()),
-                "{work:?} is {state}, ran {ran:?} times and lost {crashes} workers: {:?}; {}",
+                "{work:?} is {state}, ran {ran:?} times and lost {crashes} instances: {:?}; {}",
                 job.attempts,
                 self.again()
             );

@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{claim, insert, job, known_worker};
+use common::{claim, insert, job, known_instance};
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{
     JobState, NewJob, Next, PastOutcome, Settled, Settlement, Store, StoreError,
@@ -140,7 +140,7 @@ async fn fills_up_and_goes_on(place: &Path) {
         .await
         .expect("there is room for it");
     let (begun, gate) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let tasks = long_worker(&store, &begun, &gate);
+    let tasks = long_instance(&store, &begun, &gate);
     let long = tasks.queue(Long).await.expect("there is room for it");
     drop(begun.acquire().await.expect("it is open"));
 
@@ -191,7 +191,7 @@ async fn stays_full_and_goes_on(place: &Path) {
     insert(&store, job()).await;
     drop(store);
     let store = SqliteStore::open(&path).await.expect("there is room");
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let mut ballast = fs::File::create(place.join("ballast")).expect("there is room");
     let room = vec![b'x'; 4096];
     while ballast.write_all(&room).is_ok() {}
@@ -201,7 +201,7 @@ async fn stays_full_and_goes_on(place: &Path) {
         .expect("it gives some back");
     // Each is two commits, and each commit a page or more: many times what there is room for.
     for round in 0..200 {
-        let claimed = claim(&store, &worker, 1).await;
+        let claimed = claim(&store, &instance, 1).await;
         assert_eq!(claimed.len(), 1, "round {round}");
         let release = Settlement {
             lease: claimed[0].lease,
@@ -220,7 +220,7 @@ async fn stays_full_and_goes_on(place: &Path) {
 }
 
 /// A manager for the long job alone.
-fn long_worker(
+fn long_instance(
     store: &SqliteStore,
     begun: &Arc<Semaphore>,
     gate: &Arc<Semaphore>,

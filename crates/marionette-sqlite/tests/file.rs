@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Place, insert, job, known_worker};
+use common::{Place, insert, job, known_instance};
 use marionette::inspect::Inspect;
 use marionette::store::{Store, StoreError};
 use marionette_sqlite::SqliteStore;
@@ -22,21 +22,21 @@ async fn the_files_are_for_their_owner_alone() {
     };
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     insert(&store, job()).await;
     let name = place.path().display().to_string();
     for end in ["", "-wal", "-shm"] {
         let path = format!("{name}{end}");
         assert_eq!(mode(Path::new(&path)), 0o600, "{path}");
     }
-    let workers = format!("{name}-workers");
-    assert_eq!(mode(Path::new(&workers)), 0o700);
-    let lock = Path::new(&workers).join(worker.id.to_string());
+    let instances = format!("{name}-workers");
+    assert_eq!(mode(Path::new(&instances)), 0o700);
+    let lock = Path::new(&instances).join(instance.id.to_string());
     assert_eq!(mode(&lock), 0o600);
     drop(store);
     assert!(
         !lock.exists(),
-        "a worker without jobs leaves nothing behind"
+        "an instance without jobs leaves nothing behind"
     );
 }
 
@@ -345,8 +345,8 @@ async fn ids_of_rows_may_be_beyond_31_bits() {
     for _ in 0..20 {
         ids.push(insert(&store, job()).await);
     }
-    let worker = known_worker(&store).await;
-    let claimed = common::claim(&store, &worker, 100).await;
+    let instance = known_instance(&store).await;
+    let claimed = common::claim(&store, &instance, 100).await;
     let got: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
     assert_eq!(got, ids);
     assert!(claimed[20].lease.key > i64::from(i32::MAX));

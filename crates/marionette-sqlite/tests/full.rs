@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Place, claim, done, insert, job, known_worker, settle};
+use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::{JobState, NewJob, Settled, Store, StoreError};
 use marionette_sqlite::SqliteStore;
@@ -37,11 +37,11 @@ async fn a_full_file_refuses_what_has_no_room_and_loses_nothing() {
     let place = Place::new();
     let options = SqliteStore::options().bytes_max(2 * MIB);
     let store = options.open(place.path()).await.expect("it can be opened");
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let (accepted, err) = fill(&store).await;
     assert!(err.is_full(), "{err:?}");
     assert!(accepted.len() > 10, "{}", accepted.len());
-    let claimed = claim(&store, &worker, 1000).await;
+    let claimed = claim(&store, &instance, 1000).await;
     assert_eq!(claimed.len(), accepted.len(), "what was accepted is there");
     for claimed in &claimed {
         assert_eq!(settle(&store, done(claimed.lease)).await, Settled::Applied);

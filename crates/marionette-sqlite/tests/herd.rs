@@ -156,10 +156,10 @@ async fn ten_thousand_jobs_of_one_moment_run_once_each_and_cause_no_stampede() {
 
 /// Somebody asks the store itself until the time has come: it has nothing for him before.
 async fn asks_without_a_pause(store: SqliteStore, due: SystemTime) {
-    let worker = common::known_worker(&store).await;
+    let instance = common::known_instance(&store).await;
     let mut asked = 0;
     loop {
-        let claimed = common::claim(&store, &worker, 1).await;
+        let claimed = common::claim(&store, &instance, 1).await;
         if clock::wall() >= due {
             for claimed in claimed {
                 let release = Settlement {

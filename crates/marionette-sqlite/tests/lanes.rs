@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Place, claim, done, insert, job, known_worker, settle};
+use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{Claim, Claimed, Ended, InstanceInfo, NewJob, Settled, Store, Wanted};
 use marionette_sqlite::SqliteStore;
@@ -28,14 +28,14 @@ fn wanted(queues: impl IntoIterator<Item = String>) -> Wanted {
     }
 }
 
-async fn claim_from(store: &SqliteStore, worker: &InstanceInfo, wanted: Wanted) -> Vec<Claimed> {
+async fn claim_from(store: &SqliteStore, instance: &InstanceInfo, wanted: Wanted) -> Vec<Claimed> {
     let claim = Claim {
-        instance: worker.id,
+        instance: instance.id,
         wanted,
         limit: 10,
         suspects: 10,
     };
-    store.claim(claim).await.expect("the worker is known")
+    store.claim(claim).await.expect("the instance is known")
 }
 
 fn number(place: &Place, sql: &str) -> i64 {
@@ -86,7 +86,7 @@ async fn lanes_without_jobs_go_and_their_numbers_never_come_again() {
 async fn a_lane_with_a_job_in_any_state_stays() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let names = ["done", "runs", "waits", "kept", "cancelled"];
     let mut ids = Vec::new();
     for name in names {
@@ -97,7 +97,7 @@ async fn a_lane_with_a_job_in_any_state_stays() {
         ids.push(insert(&store, job).await);
     }
     for name in ["done", "runs", "kept"] {
-        let claimed = claim_from(&store, &worker, wanted([name.to_owned()])).await;
+        let claimed = claim_from(&store, &instance, wanted([name.to_owned()])).await;
         if name != "runs" {
             assert_eq!(
                 settle(&store, done(claimed[0].lease)).await,
@@ -122,7 +122,7 @@ async fn a_lane_with_a_job_in_any_state_stays() {
 async fn a_lane_that_a_process_remembers_and_another_dropped_takes_no_job() {
     let place = Place::new();
     let (store, other) = (place.open().await, place.open().await);
-    let worker = known_worker(&other).await;
+    let instance = known_instance(&other).await;
     // Closed by the first sweep, deleted by the second.
     for sweeps in [1, 2] {
         let queue = format!("remembered-{sweeps}");
@@ -135,7 +135,7 @@ async fn a_lane_that_a_process_remembers_and_another_dropped_takes_no_job() {
         let open = format!("SELECT count(*) FROM marionette_lane WHERE queue = '{queue}'");
         assert_eq!(number(&place, &open), 2 - sweeps);
         let id = insert(&store, in_queue(&queue)).await;
-        let claimed = claim_from(&other, &worker, wanted([queue])).await;
+        let claimed = claim_from(&other, &instance, wanted([queue])).await;
         let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
         assert_eq!(claimed, [id]);
         let orphans = "SELECT count(*) FROM marionette_job
@@ -148,7 +148,7 @@ async fn a_lane_that_a_process_remembers_and_another_dropped_takes_no_job() {
 async fn a_queue_that_is_paused_is_so_when_its_lanes_went() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     use_queues(&store, "paused", 1).await;
     store
         .pause_queue("paused-0".into())
@@ -163,12 +163,12 @@ async fn a_queue_that_is_paused_is_so_when_its_lanes_went() {
         ["paused-0"]
     );
     insert(&store, in_queue("paused-0")).await;
-    assert!(claim(&store, &worker, 10).await.is_empty());
+    assert!(claim(&store, &instance, 10).await.is_empty());
     store
         .resume_queue("paused-0".into())
         .await
         .expect("it resumes");
-    assert_eq!(claim(&store, &worker, 10).await.len(), 1);
+    assert_eq!(claim(&store, &instance, 10).await.len(), 1);
 }
 
 #[tokio::test]
@@ -189,13 +189,13 @@ async fn among_very_many_lanes_the_old_ones_are_found_by_everybody() {
     let wishes = [few, wanted(queues.into_iter().chain(unused)), wanted([])];
     for (round, wish) in wishes.into_iter().enumerate() {
         let other = place.open().await;
-        let worker = known_worker(&other).await;
+        let instance = known_instance(&other).await;
         let counts = other.counts().await.expect("an answer");
         assert_eq!(
             counts.iter().map(|count| count.jobs).sum::<u64>(),
             2 + round as u64 * 2
         );
-        let claimed = claim_from(&other, &worker, wish).await;
+        let claimed = claim_from(&other, &instance, wish).await;
         assert_eq!(claimed.len(), 2);
         for claimed in claimed {
             settle(&other, done(claimed.lease)).await;
@@ -217,13 +217,13 @@ async fn no_job_is_lost_while_lanes_go_under_several_processes() {
     for process in 0..3 {
         let store = options().open(place.path()).await.expect("it opens");
         at_work.push(tokio::spawn(async move {
-            let worker = known_worker(&store).await;
+            let instance = known_instance(&store).await;
             for round in 0..ROUNDS {
                 // Each queue is used, left empty and used again by all of them.
                 let queue = |job: usize| format!("{}", (round * 11 + process * 3 + job) % 150);
                 let jobs: Vec<_> = (0..JOBS).map(|job| in_queue(&queue(job))).collect();
                 store.insert(jobs).await.expect("there is room");
-                let claimed = claim(&store, &worker, JOBS).await;
+                let claimed = claim(&store, &instance, JOBS).await;
                 let settled = claimed.iter().map(|claimed| done(claimed.lease)).collect();
                 store.settle(settled).await.expect("it is written");
             }
@@ -242,9 +242,9 @@ async fn no_job_is_lost_while_lanes_go_under_several_processes() {
         at_work.await.expect("no panic");
     }
     let store = options().open(place.path()).await.expect("it opens");
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     loop {
-        let claimed = claim(&store, &worker, 100).await;
+        let claimed = claim(&store, &instance, 100).await;
         if claimed.is_empty() {
             break;
         }
@@ -266,10 +266,10 @@ async fn who_wants_to_know_hears_of_all_that_is_deleted() {
     let place = Place::new();
     let options = SqliteStore::options().keep_done_count(0);
     let store = options.open(place.path()).await.expect("it opens");
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let forgotten = store.forgotten();
     let pruned = insert(&store, job()).await;
-    let claimed = claim(&store, &worker, 1).await;
+    let claimed = claim(&store, &instance, 1).await;
     settle(&store, done(claimed[0].lease)).await;
     let deleted = insert(&store, job()).await;
     let stays = insert(&store, job()).await;

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::time::Duration;
 
-use common::{Place, insert, job, known_worker};
+use common::{Place, insert, job, known_instance};
 use marionette::store::{NewJob, Store};
 use marionette_sqlite::rusqlite::Connection;
 
@@ -22,7 +22,7 @@ fn length(place: &Place) -> u64 {
 async fn a_log_that_grew_beside_a_long_reader_shrinks_when_all_is_quiet() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     insert(&store, job()).await;
     let reader = Connection::open(place.path()).expect("it is a database");
     reader.execute_batch("BEGIN").expect("it can read");
@@ -42,10 +42,13 @@ async fn a_log_that_grew_beside_a_long_reader_shrinks_when_all_is_quiet() {
         length(&place)
     );
     reader.execute_batch("COMMIT").expect("it has read");
-    // All that is left are signs of life, as an idle worker gives them.
+    // All that is left are signs of life, as an idle instance gives them.
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        store.renew(worker.clone(), vec![]).await.expect("it lives");
+        store
+            .renew(instance.clone(), vec![])
+            .await
+            .expect("it lives");
         if length(&place) <= 8 * MIB {
             return;
         }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Place, claim, done, known_worker, settle, version_1};
+use common::{Place, claim, done, known_instance, settle, version_1};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobDetails, Page};
 use marionette::store::{JobState, PastOutcome, Settled, Store};
@@ -90,11 +90,11 @@ async fn jobs_of_version_1_go_on() {
     let place = Place::new();
     version_1::make(&place.path());
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     // Nobody holds the lock of the instance that had the job which ran.
     let swept = store.sweep().await.expect("it is done");
     assert_eq!(swept.released, 1);
-    let claimed = claim(&store, &worker, 10).await;
+    let claimed = claim(&store, &instance, 10).await;
     let mut payloads: Vec<_> = claimed.iter().map(|job| &*job.payload).collect();
     payloads.sort_unstable();
     assert_eq!(payloads, [&b"\"ready\""[..], b"\"running\""]);
@@ -129,8 +129,8 @@ async fn what_the_application_added_to_version_1_follows_the_new_names_if_it_is_
     );
     let options = SqliteStore::options().trust_additions();
     let store = options.open(place.path()).await.expect("it is trusted");
-    let worker = known_worker(&store).await;
-    let claimed = claim(&store, &worker, 1).await;
+    let instance = known_instance(&store).await;
+    let claimed = claim(&store, &instance, 1).await;
     assert_eq!(claimed.len(), 1);
     let ask = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0));
     assert_eq!(

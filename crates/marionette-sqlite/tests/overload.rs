@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::{Place, known_worker};
+use common::{Place, known_instance};
 use marionette::store::{Due, InstanceInfo, NewJob, Priority, Store};
 use marionette::{Context, Job, TaskManager};
 use marionette_sqlite::SqliteStore;
@@ -235,7 +235,7 @@ async fn a_claim_touches_no_more_because_of_a_backlog() {
     let _alone = ALONE.lock().await;
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let other = |job: NewJob| NewJob {
         kind: "other".into(),
         ..job
@@ -250,14 +250,14 @@ async fn a_claim_touches_no_more_because_of_a_backlog() {
     store.insert(few).await.expect("there is room");
     let of_each = vec![other(common::job()), later(common::job())];
     store.insert(of_each).await.expect("there is room");
-    let before = effort(&store, &worker);
+    let before = effort(&store, &instance);
     for _ in 0..20 {
         let jobs = (0..1_000).map(|_| common::job());
         let jobs = jobs.chain((0..250).map(|_| other(common::job())));
         let jobs = jobs.chain((0..250).map(|_| later(common::job())));
         store.insert(jobs.collect()).await.expect("there is room");
     }
-    let after = effort(&store, &worker);
+    let after = effort(&store, &instance);
     println!("100 waiting: {before:?}, 30,100 waiting: {after:?}");
     assert!(before.steps > 0, "it was counted");
     assert!(after.steps <= 2 * before.steps, "{before:?}, {after:?}");
@@ -265,17 +265,17 @@ async fn a_claim_touches_no_more_because_of_a_backlog() {
 }
 
 /// The statements of a claim of 16, as the store runs them, and taken back.
-fn effort(store: &SqliteStore, worker: &InstanceInfo) -> Effort {
+fn effort(store: &SqliteStore, instance: &InstanceInfo) -> Effort {
     let connection = Connection::open(store.path()).expect("it is a database");
     let mut effort = Effort::default();
     connection
         .execute_batch("BEGIN IMMEDIATE")
         .expect("nobody writes");
-    let worker = worker.id.0.as_bytes().to_vec();
+    let instance = instance.id.0.as_bytes().to_vec();
     run(
         &connection,
-        include_str!("../src/sql/worker_known.sql"),
-        (&worker,),
+        include_str!("../src/sql/instance_known.sql"),
+        (&instance,),
         &mut effort,
     );
     run(
@@ -301,7 +301,7 @@ fn effort(store: &SqliteStore, worker: &InstanceInfo) -> Effort {
             &mut effort,
         );
         let take = include_str!("../src/sql/claim_take.sql");
-        run(&connection, take, (seq, &worker, 1), &mut effort);
+        run(&connection, take, (seq, &instance, 1), &mut effort);
     }
     connection.execute_batch("ROLLBACK").expect("it is ours");
     effort

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, claim, done, insert, job, known_worker, settle};
+use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::Inspect;
 use marionette::store::{Ended, NewJob, Next, PAYLOAD_BYTES_MAX, Settled, Settlement, Store};
 use marionette_sqlite::rusqlite::Connection;
@@ -30,14 +30,14 @@ fn payloads() -> Vec<Vec<u8>> {
 async fn every_payload_and_every_result_comes_back() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     for payload in payloads() {
         let new = NewJob {
             payload: payload.clone(),
             ..job()
         };
         let id = insert(&store, new).await;
-        let claimed = claim(&store, &worker, 1).await.remove(0);
+        let claimed = claim(&store, &instance, 1).await.remove(0);
         assert!(claimed.payload == payload, "{} bytes", payload.len());
         let settlement = Settlement {
             next: Next::Done(payload.clone()),
@@ -56,7 +56,7 @@ async fn every_payload_and_every_result_comes_back() {
 async fn what_is_too_large_is_refused_and_harms_nothing() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let large = vec![b'x'; PAYLOAD_BYTES_MAX + 1];
     let new = NewJob {
         payload: large.clone(),
@@ -64,9 +64,9 @@ async fn what_is_too_large_is_refused_and_harms_nothing() {
     };
     let refused = store.insert(vec![job(), new]).await;
     assert!(refused.expect_err("it is too large").is_refused());
-    assert!(claim(&store, &worker, 9).await.is_empty(), "all or none");
+    assert!(claim(&store, &instance, 9).await.is_empty(), "all or none");
     insert(&store, job()).await;
-    let claimed = claim(&store, &worker, 9).await.remove(0);
+    let claimed = claim(&store, &instance, 9).await.remove(0);
     let settlement = Settlement {
         next: Next::Done(large),
         ..done(claimed.lease)

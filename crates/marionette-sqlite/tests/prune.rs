@@ -31,7 +31,7 @@ async fn open(place: &Place, kept: u64) -> SqliteStore {
 }
 
 /// A manager that works on the file, as one more process would.
-async fn worker(place: &Place, kept: u64) -> TaskManager<SqliteStore> {
+async fn instance(place: &Place, kept: u64) -> TaskManager<SqliteStore> {
     let tasks = TaskManager::builder()
         .store(open(place, kept).await)
         .workers(8)
@@ -76,16 +76,16 @@ async fn until_done(store: &SqliteStore, right: impl Fn(u64) -> bool, patience: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn done_jobs_do_not_pile_up_while_several_workers_empty_a_full_store() {
+async fn done_jobs_do_not_pile_up_while_several_instances_empty_a_full_store() {
     let place = Place::new();
     fill(&place).await;
-    let workers = [worker(&place, KEPT).await, worker(&place, KEPT).await];
+    let instances = [instance(&place, KEPT).await, instance(&place, KEPT).await];
     let patience = Duration::from_secs(120);
-    let most = until_done(workers[0].store(), |done| done == KEPT, patience).await;
+    let most = until_done(instances[0].store(), |done| done == KEPT, patience).await;
     println!("{most} done jobs were there at once");
     assert!(most < KEPT + 10_000, "{most} were there at once");
-    for worker in workers {
-        worker.stop().await;
+    for instance in instances {
+        instance.stop().await;
     }
 }
 
@@ -93,13 +93,13 @@ async fn done_jobs_do_not_pile_up_while_several_workers_empty_a_full_store() {
 async fn many_done_jobs_are_gone_after_moments_of_idleness() {
     let place = Place::new();
     fill(&place).await;
-    let all = worker(&place, u64::MAX).await;
+    let all = instance(&place, u64::MAX).await;
     let patience = Duration::from_secs(120);
     until_done(all.store(), |done| done == u64::from(JOBS), patience).await;
     all.stop().await;
     drop(all);
 
-    let idle = worker(&place, KEPT).await;
+    let idle = instance(&place, KEPT).await;
     // At 500 for each sweep it would be twenty seconds.
     until_done(idle.store(), |done| done == KEPT, Duration::from_secs(10)).await;
     idle.stop().await;

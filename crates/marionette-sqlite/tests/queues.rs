@@ -57,7 +57,7 @@ async fn median(queues: usize) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_on_thousands_of_queues_is_about_as_fast_as_on_ten() {
+async fn an_instance_on_thousands_of_queues_is_about_as_fast_as_on_ten() {
     let few = median(10).await;
     let many = median(3_000).await;
     println!("{few:?} with 10 queues, {many:?} with 3,000");

@@ -5,7 +5,7 @@ mod common;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Place, claim, done, insert, job, known_worker, settle, wanted};
+use common::{Place, claim, done, insert, job, known_instance, settle, wanted};
 use marionette::inspect::Inspect;
 use marionette::store::{Ended, Settled, Store};
 use marionette_sqlite::SqliteStore;
@@ -29,19 +29,19 @@ async fn many_may_open_a_new_file_at_once() {
     for store in &stores {
         insert(store, job()).await;
     }
-    let worker = known_worker(&stores[0]).await;
-    assert_eq!(claim(&stores[0], &worker, 100).await.len(), 8);
+    let instance = known_instance(&stores[0]).await;
+    assert_eq!(claim(&stores[0], &instance, 100).await.len(), 8);
 }
 
 #[tokio::test]
 async fn a_job_of_another_process_is_noticed_within_the_poll() {
     let place = Place::new();
     let (store, other) = (place.open().await, place.open().await);
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let inserting = tokio::spawn(async move { insert(&other, job()).await });
     let waiting = async {
         loop {
-            let claimed = claim(&store, &worker, 1).await;
+            let claimed = claim(&store, &instance, 1).await;
             if let Some(claimed) = claimed.into_iter().next() {
                 return claimed;
             }
@@ -57,16 +57,16 @@ async fn a_job_of_another_process_is_noticed_within_the_poll() {
 async fn what_one_store_does_another_one_sees() {
     let place = Place::new();
     let (store, other) = (place.open().await, place.open().await);
-    let (worker, stranger) = (known_worker(&store).await, known_worker(&other).await);
+    let (instance, stranger) = (known_instance(&store).await, known_instance(&other).await);
     let id = insert(&other, job()).await;
-    let claimed = claim(&store, &worker, 1).await.remove(0);
+    let claimed = claim(&store, &instance, 1).await.remove(0);
     assert!(claim(&other, &stranger, 1).await.is_empty());
     other
         .pause_queue("default".to_owned())
         .await
         .expect("an answer");
     insert(&store, job()).await;
-    assert!(claim(&store, &worker, 1).await.is_empty(), "it is paused");
+    assert!(claim(&store, &instance, 1).await.is_empty(), "it is paused");
     store
         .resume_queue("default".to_owned())
         .await
@@ -87,8 +87,8 @@ async fn child() {
         return;
     };
     let store = SqliteStore::open(path).await.expect("it can be opened");
-    let worker = known_worker(&store).await;
-    assert_eq!(claim(&store, &worker, 1).await.len(), 1);
+    let instance = known_instance(&store).await;
+    assert_eq!(claim(&store, &instance, 1).await.len(), 1);
     std::process::abort();
 }
 
@@ -112,13 +112,13 @@ async fn the_job_of_a_process_that_died_runs_again_at_the_next_sweep() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_silent_loses_its_jobs_and_may_come_back() {
+async fn an_instance_that_is_silent_loses_its_jobs_and_may_come_back() {
     let place = Place::new();
     let options = SqliteStore::options().lease(Duration::from_millis(50));
     let store = options.open(place.path()).await.expect("it can be opened");
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     insert(&store, job()).await;
-    let claimed = claim(&store, &worker, 1).await.remove(0);
+    let claimed = claim(&store, &instance, 1).await.remove(0);
     let lost = async {
         while store.sweep().await.expect("an answer").released == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -126,19 +126,19 @@ async fn a_worker_that_is_silent_loses_its_jobs_and_may_come_back() {
     };
     let lost = tokio::time::timeout(Duration::from_secs(30), lost).await;
     lost.expect("it is found silent");
-    let renewals = store.renew(worker.clone(), vec![claimed.lease]).await;
+    let renewals = store.renew(instance.clone(), vec![claimed.lease]).await;
     let renewals = renewals.expect("it is known again");
     assert_eq!(renewals, [marionette::store::Renewal::Lost]);
-    assert_eq!(claim(&store, &worker, 1).await.len(), 1);
+    assert_eq!(claim(&store, &instance, 1).await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_clock_that_is_stepped_kills_no_worker() {
+async fn a_clock_that_is_stepped_kills_no_instance() {
     let place = Place::new();
     let (store, other) = (place.open().await, place.open().await);
-    let worker = known_worker(&other).await;
+    let instance = known_instance(&other).await;
     insert(&store, job()).await;
-    let claimed = claim(&other, &worker, 1).await.remove(0);
+    let claimed = claim(&other, &instance, 1).await.remove(0);
     store.sweep().await.expect("an answer");
     let connection = Connection::open(place.path()).expect("it is a database");
     // As if the wall clock had gone ahead by ten years since its last sign of life.

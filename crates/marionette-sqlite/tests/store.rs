@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Place, claim, done, failed, insert, job, known_worker, settle, wanted};
+use common::{Place, claim, done, failed, insert, job, known_instance, settle, wanted};
 use marionette::inspect::{Filter, Inspect, Page, Which};
 use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Store};
 
@@ -12,20 +12,20 @@ use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome, Renewal
 async fn a_job_is_claimed_once_and_its_end_is_known() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let id = insert(&store, job()).await;
     assert_eq!(
         store.ended(vec![id]).await.expect("an answer"),
         [Ended::NotYet]
     );
-    let claimed = claim(&store, &worker, 10).await;
+    let claimed = claim(&store, &instance, 10).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].lease.job, id);
     assert_eq!(claimed[0].payload, b"{\"to\":\"ada\"}");
-    assert!(claim(&store, &worker, 10).await.is_empty());
+    assert!(claim(&store, &instance, 10).await.is_empty());
     let lease = claimed[0].lease;
     let renewals = store
-        .renew(worker.clone(), vec![lease])
+        .renew(instance.clone(), vec![lease])
         .await
         .expect("an answer");
     assert_eq!(renewals, [Renewal::Kept]);
@@ -38,17 +38,17 @@ async fn a_job_is_claimed_once_and_its_end_is_known() {
     assert_eq!(details.attempts.len(), 1);
     assert_eq!(details.attempts[0].outcome, PastOutcome::Done);
     assert_eq!(details.attempts[0].ran, Duration::from_micros(1234));
-    assert_eq!(details.attempts[0].instance, Some(worker.id));
+    assert_eq!(details.attempts[0].instance, Some(instance.id));
 }
 
 #[tokio::test]
 async fn a_failed_job_waits_and_has_its_history() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let id = insert(&store, job()).await;
     for round in 1..=30_u32 {
-        let claimed = claim(&store, &worker, 1).await.remove(0);
+        let claimed = claim(&store, &instance, 1).await.remove(0);
         assert_eq!(claimed.failed, round - 1);
         let settlement = failed(claimed.lease, "no route", Next::Retry(Duration::ZERO));
         assert_eq!(settle(&store, settlement).await, Settled::Applied);
@@ -62,7 +62,7 @@ async fn a_failed_job_waits_and_has_its_history() {
     let expected: Vec<u32> = (1..=5).chain(11..=30).collect();
     assert_eq!(numbers, expected);
     assert_eq!(details.summary.reason.as_deref(), Some("no route"));
-    let claimed = claim(&store, &worker, 1).await.remove(0);
+    let claimed = claim(&store, &instance, 1).await.remove(0);
     assert_eq!(settle(&store, done(claimed.lease)).await, Settled::Applied);
     let details = store.job(id).await.expect("an answer").expect("it is kept");
     assert_eq!(details.summary.state, JobState::Done);
@@ -77,7 +77,7 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
         .open(place.path())
         .await
         .expect("it can be opened");
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let waiting = tokio::spawn({
         let store = store.clone();
         async move { store.wait(wanted()).await }
@@ -85,7 +85,7 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
     tokio::task::yield_now().await;
     insert(&store, job()).await;
     waiting.await.expect("no panic").expect("woken");
-    assert_eq!(claim(&store, &worker, 1).await.len(), 1);
+    assert_eq!(claim(&store, &instance, 1).await.len(), 1);
     let pause = Duration::from_millis(300);
     let later = NewJob {
         due: Due::After(pause),
@@ -94,7 +94,7 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
     #[allow(clippy::disallowed_methods)] // The claim is about real time.
     let before = Instant::now();
     insert(&store, later).await;
-    if !claim(&store, &worker, 1).await.is_empty() {
+    if !claim(&store, &instance, 1).await.is_empty() {
         // The machine stood still: there was nothing to wait for.
         assert!(before.elapsed() >= pause, "it is not due");
         return;
@@ -102,7 +102,7 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
     store.wait(wanted()).await.expect("woken");
     assert!(before.elapsed() >= pause);
     assert_eq!(
-        claim(&store, &worker, 1).await.len(),
+        claim(&store, &instance, 1).await.len(),
         1,
         "woken at its time, not before"
     );
@@ -113,20 +113,20 @@ async fn the_jobs_of_a_dead_store_come_back_at_the_next_sweep() {
     let place = Place::new();
     let (store, doomed) = (place.open().await, place.open().await);
     let id = insert(&store, job()).await;
-    let worker = known_worker(&doomed).await;
-    let lost = claim(&doomed, &worker, 1).await.remove(0);
+    let instance = known_instance(&doomed).await;
+    let lost = claim(&doomed, &instance, 1).await.remove(0);
     let swept = store.sweep().await.expect("an answer");
     assert_eq!(swept.released, 0, "it lives");
     drop(doomed);
     let swept = store.sweep().await.expect("an answer");
     assert_eq!(swept.released, 1);
     assert_eq!(settle(&store, done(lost.lease)).await, Settled::Stale);
-    let survivor = known_worker(&store).await;
+    let survivor = known_instance(&store).await;
     let claimed = claim(&store, &survivor, 1).await.remove(0);
     assert_eq!((claimed.lease.job, claimed.crashes), (id, 1));
-    let workers = store.instances().await.expect("an answer");
-    assert_eq!(workers.len(), 1);
-    assert_eq!(workers[0].running, 1);
+    let instances = store.instances().await.expect("an answer");
+    assert_eq!(instances.len(), 1);
+    assert_eq!(instances[0].running, 1);
 }
 
 #[tokio::test]
@@ -176,14 +176,14 @@ async fn people_see_and_change_jobs() {
         .pause_queue("default".to_owned())
         .await
         .expect("an answer");
-    let worker = known_worker(&store).await;
-    assert!(claim(&store, &worker, 3).await.is_empty());
+    let instance = known_instance(&store).await;
+    assert!(claim(&store, &instance, 3).await.is_empty());
     assert_eq!(store.paused_queues().await.expect("an answer"), ["default"]);
     store
         .resume_queue("default".to_owned())
         .await
         .expect("an answer");
-    assert_eq!(claim(&store, &worker, 3).await.len(), 3);
+    assert_eq!(claim(&store, &instance, 3).await.len(), 3);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
-use common::{Place, claim, done, insert, job, known_worker, settle};
+use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
 use marionette::store::{InstanceInfo, JobState, Settled, Store, StoreError};
@@ -92,14 +92,14 @@ fn watch(path: &Path) -> Arc<Mutex<Disk>> {
     disk
 }
 
-/// How often the callers insert a job each, and a worker then settles these.
+/// How often the callers insert a job each, and an instance then settles these.
 const ROUNDS: usize = 8;
 /// How many callers insert at once.
 const CALLERS: usize = 4;
 
 /// Inserts and settles, until all is done or something is broken.
 async fn work(store: &SqliteStore) -> Told {
-    let worker = known_worker(store).await;
+    let instance = known_instance(store).await;
     let mut told = Told::default();
     for _ in 0..ROUNDS {
         let calls: Vec<_> = (0..CALLERS).map(|_| job()).collect();
@@ -117,7 +117,7 @@ async fn work(store: &SqliteStore) -> Told {
         if told.broken > 0 {
             return told;
         }
-        settle_all(store, &worker, &mut told).await;
+        settle_all(store, &instance, &mut told).await;
         if told.broken > 0 {
             return told;
         }
@@ -126,11 +126,14 @@ async fn work(store: &SqliteStore) -> Told {
 }
 
 /// Each settlement is a call of its own, and they come at once.
-async fn settle_all(store: &SqliteStore, worker: &InstanceInfo, told: &mut Told) {
-    let calls = claim(store, worker, 100).await.into_iter().map(|claimed| {
-        let (store, lease) = (store.clone(), claimed.lease);
-        tokio::spawn(async move { (lease.job, store.settle(vec![done(lease)]).await) })
-    });
+async fn settle_all(store: &SqliteStore, instance: &InstanceInfo, told: &mut Told) {
+    let calls = claim(store, instance, 100)
+        .await
+        .into_iter()
+        .map(|claimed| {
+            let (store, lease) = (store.clone(), claimed.lease);
+            tokio::spawn(async move { (lease.job, store.settle(vec![done(lease)]).await) })
+        });
     let calls: Vec<_> = calls.collect();
     for call in calls {
         match call.await.expect("no panic here") {
@@ -148,8 +151,13 @@ async fn everything_is_broken(store: &SqliteStore) {
     let mut told = Told::default();
     for _ in 0..3 {
         told.hear(&store.insert(vec![job()]).await.expect_err("it is broken"));
-        let worker = common::worker();
-        told.hear(&store.renew(worker, vec![]).await.expect_err("it is broken"));
+        let instance = common::instance();
+        told.hear(
+            &store
+                .renew(instance, vec![])
+                .await
+                .expect_err("it is broken"),
+        );
     }
 }
 
@@ -180,8 +188,8 @@ async fn holds(store: &SqliteStore, told: &Told) {
     let check = connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     assert_eq!(check.expect("it answers"), "ok");
     insert(store, job()).await;
-    let worker = known_worker(store).await;
-    let claimed = claim(store, &worker, 100).await;
+    let instance = known_instance(store).await;
+    let claimed = claim(store, &instance, 100).await;
     assert!(!claimed.is_empty());
     for claimed in claimed {
         assert_eq!(settle(store, done(claimed.lease)).await, Settled::Applied);

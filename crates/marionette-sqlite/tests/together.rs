@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, claim, job, known_worker};
+use common::{Place, claim, job, known_instance};
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{Inserted, NewJob, Priority, Store};
 use marionette_sqlite::{SqliteStore, Synchronous};
@@ -39,8 +39,8 @@ async fn each_job_is_there_once(synchronous: Synchronous) {
     let known = answers.iter().filter(|one| **one == Inserted::Known);
     assert_eq!(known.count(), CALLERS);
     assert_eq!(waiting(&store).await, CALLERS as u64);
-    let worker = known_worker(&store).await;
-    let claimed = claim(&store, &worker, 2 * CALLERS).await;
+    let instance = known_instance(&store).await;
+    let claimed = claim(&store, &instance, 2 * CALLERS).await;
     assert_eq!(claimed.len(), CALLERS);
     let is_sorted = claimed.is_sorted_by(|one, next| one.priority >= next.priority);
     assert!(is_sorted, "the most urgent are first");

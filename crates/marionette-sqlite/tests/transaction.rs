@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, claim, job, known_worker};
+use common::{Place, claim, job, known_instance};
 use marionette::store::{Inserted, NewJob, StoreError};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -38,12 +38,12 @@ fn order(store: &SqliteStore, transaction: &Connection, jobs: Vec<NewJob>) -> Ve
 async fn a_job_is_there_if_and_only_if_the_transaction_is_committed() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let mut shop = shop(&place);
     let transaction = begin(&mut shop);
     order(&store, &transaction, vec![job()]);
     transaction.rollback().expect("it can be rolled back");
-    assert!(claim(&store, &worker, 9).await.is_empty());
+    assert!(claim(&store, &instance, 9).await.is_empty());
     assert_eq!(orders(&shop), 0);
     let transaction = begin(&mut shop);
     let new = job();
@@ -52,7 +52,7 @@ async fn a_job_is_there_if_and_only_if_the_transaction_is_committed() {
     assert_eq!(inserted, [Inserted::Accepted, Inserted::Known]);
     transaction.commit().expect("it can be committed");
     store.wake();
-    let claimed = claim(&store, &worker, 9).await;
+    let claimed = claim(&store, &instance, 9).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].lease.job, new.id);
     assert_eq!(orders(&shop), 1);
@@ -62,13 +62,13 @@ async fn a_job_is_there_if_and_only_if_the_transaction_is_committed() {
 async fn a_lane_that_was_rolled_back_is_made_anew() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let mut shop = shop(&place);
     let transaction = begin(&mut shop);
     order(&store, &transaction, vec![job()]);
     transaction.rollback().expect("it can be rolled back");
     common::insert(&store, job()).await;
-    assert_eq!(claim(&store, &worker, 9).await.len(), 1);
+    assert_eq!(claim(&store, &instance, 9).await.len(), 1);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_transaction_in_another_file_is_refused() {
 async fn whatever_is_in_a_transaction_will_do() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let mut shop = shop(&place);
 
     shop.execute_batch("BEGIN IMMEDIATE")
@@ -130,7 +130,7 @@ async fn whatever_is_in_a_transaction_will_do() {
     store.insert_in(&dropped, [job()]).expect("it is accepted");
     drop(dropped);
 
-    let claimed = claim(&store, &worker, 9).await;
+    let claimed = claim(&store, &instance, 9).await;
     let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
     assert_eq!(claimed, ids.iter().map(|job| job.id).collect::<Vec<_>>());
 }
@@ -182,7 +182,7 @@ async fn a_transaction_that_was_overtaken_says_how_to_begin_it() {
 async fn what_is_refused_leaves_nothing_in_the_transaction() {
     let place = Place::new();
     let store = place.open().await;
-    let worker = known_worker(&store).await;
+    let instance = known_instance(&store).await;
     let mut shop = shop(&place);
     let transaction = begin(&mut shop);
     let bad = NewJob {
@@ -201,7 +201,7 @@ async fn what_is_refused_leaves_nothing_in_the_transaction() {
     let inserted = order(&store, &transaction, vec![other.clone(), taken]);
     assert_eq!(inserted, [Inserted::Accepted, Inserted::Taken]);
     transaction.commit().expect("it can be committed");
-    let claimed = claim(&store, &worker, 9).await;
+    let claimed = claim(&store, &instance, 9).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].payload, other.payload);
 }

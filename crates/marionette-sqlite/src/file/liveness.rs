@@ -1,8 +1,8 @@
-//! Which workers live. A worker of this process holds a lock on a file as long as the process
+//! Which instances live. An instance of this process holds a lock on a file as long as the process
 //! lives, and gives signs of life; whoever holds no lock is dead, and so is who holds one and gives
 //! no sign for the length of a lease by the monotonic clock of who looks.
 //!
-//! No clock can be stepped so that a worker dies of it, and no name is used twice.
+//! No clock can be stepped so that an instance dies of it, and no name is used twice.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -20,23 +20,23 @@ use crate::file::creating::carefully;
 use crate::file::lock::{Lock, lock, mend_mode, not_usable};
 use crate::paths::beside;
 
-/// What one process knows of the workers.
+/// What one process knows of the instances.
 #[derive(Debug)]
 pub(crate) struct Liveness {
     clock: Clock,
     directory: PathBuf,
-    /// The workers that this store made known.
+    /// The instances that this store made known.
     held: HashMap<Id, HeldInstance>,
-    /// The last new sign of life of each worker, and when it was seen here.
+    /// The last new sign of life of each instance, and when it was seen here.
     observed: HashMap<Id, (i64, Instant)>,
-    /// Whether files of workers that nobody knows have been looked for.
+    /// Whether files of instances that nobody knows have been looked for.
     tidied: bool,
 }
 
-/// A worker of this store.
+/// An instance of this store.
 #[derive(Debug)]
 struct HeldInstance {
-    /// Locked as long as it is open; `None` if another store of the worker's process has it.
+    /// Locked as long as it is open; `None` if another store of the instance's process has it.
     _lock: Option<File>,
     renewed: Instant,
     /// Jobs that it has and did not name when it renewed: token, and since when.
@@ -54,25 +54,25 @@ impl Liveness {
         }
     }
 
-    /// Whether this store made the worker known.
-    pub(crate) fn is_ours(&self, worker: Id) -> bool {
-        self.held.contains_key(&worker)
+    /// Whether this store made the instance known.
+    pub(crate) fn is_ours(&self, instance: Id) -> bool {
+        self.held.contains_key(&instance)
     }
 
-    /// Locks the file of a worker of this process.
-    pub(crate) fn hold(&mut self, worker: Id) -> io::Result<()> {
-        if self.is_ours(worker) {
+    /// Locks the file of an instance of this process.
+    pub(crate) fn hold(&mut self, instance: Id) -> io::Result<()> {
+        if self.is_ours(instance) {
             return Ok(());
         }
         self.make_directory()?;
-        let lock = lock(&self.file(worker))?;
+        let lock = lock(&self.file(instance))?;
         failpoint::at("sqlite::renew::locked");
         let held = HeldInstance {
             _lock: lock,
             renewed: self.clock.monotonic(),
             unnamed: HashMap::new(),
         };
-        self.held.insert(worker, held);
+        self.held.insert(instance, held);
         Ok(())
     }
 
@@ -88,15 +88,15 @@ impl Liveness {
         }
     }
 
-    fn file(&self, worker: Id) -> PathBuf {
-        file_in(&self.directory, worker)
+    fn file(&self, instance: Id) -> PathBuf {
+        file_in(&self.directory, instance)
     }
 
-    /// A worker of this store named some of its jobs and not these, `(seq, token, microseconds
+    /// An instance of this store named some of its jobs and not these, `(seq, token, microseconds
     /// since it was claimed)`.
-    pub(crate) fn renewed(&mut self, worker: Id, unnamed: Vec<(i64, i64, Duration)>) {
+    pub(crate) fn renewed(&mut self, instance: Id, unnamed: Vec<(i64, i64, Duration)>) {
         let now = self.clock.monotonic();
-        let Some(held) = self.held.get_mut(&worker) else {
+        let Some(held) = self.held.get_mut(&instance) else {
             return;
         };
         // It was claimed after the last time that all was named, as far as the wall clock can be
@@ -114,7 +114,7 @@ impl Liveness {
         held.unnamed = unnamed.into_iter().map(entry).collect();
     }
 
-    /// Jobs of this store's workers that nobody has named for so long: `(seq, token)`.
+    /// Jobs of this store's instances that nobody has named for so long: `(seq, token)`.
     pub(crate) fn lapsed(&mut self, lease: Duration, limit: usize) -> Vec<(i64, i64)> {
         let now = self.clock.monotonic();
         let unnamed = self.held.values().flat_map(|held| &held.unnamed);
@@ -131,23 +131,23 @@ impl Liveness {
         lapsed
     }
 
-    /// Takes note of a worker's sign of life. Says whether it has given none for so long.
-    pub(crate) fn is_silent(&mut self, worker: Id, beat: i64, lease: Duration) -> bool {
+    /// Takes note of an instance's sign of life. Says whether it has given none for so long.
+    pub(crate) fn is_silent(&mut self, instance: Id, beat: i64, lease: Duration) -> bool {
         let now = self.clock.monotonic();
-        if let Some(held) = self.held.get(&worker) {
+        if let Some(held) = self.held.get(&instance) {
             // It renews here, so this knows best.
             return now.duration_since(held.renewed) >= lease;
         }
-        let seen = self.observed.entry(worker).or_insert((beat, now));
+        let seen = self.observed.entry(instance).or_insert((beat, now));
         if seen.0 != beat {
             *seen = (beat, now);
         }
         now.duration_since(seen.1) >= lease
     }
 
-    /// What the lock file of another worker says.
-    pub(crate) fn lock_of(&self, worker: Id) -> io::Result<Lock> {
-        let path = self.file(worker);
+    /// What the lock file of another instance says.
+    pub(crate) fn lock_of(&self, instance: Id) -> io::Result<Lock> {
+        let path = self.file(instance);
         let mut options = OpenOptions::new();
         let file = match carefully(&mut options).write(true).open(&path) {
             Ok(file) if file.metadata()?.is_file() => file,
@@ -162,23 +162,23 @@ impl Liveness {
         }
     }
 
-    /// Forgets all workers but these.
+    /// Forgets all instances but these.
     pub(crate) fn retain(&mut self, known: &HashSet<Id>) {
-        self.observed.retain(|worker, _| known.contains(worker));
+        self.observed.retain(|instance, _| known.contains(instance));
     }
 
-    /// The worker is forgotten: its file goes if the lock was ours or is now.
-    pub(crate) fn forget(&mut self, worker: Id, is_locked: bool) {
-        self.observed.remove(&worker);
-        let held = self.held.remove(&worker);
+    /// The instance is forgotten: its file goes if the lock was ours or is now.
+    pub(crate) fn forget(&mut self, instance: Id, is_locked: bool) {
+        self.observed.remove(&instance);
+        let held = self.held.remove(&instance);
         if held.is_some() || is_locked {
             // If it cannot be removed, a later start will.
-            let _ = fs::remove_file(self.file(worker));
+            let _ = fs::remove_file(self.file(instance));
             failpoint::at("sqlite::sweep::unlinked");
         }
     }
 
-    /// Once, removes the files of workers that nobody knows and no process holds.
+    /// Once, removes the files of instances that nobody knows and no process holds.
     pub(crate) fn tidy(&mut self, known: &HashSet<Id>) {
         if std::mem::replace(&mut self.tidied, true) {
             return;
@@ -190,48 +190,48 @@ impl Liveness {
         let named = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Uuid>().ok());
         let strangers: Vec<Id> = named
             .map(Id)
-            .filter(|worker| !known.contains(worker) && !self.is_ours(*worker))
+            .filter(|instance| !known.contains(instance) && !self.is_ours(*instance))
             .collect();
-        for worker in strangers {
-            if let Ok(Lock::Free(lock)) = self.lock_of(worker) {
-                self.forget(worker, true);
+        for instance in strangers {
+            if let Ok(Lock::Free(lock)) = self.lock_of(instance) {
+                self.forget(instance, true);
                 drop(lock);
             }
         }
     }
 
-    /// The store is closed: workers that have no jobs need not be found dead.
+    /// The store is closed: instances that have no jobs need not be found dead.
     pub(crate) fn leave(&mut self, connection: &Connection) {
-        let workers: Vec<Id> = self.held.keys().copied().collect();
-        for worker in workers {
-            if leave_one(connection, worker).unwrap_or(false) {
-                self.forget(worker, false);
+        let instances: Vec<Id> = self.held.keys().copied().collect();
+        for instance in instances {
+            if leave_one(connection, instance).unwrap_or(false) {
+                self.forget(instance, false);
             }
         }
     }
 }
 
-fn leave_one(connection: &Connection, worker: Id) -> rusqlite::Result<bool> {
-    let count = include_str!("../sql/running_count_of_worker.sql");
-    let jobs: i64 = connection.query_row(count, [worker], |row| row.get(0))?;
+fn leave_one(connection: &Connection, instance: Id) -> rusqlite::Result<bool> {
+    let count = include_str!("../sql/running_count_of_instance.sql");
+    let jobs: i64 = connection.query_row(count, [instance], |row| row.get(0))?;
     if jobs > 0 {
         return Ok(false);
     }
-    connection.execute(include_str!("../sql/worker_delete.sql"), [worker])?;
+    connection.execute(include_str!("../sql/instance_delete.sql"), [instance])?;
     Ok(true)
 }
 
-/// Whether the process of a worker has certainly ended, for those who only look: nobody holds the
-/// lock on its file.
-pub(crate) fn has_ended(path: &Path, worker: Id) -> bool {
+/// Whether the process of an instance has certainly ended, for those who only look: nobody holds
+/// the lock on its file.
+pub(crate) fn has_ended(path: &Path, instance: Id) -> bool {
     let mut options = OpenOptions::new();
-    let path = file_in(&beside(path, "-workers"), worker);
+    let path = file_in(&beside(path, "-workers"), instance);
     let file = carefully(&mut options).read(true).open(path);
     file.is_ok_and(|file| file.try_lock_shared().is_ok())
 }
 
-fn file_in(directory: &Path, worker: Id) -> PathBuf {
-    directory.join(worker.0.to_string())
+fn file_in(directory: &Path, instance: Id) -> PathBuf {
+    directory.join(instance.0.to_string())
 }
 
 #[cfg(test)]
@@ -243,27 +243,27 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_silent_only_by_the_monotonic_clock_and_only_without_signs() {
+    fn an_instance_is_silent_only_by_the_monotonic_clock_and_only_without_signs() {
         let mut liveness = Liveness::new(Path::new("/nowhere"), Clock::default());
-        let worker = id();
-        assert!(!liveness.is_silent(worker, 1, Duration::from_secs(60)));
-        assert!(!liveness.is_silent(worker, 1, Duration::from_secs(60)));
-        assert!(liveness.is_silent(worker, 1, Duration::ZERO));
-        assert!(!liveness.is_silent(worker, 2, Duration::from_secs(60)));
+        let instance = id();
+        assert!(!liveness.is_silent(instance, 1, Duration::from_secs(60)));
+        assert!(!liveness.is_silent(instance, 1, Duration::from_secs(60)));
+        assert!(liveness.is_silent(instance, 1, Duration::ZERO));
+        assert!(!liveness.is_silent(instance, 2, Duration::from_secs(60)));
     }
 
     #[test]
     fn a_wall_clock_that_is_set_forward_frees_no_claim_that_is_on_its_way() {
         let directory = tempfile::tempdir().expect("a directory");
         let mut liveness = Liveness::new(&directory.path().join("file"), Clock::default());
-        let (worker, lease) = (id(), Duration::from_secs(15));
-        liveness.hold(worker).expect("nobody else holds it");
+        let (instance, lease) = (id(), Duration::from_secs(15));
+        liveness.hold(instance).expect("nobody else holds it");
         let hour = Duration::from_secs(3600);
-        // By the wall clock it was claimed an hour ago, and the last that was heard of its worker
+        // By the wall clock it was claimed an hour ago, and the last that was heard of its instance
         // was a moment ago.
-        liveness.renewed(worker, vec![(1, 1, hour)]);
+        liveness.renewed(instance, vec![(1, 1, hour)]);
         assert_eq!(liveness.lapsed(lease, 10), []);
-        liveness.renewed(worker, vec![(1, 1, hour), (2, 1, Duration::ZERO)]);
+        liveness.renewed(instance, vec![(1, 1, hour), (2, 1, Duration::ZERO)]);
         assert_eq!(liveness.lapsed(lease, 10), []);
         let mut lapsed = liveness.lapsed(Duration::ZERO, 10);
         lapsed.sort_unstable();
@@ -276,13 +276,13 @@ mod tests {
         let path = directory.path().join("file");
         let liveness = || Liveness::new(&path, Clock::default());
         let (mut one, other) = (liveness(), liveness());
-        let worker = id();
-        assert!(matches!(other.lock_of(worker), Ok(Lock::Missing)));
-        one.hold(worker).expect("nobody else holds it");
-        assert!(matches!(other.lock_of(worker), Ok(Lock::Held)));
-        assert!(!has_ended(&path, worker));
+        let instance = id();
+        assert!(matches!(other.lock_of(instance), Ok(Lock::Missing)));
+        one.hold(instance).expect("nobody else holds it");
+        assert!(matches!(other.lock_of(instance), Ok(Lock::Held)));
+        assert!(!has_ended(&path, instance));
         drop(one);
-        assert!(has_ended(&path, worker));
-        assert!(matches!(other.lock_of(worker), Ok(Lock::Free(_))));
+        assert!(has_ended(&path, instance));
+        assert!(matches!(other.lock_of(instance), Ok(Lock::Free(_))));
     }
 }

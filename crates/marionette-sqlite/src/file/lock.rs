@@ -1,4 +1,4 @@
-//! The lock files of workers.
+//! The lock files of instances.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::creating::carefully;
 use crate::clock;
 
-/// What the lock file of a worker says.
+/// What the lock file of an instance says.
 #[derive(Debug)]
 pub(crate) enum Lock {
     /// Its process lives.

@@ -1,4 +1,4 @@
-//! How many jobs there are, which queues are paused, which workers live.
+//! How many jobs there are, which queues are paused, which instances live.
 
 use std::collections::BTreeMap;
 
@@ -120,17 +120,17 @@ pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
     codec::names(statement.query([])?)
 }
 
-pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveInstance>> {
+pub(crate) fn instances(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveInstance>> {
     let lease = clock::round_up(reader.shared.settings.timing.lease);
     let alive_since = reader.shared.settings.clock.now().saturating_sub(lease);
     let mut running = reader
         .connection
-        .prepare_cached(include_str!("../sql/running_count_of_worker.sql"))?;
+        .prepare_cached(include_str!("../sql/running_count_of_instance.sql"))?;
     let mut statement = reader
         .connection
-        .prepare_cached(include_str!("../sql/workers.sql"))?;
+        .prepare_cached(include_str!("../sql/instances.sql"))?;
     let mut rows = statement.query([])?;
-    let mut workers = Vec::new();
+    let mut instances = Vec::new();
     while let Some(row) = rows.next()? {
         let Ok(id) = row.get::<_, Id>(0) else {
             continue;
@@ -140,9 +140,9 @@ pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveInstance>
             continue;
         }
         let server = codec::seen(row, 1)?.unwrap_or_default();
-        workers.push(LiveInstance {
+        instances.push(LiveInstance {
             info: InstanceInfo {
-                id: id.worker(),
+                id: id.instance(),
                 server: server.into(),
                 process: u32::try_from(codec::lenient(row, 2)?).unwrap_or(0),
                 workers: usize::try_from(codec::lenient(row, 3)?).unwrap_or(0),
@@ -152,5 +152,5 @@ pub(crate) fn workers(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveInstance>
             running: running.query_row([id], |row| codec::count(row, 0))?,
         });
     }
-    Ok(workers)
+    Ok(instances)
 }

@@ -62,7 +62,7 @@ impl Inspect for SqliteStore {
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
-        Box::pin(self.read(|reader| Ok(counts::workers(reader)?)))
+        Box::pin(self.read(|reader| Ok(counts::instances(reader)?)))
     }
 
     fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {

@@ -26,7 +26,7 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) ran: Duration,
     pub(crate) outcome: PastOutcome,
     pub(crate) error: Option<&'a str>,
-    pub(crate) worker: Id,
+    pub(crate) instance: Id,
 }
 
 /// Writes an attempt, and forgets one of those in the middle. Answers how many were ever written.
@@ -43,7 +43,7 @@ pub(crate) fn add(connection: &Connection, attempt: &NewAttempt<'_>) -> rusqlite
             codec::nanos(attempt.ran),
             codec::outcome_to_sql(attempt.outcome),
             attempt.error,
-            attempt.worker,
+            attempt.instance,
         ])?;
     failpoint::at("sqlite::settle::attempt");
     let forgotten = n.saturating_sub(LAST_KEPT);
@@ -81,7 +81,7 @@ pub(crate) fn failures(connection: &Connection, seq: i64) -> rusqlite::Result<Ve
 }
 
 fn timed(row: &Row<'_>) -> rusqlite::Result<TimedAttempt> {
-    let worker: Option<Id> = row.get(6).unwrap_or(None);
+    let instance: Option<Id> = row.get(6).unwrap_or(None);
     Ok(TimedAttempt {
         number: codec::tally(row, 0)?,
         started: clock::time(row.get(1)?),
@@ -89,7 +89,7 @@ fn timed(row: &Row<'_>) -> rusqlite::Result<TimedAttempt> {
         ran: codec::from_nanos(row.get(3)?),
         outcome: codec::outcome_from_sql(row.get_ref(4)?)?,
         error: codec::seen(row, 5)?,
-        instance: worker.map(Id::worker),
+        instance: instance.map(Id::instance),
     })
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Lane {
     pub(crate) queue: Arc<str>,
     pub(crate) kind: Arc<str>,
     pub(crate) priority: Priority,
-    /// Whether the worker of each job in it has died before.
+    /// Whether the instance of each job in it has died before.
     pub(crate) suspect: bool,
     /// Whether jobs come into it.
     pub(crate) is_open: bool,

@@ -1,5 +1,5 @@
 //! Lanes: the jobs of one kind, queue and priority wait in one, so that a claim looks only where
-//! its worker can find something. Suspects wait in lanes of their own.
+//! its instance can find something. Suspects wait in lanes of their own.
 //!
 //! # How a lane goes
 //!

@@ -1,4 +1,4 @@
--- Tells the worker of a job that somebody wants it cancelled.
+-- Tells the instance of a job that somebody wants it cancelled.
 -- arguments: 1 seq, 2 reason
 -- result: one change
 -- index: the rowid of marionette_job

@@ -1,4 +1,4 @@
--- What a worker needs to know of a job.
+-- What an instance needs to know of a job.
 -- arguments: 1 seq
 -- result: id, token, failed, crashes, history, due, first_due, options, payload
 -- index: the rowid of marionette_job

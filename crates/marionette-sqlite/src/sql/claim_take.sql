@@ -1,4 +1,4 @@
--- Gives a job to a worker. The row keeps its size: it is overwritten in place.
+-- Gives a job to an instance. The row keeps its size: it is overwritten in place.
 -- arguments: 1 seq, 2 instance, 3 now
 -- result: one change
 -- index: the rowid of marionette_job

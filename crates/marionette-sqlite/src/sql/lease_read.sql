@@ -1,4 +1,4 @@
--- Whether a worker's lease holds, and whether somebody wants the job cancelled.
+-- Whether an instance's lease holds, and whether somebody wants the job cancelled.
 -- arguments: 1 seq, 2 token, 3 id, 4 instance
 -- result: the reason of the cancellation or NULL; no row if it does not hold
 -- index: the rowid of marionette_job

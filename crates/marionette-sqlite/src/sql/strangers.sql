@@ -1,4 +1,4 @@
--- Who has jobs and is not among the workers, found by one search of the index for each.
+-- Who has jobs and is not among the instances, found by one search of the index for each.
 -- arguments: none
 -- result: instance
 -- index: marionette_job_running

@@ -38,10 +38,10 @@ impl Store for SqliteStore {
         })
     }
 
-    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+    fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
         Box::pin(async move {
             let weight = 1 + leases.len() / 4;
-            let work = move |writer: &mut Writer<'_>| writer.renew(&worker, &leases);
+            let work = move |writer: &mut Writer<'_>| writer.renew(&instance, &leases);
             self.write(weight, Durability::Committed, work).await
         })
     }
@@ -58,7 +58,7 @@ impl Store for SqliteStore {
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         Box::pin(async move {
             let beyond = self.done_beyond().await?;
-            // They can wait; the jobs of a dead worker cannot.
+            // They can wait; the jobs of a dead instance cannot.
             let mut idle = self.idle_lanes().await.unwrap_or_default();
             let work = move |writer: &mut Writer<'_>| writer.sweep(beyond.as_ref(), &mut idle);
             // After a loss of power the next sweep finds it all again.

@@ -25,7 +25,7 @@ impl SqliteStore {
     /// IMMEDIATE`: one that reads first and is overtaken by another writer fails, however long it
     /// may wait.
     ///
-    /// Once it is committed, workers of this process and of others find the jobs within
+    /// Once it is committed, instances of this process and of others find the jobs within
     /// [`Options::poll`](crate::Options::poll); [`wake`](Self::wake) makes those of this process
     /// look at once. How durable the commit is says the connection's own `PRAGMA synchronous`.
     ///

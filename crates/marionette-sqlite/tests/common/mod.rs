@@ -50,7 +50,7 @@ pub(crate) fn job() -> NewJob {
     }
 }
 
-pub(crate) fn worker() -> InstanceInfo {
+pub(crate) fn instance() -> InstanceInfo {
     InstanceInfo {
         id: InstanceId::new(),
         server: "test".into(),
@@ -66,19 +66,19 @@ pub(crate) fn wanted() -> Wanted {
     }
 }
 
-/// Claims as a worker that has renewed before.
+/// Claims as an instance that has renewed before.
 pub(crate) async fn claim(
     store: &SqliteStore,
-    worker: &InstanceInfo,
+    instance: &InstanceInfo,
     limit: usize,
 ) -> Vec<Claimed> {
     let claim = Claim {
-        instance: worker.id,
+        instance: instance.id,
         wanted: wanted(),
         limit,
         suspects: limit,
     };
-    store.claim(claim).await.expect("the worker is known")
+    store.claim(claim).await.expect("the instance is known")
 }
 
 pub(crate) async fn insert(store: &SqliteStore, job: NewJob) -> TaskId {
@@ -88,14 +88,14 @@ pub(crate) async fn insert(store: &SqliteStore, job: NewJob) -> TaskId {
     id
 }
 
-/// A new worker that is known.
-pub(crate) async fn known_worker(store: &SqliteStore) -> InstanceInfo {
-    let worker = worker();
+/// A new instance that is known.
+pub(crate) async fn known_instance(store: &SqliteStore) -> InstanceInfo {
+    let instance = instance();
     store
-        .renew(worker.clone(), vec![])
+        .renew(instance.clone(), vec![])
         .await
         .expect("it is known now");
-    worker
+    instance
 }
 
 pub(crate) fn done(lease: Lease) -> Settlement {

@@ -1,4 +1,4 @@
-//! K1 and K5, the engine: workers are killed at random moments, one or two of three at once, and
+//! K1 and K5, the engine: instances are killed at random moments, one or two of three at once, and
 //! start again under the same name; what they had runs again within a second.
 
 use std::collections::HashMap;
@@ -17,13 +17,13 @@ use crate::parent::{Books, Parent, Process, alone, times};
 use crate::tail::Tail;
 use crate::work::{Way, job};
 
-/// How many workers are killed in every run.
+/// How many instances are killed in every run.
 const KILLS: usize = 300;
 /// Each has a file of its own, and they do not wait for each other.
 const TOWNS: usize = 2;
-/// How many workers live on a file.
-const WORKERS: usize = 3;
-/// Within this time a job of a dead worker runs again, on a machine that does not stand still.
+/// How many instances live on a file.
+const INSTANCES: usize = 3;
+/// Within this time a job of a dead instance runs again, on a machine that does not stand still.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the history says runs now.
@@ -61,13 +61,13 @@ impl Running {
     }
 }
 
-/// A file, the workers on it, and what is known of them.
+/// A file, the instances on it, and what is known of them.
 struct Town {
     parent: Parent,
     store: SqliteStore,
     tail: Tail,
     running: Running,
-    workers: Vec<Process>,
+    instances: Vec<Process>,
     /// After how long the first job of each that was killed ran again.
     first: Vec<Duration>,
     /// How long each took to die.
@@ -78,7 +78,7 @@ struct Town {
 }
 
 #[test]
-fn what_a_dead_worker_had_runs_again_within_a_second() {
+fn what_a_dead_instance_had_runs_again_within_a_second() {
     let _alone = alone();
     let begun = clock::now();
     let towns: Vec<_> = (0..TOWNS).map(|_| thread::spawn(town)).collect();
@@ -86,7 +86,7 @@ fn what_a_dead_worker_had_runs_again_within_a_second() {
     let (mut first, mut again, mut dying) = (Vec::new(), Vec::new(), Vec::new());
     for town in towns {
         let (town, books) = town.join().expect("no invariant is broken");
-        println!("{} workers killed: {}", town.kills, books.tell());
+        println!("{} instances killed: {}", town.kills, books.tell());
         kills += town.kills;
         had += town.had;
         first.extend(town.first);
@@ -94,7 +94,7 @@ fn what_a_dead_worker_had_runs_again_within_a_second() {
         again.extend(town.running.again);
     }
     println!(
-        "{kills} workers killed, with {had} jobs, in {:?}",
+        "{kills} instances killed, with {had} jobs, in {:?}",
         begun.elapsed()
     );
     println!("each was dead after {}", spread(&mut dying));
@@ -111,7 +111,7 @@ async fn town() -> (TownBooks, Books) {
     }
     let Town {
         parent,
-        workers,
+        instances,
         running,
         first,
         dying,
@@ -119,7 +119,7 @@ async fn town() -> (TownBooks, Books) {
         had,
         ..
     } = town;
-    parent.kill_all(workers);
+    parent.kill_all(instances);
     let books = parent.end().await;
     let town = TownBooks {
         running,
@@ -147,7 +147,7 @@ impl Town {
             store: parent.open().await,
             tail: Tail::new(&parent.path("history")),
             running: Running::default(),
-            workers: (0..WORKERS).map(|_| parent.start("work")).collect(),
+            instances: (0..INSTANCES).map(|_| parent.start("work")).collect(),
             first: Vec::new(),
             dying: Vec::new(),
             kills: 0,
@@ -204,8 +204,8 @@ impl Town {
     /// Another one takes its place. It is dead when the system says so: one that waits for a disk
     /// dies when the disk has answered, and holds its lock until then.
     fn kill_one(&mut self) {
-        let which = self.parent.rng.usize(..self.workers.len());
-        let victim = self.workers.swap_remove(which);
+        let which = self.parent.rng.usize(..self.instances.len());
+        let victim = self.instances.swap_remove(which);
         let number = victim.number;
         let asked = clock::ran();
         self.parent.kill(victim);
@@ -216,20 +216,20 @@ impl Town {
         }
         self.had += self.running.killed(number, at);
         self.kills += 1;
-        self.workers.push(self.parent.start("work"));
+        self.instances.push(self.parent.start("work"));
     }
 
     /// Those that nobody killed: one that cannot open the file ends, and takes nothing up.
     fn all_live(&mut self) {
         let Self {
-            parent, workers, ..
+            parent, instances, ..
         } = self;
-        for worker in workers {
-            let ended = parent.has_ended(worker);
+        for instance in instances {
+            let ended = parent.has_ended(instance);
             assert!(
                 !ended,
                 "{} has ended by itself; {}",
-                worker.number,
+                instance.number,
                 parent.again()
             );
         }
@@ -242,8 +242,8 @@ impl Town {
             let details = self.store.job(*job).await.expect("the store answers");
             eprintln!("waits for {:?}: {details:#?}", clock::ran_since(*since));
         }
-        let workers = self.store.instances().await.expect("the store answers");
-        panic!("{workers:#?}\n{}", self.parent.again());
+        let instances = self.store.instances().await.expect("the store answers");
+        panic!("{instances:#?}\n{}", self.parent.again());
     }
 
     /// What has met three deaths does not run again: it cannot know that it was not to blame.

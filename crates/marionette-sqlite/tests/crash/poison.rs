@@ -26,14 +26,14 @@ async fn a_job_that_kills_its_process_is_quarantined_and_the_others_flow() {
         .filter(|job| *job != id)
         .collect();
     insert(&store, &parent.history, jobs).await;
-    let mut workers = [parent.start("work"), parent.start("work")];
+    let mut instances = [parent.start("work"), parent.start("work")];
     let begun = clock::now();
     let mut deaths = 0;
     loop {
-        for worker in &mut workers {
-            if parent.has_ended(worker) {
+        for instance in &mut instances {
+            if parent.has_ended(instance) {
                 deaths += 1;
-                *worker = parent.start("work");
+                *instance = parent.start("work");
             }
         }
         let details = store.job(id).await.expect("the store answers");
@@ -53,7 +53,7 @@ async fn a_job_that_kills_its_process_is_quarantined_and_the_others_flow() {
         let details = store.job(job).await.expect("the store answers");
         crashes[details.expect("it is there").summary.crashes.min(3) as usize] += 1;
     }
-    parent.kill_all(workers);
+    parent.kill_all(instances);
     drop(store);
     let books = parent.end().await;
     println!(

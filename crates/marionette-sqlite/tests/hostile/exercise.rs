@@ -96,11 +96,11 @@ pub(crate) async fn exercise(path: &Path) -> Exercise {
     };
     done.note("open", Ok(()));
     let ids = look(&store, &mut done).await;
-    let worker = common::worker();
+    let instance = common::instance();
     begin("renew");
-    done.note("renew", store.renew(worker.clone(), Vec::new()).await);
+    done.note("renew", store.renew(instance.clone(), Vec::new()).await);
     insert(&store, &mut done).await;
-    work(&store, &worker, &mut done).await;
+    work(&store, &instance, &mut done).await;
     look(&store, &mut done).await;
     begin("ended");
     done.note(
@@ -198,14 +198,14 @@ fn job() -> NewJob {
 }
 
 /// Claims and settles until nothing is left, and sweeps in between.
-async fn work(store: &SqliteStore, worker: &InstanceInfo, done: &mut Exercise) {
+async fn work(store: &SqliteStore, instance: &InstanceInfo, done: &mut Exercise) {
     begin("wait");
     done.note("wait", store.wait(wanted("command")).await);
     for round in 0.. {
         assert!(round < ROUNDS_MAX, "claiming has no end");
         begin("claim");
         let claim = Claim {
-            instance: worker.id,
+            instance: instance.id,
             wanted: wanted("command"),
             limit: 16,
             suspects: 16,
@@ -220,7 +220,7 @@ async fn work(store: &SqliteStore, worker: &InstanceInfo, done: &mut Exercise) {
         begin("renew");
         done.note(
             "renew",
-            store.renew(worker.clone(), leases[1..].to_vec()).await,
+            store.renew(instance.clone(), leases[1..].to_vec()).await,
         );
         begin("settle");
         let settlements = claimed

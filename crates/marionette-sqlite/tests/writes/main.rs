@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use common::{Place, job, wanted, worker};
+use common::{Place, instance, job, wanted};
 use disk::{Disk, How};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
@@ -128,25 +128,25 @@ fn place() -> Place {
 /// Inserts, claims and settles, each as often as it takes.
 async fn work(store: &SqliteStore) -> Told {
     let mut told = Told::default();
-    let worker = worker();
+    let instance = instance();
     for _ in 0..ROUNDS {
-        told.until_ok(store, || store.renew(worker.clone(), vec![]))
+        told.until_ok(store, || store.renew(instance.clone(), vec![]))
             .await;
         for jobs in [vec![job()], vec![job()], (0..5).map(|_| large()).collect()] {
             let inserted = told.until_ok(store, || store.insert(jobs.clone())).await;
             assert!(inserted.iter().all(|one| one.is_accepted()));
             told.inserted.extend(jobs.iter().map(|job| job.id));
         }
-        settle_all(store, &worker, &mut told).await;
+        settle_all(store, &instance, &mut told).await;
         told.until_ok(store, || store.sweep()).await;
     }
     told
 }
 
 /// A claim that failed has taken nothing: the next one finds all that wait.
-async fn settle_all(store: &SqliteStore, worker: &InstanceInfo, told: &mut Told) {
+async fn settle_all(store: &SqliteStore, instance: &InstanceInfo, told: &mut Told) {
     let claim = Claim {
-        instance: worker.id,
+        instance: instance.id,
         wanted: wanted(),
         limit: 100,
         suspects: 100,
@@ -244,9 +244,9 @@ async fn goes_on(store: &SqliteStore, told: &Told) {
     let connection = Connection::open(store.path()).expect("it is a database");
     let check = connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     assert_eq!(check.expect("it answers"), "ok");
-    let worker = common::known_worker(store).await;
+    let instance = common::known_instance(store).await;
     let id = common::insert(store, job()).await;
-    let claimed = common::claim(store, &worker, 100).await;
+    let claimed = common::claim(store, &instance, 100).await;
     assert_eq!(claimed.len(), 1, "nothing else waits");
     assert_eq!(claimed[0].lease.job, id);
     assert_eq!(

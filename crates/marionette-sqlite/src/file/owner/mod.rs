@@ -2,7 +2,7 @@
 //! decides what the store says, and so what is run from it.
 //!
 //! What is looked at: the folders on the way to the file and each link there, the file, what SQLite
-//! keeps beside it, the locks of the workers, and whatever else the application keeps there.
+//! keeps beside it, the locks of the instances, and whatever else the application keeps there.
 
 #[cfg(not(unix))]
 mod elsewhere;
@@ -24,6 +24,6 @@ pub(crate) use unix::{check, check_after, check_before, check_kinds};
 /// opens it next, and a log is read as a part of it.
 #[cfg(unix)]
 const FILES: [&str; 3] = ["-journal", "-wal", "-shm"];
-/// The locks of the workers.
+/// The locks of the instances.
 #[cfg(unix)]
-const WORKERS: &str = "-workers";
+const INSTANCES: &str = "-workers";

@@ -9,7 +9,7 @@ use marionette::store::StoreError;
 
 use super::rules::{self, TrustedUsers};
 use super::way::{self, Destination};
-use super::{FILES, WORKERS};
+use super::{FILES, INSTANCES};
 use crate::file::creating::mend_mode;
 use crate::paths::beside;
 
@@ -18,14 +18,14 @@ use crate::paths::beside;
 pub(crate) fn check(path: &Path, endings: &[&str]) -> Result<(), StoreError> {
     let trusted = TrustedUsers::now();
     let path = check_files(trusted, path)?;
-    for ending in [&[WORKERS], endings].concat() {
+    for ending in [&[INSTANCES], endings].concat() {
         let path = beside(&path, ending);
         if let Some(found) = look(&path)? {
             trusted.check_folder(&path, &found)?;
         }
     }
-    // A lock that somebody else holds would keep a dead worker alive.
-    for entry in fs::read_dir(beside(&path, WORKERS)).into_iter().flatten() {
+    // A lock that somebody else holds would keep a dead instance alive.
+    for entry in fs::read_dir(beside(&path, INSTANCES)).into_iter().flatten() {
         let Ok(entry) = entry else { continue };
         if let Some(found) = look(&entry.path())? {
             trusted.check_only(&entry.path(), &found)?;
@@ -76,9 +76,9 @@ pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
     const OTHERS_WRITE: u32 = 0o022;
     let trusted = TrustedUsers::now();
     let path = check_files(trusted, path)?;
-    let workers = beside(&path, WORKERS);
-    if let Some(found) = look(&workers)? {
-        trusted.check_folder(&workers, &found)?;
+    let instances = beside(&path, INSTANCES);
+    if let Some(found) = look(&instances)? {
+        trusted.check_folder(&instances, &found)?;
     }
     let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
     if folder.is_none_or(|folder| folder.mode() & OTHERS_WRITE == 0) {

@@ -1,4 +1,4 @@
-//! Giving jobs to workers.
+//! Giving jobs to instances.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -62,18 +62,18 @@ impl Writer<'_> {
         Ok(claimed)
     }
 
-    /// A worker that nobody knows would never be found dead, and its jobs never freed.
-    fn check_known(&self, worker: InstanceId) -> Result<(), Failure> {
+    /// An instance that nobody knows would never be found dead, and its jobs never freed.
+    fn check_known(&self, instance: InstanceId) -> Result<(), Failure> {
         let known = self
             .connection
-            .prepare_cached(include_str!("../../sql/worker_known.sql"))?
-            .exists([Id(worker.0)])?;
+            .prepare_cached(include_str!("../../sql/instance_known.sql"))?
+            .exists([Id(instance.0)])?;
         if known {
             return Ok(());
         }
         let path = self.shared.path.display();
         let what =
-            format!("{path}: worker {worker} is not known; it may claim once it has renewed");
+            format!("{path}: worker {instance} is not known; it may claim once it has renewed");
         Err(Failure::Refused(StoreError::unavailable(what)))
     }
 
@@ -130,12 +130,12 @@ impl Writer<'_> {
         Ok(candidates)
     }
 
-    /// Gives a job to a worker.
+    /// Gives a job to an instance.
     fn take(
         &mut self,
         candidate: Candidate,
         lane: &Lane,
-        worker: InstanceId,
+        instance: InstanceId,
     ) -> rusqlite::Result<Claimed> {
         let (seq, now) = (candidate.seq, self.now);
         let mut history = 0;
@@ -172,7 +172,7 @@ impl Writer<'_> {
         }
         self.sql
             .claim_take
-            .execute(params![seq, Id(worker.0), now])?;
+            .execute(params![seq, Id(instance.0), now])?;
         failpoint::at("sqlite::claim::taken");
         Ok(claimed)
     }

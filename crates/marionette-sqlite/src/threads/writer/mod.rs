@@ -98,7 +98,7 @@ pub(crate) struct Writer<'c> {
     pub(crate) now: i64,
     /// What is ready or due later because of this transaction: whoever waits for it is told.
     pub(crate) wakes: Vec<(Arc<Lane>, i64)>,
-    /// Workers that this transaction forgets; their files go once it is committed.
+    /// Instances that this transaction forgets; their files go once it is committed.
     pub(crate) gone: Vec<(Id, Option<File>)>,
     /// Jobs that this transaction deletes; who wants to know is told once it is committed.
     pub(crate) forgotten: Vec<Id>,
@@ -270,8 +270,8 @@ impl<'c> Writer<'c> {
         let now = self.shared.settings.clock.now();
         let woken = self.shared.waiters.tell(&self.wakes, now);
         self.wakes.clear();
-        for (worker, lock) in self.gone.drain(..) {
-            self.liveness.forget(worker, lock.is_some());
+        for (instance, lock) in self.gone.drain(..) {
+            self.liveness.forget(instance, lock.is_some());
             drop(lock);
         }
         if !self.forgotten.is_empty() {

@@ -14,12 +14,12 @@ use crate::failpoint;
 impl Writer<'_> {
     pub(crate) fn renew(
         &mut self,
-        worker: &InstanceInfo,
+        instance: &InstanceInfo,
         leases: &[Lease],
     ) -> Result<Vec<Renewal>, Failure> {
         failpoint::at("sqlite::renew::begin");
-        self.beat(worker)?;
-        let id = Id(worker.id.0);
+        self.beat(instance)?;
+        let id = Id(instance.id.0);
         let mut answers = Vec::with_capacity(leases.len());
         for lease in leases {
             let read = &mut self.sql.lease_read;
@@ -40,44 +40,44 @@ impl Writer<'_> {
         Ok(answers)
     }
 
-    /// Counts the sign of life; makes the worker known, with its file locked before that.
-    fn beat(&mut self, worker: &InstanceInfo) -> Result<(), Failure> {
-        let id = Id(worker.id.0);
-        let slots = i64::try_from(worker.workers).unwrap_or(i64::MAX);
-        let row = params![id, &*worker.server, worker.process, slots, self.now];
+    /// Counts the sign of life; makes the instance known, with its file locked before that.
+    fn beat(&mut self, instance: &InstanceInfo) -> Result<(), Failure> {
+        let id = Id(instance.id.0);
+        let instances = i64::try_from(instance.workers).unwrap_or(i64::MAX);
+        let row = params![id, &*instance.server, instance.process, instances, self.now];
         let known = self
             .connection
-            .prepare_cached(include_str!("../../sql/worker_beat.sql"))?
+            .prepare_cached(include_str!("../../sql/instance_beat.sql"))?
             .execute(row)?;
         if known == 1 && self.liveness.is_ours(id) {
             return Ok(());
         }
-        // A worker that comes to another store of the same process is held by both.
+        // An instance that comes to another store of the same process is held by both.
         if let Err(err) = self.liveness.hold(id) {
             let path = self.shared.path.display();
             let what = format!(
                 "{path}: the file of worker {} cannot be locked: {err}",
-                worker.id
+                instance.id
             );
             return Err(Failure::Refused(StoreError::unavailable(what)));
         }
         if known == 0 {
             self.connection
-                .prepare_cached(include_str!("../../sql/worker_insert.sql"))?
+                .prepare_cached(include_str!("../../sql/instance_insert.sql"))?
                 .execute(row)?;
         }
         failpoint::at("sqlite::renew::known");
         Ok(())
     }
 
-    /// A job that its worker has and does not name was lost on the way to it: its claim was
+    /// A job that its instance has and does not name was lost on the way to it: its claim was
     /// answered to nobody. It is given back once that has been so for the length of a lease.
-    fn note_unnamed(&mut self, worker: Id, leases: &[Lease]) -> rusqlite::Result<()> {
+    fn note_unnamed(&mut self, instance: Id, leases: &[Lease]) -> rusqlite::Result<()> {
         let named: HashSet<i64> = leases.iter().map(|lease| lease.key).collect();
         let mut statement = self
             .connection
-            .prepare_cached(include_str!("../../sql/running_of_worker.sql"))?;
-        let mut rows = statement.query(params![worker, i64::MAX])?;
+            .prepare_cached(include_str!("../../sql/running_of_instance.sql"))?;
+        let mut rows = statement.query(params![instance, i64::MAX])?;
         let mut unnamed = Vec::new();
         while let Some(row) = rows.next()? {
             let seq: i64 = row.get(0)?;
@@ -86,7 +86,7 @@ impl Writer<'_> {
                 unnamed.push((seq, codec::lenient(row, 1)?, claimed));
             }
         }
-        self.liveness.renewed(worker, unnamed);
+        self.liveness.renewed(instance, unnamed);
         Ok(())
     }
 }

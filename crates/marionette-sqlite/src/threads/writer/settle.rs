@@ -29,7 +29,7 @@ pub(crate) struct JobRow {
     pub(crate) crashes: u32,
     pub(crate) history: i64,
     pub(crate) started: i64,
-    pub(crate) worker: Id,
+    pub(crate) instance: Id,
     pub(crate) cancel: Option<String>,
 }
 
@@ -171,15 +171,15 @@ impl Writer<'_> {
                 crashes: codec::tally(row, 7)?,
                 history: codec::lenient(row, 8)?,
                 started: codec::lenient(row, 9)?,
-                worker: row.get(10).unwrap_or_else(|_| Id(Uuid::nil())),
+                instance: row.get(10).unwrap_or_else(|_| Id(Uuid::nil())),
                 cancel: codec::seen(row, 11)?,
             })
         })
         .optional()
     }
 
-    /// Takes a job out of the way whose row cannot be read: it is never given to a worker, and its
-    /// reason says what is wrong with it.
+    /// Takes a job out of the way whose row cannot be read: it is never given to an instance, and
+    /// its reason says what is wrong with it.
     pub(crate) fn quarantine(&mut self, seq: i64, err: &rusqlite::Error) -> rusqlite::Result<()> {
         let reason = format!("its row in the file cannot be read: {err}");
         self.connection
@@ -204,7 +204,7 @@ impl Writer<'_> {
                     .error
                     .as_deref()
                     .map(|error| cut(error, ERROR_BYTES_MAX)),
-                worker: job.worker,
+                instance: job.instance,
             },
         )?;
         if attempt.outcome.is_failure() {
@@ -231,7 +231,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lets a job that runs wait again, unless somebody asked meanwhile to cancel it: its worker
+    /// Lets a job that runs wait again, unless somebody asked meanwhile to cancel it: its instance
     /// may never have heard of that. Says whether it waits.
     pub(crate) fn give_back(&mut self, job: &JobRow) -> rusqlite::Result<bool> {
         if let Some(reason) = &job.cancel {

@@ -1,4 +1,4 @@
-//! Clearing up: jobs of dead workers, jobs that were lost on the way to their worker, jobs that
+//! Clearing up: jobs of dead instances, jobs that were lost on the way to their instance, jobs that
 //! were kept for long enough. Each call does a bounded amount, and says whether it left some.
 
 use std::collections::HashSet;
@@ -20,14 +20,14 @@ use crate::file::lock::Lock;
 use crate::job::state::State;
 use crate::lanes::IdleLanes;
 
-/// How many jobs one sweep takes from workers, and how many it prunes, at most.
+/// How many jobs one sweep takes from instances, and how many it prunes, at most.
 pub(super) const STEP: usize = 500;
-/// From how many workers that nobody knows one sweep takes jobs, at most.
+/// From how many instances that nobody knows one sweep takes jobs, at most.
 const STRANGERS: usize = 16;
-/// How often a worker may die with a job.
+/// How often an instance may die with a job.
 const CRASHES_MAX: u32 = 3;
 
-/// A worker as it is listed.
+/// An instance as it is listed.
 #[derive(Debug)]
 struct Listed {
     id: Id,
@@ -35,7 +35,7 @@ struct Listed {
     seen: i64,
 }
 
-/// A dead worker.
+/// A dead instance.
 #[derive(Debug)]
 struct DeadInstance {
     id: Id,
@@ -61,13 +61,13 @@ impl Writer<'_> {
         Ok(swept)
     }
 
-    /// Takes their jobs from the workers that are dead.
+    /// Takes their jobs from the instances that are dead.
     fn rescue(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
         let mut left = STEP;
         for dead in self.dead()? {
             let jobs = self.jobs_of(&dead.id, left)?;
             let all = jobs.len() < left;
-            // To forget a worker is work too.
+            // To forget an instance is work too.
             left = left.saturating_sub(jobs.len() + 1);
             for seq in jobs {
                 self.crash(seq, &dead, swept)?;
@@ -77,7 +77,7 @@ impl Writer<'_> {
                 return Ok(());
             }
             self.connection
-                .prepare_cached(include_str!("../../sql/worker_delete.sql"))?
+                .prepare_cached(include_str!("../../sql/instance_delete.sql"))?
                 .execute([dead.id])?;
             failpoint::at("sqlite::sweep::forgotten");
             self.gone.push((dead.id, dead.lock));
@@ -85,15 +85,15 @@ impl Writer<'_> {
         self.rescue_from_strangers(left, swept)
     }
 
-    /// The workers that are dead: nobody holds their lock, or they give no sign of life.
+    /// The instances that are dead: nobody holds their lock, or they give no sign of life.
     fn dead(&mut self) -> rusqlite::Result<Vec<DeadInstance>> {
-        let workers = self.listed_workers()?;
-        let known: HashSet<Id> = workers.iter().map(|worker| worker.id).collect();
+        let instances = self.listed_instances()?;
+        let known: HashSet<Id> = instances.iter().map(|instance| instance.id).collect();
         self.liveness.retain(&known);
         self.liveness.tidy(&known);
         let lease = self.shared.settings.timing.lease;
         let mut dead = Vec::new();
-        for Listed { id, beat, seen } in workers {
+        for Listed { id, beat, seen } in instances {
             let silent = self.liveness.is_silent(id, beat, lease);
             let lock = if self.liveness.is_ours(id) {
                 Lock::Held
@@ -118,25 +118,25 @@ impl Writer<'_> {
         Ok(dead)
     }
 
-    fn listed_workers(&self) -> rusqlite::Result<Vec<Listed>> {
+    fn listed_instances(&self) -> rusqlite::Result<Vec<Listed>> {
         let mut statement = self
             .connection
-            .prepare_cached(include_str!("../../sql/workers.sql"))?;
+            .prepare_cached(include_str!("../../sql/instances.sql"))?;
         let mut rows = statement.query([])?;
-        let mut workers = Vec::new();
+        let mut instances = Vec::new();
         while let Some(row) = rows.next()? {
             // The jobs of one that has no such id belong to nobody.
             let Ok(id) = row.get(0) else { continue };
-            workers.push(Listed {
+            instances.push(Listed {
                 id,
                 beat: codec::lenient(row, 4)?,
                 seen: codec::lenient(row, 6)?,
             });
         }
-        Ok(workers)
+        Ok(instances)
     }
 
-    /// Takes the jobs that run by workers which nobody knows: nobody would ever find those dead.
+    /// Takes the jobs that run by instances which nobody knows: nobody would ever find those dead.
     fn rescue_from_strangers(
         &mut self,
         mut left: usize,
@@ -172,15 +172,16 @@ impl Writer<'_> {
         rows.take(STRANGERS).collect()
     }
 
-    fn jobs_of(&self, worker: &impl ToSql, limit: usize) -> rusqlite::Result<Vec<i64>> {
+    fn jobs_of(&self, instance: &impl ToSql, limit: usize) -> rusqlite::Result<Vec<i64>> {
         let mut statement = self
             .connection
-            .prepare_cached(include_str!("../../sql/running_of_worker.sql"))?;
-        let rows = statement.query_map(params![worker, number(limit)], |row| row.get(0))?;
+            .prepare_cached(include_str!("../../sql/running_of_instance.sql"))?;
+        let rows = statement.query_map(params![instance, number(limit)], |row| row.get(0))?;
         rows.collect()
     }
 
-    /// The worker of a job has died. If the job cannot be read, that keeps nobody from the others.
+    /// The instance of a job has died. If the job cannot be read, that keeps nobody from the
+    /// others.
     fn crash(&mut self, seq: i64, dead: &DeadInstance, swept: &mut Swept) -> rusqlite::Result<()> {
         match self.crash_one(seq, dead, swept) {
             Err(err) if codec::is_of_one_row(&err) => {
@@ -225,14 +226,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lets a job wait whose worker did not give it back: what that one writes is void.
+    /// Lets a job wait whose instance did not give it back: what that one writes is void.
     fn take_back(&mut self, job: &JobRow) -> rusqlite::Result<bool> {
         let waits = self.give_back(job)?;
         failpoint::at("sqlite::sweep::released");
         Ok(waits)
     }
 
-    /// Gives back what a worker that lives has not named for the length of a lease.
+    /// Gives back what an instance that lives has not named for the length of a lease.
     fn free(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
         let lease = self.shared.settings.timing.lease;
         let lapsed = self.liveness.lapsed(lease, STEP);

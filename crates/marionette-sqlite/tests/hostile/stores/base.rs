@@ -55,13 +55,13 @@ const OTHERS: [(u8, &[(&str, &str)]); 8] = [
             ("history", "1"),
         ],
     ),
-    (3, &[("started", PAST), ("instance", DEAD_WORKER)]),
+    (3, &[("started", PAST), ("instance", DEAD_INSTANCE)]),
     (
         4,
         &[
             ("started", PAST),
             ("ended", PAST),
-            ("instance", DEAD_WORKER),
+            ("instance", DEAD_INSTANCE),
             ("ran", "0.5"),
         ],
     ),
@@ -95,8 +95,8 @@ const OTHERS: [(u8, &[(&str, &str)]); 8] = [
 ];
 
 const PAST: &str = "(SELECT at FROM now) - 4000000";
-/// A worker that is listed, and of which there is no process.
-pub(super) const DEAD_WORKER: &str = "x'01990000000070008000ffffffffffff'";
+/// An instance that is listed, and of which there is no process.
+pub(super) const DEAD_INSTANCE: &str = "x'01990000000070008000ffffffffffff'";
 
 /// An id for the job of this number: one of version 7.
 pub(super) fn id(number: usize) -> String {
@@ -181,7 +181,7 @@ pub(super) fn without_rules(path: &Path, work: impl FnOnce(&Connection)) {
     });
 }
 
-/// Writes a good store: jobs of all sorts, a lane, a paused queue and a worker that is dead.
+/// Writes a good store: jobs of all sorts, a lane, a paused queue and an instance that is dead.
 pub(crate) fn good(path: &Path) {
     fs::write(path, base()).expect("there is room");
 }
@@ -198,7 +198,7 @@ pub(crate) fn base() -> &'static [u8] {
                      (2, 'other', 'command', 5, 0);
                  INSERT INTO marionette_queue VALUES ('paused', 1);
                  INSERT INTO marionette_instance
-                     VALUES ({DEAD_WORKER}, 'elsewhere', 1, 4, 1, 1, (SELECT at FROM now));"
+                     VALUES ({DEAD_INSTANCE}, 'elsewhere', 1, 4, 1, 1, (SELECT at FROM now));"
             );
             let all = format!("{SCHEMA};{META};{rows}");
             connection.execute_batch(&all).expect("it is SQL");

@@ -351,7 +351,7 @@ fn others() -> Vec<HostileStore> {
         disagreeing(
             "an index misses the jobs that are ready",
             "INSERT INTO marionette_job SELECT seq + 100, randomblob(16), state, lane, due, token,
-             settled, worker, started, ended, ran, failed, crashes, history, accepted, first_due,
+             settled, instance, started, ended, ran, failed, crashes, history, accepted, first_due,
              keep, until, options, cancel, reason, result, payload FROM marionette_job",
         ),
         disagreeing(

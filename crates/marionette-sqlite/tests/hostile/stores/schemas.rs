@@ -189,7 +189,7 @@ fn changed_attempts() -> Vec<HostileStore> {
             "DROP TABLE marionette_attempt; CREATE TABLE marionette_attempt (job INTEGER NOT NULL,
              n INTEGER NOT NULL, number INTEGER NOT NULL, started INTEGER NOT NULL,
              ended INTEGER NOT NULL, ran INTEGER NOT NULL, outcome TEXT NOT NULL, error TEXT,
-             worker BLOB{changed}"
+             instance BLOB{changed}"
         )
     };
     vec![

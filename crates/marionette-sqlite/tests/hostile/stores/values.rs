@@ -4,7 +4,7 @@ use std::path::Path;
 
 use marionette_sqlite::rusqlite::Connection;
 
-use super::base::{self, DEAD_WORKER, JOB, SORTS, edit, good, insert_job, sort, without_rules};
+use super::base::{self, DEAD_INSTANCE, JOB, SORTS, edit, good, insert_job, sort, without_rules};
 use super::{HostileStore, Kind};
 
 /// What may stand in any column of a file that somebody made.
@@ -56,7 +56,7 @@ const NUMBERS: [&str; 7] = [
 ];
 
 const LANE: [&str; 5] = ["id", "queue", "kind", "priority", "suspect"];
-const WORKER: [&str; 7] = [
+const INSTANCE: [&str; 7] = [
     "id", "server", "process", "workers", "beat", "since", "seen",
 ];
 const ATTEMPT: [&str; 9] = [
@@ -92,10 +92,10 @@ pub(super) fn all() -> Vec<HostileStore> {
             Box::new(|c| lanes(c, column)),
         ));
     }
-    for column in WORKER {
-        let fill = move |connection: &Connection| workers(connection, column);
+    for column in INSTANCE {
+        let fill = move |connection: &Connection| instances(connection, column);
         stores.push(store(
-            format!("workers with every end in {column}"),
+            format!("instances with every end in {column}"),
             Box::new(fill),
         ));
     }
@@ -240,7 +240,7 @@ fn lanes(connection: &Connection, column: &str) {
     }
 }
 
-fn workers(connection: &Connection, column: &str) {
+fn instances(connection: &Connection, column: &str) {
     for (number, end) in ends().into_iter().enumerate() {
         let id = format!("x'0199000000007000800000000001{number:04x}'");
         let usual = [
@@ -254,8 +254,8 @@ fn workers(connection: &Connection, column: &str) {
         ];
         insert(connection, "marionette_instance", &usual, column, &end);
         let mut changes = sort(3);
-        let worker = if column == "id" { &end } else { &id };
-        changes.push(("instance", worker.clone()));
+        let instance = if column == "id" { &end } else { &id };
+        changes.push(("instance", instance.clone()));
         insert_job(connection, 1000 + number, &changes);
     }
 }
@@ -272,7 +272,7 @@ fn attempts(connection: &Connection, column: &str) {
         ("ran", "1"),
         ("outcome", "'failed'"),
         ("error", "'no'"),
-        ("instance", DEAD_WORKER),
+        ("instance", DEAD_INSTANCE),
     ];
     for job in 1..=SORTS {
         for (number, end) in ends().into_iter().enumerate() {

@@ -1,4 +1,4 @@
--- Forgets a worker.
+-- Forgets an instance.
 -- arguments: 1 id
 -- result: at most one change
 -- index: the primary key of marionette_instance

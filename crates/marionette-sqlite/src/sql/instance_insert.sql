@@ -1,4 +1,4 @@
--- Makes a worker known.
+-- Makes an instance known.
 -- arguments: 1 id, 2 server, 3 process, 4 workers, 5 now
 -- result: one change
 -- index: the primary key of marionette_instance

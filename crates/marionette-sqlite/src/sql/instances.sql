@@ -1,4 +1,4 @@
--- All workers.
+-- All instances.
 -- arguments: none
 -- result: id, server, process, workers, beat, since, seen
 -- index: a scan of marionette_instance, which has a row for each process

@@ -1,4 +1,4 @@
--- The jobs that a worker has.
+-- The jobs that an instance has.
 -- arguments: 1 instance, 2 limit
 -- result: seq, token, started
 -- index: marionette_job_running

@@ -1,4 +1,4 @@
--- How many jobs a worker has.
+-- How many jobs an instance has.
 -- arguments: 1 instance
 -- result: the count
 -- index: marionette_job_running

@@ -1,4 +1,4 @@
--- Whether a worker is known.
+-- Whether an instance is known.
 -- arguments: 1 id
 -- result: a row if it is
 -- index: the primary key of marionette_instance
