@@ -23,7 +23,7 @@ mod in_process;
 mod durable;
 mod commands;
 
-mod words;
+mod arguments;
 mod report;
 mod run;
 mod sheet;

@@ -1,136 +1,101 @@
 //! The command line of `commands`.
 
-use std::env;
-use std::path::PathBuf;
 use std::thread;
 
+use clap::Parser;
+
+use crate::arguments::{FileArguments, RunArguments, chosen, containing, from_one};
 use crate::commands::row::Row;
-use crate::words::{containing, number};
-
-/// What `--help` says.
-pub(super) const HELP: &str = "\
-Measures what running a command costs: `marionette run`, xargs, GNU parallel, and a shell loop.
-
-Usage: commands [OPTIONS]
-
-  --runs N       rounds, interleaved: every contender once a round; default: 3
-  --jobs N       how many commands run at once; default: one for each processor
-  --quick        a tenth of the size: to see that it works, not for figures
-  --smoke        next to nothing, one round: to see that it runs at all
-  --only NAME    only rows whose name contains NAME; may be repeated
-  --folder PATH  where the files are; default: beside this program, and so on the disk it was
-                 built on: a file system in memory says nothing
-  --json         the report as JSON on standard output
-  --help         this text
-
-Run it alone on the machine, built with --release. Who is not installed is left out, and that is
-said.
-";
 
 /// How many commands there are.
 const COUNT: u32 = 10_000;
 
-/// A whole run.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// The rows.
-    pub(super) rows: Vec<Row>,
-    /// Rounds.
-    pub(super) runs: u32,
-    /// How many commands run at once.
-    pub(super) at_once: usize,
-    /// Of the number of commands, one part out of so many.
-    pub(super) part: u32,
-    /// Where the files are.
-    pub(super) folder: Option<PathBuf>,
-    /// For a program instead of a person.
-    pub(super) json: bool,
+/// Measures what running a command costs: `marionette run`, xargs, GNU parallel, and a shell loop.
+#[derive(Debug, Parser)]
+#[command(
+    name = "commands",
+    after_help = "Run it alone on the machine, built with --release. A program that is not \
+                  installed is left out, and the report says so."
+)]
+pub(super) struct CommandsArguments {
+    /// How many commands run at once; default: one for each processor
+    #[arg(long, value_name = "N", value_parser = from_one::<usize>())]
+    jobs: Option<usize>,
+    /// Only rows whose name contains NAME; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = rows)]
+    only: Vec<Vec<Row>>,
+    #[command(flatten)]
+    pub(super) run: RunArguments,
+    #[command(flatten)]
+    pub(super) file: FileArguments,
 }
 
-impl Plan {
+impl CommandsArguments {
     /// How many commands are run.
     pub(super) fn count(&self) -> u32 {
-        (COUNT / self.part).max(1)
+        (COUNT / self.part()).max(1)
+    }
+
+    /// How many commands run at once.
+    pub(super) fn at_once(&self) -> usize {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.unwrap_or_else(processors)
+    }
+
+    /// The rows.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        chosen(&self.only, &Row::ALL)
+    }
+
+    /// How many rounds are run.
+    pub(super) fn runs(&self) -> u32 {
+        self.file.runs(&self.run)
+    }
+
+    /// The divisor of the number of commands.
+    pub(super) fn part(&self) -> u32 {
+        self.file.part(&self.run)
     }
 }
 
-/// What is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    /// A run.
-    Run(Plan),
-    /// The help.
-    Help,
-}
-
-/// The command of this process.
-pub(super) fn parse() -> Result<Command, String> {
-    parse_words(env::args().skip(1))
-}
-
-fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut plan = Plan {
-        rows: Vec::new(),
-        runs: 3,
-        at_once: thread::available_parallelism().map_or(1, usize::from),
-        part: 1,
-        folder: None,
-        json: false,
-    };
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
-        match word.as_str() {
-            "--help" | "-h" => return Ok(Command::Help),
-            "--json" => plan.json = true,
-            "--quick" => plan.part = 10,
-            "--smoke" => (plan.part, plan.runs) = (500, 1),
-            "--runs" => plan.runs = number(&word, &value()?)?,
-            "--jobs" => plan.at_once = number(&word, &value()?)? as usize,
-            "--only" => plan
-                .rows
-                .extend(containing("row", Row::ALL, Row::label, &value()?)?),
-            "--folder" => plan.folder = Some(PathBuf::from(value()?)),
-            _ => return Err(format!("no option is called {word}, see --help")),
-        }
-    }
-    if plan.rows.is_empty() {
-        plan.rows = Row::ALL.to_vec();
-    }
-    Ok(Command::Run(plan))
+fn rows(part: &str) -> Result<Vec<Row>, String> {
+    containing("row", Row::ALL, Row::label, part)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Command, String> {
-        parse_words(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<CommandsArguments, String> {
+        let words = ["commands"].into_iter().chain(line.split_whitespace());
+        CommandsArguments::try_parse_from(words).map_err(|err| err.to_string())
     }
 
     #[test]
     fn nothing_means_everything() {
-        let Ok(Command::Run(plan)) = parse("") else {
-            panic!("it is a run")
-        };
-        assert_eq!(plan.rows, Row::ALL);
-        assert_eq!((plan.runs, plan.count()), (3, COUNT));
+        let arguments = parse("").expect("it is a run");
+        assert_eq!(arguments.rows(), Row::ALL);
+        assert_eq!((arguments.runs(), arguments.count()), (3, COUNT));
     }
 
     #[test]
     fn words_choose() {
-        let Ok(Command::Run(plan)) = parse("--only marionette --jobs 4 --smoke --runs 2") else {
-            panic!("it is a run")
-        };
-        assert_eq!(plan.rows, [Row::Ours, Row::OursBare]);
-        assert_eq!((plan.runs, plan.at_once, plan.count()), (2, 4, 20));
+        let arguments = parse("--only marionette --jobs 4 --smoke --runs 2").expect("it is a run");
+        assert_eq!(arguments.rows(), [Row::Ours, Row::OursBare]);
+        let numbers = (arguments.runs(), arguments.at_once(), arguments.count());
+        assert_eq!(numbers, (2, 4, 20));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        let wrong = |line, what: &str| assert_eq!(parse(line), Err(what.to_owned()));
-        wrong("--runs", "--runs needs a value");
-        wrong("--jobs 0", "--jobs needs a number from 1, not 0");
-        wrong("--only make", "no row's name contains make");
-        wrong("C2", "no option is called C2, see --help");
+        for (line, what) in [
+            ("--runs", "--runs"),
+            ("--jobs 0", "--jobs"),
+            ("--only make", "no row's name contains make"),
+            ("C2", "C2"),
+        ] {
+            let said = parse(line).expect_err("it is wrong");
+            assert!(said.contains(what), "{said}");
+        }
     }
 }

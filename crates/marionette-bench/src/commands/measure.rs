@@ -10,7 +10,7 @@ use marionette_yardstick::clock;
 use marionette_yardstick::figures::Outcome;
 
 use crate::child::beside_this_program;
-use crate::commands::arguments::Plan;
+use crate::commands::arguments::CommandsArguments;
 use crate::commands::row::{self, LINES, LOG, PROGRAMS, Row, STORE, Setting};
 
 /// The unit of CPU times in `/proc`, on every Linux machine that we measure on.
@@ -32,21 +32,21 @@ impl Measure {
     /// # Errors
     ///
     /// Why there is none of these. A competitor that is not installed is missing in the table.
-    pub(super) fn prepare(plan: &Plan) -> Result<Self, String> {
-        let folder = plan.folder.clone();
+    pub(super) fn prepare(arguments: &CommandsArguments) -> Result<Self, String> {
+        let folder = arguments.file.folder.clone();
         let folder = folder.unwrap_or_else(|| beside_this_program().join("commands"));
         let told = |err| format!("{}: {err}", folder.display());
         fs::create_dir_all(&folder).map_err(told)?;
-        let count = plan.count();
+        let count = arguments.count();
         let lines = |line: &str| format!("{line}\n").repeat(count as usize);
         fs::write(folder.join(LINES), lines("true")).map_err(told)?;
         fs::write(folder.join(PROGRAMS), lines(r#"{"command":["true"]}"#)).map_err(told)?;
-        let ours = plan.rows.iter().any(|row| row.needs().is_none());
+        let ours = arguments.rows().iter().any(|row| row.needs().is_none());
         Ok(Self {
             marionette: if ours { build()? } else { PathBuf::new() },
             folder,
             count,
-            at_once: plan.at_once,
+            at_once: arguments.at_once(),
             base: None,
         })
     }

@@ -10,7 +10,9 @@ mod measure;
 use std::process::ExitCode;
 use std::slice;
 
-use crate::commands::arguments::{Command, Plan};
+use clap::Parser;
+
+use crate::commands::arguments::CommandsArguments;
 use crate::commands::measure::Measure;
 use crate::commands::row::Row;
 use crate::report::{self, About};
@@ -31,21 +33,8 @@ const METHOD: &str = "`true` does nothing, so the time is what is added to it;\n
 /// The program `commands`.
 #[must_use]
 pub fn commands() -> ExitCode {
-    match arguments::parse() {
-        Ok(Command::Run(plan)) => run(&plan),
-        Ok(Command::Help) => {
-            print!("{}", arguments::HELP);
-            ExitCode::SUCCESS
-        }
-        Err(what) => {
-            eprintln!("{what}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn run(plan: &Plan) -> ExitCode {
-    let measure = match Measure::prepare(plan) {
+    let arguments = CommandsArguments::parse();
+    let measure = match Measure::prepare(&arguments) {
         Ok(measure) => measure,
         Err(what) => {
             eprintln!("{what}");
@@ -53,40 +42,42 @@ fn run(plan: &Plan) -> ExitCode {
         }
     };
     let about = About {
-        versions: row::versions(&plan.rows),
-        rounds: plan.runs,
+        versions: row::versions(&arguments.rows()),
+        rounds: arguments.runs(),
         method: METHOD,
-        part: plan.part,
+        part: arguments.part(),
     };
-    if !plan.json {
+    let json = arguments.run.json;
+    if !json {
         print!("{}", report::text::head(&about));
     }
-    let table = table(plan, measure);
-    if plan.json {
+    let table = table(&arguments, measure);
+    if json {
         println!(
             "{:#}",
             report::json::report(&about, slice::from_ref(&table))
         );
     } else {
         print!("{}", report::text::table(&table));
-        print!("{}", promise::text(&plan.rows));
+        print!("{}", promise::text(&arguments.rows()));
     }
     conclude(&table)
 }
 
-fn table(plan: &Plan, mut measure: Measure) -> Table {
-    let answers = run::rounds(&plan.rows, plan.runs, Row::label, |round, row| {
-        eprintln!("round {round}/{}: {}", plan.runs, row.label());
+fn table(arguments: &CommandsArguments, mut measure: Measure) -> Table {
+    let (rows, runs) = (arguments.rows(), arguments.runs());
+    let answers = run::rounds(&rows, runs, Row::label, |round, row| {
+        eprintln!("round {round}/{runs}: {}", row.label());
         measure.outcome(row)
     });
-    run::table(sheet(plan), &answers, |_, _| None)
+    run::table(sheet(arguments), &answers, |_, _| None)
 }
 
-fn sheet(plan: &Plan) -> Sheet {
-    let count = thousands(plan.count());
+fn sheet(arguments: &CommandsArguments) -> Sheet {
+    let count = thousands(arguments.count());
     Sheet {
         id: "C1",
-        title: format!("{count} times `true`, {} at once", plan.at_once),
+        title: format!("{count} times `true`, {} at once", arguments.at_once()),
         metrics: METRICS,
         base: Some(Row::Xargs.label()),
     }

@@ -10,7 +10,7 @@ use marionette_yardstick::figures::Outcome;
 use marionette_yardstick::order::{Order, Step};
 
 use crate::child;
-use crate::durable::arguments::Plan;
+use crate::durable::arguments::DurableArguments;
 use crate::durable::killed;
 use crate::durable::program::Program;
 use crate::durable::row::Row;
@@ -30,14 +30,17 @@ impl Measure {
     /// # Errors
     ///
     /// Why there is no folder. A program that cannot be built is missing in the tables.
-    pub(super) fn prepare(plan: &Plan) -> Result<Self, String> {
+    pub(super) fn prepare(arguments: &DurableArguments) -> Result<Self, String> {
         let beside = || child::beside_this_program().join("durable");
-        let folder = plan.folder.clone().unwrap_or_else(beside);
+        let folder = arguments.file.folder.clone().unwrap_or_else(beside);
         let made = fs::create_dir_all(&folder);
         made.map_err(|err| format!("{}: {err}", folder.display()))?;
+        let (workloads, rows) = (arguments.workloads(), arguments.rows());
         let takes_part = |program: Program| {
-            let mut rows = plan.workloads.iter().flat_map(|workload| workload.rows());
-            rows.any(|row| row.program() == program && plan.rows.contains(row))
+            let mut rows = workloads
+                .iter()
+                .flat_map(|workload| workload.rows_among(&rows));
+            rows.any(|row| row.program() == program)
         };
         let mut missing = Vec::new();
         for program in Program::ALL.into_iter().filter(|p| takes_part(*p)) {
@@ -49,7 +52,7 @@ impl Measure {
         }
         Ok(Self {
             folder,
-            part: plan.part,
+            part: arguments.part(),
             missing,
         })
     }

@@ -17,8 +17,12 @@ mod raw;
 
 use std::process::ExitCode;
 
-use crate::durable::arguments::{Command, Plan};
+use clap::Parser;
+
+use crate::arguments::order;
+use crate::durable::arguments::DurableArguments;
 use crate::durable::measure::Measure;
+use crate::durable::program::Program;
 use crate::durable::row::Row;
 use crate::durable::workload::Workload;
 use crate::report::{self, About};
@@ -27,22 +31,18 @@ use crate::run::{self, Cell, Table};
 /// The program `durable`.
 #[must_use]
 pub fn durable() -> ExitCode {
-    match arguments::parse() {
-        Ok(Command::Run(plan)) => run(&plan),
-        Ok(Command::Child(program, order)) => program.measure(order),
-        Ok(Command::Help) => {
-            print!("{}", arguments::HELP);
-            ExitCode::SUCCESS
-        }
-        Err(what) => {
+    match order().map(Program::read) {
+        Some(Ok((program, order))) => program.measure(order),
+        Some(Err(what)) => {
             eprintln!("{what}");
             ExitCode::from(2)
         }
+        None => run(&DurableArguments::parse()),
     }
 }
 
-fn run(plan: &Plan) -> ExitCode {
-    let measure = match Measure::prepare(plan) {
+fn run(arguments: &DurableArguments) -> ExitCode {
+    let measure = match Measure::prepare(arguments) {
         Ok(measure) => measure,
         Err(what) => {
             eprintln!("{what}");
@@ -51,50 +51,52 @@ fn run(plan: &Plan) -> ExitCode {
     };
     let about = About {
         versions: program::versions(),
-        rounds: plan.runs,
+        rounds: arguments.runs(),
         method: table::METHOD,
-        part: plan.part,
+        part: arguments.part(),
     };
-    if !plan.json {
+    let json = arguments.run.json;
+    if !json {
         print!("{}", report::text::head(&about));
         println!("disk      {}", measure.disk());
     }
     let mut tables = Vec::new();
-    let takes_part = |workload: &&Workload| {
-        let mut rows = workload.rows().iter();
-        rows.any(|row| plan.rows.contains(row))
-    };
-    for &workload in plan.workloads.iter().filter(takes_part) {
-        let table = table(plan, &measure, workload);
-        if !plan.json {
+    for workload in arguments.workloads() {
+        let rows = workload.rows_among(&arguments.rows());
+        if rows.is_empty() {
+            continue;
+        }
+        let table = table(arguments, &measure, workload, &rows);
+        if !json {
             print!("{}", report::text::table(&table));
             print!("{}", note::text(workload, &table));
         }
         tables.push(table);
     }
-    if plan.json {
+    if json {
         println!("{:#}", report::json::report(&about, &tables));
     }
     conclude(&tables)
 }
 
 /// Measures one workload.
-fn table(plan: &Plan, measure: &Measure, workload: Workload) -> Table {
-    let rows: Vec<Row> = workload
-        .rows()
-        .iter()
-        .copied()
-        .filter(|row| plan.rows.contains(row))
-        .collect();
-    let runs = plan.runs.min(workload.runs_max());
-    let answers = run::rounds(&rows, runs, Row::label, |round, row| {
+fn table(
+    arguments: &DurableArguments,
+    measure: &Measure,
+    workload: Workload,
+    rows: &[Row],
+) -> Table {
+    let runs = arguments.runs().min(workload.runs_max());
+    let answers = run::rounds(rows, runs, Row::label, |round, row| {
         let (id, label) = (workload.id(), row.label());
         eprintln!("{id} round {round}/{runs}: {label}");
         measure.outcome(workload, row)
     });
-    run::table(workload.sheet(plan.part), &answers, |label, metric| {
-        aim::goal(workload, label, metric)
-    })
+    run::table(
+        workload.sheet(arguments.part()),
+        &answers,
+        |label, metric| aim::goal(workload, label, metric),
+    )
 }
 
 /// Says loudly what is missing; a failure only if it is ours or the floor below us.

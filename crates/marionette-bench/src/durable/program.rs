@@ -11,6 +11,7 @@ use marionette_yardstick::child::answer;
 use marionette_yardstick::order::Order;
 use marionette_yardstick::workload;
 
+use crate::arguments::child_words;
 use crate::durable::ours::Ours;
 use crate::durable::raw;
 use crate::{child, machine};
@@ -50,8 +51,19 @@ impl Program {
     }
 
     /// The program with this word.
-    pub(super) fn called(word: &str) -> Option<Self> {
+    fn called(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|program| program.word() == word)
+    }
+
+    /// The program that an order of a child names, and the order for it.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or unknown, in words.
+    pub(super) fn read(mut words: impl Iterator<Item = String>) -> Result<(Self, Order), String> {
+        let word = words.next().ok_or("no program is given")?;
+        let program = Self::called(&word).ok_or(format!("no program is called {word}"))?;
+        Ok((program, Order::read(words)?))
     }
 
     /// The child's side: does what is ordered in this process.
@@ -71,7 +83,8 @@ impl Program {
         match self {
             Self::Ours | Self::Raw => {
                 let mut command = child::this_program();
-                command.args(child_words(self, order));
+                let words = [self.word().to_owned()].into_iter().chain(order.words());
+                command.args(child_words(words));
                 command
             }
             Self::Apalis | Self::Effectum => {
@@ -118,13 +131,6 @@ impl Program {
     }
 }
 
-/// The words that [`parse`](crate::durable::arguments::parse) reads as this one measurement.
-pub(super) fn child_words(program: Program, order: &Order) -> Vec<String> {
-    let mut words = vec!["--child".to_owned(), program.word().to_owned()];
-    words.extend(order.words());
-    words
-}
-
 /// Who is measured, in which version.
 pub(super) fn versions() -> Vec<(&'static str, &'static str)> {
     let ours = ["marionette-sqlite", "rusqlite"];
@@ -136,4 +142,26 @@ pub(super) fn versions() -> Vec<(&'static str, &'static str)> {
     ));
     versions.extend(machine::versions(EFFECTUM_LOCK, &["effectum"]));
     versions
+}
+
+#[cfg(test)]
+mod tests {
+    use marionette_yardstick::order::Step;
+
+    use super::*;
+
+    #[test]
+    fn a_child_understands_its_parent() {
+        let order = Order {
+            step: Step::Drain,
+            count: 10,
+            at_once: 4,
+            mode: "full".to_owned(),
+            file: PathBuf::from("jobs.db"),
+        };
+        let command = Program::Raw.command(&order);
+        let words = command.get_args().skip(1);
+        let words = words.map(|word| word.to_string_lossy().into_owned());
+        assert_eq!(Program::read(words), Ok((Program::Raw, order)));
+    }
 }

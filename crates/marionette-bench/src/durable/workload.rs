@@ -86,6 +86,12 @@ impl Workload {
         }
     }
 
+    /// Those of `rows` who take part.
+    pub(super) fn rows_among(self, rows: &[Row]) -> Vec<Row> {
+        let own = self.rows().iter().copied();
+        own.filter(|row| rows.contains(row)).collect()
+    }
+
     /// Whom the ratio compares with; none where a ratio says nothing.
     pub(super) fn base(self) -> Option<Row> {
         match self {

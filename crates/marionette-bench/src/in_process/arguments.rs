@@ -1,172 +1,149 @@
 //! The command line of `in-process`.
 
-use std::env;
+use clap::Parser;
 
+use crate::arguments::{RunArguments, child_words, chosen, containing};
 use crate::in_process::contender::name::Name;
 use crate::in_process::workload::{Size, Workload};
-use crate::words::{containing, number};
 
-/// What `--help` says.
-pub(crate) const HELP: &str = "\
-Measures Marionette beside its competitors, in one run, on this machine.
+/// Measures Marionette beside its competitors, in one run, on this machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "in-process",
+    after_help = "Run it alone on the machine, built with --release. Each measurement is a \
+                  process of its own."
+)]
+pub(crate) struct InProcessArguments {
+    /// W1 W2 W1x W3 W4a W4b W4c W5 W6 W7 stop stop-retry stop-full bound; default: all
+    #[arg(value_name = "WORKLOAD", value_parser = workload, hide_possible_values = true)]
+    workloads: Vec<Workload>,
+    /// Only contenders whose name contains NAME; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = contenders)]
+    only: Vec<Vec<Name>>,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
 
-Usage: in-process [WORKLOAD…] [OPTIONS]
-
-  WORKLOAD      W1 W2 W1x W3 W4a W4b W4c W5 W6 W7 stop stop-retry stop-full bound;
-                default: all
-  --runs N      rounds, interleaved: every contender once a round; default: 5
-  --quick       a tenth of the size, 3 rounds: to see that it works, not for figures
-  --only NAME   only contenders whose name contains NAME; may be repeated
-  --json        the report as JSON on standard output
-  --help        this text
-
-Run it alone on the machine, built with --release. Each measurement is a process of its own.
-";
-
-/// A whole run.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Plan {
+impl InProcessArguments {
     /// The tables.
-    pub(crate) workloads: Vec<Workload>,
-    /// The rows.
-    pub(crate) contenders: Vec<Name>,
-    /// Rounds.
-    pub(crate) runs: u32,
-    /// How much of each workload.
-    pub(crate) size: Size,
-    /// For a program instead of a person.
-    pub(crate) json: bool,
-}
-
-/// What is asked for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// A run.
-    Run(Plan),
-    /// One measurement, in this process: what a run starts its children with.
-    Child(Workload, Name, Size),
-    /// The help.
-    Help,
-}
-
-/// The command of this process.
-///
-/// # Errors
-///
-/// An unknown word or a missing value, named.
-pub(crate) fn parse() -> Result<Command, String> {
-    parse_words(env::args().skip(1))
-}
-
-fn parse_words(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut plan = Plan {
-        workloads: Vec::new(),
-        contenders: Vec::new(),
-        runs: 0,
-        size: Size::Full,
-        json: false,
-    };
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
-        match word.as_str() {
-            "--help" | "-h" => return Ok(Command::Help),
-            "--child" => return child(&value()?, &value()?, &value()?),
-            "--json" => plan.json = true,
-            "--quick" => plan.size = Size::Quick,
-            "--runs" => plan.runs = number(&word, &value()?)?,
-            "--only" => {
-                plan.contenders
-                    .extend(containing("contender", Name::ALL, Name::label, &value()?)?);
-            }
-            workload => plan.workloads.push(called(workload)?),
+    pub(crate) fn workloads(&self) -> Vec<Workload> {
+        if self.workloads.is_empty() {
+            Workload::ALL.to_vec()
+        } else {
+            self.workloads.clone()
         }
     }
-    if plan.workloads.is_empty() {
-        plan.workloads = Workload::ALL.to_vec();
+
+    /// The rows.
+    pub(crate) fn contenders(&self) -> Vec<Name> {
+        chosen(&self.only, &Name::ALL)
     }
-    if plan.contenders.is_empty() {
-        plan.contenders = Name::ALL.to_vec();
+
+    /// How much of each workload is done.
+    pub(crate) fn size(&self) -> Size {
+        if self.run.quick {
+            Size::Quick
+        } else {
+            Size::Full
+        }
     }
-    if plan.runs == 0 {
-        plan.runs = if plan.size == Size::Quick { 3 } else { 5 };
+
+    /// How many rounds are run.
+    pub(crate) fn runs(&self) -> u32 {
+        self.run.runs.unwrap_or(match self.size() {
+            Size::Full => 5,
+            Size::Quick => 3,
+        })
     }
-    Ok(Command::Run(plan))
 }
 
-/// The words that [`parse`] reads as this one measurement.
-pub(crate) fn child_words(workload: Workload, name: Name, size: Size) -> [&'static str; 4] {
-    let size = if size == Size::Quick { "quick" } else { "full" };
-    ["--child", workload.id(), name.label(), size]
+fn contenders(part: &str) -> Result<Vec<Name>, String> {
+    containing("contender", Name::ALL, Name::label, part)
 }
 
-fn child(workload: &str, name: &str, size: &str) -> Result<Command, String> {
-    let workload = called(workload)?;
-    let name = Name::labelled(name).ok_or(format!("no contender is called {name}"))?;
-    let size = if size == "quick" {
-        Size::Quick
-    } else {
-        Size::Full
-    };
-    Ok(Command::Child(workload, name, size))
+fn workload(id: &str) -> Result<Workload, String> {
+    Workload::called(id).ok_or_else(|| format!("no workload is called {id}"))
 }
 
-fn called(workload: &str) -> Result<Workload, String> {
-    Workload::called(workload)
-        .ok_or_else(|| format!("no workload or option is called {workload}, see --help"))
+/// One measurement of one contender, which a child does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trial {
+    pub(crate) workload: Workload,
+    pub(crate) name: Name,
+    pub(crate) size: Size,
+}
+
+impl Trial {
+    /// The command line that [`read`](Self::read) reads as this trial.
+    pub(crate) fn words(self) -> Vec<String> {
+        let words = [self.workload.id(), self.name.label(), self.size.word()];
+        child_words(words.map(str::to_owned))
+    }
+
+    /// A trial from the order of a child.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or unknown, in words.
+    pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut word = |what: &str| words.next().ok_or_else(|| format!("no {what} is given"));
+        let (id, name, size) = (word("workload")?, word("contender")?, word("size")?);
+        Ok(Self {
+            workload: workload(&id)?,
+            name: Name::labelled(&name).ok_or(format!("no contender is called {name}"))?,
+            size: Size::called(&size).ok_or(format!("no size is called {size}"))?,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Command, String> {
-        parse_words(line.split_whitespace().map(str::to_owned))
+    fn parse(line: &str) -> Result<InProcessArguments, String> {
+        let words = ["in-process"].into_iter().chain(line.split_whitespace());
+        InProcessArguments::try_parse_from(words).map_err(|err| err.to_string())
     }
 
     #[test]
     fn nothing_means_everything() {
-        let Ok(Command::Run(plan)) = parse("") else {
-            panic!("it is a run")
-        };
-        assert_eq!(
-            (plan.workloads.len(), plan.contenders.len()),
-            (Workload::ALL.len(), Name::ALL.len())
-        );
-        assert_eq!((plan.runs, plan.size), (5, Size::Full));
+        let arguments = parse("").expect("it is a run");
+        assert_eq!(arguments.workloads(), Workload::ALL);
+        assert_eq!(arguments.contenders(), Name::ALL);
+        assert_eq!((arguments.runs(), arguments.size()), (5, Size::Full));
     }
 
     #[test]
     fn words_choose() {
-        let Ok(Command::Run(plan)) = parse("w1X --quick --only kanal --only flume") else {
-            panic!("it is a run")
-        };
-        assert_eq!(plan.workloads, [Workload::W1x]);
-        assert_eq!(plan.contenders, [Name::Kanal, Name::Flume]);
-        assert_eq!(plan.runs, 3);
+        let arguments = parse("w1X --quick --only kanal --only flume").expect("it is a run");
+        assert_eq!(arguments.workloads(), [Workload::W1x]);
+        assert_eq!(arguments.contenders(), [Name::Kanal, Name::Flume]);
+        assert_eq!((arguments.runs(), arguments.size()), (3, Size::Quick));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(
-            parse("--runs 0"),
-            Err("--runs needs a number from 1, not 0".to_owned())
-        );
-        assert_eq!(parse("--runs"), Err("--runs needs a value".to_owned()));
-        assert_eq!(
-            parse("W9"),
-            Err("no workload or option is called W9, see --help".to_owned())
-        );
+        for (line, what) in [
+            ("--runs 0", "--runs"),
+            ("--runs", "--runs"),
+            ("W9", "no workload is called W9"),
+            ("--only make", "no contender's name contains make"),
+        ] {
+            let said = parse(line).expect_err("it is wrong");
+            assert!(said.contains(what), "{said}");
+        }
     }
 
     #[test]
     fn a_child_understands_its_parent() {
         for name in Name::ALL {
-            let words = child_words(Workload::W4a, name, Size::Quick).map(str::to_owned);
-            let command = parse_words(words.into_iter());
-            assert_eq!(
-                command,
-                Ok(Command::Child(Workload::W4a, name, Size::Quick))
-            );
+            let trial = Trial {
+                workload: Workload::W4a,
+                name,
+                size: Size::Quick,
+            };
+            let order = trial.words().into_iter().skip(1);
+            assert_eq!(Trial::read(order), Ok(trial));
         }
     }
 }

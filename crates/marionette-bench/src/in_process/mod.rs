@@ -9,10 +9,12 @@ mod work;
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use marionette_yardstick::child::answer;
 use marionette_yardstick::figures::Outcome;
 
-use crate::in_process::arguments::{Command, Plan};
+use crate::arguments::order;
+use crate::in_process::arguments::{InProcessArguments, Trial};
 use crate::in_process::contender::name::Name;
 use crate::in_process::workload::table::METHOD;
 use crate::in_process::workload::{Size, Workload};
@@ -23,61 +25,65 @@ use crate::{child, machine};
 /// The program `in-process`.
 #[must_use]
 pub fn in_process() -> ExitCode {
-    match arguments::parse() {
-        Ok(Command::Run(plan)) => run(&plan),
-        Ok(Command::Child(workload, name, size)) => answer(workload.measure(name, size)),
-        Ok(Command::Help) => {
-            print!("{}", arguments::HELP);
-            ExitCode::SUCCESS
-        }
-        Err(what) => {
+    match order().map(Trial::read) {
+        Some(Ok(trial)) => answer(trial.workload.measure(trial.name, trial.size)),
+        Some(Err(what)) => {
             eprintln!("{what}");
             ExitCode::from(2)
         }
+        None => run(&InProcessArguments::parse()),
     }
 }
 
-fn run(plan: &Plan) -> ExitCode {
+fn run(arguments: &InProcessArguments) -> ExitCode {
     let about = About {
         versions: machine::versions(machine::LOCK, &machine::IN_PROCESS),
-        rounds: plan.runs,
+        rounds: arguments.runs(),
         method: METHOD,
-        part: if plan.size == Size::Quick { 10 } else { 1 },
+        part: match arguments.size() {
+            Size::Full => 1,
+            Size::Quick => 10,
+        },
     };
-    if !plan.json {
+    let json = arguments.run.json;
+    if !json {
         print!("{}", report::text::head(&about));
     }
     let mut tables = Vec::new();
-    for &workload in &plan.workloads {
-        let table = table(plan, workload);
-        if !plan.json {
+    for workload in arguments.workloads() {
+        let table = table(arguments, workload);
+        if !json {
             print!("{}", report::text::table(&table));
         }
         tables.push(table);
     }
-    if plan.json {
+    if json {
         println!("{:#}", report::json::report(&about, &tables));
     }
     ExitCode::SUCCESS
 }
 
 /// Measures one workload.
-fn table(plan: &Plan, workload: Workload) -> Table {
-    let takes_part = |name: &Name| name.appears_in(workload) && plan.contenders.contains(name);
-    let names: Vec<Name> = Name::ALL.into_iter().filter(takes_part).collect();
-    let answers = run::rounds(&names, plan.runs, Name::label, |round, name| {
-        let (id, label) = (workload.id(), name.label());
-        eprintln!("{id} round {round}/{}: {label}", plan.runs);
-        measured(workload, name, plan.size)
+fn table(arguments: &InProcessArguments, workload: Workload) -> Table {
+    let (runs, size) = (arguments.runs(), arguments.size());
+    let mut names = arguments.contenders();
+    names.retain(|name| name.appears_in(workload));
+    let answers = run::rounds(&names, runs, Name::label, |round, name| {
+        eprintln!("{} round {round}/{runs}: {}", workload.id(), name.label());
+        outcome(Trial {
+            workload,
+            name,
+            size,
+        })
     });
-    run::table(workload.sheet(plan.size), &answers, |label, metric| {
+    run::table(workload.sheet(size), &answers, |label, metric| {
         aim::goal(workload, label, metric)
     })
 }
 
-fn measured(workload: Workload, name: Name, size: Size) -> Outcome {
-    if let Some(why) = name.cannot(workload) {
+fn outcome(trial: Trial) -> Outcome {
+    if let Some(why) = trial.name.cannot(trial.workload) {
         return Outcome::Cannot(why.to_owned());
     }
-    child::ask(child::this_program().args(arguments::child_words(workload, name, size)))
+    child::ask(child::this_program().args(trial.words()))
 }

@@ -73,6 +73,20 @@ pub(crate) enum Size {
 }
 
 impl Size {
+    /// Its word on the command line of a child.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Quick => "quick",
+        }
+    }
+
+    /// The size with this word.
+    pub(crate) fn called(word: &str) -> Option<Self> {
+        let sizes = [Self::Full, Self::Quick];
+        sizes.into_iter().find(|size| size.word() == word)
+    }
+
     /// `count`, or a tenth of it.
     pub(crate) fn of(self, count: u32) -> u32 {
         match self {
