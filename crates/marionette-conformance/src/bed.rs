@@ -1,5 +1,5 @@
-//! What every case starts from: a store, a worker that it knows, and short words for what is done
-//! with them.
+//! What every case starts from: a store, an instance that it knows, and short words for what is
+//! done with them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,8 +21,8 @@ pub(crate) const QUEUE: &str = "default";
 pub(crate) struct Bed {
     pub(crate) fixture: Arc<dyn Fixture>,
     pub(crate) store: Arc<dyn Inspect>,
-    /// A worker that the store knows.
-    pub(crate) worker: InstanceInfo,
+    /// An instance that the store knows.
+    pub(crate) instance: InstanceInfo,
 }
 
 /// A job that asks for nothing in particular.
@@ -43,7 +43,7 @@ pub(crate) fn jobs(count: usize) -> Vec<NewJob> {
     (0..count).map(|_| job()).collect()
 }
 
-pub(crate) fn worker() -> InstanceInfo {
+pub(crate) fn instance() -> InstanceInfo {
     InstanceInfo {
         id: InstanceId::new(),
         server: "server".into(),
@@ -64,9 +64,9 @@ pub(crate) fn wanted() -> Wanted {
     kinds(&[KIND])
 }
 
-pub(crate) fn claim(worker: &InstanceInfo, limit: usize) -> Claim {
+pub(crate) fn claim(instance: &InstanceInfo, limit: usize) -> Claim {
     Claim {
-        instance: worker.id,
+        instance: instance.id,
         wanted: wanted(),
         limit,
         suspects: limit,
@@ -127,17 +127,17 @@ impl Bed {
         let bed = Self {
             fixture,
             store,
-            worker: worker(),
+            instance: instance(),
         };
-        bed.renew(&bed.worker, &[]).await;
+        bed.renew(&bed.instance, &[]).await;
         bed
     }
 
-    /// Another worker that the store knows.
-    pub(crate) async fn another_worker(&self) -> InstanceInfo {
-        let worker = worker();
-        self.renew(&worker, &[]).await;
-        worker
+    /// Another instance that the store knows.
+    pub(crate) async fn another_instance(&self) -> InstanceInfo {
+        let instance = instance();
+        self.renew(&instance, &[]).await;
+        instance
     }
 
     pub(crate) fn units(&self, count: u32) -> Duration {
@@ -149,24 +149,24 @@ impl Bed {
         self.fixture.pass(self.units(units)).await;
     }
 
-    /// Lets units of time pass, while these workers name these leases.
+    /// Lets units of time pass, while these instances name these leases.
     pub(crate) async fn pass_alive(&self, units: u32, alive: &[(&InstanceInfo, &[Lease])]) {
         for _ in 0..units {
             self.pass(1).await;
-            for (worker, leases) in alive {
-                self.renew(worker, leases).await;
+            for (instance, leases) in alive {
+                self.renew(instance, leases).await;
             }
         }
     }
 
-    /// Lets so much time pass that a worker who says nothing is dead, and sweeps.
+    /// Lets so much time pass that an instance who says nothing is dead, and sweeps.
     pub(crate) async fn pass_lease(&self) -> Swept {
         self.pass_lease_alive(&[]).await
     }
 
-    /// The same, while these workers name these leases.
+    /// The same, while these instances name these leases.
     pub(crate) async fn pass_lease_alive(&self, alive: &[(&InstanceInfo, &[Lease])]) -> Swept {
-        // Who sweeps may have to have seen a worker before it can find it silent.
+        // Who sweeps may have to have seen an instance before it can find it silent.
         let before = self.sweep().await;
         let units = self.lease_units() + 1;
         self.pass_alive(units, alive).await;
@@ -214,14 +214,18 @@ impl Bed {
         self.insert(vec![job]).await[0]
     }
 
-    /// Claims as the bed's worker.
+    /// Claims as the bed's instance.
     pub(crate) async fn claim(&self, limit: usize) -> Vec<Claimed> {
-        self.claim_as(claim(&self.worker, limit)).await
+        self.claim_as(claim(&self.instance, limit)).await
     }
 
     pub(crate) async fn claim_as(&self, claim: Claim) -> Vec<Claimed> {
         let limit = claim.limit;
-        let claimed = self.store.claim(claim).await.expect("the worker is known");
+        let claimed = self
+            .store
+            .claim(claim)
+            .await
+            .expect("the instance is known");
         assert!(
             claimed.len() <= limit,
             "{} of at most {limit}",
@@ -243,8 +247,8 @@ impl Bed {
         claimed.remove(0)
     }
 
-    pub(crate) async fn renew(&self, worker: &InstanceInfo, leases: &[Lease]) -> Vec<Renewal> {
-        let renewals = self.store.renew(worker.clone(), leases.to_vec()).await;
+    pub(crate) async fn renew(&self, instance: &InstanceInfo, leases: &[Lease]) -> Vec<Renewal> {
+        let renewals = self.store.renew(instance.clone(), leases.to_vec()).await;
         let renewals = renewals.expect("a renewal");
         assert_eq!(renewals.len(), leases.len(), "one answer for each lease");
         renewals
@@ -301,13 +305,13 @@ impl Bed {
         panic!("a sweep that always has more to do: {all:?}");
     }
 
-    /// Lets a new worker die with this job, the only one that can be claimed.
+    /// Lets a new instance die with this job, the only one that can be claimed.
     pub(crate) async fn crash(&self, id: TaskId) -> Swept {
-        let doomed = self.another_worker().await;
+        let doomed = self.another_instance().await;
         let claimed = self.claim_as(claim(&doomed, 1)).await;
         assert_eq!(ids(&claimed), [id]);
-        let swept = self.pass_lease_alive(&[(&self.worker, &[])]).await;
-        self.renew(&self.worker, &[]).await;
+        let swept = self.pass_lease_alive(&[(&self.instance, &[])]).await;
+        self.renew(&self.instance, &[]).await;
         swept
     }
 

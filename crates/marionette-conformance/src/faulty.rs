@@ -75,7 +75,7 @@ pub enum Method {
     PauseQueue,
     ResumeQueue,
     PausedQueues,
-    Workers,
+    Instances,
 }
 
 #[derive(Debug, Default)]
@@ -215,8 +215,8 @@ impl Store for FaultyStore {
         self.call(Method::Claim, self.shared.inner.claim(claim))
     }
 
-    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
-        self.call(Method::Renew, self.shared.inner.renew(worker, leases))
+    fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.call(Method::Renew, self.shared.inner.renew(instance, leases))
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
@@ -286,6 +286,6 @@ impl Inspect for FaultyStore {
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
-        self.call(Method::Workers, self.shared.inner.instances())
+        self.call(Method::Instances, self.shared.inner.instances())
     }
 }

@@ -14,7 +14,7 @@ pub type FixtureFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Fixture: Send + Sync + 'static {
     /// Opens a store on the data, as one more process would.
     ///
-    /// An instance that is dropped is a process that died: nothing of what it left undone may go
+    /// A store that is dropped is a process that died: nothing of what it left undone may go
     /// on. Its lease takes [ten units](Fixture::unit), and its poll 20: by that, cases tell a
     /// wake-up from a poll. What is over is kept for 10,000 units or longer.
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>>;

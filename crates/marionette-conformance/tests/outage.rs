@@ -120,7 +120,7 @@ async fn what_succeeded_before_its_lease_lapsed_does_not_run_again() {
 }
 
 /// Whether they were swept in between depends on who comes first after an outage, and decides how
-/// many are handed out again at once: those that were count as having lost their worker.
+/// many are handed out again at once: those that were count as having lost their instance.
 async fn two_outages(are_swept: bool, in_hand: u32) {
     let town = Town::new().await;
     town.is_full();
@@ -133,8 +133,8 @@ async fn two_outages(are_swept: bool, in_hand: u32) {
     // They are handed out again, and their ends cannot be written either.
     town.fail(&[Method::Settle, Method::Sweep]);
     sleep(Duration::from_secs(60)).await;
-    let workers = town.inner.instances().await.expect("an answer");
-    assert_eq!(workers[0].running, u64::from(in_hand));
+    let live = town.inner.instances().await.expect("an answer");
+    assert_eq!(live[0].running, u64::from(in_hand));
     town.is_full();
     sleep(Duration::from_secs(40)).await;
     town.store.heal();

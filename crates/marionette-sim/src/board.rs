@@ -33,12 +33,12 @@ struct State {
     newest: HashMap<TaskId, Claimed>,
     /// The claims that were neither settled nor taken back.
     running: BTreeMap<TaskId, Lease>,
-    /// When each worker last gave a sign of life.
+    /// When each instance last gave a sign of life.
     alive: HashMap<InstanceId, Instant>,
     /// Which leases were used up by a settlement.
     settled: HashSet<(TaskId, i64)>,
     wrong: Vec<String>,
-    /// When the store took a job from its worker, by the lease that lapsed.
+    /// When the store took a job from its instance, by the lease that lapsed.
     taken: HashMap<(TaskId, i64), Instant>,
     seen: Seen,
     story: Story,
@@ -54,7 +54,7 @@ enum When {
 #[derive(Clone, Copy, Debug)]
 struct Claimed {
     lease: Lease,
-    worker: InstanceId,
+    instance: InstanceId,
     /// When the store last said that the lease holds.
     held: Instant,
 }
@@ -64,7 +64,7 @@ struct Claimed {
 pub struct Seen {
     /// How many attempts began although their lease had lapsed before.
     pub late: u64,
-    /// How many attempts went on after their job was taken from their worker, which lived.
+    /// How many attempts went on after their job was taken from their instance, which lived.
     pub overlaps: u64,
     /// How long one of those went on at most.
     pub longest: Duration,
@@ -164,7 +164,7 @@ impl Board {
     }
 
     /// The store gives a job away, which it may not before its time.
-    pub(crate) fn claimed(&self, lease: Lease, worker: InstanceId) {
+    pub(crate) fn claimed(&self, lease: Lease, instance: InstanceId) {
         let (instant, wall) = (self.clock.instant(), self.clock.wall.now());
         self.with(|state| {
             let Lease { job, token, .. } = lease;
@@ -181,36 +181,36 @@ impl Board {
                 state.wrong.push(what);
             }
             state.running.insert(job, lease);
-            state.holds(lease, worker, instant);
-            let (job, worker) = (state.story.job(job), state.story.worker(worker));
-            state.story.write(What::Claims(job, token, worker));
+            state.holds(lease, instance, instant);
+            let (job, instance) = (state.story.job(job), state.story.instance(instance));
+            state.story.write(What::Claims(job, token, instance));
         });
     }
 
     /// The store says that a lease holds.
-    pub(crate) fn renewed(&self, lease: Lease, worker: InstanceId) {
+    pub(crate) fn renewed(&self, lease: Lease, instance: InstanceId) {
         let instant = self.clock.instant();
         self.with(|state| {
-            state.holds(lease, worker, instant);
+            state.holds(lease, instance, instant);
             state.writes(lease.job, |job| What::Renews(job, lease.token));
         });
     }
 
-    /// The store hears of a worker.
-    pub(crate) fn lives(&self, worker: InstanceId) {
+    /// The store hears of an instance.
+    pub(crate) fn lives(&self, instance: InstanceId) {
         let instant = self.clock.instant();
         self.with(|state| {
-            state.alive.insert(worker, instant);
-            let worker = state.story.worker(worker);
-            state.story.write(What::Lives(worker));
+            state.alive.insert(instance, instant);
+            let instance = state.story.instance(instance);
+            state.story.write(What::Lives(instance));
         });
     }
 
-    /// The leases that a worker has as far as the store knows.
-    pub(crate) fn held_by(&self, worker: InstanceId) -> Vec<Lease> {
+    /// The leases that an instance has as far as the store knows.
+    pub(crate) fn held_by(&self, instance: InstanceId) -> Vec<Lease> {
         self.with(|state| {
             let running = state.running.values().copied();
-            let is_its = |lease: &Lease| state.newest[&lease.job].worker == worker;
+            let is_its = |lease: &Lease| state.newest[&lease.job].instance == instance;
             running.filter(is_its).collect()
         })
     }
@@ -220,8 +220,8 @@ impl Board {
         self.with(|state| state.running.keys().copied().collect())
     }
 
-    /// The store takes a job from its worker, which it may only when the worker has given no sign
-    /// of life for the length of a lease, or has not named this one.
+    /// The store takes a job from its instance, which it may only when the instance has given no
+    /// sign of life for the length of a lease, or has not named this one.
     pub(crate) fn taken(&self, job: TaskId, lease: Duration) {
         let instant = self.clock.instant();
         self.with(|state| {
@@ -231,7 +231,7 @@ impl Board {
             };
             let token = claimed.lease.token;
             state.taken.insert((job, token), clock::now());
-            let alive = state.alive.get(&claimed.worker);
+            let alive = state.alive.get(&claimed.instance);
             let silent = alive.map(|alive| instant.duration_since(*alive));
             let unnamed = instant.duration_since(claimed.held);
             if unnamed < lease && silent.is_some_and(|silent| silent < lease) {
@@ -300,10 +300,10 @@ impl Board {
 }
 
 impl State {
-    fn holds(&mut self, lease: Lease, worker: InstanceId, held: Instant) {
+    fn holds(&mut self, lease: Lease, instance: InstanceId, held: Instant) {
         let claimed = Claimed {
             lease,
-            worker,
+            instance,
             held,
         };
         self.newest.insert(lease.job, claimed);

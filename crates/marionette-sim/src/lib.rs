@@ -13,9 +13,9 @@
 //! last line.
 //!
 //! What must hold: no job is claimed before its time by the clocks of the store, whatever these do;
-//! no settlement is applied whose lease no longer holds, no job is taken from a
-//! worker that gave a sign of life and named it, three deaths quarantine and no fewer; and I1 to I5
-//! and I7 of the [history](marionette_conformance::history).
+//! no settlement is applied whose lease no longer holds, no job is taken from an instance that gave
+//! a sign of life and named it, three deaths quarantine and no fewer; and I1 to I5 and I7 of the
+//! [history](marionette_conformance::history).
 
 mod world;
 mod report;

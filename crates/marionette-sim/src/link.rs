@@ -21,7 +21,7 @@ struct State {
     longest: Duration,
     way: Way,
     /// Who is at this end of it.
-    worker: Option<InstanceInfo>,
+    instance: Option<InstanceInfo>,
 }
 
 /// Whether anything gets through.
@@ -57,7 +57,7 @@ impl Link {
                 faults,
                 longest: lease * 2,
                 way: Way::Open,
-                worker: None,
+                instance: None,
             }),
         }
     }
@@ -85,13 +85,13 @@ impl Link {
     }
 
     /// Says who is at this end of it.
-    pub(crate) fn introduce(&self, worker: &InstanceInfo) {
-        self.with(|state| state.worker = Some(worker.clone()));
+    pub(crate) fn introduce(&self, instance: &InstanceInfo) {
+        self.with(|state| state.instance = Some(instance.clone()));
     }
 
     /// Who is at this end of it, and can reach the store.
-    pub(crate) fn worker(&self) -> Option<InstanceInfo> {
-        self.with(|state| state.worker.clone().filter(|_| state.way == Way::Open))
+    pub(crate) fn instance(&self) -> Option<InstanceInfo> {
+        self.with(|state| state.instance.clone().filter(|_| state.way == Way::Open))
     }
 
     /// From now on nothing goes wrong by itself.

@@ -19,7 +19,7 @@ pub struct Report {
     pub attempts: usize,
     /// How many processes crashed.
     pub crashes: usize,
-    /// How many jobs were taken from their workers.
+    /// How many jobs were taken from their instances.
     pub taken: usize,
     /// How often a wall clock jumped or was set right.
     pub jumps: usize,

@@ -62,11 +62,11 @@ impl Server {
 
     pub(crate) async fn renew(
         &self,
-        worker: InstanceInfo,
+        instance: InstanceInfo,
         leases: Vec<Lease>,
     ) -> Result<Vec<Renewal>, StoreError> {
-        let id = worker.id;
-        let renewals = self.store.renew(worker, leases.clone()).await?;
+        let id = instance.id;
+        let renewals = self.store.renew(instance, leases.clone()).await?;
         self.board.lives(id);
         for (lease, renewal) in leases.into_iter().zip(&renewals) {
             if *renewal != Renewal::Lost {
@@ -78,16 +78,16 @@ impl Server {
 
     /// Claims, and writes the tokens into the jobs.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        let worker = claim.instance;
+        let instance = claim.instance;
         let mut claimed = self.store.claim(claim).await?;
         for claimed in &mut claimed {
-            self.board.claimed(claimed.lease, worker);
+            self.board.claimed(claimed.lease, instance);
             claimed.payload = Work::with_token(&claimed.payload, claimed.lease.token);
         }
         Ok(claimed)
     }
 
-    /// Sweeps, and writes down which jobs were taken from their workers.
+    /// Sweeps, and writes down which jobs were taken from their instances.
     pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
         let swept = self.store.sweep().await?;
         // A store in memory answers at once, so nobody claims one of them in between.
@@ -190,9 +190,9 @@ impl Store for SimStore {
         self.call(move |server| async move { server.claim(claim).await })
     }
 
-    fn renew(&self, worker: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
-        self.link.introduce(&worker);
-        self.call(move |server| async move { server.renew(worker, leases).await })
+    fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.link.introduce(&instance);
+        self.call(move |server| async move { server.renew(instance, leases).await })
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {

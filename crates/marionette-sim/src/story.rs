@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-/// What an onlooker wrote down. Jobs and workers have numbers here, in the order in which they
+/// What an onlooker wrote down. Jobs and instances have numbers here, in the order in which they
 /// were seen: their ids differ from run to run.
 #[derive(Debug)]
 pub(crate) struct Story {
     began: Instant,
     jobs: HashMap<TaskId, usize>,
-    workers: HashMap<InstanceId, usize>,
+    instances: HashMap<InstanceId, usize>,
     lines: Vec<Line>,
 }
 
@@ -51,7 +51,7 @@ impl Story {
         Self {
             began: clock::now(),
             jobs: HashMap::new(),
-            workers: HashMap::new(),
+            instances: HashMap::new(),
             lines: Vec::new(),
         }
     }
@@ -61,9 +61,9 @@ impl Story {
         *self.jobs.entry(job).or_insert(next)
     }
 
-    pub(crate) fn worker(&mut self, worker: InstanceId) -> usize {
-        let next = self.workers.len();
-        *self.workers.entry(worker).or_insert(next)
+    pub(crate) fn instance(&mut self, instance: InstanceId) -> usize {
+        let next = self.instances.len();
+        *self.instances.entry(instance).or_insert(next)
     }
 
     pub(crate) fn write(&mut self, what: What) {

@@ -71,7 +71,8 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_completed_twice() {
 fn tell(reports: &[Report]) {
     let sum = |of: fn(&Report) -> usize| reports.iter().map(of).sum::<usize>();
     println!(
-        "{} worlds: {} jobs, {} attempts, {} crashes, {} taken from their workers, {} quarantined",
+        "{} worlds: {} jobs, {} attempts, {} crashes, {} taken from their instances, \
+         {} quarantined",
         reports.len(),
         sum(|report| report.jobs),
         sum(|report| report.attempts),

@@ -25,7 +25,7 @@ async fn ten_thousand_in_one_call_of_each_method(bed: Bed) {
     got.sort();
     assert!(got == expected, "each once");
     let leases = leases(&claimed);
-    let renewed = bed.renew(&bed.worker, &leases).await;
+    let renewed = bed.renew(&bed.instance, &leases).await;
     assert!(renewed.iter().all(|renewal| *renewal == Renewal::Kept));
     let settlements = leases.iter().map(|&lease| Settlement {
         lease,
@@ -57,7 +57,7 @@ async fn ten_thousand_that_are_due_at_once_are_all_claimed(bed: Bed) {
     let due = Due::After(bed.units(4));
     let new = (0..MANY).map(|_| NewJob { due, ..job() }).collect();
     let expected = bed.insert(new).await;
-    bed.pass_alive(5, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(5, &[(&bed.instance, &[])]).await;
     let mut got = Vec::new();
     loop {
         let claimed = bed.claim(100).await;

@@ -18,7 +18,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_claimed_job_says_how_late_and_how_old_it_is,
         a_claimed_job_has_its_failures_with_it,
         a_job_that_runs_says_so,
-        a_worker_that_is_not_known_takes_nothing_for_ever,
+        an_instance_that_is_not_known_takes_nothing_for_ever,
     ]
 }
 
@@ -30,7 +30,7 @@ async fn of_one_priority_what_has_been_due_for_longest_goes_first(bed: Bed) {
     let third = bed.insert_one(after(3)).await;
     let first = bed.insert_one(after(1)).await;
     let second = bed.insert_one(after(2)).await;
-    bed.pass_alive(4, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(4, &[(&bed.instance, &[])]).await;
     let last = bed.insert_one(job()).await;
     assert_eq!(ids(&bed.claim(3).await), [first, second, third]);
     assert_eq!(ids(&bed.claim(3).await), [last]);
@@ -47,7 +47,7 @@ async fn the_higher_priority_goes_first(bed: Bed) {
         bed.pass(1).await;
     }
     expected.sort_by_key(|&(priority, _)| std::cmp::Reverse(priority));
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     for (_, id) in expected {
         bed.claim_one(id).await;
     }
@@ -72,7 +72,7 @@ async fn priorities_are_compared_across_queues_and_kinds(bed: Bed) {
         expected.push((priority, bed.insert_one(place).await));
     }
     expected.sort_by_key(|&(priority, _)| std::cmp::Reverse(priority));
-    let mut asked = claim(&bed.worker, 4);
+    let mut asked = claim(&bed.instance, 4);
     asked.wanted = crate::bed::kinds(&["a", "b"]);
     let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
     assert_eq!(ids(&bed.claim_as(asked).await), expected);
@@ -104,14 +104,14 @@ async fn every_claim_has_a_greater_token(bed: Bed) {
 
 async fn a_claimed_job_says_how_late_and_how_old_it_is(bed: Bed) {
     let id = bed.insert_one(job()).await;
-    bed.pass_alive(4, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(4, &[(&bed.instance, &[])]).await;
     let claimed = bed.claim_one(id).await;
     assert!(claimed.late >= bed.units(3), "{:?}", claimed.late);
     assert!(claimed.age >= bed.units(3), "{:?}", claimed.age);
     let snooze = Next::Snooze(bed.units(2));
     bed.settle_attempt(claimed.lease, attempt(PastOutcome::Snoozed), snooze)
         .await;
-    bed.pass_alive(3, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(3, &[(&bed.instance, &[])]).await;
     let claimed = bed.claim_one(id).await;
     assert!(
         claimed.late < claimed.age,
@@ -148,7 +148,7 @@ async fn a_claimed_job_has_its_failures_with_it(bed: Bed) {
     let errors = claimed.attempts.iter().map(|past| past.error.as_deref());
     let errors: Vec<_> = errors.map(|error| error.expect("each has one")).collect();
     assert_eq!(errors, ["Failed", "Panicked", "TimedOut"]);
-    let known = |past: &marionette::store::PastAttempt| past.instance == Some(bed.worker.id);
+    let known = |past: &marionette::store::PastAttempt| past.instance == Some(bed.instance.id);
     assert!(claimed.attempts.iter().all(known), "{:?}", claimed.attempts);
 }
 
@@ -158,7 +158,7 @@ async fn a_job_that_runs_says_so(bed: Bed) {
     let claimed = bed.claim_one(id).await;
     let summary = bed.summary(id).await;
     assert_eq!(summary.state, JobState::Running);
-    assert_eq!(summary.instance, Some(bed.worker.id));
+    assert_eq!(summary.instance, Some(bed.instance.id));
     assert!(summary.started.is_some());
     bed.settle(claimed.lease, Next::Release).await;
     let summary = bed.summary(id).await;
@@ -167,13 +167,13 @@ async fn a_job_that_runs_says_so(bed: Bed) {
     assert!(summary.started.is_some(), "it was started once");
 }
 
-/// Such a worker may be refused; if it is not, its jobs come back when it is silent.
-async fn a_worker_that_is_not_known_takes_nothing_for_ever(bed: Bed) {
+/// Such an instance may be refused; if it is not, its jobs come back when it is silent.
+async fn an_instance_that_is_not_known_takes_nothing_for_ever(bed: Bed) {
     let expected = bed.insert(jobs(3)).await;
-    let stranger = crate::bed::worker();
+    let stranger = crate::bed::instance();
     let claimed = bed.store.claim(claim(&stranger, 2)).await;
     let taken = claimed.map(|claimed| leases(&claimed)).unwrap_or_default();
-    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     let mut again = ids(&bed.claim(5).await);
     again.sort();
     assert_eq!(again, expected, "{} were taken", taken.len());

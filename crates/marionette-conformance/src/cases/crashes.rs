@@ -1,4 +1,4 @@
-//! Workers that die, and what becomes of their jobs: K1 to K7 of the test plan, as far as one
+//! Instances that die, and what becomes of their jobs: K1 to K7 of the test plan, as far as one
 //! process can show them.
 
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![
-        a_dead_workers_job_runs_again_and_no_attempt_was_used,
-        a_job_whose_worker_died_keeps_its_failures_and_its_place,
-        a_job_is_quarantined_when_its_third_worker_dies,
-        a_worker_that_lives_keeps_its_jobs_when_another_dies,
+        a_dead_instances_job_runs_again_and_no_attempt_was_used,
+        a_job_whose_instance_died_keeps_its_failures_and_its_place,
+        a_job_is_quarantined_when_its_third_instance_dies,
+        an_instance_that_lives_keeps_its_jobs_when_another_dies,
         a_server_name_that_is_used_again_changes_nothing,
         suspects_are_claimed_as_many_as_the_claim_allows,
         a_suspect_that_ends_well_is_no_matter,
         a_suspect_stays_one_through_its_retries,
-        a_worker_that_was_taken_for_dead_may_come_back,
-        a_cancelled_job_ends_when_its_worker_dies,
-        many_jobs_of_dead_workers_all_come_back,
+        an_instance_that_was_taken_for_dead_may_come_back,
+        a_cancelled_job_ends_when_its_instance_dies,
+        many_jobs_of_dead_instances_all_come_back,
         jobs_that_nobody_can_run_do_not_keep_others_from_their_rescue,
         an_instance_that_is_gone_leaves_its_jobs_to_others,
         a_store_that_is_opened_again_has_all_that_it_had,
     ]
 }
 
-async fn a_dead_workers_job_runs_again_and_no_attempt_was_used(bed: Bed) {
+async fn a_dead_instances_job_runs_again_and_no_attempt_was_used(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     let swept = bed.pass_lease().await;
@@ -44,8 +44,8 @@ async fn a_dead_workers_job_runs_again_and_no_attempt_was_used(bed: Bed) {
         (crashed[0].outcome, crashed[0].number),
         (PastOutcome::Crashed, 1)
     );
-    assert_eq!(crashed[0].instance, Some(bed.worker.id));
-    let other = bed.another_worker().await;
+    assert_eq!(crashed[0].instance, Some(bed.instance.id));
+    let other = bed.another_instance().await;
     let again = bed.claim_as(claim(&other, 1)).await;
     assert_eq!(ids(&again), [id]);
     assert!(again[0].lease.token > claimed.lease.token);
@@ -53,7 +53,7 @@ async fn a_dead_workers_job_runs_again_and_no_attempt_was_used(bed: Bed) {
     assert_eq!(again[0].attempts, [], "no attempt failed");
 }
 
-async fn a_job_whose_worker_died_keeps_its_failures_and_its_place(bed: Bed) {
+async fn a_job_whose_instance_died_keeps_its_failures_and_its_place(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     let retry = Next::Retry(std::time::Duration::ZERO);
@@ -65,12 +65,12 @@ async fn a_job_whose_worker_died_keeps_its_failures_and_its_place(bed: Bed) {
     let summary = bed.summary(id).await;
     assert_eq!((summary.failed, summary.crashes, summary.due), (1, 1, due));
     assert_eq!(summary.reason.as_deref(), Some("first"));
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     let claimed = bed.claim_one(id).await;
     assert_eq!((claimed.failed, claimed.attempts.len()), (1, 1));
 }
 
-async fn a_job_is_quarantined_when_its_third_worker_dies(bed: Bed) {
+async fn a_job_is_quarantined_when_its_third_instance_dies(bed: Bed) {
     let mut poison = job();
     poison.options.error = Some("could not render it".to_owned());
     let id = bed.insert_one(poison).await;
@@ -111,14 +111,16 @@ async fn a_job_is_quarantined_when_its_third_worker_dies(bed: Bed) {
 }
 
 /// D1: a long job is no reason to take it away.
-async fn a_worker_that_lives_keeps_its_jobs_when_another_dies(bed: Bed) {
+async fn an_instance_that_lives_keeps_its_jobs_when_another_dies(bed: Bed) {
     bed.insert(jobs(4)).await;
-    let doomed = bed.another_worker().await;
+    let doomed = bed.another_instance().await;
     let lost = bed.claim_as(claim(&doomed, 2)).await;
     let kept = bed.claim(2).await;
-    let swept = bed.pass_lease_alive(&[(&bed.worker, &leases(&kept))]).await;
+    let swept = bed
+        .pass_lease_alive(&[(&bed.instance, &leases(&kept))])
+        .await;
     assert_eq!(swept.released, 2);
-    let renewed = bed.renew(&bed.worker, &leases(&kept)).await;
+    let renewed = bed.renew(&bed.instance, &leases(&kept)).await;
     assert_eq!(renewed, [Renewal::Kept, Renewal::Kept]);
     let mut again = ids(&bed.claim(4).await);
     let mut expected = ids(&lost);
@@ -129,8 +131,8 @@ async fn a_worker_that_lives_keeps_its_jobs_when_another_dies(bed: Bed) {
 
 /// K5: only the incarnation decides.
 async fn a_server_name_that_is_used_again_changes_nothing(bed: Bed) {
-    let old = bed.another_worker().await;
-    let new = bed.another_worker().await;
+    let old = bed.another_instance().await;
+    let new = bed.another_instance().await;
     assert_eq!((&old.server, old.process), (&new.server, new.process));
     bed.insert(jobs(2)).await;
     let lost = bed.claim_as(claim(&old, 1)).await;
@@ -143,9 +145,9 @@ async fn a_server_name_that_is_used_again_changes_nothing(bed: Bed) {
 
 async fn suspects(bed: &Bed, count: usize) -> Vec<marionette::TaskId> {
     let suspects = bed.insert(jobs(count)).await;
-    let doomed = bed.another_worker().await;
+    let doomed = bed.another_instance().await;
     assert_eq!(bed.claim_as(claim(&doomed, count)).await.len(), count);
-    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     suspects
 }
 
@@ -155,7 +157,7 @@ async fn suspects_are_claimed_as_many_as_the_claim_allows(bed: Bed) {
     let is_suspect = |id: &marionette::TaskId| suspects.contains(id);
     let asked = |limit, suspects| marionette::store::Claim {
         suspects,
-        ..claim(&bed.worker, limit)
+        ..claim(&bed.instance, limit)
     };
     let none = bed.claim_as(asked(1, 0)).await;
     assert!(
@@ -185,26 +187,26 @@ async fn a_suspect_stays_one_through_its_retries(bed: Bed) {
     let claimed = bed.claim_one(id).await;
     let retry = Next::Retry(std::time::Duration::ZERO);
     bed.settle_attempt(claimed.lease, failure("x"), retry).await;
-    let mut asked = claim(&bed.worker, 1);
+    let mut asked = claim(&bed.instance, 1);
     asked.suspects = 0;
     assert!(bed.claim_as(asked).await.is_empty());
     assert_eq!(bed.claim_one(id).await.crashes, 1);
 }
 
-async fn a_worker_that_was_taken_for_dead_may_come_back(bed: Bed) {
+async fn an_instance_that_was_taken_for_dead_may_come_back(bed: Bed) {
     let claimed = bed.claimed().await;
     bed.pass_lease().await;
-    let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+    let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
     assert_eq!(renewed, [Renewal::Lost]);
     let again = bed.claim_one(claimed.lease.job).await;
     assert_eq!(
-        bed.renew(&bed.worker, &[again.lease]).await,
+        bed.renew(&bed.instance, &[again.lease]).await,
         [Renewal::Kept]
     );
     assert_eq!(bed.sweep().await, Swept::default());
 }
 
-async fn a_cancelled_job_ends_when_its_worker_dies(bed: Bed) {
+async fn a_cancelled_job_ends_when_its_instance_dies(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     bed.store
@@ -218,14 +220,14 @@ async fn a_cancelled_job_ends_when_its_worker_dies(bed: Bed) {
     assert_eq!(summary.reason.as_deref(), Some("enough"));
 }
 
-async fn many_jobs_of_dead_workers_all_come_back(bed: Bed) {
+async fn many_jobs_of_dead_instances_all_come_back(bed: Bed) {
     const EACH: usize = 500;
     let expected = bed.insert(jobs(5 * EACH)).await;
     for _ in 0..5 {
-        let doomed = bed.another_worker().await;
+        let doomed = bed.another_instance().await;
         assert_eq!(bed.claim_as(claim(&doomed, EACH)).await.len(), EACH);
     }
-    let swept = bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    let swept = bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     assert_eq!(swept.released, 5 * EACH as u64);
     let mut again = ids(&bed.claim(5 * EACH).await);
     again.sort();
@@ -241,32 +243,29 @@ async fn jobs_that_nobody_can_run_do_not_keep_others_from_their_rescue(bed: Bed)
     };
     bed.insert((0..2_500).map(|_| unknown()).collect()).await;
     let id = bed.insert_one(job()).await;
-    let doomed = bed.another_worker().await;
+    let doomed = bed.another_instance().await;
     let mut asked = claim(&doomed, 10_000);
     asked.wanted = kinds(&["unknown", crate::bed::KIND]);
     assert_eq!(bed.claim_as(asked).await.len(), 2_501);
     for _ in 0..2 {
-        bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+        bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     }
     bed.claim_one(id).await;
 }
 
-/// K1: an instance that is dropped is a process that died.
+/// K1: a store that is dropped is a process that died.
 async fn an_instance_that_is_gone_leaves_its_jobs_to_others(bed: Bed) {
     let expected = bed.insert(jobs(3)).await;
-    let doomed = crate::bed::worker();
-    let instance = bed.fixture.open().await;
-    instance
+    let doomed = crate::bed::instance();
+    let store = bed.fixture.open().await;
+    store
         .renew(doomed.clone(), Vec::new())
         .await
         .expect("a renewal");
-    let taken = instance
-        .claim(claim(&doomed, 3))
-        .await
-        .expect("it is known");
+    let taken = store.claim(claim(&doomed, 3)).await.expect("it is known");
     assert_eq!(taken.len(), 3);
-    drop(instance);
-    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    drop(store);
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     let mut again = bed.claim(5).await;
     again.sort_by_key(|claimed| claimed.lease.job);
     assert_eq!(ids(&again), expected);
@@ -297,17 +296,17 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
     let Bed {
         fixture,
         store,
-        worker,
+        instance,
     } = bed;
     drop(store);
     let bed = Bed {
         store: fixture.open().await,
         fixture,
-        worker,
+        instance,
     };
     for (id, before) in all.iter().zip(before) {
         let after = bed.details(*id).await;
-        // The one that ran may have been found without its worker already.
+        // The one that ran may have been found without its instance already.
         if before.summary.state != JobState::Running {
             assert_eq!(after, before);
         }
@@ -318,7 +317,7 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
     );
     let survivor = InstanceInfo {
         server: Arc::from("survivor"),
-        ..crate::bed::worker()
+        ..crate::bed::instance()
     };
     bed.renew(&survivor, &[]).await;
     bed.pass_lease_alive(&[(&survivor, &[])]).await;

@@ -33,7 +33,7 @@ async fn is_claimed_in_time(bed: &Bed, id: TaskId, units: u32) {
     assert!(bed.claim(5).await.is_empty(), "at once");
     bed.pass(1).await;
     assert!(bed.claim(5).await.is_empty(), "after one unit");
-    bed.pass_alive(units, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(units, &[(&bed.instance, &[])]).await;
     assert_eq!(bed.state(id).await, JobState::Ready);
     bed.claim_one(id).await;
     let summary = bed.summary(id).await;
@@ -181,7 +181,7 @@ async fn limits_in_total_count_from_the_new_time(bed: Bed) {
     let present = present(&bed).await;
     reschedule(&bed, id, present + bed.units(1)).await;
     bed.pass(2).await;
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     let claimed = bed.claim_one(id).await;
     assert_eq!(claimed.age, claimed.late);
 }

@@ -39,15 +39,15 @@ where
 async fn claim_all(bed: &Bed, store: &dyn Inspect, count: usize) -> Vec<Claimed> {
     let mut all: Vec<Claimed> = Vec::new();
     for _ in 0..20 {
-        let asked: Claim = claim(&bed.worker, count);
+        let asked: Claim = claim(&bed.instance, count);
         all.extend(until_answered(|| store.claim(asked.clone())).await);
         if all.len() == count {
             return all;
         }
         for _ in 0..=bed.lease_units() {
             bed.pass(1).await;
-            let worker = &bed.worker;
-            until_answered(|| store.renew(worker.clone(), leases(&all))).await;
+            let instance = &bed.instance;
+            until_answered(|| store.renew(instance.clone(), leases(&all))).await;
         }
         until_answered(|| store.sweep()).await;
     }
@@ -62,8 +62,8 @@ async fn live(bed: &Bed, store: &dyn Inspect) {
     claimed.sort_by_key(|claimed| claimed.lease.job);
     assert!(claimed.iter().all(|claimed| claimed.crashes == 0));
     let leases = leases(&claimed);
-    let worker = &bed.worker;
-    let renewed = until_answered(|| store.renew(worker.clone(), leases.clone())).await;
+    let instance = &bed.instance;
+    let renewed = until_answered(|| store.renew(instance.clone(), leases.clone())).await;
     assert!(renewed.iter().all(|renewal| *renewal == Renewal::Kept));
     let which = only(&[new[3].id]);
     until_answered(|| store.cancel(which.clone(), "enough".to_owned())).await;

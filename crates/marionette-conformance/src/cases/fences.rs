@@ -1,4 +1,4 @@
-//! A worker that lost its lease can change nothing any more.
+//! An instance that lost its lease can change nothing any more.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_settlement_that_comes_after_the_job_was_taken_away_is_stale,
         a_settlement_that_comes_while_another_runs_the_job_is_stale,
         a_settlement_that_comes_after_another_ended_the_job_is_stale,
-        a_late_settle_after_a_claim_by_the_same_worker_is_stale,
+        a_late_settle_after_a_claim_by_the_same_instance_is_stale,
         a_late_settle_of_a_deleted_job_is_stale,
         a_lease_is_worth_nothing_for_a_new_job_of_the_same_id,
         a_claim_that_was_never_made_is_worth_nothing,
@@ -42,12 +42,12 @@ async fn is_worth_nothing(bed: &Bed, lease: Lease) {
         let after = bed.store.job(lease.job).await.expect("an answer");
         assert_eq!(after, before, "{next:?}");
     }
-    assert_eq!(bed.renew(&bed.worker, &[lease]).await, [Renewal::Lost]);
+    assert_eq!(bed.renew(&bed.instance, &[lease]).await, [Renewal::Lost]);
     let after = bed.store.job(lease.job).await.expect("an answer");
     assert_eq!(after, before);
 }
 
-/// A job whose worker, the bed's, was silent for too long.
+/// A job whose instance, the bed's, was silent for too long.
 async fn taken_away(bed: &Bed) -> Claimed {
     let claimed = bed.claimed().await;
     bed.pass_lease().await;
@@ -57,13 +57,13 @@ async fn taken_away(bed: &Bed) -> Claimed {
 async fn a_settlement_that_comes_after_the_job_was_taken_away_is_stale(bed: Bed) {
     let claimed = taken_away(&bed).await;
     is_worth_nothing(&bed, claimed.lease).await;
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     bed.claim_one(claimed.lease.job).await;
 }
 
 async fn a_settlement_that_comes_while_another_runs_the_job_is_stale(bed: Bed) {
     let late = taken_away(&bed).await;
-    let other = bed.another_worker().await;
+    let other = bed.another_instance().await;
     let claimed = bed.claim_as(claim(&other, 1)).await;
     assert_eq!(ids(&claimed), [late.lease.job]);
     is_worth_nothing(&bed, late.lease).await;
@@ -76,7 +76,7 @@ async fn a_settlement_that_comes_while_another_runs_the_job_is_stale(bed: Bed) {
 async fn a_settlement_that_comes_after_another_ended_the_job_is_stale(bed: Bed) {
     for next in nexts() {
         let late = taken_away(&bed).await;
-        let other = bed.another_worker().await;
+        let other = bed.another_instance().await;
         let claimed = bed.claim_as(claim(&other, 1)).await;
         assert_eq!(ids(&claimed), [late.lease.job]);
         bed.settle(claimed[0].lease, next).await;
@@ -88,13 +88,13 @@ async fn a_settlement_that_comes_after_another_ended_the_job_is_stale(bed: Bed) 
     }
 }
 
-async fn a_late_settle_after_a_claim_by_the_same_worker_is_stale(bed: Bed) {
+async fn a_late_settle_after_a_claim_by_the_same_instance_is_stale(bed: Bed) {
     let late = taken_away(&bed).await;
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     let again = bed.claim_one(late.lease.job).await;
     is_worth_nothing(&bed, late.lease).await;
     assert_eq!(
-        bed.renew(&bed.worker, &[again.lease]).await,
+        bed.renew(&bed.instance, &[again.lease]).await,
         [Renewal::Kept]
     );
 }
@@ -116,11 +116,11 @@ async fn a_lease_is_worth_nothing_for_a_new_job_of_the_same_id(bed: Bed) {
     bed.store.delete(only(&[id])).await.expect("a change");
     bed.insert(vec![NewJob { id, ..job() }]).await;
     is_worth_nothing(&bed, late.lease).await;
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     let claimed = bed.claim_one(id).await;
     is_worth_nothing(&bed, late.lease).await;
     assert_eq!(
-        bed.renew(&bed.worker, &[claimed.lease]).await,
+        bed.renew(&bed.instance, &[claimed.lease]).await,
         [Renewal::Kept]
     );
 }
@@ -135,7 +135,7 @@ async fn a_claim_that_was_never_made_is_worth_nothing(bed: Bed) {
         is_worth_nothing(&bed, never).await;
     }
     assert_eq!(
-        bed.renew(&bed.worker, &[claimed.lease]).await,
+        bed.renew(&bed.instance, &[claimed.lease]).await,
         [Renewal::Kept]
     );
 }

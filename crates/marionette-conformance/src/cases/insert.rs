@@ -59,7 +59,7 @@ async fn a_job_comes_back_as_it_was(bed: Bed) {
         ..job()
     };
     bed.insert(vec![job.clone()]).await;
-    let mut asked = claim(&bed.worker, 5);
+    let mut asked = claim(&bed.instance, 5);
     asked.wanted = kinds(&[&job.kind]);
     let claimed = bed.claim_as(asked).await;
     let [claimed] = &claimed[..] else {
@@ -285,7 +285,7 @@ async fn a_name_may_have_128_bytes(bed: Bed) {
         ..job()
     };
     let id = bed.insert_one(id).await;
-    let mut asked = claim(&bed.worker, 1);
+    let mut asked = claim(&bed.instance, 1);
     asked.wanted = kinds(&[&name]);
     assert_eq!(ids(&bed.claim_as(asked).await), [id]);
     let filter = Filter {

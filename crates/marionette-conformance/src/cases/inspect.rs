@@ -158,7 +158,7 @@ async fn a_retry_lets_what_ended_begin_anew(bed: Bed) {
         assert_eq!(details.attempts.len(), attempts, "it keeps its history");
     }
     bed.store.delete(only(&ids[..1])).await.expect("a change");
-    let mut asked = crate::bed::claim(&bed.worker, 5);
+    let mut asked = crate::bed::claim(&bed.instance, 5);
     asked.suspects = 0;
     let claimed = bed.claim_as(asked).await;
     assert_eq!(claimed.len(), 3, "none is a suspect any more");
@@ -218,7 +218,7 @@ async fn a_cancel_of_what_runs_is_a_wish_that_is_made_once(bed: Bed) {
     };
     assert_eq!(cancel("first").await, 1);
     assert_eq!(cancel("second").await, 0);
-    let renewed = bed.renew(&bed.worker, &[lease]).await;
+    let renewed = bed.renew(&bed.instance, &[lease]).await;
     let first = marionette::store::Renewal::Cancel("first".to_owned());
     assert_eq!(renewed, [first]);
 }

@@ -9,7 +9,6 @@ mod faults;
 mod fences;
 mod insert;
 mod inspect;
-mod instances;
 mod lists;
 mod payloads;
 mod queues;
@@ -17,6 +16,7 @@ mod renew;
 mod repeat;
 mod retention;
 mod settle;
+mod sharing;
 mod together;
 mod wait;
 
@@ -41,7 +41,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("lists", lists::cases()),
         ("batches", batches::cases()),
         ("together", together::cases()),
-        ("instances", instances::cases()),
+        ("sharing", sharing::cases()),
         ("repeat", repeat::cases()),
         ("faults", faults::cases()),
     ]

@@ -36,7 +36,7 @@ async fn place(bed: &Bed, kind: &'static str, queue: &'static str) -> TaskId {
 }
 
 async fn claim_of(bed: &Bed, kinds: &[&str], queues: &[&str]) -> Vec<TaskId> {
-    let mut asked = claim(&bed.worker, 100);
+    let mut asked = claim(&bed.instance, 100);
     asked.wanted = Wanted {
         queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
         ..crate::bed::kinds(kinds)
@@ -86,17 +86,17 @@ async fn a_name_is_compared_as_a_whole_and_with_its_case(bed: Bed) {
     assert_eq!(claim_of(&bed, &["a_b"], &["x.y"]).await, [exact]);
 }
 
-/// K7: a worker of another version must not touch it, also not when it clears up.
+/// K7: an instance of another version must not touch it, also not when it clears up.
 async fn an_unknown_kind_waits_for_who_knows_it(bed: Bed) {
     let new = place(&bed, "new", QUEUE).await;
     for _ in 0..5 {
         assert!(bed.claim(10).await.is_empty());
-        bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+        bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     }
     let summary = bed.summary(new).await;
     assert_eq!(summary.state, JobState::Ready);
     assert_eq!((summary.failed, summary.crashes), (0, 0));
-    let mut asked = claim(&bed.worker, 10);
+    let mut asked = claim(&bed.instance, 10);
     asked.wanted = kinds(&["new"]);
     assert_eq!(ids(&bed.claim_as(asked).await), [new]);
 }
@@ -134,7 +134,7 @@ async fn a_pause_lets_run_what_runs(bed: Bed) {
         .await
         .expect("a change");
     let lease = claimed.lease;
-    let renewed = bed.renew(&bed.worker, &[lease]).await;
+    let renewed = bed.renew(&bed.instance, &[lease]).await;
     assert_eq!(renewed, [marionette::store::Renewal::Kept]);
     let settled = bed.settle(lease, Next::Done(Vec::new())).await;
     assert_eq!(settled, marionette::store::Settled::Applied);
@@ -183,7 +183,7 @@ async fn of_hundreds_of_queues_those_that_are_named_are_claimed_from(bed: Bed) {
     let paused = bed.store.pause_queue(names[7].clone()).await;
     paused.expect("a change");
 
-    let mut asked = claim(&bed.worker, 1_000);
+    let mut asked = claim(&bed.instance, 1_000);
     asked.wanted.queues = names[..100].iter().cloned().collect();
     let mut claimed = ids(&bed.claim_as(asked.clone()).await);
     claimed.sort();

@@ -12,9 +12,9 @@ pub(crate) fn cases() -> Vec<Case> {
         a_lease_that_ended_is_lost,
         a_cancelled_job_is_told_by_its_renewal_again_and_again,
         a_lease_that_is_never_named_comes_back_without_a_crash,
-        a_worker_that_is_new_becomes_known,
-        a_worker_may_change_what_it_says_of_itself,
-        a_worker_that_is_silent_is_forgotten,
+        an_instance_that_is_new_becomes_known,
+        an_instance_may_change_what_it_says_of_itself,
+        an_instance_that_is_silent_is_forgotten,
     ]
 }
 
@@ -22,10 +22,10 @@ async fn a_lease_that_is_renewed_holds_for_as_long_as_it_takes(bed: Bed) {
     let claimed = bed.claimed().await;
     let lease = claimed.lease;
     for _ in 0..4 {
-        bed.pass_lease_alive(&[(&bed.worker, &[lease])]).await;
+        bed.pass_lease_alive(&[(&bed.instance, &[lease])]).await;
         assert_eq!(bed.state(lease.job).await, JobState::Running);
     }
-    assert_eq!(bed.renew(&bed.worker, &[lease]).await, [Renewal::Kept]);
+    assert_eq!(bed.renew(&bed.instance, &[lease]).await, [Renewal::Kept]);
     let settled = bed.settle(lease, Next::Done(Vec::new())).await;
     assert_eq!(settled, Settled::Applied);
     assert_eq!(bed.summary(lease.job).await.crashes, 0);
@@ -45,10 +45,10 @@ async fn the_answers_come_in_the_order_of_the_leases(bed: Bed) {
         Renewal::Lost,
         Renewal::Cancel("enough".to_owned()),
     ];
-    assert_eq!(bed.renew(&bed.worker, &leases).await, expected);
+    assert_eq!(bed.renew(&bed.instance, &leases).await, expected);
     expected.reverse();
     let backwards: Vec<_> = leases.into_iter().rev().collect();
-    assert_eq!(bed.renew(&bed.worker, &backwards).await, expected);
+    assert_eq!(bed.renew(&bed.instance, &backwards).await, expected);
 }
 
 async fn a_lease_that_ended_is_lost(bed: Bed) {
@@ -63,13 +63,13 @@ async fn a_lease_that_ended_is_lost(bed: Bed) {
     for next in nexts {
         let claimed = bed.claimed().await;
         bed.settle(claimed.lease, next.clone()).await;
-        let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+        let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
         assert_eq!(renewed, [Renewal::Lost], "{next:?}");
         bed.store
             .delete(only(&[claimed.lease.job]))
             .await
             .expect("a change");
-        let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+        let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
         assert_eq!(renewed, [Renewal::Lost], "{next:?}, deleted");
     }
 }
@@ -86,7 +86,7 @@ async fn a_cancelled_job_is_told_by_its_renewal_again_and_again(bed: Bed) {
     assert_eq!(changed, 1);
     assert_eq!(bed.state(id).await, JobState::Running);
     for _ in 0..3 {
-        let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+        let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
         assert_eq!(renewed, [Renewal::Cancel(reason.clone())]);
     }
     bed.settle(claimed.lease, Next::Cancel(reason.clone()))
@@ -96,43 +96,44 @@ async fn a_cancelled_job_is_told_by_its_renewal_again_and_again(bed: Bed) {
     assert_eq!(summary.reason, Some(reason));
 }
 
-/// The answer to a claim may be lost on its way. The worker lives, and does not know of the job.
+/// The answer to a claim may be lost on its way. The instance lives, and does not know of the job.
 async fn a_lease_that_is_never_named_comes_back_without_a_crash(bed: Bed) {
     bed.insert(jobs(2)).await;
     let kept = bed.claim(1).await;
     let lost = bed.claim(1).await;
-    bed.pass_lease_alive(&[(&bed.worker, &leases(&kept))]).await;
+    bed.pass_lease_alive(&[(&bed.instance, &leases(&kept))])
+        .await;
     let again = bed.claim(2).await;
     assert_eq!(ids(&again), ids(&lost));
     assert_eq!((again[0].crashes, again[0].failed), (0, 0));
     let stale = bed.settle(lost[0].lease, Next::Bury).await;
     assert_eq!(stale, Settled::Stale);
     assert_eq!(
-        bed.renew(&bed.worker, &leases(&kept)).await,
+        bed.renew(&bed.instance, &leases(&kept)).await,
         [Renewal::Kept]
     );
 }
 
-async fn a_worker_that_is_new_becomes_known(bed: Bed) {
-    let worker = bed.another_worker().await;
+async fn an_instance_that_is_new_becomes_known(bed: Bed) {
+    let instance = bed.another_instance().await;
     let live = bed.store.instances().await.expect("an answer");
     let known: Vec<_> = live.iter().map(|live| live.info.clone()).collect();
     assert_eq!(live.len(), 2);
     assert!(
-        known.contains(&worker) && known.contains(&bed.worker),
+        known.contains(&instance) && known.contains(&bed.instance),
         "{known:?}"
     );
     bed.insert(jobs(3)).await;
-    bed.claim_as(claim(&worker, 2)).await;
+    bed.claim_as(claim(&instance, 2)).await;
     for live in bed.store.instances().await.expect("an answer") {
-        let running = if live.info == worker { 2 } else { 0 };
+        let running = if live.info == instance { 2 } else { 0 };
         assert_eq!(live.running, running);
         assert!(live.since <= live.seen + bed.units(1), "{live:?}");
     }
 }
 
-async fn a_worker_may_change_what_it_says_of_itself(bed: Bed) {
-    let mut changed = bed.worker.clone();
+async fn an_instance_may_change_what_it_says_of_itself(bed: Bed) {
+    let mut changed = bed.instance.clone();
     changed.workers = 64;
     changed.server = "renamed".into();
     bed.pass(2).await;
@@ -143,10 +144,10 @@ async fn a_worker_may_change_what_it_says_of_itself(bed: Bed) {
     assert!(live[0].seen >= live[0].since + bed.units(1), "{live:?}");
 }
 
-async fn a_worker_that_is_silent_is_forgotten(bed: Bed) {
-    bed.another_worker().await;
-    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+async fn an_instance_that_is_silent_is_forgotten(bed: Bed) {
+    bed.another_instance().await;
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     let live = bed.store.instances().await.expect("an answer");
     let live: Vec<_> = live.into_iter().map(|live| live.info).collect();
-    assert_eq!(live, std::slice::from_ref(&bed.worker));
+    assert_eq!(live, std::slice::from_ref(&bed.instance));
 }

@@ -116,7 +116,7 @@ async fn a_settlement_that_is_repeated_too_late_changes_nothing(bed: Bed) {
     let before = bed.details(lease.job).await;
     bed.settle_all(settlement).await;
     assert_eq!(bed.details(lease.job).await, before);
-    assert_eq!(bed.renew(&bed.worker, &[again]).await, [Renewal::Kept]);
+    assert_eq!(bed.renew(&bed.instance, &[again]).await, [Renewal::Kept]);
     let done = bed.settle(again, Next::Done(Vec::new())).await;
     assert_eq!(done, Settled::Applied);
 }
@@ -124,14 +124,14 @@ async fn a_settlement_that_is_repeated_too_late_changes_nothing(bed: Bed) {
 async fn a_claim_that_is_dropped_loses_no_job(bed: Bed) {
     for polls in POLLS {
         let expected = bed.insert(jobs(2)).await;
-        dropped_after(polls, bed.store.claim(claim(&bed.worker, 5))).await;
-        bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+        dropped_after(polls, bed.store.claim(claim(&bed.instance, 5))).await;
+        bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
         let mut claimed = bed.claim(5).await;
         claimed.sort_by_key(|claimed| claimed.lease.job);
         assert_eq!(ids(&claimed), expected, "dropped after {polls} polls");
         assert!(
             claimed.iter().all(|claimed| claimed.crashes == 0),
-            "its worker lived"
+            "its instance lived"
         );
         for claimed in claimed {
             bed.settle(claimed.lease, Next::Done(Vec::new())).await;
@@ -143,8 +143,8 @@ async fn a_renewal_that_is_dropped_takes_no_lease(bed: Bed) {
     bed.insert(jobs(2)).await;
     let leases = leases(&bed.claim(2).await);
     for polls in POLLS {
-        dropped_after(polls, bed.store.renew(bed.worker.clone(), leases.clone())).await;
-        let renewed = bed.renew(&bed.worker, &leases).await;
+        dropped_after(polls, bed.store.renew(bed.instance.clone(), leases.clone())).await;
+        let renewed = bed.renew(&bed.instance, &leases).await;
         assert_eq!(renewed, [Renewal::Kept, Renewal::Kept]);
     }
 }
@@ -152,7 +152,7 @@ async fn a_renewal_that_is_dropped_takes_no_lease(bed: Bed) {
 async fn a_sweep_that_is_dropped_and_repeated_counts_one_crash(bed: Bed) {
     for polls in POLLS {
         let id = bed.insert_one(job()).await;
-        let doomed = bed.another_worker().await;
+        let doomed = bed.another_instance().await;
         bed.claim_as(claim(&doomed, 1)).await;
         bed.sweep().await;
         bed.pass(bed.lease_units() + 1).await;

@@ -21,7 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
         what_is_beyond_the_number_does_not_pile_up,
         what_is_beyond_the_number_goes_while_nothing_ends,
         what_was_kept_for_long_enough_does_not_pile_up,
-        dead_workers_without_jobs_are_forgotten_in_steps,
+        dead_instances_without_jobs_are_forgotten_in_steps,
     ]
 }
 
@@ -181,7 +181,7 @@ async fn what_is_beyond_the_number_does_not_pile_up(bed: Bed) {
     for round in 0..25 {
         bed.insert(jobs(CALL)).await;
         latest = finish_many(&bed).await;
-        bed.pass_alive(1, &[(&bed.worker, &[])]).await;
+        bed.pass_alive(1, &[(&bed.instance, &[])]).await;
         let done = done(&bed).await;
         assert!(
             done <= KEPT as u64 + SURPLUS_MAX,
@@ -211,7 +211,7 @@ async fn what_was_kept_for_long_enough_does_not_pile_up(bed: Bed) {
         let jobs = (0..CALL).map(|_| kept(Duration::ZERO)).collect();
         bed.insert(jobs).await;
         finish_many(&bed).await;
-        bed.pass_alive(1, &[(&bed.worker, &[])]).await;
+        bed.pass_alive(1, &[(&bed.instance, &[])]).await;
         // As if there were no time for more.
         bed.store.sweep().await.expect("a sweep");
         let done = done(&bed).await;
@@ -221,11 +221,11 @@ async fn what_was_kept_for_long_enough_does_not_pile_up(bed: Bed) {
     assert_eq!(done(&bed).await, 0);
 }
 
-async fn dead_workers_without_jobs_are_forgotten_in_steps(bed: Bed) {
+async fn dead_instances_without_jobs_are_forgotten_in_steps(bed: Bed) {
     for _ in 0..1_200 {
-        bed.another_worker().await;
+        bed.another_instance().await;
     }
-    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
-    let workers = bed.store.instances().await.expect("an answer");
-    assert_eq!(workers.len(), 1);
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
+    let instances = bed.store.instances().await.expect("an answer");
+    assert_eq!(instances.len(), 1);
 }

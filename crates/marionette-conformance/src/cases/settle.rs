@@ -15,12 +15,12 @@ pub(crate) fn cases() -> Vec<Case> {
         a_released_job_has_its_place_again,
         a_buried_job_is_dead_and_kept,
         a_cancelled_job_is_over_and_says_why,
-        a_cancelled_job_does_not_run_again_whatever_its_worker_says,
+        a_cancelled_job_does_not_run_again_whatever_its_instance_says,
         a_cancelled_job_that_is_done_is_done,
         settlements_are_answered_in_order,
         of_two_settlements_of_a_lease_the_first_counts,
         the_first_five_and_the_last_twenty_attempts_are_kept,
-        an_attempt_has_its_times_and_its_worker,
+        an_attempt_has_its_times_and_its_instance,
         a_long_life_has_every_attempt_in_its_history,
     ]
 }
@@ -64,7 +64,7 @@ async fn a_failed_job_is_due_again_after_its_pause(bed: Bed) {
     assert_eq!((summary.instance, summary.ended), (None, None));
     bed.pass(1).await;
     assert!(bed.claim(5).await.is_empty());
-    bed.pass_alive(8, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(8, &[(&bed.instance, &[])]).await;
     assert_eq!(bed.state(id).await, JobState::Ready);
     let claimed = bed.claim_one(id).await;
     assert_eq!((claimed.failed, claimed.crashes), (1, 0));
@@ -85,7 +85,7 @@ async fn a_snoozed_job_is_due_again_and_has_not_failed(bed: Bed) {
     assert_eq!((summary.state, summary.failed), (JobState::Scheduled, 0));
     bed.pass(1).await;
     assert!(bed.claim(5).await.is_empty());
-    bed.pass_alive(8, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(8, &[(&bed.instance, &[])]).await;
     let claimed = bed.claim_one(id).await;
     assert_eq!((claimed.failed, claimed.attempts.len()), (0, 0));
     bed.settle_attempt(claimed.lease, failure("late"), Next::Bury)
@@ -123,7 +123,7 @@ async fn a_buried_job_is_dead_and_kept(bed: Bed) {
     assert_eq!((summary.state, summary.failed), (JobState::Dead, 1));
     assert_eq!(summary.reason.as_deref(), Some("no such user"));
     assert!(summary.ended.is_some());
-    bed.pass_lease_alive(&[(&bed.worker, &[])]).await;
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
     assert!(bed.claim(5).await.is_empty());
     assert_eq!(bed.state(id).await, JobState::Dead);
 }
@@ -140,8 +140,8 @@ async fn a_cancelled_job_is_over_and_says_why(bed: Bed) {
     assert!(bed.claim(5).await.is_empty());
 }
 
-/// The worker may settle before the renewal that would have told it.
-async fn a_cancelled_job_does_not_run_again_whatever_its_worker_says(bed: Bed) {
+/// The instance may settle before the renewal that would have told it.
+async fn a_cancelled_job_does_not_run_again_whatever_its_instance_says(bed: Bed) {
     let nexts = [
         Next::Retry(Duration::ZERO),
         Next::Snooze(Duration::ZERO),
@@ -258,7 +258,7 @@ async fn the_first_five_and_the_last_twenty_attempts_are_kept(bed: Bed) {
     }
 }
 
-async fn an_attempt_has_its_times_and_its_worker(bed: Bed) {
+async fn an_attempt_has_its_times_and_its_instance(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     bed.pass(2).await;
@@ -277,7 +277,7 @@ async fn an_attempt_has_its_times_and_its_worker(bed: Bed) {
         Duration::new(1, 234_567_000),
         "to the microsecond"
     );
-    assert_eq!(past.instance, Some(bed.worker.id));
+    assert_eq!(past.instance, Some(bed.instance.id));
     assert_eq!((past.outcome, &past.error), (PastOutcome::TimedOut, &None));
 }
 

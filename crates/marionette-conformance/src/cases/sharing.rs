@@ -1,4 +1,4 @@
-//! Two instances on the same data, as two processes have them.
+//! Two stores on the same data, as two processes have them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,31 +6,31 @@ use std::sync::Arc;
 use marionette::TaskId;
 use marionette::store::{JobState, Next, Renewal, Settlement};
 
-use crate::bed::{Bed, QUEUE, claim, ids, job, jobs, leases, only, worker};
+use crate::bed::{Bed, QUEUE, claim, ids, instance, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
     claims![
-        what_one_instance_writes_another_sees,
-        a_job_that_one_instance_runs_is_cancelled_by_another,
-        two_instances_never_give_the_same_job,
-        one_instance_takes_the_jobs_of_silent_workers_of_another,
+        what_one_store_writes_another_sees,
+        a_job_that_one_store_runs_is_cancelled_by_another,
+        two_stores_never_give_the_same_job,
+        a_store_takes_the_jobs_of_silent_instances_of_another,
         the_times_are_the_same_and_fit_together,
     ]
 }
 
-/// The bed again, on an instance of its own and with a worker of its own.
+/// The bed again, on a store of its own and with an instance of its own.
 async fn another(bed: &Bed) -> Bed {
     let other = Bed {
         fixture: Arc::clone(&bed.fixture),
         store: bed.fixture.open().await,
-        worker: worker(),
+        instance: instance(),
     };
-    other.renew(&other.worker, &[]).await;
+    other.renew(&other.instance, &[]).await;
     other
 }
 
-async fn what_one_instance_writes_another_sees(bed: Bed) {
+async fn what_one_store_writes_another_sees(bed: Bed) {
     let other = another(&bed).await;
     let all = bed.insert(jobs(3)).await;
     let claimed = other.claim(2).await;
@@ -54,36 +54,36 @@ async fn what_one_instance_writes_another_sees(bed: Bed) {
     }
     let counts = bed.store.counts().await.expect("an answer");
     assert_eq!(counts, other.store.counts().await.expect("an answer"));
-    let workers = |live: Vec<marionette::inspect::LiveInstance>| -> BTreeSet<_> {
+    let instances = |live: Vec<marionette::inspect::LiveInstance>| -> BTreeSet<_> {
         live.into_iter()
             .map(|live| (live.info.id, live.running))
             .collect()
     };
-    let here = workers(bed.store.instances().await.expect("an answer"));
-    let there = workers(other.store.instances().await.expect("an answer"));
+    let here = instances(bed.store.instances().await.expect("an answer"));
+    let there = instances(other.store.instances().await.expect("an answer"));
     assert_eq!(
         here,
-        BTreeSet::from([(bed.worker.id, 1), (other.worker.id, 1)])
+        BTreeSet::from([(bed.instance.id, 1), (other.instance.id, 1)])
     );
     assert_eq!(here, there);
 }
 
-async fn a_job_that_one_instance_runs_is_cancelled_by_another(bed: Bed) {
+async fn a_job_that_one_store_runs_is_cancelled_by_another(bed: Bed) {
     let other = another(&bed).await;
     let claimed = bed.claimed().await;
     let which = only(&[claimed.lease.job]);
     let cancelled = other.store.cancel(which, "enough".to_owned()).await;
     assert_eq!(cancelled.expect("a change"), 1);
-    let renewed = bed.renew(&bed.worker, &[claimed.lease]).await;
+    let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
     assert_eq!(renewed, [Renewal::Cancel("enough".to_owned())]);
 }
 
-async fn two_instances_never_give_the_same_job(bed: Bed) {
+async fn two_stores_never_give_the_same_job(bed: Bed) {
     const COUNT: usize = 1_000;
     let other = another(&bed).await;
     let expected: BTreeSet<_> = bed.insert(jobs(COUNT)).await.into_iter().collect();
     let work = |bed: &Bed| {
-        let (store, worker) = (Arc::clone(&bed.store), bed.worker.clone());
+        let (store, instance) = (Arc::clone(&bed.store), bed.instance.clone());
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -91,7 +91,7 @@ async fn two_instances_never_give_the_same_job(bed: Bed) {
             runtime.expect("a runtime").block_on(async move {
                 let mut mine: Vec<TaskId> = Vec::new();
                 loop {
-                    let claimed = store.claim(claim(&worker, 7)).await.expect("it is known");
+                    let claimed = store.claim(claim(&instance, 7)).await.expect("it is known");
                     if claimed.is_empty() {
                         return mine;
                     }
@@ -119,15 +119,17 @@ async fn two_instances_never_give_the_same_job(bed: Bed) {
     assert!(claimed.into_iter().collect::<BTreeSet<_>>() == expected);
 }
 
-async fn one_instance_takes_the_jobs_of_silent_workers_of_another(bed: Bed) {
+async fn a_store_takes_the_jobs_of_silent_instances_of_another(bed: Bed) {
     let other = another(&bed).await;
     bed.insert(jobs(2)).await;
     let kept = bed.claim(1).await;
     let lost = other.claim(1).await;
-    let swept = bed.pass_lease_alive(&[(&bed.worker, &leases(&kept))]).await;
+    let swept = bed
+        .pass_lease_alive(&[(&bed.instance, &leases(&kept))])
+        .await;
     assert_eq!(swept.released, 1);
     assert_eq!(ids(&bed.claim(2).await), ids(&lost));
-    let renewed = other.renew(&other.worker, &leases(&lost)).await;
+    let renewed = other.renew(&other.instance, &leases(&lost)).await;
     assert_eq!(renewed, [Renewal::Lost]);
     assert_eq!(other.state(kept[0].lease.job).await, JobState::Running);
 }

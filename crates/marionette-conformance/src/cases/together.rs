@@ -9,7 +9,7 @@ use marionette::store::{
     Claim, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement,
 };
 
-use crate::bed::{Bed, claim, job, jobs, leases, only, worker};
+use crate::bed::{Bed, claim, instance, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -57,14 +57,14 @@ async fn eight_who_claim_at_once_never_get_the_same_job(bed: Bed) {
     const COUNT: usize = 2_000;
     let expected: BTreeSet<_> = bed.insert(jobs(COUNT)).await.into_iter().collect();
     let claimed = at_once(&bed, |_, store| async move {
-        let worker = worker();
+        let instance = instance();
         store
-            .renew(worker.clone(), Vec::new())
+            .renew(instance.clone(), Vec::new())
             .await
             .expect("a renewal");
         let mut mine = Vec::new();
         loop {
-            let claimed = store.claim(claim(&worker, 7)).await.expect("it is known");
+            let claimed = store.claim(claim(&instance, 7)).await.expect("it is known");
             if claimed.is_empty() {
                 return mine;
             }
@@ -142,14 +142,14 @@ async fn of_eight_settlements_of_a_lease_one_has_its_effect(bed: Bed) {
 
 async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed: Bed) {
     let all = bed.insert(jobs(500)).await;
-    let worker: InstanceInfo = bed.worker.clone();
+    let instance: InstanceInfo = bed.instance.clone();
     let claimed = at_once(&bed, move |task, store| {
-        let (all, worker) = (all.clone(), worker.clone());
+        let (all, instance) = (all.clone(), instance.clone());
         async move {
             let mut leases = Vec::new();
             for chunk in all.chunks(20) {
                 if task % 2 == 0 {
-                    let asked: Claim = claim(&worker, 10);
+                    let asked: Claim = claim(&instance, 10);
                     let claimed = store.claim(asked).await.expect("it is known");
                     leases.extend(crate::bed::leases(&claimed));
                 } else {
@@ -161,7 +161,7 @@ async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed
         }
     });
     let leases: Vec<_> = claimed.await.into_iter().flatten().collect();
-    let renewed = bed.renew(&bed.worker, &leases).await;
+    let renewed = bed.renew(&bed.instance, &leases).await;
     let told = |renewal: &Renewal| matches!(renewal, Renewal::Cancel(_));
     assert!(renewed.iter().all(told), "{renewed:?}");
     let all = bed.all().await;
@@ -178,14 +178,14 @@ async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed
 async fn a_renewal_needs_no_runtime_of_the_store(bed: Bed) {
     let claimed = vec![bed.claimed().await];
     let leases = leases(&claimed);
-    let (store, worker) = (Arc::clone(&bed.store), bed.worker.clone());
+    let (store, instance) = (Arc::clone(&bed.store), bed.instance.clone());
     let renewal = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         runtime
             .expect("a runtime")
-            .block_on(store.renew(worker, leases))
+            .block_on(store.renew(instance, leases))
     });
     // This thread, and with it the runtime of the case, is blocked until then.
     let renewed = renewal.join().expect("it ends").expect("a renewal");

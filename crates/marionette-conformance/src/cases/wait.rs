@@ -66,7 +66,7 @@ async fn a_wait_that_began_before_an_insert_ends_with_it(bed: Bed) {
         let wait = begin(&bed, wanted()).await;
         let id = bed.insert_one(job()).await;
         ends_soon(&bed, "an insert", wait).await;
-        bed.renew(&bed.worker, &[]).await;
+        bed.renew(&bed.instance, &[]).await;
         bed.claim_one(id).await;
     }
 }
@@ -75,7 +75,7 @@ async fn a_wait_ends_when_a_job_becomes_due(bed: Bed) {
     let due = Due::After(bed.units(8));
     let id = bed.insert_one(NewJob { due, ..job() }).await;
     let wait = begin(&bed, wanted()).await;
-    bed.pass_alive(9, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(9, &[(&bed.instance, &[])]).await;
     ends_soon(&bed, "its time", wait).await;
     bed.claim_one(id).await;
 }
@@ -84,7 +84,7 @@ async fn a_wait_ends_when_a_date_is_reached(bed: Bed) {
     let due = Due::At(present(&bed).await + bed.units(8));
     let id = bed.insert_one(NewJob { due, ..job() }).await;
     let wait = begin(&bed, wanted()).await;
-    bed.pass_alive(9, &[(&bed.worker, &[])]).await;
+    bed.pass_alive(9, &[(&bed.instance, &[])]).await;
     ends_soon(&bed, "its date", wait).await;
     bed.claim_one(id).await;
 }
@@ -100,7 +100,7 @@ async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
         let wait = begin(&bed, wanted()).await;
         bed.settle(claimed.lease, next.clone()).await;
         ends_soon(&bed, &format!("{next:?}"), wait).await;
-        bed.renew(&bed.worker, &[]).await;
+        bed.renew(&bed.instance, &[]).await;
         let again = bed.claim_one(claimed.lease.job).await;
         bed.settle(again.lease, Next::Bury).await;
         let wait = begin(&bed, wanted()).await;
@@ -109,7 +109,7 @@ async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
             .await
             .expect("a change");
         ends_soon(&bed, "a retry of the dead", wait).await;
-        bed.renew(&bed.worker, &[]).await;
+        bed.renew(&bed.instance, &[]).await;
         bed.claim_one(again.lease.job).await;
     }
     let later = || NewJob {
@@ -120,7 +120,7 @@ async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
     let wait = begin(&bed, wanted()).await;
     bed.store.retry(only(&[id])).await.expect("a change");
     ends_soon(&bed, "a retry of what is scheduled", wait).await;
-    bed.renew(&bed.worker, &[]).await;
+    bed.renew(&bed.instance, &[]).await;
     bed.claim_one(id).await;
     let present = present(&bed).await;
     let id = bed.insert_one(later()).await;
@@ -136,7 +136,7 @@ async fn a_wait_ends_when_a_sweep_gives_a_job_back(bed: Bed) {
     bed.claimed().await;
     bed.sweep().await;
     bed.pass(bed.lease_units() + 1).await;
-    let other = bed.another_worker().await;
+    let other = bed.another_instance().await;
     let wait = begin(&bed, wanted()).await;
     let swept = bed.sweep().await;
     assert_eq!(swept.released, 1);
@@ -184,8 +184,8 @@ async fn a_wait_for_nothing_ends_by_itself(bed: Bed) {
     let poll = bed.store.timing().poll;
     let ended = tokio::time::timeout(poll + soon(&bed), wait).await;
     assert!(ended.is_ok(), "it goes on beyond the poll of {poll:?}");
-    // A loop of waits is what an idle worker does.
-    assert!(waits(&bed).await < 50, "an idle worker spins");
+    // A loop of waits is what an idle instance does.
+    assert!(waits(&bed).await < 50, "an idle instance spins");
 }
 
 /// How many waits end within five units.
@@ -219,7 +219,10 @@ async fn a_job_that_nobody_here_may_claim_is_no_reason_to_return(bed: Bed) {
         .await
         .expect("a change");
     bed.insert(vec![unknown, elsewhere, later]).await;
-    assert!(waits(&bed).await < 50, "a worker that can do nothing spins");
+    assert!(
+        waits(&bed).await < 50,
+        "an instance that can do nothing spins"
+    );
 }
 
 async fn a_suspect_that_may_not_be_claimed_now_is_no_reason_to_return(bed: Bed) {
@@ -227,11 +230,11 @@ async fn a_suspect_that_may_not_be_claimed_now_is_no_reason_to_return(bed: Bed) 
     bed.crash(id).await;
     assert!(
         waits(&bed).await < 50,
-        "a worker that has its suspect already spins"
+        "an instance that has its suspect already spins"
     );
 }
 
-/// L1, D2: across instances it may take a poll, and not longer.
+/// L1, D2: across stores it may take a poll, and not longer.
 async fn a_wait_on_one_instance_notices_what_another_inserts(bed: Bed) {
     let other = bed.fixture.open().await;
     let wait = begin(&bed, wanted()).await;

@@ -26,7 +26,7 @@ pub enum Event {
     End(TaskId, Run),
     /// A settlement that completes the job was applied; the token of its lease.
     Won(TaskId, i64),
-    /// The job's lease lapsed, and the store has taken the job from its worker.
+    /// The job's lease lapsed, and the store has taken the job from its instance.
     Taken(TaskId),
     /// This process runs so many attempts at once at most.
     Limit(usize),

@@ -25,7 +25,7 @@ impl Drive {
         }
         self.compare_counts().await?;
         self.compare_ended().await?;
-        self.compare_workers().await?;
+        self.compare_instances().await?;
         let paused = self.bed.store.paused_queues().await;
         let mut paused = paused.map_err(|error| error.chain())?;
         paused.sort();
@@ -52,11 +52,7 @@ impl Drive {
             self.is_at(summary.due, job.due),
             true,
         )?;
-        let worker = match job.phase {
-            Phase::Running { worker, .. } => Some(worker),
-            _ => None,
-        };
-        same("worker", summary.instance, worker)?;
+        same("instance", summary.instance, job.holder())?;
         if state == JobState::Quarantined {
             same("a reason", summary.reason.is_some(), true)?;
         } else {
@@ -170,23 +166,22 @@ impl Drive {
         Ok(())
     }
 
-    async fn compare_workers(&self) -> Result<(), String> {
-        let workers = self.bed.store.instances().await;
-        let workers = workers.map_err(|error| error.chain())?.into_iter();
-        let mut live: Vec<_> = workers.map(|live| (live.info.id, live.running)).collect();
+    async fn compare_instances(&self) -> Result<(), String> {
+        let instances = self.bed.store.instances().await;
+        let instances = instances.map_err(|error| error.chain())?.into_iter();
+        let mut live: Vec<_> = instances.map(|live| (live.info.id, live.running)).collect();
         live.sort();
-        let ids = self.workers.iter().map(|worker| worker.id);
+        let ids = self.instances.iter().map(|instance| instance.id);
         let alive = ids.filter(|&id| self.model.is_alive(id));
         let mut expected: Vec<_> = alive
             .map(|id| {
                 let jobs = self.model.jobs.iter();
-                let runs =
-                    |job: &&Job| matches!(job.phase, Phase::Running { worker, .. } if worker == id);
-                (id, jobs.filter(runs).count() as u64)
+                let held = jobs.filter(|job| job.holder() == Some(id));
+                (id, held.count() as u64)
             })
             .collect();
         expected.sort();
-        same("workers", live, expected)
+        same("instances", live, expected)
     }
 }
 
@@ -210,13 +205,13 @@ fn same_attempts<'a>(
     model: impl Iterator<Item = &'a Past>,
 ) -> Result<(), String> {
     let told = store.into_iter().map(|it| {
-        let worker = it.instance.ok_or("an attempt without a worker")?;
+        let instance = it.instance.ok_or("an attempt without an instance")?;
         let crashed = it.outcome == PastOutcome::Crashed;
         let error = it.error.filter(|_| !crashed);
-        Ok((it.number, it.outcome, error, worker))
+        Ok((it.number, it.outcome, error, instance))
     });
     let mut told: Vec<_> = told.collect::<Result<_, String>>()?;
-    let model = model.map(|it| (it.number, it.outcome, it.error.clone(), it.worker));
+    let model = model.map(|it| (it.number, it.outcome, it.error.clone(), it.instance));
     let mut model: Vec<_> = model.collect();
     if model.len() > 25 {
         for attempts in [&mut told, &mut model] {

@@ -11,8 +11,8 @@ use marionette::store::{
     Settled, Settlement, Wanted,
 };
 
-use crate::bed::{Bed, job, present, worker};
-use crate::model::ops::{IDS, New, Op, Pick, Query, Then, WORKERS, When};
+use crate::bed::{Bed, instance, job, present};
+use crate::model::ops::{IDS, INSTANCES, New, Op, Pick, Query, Then, When};
 use crate::model::reference::Model;
 
 /// A store, the model of it, and who works on both.
@@ -23,7 +23,7 @@ pub(crate) struct Drive {
     pub(crate) zero: SystemTime,
     /// In the order in which they were made.
     pub(crate) ids: Vec<TaskId>,
-    pub(crate) workers: Vec<InstanceInfo>,
+    pub(crate) instances: Vec<InstanceInfo>,
     /// Every lease that was ever given.
     given: Vec<Given>,
 }
@@ -34,7 +34,7 @@ struct Given {
     lease: Lease,
     serial: usize,
     claim: usize,
-    worker: usize,
+    instance: usize,
     /// What was written in its name, to be repeated as it was.
     settlement: Option<(Settlement, i64)>,
 }
@@ -55,15 +55,15 @@ fn owned(names: &[&str]) -> Vec<String> {
 impl Drive {
     pub(crate) async fn new(bed: Bed) -> Self {
         let mut model = Model::default();
-        model.renew(bed.worker.id);
-        let mut workers = vec![bed.worker.clone()];
-        workers.extend((1..WORKERS).map(|_| worker()));
+        model.renew(bed.instance.id);
+        let mut instances = vec![bed.instance.clone()];
+        instances.extend((1..INSTANCES).map(|_| instance()));
         Self {
             zero: present(&bed).await,
             bed,
             model,
             ids: (0..IDS).map(|_| TaskId::new()).collect(),
-            workers,
+            instances,
             given: Vec::new(),
         }
     }
@@ -72,14 +72,14 @@ impl Drive {
         match op {
             Op::Insert(new) => self.insert(new).await,
             Op::Claim {
-                worker,
+                instance,
                 kinds,
                 queues,
                 limit,
                 suspects,
             } => {
                 let claim = Claim {
-                    instance: self.workers[*worker].id,
+                    instance: self.instances[*instance].id,
                     wanted: Wanted {
                         kinds: owned(kinds).into(),
                         queues: owned(queues).into(),
@@ -92,13 +92,13 @@ impl Drive {
                     .iter()
                     .map(|job| (job.new.priority, job.due))
                     .collect();
-                self.claim(*worker, claim, expected).await
+                self.claim(*instance, claim, expected).await
             }
-            Op::Renew(worker) => self.renew(*worker).await,
+            Op::Renew(instance) => self.renew(*instance).await,
             Op::Settle(settlements) => self.settle(settlements).await,
             Op::Sweep => self.sweep().await,
             Op::Pass(threes) => {
-                // Who sweeps may have to have seen a worker before it can find it silent.
+                // Who sweeps may have to have seen an instance before it can find it silent.
                 self.sweep().await?;
                 self.bed.pass(threes * 3).await;
                 self.model.now += i64::from(threes * 3);
@@ -183,7 +183,7 @@ impl Drive {
 
     async fn claim(
         &mut self,
-        worker: usize,
+        instance: usize,
         claim: Claim,
         expected: Vec<(Priority, i64)>,
     ) -> Result<(), String> {
@@ -194,7 +194,7 @@ impl Drive {
                 return same("the error", error.is_unavailable(), true);
             }
             Err(error) => return Err(error.chain()),
-            Ok(_) if !self.model.is_known(id) => return Err("the worker is not known".to_owned()),
+            Ok(_) if !self.model.is_known(id) => return Err("the instance is not known".to_owned()),
             Ok(claimed) => claimed,
         };
         let mut got = Vec::new();
@@ -207,12 +207,12 @@ impl Drive {
             let serial = job.serial;
             self.compare_claimed(&claimed, job)?;
             self.model.start(serial, id);
-            self.give(&claimed, serial, worker)?;
+            self.give(&claimed, serial, instance)?;
         }
         same("claimed", got, expected)
     }
 
-    fn give(&mut self, claimed: &Claimed, serial: usize, worker: usize) -> Result<(), String> {
+    fn give(&mut self, claimed: &Claimed, serial: usize, instance: usize) -> Result<(), String> {
         let lease = claimed.lease;
         let before = self.given.iter().filter(|given| given.serial == serial);
         let last = before.map(|given| given.lease.token).max();
@@ -226,17 +226,17 @@ impl Drive {
             lease,
             serial,
             claim: claims.expect("it was started"),
-            worker,
+            instance,
             settlement: None,
         });
         Ok(())
     }
 
-    async fn renew(&mut self, worker: usize) -> Result<(), String> {
-        let given = self.given.iter().filter(|given| given.worker == worker);
+    async fn renew(&mut self, instance: usize) -> Result<(), String> {
+        let given = self.given.iter().filter(|given| given.instance == instance);
         let given: Vec<_> = given.cloned().collect();
         let leases = given.iter().map(|given| given.lease).collect();
-        let info = self.workers[worker].clone();
+        let info = self.instances[instance].clone();
         let renewals = self.bed.store.renew(info.clone(), leases).await;
         self.model.renew(info.id);
         let expected = given

@@ -11,7 +11,7 @@ use proptest::sample::{select, subsequence};
 
 /// How many ids there are to choose from.
 pub(crate) const IDS: usize = 8;
-pub(crate) const WORKERS: usize = 3;
+pub(crate) const INSTANCES: usize = 3;
 pub(crate) const KINDS: [&str; 3] = ["a", "b", "c"];
 pub(crate) const QUEUES: [&str; 2] = ["x", "y"];
 /// Texts that are in some payloads, reasons and errors.
@@ -22,13 +22,13 @@ pub(crate) const TEXTS: [&str; 4] = ["payload 3", "payload", "enough", "broken"]
 pub(crate) enum Op {
     Insert(Vec<New>),
     Claim {
-        worker: usize,
+        instance: usize,
         kinds: Vec<&'static str>,
         queues: Vec<&'static str>,
         limit: usize,
         suspects: usize,
     },
-    /// The worker names all its leases, and some that it lost.
+    /// The instance names all its leases, and some that it lost.
     Renew(usize),
     /// The leases are counted from the last one that was given.
     Settle(Vec<(usize, Then)>),
@@ -97,7 +97,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => vec(new(), 1..5).prop_map(Op::Insert),
         6 => claim(),
-        2 => (0..WORKERS).prop_map(Op::Renew),
+        2 => (0..INSTANCES).prop_map(Op::Renew),
         5 => vec((0..6_usize, then()), 1..4).prop_map(Op::Settle),
         2 => Just(Op::Sweep),
         3 => (1..=2_u32).prop_map(Op::Pass),
@@ -147,9 +147,9 @@ fn claim() -> impl Strategy<Value = Op> {
         1 => subsequence(&QUEUES[..], 1..=2),
     ];
     let most = (1..5_usize, 0..3_usize);
-    (0..WORKERS, kinds, queues, most).prop_map(|(worker, kinds, queues, (limit, suspects))| {
+    (0..INSTANCES, kinds, queues, most).prop_map(|(instance, kinds, queues, (limit, suspects))| {
         Op::Claim {
-            worker,
+            instance,
             kinds,
             queues,
             limit,

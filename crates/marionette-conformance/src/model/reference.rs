@@ -16,14 +16,14 @@ pub(crate) const LEASE: i64 = 10;
 pub(crate) struct Model {
     pub(crate) now: i64,
     pub(crate) jobs: Vec<Job>,
-    pub(crate) workers: Vec<Worker>,
+    pub(crate) instances: Vec<Instance>,
     pub(crate) paused: BTreeSet<String>,
     /// How many jobs there have ever been.
     serials: usize,
 }
 
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     pub(crate) seen: i64,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Job {
 pub(crate) enum Phase {
     Waiting,
     Running {
-        worker: InstanceId,
+        instance: InstanceId,
         cancel: Option<String>,
     },
     Over {
@@ -68,7 +68,7 @@ pub(crate) struct Past {
     pub(crate) number: u32,
     pub(crate) outcome: PastOutcome,
     pub(crate) error: Option<String>,
-    pub(crate) worker: InstanceId,
+    pub(crate) instance: InstanceId,
 }
 
 impl Job {
@@ -79,6 +79,14 @@ impl Job {
             Phase::Waiting if self.due <= now => JobState::Ready,
             Phase::Waiting if self.failed > 0 => JobState::Retrying,
             Phase::Waiting => JobState::Scheduled,
+        }
+    }
+
+    /// The instance that runs it.
+    pub(crate) fn holder(&self) -> Option<InstanceId> {
+        match self.phase {
+            Phase::Running { instance, .. } => Some(instance),
+            _ => None,
         }
     }
 
@@ -134,14 +142,13 @@ impl Job {
     }
 
     fn record(&mut self, outcome: PastOutcome, error: Option<String>) {
-        let Phase::Running { worker, .. } = self.phase else {
-            unreachable!("only a job that runs has an attempt");
-        };
+        let instance = self.holder();
+        let instance = instance.expect("only a job that runs has an attempt");
         self.attempts.push(Past {
             number: self.failed + 1,
             outcome,
             error,
-            worker,
+            instance,
         });
         self.failed += u32::from(outcome.is_failure());
     }
@@ -207,30 +214,30 @@ impl Model {
         ready
     }
 
-    pub(crate) fn start(&mut self, serial: usize, worker: InstanceId) {
+    pub(crate) fn start(&mut self, serial: usize, instance: InstanceId) {
         let job = self.job_mut(serial).expect("it was claimable");
         job.claims += 1;
         job.started = true;
         job.phase = Phase::Running {
-            worker,
+            instance,
             cancel: None,
         };
     }
 
-    /// Whether the worker is known, and whether it is silent for too long.
-    pub(crate) fn is_known(&self, worker: InstanceId) -> bool {
-        self.workers.iter().any(|it| it.id == worker)
+    /// Whether the instance is known, and whether it is silent for too long.
+    pub(crate) fn is_known(&self, instance: InstanceId) -> bool {
+        self.instances.iter().any(|it| it.id == instance)
     }
 
-    pub(crate) fn is_alive(&self, worker: InstanceId) -> bool {
-        let mut workers = self.workers.iter();
-        workers.any(|it| it.id == worker && self.now - it.seen < LEASE)
+    pub(crate) fn is_alive(&self, instance: InstanceId) -> bool {
+        let mut instances = self.instances.iter();
+        instances.any(|it| it.id == instance && self.now - it.seen < LEASE)
     }
 
-    pub(crate) fn renew(&mut self, worker: InstanceId) {
-        self.workers.retain(|it| it.id != worker);
-        self.workers.push(Worker {
-            id: worker,
+    pub(crate) fn renew(&mut self, instance: InstanceId) {
+        self.instances.retain(|it| it.id != instance);
+        self.instances.push(Instance {
+            id: instance,
             seen: self.now,
         });
     }
@@ -286,14 +293,15 @@ impl Model {
         let now = self.now;
         let (mut released, mut quarantined) = (0, 0);
         let dead = self
-            .workers
+            .instances
             .iter()
-            .filter(|worker| now - worker.seen >= LEASE);
-        let dead: Vec<InstanceId> = dead.map(|worker| worker.id).collect();
-        self.workers.retain(|worker| !dead.contains(&worker.id));
+            .filter(|instance| now - instance.seen >= LEASE);
+        let dead: Vec<InstanceId> = dead.map(|instance| instance.id).collect();
+        self.instances
+            .retain(|instance| !dead.contains(&instance.id));
         for job in &mut self.jobs {
             match job.phase {
-                Phase::Running { worker, .. } if dead.contains(&worker) => {}
+                Phase::Running { instance, .. } if dead.contains(&instance) => {}
                 _ => continue,
             }
             job.record(PastOutcome::Crashed, None);

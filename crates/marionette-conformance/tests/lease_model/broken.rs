@@ -46,7 +46,7 @@ const LOSS: Faults = Faults {
     snoozes: 1,
     ..Faults::NONE
 };
-/// One worker stalls, and does not know it.
+/// One process stalls, and does not know it.
 const STALL: Faults = Faults {
     lapses: 1,
     ..Faults::NONE
@@ -64,7 +64,7 @@ fn a_settlement_that_is_not_checked_against_the_token_is_found() {
 }
 
 #[test]
-fn a_worker_that_settles_after_its_lease_was_lost_is_found() {
+fn a_process_that_settles_after_its_lease_was_lost_is_found() {
     is_found(Flaw::NoFence, must::STALE_CHANGES_NOTHING, STALL);
     is_found(Flaw::NoFence, must::NOT_TWICE, STALL);
 }
@@ -85,12 +85,12 @@ fn a_token_that_does_not_grow_is_found() {
 }
 
 #[test]
-fn a_sweep_that_takes_jobs_from_workers_that_live_is_found() {
+fn a_sweep_that_takes_jobs_from_processes_that_live_is_found() {
     is_found(Flaw::SweepTakesFromLiving, must::NO_OVERLAP, Faults::NONE);
 }
 
 #[test]
-fn a_sweep_that_goes_by_the_name_of_a_worker_is_found() {
+fn a_sweep_that_goes_by_the_name_of_a_process_is_found() {
     is_found(Flaw::LivenessByName, must::ENDS, CRASHES);
 }
 

@@ -9,25 +9,26 @@ pub(crate) enum Flaw {
     SettleWithoutToken,
     /// A settlement is written if its token is the newest, although the job is no longer claimed.
     SettleByTokenAlone,
-    /// The worker ignores that its lease was lost, and the store takes what it writes.
+    /// The process ignores that its lease was lost, and the store takes what it writes.
     NoFence,
     /// A claim leaves the token as it was.
     ClaimKeepsToken,
     /// A person's retry counts tokens from the beginning.
     RevivalRestartsTokens,
-    /// A sweep takes jobs from workers that live.
+    /// A sweep takes jobs from processes that live.
     SweepTakesFromLiving,
-    /// A worker is alive while any incarnation of its name is.
+    /// A process is alive while any instance of its name is.
     LivenessByName,
-    /// A sweep looks at workers alone: a claim whose answer was lost never lapses.
+    /// A sweep looks at processes alone: a claim whose answer was lost never lapses.
     LostClaimNeverLapses,
-    /// A lease that has lapsed is taken for a lost claim although its worker may have died with it.
+    /// A lease that has lapsed is taken for a lost claim although its process may have died with
+    /// it.
     LapseIsNoDeath,
-    /// A job that is taken from a worker that lives counts as one whose worker died.
+    /// A job that is taken from a process that lives counts as one whose process died.
     LostClaimCountsAsDeath,
-    /// Nobody counts how often a job's worker died.
+    /// Nobody counts how often a job's process died.
     DeathsNotCounted,
-    /// A job is quarantined when its worker dies for the second time.
+    /// A job is quarantined when its process dies for the second time.
     QuarantineTooEarly,
     /// What ran when a process died is run together again.
     SuspectsTogether,

@@ -4,13 +4,15 @@ use stateright::Property;
 
 use crate::flaw::Flaw;
 use crate::protocol::{Fate, Protocol, Step};
-use crate::state::{DEATHS_MAX, Faults, Hand, JOBS, Job, Mode, Next, Stage, State, WORKERS, Wrong};
+use crate::state::{
+    DEATHS_MAX, Faults, Hand, JOBS, Job, Mode, Next, PROCESSES, Stage, State, Wrong,
+};
 
 pub(crate) const NOT_TWICE: &str = "no job is completed twice";
 pub(crate) const ACCEPTED_IS_KEPT: &str = "an accepted job is never lost";
 pub(crate) const STALE_CHANGES_NOTHING: &str = "a stale token changes nothing";
 pub(crate) const ONLY_FAILURES_COST: &str = "only a failure costs an attempt";
-pub(crate) const ONLY_DEATHS_COUNT: &str = "only the death of its worker counts as a crash";
+pub(crate) const ONLY_DEATHS_COUNT: &str = "only the death of its process counts as a crash";
 pub(crate) const THREE_DEATHS: &str = "three deaths quarantine, and no fewer";
 pub(crate) const NO_OVERLAP: &str = "two run a job only if the earlier lease lapsed";
 pub(crate) const CANCELLED_STAYS_SO: &str = "what was cancelled is not started again";
@@ -60,20 +62,21 @@ fn three_deaths(job: &Job) -> bool {
 }
 
 /// Once beside a job that kills its process is bad luck. A claim whose answer was lost can make it
-/// twice, as its worker does not know that it has a suspect.
+/// twice, as its process does not know that it has a suspect.
 fn none_is_dragged_along(protocol: &Protocol, state: &State) -> bool {
     !state.left.poison || state.jobs[1].crashes <= 1 + protocol.faults.losses
 }
 
-/// How many workers run an attempt of a job under a lease that has not lapsed since it was renewed.
+/// How many processes run an attempt of a job under a lease that has not lapsed since it was
+/// renewed.
 fn holders(state: &State, index: usize) -> usize {
-    let hands = state.workers.iter().map(|worker| worker.hands[index]);
+    let hands = state.processes.iter().map(|process| process.hands[index]);
     hands
         .filter(|hand| matches!(hand, Hand::Running(lease) if !lease.lapsed))
         .count()
 }
 
-/// From here, without any further fault, workers that do their duty bring every job to its end.
+/// From here, without any further fault, processes that do their duty bring every job to its end.
 /// What was delayed never arrives, which is the worst that can become of it.
 fn ends_once_faults_stop(protocol: &Protocol, state: &State) -> bool {
     let mut state = state.clone();
@@ -100,15 +103,15 @@ fn ended(state: &State) -> bool {
 
 /// Time passes, and everybody does once what there is to do.
 fn turn(state: &mut State, flaw: Flaw) {
-    for name in 0..WORKERS {
-        if state.workers[name].mode == Mode::Stopping {
-            state.workers[name].mode = Mode::Up;
+    for name in 0..PROCESSES {
+        if state.processes[name].mode == Mode::Stopping {
+            state.processes[name].mode = Mode::Up;
         }
-        if state.workers[name].mode == Mode::Down {
+        if state.processes[name].mode == Mode::Down {
             state.take(Step::Start(name), flaw);
         }
         state.take(Step::Renew(name, Fate::Answered), flaw);
-        let present = state.incarnation(name);
+        let present = state.instance(name);
         state.alive[name] = 1 << present.generation;
     }
     for index in 0..JOBS {
@@ -116,24 +119,22 @@ fn turn(state: &mut State, flaw: Flaw) {
         if state.is_sweepable(index, flaw) {
             state.take(Step::Sweep(index), flaw);
         }
-        if state.jobs[index].stage == Stage::Waits
-            && state.is_claimable(state.incarnation(0), index)
-        {
+        if state.jobs[index].stage == Stage::Waits && state.is_claimable(state.instance(0), index) {
             state.take(Step::Claim(0, 1 << index, Fate::Answered), flaw);
         }
-        for name in 0..WORKERS {
+        for name in 0..PROCESSES {
             work(state, name, index, flaw);
         }
     }
 }
 
-/// The lease of a job lapses if its worker lives and does not know that it has it.
+/// The lease of a job lapses if its process lives and does not know that it has it.
 fn forsaken(state: &mut State, index: usize, flaw: Flaw) {
     let Stage::Claimed(who) = state.jobs[index].stage else {
         return;
     };
-    let lease = state.workers[who.name].hands[index].lease();
-    let known = state.incarnation(who.name) == who
+    let lease = state.processes[who.name].hands[index].lease();
+    let known = state.instance(who.name) == who
         && lease.is_some_and(|lease| lease.token == state.jobs[index].token);
     if !known {
         state.lapse_lease(index);
@@ -141,9 +142,9 @@ fn forsaken(state: &mut State, index: usize, flaw: Flaw) {
     }
 }
 
-/// A worker brings what it has of a job to its end.
+/// A process brings what it has of a job to its end.
 fn work(state: &mut State, name: usize, index: usize, flaw: Flaw) {
-    if let Hand::Running(_) = state.workers[name].hands[index] {
+    if let Hand::Running(_) = state.processes[name].hands[index] {
         if state.left.poison && index == 0 {
             state.take(Step::Crash(name), flaw);
             return;

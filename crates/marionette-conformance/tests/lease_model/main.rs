@@ -1,8 +1,9 @@
-//! The lease protocol in every interleaving: two workers, two jobs, and all faults that there are.
+//! The lease protocol in every interleaving: two processes, two jobs, and all faults that there
+//! are.
 //!
 //! The model keeps to the contract in `marionette::store`, and has one step for each thing that can
-//! happen: calls whose answers are lost or that arrive late, workers that die or stall, a clock by
-//! which leases lapse at any moment, a sweep that may end after any job, persons who cancel and
+//! happen: calls whose answers are lost or that arrive late, processes that die or stall, a clock
+//! by which leases lapse at any moment, a sweep that may end after any job, persons who cancel and
 //! retry. `stateright` visits every state that can be reached and checks the invariants in each.
 //! That the invariants can fail at all is shown by variants that break one rule each.
 //!
@@ -35,7 +36,7 @@ fn holds(names: Names, faults: Faults) {
     let states = checker.unique_state_count();
     let depth = checker.max_depth();
     println!("{states} states, at most {depth} steps deep: {faults:?}");
-    // Where names are reduced, a step may call a worker or a job by the other's name.
+    // Where names are reduced, a step may call a process or a job by the other's name.
     if let Some((invariant, path)) = checker.discoveries().into_iter().next() {
         let steps = path.into_actions();
         panic!("not so with {faults:?}: {invariant}, after {steps:#?}");
@@ -66,7 +67,7 @@ fn it_holds_through_three_crashes_a_lost_answer_and_a_request_that_comes_late() 
 }
 
 #[test]
-fn it_holds_through_three_crashes_a_lost_answer_and_a_worker_that_stalls() {
+fn it_holds_through_three_crashes_a_lost_answer_and_a_process_that_stalls() {
     holds(
         Names::Reduced,
         Faults {

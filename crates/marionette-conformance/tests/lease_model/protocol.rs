@@ -1,4 +1,4 @@
-//! What can happen next in every state, for the checker: the calls of workers, producers and
+//! What can happen next in every state, for the checker: the calls of processes, producers and
 //! persons, the clock, and every fault.
 
 use stateright::{Model, Property};
@@ -7,7 +7,7 @@ use crate::flaw::Flaw;
 use crate::invariants;
 use crate::reduce::representative;
 use crate::state::{
-    Age, Faults, Hand, Incarnation, JOBS, Mode, Next, Request, Stage, State, WORKERS,
+    Age, Faults, Hand, Instance, JOBS, Mode, Next, PROCESSES, Request, Stage, State,
 };
 use crate::store::Renewal;
 
@@ -30,7 +30,7 @@ pub(crate) enum Names {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Insert(usize, Fate),
-    /// A worker claims the job whose bit is set, or both.
+    /// A process claims the job whose bit is set, or both.
     Claim(usize, usize, Fate),
     Renew(usize, Fate),
     /// An attempt ends, and this is what follows.
@@ -41,9 +41,9 @@ pub(crate) enum Step {
     Stop(usize),
     Leave(usize),
     Crash(usize),
-    /// A worker that could not renew in time drops what it holds, and writes nothing more of it.
+    /// A process that could not renew in time drops what it holds, and writes nothing more of it.
     Fence(usize),
-    Lapse(Incarnation),
+    Lapse(Instance),
     LapseLease(usize),
     Cancel(usize),
     Revive(usize),
@@ -73,8 +73,8 @@ impl Model for Protocol {
         for index in 0..JOBS {
             self.of_job(state, index, steps);
         }
-        for name in 0..WORKERS {
-            self.of_worker(state, name, steps);
+        for name in 0..PROCESSES {
+            self.of_process(state, name, steps);
         }
         steps.extend((0..state.delayed.len()).map(Step::Arrive));
     }
@@ -104,8 +104,8 @@ impl Protocol {
             if state.is_sweepable(index, self.flaw) || self.flaw == Flaw::SweepTakesFromLiving {
                 steps.push(Step::Sweep(index));
             }
-            let held = state.incarnation(who.name) == who
-                && state.workers[who.name].hands[index]
+            let held = state.instance(who.name) == who
+                && state.processes[who.name].hands[index]
                     .lease()
                     .is_some_and(|lease| lease.token == job.token);
             if job.age == Age::Fresh && state.is_alive(who) && (!held || left.lapses > 0) {
@@ -121,37 +121,37 @@ impl Protocol {
         }
     }
 
-    fn of_worker(&self, state: &State, name: usize, steps: &mut Vec<Step>) {
-        let worker = &state.workers[name];
+    fn of_process(&self, state: &State, name: usize, steps: &mut Vec<Step>) {
+        let process = &state.processes[name];
         let left = &state.left;
-        let who = state.incarnation(name);
+        let who = state.instance(name);
         for generation in 0..8 {
-            let old = Incarnation { name, generation };
-            let down = old != who || worker.mode == Mode::Down;
+            let old = Instance { name, generation };
+            let down = old != who || process.mode == Mode::Down;
             if state.is_alive(old) && (down || left.lapses > 0) {
                 steps.push(Step::Lapse(old));
             }
         }
-        if worker.mode == Mode::Down {
+        if process.mode == Mode::Down {
             steps.push(Step::Start(name));
             return;
         }
         let dies = if left.poison {
-            matches!(worker.hands[0], Hand::Running(_))
+            matches!(process.hands[0], Hand::Running(_))
         } else {
             left.crashes > 0
         };
         if dies {
             steps.push(Step::Crash(name));
         }
-        if worker.mode == Mode::Up {
+        if process.mode == Mode::Up {
             self.claims(state, name, steps);
             if left.stops > 0 {
                 steps.push(Step::Stop(name));
             }
         }
-        let idle = worker.hands == [Hand::Empty; JOBS];
-        if worker.mode == Mode::Stopping && idle {
+        let idle = process.hands == [Hand::Empty; JOBS];
+        if process.mode == Mode::Stopping && idle {
             steps.push(Step::Leave(name));
         }
         if !idle && !state.is_alive(who) {
@@ -164,13 +164,13 @@ impl Protocol {
     }
 
     fn claims(&self, state: &State, name: usize, steps: &mut Vec<Step>) {
-        let who = state.incarnation(name);
+        let who = state.instance(name);
         for jobs in 1..1 << JOBS {
             let chosen = |index: usize| jobs & (1 << index) != 0;
             let mut claimable = true;
             let mut suspects = 0;
             for index in 0..JOBS {
-                let lease = state.workers[name].hands[index].lease();
+                let lease = state.processes[name].hands[index].lease();
                 suspects += usize::from(if chosen(index) {
                     state.jobs[index].crashes > 0
                 } else {
@@ -190,13 +190,13 @@ impl Protocol {
 
 /// How an attempt can end, and how its settlement can go.
 fn attempt(state: &State, name: usize, index: usize, steps: &mut Vec<Step>) {
-    let worker = &state.workers[name];
+    let process = &state.processes[name];
     let left = &state.left;
-    match worker.hands[index] {
+    match process.hands[index] {
         Hand::Empty => {}
         Hand::Settling(..) => fates(left, steps, |fate| Step::Settle(name, index, fate)),
         Hand::Running(lease) => {
-            if worker.mode == Mode::Stopping {
+            if process.mode == Mode::Stopping {
                 steps.push(Step::End(name, index, Next::Release));
             }
             if left.poison && index == 0 {
@@ -237,24 +237,24 @@ impl State {
             Step::End(name, index, next) => self.take_end(name, index, next),
             Step::Sweep(index) => self.sweep(index, flaw),
             Step::Start(name) => {
-                self.workers[name].generation = self.unused(name);
-                self.workers[name].mode = Mode::Up;
-                self.set_alive(self.incarnation(name));
+                self.processes[name].generation = self.unused(name);
+                self.processes[name].mode = Mode::Up;
+                self.set_alive(self.instance(name));
             }
             Step::Stop(name) => {
                 self.left.stops -= 1;
-                self.workers[name].mode = Mode::Stopping;
+                self.processes[name].mode = Mode::Stopping;
             }
-            Step::Leave(name) => self.workers[name].mode = Mode::Down,
+            Step::Leave(name) => self.processes[name].mode = Mode::Down,
             Step::Crash(name) => {
                 self.left.crashes = self.left.crashes.saturating_sub(1);
-                self.workers[name].mode = Mode::Down;
-                self.workers[name].hands = [Hand::Empty; JOBS];
+                self.processes[name].mode = Mode::Down;
+                self.processes[name].hands = [Hand::Empty; JOBS];
             }
-            Step::Fence(name) => self.workers[name].hands = [Hand::Empty; JOBS],
+            Step::Fence(name) => self.processes[name].hands = [Hand::Empty; JOBS],
             Step::Lapse(who) => {
                 let up =
-                    self.incarnation(who.name) == who && self.workers[who.name].mode != Mode::Down;
+                    self.instance(who.name) == who && self.processes[who.name].mode != Mode::Down;
                 self.left.lapses -= u8::from(up);
                 self.lapse(who);
             }
@@ -283,19 +283,19 @@ impl State {
     }
 
     fn take_claim(&mut self, name: usize, jobs: usize, fate: Fate, flaw: Flaw) {
-        let who = self.incarnation(name);
+        let who = self.instance(name);
         self.left.losses -= u8::from(fate == Fate::AnswerLost);
         for index in (0..JOBS).filter(|index| jobs & (1 << index) != 0) {
             let lease = self.claim(who, index, flaw);
             if fate == Fate::Answered {
-                self.workers[name].hands[index] = Hand::Running(lease);
+                self.processes[name].hands[index] = Hand::Running(lease);
             }
         }
     }
 
     fn take_renew(&mut self, name: usize, fate: Fate, flaw: Flaw) {
-        let who = self.incarnation(name);
-        let leases = self.workers[name].hands.map(Hand::lease);
+        let who = self.instance(name);
+        let leases = self.processes[name].hands.map(Hand::lease);
         if !self.spend(fate, || {
             Request::Renew(who, leases.map(|lease| lease.map(sent)))
         }) {
@@ -305,7 +305,7 @@ impl State {
         if fate != Fate::Answered {
             return;
         }
-        for (hand, answer) in self.workers[name].hands.iter_mut().zip(answers) {
+        for (hand, answer) in self.processes[name].hands.iter_mut().zip(answers) {
             match answer {
                 Renewal::Kept => {}
                 Renewal::Cancel => {
@@ -320,24 +320,24 @@ impl State {
     }
 
     fn take_end(&mut self, name: usize, index: usize, next: Next) {
-        let Hand::Running(lease) = self.workers[name].hands[index] else {
+        let Hand::Running(lease) = self.processes[name].hands[index] else {
             return;
         };
         self.left.failures -= u8::from(matches!(next, Next::Retry | Next::Bury));
         self.left.snoozes -= u8::from(next == Next::Snooze);
-        self.workers[name].hands[index] = Hand::Settling(lease, next);
+        self.processes[name].hands[index] = Hand::Settling(lease, next);
     }
 
     fn take_settle(&mut self, name: usize, index: usize, fate: Fate, flaw: Flaw) {
-        let Hand::Settling(lease, next) = self.workers[name].hands[index] else {
+        let Hand::Settling(lease, next) = self.processes[name].hands[index] else {
             return;
         };
         if self.spend(fate, || Request::Settle(index, sent(lease), next)) {
             self.settle(index, lease, next, flaw);
         }
         if fate == Fate::Answered {
-            // Written or stale: both ways there is nothing more to do for this worker.
-            self.workers[name].hands[index] = Hand::Empty;
+            // Written or stale: both ways there is nothing more to do for this process.
+            self.processes[name].hands[index] = Hand::Empty;
         }
     }
 
@@ -345,8 +345,8 @@ impl State {
         let Stage::Claimed(who) = self.jobs[index].stage else {
             return;
         };
-        let held = self.incarnation(who.name) == who
-            && self.workers[who.name].hands[index]
+        let held = self.instance(who.name) == who
+            && self.processes[who.name].hands[index]
                 .lease()
                 .is_some_and(|lease| lease.token == self.jobs[index].token);
         self.left.lapses -= u8::from(held);
@@ -371,7 +371,7 @@ impl State {
     }
 }
 
-/// A lease as it travels: without what only the onlooker and the worker know.
+/// A lease as it travels: without what only the onlooker and the process know.
 fn sent(lease: crate::state::Lease) -> crate::state::Lease {
     crate::state::Lease {
         suspect: false,

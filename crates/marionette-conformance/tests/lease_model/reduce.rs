@@ -1,12 +1,12 @@
 //! States that differ only in names are one state, which makes them a hundred times fewer.
 //!
-//! Three things are left out, none of which the protocol can tell apart: which of the two workers
+//! Three things are left out, none of which the protocol can tell apart: which of the two processes
 //! and of the two jobs is which; by how much a token is too old, since a token that is not the
 //! newest never becomes the newest again; and what an ended job counted, once that was found right.
 //! Broken variants are not reduced, as that is just what some of them get wrong, and the sound one
 //! is checked both ways.
 
-use crate::state::{Age, Hand, Incarnation, JOBS, Job, Lease, Request, Stage, State, WORKERS};
+use crate::state::{Age, Hand, Instance, JOBS, Job, Lease, PROCESSES, Request, Stage, State};
 
 /// The state that stands for all those that are like this one.
 pub(crate) fn representative(mut state: State) -> State {
@@ -16,7 +16,7 @@ pub(crate) fn representative(mut state: State) -> State {
     }
     forget_the_dead(&mut state);
     let mut least = state.clone();
-    let other = workers_swapped(state.clone());
+    let other = processes_swapped(state.clone());
     if !state.left.poison {
         least = least.min(jobs_swapped(state));
         least = least.min(jobs_swapped(other.clone()));
@@ -26,9 +26,9 @@ pub(crate) fn representative(mut state: State) -> State {
 
 fn leases(state: &mut State, index: usize) -> impl Iterator<Item = &mut Lease> {
     let hands = state
-        .workers
+        .processes
         .iter_mut()
-        .map(move |worker| &mut worker.hands[index]);
+        .map(move |process| &mut process.hands[index]);
     let delayed = state
         .delayed
         .iter_mut()
@@ -73,17 +73,17 @@ fn forget_counts(state: &mut State, index: usize) {
     job.cancel = false;
 }
 
-/// An incarnation that has ended, has no job, and has no request on its way, is looked at by
+/// An instance that has ended, has no job, and has no request on its way, is looked at by
 /// nobody.
 fn forget_the_dead(state: &mut State) {
-    for name in 0..WORKERS {
+    for name in 0..PROCESSES {
         state.alive[name] &= used(state, name);
     }
 }
 
-/// Which incarnations of a name are spoken of anywhere; a bit for each.
+/// Which instances of a name are spoken of anywhere; a bit for each.
 fn used(state: &State, name: usize) -> u8 {
-    let present = state.incarnation(name);
+    let present = state.instance(name);
     let owners = state.jobs.iter().filter_map(|job| match job.stage {
         Stage::Claimed(who) => Some(who),
         _ => None,
@@ -93,7 +93,7 @@ fn used(state: &State, name: usize) -> u8 {
         _ => None,
     });
     let all = owners.chain(askers).chain([present]);
-    let bit = |who: Incarnation| u8::from(who.name == name) << who.generation;
+    let bit = |who: Instance| u8::from(who.name == name) << who.generation;
     all.fold(0, |bits, who| bits | bit(who))
 }
 
@@ -102,14 +102,14 @@ impl State {
     pub(crate) fn unused(&self, name: usize) -> u8 {
         let used = used(self, name);
         let free = (0..8).find(|generation| used & (1 << generation) == 0);
-        free.expect("two jobs and a few requests do not speak of eight incarnations")
+        free.expect("two jobs and a few requests do not speak of eight instances")
     }
 }
 
-fn workers_swapped(mut state: State) -> State {
-    state.workers.swap(0, 1);
+fn processes_swapped(mut state: State) -> State {
+    state.processes.swap(0, 1);
     state.alive.swap(0, 1);
-    let swap = |who: &mut Incarnation| who.name = WORKERS - 1 - who.name;
+    let swap = |who: &mut Instance| who.name = PROCESSES - 1 - who.name;
     for job in &mut state.jobs {
         if let Stage::Claimed(who) = &mut job.stage {
             swap(who);
@@ -127,8 +127,8 @@ fn workers_swapped(mut state: State) -> State {
 fn jobs_swapped(mut state: State) -> State {
     let jobs: &mut [Job; JOBS] = &mut state.jobs;
     jobs.swap(0, 1);
-    for worker in &mut state.workers {
-        worker.hands.swap(0, 1);
+    for process in &mut state.processes {
+        process.hands.swap(0, 1);
     }
     for request in &mut state.delayed {
         match request {

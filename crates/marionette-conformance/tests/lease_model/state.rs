@@ -1,11 +1,11 @@
-//! What the model of the lease protocol knows: the store, two workers, what is on its way, and what
-//! an onlooker who sees everything has counted.
+//! What the model of the lease protocol knows: the store, two processes, what is on its way, and
+//! what an onlooker who sees everything has counted.
 
 /// How many managers there are, each with a name that is used again after a crash.
-pub(crate) const WORKERS: usize = 2;
+pub(crate) const PROCESSES: usize = 2;
 /// How many jobs there are.
 pub(crate) const JOBS: usize = 2;
-/// A job whose worker died so often is quarantined.
+/// A job whose process died so often is quarantined.
 pub(crate) const DEATHS_MAX: u8 = 3;
 /// How often a job may fail before it is buried.
 pub(crate) const RETRIES: u8 = 1;
@@ -14,9 +14,9 @@ pub(crate) const RETRIES: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct State {
     pub(crate) jobs: [Job; JOBS],
-    pub(crate) workers: [Worker; WORKERS],
-    /// By name, which incarnations the store holds for alive; a bit for each.
-    pub(crate) alive: [u8; WORKERS],
+    pub(crate) processes: [Process; PROCESSES],
+    /// By name, which instances the store holds for alive; a bit for each.
+    pub(crate) alive: [u8; PROCESSES],
     /// Requests whose callers have given up on them; each arrives later or never. In order, since
     /// any of them may be the next.
     pub(crate) delayed: Vec<Request>,
@@ -36,7 +36,7 @@ pub(crate) struct Faults {
     pub(crate) losses: u8,
     /// Requests that arrive after their callers gave up.
     pub(crate) delays: u8,
-    /// Leases of workers that live, and that lapse all the same.
+    /// Leases of processes that live, and that lapse all the same.
     pub(crate) lapses: u8,
     /// Attempts that fail.
     pub(crate) failures: u8,
@@ -98,7 +98,7 @@ pub(crate) enum Stage {
     #[default]
     Unknown,
     Waits,
-    Claimed(Incarnation),
+    Claimed(Instance),
     Done,
     Dead,
     Cancelled,
@@ -112,8 +112,8 @@ pub(crate) enum Age {
     Fresh,
     /// It has not been renewed for the length of a lease.
     Lapsed,
-    /// Its worker has given a sign of life since it lapsed, and did not name it: the claim's answer
-    /// was lost. Without that sign it may as well be the worker that died.
+    /// Its process has given a sign of life since it lapsed, and did not name it: the claim's
+    /// answer was lost. Without that sign it may as well be the process that died.
     GivenUp,
 }
 
@@ -125,14 +125,14 @@ impl Stage {
 
 /// A manager from one start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Incarnation {
+pub(crate) struct Instance {
     pub(crate) name: usize,
     pub(crate) generation: u8,
 }
 
 /// A manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Worker {
+pub(crate) struct Process {
     pub(crate) generation: u8,
     pub(crate) mode: Mode,
     /// What it holds of each job. Two attempts of one job in one manager are left out: that the
@@ -147,7 +147,7 @@ pub(crate) enum Mode {
     Down,
 }
 
-/// What a worker holds of a job.
+/// What a process holds of a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Hand {
     #[default]
@@ -176,9 +176,9 @@ impl Hand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Lease {
     pub(crate) token: u8,
-    /// Whether the job's worker had died before.
+    /// Whether the job's process had died before.
     pub(crate) suspect: bool,
-    /// Whether the worker was told to cancel it.
+    /// Whether the process was told to cancel it.
     pub(crate) cancel: bool,
     /// The onlooker's: which claim of the job it was…
     pub(crate) claim: u8,
@@ -201,7 +201,7 @@ pub(crate) enum Next {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Request {
     Insert(usize),
-    Renew(Incarnation, [Option<Lease>; JOBS]),
+    Renew(Instance, [Option<Lease>; JOBS]),
     Settle(usize, Lease, Next),
 }
 
@@ -217,36 +217,36 @@ pub(crate) enum Wrong {
 impl State {
     /// Both managers run, and nothing is in the store.
     pub(crate) fn new(left: Faults) -> Self {
-        let worker = Worker {
+        let process = Process {
             generation: 0,
             mode: Mode::Up,
             hands: [Hand::Empty; JOBS],
         };
         Self {
             jobs: [Job::default(); JOBS],
-            workers: [worker; WORKERS],
-            alive: [1; WORKERS],
+            processes: [process; PROCESSES],
+            alive: [1; PROCESSES],
             delayed: Vec::new(),
             left,
             wrong: None,
         }
     }
 
-    pub(crate) fn incarnation(&self, name: usize) -> Incarnation {
-        let generation = self.workers[name].generation;
-        Incarnation { name, generation }
+    pub(crate) fn instance(&self, name: usize) -> Instance {
+        let generation = self.processes[name].generation;
+        Instance { name, generation }
     }
 
     /// Whether the store holds it for alive.
-    pub(crate) fn is_alive(&self, who: Incarnation) -> bool {
+    pub(crate) fn is_alive(&self, who: Instance) -> bool {
         self.alive[who.name] & (1 << who.generation) != 0
     }
 
-    pub(crate) fn set_alive(&mut self, who: Incarnation) {
+    pub(crate) fn set_alive(&mut self, who: Instance) {
         self.alive[who.name] |= 1 << who.generation;
     }
 
-    pub(crate) fn set_dead(&mut self, who: Incarnation) {
+    pub(crate) fn set_dead(&mut self, who: Instance) {
         self.alive[who.name] &= !(1 << who.generation);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::flaw::Flaw;
 use crate::state::{
-    Age, DEATHS_MAX, Hand, Incarnation, JOBS, Lease, Next, RETRIES, Request, Stage, State, Wrong,
+    Age, DEATHS_MAX, Hand, Instance, JOBS, Lease, Next, RETRIES, Request, Stage, State, Wrong,
 };
 
 /// The answer to a renewal, for one lease.
@@ -33,12 +33,12 @@ impl State {
         }
     }
 
-    /// Whether a claim by this worker can get the job.
-    pub(crate) fn is_claimable(&self, who: Incarnation, job: usize) -> bool {
+    /// Whether a claim by this process can get the job.
+    pub(crate) fn is_claimable(&self, who: Instance, job: usize) -> bool {
         self.jobs[job].stage == Stage::Waits && self.is_alive(who)
     }
 
-    pub(crate) fn claim(&mut self, who: Incarnation, job: usize, flaw: Flaw) -> Lease {
+    pub(crate) fn claim(&mut self, who: Instance, job: usize, flaw: Flaw) -> Lease {
         let job = &mut self.jobs[job];
         if job.cancel {
             self.wrong = Some(Wrong::RanAfterCancel);
@@ -60,7 +60,7 @@ impl State {
 
     pub(crate) fn renew(
         &mut self,
-        who: Incarnation,
+        who: Instance,
         leases: [Option<Lease>; JOBS],
     ) -> [Renewal; JOBS] {
         self.set_alive(who);
@@ -77,8 +77,8 @@ impl State {
                 continue;
             }
             job.age = Age::Fresh;
-            let up = self.workers[who.name].generation == who.generation;
-            if let Some(lease) = self.workers[who.name].hands[index]
+            let up = self.processes[who.name].generation == who.generation;
+            if let Some(lease) = self.processes[who.name].hands[index]
                 .lease_mut()
                 .filter(|_| up)
             {
@@ -194,23 +194,23 @@ impl State {
         }
     }
 
-    /// The clock finds that nobody has heard of a worker for too long.
-    pub(crate) fn lapse(&mut self, who: Incarnation) {
+    /// The clock finds that nobody has heard of a process for too long.
+    pub(crate) fn lapse(&mut self, who: Instance) {
         self.set_dead(who);
-        let worker = &mut self.workers[who.name];
-        if worker.generation == who.generation {
-            worker.hands.iter_mut().for_each(lapsed);
+        let process = &mut self.processes[who.name];
+        if process.generation == who.generation {
+            process.hands.iter_mut().for_each(lapsed);
         }
     }
 
-    /// The clock finds that a lease was not renewed, although its worker was heard of.
+    /// The clock finds that a lease was not renewed, although its process was heard of.
     pub(crate) fn lapse_lease(&mut self, index: usize) {
         let job = &mut self.jobs[index];
         job.age = Age::Lapsed;
         if let Stage::Claimed(who) = job.stage {
-            let worker = &mut self.workers[who.name];
-            if worker.generation == who.generation {
-                lapsed(&mut worker.hands[index]);
+            let process = &mut self.processes[who.name];
+            if process.generation == who.generation {
+                lapsed(&mut process.hands[index]);
             }
         }
     }
@@ -225,7 +225,7 @@ impl crate::state::Job {
         }
     }
 
-    /// What follows after a failed attempt, as the worker decides it.
+    /// What follows after a failed attempt, as the process decides it.
     pub(crate) fn after_failure(&self) -> Next {
         if self.failed < RETRIES {
             Next::Retry

@@ -133,7 +133,7 @@ impl World {
         let mut awake: Vec<InstanceInfo> = Vec::new();
         for process in self.processes.iter().flatten() {
             let is_awake = self.rng.bool();
-            awake.extend(process.store.link.worker().filter(|_| is_awake));
+            awake.extend(process.store.link.instance().filter(|_| is_awake));
         }
         let step = self.plan.lease / 4;
         let mut left = time;
@@ -142,9 +142,9 @@ impl World {
             left -= step;
             self.server.outlive(step);
             self.clocks.pass(step);
-            for worker in &awake {
-                let leases = self.server.board.held_by(worker.id);
-                let renewed = self.server.renew(worker.clone(), leases).await;
+            for instance in &awake {
+                let leases = self.server.board.held_by(instance.id);
+                let renewed = self.server.renew(instance.clone(), leases).await;
                 renewed.expect("the store itself has no faults");
             }
             let swept = self.server.sweep().await;
