@@ -30,13 +30,14 @@ pub(crate) fn blocks<'a>(code: &'a str, keyword: &str) -> Vec<Block<'a>> {
 }
 
 /// The names of the modules around `at`, outermost first.
-pub(crate) fn modules_around<'a>(code: &'a str, at: usize) -> Vec<&'a str> {
-    let around = |block: &Block<'a>| block.range.contains(&at);
-    blocks(code, "mod")
-        .into_iter()
-        .filter(around)
-        .map(|block| block.name)
-        .collect()
+pub(crate) fn modules_around(code: &str, at: usize) -> Vec<&str> {
+    around(&blocks(code, "mod"), at)
+}
+
+/// The names of those of `blocks` that are around `at`, outermost first.
+pub(crate) fn around<'a>(blocks: &[Block<'a>], at: usize) -> Vec<&'a str> {
+    let around = blocks.iter().filter(|block| block.range.contains(&at));
+    around.map(|block| block.name).collect()
 }
 
 /// Whether `module` is one of tests: `tests`, `loom_tests`.

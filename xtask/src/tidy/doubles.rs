@@ -61,15 +61,17 @@ fn types(source: &Source) -> Vec<(usize, &str)> {
         let name = move |at: usize| (at, words::name(&code[at + keyword.len()..]));
         words::places(code, keyword).into_iter().map(name)
     };
+    let modules = blocks::blocks(code, "mod");
     let is_item = |at: usize| {
         let line = code[..at].rfind('\n').map_or(0, |end| end + 1);
         let indent = code[line..].len() - code[line..].trim_start().len();
-        indent == 4 * blocks::modules_around(code, at).len()
+        let around = blocks::around(&modules, at);
+        indent == 4 * around.len() && !around.into_iter().any(blocks::is_tests)
     };
     let mut types: Vec<_> = ["struct", "enum", "union", "trait", "type"]
         .into_iter()
         .flat_map(declared)
-        .filter(|(at, name)| !name.is_empty() && is_item(*at) && !source.in_tests(*at))
+        .filter(|(at, name)| !name.is_empty() && is_item(*at))
         .collect();
     types.sort_unstable();
     types

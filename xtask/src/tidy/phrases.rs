@@ -19,44 +19,44 @@ const PENDING: &[Entry] = &[
 ];
 
 /// Phrases that read as a translation, and what to write instead. `*` stands for up to three words.
-const PHRASES: &[(&str, &str)] = &[
-    ("the begin", "the start"),
-    ("its begin", "its start"),
-    ("their begin", "their start"),
-    ("a begin", "a start"),
-    ("ever more seldom", "less and less often"),
-    ("give * free", "free"),
-    ("gives * free", "frees"),
-    ("gave * free", "freed"),
-    ("giving * free", "freeing"),
-    ("given free", "freed"),
-    ("worth to", "worth doing"),
-    ("as ever", "as before"),
-    ("in mid-attempt", "during an attempt"),
-    ("in mid-work", "while it works"),
-    ("also who", WHOEVER),
-    ("by who", WHOEVER),
-    ("for who", WHOEVER),
-    ("from who", WHOEVER),
-    ("of who", WHOEVER),
-    ("than who", WHOEVER),
-    ("to who", WHOEVER),
-    ("with who", WHOEVER),
-    ("at most so many", NUMBER),
-    ("more than so many", NUMBER),
-    ("out of so many", NUMBER),
-    ("up to so many", NUMBER),
-    ("so many at least", NUMBER),
-    ("so many at most", NUMBER),
+const PHRASES: &[(&[&str], &str)] = &[
+    (&["the", "begin"], "the start"),
+    (&["its", "begin"], "its start"),
+    (&["their", "begin"], "their start"),
+    (&["a", "begin"], "a start"),
+    (&["ever", "more", "seldom"], "less and less often"),
+    (&["give", "*", "free"], "free"),
+    (&["gives", "*", "free"], "frees"),
+    (&["gave", "*", "free"], "freed"),
+    (&["giving", "*", "free"], "freeing"),
+    (&["given", "free"], "freed"),
+    (&["worth", "to"], "worth doing"),
+    (&["as", "ever"], "as before"),
+    (&["in", "mid-attempt"], "during an attempt"),
+    (&["in", "mid-work"], "while it works"),
+    (&["also", "who"], WHOEVER),
+    (&["by", "who"], WHOEVER),
+    (&["for", "who"], WHOEVER),
+    (&["from", "who"], WHOEVER),
+    (&["of", "who"], WHOEVER),
+    (&["than", "who"], WHOEVER),
+    (&["to", "who"], WHOEVER),
+    (&["with", "who"], WHOEVER),
+    (&["at", "most", "so", "many"], NUMBER),
+    (&["more", "than", "so", "many"], NUMBER),
+    (&["out", "of", "so", "many"], NUMBER),
+    (&["up", "to", "so", "many"], NUMBER),
+    (&["so", "many", "at", "least"], NUMBER),
+    (&["so", "many", "at", "most"], NUMBER),
 ];
 
 /// Words that begin no sentence, unless it is a question.
-const STARTS: &[(&str, &str)] = &[
-    ("Who", WHOEVER),
-    ("So long", "the name of the duration"),
-    ("So many", NUMBER),
-    ("That of", "the noun"),
-    ("Those of", "the noun"),
+const STARTS: &[(&[&str], &str)] = &[
+    (&["Who"], WHOEVER),
+    (&["So", "long"], "the name of the duration"),
+    (&["So", "many"], NUMBER),
+    (&["That", "of"], "the noun"),
+    (&["Those", "of"], "the noun"),
 ];
 
 const WHOEVER: &str = "the noun, or `whoever`";
@@ -77,7 +77,7 @@ fn unwanted(sources: &[Source], documents: &[(PathBuf, String)]) -> Vec<Finding>
             findings.extend(phrases(&source.path, &paragraph));
             findings.extend(starts(&source.path, &paragraph));
         }
-        for line in prose::code_lines(source) {
+        for line in prose::messages(source) {
             findings.extend(phrases(&source.path, &line));
         }
     }
@@ -91,53 +91,54 @@ fn unwanted(sources: &[Source], documents: &[(PathBuf, String)]) -> Vec<Finding>
 }
 
 fn phrases(path: &Path, words: &[Word<'_>]) -> Vec<Finding> {
-    let lower = |word: &Word<'_>| word.text.to_lowercase();
     let mut findings = Vec::new();
     for (at, word) in words.iter().enumerate() {
         let found = PHRASES
             .iter()
-            .find(|(phrase, _)| begins_with(&words[at..], phrase, lower));
+            .find(|(phrase, _)| begins_with(&words[at..], phrase, str::eq_ignore_ascii_case));
         findings.extend(found.map(|(phrase, instead)| finding(path, word, phrase, instead)));
     }
     findings
 }
 
 fn starts(path: &Path, words: &[Word<'_>]) -> Vec<Finding> {
-    let as_is = |word: &Word<'_>| word.text.to_owned();
     let mut findings = Vec::new();
     for (at, word) in words.iter().enumerate().filter(|(_, word)| word.begins) {
         let sentence = prose::sentence(&words[at..]);
         let is_question = sentence
             .last()
             .is_some_and(|last| last.mark == Mark::Question);
-        let found = STARTS
-            .iter()
-            .find(|(start, _)| !is_question && begins_with(sentence, start, as_is));
+        let found = STARTS.iter().find(|(start, _)| {
+            !is_question && begins_with(sentence, start, |word, other| word == other)
+        });
         findings.extend(found.map(|(start, instead)| finding(path, word, start, instead)));
     }
     findings
 }
 
 /// Whether `words` begin with `phrase`, without a comma or a full stop within it.
-fn begins_with(words: &[Word<'_>], phrase: &str, spelled: fn(&Word<'_>) -> String) -> bool {
-    let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
-    if first == "*" {
+fn begins_with(words: &[Word<'_>], phrase: &[&str], same: fn(&str, &str) -> bool) -> bool {
+    let Some((first, rest)) = phrase.split_first() else {
+        return true;
+    };
+    if *first == "*" {
         return (0..=3).any(|skipped| {
             let joined = words
                 .iter()
                 .take(skipped)
                 .all(|word| word.mark == Mark::None);
-            joined && words.len() > skipped && begins_with(&words[skipped..], rest, spelled)
+            joined && words.len() > skipped && begins_with(&words[skipped..], rest, same)
         });
     }
     let Some((word, words)) = words.split_first() else {
         return false;
     };
-    let fits = spelled(word) == first;
-    fits && (rest.is_empty() || word.mark == Mark::None && begins_with(words, rest, spelled))
+    same(word.text, first)
+        && (rest.is_empty() || word.mark == Mark::None && begins_with(words, rest, same))
 }
 
-fn finding(path: &Path, word: &Word<'_>, phrase: &str, instead: &str) -> Finding {
+fn finding(path: &Path, word: &Word<'_>, phrase: &[&str], instead: &str) -> Finding {
+    let phrase = phrase.join(" ");
     let text = format!("`{phrase}` reads as a translation; write {instead}");
     Finding::new(path, word.line, text)
 }

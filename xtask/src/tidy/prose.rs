@@ -34,12 +34,12 @@ pub(crate) fn comments(source: &Source) -> Vec<Vec<Word<'_>>> {
     }))
 }
 
-/// The lines of a file that have no comment, each by itself: some of them hold messages.
-pub(crate) fn code_lines(source: &Source) -> Vec<Vec<Word<'_>>> {
-    let comments = source.comments.lines();
+/// The lines of a file with a part that is neither code nor comment, each by itself: messages.
+pub(crate) fn messages(source: &Source) -> Vec<Vec<Word<'_>>> {
+    let parts = source.code.lines().zip(source.comments.lines());
     let mut lines = Vec::new();
-    for (number, (text, comment)) in (1..).zip(source.text.lines().zip(comments)) {
-        if comment.trim().is_empty() && text.contains(' ') {
+    for (number, (text, (code, comment))) in (1..).zip(source.text.lines().zip(parts)) {
+        if comment.trim().is_empty() && code.trim() != text.trim() {
             let mut words = Vec::new();
             split(text, number, &mut words);
             lines.push(words);
@@ -84,7 +84,8 @@ fn without_slashes(comment: &str) -> &str {
 fn split<'a>(line: &'a str, number: usize, words: &mut Vec<Word<'a>>) {
     let mut begins = words.last().is_none_or(|last| last.mark >= Mark::End);
     for part in line.split_whitespace() {
-        let text = part.trim_matches(|char| "*_\"'“”‘’«»()[],.;:!?…".contains(char));
+        let opened = part.trim_start_matches(is_mark);
+        let text = opened.trim_end_matches(is_mark);
         if !text.contains(char::is_alphanumeric) {
             // A dash, or what opens a cell, a line of a list or a heading.
             let mark = if text == "–" {
@@ -98,7 +99,7 @@ fn split<'a>(line: &'a str, number: usize, words: &mut Vec<Word<'a>>) {
             begins |= mark == Mark::End;
             continue;
         }
-        let mark = mark_of(&part[part.rfind(text).map_or(0, |at| at + text.len())..]);
+        let mark = mark_of(&opened[text.len()..]);
         words.push(Word {
             text,
             line: number,
@@ -107,6 +108,13 @@ fn split<'a>(line: &'a str, number: usize, words: &mut Vec<Word<'a>>) {
         });
         begins = mark >= Mark::End;
     }
+}
+
+fn is_mark(char: char) -> bool {
+    matches!(
+        char,
+        '*' | '_' | '"' | '\'' | '“' | '”' | '‘' | '’' | '«' | '»' | '(' | ')' | '[' | ']'
+    ) || matches!(char, ',' | '.' | ';' | ':' | '!' | '?' | '…')
 }
 
 /// The mark that the characters behind a word are.

@@ -76,7 +76,10 @@ impl Splitter {
 
     fn split(&mut self) {
         while self.at < self.chars.len() {
-            if self.is_next("//") {
+            let begins = |char| matches!(char, '/' | '"' | '\'' | 'r');
+            if !self.peek(0).is_some_and(begins) {
+                self.take(1, To::Code);
+            } else if self.is_next("//") {
                 self.take_while(To::Comments, |char| char != '\n');
             } else if self.is_next("/*") {
                 self.block_comment();

@@ -27,14 +27,15 @@ pub(crate) fn uses(source: &Source, module: &[String]) -> Vec<Use> {
         .flat_map(|word| words::places(code, word))
         .filter(|at| beside(at) && begins(at))
         .map(|at| at..code.len());
+    let modules = blocks::blocks(code, "mod");
     let mut uses = Vec::new();
     for range in imports.iter().cloned().chain(in_code) {
         let relative = expand(&code[range.clone()]);
         let leads_away = |path: &Vec<&str>| path.len() > 1 && is_relative(path[0]);
-        if !relative.iter().any(leads_away) || source.in_tests(range.start) {
+        let inner = blocks::around(&modules, range.start);
+        if inner.iter().any(|module| blocks::is_tests(module)) {
             continue;
         }
-        let inner = blocks::modules_around(code, range.start);
         let here = module.iter().map(String::as_str).chain(inner);
         let here: Vec<_> = here.collect();
         for path in relative.iter().filter(|path| leads_away(path)) {
