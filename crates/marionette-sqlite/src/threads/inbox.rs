@@ -1,5 +1,5 @@
-//! How operations come to a thread of the store: many callers put them in, the thread takes all
-//! that wait.
+//! The inbox of a thread of the store: many callers put operations in, and the thread takes all
+//! that wait at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::clock;
 
-/// What waits for one thread.
+/// The items that wait for one thread.
 #[derive(Debug)]
 pub(crate) struct Inbox<T> {
     state: Mutex<Contents<T>>,
     bell: Condvar,
-    /// Whether something waits or the inbox is closed; a hint for who looks without the lock.
+    /// Whether an item waits or the inbox is closed: a hint that is read without the lock.
     hint: AtomicBool,
 }
 
@@ -23,13 +23,13 @@ struct Contents<T> {
     asleep: bool,
 }
 
-/// How long the thread waits awake before it sleeps, after waiting so paid off: about what it costs
-/// to be woken. Each time that nothing comes, it has half the patience, down to what a caller needs
-/// between two calls.
+/// How long the thread spins before it sleeps, once spinning has paid off: about what being woken
+/// costs. Each time that nothing comes, the patience is halved, down to `IMPATIENCE`, which is what
+/// a caller needs between two calls.
 const PATIENCE: Duration = Duration::from_micros(40);
 const IMPATIENCE: Duration = Duration::from_micros(10);
 
-/// How long a thread waits awake.
+/// How long a thread spins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience(Duration);
 
@@ -40,7 +40,7 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Waits awake for something, but not for long.
+    /// Spins until an item has come or the patience ends.
     fn wait(&mut self, has_come: impl Fn() -> bool) {
         if has_come() {
             return;
@@ -75,7 +75,7 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Puts something in; gives it back if nobody will take it any more.
+    /// Puts an item in; returns it if the inbox is closed.
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
         let mut state = self.lock();
         if state.closed {
@@ -86,8 +86,8 @@ impl<T> Inbox<T> {
         Ok(())
     }
 
-    /// Puts all of these in, which are taken together; drops them if nobody will take them any
-    /// more, and leaves the vector empty.
+    /// Moves all items in, to be taken together; drops them if the inbox is closed. The vector is
+    /// empty afterwards.
     pub(crate) fn push_all(&self, items: &mut Vec<T>) {
         let mut state = self.lock();
         if state.closed {
@@ -99,9 +99,9 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Tells the thread that something waits.
+    /// Tells the thread that an item waits.
     fn ring(&self, state: MutexGuard<'_, Contents<T>>) {
-        // The flag needs no order of its own: who sees it takes the lock.
+        // The flag needs no order of its own: a thread that sees it takes the lock.
         self.hint.store(true, Ordering::Relaxed);
         let asleep = state.asleep;
         drop(state);
@@ -110,7 +110,8 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Takes all that waits, and waits if nothing does. `false` once the inbox is closed and empty.
+    /// Takes all items, and waits for one if there are none. `false` once the inbox is closed and
+    /// empty.
     pub(crate) fn take(&self, into: &mut Vec<T>, patience: &mut Patience) -> bool {
         patience.wait(|| self.hint.load(Ordering::Relaxed));
         let mut state = self.lock();
@@ -130,14 +131,14 @@ impl<T> Inbox<T> {
         true
     }
 
-    /// Nothing comes in any more; what waits is still taken.
+    /// Closes the inbox: items that wait are still taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.hint.store(true, Ordering::Relaxed);
         self.bell.notify_one();
     }
 
-    /// Nothing comes in any more, and what waits is dropped.
+    /// Closes the inbox and drops the items that wait.
     pub(crate) fn abandon(&self) {
         self.close();
         let dropped = std::mem::take(&mut self.lock().items);
@@ -145,7 +146,7 @@ impl<T> Inbox<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents<T>> {
-        // Nothing can panic while it is held.
+        // No code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

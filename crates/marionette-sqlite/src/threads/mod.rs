@@ -1,4 +1,5 @@
-//! The threads of a store, and how calls come to them and answers back.
+//! The threads of a store: one writes, one reads, one wakes waiters, one syncs. Calls reach them
+//! through an inbox, and their answers come back through a channel.
 
 pub(crate) mod writer;
 pub(crate) mod reader;

@@ -1,4 +1,5 @@
-//! The thread that reads: what people ask, so that a long list never delays the writer.
+//! The thread that reads: it answers people's questions, so that a long list never delays the
+//! writer.
 
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ use crate::threads::inbox::{Inbox, Patience};
 use crate::threads::reply;
 use crate::threads::shared::Shared;
 
-/// What this thread does, in words.
+/// What this thread does, for messages.
 pub(crate) const READS: &str = "reads";
 
-/// A question, which answers its caller itself.
+/// A question, which sends the answer to its caller itself.
 pub(crate) type Question = Box<dyn FnOnce(&mut Reader<'_>) + Send>;
 
-/// The reader at work: what its questions use.
+/// The state that questions use.
 #[derive(Debug)]
 pub(crate) struct Reader<'c> {
     pub(crate) connection: &'c Connection,
@@ -46,7 +47,7 @@ impl<'c> Reader<'c> {
         }
     }
 
-    /// Whether the files are still those that were opened.
+    /// An error if the files are no longer those that were opened; looks at them every [`LOOK`].
     fn look(&mut self) -> Result<(), &Fault> {
         if self.looked.is_over(LOOK) {
             return self.shared.look();

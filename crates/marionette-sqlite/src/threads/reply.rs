@@ -1,8 +1,8 @@
 //! Waiting for what a thread of the store answers.
 //!
-//! Being put to sleep and woken again takes a thread longer than a small transaction takes the
-//! store. So a caller that is alone with a small one waits awake, for a bounded time; where there
-//! are others, they have the processor instead, and share a transaction.
+//! Putting a thread to sleep and waking it takes longer than a small transaction. So a lone caller
+//! with a small operation spins for a bounded time. With several callers, the others get the
+//! processor instead and share a transaction.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -18,33 +18,34 @@ use crate::clock;
 use crate::error::Fault;
 use crate::threads::shared::Shared;
 
-/// How long a caller waits awake.
+/// How long a caller spins.
 const AWAKE: Duration = Duration::from_micros(50);
 
 /// How many callers wait for the same thread.
 #[derive(Debug, Default)]
 pub(crate) struct Callers(AtomicUsize);
 
-/// One of them.
+/// One caller that waits.
 #[derive(Debug)]
 pub(crate) struct Caller<'a>(&'a Callers);
 
 impl Callers {
-    /// Counts one more until it is dropped.
+    /// Counts one caller more until the guard is dropped.
     pub(crate) fn enter(&self) -> Caller<'_> {
-        // It guards nothing: who reads it late waits in the other way.
+        // The count guards nothing: a caller that reads an old value sleeps where it could spin.
         self.0.fetch_add(1, Ordering::Relaxed);
         Caller(self)
     }
 
-    /// How many there are, about.
+    /// About how many callers wait.
     pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Caller<'_> {
-    /// The answer, once it comes. `soon`: it is worth to wait awake for it.
+    /// Waits for the answer. `soon`: it is expected within [`AWAKE`], so a lone caller spins for
+    /// it.
     pub(crate) async fn answer<R>(
         self,
         shared: &Shared,
@@ -67,7 +68,7 @@ impl Drop for Caller<'_> {
     }
 }
 
-/// The answer, if it comes before it would pay to sleep. On one processor it cannot.
+/// The answer, if it comes while the caller spins. On one processor it cannot.
 fn at_once<R>(receiver: &mut Receiver<R>) -> Option<R> {
     static MANY: LazyLock<bool> =
         LazyLock::new(|| thread::available_parallelism().is_ok_and(|count| count.get() > 1));
@@ -87,7 +88,7 @@ fn at_once<R>(receiver: &mut Receiver<R>) -> Option<R> {
     None
 }
 
-/// The answer, once it comes. The thread that owed it has panicked if it does not.
+/// Waits for the answer. If none comes, the thread that owed it has panicked.
 pub(crate) async fn receive<R>(
     shared: &Shared,
     receiver: Receiver<Result<R, StoreError>>,
@@ -95,7 +96,7 @@ pub(crate) async fn receive<R>(
     receiver.await.unwrap_or_else(|_| Err(shared.stopped()))
 }
 
-/// What a caller is told whose thread has ended, where nobody knows why.
+/// The error for a thread that has ended for a reason that nobody knows.
 pub(crate) fn stopped(path: &Path) -> StoreError {
     Fault::broken(path, "a thread of the store has stopped unexpectedly").to_error()
 }

@@ -1,4 +1,4 @@
-//! What the handles and the threads of one store have in common.
+//! The state that the handles and the threads of one store share.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -14,35 +14,35 @@ use crate::options::Settings;
 use crate::threads::reply::Callers;
 use crate::threads::waiters::Waiters;
 
-/// What the handles and the threads of one store have in common.
+/// The state that the handles and the threads of one store share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// The file, as SQLite resolved it.
     pub(crate) path: PathBuf,
     pub(crate) settings: Settings,
-    /// Who waits for the writer.
+    /// The callers that wait for the writer.
     pub(crate) callers: Callers,
     pub(crate) waiters: Waiters,
     pub(crate) identity: FileIdentity,
-    /// Who wants to know which jobs are deleted.
+    /// The listeners that are told which jobs are deleted.
     pub(crate) listeners: Listeners,
-    /// Why nobody can work with the file any more. Nothing mends that: what SQLite has open may be
-    /// behind what is there now.
+    /// Why the store is broken. It stays broken, since what SQLite has open may be older than what
+    /// is on the disk now.
     pub(crate) broken: OnceLock<Fault>,
 }
 
 impl Shared {
-    /// Why nobody can work with the file any more, if that is known.
+    /// An error if the store is broken.
     pub(crate) fn fault(&self) -> Result<(), &Fault> {
         self.broken.get().map_or(Ok(()), Err)
     }
 
-    /// Nobody can work with the file any more, for this reason.
+    /// Marks the store as broken for this reason, unless it is broken already.
     pub(crate) fn give_up(&self, why: impl std::fmt::Display) {
         self.broken.get_or_init(|| Fault::broken(&self.path, why));
     }
 
-    /// Nobody can work with the file any more, because a thread of the store ended by this panic.
+    /// Marks the store as broken because a thread of it ended by this panic.
     pub(crate) fn give_up_by(&self, thread: &str, panic: &(dyn Any + Send)) {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -53,16 +53,16 @@ impl Shared {
         ));
     }
 
-    /// Does the work of a thread of the store to its end. If that is a panic, the store is broken:
-    /// nobody does that work any more.
+    /// Runs the work of a thread of the store. If it panics, the store is broken, since nobody does
+    /// that work any more.
     pub(crate) fn guarded(&self, thread: &str, work: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
             self.give_up_by(thread, &*panic);
         }
     }
 
-    /// Does a piece of the work of a thread. If it panics, `answer` is told why the store is broken
-    /// before the thread ends by it: whoever waits for this piece hears it first.
+    /// Runs one piece of the work of a thread. If it panics, `answer` is called with the reason
+    /// before the thread ends, so that the callers of this piece hear it first.
     pub(crate) fn piece<R>(
         &self,
         thread: &str,
@@ -79,7 +79,7 @@ impl Shared {
         }
     }
 
-    /// What a caller is told whose thread has ended without an answer.
+    /// The error for a caller whose thread ended without an answer.
     pub(crate) fn stopped(&self) -> StoreError {
         match self.fault() {
             Err(fault) => fault.to_error(),
@@ -87,7 +87,7 @@ impl Shared {
         }
     }
 
-    /// Whether the files are still those that were opened.
+    /// An error if the files are no longer those that were opened.
     pub(crate) fn look(&self) -> Result<(), &Fault> {
         self.fault()?;
         if let Some(what) = self.identity.fault() {

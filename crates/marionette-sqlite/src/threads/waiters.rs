@@ -1,9 +1,9 @@
-//! Who waits for jobs, and the thread that wakes them when the next one is due.
+//! The waiters for jobs, and the thread that wakes them when the next job is due.
 //!
-//! A waiter is put on the list first; then the thread looks into the file when the next job that
-//! it wants is due. What is committed before that look is seen by it, and what is committed later
-//! tells the list: so nothing falls between. In real time the thread is at most some tens of
-//! microseconds late, which timers of runtimes are not.
+//! A waiter enters the list first; then the thread looks in the file for when the next job is due
+//! that the waiter wants. The look sees what was committed before it, and what is committed later
+//! tells the list, so no job is missed. The thread is late by some tens of microseconds at most;
+//! timers of runtimes are less exact.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +20,13 @@ use crate::failpoint;
 use crate::file::allowance::Allowance;
 use crate::lanes::{Lane, Lanes, WantedLanes};
 
-/// Who waits for jobs.
+/// The managers that wait for jobs.
 #[derive(Debug)]
 pub(crate) struct Waiters {
     clock: Clock,
     list: Mutex<List>,
     bell: Condvar,
-    /// Whether somebody is on the list; a hint for who has something to tell.
+    /// Whether the list has a waiter: a hint that is read without the lock.
     any: AtomicBool,
 }
 
@@ -41,11 +41,11 @@ struct List {
 struct Waiter {
     number: u64,
     wanted_lanes: Arc<WantedLanes>,
-    /// Whether the file has been looked into for it.
+    /// Whether the thread has looked in the file for it.
     looked: bool,
-    /// When the next job is due that it wants, by the wall clock.
+    /// When the next wanted job is due, by the wall clock.
     due: i64,
-    /// When it looks for itself, by the monotonic clock.
+    /// When it is woken to look for itself, by the monotonic clock.
     until: Instant,
     reply: oneshot::Sender<()>,
 }
@@ -60,7 +60,7 @@ impl Waiters {
         }
     }
 
-    /// Puts somebody on the list; the receiver ends when there may be a job, or after this time.
+    /// Adds a waiter. The receiver ends when there may be a job, or after `poll`.
     pub(crate) fn add(&self, wanted: &Wanted, poll: Duration) -> oneshot::Receiver<()> {
         let (reply, receiver) = oneshot::channel();
         let wanted_lanes = Arc::new(WantedLanes::new(wanted));
@@ -78,16 +78,16 @@ impl Waiters {
             until: self.clock.monotonic() + poll,
             reply,
         });
-        // Who commits later sees this, because the look into the file that is still to come either
-        // sees the commit or comes before it, and both go through the lock.
+        // A later commit sees this flag: the look in the file that is still to come either sees the
+        // commit or comes before it, and both go through the lock.
         self.any.store(true, Ordering::SeqCst);
         drop(list);
         self.bell.notify_one();
         receiver
     }
 
-    /// Jobs of these lanes are due at these times: wakes who wants one that is due now.
-    /// Says whether somebody was woken.
+    /// Jobs of these lanes are due at these times: wakes each waiter that wants one which is due
+    /// now. Returns whether one was woken.
     pub(crate) fn tell(&self, news: &[(Arc<Lane>, i64)], now: i64) -> bool {
         if news.is_empty() || !self.any.load(Ordering::SeqCst) {
             return false;
@@ -118,7 +118,7 @@ impl Waiters {
         woken
     }
 
-    /// Wakes all: there may be something for anybody.
+    /// Wakes all waiters, since there may be a job for any of them.
     pub(crate) fn wake_all(&self) {
         let waiting = std::mem::take(&mut self.lock().waiting);
         for waiter in waiting {
@@ -137,7 +137,7 @@ impl Waiters {
         self.lock().closed
     }
 
-    /// The thread.
+    /// The work of the thread, until the list is closed.
     pub(crate) fn run(&self, connection: &Connection, allowance: &Allowance) {
         let mut lanes = Lanes::default();
         let mut list = self.lock();
@@ -147,7 +147,7 @@ impl Waiters {
                 drop(list);
                 allowance.begin_question();
                 failpoint::at("sqlite::wake::begin");
-                // If the file cannot be read, who waits finds that out when it claims.
+                // If the file cannot be read, the waiter finds that out when it claims.
                 let due = self
                     .next(connection, &mut lanes, &wanted_lanes)
                     .unwrap_or(i64::MAX);
@@ -168,10 +168,10 @@ impl Waiters {
         }
     }
 
-    /// When the next job is due that somebody wants.
+    /// When the next job is due in the wanted lanes.
     ///
-    /// A suspect that is due already does not count: whoever waits may be unable to take one more
-    /// now, and would come back again and again without a pause.
+    /// A suspect that is due already does not count: the waiter may be unable to take one more
+    /// suspect now, and would come back again and again without a pause.
     fn next(
         &self,
         connection: &Connection,
@@ -201,7 +201,7 @@ impl Waiters {
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        // Nothing can panic while it is held.
+        // No code panics while it holds the lock.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -209,7 +209,7 @@ impl Waiters {
 impl List {
     fn wake(&mut self, index: usize) {
         let waiter = self.waiting.swap_remove(index);
-        // Who went away needs no waking.
+        // A waiter that went away needs no waking.
         let _ = waiter.reply.send(());
     }
 
@@ -224,7 +224,7 @@ impl List {
         }
     }
 
-    /// Wakes those whose time has come; says how long until the next one's does.
+    /// Wakes the waiters whose time has come; returns how long the next one has to wait.
     fn wake_due(&mut self, clock: &Clock) -> Option<Duration> {
         let (now, wall) = (clock.monotonic(), clock.now());
         let mut next: Option<Duration> = None;
@@ -289,7 +289,7 @@ mod tests {
         let clock = Clock::default();
         let waiters = Waiters::new(clock.clone());
         std::thread::scope(|scope| {
-            // There is nothing in this file, so who waits knows only what it is told.
+            // There is nothing in this file, so a waiter knows only what it is told.
             let mut empty = Connection::open_in_memory().expect("it needs no file");
             let allowance = Allowance::of(&mut empty, Path::new("nowhere"));
             let waiters = &waiters;

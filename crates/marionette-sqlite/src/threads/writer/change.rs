@@ -1,4 +1,4 @@
-//! What a person changes: some jobs in each transaction.
+//! Changes that a person asks for: some jobs in each transaction.
 
 use marionette::inspect::Filter;
 use rusqlite::{OptionalExtension, params};
@@ -10,7 +10,7 @@ use crate::failpoint;
 use crate::job::state::State;
 use crate::job::{JOB_BY_ID, Job};
 
-/// What is done with each job.
+/// The change that is made to each job.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Retry,
@@ -20,7 +20,7 @@ pub(crate) enum Change {
 }
 
 impl Writer<'_> {
-    /// Changes those of these jobs that (still) match. Answers how many it changed.
+    /// Changes the jobs that still match. Returns how many it changed.
     pub(crate) fn change(
         &mut self,
         ids: &[Id],
@@ -35,7 +35,7 @@ impl Writer<'_> {
                 .query_row([id], Job::read)
                 .optional();
             let job = match job {
-                // What cannot be read can only be deleted, and only by its id.
+                // A job that cannot be read can only be deleted, and only by its id.
                 Err(err) if codec::is_of_one_row(&err) => {
                     let is_meant = filter.is_none() && matches!(change, Change::Delete);
                     changed += u64::from(is_meant && self.delete_unread(*id)?);
@@ -99,7 +99,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Lets a job that waits be due at another time; its limits in total count from there.
+    /// Makes a waiting job due at another time, from which its total limits count.
     fn move_to(&mut self, job: &Job, due: i64) -> rusqlite::Result<bool> {
         let lane = self.lanes.by_id(self.connection, job.lane)?;
         self.wakes.push((lane, due));
@@ -109,7 +109,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Lets a job that ended wait as if it were new; only its history stays.
+    /// Makes a job that ended wait as if it were new; only its history stays.
     fn begin_anew(&mut self, job: &Job) -> rusqlite::Result<bool> {
         let lane = self.lanes.by_id(self.connection, job.lane)?;
         let place = (&*lane.queue, &*lane.kind);
@@ -137,7 +137,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Ends a pause: whoever waits looks for itself.
+    /// Ends a pause, and wakes the waiters for the queue.
     pub(crate) fn resume(&mut self, queue: &str) -> Result<(), Failure> {
         self.execute(include_str!("../../sql/resume.sql"), params![queue])?;
         let lanes = self.lanes.of_queue(self.connection, queue)?;

@@ -19,12 +19,13 @@ use crate::lanes::{Lane, WantedLanes};
 struct Candidate {
     due: i64,
     seq: i64,
-    /// Which of the lanes it is from.
+    /// The index of its lane.
     lane: usize,
 }
 
 impl Writer<'_> {
-    /// Lanes are merged: the highest priority first, in one priority what has been due for longest.
+    /// Merges the lanes: the highest priority first, within a priority the job that has been due
+    /// for longest.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<Vec<Claimed>, Failure> {
         failpoint::at("sqlite::claim::begin");
         self.check_known(claim.instance)?;
@@ -43,7 +44,7 @@ impl Writer<'_> {
                     }
                     suspects -= 1;
                 }
-                // One that cannot be read keeps nobody from the others.
+                // A job that cannot be read does not keep the others from being claimed.
                 match self.take(candidate, lane, claim.instance) {
                     Err(err) if codec::is_of_one_row(&err) => {
                         self.quarantine(candidate.seq, &err)?;
@@ -62,7 +63,8 @@ impl Writer<'_> {
         Ok(claimed)
     }
 
-    /// An instance that nobody knows would never be found dead, and its jobs never freed.
+    /// Refuses an instance that is not listed: it would never be found dead, and its jobs never
+    /// freed.
     fn check_known(&self, instance: InstanceId) -> Result<(), Failure> {
         let known = self
             .connection
@@ -77,7 +79,7 @@ impl Writer<'_> {
         Err(Failure::Refused(StoreError::unavailable(what)))
     }
 
-    /// Where a claim may find something, the highest priority first.
+    /// The lanes in which a claim may find a job, the highest priority first.
     fn lanes_for(&mut self, claim: &Claim) -> rusqlite::Result<Vec<Arc<Lane>>> {
         self.lanes.refresh(self.connection)?;
         let paused = self.paused()?;
@@ -97,7 +99,7 @@ impl Writer<'_> {
         codec::names(statement.query([])?)
     }
 
-    /// Jobs of one priority that are due, those that have been due for longest first.
+    /// Due jobs of one priority, the one that has been due for longest first.
     fn candidates(
         &mut self,
         lanes: &[Arc<Lane>],
@@ -163,7 +165,7 @@ impl Writer<'_> {
             })
         });
         let mut claimed = match read {
-            // The index has it as one that waits.
+            // The index says that the job waits, and its row says otherwise.
             Err(rusqlite::Error::QueryReturnedNoRows) => return Err(codec::damaged_index()),
             read => read?,
         };

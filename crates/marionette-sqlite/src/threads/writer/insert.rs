@@ -1,4 +1,4 @@
-//! Accepting jobs.
+//! Inserting jobs.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,10 +14,9 @@ use crate::error::Failure;
 use crate::failpoint;
 use crate::lanes::{Lane, Lanes};
 
-/// How many jobs one statement writes, if there are so many: one of `Statements::insert_rows` for
-/// each of these.
+/// How many jobs one statement writes: `Statements::insert_rows` has a statement for each size.
 const ROWS: [usize; 2] = [16, 4];
-/// The most of them.
+/// The most jobs that one statement writes.
 pub(super) const ROWS_MAX: usize = ROWS[0];
 
 impl Writer<'_> {
@@ -55,8 +54,8 @@ impl Writer<'_> {
         Ok(Inserted::Accepted)
     }
 
-    /// Writes as many jobs as it can in one statement, of which the first `count` have no limit;
-    /// says what became of those.
+    /// Writes as many of the first `count` jobs, which have no limit, as one statement can. Returns
+    /// their results.
     pub(super) fn insert_rows<'a>(
         &mut self,
         count: usize,
@@ -80,7 +79,7 @@ impl Writer<'_> {
             insert.raw_bind_parameter(index + 4, new_row.options.as_deref())?;
             insert.raw_bind_parameter(index + 5, TextOrBlob(&new_row.payload))?;
             index += 6;
-            // One that is known already wakes somebody in vain.
+            // A job that is known already wakes a waiter in vain.
             self.wake(lane, due);
         }
         let new = self.sql.insert_rows[which].raw_execute()?;
@@ -91,13 +90,13 @@ impl Writer<'_> {
         self.which_are_new(new, jobs)
     }
 
-    /// What became of jobs that one statement inserted, so many of which are new.
+    /// The results of jobs that one statement inserted, `new` of which are new.
     fn which_are_new<'a>(
         &mut self,
         new: usize,
         jobs: impl Iterator<Item = &'a NewRow>,
     ) -> rusqlite::Result<Vec<Inserted>> {
-        // The rows of one statement have consecutive numbers. One id may stand in it twice.
+        // The rows of one statement have consecutive numbers. One statement may have an id twice.
         let last = self.connection.last_insert_rowid();
         let mut new: HashSet<i64> = (0..)
             .take(new)
@@ -114,7 +113,7 @@ impl Writer<'_> {
         .collect()
     }
 
-    /// Once it is committed, who waits for jobs of this lane is told; jobs come in runs of one.
+    /// Waiters for jobs of this lane are told after the commit. Jobs come in runs of one lane.
     fn wake(&mut self, lane: Arc<Lane>, due: i64) {
         match self.wakes.last_mut() {
             Some((last, earliest)) if last.id == lane.id => *earliest = due.min(*earliest),
@@ -123,7 +122,7 @@ impl Writer<'_> {
     }
 }
 
-/// Writes a job; `false` if it is known already.
+/// Writes a job; `false` if its id is known already.
 pub(crate) fn insert_one(
     insert: &mut Statement<'_>,
     new_row: &NewRow,

@@ -1,4 +1,4 @@
-//! Calls that insert one job each: those of many callers share a statement.
+//! Calls that insert one job each: the jobs of several callers share a statement.
 
 use marionette::store::{Inserted, StoreError};
 use tokio::sync::oneshot;
@@ -9,7 +9,7 @@ use super::new_row::NewRow;
 use super::operation::{Durability, Operation, Reply};
 use crate::error::Fault;
 
-/// A call that inserts one job, which has no limit.
+/// A call that inserts one job whose queue has no limit.
 #[derive(Debug)]
 pub(crate) struct SharedInsert {
     job: [NewRow; 1],
@@ -49,7 +49,7 @@ impl Operation for SharedInsert {
     }
 }
 
-/// Does the first of these in one statement if they are several such calls; says how many it did.
+/// Runs the first operations in one statement if they are several such calls; returns how many.
 pub(super) fn run(
     writer: &mut Writer<'_>,
     operations: &mut [Box<dyn Operation>],

@@ -1,22 +1,22 @@
-//! The one thread that writes. It takes all calls that wait, does them in one transaction, commits
-//! and syncs once, and answers all.
+//! The one thread that writes. It takes all calls that wait, runs them in one transaction, commits
+//! and syncs once, and answers all of them.
 //!
 //! # How a commit becomes durable
 //!
 //! SQLite itself runs with `synchronous = NORMAL`: a commit is written to the WAL and not synced,
 //! which is all that a claim or a sign of life needs. When a call of the transaction must survive a
 //! loss of power (an insert, a settlement, a change), `fdatasync` is then called on the WAL before
-//! its caller is answered: the same call as with `synchronous = FULL`, but only for who needs it,
-//! and after others have been answered. If more is to be written meanwhile, a thread of its own
-//! calls it, and the transaction after it need not wait for the disk.
+//! its caller is answered: the same call as with `synchronous = FULL`, but only for callers that
+//! need it, and after the others have been answered. If there is more to write meanwhile, a thread
+//! of its own makes the call, and the next transaction need not wait for the disk.
 //!
-//! It is sound because a frame leaves the WAL only by a checkpoint, and in `NORMAL` a checkpoint
+//! This is sound because a frame leaves the WAL only by a checkpoint, and in `NORMAL` a checkpoint
 //! syncs the WAL before it writes to the database, and the database before the WAL may begin anew.
 //!
-//! A sync that fails leaves it open what is on the disk, and a later one that succeeds does not
-//! mend that; so the store is broken from then on and has to be opened again. So it is when one of
-//! its files was removed, replaced or cut off: that is looked at after the sync and before the
-//! answer, so nobody is told of a commit that nobody would find again.
+//! After a sync that failed nobody knows what is on the disk, and a later sync that succeeds does
+//! not mend that; so the store is broken from then on and has to be opened again. The same holds
+//! when one of its files was removed, replaced or cut off. The writer looks for that after the sync
+//! and before the answer, so no caller is told of a commit that nobody would find again.
 
 mod operation;
 mod statements;
@@ -67,26 +67,26 @@ pub(crate) use statements::check;
 pub(crate) use syncer::Syncer;
 use watch::Watch;
 
-/// What this thread does, in words…
+/// What this thread does, for messages.
 pub(crate) const WRITES: &str = "writes";
-/// …and what that of the [`Syncer`] does.
+/// What the thread of the [`Syncer`] does, for messages.
 pub(crate) const SYNCS: &str = "syncs";
 
 /// The inbox of the writer.
 pub(crate) type Operations = Inbox<Box<dyn Operation>>;
 
-/// How much work one transaction does at most, if it comes from more than one call.
+/// The most work that one transaction does for more than one call, in rows.
 const WEIGHT_MAX: usize = 4096;
-/// After about how many pages in the WAL they are copied into the database.
+/// With about this many pages in the WAL they are copied into the database.
 const CHECKPOINT_PAGES: usize = 2000;
-/// …and after so few for a minute after the disk was full: what the WAL takes of the disk the
-/// database cannot have.
+/// The same number for a minute after the disk was full: the database cannot have the room that the
+/// WAL takes.
 const CHECKPOINT_PAGES_FULL: usize = 32;
 const CAUTIOUS: Duration = Duration::from_secs(60);
-/// How often the writer looks whether another process still writes.
+/// How often the writer checks whether another process still writes.
 const BUSY_PAUSE: Duration = Duration::from_micros(200);
 
-/// The writer at work: what its operations use.
+/// The state that operations use.
 pub(crate) struct Writer<'c> {
     pub(crate) connection: &'c Connection,
     allowance: Allowance,
@@ -96,17 +96,18 @@ pub(crate) struct Writer<'c> {
     pub(crate) shared: Arc<Shared>,
     /// The time of the transaction.
     pub(crate) now: i64,
-    /// What is ready or due later because of this transaction: whoever waits for it is told.
+    /// Lanes in which this transaction put a job, and when it is due: waiters are told after the
+    /// commit.
     pub(crate) wakes: Vec<(Arc<Lane>, i64)>,
-    /// Instances that this transaction forgets; their files go once it is committed.
+    /// Instances that this transaction forgets; their lock files are removed after the commit.
     pub(crate) gone: Vec<(Id, Option<File>)>,
-    /// Jobs that this transaction deletes; who wants to know is told once it is committed.
+    /// Jobs that this transaction deletes; listeners are told after the commit.
     pub(crate) forgotten: Vec<Id>,
     watch: Watch,
     syncer: &'c Syncer,
     /// About how many pages are in the WAL.
     pages: usize,
-    /// Until when it is to stay small.
+    /// Until when the WAL is kept small.
     cautious_until: Instant,
     pruning: Pruning,
 }
@@ -119,7 +120,7 @@ impl<'c> Writer<'c> {
         syncer: &'c Syncer,
     ) -> rusqlite::Result<Self> {
         let sql = Statements::new(connection)?;
-        // From here on the writer waits by itself, where it begins a transaction.
+        // From here on `begin` waits for other processes, and not SQLite.
         connection.busy_timeout(Duration::ZERO)?;
         Ok(Self {
             connection,
@@ -154,18 +155,18 @@ impl<'c> Writer<'c> {
         if self.shared.fault().is_ok() {
             self.liveness.leave(self.connection);
         } else {
-            // SQLite would copy a WAL into the database that nobody else knows, and remove the WAL
-            // of somebody else.
+            // SQLite would copy a WAL that nobody else knows into the database, and remove the WAL
+            // of another process.
             let _ = opening::keep_wal(self.connection);
         }
     }
 
-    /// Whether the files are still as they should be.
+    /// Checks the files; the store is broken if they are not as they should be.
     fn look(&mut self) {
         self.watch.look(self.connection, &self.shared);
     }
 
-    /// Does some operations and answers them.
+    /// Runs some operations and answers them.
     fn batch(&mut self, mut operations: Vec<Box<dyn Operation>>) {
         if self.watch.is_due(&self.shared) {
             self.look();
@@ -175,15 +176,15 @@ impl<'c> Writer<'c> {
         }
         let mut done = self.attempt(&mut operations);
         if done.as_ref().is_err_and(Fault::is_full) {
-            // What is in the WAL may have its place in the database already: once it is copied, the
-            // WAL begins anew in the room that it has, however full the disk is.
+            // The pages in the WAL may have their room in the database already: once they are
+            // copied, the WAL begins anew in the room that it has, however full the disk is.
             self.checkpoint();
             self.cautious_until = clock::monotonic() + CAUTIOUS;
             done = self.attempt(&mut operations);
         }
         match done {
             Ok(()) => self.finish(operations),
-            // One of them may be what it was about: each has another try alone.
+            // One operation may be the cause: each is tried again alone.
             Err(fault) if fault.is_of_one() && operations.len() > 1 => {
                 for operation in operations {
                     self.batch(vec![operation]);
@@ -193,11 +194,11 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// Does some operations in one transaction. If that panics, their callers are told why before
-    /// the thread ends by it.
+    /// Runs some operations in one transaction. If that panics, their callers are told why before
+    /// the thread ends.
     fn attempt(&mut self, operations: &mut Vec<Box<dyn Operation>>) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
-        // Only one of the two closures runs at a time.
+        // The two closures never run at the same time.
         let operations = std::cell::RefCell::new(operations);
         shared.piece(
             WRITES,
@@ -206,12 +207,12 @@ impl<'c> Writer<'c> {
         )
     }
 
-    /// Does some operations in one transaction, all or none.
+    /// Runs some operations in one transaction, all or none.
     fn transaction(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<(), Fault> {
         failpoint::at("sqlite::batch::begin");
         let done = self.steps(operations);
         if done.is_err() {
-            // SQLite has rolled back by itself after some errors; then there is nothing to do.
+            // After some errors SQLite has rolled back by itself.
             if !self.connection.is_autocommit() {
                 let _ = self.connection.execute_batch("ROLLBACK");
             }
@@ -247,8 +248,8 @@ impl<'c> Writer<'c> {
         Ok(())
     }
 
-    /// Begins to write, once no other process does. SQLite would look for that ever more rarely, up
-    /// to ten times a second; their transactions are over in less than a millisecond.
+    /// Begins to write once no other process does. SQLite's own wait would check less and less
+    /// often, down to ten times a second; transactions take less than a millisecond.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let mut until = None;
         loop {
@@ -264,8 +265,8 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// After the commit: wakes who waits for these jobs, answers or lets the syncer do that, and
-    /// copies the WAL.
+    /// After the commit: wakes the waiters for these jobs, answers the callers or lets the syncer
+    /// do that, and copies the WAL.
     fn finish(&mut self, operations: Vec<Box<dyn Operation>>) {
         let now = self.shared.settings.clock.now();
         let woken = self.shared.waiters.tell(&self.wakes, now);
@@ -292,7 +293,8 @@ impl<'c> Writer<'c> {
         if unsynced.is_empty() {
             // Nobody waits for the disk.
         } else if woken || others {
-            // Somebody will claim or has more to write, and need not wait for the disk.
+            // A waiter will claim, or another caller has more to write, without waiting for the
+            // disk.
             self.watch.contents(self.connection, &self.shared);
             self.syncer.take(&mut unsynced, self.watch.end());
         } else {
@@ -309,12 +311,12 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// Copies the WAL into the database as far as no reader needs it. It can fail only for reasons
-    /// that the next transaction meets too, and a larger WAL is no fault.
+    /// Copies the WAL into the database as far as no reader needs it. A failure is ignored: the
+    /// next transaction meets its reason too, and a larger WAL is no fault.
     fn checkpoint(&mut self) {
         failpoint::at("sqlite::checkpoint::begin");
         self.pages = 0;
-        // Another process may have gone on with a WAL of its own: that counts, and not ours.
+        // If another process has gone on with a WAL of its own, ours must not be copied.
         self.look();
         if self.shared.fault().is_err() {
             return;
@@ -328,7 +330,7 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// How many of these make one transaction: the first, and more while they are small.
+/// How many of these operations make one transaction: the first, and more while they are small.
 fn batch_len(operations: &[Box<dyn Operation>]) -> usize {
     let mut weight = 0;
     let weights = operations.iter().map(|operation| operation.weight());

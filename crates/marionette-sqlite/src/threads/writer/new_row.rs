@@ -1,4 +1,4 @@
-//! Jobs that can be written.
+//! Jobs that were checked and can be written.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::clock;
 use crate::codec::{Id, options_to_sql};
 use crate::lanes::{Lane, Lanes};
 
-/// A job that has been looked over and is ready to be written.
+/// A job that was checked and encoded.
 #[derive(Debug)]
 pub(crate) struct NewRow {
     pub(super) id: Id,
@@ -24,7 +24,7 @@ pub(crate) struct NewRow {
     pub(super) limit: Option<u64>,
 }
 
-/// The parts of a job that is ready to be written.
+/// The columns of a new row, for a statement that is written out as a text.
 #[cfg(feature = "sqlx")]
 #[derive(Debug)]
 pub(crate) struct Parts<'a> {
@@ -39,13 +39,13 @@ pub(crate) struct Parts<'a> {
 }
 
 impl NewRow {
-    /// Looks over jobs; refuses all of them if one cannot be stored. What comes of a job is smaller
-    /// than it, so that this reuses the memory of the vector.
+    /// Checks jobs; refuses all of them if one cannot be stored. A row is smaller than a job, so
+    /// the memory of the vector is reused.
     pub(crate) fn all(jobs: Vec<NewJob>) -> Result<Vec<Self>, StoreError> {
         jobs.into_iter().map(Self::new).collect()
     }
 
-    /// Looks over a job.
+    /// Checks a job.
     pub(crate) fn new(job: NewJob) -> Result<Self, StoreError> {
         let refused = |what: String| {
             let (id, kind) = (job.id, &job.kind);
@@ -73,17 +73,17 @@ impl NewRow {
         })
     }
 
-    /// About how much work these are, one for a row.
+    /// About how much work these rows are, one for each and one for each 512 bytes.
     pub(crate) fn weight(all: &[Self]) -> usize {
         all.iter().map(|one| 1 + one.payload.len() / 512).sum()
     }
 
-    /// Whether it is accepted only if its queue has room.
+    /// Whether the job is accepted only if its queue has room.
     pub(crate) fn is_limited(&self) -> bool {
         self.limit.is_some()
     }
 
-    /// Its parts, for who writes it by other means.
+    /// The columns, for a caller that writes the row by other means.
     #[cfg(feature = "sqlx")]
     pub(crate) fn parts(&self) -> Parts<'_> {
         Parts {
@@ -98,7 +98,7 @@ impl NewRow {
         }
     }
 
-    /// The lane in which it waits.
+    /// The lane in which the job waits.
     pub(crate) fn lane(
         &self,
         connection: &Connection,
@@ -108,7 +108,7 @@ impl NewRow {
         lanes.of(connection, place, self.priority, false)
     }
 
-    /// When it is due, if it is accepted now.
+    /// When the job is due if it is accepted now.
     pub(crate) fn due(&self, now: i64) -> i64 {
         match self.due {
             Due::Now => now,

@@ -1,5 +1,5 @@
-//! What the writer does for its callers: each call is an operation that can be repeated until its
-//! transaction is committed.
+//! Operations: each call to the writer is one, and it can be run again until its transaction is
+//! committed.
 
 use std::fmt;
 
@@ -10,26 +10,27 @@ use super::Writer;
 use super::new_row::NewRow;
 use crate::error::{Failure, Fault};
 
-/// One call.
+/// One call to the writer.
 pub(crate) trait Operation: Send {
-    /// Does it, in the writer's transaction; again if that had to be rolled back.
+    /// Runs in the writer's transaction; runs again if that was rolled back.
     fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()>;
 
-    /// Tells the caller what came of it: the transaction is committed, or has failed.
+    /// Answers the caller: the transaction is committed, or has failed.
     fn answer(&mut self, outcome: Result<(), &Fault>);
 
-    /// How much work it is, about; one for a row.
+    /// About how much work it is, one for a row.
     fn weight(&self) -> usize;
 
-    /// Whether its caller waits until it is on the disk.
+    /// When its caller is answered.
     fn durability(&self) -> Durability;
 
-    /// The row, if all it does is to insert one: many of them are written by one statement.
+    /// The row, if it only inserts one: one statement writes the rows of several operations.
     fn row(&self) -> Option<&NewRow> {
         None
     }
 
-    /// Its [`row`](Self::row) has been inserted, in place of a [`run`](Self::run).
+    /// Takes the result for its [`row`](Self::row), which was inserted in place of a
+    /// [`run`](Self::run).
     fn inserted(&mut self, _: Inserted) -> rusqlite::Result<()> {
         Ok(())
     }
@@ -44,7 +45,7 @@ pub(crate) enum Durability {
     Committed,
 }
 
-/// What the caller of an operation is told, once its transaction is committed or has failed.
+/// The answer to a caller, sent when the transaction is committed or has failed.
 #[derive(Debug)]
 pub(crate) struct Reply<R> {
     answer: Option<Result<R, StoreError>>,
@@ -61,7 +62,7 @@ impl<R> Reply<R> {
         (reply, answer)
     }
 
-    /// The operation came to this; an error of SQLite makes the transaction void.
+    /// Keeps the result of a run; an error of SQLite voids the transaction.
     pub(crate) fn keep(&mut self, done: Result<R, Failure>) -> rusqlite::Result<()> {
         self.answer = Some(match done {
             Ok(answer) => Ok(answer),
@@ -83,7 +84,7 @@ impl<R> Reply<R> {
     }
 }
 
-/// A call that a closure does.
+/// An operation that runs a closure.
 pub(crate) struct Call<F, R> {
     work: F,
     weight: usize,

@@ -1,8 +1,9 @@
-//! Forgetting what has been kept for long enough, and done jobs beyond the number that is kept.
+//! Pruning: forgetting jobs that have been kept for long enough, and done jobs beyond the number
+//! that is kept.
 //!
-//! A sweep forgets a bounded number of jobs. While it leaves some, and while jobs end faster than
-//! sweeps come, each settlement forgets twice as many as it ends: so what is to be forgotten does
-//! not pile up, however fast jobs end.
+//! A sweep prunes a bounded number of jobs. While it leaves some, and while jobs end faster than
+//! sweeps come, each settlement prunes twice as many jobs as it ends: so jobs to prune do not pile
+//! up, however fast jobs end.
 
 use marionette::store::{Next, Settlement, Swept};
 use rusqlite::types::Value;
@@ -16,50 +17,50 @@ use crate::failpoint;
 use crate::job::state::State;
 use crate::lanes::IdleLanes;
 
-/// Up to so many kept jobs are counted by the writer, in the transaction that needs to know. What
-/// takes longer is counted beside it, by the reader.
+/// Up to this number of kept jobs the writer counts them, in the transaction that needs the count.
+/// A longer count is made by the reader.
 const COUNTED_HERE_MAX: u64 = 100_000;
-/// The writer counts again after so many jobs were done: an eighth of what is kept, within these.
+/// The writer counts again after an eighth of the kept number was done, within these bounds.
 const COUNT_AFTER: (u64, u64) = (1024, 4096);
 
-/// How many lanes a sweep closes and deletes at most.
+/// The most lanes that a sweep closes and deletes.
 const LANES: usize = 1_000;
 
-/// A settlement that has to forget some forgets so many at least: to look for them has its price.
+/// The fewest jobs that a settlement prunes if it has to: looking for them has its price.
 const PRUNED_MIN: usize = 64;
 
 /// Where a job stands in the order in which done jobs are pruned.
 #[derive(Clone, Debug)]
 pub(crate) struct DonePlace {
-    /// As they stand in the file, whatever that is.
+    /// As they are in the file, of whatever type.
     ended: Value,
     lane: Value,
     seq: i64,
 }
 
-/// What the writer knows of jobs that are to be forgotten.
+/// What the writer knows of jobs to prune.
 #[derive(Debug, Default)]
 pub(super) struct Pruning {
-    /// The newest done job beyond the number that is kept, when they were last counted. It and all
-    /// before it are to be forgotten, whatever has happened since.
+    /// The newest done job beyond the number that is kept, as of the last count. It and all before
+    /// it are to be pruned, whatever has happened since.
     beyond: Option<DonePlace>,
-    /// How many jobs were settled as done since.
+    /// How many jobs were settled as done since that count.
     done: u64,
-    /// Whether some were left when it last looked.
+    /// Whether the last step left some jobs to prune.
     is_behind: bool,
     /// Lanes without jobs that are still to be closed or deleted.
     idle: IdleLanes,
 }
 
 impl Writer<'_> {
-    /// Forgets as many as a sweep may.
+    /// Prunes as many jobs as a sweep may.
     pub(super) fn prune_in_sweep(
         &mut self,
         beyond: Option<&DonePlace>,
         swept: &mut Swept,
     ) -> rusqlite::Result<()> {
         if counted_here(self.shared.settings.keep_done_count) {
-            // While some are left, they are still to be forgotten.
+            // While some are left, the last count still serves.
             if !self.pruning.is_behind || self.is_to_be_counted() {
                 self.count_done()?;
             }
@@ -72,7 +73,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// These were settled: forgets twice as many as ended by that, if so many are to be forgotten.
+    /// After these settlements: prunes up to twice as many jobs as they ended.
     pub(super) fn prune_after(&mut self, settlements: &[Settlement]) -> rusqlite::Result<()> {
         let (mut done, mut ended) = (0, 0);
         for settlement in settlements {
@@ -90,15 +91,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The transaction was rolled back: what it had counted may not be there.
+    /// After a rollback: the jobs that were counted may not be there.
     pub(super) fn forget_pruning(&mut self) {
-        // Settlements forget none until the next sweep or count, so that they find room on a full
-        // disk that has none for more.
+        // Settlements prune none until the next sweep or count, so that they fit on a full disk
+        // that has no room for more.
         self.pruning = Pruning::default();
     }
 
-    /// Closes and deletes lanes without jobs, as many as a sweep may; the next goes on with the
-    /// others.
+    /// Closes and deletes as many lanes without jobs as a sweep may; the next sweep goes on with
+    /// the others.
     pub(super) fn drop_lanes(&mut self, idle: &mut IdleLanes) -> rusqlite::Result<()> {
         let left = &mut self.pruning.idle;
         left.open.append(&mut idle.open);
@@ -131,7 +132,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Forgets up to so many jobs; says how many.
+    /// Prunes up to `limit` jobs; returns how many.
     fn prune(&mut self, limit: usize) -> rusqlite::Result<usize> {
         let settings = &self.shared.settings;
         let before = |kept| {
@@ -212,7 +213,7 @@ fn is_end(next: &Next) -> bool {
     matches!(next, Next::Done(_) | Next::Bury | Next::Cancel(_))
 }
 
-/// Whether the writer itself counts so many jobs.
+/// Whether the writer itself counts when this number of jobs is kept.
 pub(crate) fn counted_here(kept: u64) -> bool {
     kept <= COUNTED_HERE_MAX
 }

@@ -40,7 +40,7 @@ impl Writer<'_> {
         Ok(answers)
     }
 
-    /// Counts the sign of life; makes the instance known, with its file locked before that.
+    /// Counts the sign of life; lists the instance if it is new, once its file is locked.
     fn beat(&mut self, instance: &InstanceInfo) -> Result<(), Failure> {
         let id = Id(instance.id.0);
         let instances = i64::try_from(instance.workers).unwrap_or(i64::MAX);
@@ -70,8 +70,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A job that its instance has and does not name was lost on the way to it: its claim was
-    /// answered to nobody. It is given back once that has been so for the length of a lease.
+    /// Notes the jobs that an instance has and does not name: they were lost on the way to it,
+    /// since nobody received the answer to their claim. They are given back once that has been so
+    /// for the length of a lease.
     fn note_unnamed(&mut self, instance: Id, leases: &[Lease]) -> rusqlite::Result<()> {
         let named: HashSet<i64> = leases.iter().map(|lease| lease.key).collect();
         let mut statement = self

@@ -11,7 +11,7 @@ use crate::lanes::Lanes;
 /// How many jobs wait in queues that have a limit, counted once for each call.
 #[derive(Debug, Default)]
 pub(crate) struct QueueRoom {
-    /// Counted up to the highest limit that was asked for.
+    /// For each queue the count, up to the highest limit that was asked for.
     queues: HashMap<String, QueueCount>,
 }
 
@@ -22,7 +22,7 @@ struct QueueCount {
 }
 
 impl QueueRoom {
-    /// Whether a queue has no room for a job. One that is known already needs none.
+    /// Whether a queue has no room for a job. A job that is known already needs none.
     pub(crate) fn is_full(
         &mut self,
         connection: &Connection,
@@ -52,7 +52,7 @@ impl QueueRoom {
         Ok(!known)
     }
 
-    /// One more waits.
+    /// Counts a job that was accepted.
     pub(crate) fn add(&mut self, new_row: &NewRow) {
         if let Some(counted) = self.queues.get_mut(&*new_row.queue) {
             counted.jobs += 1;

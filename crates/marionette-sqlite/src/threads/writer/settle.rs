@@ -1,4 +1,4 @@
-//! Writing what became of jobs.
+//! Settling jobs: their attempts, and what follows.
 
 use marionette::store::{
     Attempted, ERROR_BYTES_MAX, Lease, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settled, Settlement,
@@ -15,7 +15,7 @@ use crate::failpoint;
 use crate::job::history::{self, NewAttempt};
 use crate::job::state::State;
 
-/// Where a job stands.
+/// The columns of a job that a settlement or a sweep needs.
 #[derive(Debug)]
 pub(crate) struct JobRow {
     pub(crate) seq: i64,
@@ -41,7 +41,7 @@ pub(crate) struct JobEnd<'a> {
     pub(crate) reason: Option<&'a str>,
 }
 
-/// Looks over settlements; refuses all of them if one cannot be stored.
+/// Checks settlements; refuses all of them if one cannot be stored.
 pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
     for settlement in settlements {
         if let Next::Done(result) = &settlement.next
@@ -56,7 +56,7 @@ pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// About how much work these are, one for a row.
+/// About how much work these settlements are, one for each and one for each 512 bytes.
 pub(crate) fn weight(settlements: &[Settlement]) -> usize {
     let bytes = |settlement: &Settlement| match &settlement.next {
         Next::Done(result) => result.len(),
@@ -84,7 +84,8 @@ impl Writer<'_> {
         Ok(answers)
     }
 
-    /// Most jobs succeed at their first attempt: one statement, and no row for the attempt.
+    /// Settles a job that succeeded at its first attempt, as most do: one statement, and no row for
+    /// the attempt.
     fn settle_first_success(&mut self, settlement: &Settlement) -> rusqlite::Result<bool> {
         let Settlement {
             lease,
@@ -155,7 +156,7 @@ impl Writer<'_> {
         Ok(Settled::Applied)
     }
 
-    /// Where a job stands, if there is one.
+    /// Reads a job, if there is one.
     pub(crate) fn job_row(&mut self, seq: i64) -> rusqlite::Result<Option<JobRow>> {
         let read = &mut self.sql.settle_read;
         read.query_row([seq], |row| {
@@ -178,8 +179,8 @@ impl Writer<'_> {
         .optional()
     }
 
-    /// Takes a job out of the way whose row cannot be read: it is never given to an instance, and
-    /// its reason says what is wrong with it.
+    /// Quarantines a job whose row cannot be read: no instance gets it, and its reason says what is
+    /// wrong with it.
     pub(crate) fn quarantine(&mut self, seq: i64, err: &rusqlite::Error) -> rusqlite::Result<()> {
         let reason = format!("its row in the file cannot be read: {err}");
         self.connection
@@ -231,8 +232,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lets a job that runs wait again, unless somebody asked meanwhile to cancel it: its instance
-    /// may never have heard of that. Says whether it waits.
+    /// Lets a running job wait again, or cancels it if somebody asked for that meanwhile: its
+    /// instance may never have heard of it. Returns whether it waits.
     pub(crate) fn give_back(&mut self, job: &JobRow) -> rusqlite::Result<bool> {
         if let Some(reason) = &job.cancel {
             self.end(job, &JobEnd::cancelled(reason))?;
@@ -263,7 +264,7 @@ impl Writer<'_> {
 }
 
 impl JobRow {
-    /// Whether this claim of it is the one that counts.
+    /// Whether this lease is the one that holds.
     fn holds(&self, lease: Lease) -> bool {
         self.state == State::Running && self.token == lease.token && self.id == Id::of(lease.job)
     }

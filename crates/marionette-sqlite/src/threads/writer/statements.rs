@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Statement};
 
-/// Statements that are needed all the time; the others are in the connection's cache.
+/// Statements that are used all the time; the others are in the connection's cache.
 pub(crate) struct Statements<'c> {
     pub(super) begin: Statement<'c>,
     pub(super) commit: Statement<'c>,
@@ -36,7 +36,7 @@ impl<'c> Statements<'c> {
     }
 }
 
-/// Whether the statements that are needed all the time can be prepared.
+/// An error if one of the statements cannot be prepared.
 pub(crate) fn check(connection: &Connection) -> rusqlite::Result<()> {
     Statements::new(connection).map(drop)
 }

@@ -1,5 +1,6 @@
-//! Clearing up: jobs of dead instances, jobs that were lost on the way to their instance, jobs that
-//! were kept for long enough. Each call does a bounded amount, and says whether it left some.
+//! Sweeping: jobs of dead instances, jobs that were lost on the way to their instance, jobs that
+//! were kept for long enough. Each call does a bounded amount of work, and says whether it left
+//! some.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -20,11 +21,11 @@ use crate::file::lock::Lock;
 use crate::job::state::State;
 use crate::lanes::IdleLanes;
 
-/// How many jobs one sweep takes from instances, and how many it prunes, at most.
+/// The most jobs that one sweep takes from instances, and the most that it prunes.
 pub(super) const STEP: usize = 500;
-/// From how many instances that nobody knows one sweep takes jobs, at most.
+/// The most unlisted instances from which one sweep takes jobs.
 const STRANGERS: usize = 16;
-/// How often an instance may die with a job.
+/// A job is quarantined when this number of instances have died with it.
 const CRASHES_MAX: u32 = 3;
 
 /// An instance as it is listed.
@@ -40,7 +41,7 @@ struct Listed {
 struct DeadInstance {
     id: Id,
     seen: i64,
-    /// Its lock, so that nobody else takes its place meanwhile.
+    /// Its lock, held so that no other process takes it meanwhile.
     lock: Option<File>,
 }
 
@@ -61,13 +62,13 @@ impl Writer<'_> {
         Ok(swept)
     }
 
-    /// Takes their jobs from the instances that are dead.
+    /// Takes the jobs of dead instances from them.
     fn rescue(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
         let mut left = STEP;
         for dead in self.dead()? {
             let jobs = self.jobs_of(&dead.id, left)?;
             let all = jobs.len() < left;
-            // To forget an instance is work too.
+            // Forgetting an instance is work too.
             left = left.saturating_sub(jobs.len() + 1);
             for seq in jobs {
                 self.crash(seq, &dead, swept)?;
@@ -98,7 +99,7 @@ impl Writer<'_> {
             let lock = if self.liveness.is_ours(id) {
                 Lock::Held
             } else {
-                // What cannot be looked at says nothing; then silence alone decides.
+                // If the lock cannot be tried, silence alone decides.
                 self.liveness.lock_of(id).unwrap_or(Lock::Missing)
             };
             match lock {
@@ -125,7 +126,7 @@ impl Writer<'_> {
         let mut rows = statement.query([])?;
         let mut instances = Vec::new();
         while let Some(row) = rows.next()? {
-            // The jobs of one that has no such id belong to nobody.
+            // An instance whose id cannot be read has jobs of an unlisted instance.
             let Ok(id) = row.get(0) else { continue };
             instances.push(Listed {
                 id,
@@ -136,7 +137,7 @@ impl Writer<'_> {
         Ok(instances)
     }
 
-    /// Takes the jobs that run by instances which nobody knows: nobody would ever find those dead.
+    /// Takes the jobs of instances that are not listed, which nobody would ever find dead.
     fn rescue_from_strangers(
         &mut self,
         mut left: usize,
@@ -180,8 +181,8 @@ impl Writer<'_> {
         rows.collect()
     }
 
-    /// The instance of a job has died. If the job cannot be read, that keeps nobody from the
-    /// others.
+    /// The instance of a job has died. A job that cannot be read is quarantined, and the others go
+    /// on.
     fn crash(&mut self, seq: i64, dead: &DeadInstance, swept: &mut Swept) -> rusqlite::Result<()> {
         match self.crash_one(seq, dead, swept) {
             Err(err) if codec::is_of_one_row(&err) => {
@@ -226,14 +227,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lets a job wait whose instance did not give it back: what that one writes is void.
+    /// Lets a job wait that its instance did not give back: whatever that instance writes is void.
     fn take_back(&mut self, job: &JobRow) -> rusqlite::Result<bool> {
         let waits = self.give_back(job)?;
         failpoint::at("sqlite::sweep::released");
         Ok(waits)
     }
 
-    /// Gives back what an instance that lives has not named for the length of a lease.
+    /// Gives back the jobs that a living instance has not named for the length of a lease.
     fn free(&mut self, swept: &mut Swept) -> rusqlite::Result<()> {
         let lease = self.shared.settings.timing.lease;
         let lapsed = self.liveness.lapsed(lease, STEP);

@@ -1,5 +1,5 @@
-//! The thread that brings the WAL to the disk while the writer goes on: a claim need not wait for
-//! the disk because of a settlement that came before it.
+//! The thread that syncs the WAL while the writer goes on: a claim need not wait for the disk
+//! because of a settlement that came before it.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::threads::shared::Shared;
 pub(crate) struct Syncer {
     shared: Arc<Shared>,
     committed: Inbox<Box<dyn Operation>>,
-    /// Where what was committed ends in the WAL.
+    /// Where the committed frames end in the WAL.
     end: AtomicU64,
 }
 
@@ -31,19 +31,18 @@ impl Syncer {
         }
     }
 
-    /// Takes operations that are committed. All of them are in the WAL before this, which reaches
-    /// to `end`.
+    /// Takes operations that are committed: all of them are in the WAL before `end`.
     ///
-    /// They come in together: the thread may be awake, and would sync for the first alone while
-    /// the others wait for the sync after it.
+    /// They come in together: a thread that is awake would sync for the first alone while the
+    /// others wait for the next sync.
     pub(super) fn take(&self, operations: &mut Vec<Box<dyn Operation>>, end: u64) {
-        // The lock of the inbox orders it before what it is about.
+        // The lock of the inbox orders this store before the operations.
         self.end.store(end, Ordering::Relaxed);
-        // They are dropped if the thread has panicked; then their callers are told.
+        // If the thread has panicked, they are dropped, and that tells their callers.
         self.committed.push_all(operations);
     }
 
-    /// Brings all that is in the WAL to the disk, unless that has failed before.
+    /// Syncs the WAL to the disk. After a sync that failed the store is broken.
     pub(super) fn sync(&self, wal: &File) -> Result<(), &Fault> {
         failpoint::at("sqlite::sync::begin");
         let synced = failpoint::error_at("sqlite::sync::error").and_then(|()| wal.sync_data());
@@ -58,7 +57,7 @@ impl Syncer {
         self.shared.fault()
     }
 
-    /// Works until it is closed and has nothing left.
+    /// Works until the inbox is closed and empty.
     pub(crate) fn work(&self, wal: &Wal) {
         let (mut operations, mut patience) = (Vec::new(), Patience::default());
         while self.committed.take(&mut operations, &mut patience) {
@@ -73,11 +72,11 @@ impl Syncer {
         }
     }
 
-    /// Whether what was synced can be found again.
+    /// An error if the frames that were synced cannot be found again.
     fn look(&self, wal: &Wal, end: u64) -> Result<(), &Fault> {
         self.shared.look()?;
-        // A log that is shorter now was begun anew, once all of it was copied; or somebody has cut
-        // it off. A connection of its own tells, which is needed seldom.
+        // A log that is shorter now was begun anew, after all of it was copied, or was cut off. A
+        // new connection tells which; that is rare.
         let is_shorter = wal.file.metadata().is_ok_and(|found| found.len() < end);
         if is_shorter && self.is_cut_off(wal) {
             self.shared.give_up(super::watch::CUT_OFF);
@@ -89,7 +88,7 @@ impl Syncer {
         let Ok(connection) = opening::peek(&self.shared.path, &self.shared.settings) else {
             return true;
         };
-        // With the first question SQLite opens the log.
+        // SQLite opens the log with the first question.
         let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
         let extent = wal.extent(&connection, &Extent::default());
         asked.is_err() || !matches!(extent, Ok(Some(_)))

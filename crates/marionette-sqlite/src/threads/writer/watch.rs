@@ -1,4 +1,4 @@
-//! Whether what the writer commits can be found again: it looks before it says so.
+//! The writer's watch over its files: whether its commits can be found again, before it says so.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use crate::file::opening;
 use crate::file::wal::{Extent, Wal};
 use crate::threads::shared::Shared;
 
-/// What is told of a WAL that does not hold any more what was written to it.
+/// The fault of a WAL that no longer holds what was written to it.
 pub(super) const CUT_OFF: &str = "its write-ahead log was cut off or written over while it was \
      open, and what it held may be lost; open the store again";
-/// …and of a database.
+/// The fault of a database that something else has written to.
 const OVERWRITTEN: &str = "the file was written over while it was open, by something else than \
      SQLite, such as `cp`; stop all who have it open, remove the files that end in -wal and -shm, \
      and put the file in its place again";
-/// How often a WAL that has become too long is copied.
+/// The pause between copies of a WAL that has become too long.
 const COPY: Duration = Duration::from_millis(500);
-/// Up to what size a database is read from end to end if somebody seems to have written over it.
+/// The largest database that is read from end to end if it seems to have been written over.
 const CHECKED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// How often the newest jobs are compared anew because another process wrote meanwhile.
+/// How often the newest jobs are compared again because another process wrote meanwhile.
 const COMPARED_MAX: usize = 20;
 
-/// What was seen at the last look.
+/// The writer's files as of the last look.
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) wal: Wal,
     extent: Extent,
-    /// As of the last commit that was only glanced at.
+    /// As of the last glance.
     glanced: Extent,
     database: Option<Stamp>,
     looked: LastLook,
     copied_at: LastLook,
-    /// Whether what is in a WAL without a name was copied, as far as that can be done.
+    /// Whether a WAL that lost its name was copied, as far as possible.
     rescued: bool,
 }
 
@@ -53,27 +53,27 @@ impl Watch {
         watch
     }
 
-    /// Where in the WAL that ends which was committed.
+    /// Where the committed frames end in the WAL.
     pub(super) fn end(&self) -> u64 {
         self.wal.end(&self.extent)
     }
 
-    /// Whether to look before anything is written: what was cut off would be written over, and
-    /// seem whole from outside.
+    /// Whether to look before anything is written: SQLite would write over a cut, and the file
+    /// would seem whole.
     pub(super) fn is_due(&mut self, shared: &Shared) -> bool {
         let is_exact = shared.settings.synchronous.is_full();
         self.looked.is_over(LOOK) || is_exact && !self.wal.is_there(self.end())
     }
 
-    /// Whether the WAL has grown beyond what it is cut down to when it begins anew, for instance
-    /// while somebody read for long: then it is copied before it has grown as much again.
+    /// Whether the WAL has grown beyond the size to which it is cut when it begins anew, for
+    /// instance during a long read: then it is copied before it has grown by as much again.
     pub(super) fn is_too_long(&mut self) -> bool {
         let is_too_long =
             self.end() > opening::WAL_BYTES && self.extent.copied < self.extent.frames;
         is_too_long && self.copied_at.is_over(COPY)
     }
 
-    /// Looks at everything. What is wrong is told to all who work with the store.
+    /// Looks at the names and the contents of the files. A fault breaks the store.
     pub(super) fn look(&mut self, connection: &Connection, shared: &Shared) {
         if shared.look().is_err() {
             return self.rescue(connection, shared);
@@ -81,7 +81,7 @@ impl Watch {
         self.contents(connection, shared);
     }
 
-    /// Looks into the files alone, where somebody else looks at their names before the answer.
+    /// Looks at the contents alone: another thread looks at the names before the answer.
     pub(super) fn contents(&mut self, connection: &Connection, shared: &Shared) {
         let before = self.extent;
         if self.log(connection, shared) {
@@ -89,19 +89,19 @@ impl Watch {
         }
     }
 
-    /// Somebody has removed the WAL, which SQLite has open still: what was accepted is copied into
-    /// the database before it is closed. Others who open the file go by the same index, so they
+    /// After somebody removed the WAL, which SQLite still has open: copies it into the database
+    /// before that is closed. Other processes that open the file go by the same index, so they
     /// write into no other WAL meanwhile.
     fn rescue(&mut self, connection: &Connection, shared: &Shared) {
         let is_first = !std::mem::replace(&mut self.rescued, true);
         if is_first && shared.identity.has_lost_the_wal_alone() {
-            // Whether that goes well changes nothing: the store is broken.
+            // The store is broken, whether the copy succeeds or not.
             let _ = is_being_copied(connection);
         }
     }
 
-    /// The least that tells of a WAL that is gone: for who promises no more than that it survives
-    /// the end of the process, and is quick about it.
+    /// The cheapest look that notices a missing WAL, for `Synchronous::Normal`, which promises only
+    /// to survive the end of the process.
     pub(super) fn glance(&mut self, connection: &Connection, shared: &Shared) {
         if !self.wal.is_there(self.end()) || self.extent.is_of_another_log(&self.glanced) {
             self.look(connection, shared);
@@ -109,7 +109,7 @@ impl Watch {
         }
     }
 
-    /// SQLite has copied the WAL at our wish, so the database was written.
+    /// After SQLite copied the WAL for this store: the database was written.
     pub(super) fn copied(&mut self, connection: &Connection, shared: &Shared) {
         self.log(connection, shared);
         self.database = shared.identity.stamp();
@@ -134,13 +134,13 @@ impl Watch {
     /// Whether the database was written by SQLite alone, which does so only to copy the WAL.
     fn database(&mut self, connection: &Connection, shared: &Shared, before: &Extent) {
         let stamp = shared.identity.stamp();
-        // What was copied meanwhile is known only now.
+        // How much was copied meanwhile is known only now.
         if stamp == self.database || !self.log(connection, shared) {
             return;
         }
         if !self.extent.was_copied_since(before) {
             if self.extent.copied < self.extent.frames && is_being_copied(connection) {
-                // Who copies it will say so; until then this is looked at again.
+                // The extent will show that copy; until then this is looked at again.
                 return;
             }
             if !is_as_known(connection, shared, stamp) {
@@ -151,18 +151,18 @@ impl Watch {
     }
 }
 
-/// Whether another connection copies the WAL now. If none does, it is copied by this.
+/// Whether another connection is copying the WAL. If none is, this copies it.
 fn is_being_copied(connection: &Connection) -> bool {
     let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0));
     copied.is_ok_and(|busy: i64| busy != 0)
 }
 
 /// Whether the database is the one that this connection knows. Its time of change alone does not
-/// say: a process may have died while it copied the WAL, or somebody has touched the file.
+/// tell: a process may have died while it copied the WAL, or somebody has touched the file.
 fn is_as_known(connection: &Connection, shared: &Shared, stamp: Option<Stamp>) -> bool {
     let fresh = match opening::peek(&shared.path, &shared.settings) {
         Ok(fresh) => fresh,
-        // What keeps it from being opened is told to whoever meets it next.
+        // An error that is no damage is left for the next caller that meets it.
         Err(err) => return !err.is_broken(),
     };
     if !has_the_same_newest(connection, &fresh) {
@@ -176,8 +176,7 @@ fn is_as_known(connection: &Connection, shared: &Shared, stamp: Option<Stamp>) -
             .all(|table| is_sound(&fresh, table))
 }
 
-/// Whether a new connection, which knows nothing yet, finds the same newest job as one that answers
-/// from what it has in memory.
+/// Whether a new connection finds the same newest job as this one, which answers from memory.
 fn has_the_same_newest(known: &Connection, fresh: &Connection) -> bool {
     let query = "SELECT coalesce((SELECT max(seq) FROM marionette_job), 0),
         (SELECT count(id) FROM marionette_lane),
