@@ -1,9 +1,9 @@
-//! How much a connection may do for one question or one transaction: what no file needs that is
-//! sound. A tree of pages that comes back to itself would be read for ever.
+//! How much a connection may do for one question or one transaction: more than any sound file
+//! needs. Without a bound, a tree of pages that comes back to itself would be read for ever.
 //!
-//! SQLite counts the steps of its machine. One that reads a row takes some, and a row takes some
-//! bytes of the file, so the file's size bounds the steps, however slow the disk is. The time
-//! bounds them too, but only where people ask: against steps that take long each.
+//! SQLite counts the steps of its machine. Reading a row takes some steps, and a row takes some
+//! bytes of the file, so the file's size bounds the steps, however slow the disk is. For questions
+//! there is a bound in time as well, against steps that take long each.
 
 use std::ffi::c_int;
 use std::fs;
@@ -17,20 +17,20 @@ use rusqlite::Connection;
 use crate::clock;
 use crate::paths::beside;
 
-/// SQLite asks after so many steps.
+/// The number of steps after which SQLite asks whether to go on.
 const ASKED_AFTER: c_int = 20_000;
-/// So many steps are allowed for any file…
+/// The steps that are allowed for any file.
 const STEPS: u64 = 10_000_000;
-/// …and so many more for each of its bytes: a row has several bytes and takes some ten steps.
+/// The steps for each byte of the file: a row has several bytes and takes some ten steps.
 const STEPS_A_BYTE: u64 = 64;
-/// …and for each row that is written, which may be many before the file grows.
+/// The steps for each row that is written: many may be written before the file grows.
 const STEPS_A_ROW: u64 = 10_000;
-/// So long may it take for any file…
+/// The time that is allowed for any file.
 const TIME: Duration = Duration::from_secs(30);
-/// …and so much longer for each MiB: the slowest disk reads that much in this time.
+/// The time for each MiB of the file, which the slowest disk reads in less.
 const TIME_A_MIB: Duration = Duration::from_secs(1);
 
-/// What one connection may still do.
+/// The allowance of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowance(Arc<Spending>);
 
@@ -43,7 +43,7 @@ struct Spending {
 }
 
 impl Allowance {
-    /// Gives a connection to this file an allowance.
+    /// Gives an allowance to a connection to this file.
     pub(crate) fn of(connection: &mut Connection, path: &Path) -> Self {
         let state = Arc::new(Spending {
             file: path.to_owned(),
@@ -52,23 +52,23 @@ impl Allowance {
             begun: Mutex::new(Some(clock::monotonic())),
         });
         let asked = state.clone();
-        // It fails only without memory, or on a connection that is closed.
+        // This fails only without memory, or on a closed connection.
         let _ = connection.progress_handler(ASKED_AFTER, Some(move || asked.is_spent()));
         Self(state)
     }
 
-    /// A question begins.
+    /// Begins a question.
     pub(crate) fn begin_question(&self) {
         self.begin(0, Some(clock::monotonic()));
     }
 
-    /// A transaction begins that writes about so many rows.
+    /// Begins a transaction that writes about this number of rows.
     pub(crate) fn begin_transaction(&self, rows: usize) {
         self.begin(rows as u64, None);
     }
 
     fn begin(&self, rows: u64, begun: Option<Instant>) {
-        // Only the thread of the connection uses these, so they need no order.
+        // Only the thread of the connection uses these values, so they need no order.
         self.0.steps.store(0, Ordering::Relaxed);
         self.0.rows.store(rows, Ordering::Relaxed);
         *self.0.begun.lock().unwrap_or_else(PoisonError::into_inner) = begun;
@@ -76,7 +76,7 @@ impl Allowance {
 }
 
 impl Spending {
-    /// Whether no more is allowed.
+    /// Whether the allowance is spent.
     fn is_spent(&self) -> bool {
         let asked = u64::from(ASKED_AFTER.unsigned_abs());
         let steps = self.steps.fetch_add(asked, Ordering::Relaxed) + asked;
@@ -87,7 +87,7 @@ impl Spending {
         if steps <= steps_max && time <= TIME {
             return false;
         }
-        // Only now it is worth asking how large the file is.
+        // Only now the size of the file is worth a question.
         let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
         let bytes = length(&self.file).saturating_add(length(&beside(&self.file, "-wal")));
         let time_max = TIME.saturating_add(TIME_A_MIB.saturating_mul(mib(bytes)));

@@ -1,7 +1,8 @@
-//! What our tables look like when this library makes them, to be compared with what a file has.
+//! The blueprint of our tables, as this library makes them, to be compared with the schema of a
+//! file.
 //!
 //! SQLite runs what a schema says: a view in the place of a table, a trigger, an expression of an
-//! index. So nothing is asked of a file before its schema was found to be ours.
+//! index. So a file is asked nothing before its schema was found to be ours.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -14,29 +15,29 @@ use super::statement::words;
 use crate::error::store_error;
 use crate::options::Additions;
 
-/// How all names begin that are ours.
+/// The prefix of all our names.
 pub(super) const OURS: &str = "marionette_";
-/// The table in which the version stands; it is the same in all versions.
+/// The table that has the version; it is the same in all versions.
 pub(crate) const META: &str = "marionette_meta";
-/// How much of somebody else's name is shown.
+/// How many characters of somebody else's name are shown.
 const SHOWN_MAX: usize = 60;
 
-/// A row of SQLite's table of all there is.
+/// A row of SQLite's schema table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Object {
     kind: String,
     name: String,
     table: String,
-    /// The words of its SQL; none if SQLite made it by itself.
+    /// The words of its SQL; `None` if SQLite made the object by itself.
     sql: Option<Vec<String>>,
 }
 
-/// What a file has under our names, and on our tables.
+/// The objects of a file that have our names, or are on our tables.
 #[derive(Debug)]
 pub(crate) struct Blueprint(Vec<Object>);
 
 impl Blueprint {
-    /// Of a file, or of what this library has just made.
+    /// The blueprint of a file, or of tables that this library has just made.
     pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
         let mut statement = connection.prepare(include_str!("../sql/objects.sql"))?;
         let objects = statement.query_map([], Object::read)?;
@@ -45,12 +46,12 @@ impl Blueprint {
         Ok(Self(objects))
     }
 
-    /// Whether there is a table of versions, or something that is called so.
+    /// Whether there is a table of versions, or another object of that name.
     pub(crate) fn has_meta(&self) -> bool {
         self.0.iter().any(|object| object.name == META)
     }
 
-    /// What is wrong, if this is not the one that is expected, whatever was added to it.
+    /// The fault, if this is not the expected blueprint; additions are no fault.
     pub(crate) fn fault(&self, expected: &Self) -> Option<String> {
         let added = |object: &&Object| object.is_addition() && !expected.0.contains(object);
         let mut own = self.0.iter().filter(|object| !added(object));
@@ -63,12 +64,12 @@ impl Blueprint {
         missing.or_else(|| twice.map(|pair| format!("{} is there twice", shown(&pair[0].name))))
     }
 
-    /// The first that somebody added to our tables.
+    /// The first object that somebody added to our tables.
     fn addition(&self) -> Option<&Object> {
         self.0.iter().find(|object| object.is_addition())
     }
 
-    /// Only the table of versions.
+    /// The part of the table of versions.
     pub(crate) fn meta(&self) -> Self {
         let objects = self.0.iter();
         let meta = objects.filter(|object| object.name == META || object.table == META);
@@ -89,13 +90,13 @@ impl Object {
         })
     }
 
-    /// Whether it only adds something to a table of ours.
+    /// Whether the object is a trigger or an index that somebody added to a table of ours.
     fn is_addition(&self) -> bool {
         let is_own_name = self.name.to_ascii_lowercase().starts_with(OURS);
         !is_own_name && self.sql.is_some() && matches!(&*self.kind, "trigger" | "index")
     }
 
-    /// What is wrong with it, since it is none of these.
+    /// The fault of this object, which is not among the expected ones.
     fn describe_fault(&self, expected: &[Self]) -> String {
         let (kind, name) = (self.shown_kind(), shown(&self.name));
         match expected.iter().find(|ours| ours.name == self.name) {
@@ -116,7 +117,7 @@ impl Object {
     }
 }
 
-/// Whether nothing works on our tables that this library has not made, unless that is trusted.
+/// An error if somebody added an object that works on our tables, unless additions are trusted.
 pub(crate) fn check_additions(
     found: &Blueprint,
     connection: &Connection,
@@ -158,7 +159,7 @@ pub(crate) fn check_additions(
     })
 }
 
-/// The schema is not ours.
+/// The error for a schema that is not ours.
 pub(crate) fn not_ours(path: &Path, what: &str) -> StoreError {
     let path = path.display();
     StoreError::broken(format!(
@@ -176,7 +177,7 @@ fn added(path: &Path, what: &str) -> StoreError {
     ))
 }
 
-/// What this library makes in each version, from 1 on.
+/// The blueprint of a version, from 1 on, as this library makes it.
 pub(crate) fn expected(
     version: u32,
     make: impl Fn(&Connection, u32) -> rusqlite::Result<()>,
@@ -202,7 +203,7 @@ pub(crate) fn expected(
     all.get(index).ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
-/// A text that may be anything. What is none cannot be equal to one of ours.
+/// A value as a text. One that is no text is not equal to any of ours.
 fn text(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -210,7 +211,7 @@ fn text(value: ValueRef<'_>) -> String {
     }
 }
 
-/// A name that somebody else has made, so that it can be printed.
+/// A name that somebody else chose, made safe to print.
 fn shown(name: &str) -> String {
     let short: String = name.chars().take(SHOWN_MAX).collect();
     let more = if short.len() < name.len() { "…" } else { "" };

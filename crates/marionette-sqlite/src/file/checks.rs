@@ -15,7 +15,7 @@ use crate::options::Settings;
 /// The first version of SQLite in which a WAL that begins anew cannot damage the database.
 const SQLITE_MIN: i32 = 3_051_003;
 
-/// Whether this version of the SQLite library may be used.
+/// An error if this version of the SQLite library may not be used.
 pub(crate) fn check_library(number: i32, name: &str) -> Result<(), StoreError> {
     if number >= SQLITE_MIN {
         return Ok(());
@@ -26,10 +26,10 @@ pub(crate) fn check_library(number: i32, name: &str) -> Result<(), StoreError> {
     Err(StoreError::broken(what))
 }
 
-/// Whether this can be the name of a file that several connections open.
+/// An error if this is not the name of a file that several connections can open.
 ///
-/// SQLite, its shell and other libraries take some texts for more than a name. A file that is
-/// called so is not what was meant.
+/// SQLite, its shell and other libraries take some texts for more than a name. A file of that name
+/// would not be what was meant.
 pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
     let text = path.to_string_lossy();
     let what = if text.starts_with(":memory:") || text.is_empty() {
@@ -57,7 +57,7 @@ pub(crate) fn check_path(path: &Path) -> Result<(), StoreError> {
     Err(StoreError::refused(format!("the name {text:?} {what}")))
 }
 
-/// Whether the file has this name alone, as far as the system tells.
+/// An error if the file has another name too, as far as the system tells.
 ///
 /// SQLite finds the WAL by the name: under another name there would be another WAL for the same
 /// file, and both would be written.
@@ -74,8 +74,8 @@ pub(crate) fn check_links(path: &Path) -> Result<(), StoreError> {
     Err(StoreError::refused(what))
 }
 
-/// Looks at the files before any of them is opened: SQLite waits for a pipe, and takes what lies
-/// beside a database under the right name for a part of it.
+/// Checks the files before any of them is opened: SQLite would wait for a pipe, and takes a file of
+/// the right name beside a database for a part of it.
 pub(crate) fn check_before(path: &Path, settings: &Settings) -> Result<(), StoreError> {
     if settings.check_owner {
         owner::check_before(path)?;
@@ -85,7 +85,7 @@ pub(crate) fn check_before(path: &Path, settings: &Settings) -> Result<(), Store
     check_links(path)
 }
 
-/// Looks at them once more, now that they are open and nothing was written yet.
+/// Checks the files again when they are open and nothing was written yet.
 pub(crate) fn check_after(
     connection: &Connection,
     path: &Path,
@@ -96,10 +96,10 @@ pub(crate) fn check_after(
     }
     let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     let failed = |err| store_error(path, err);
-    // Nothing of a log that is refused shall come into the database.
+    // A log that is refused must not be copied into the database.
     let kept_before = connection.db_config(option).map_err(failed)?;
     keep_wal(connection).map_err(failed)?;
-    // With the first question SQLite opens the WAL.
+    // SQLite opens the WAL with the first question.
     let asked = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
     asked.map_err(failed)?;
     owner::check_after(path)?;

@@ -1,4 +1,4 @@
-//! Making the file, and what lies beside it, for its owner alone.
+//! Making the file and the files beside it, for its owner alone.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,8 +9,8 @@ use marionette::store::StoreError;
 use crate::failpoint;
 use crate::paths::beside;
 
-/// Makes the file, for its owner alone, if there is none; says whether there was none. SQLite gives
-/// the files beside it the same mode.
+/// Makes the file, for its owner alone, if there is none; returns whether there was none. SQLite
+/// gives the files beside it the same mode.
 ///
 /// A file that exists is not opened here: closing it again would take the locks from every other
 /// connection of this process to it.
@@ -32,7 +32,7 @@ pub(crate) fn create(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Gives the owner of a new file back what the umask of this process took.
+/// Gives the owner of a new file the permissions that the umask of this process took.
 #[cfg(unix)]
 pub(crate) fn mend_mode(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -49,7 +49,7 @@ pub(crate) fn mend_mode(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Neither follows a link nor waits for anybody, where the system can open a file so.
+/// Options that follow no link and wait for nobody, where the system has such options.
 pub(crate) fn carefully(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
@@ -60,9 +60,9 @@ pub(crate) fn carefully(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Removes a file that was made and could not be opened, unless it is in use by somebody else.
+/// Removes a file that was made and could not be opened, unless somebody else uses it.
 pub(crate) fn unmake(path: &Path) {
-    // Its first page says no more than that it is a database.
+    // Its first page only says that it is a database.
     const NO_TABLES: u64 = 4096;
     let bytes = |path: &Path| std::fs::metadata(path).map(|found| found.len()).ok();
     let is_empty = bytes(path).is_some_and(|bytes| bytes <= NO_TABLES);
@@ -70,7 +70,7 @@ pub(crate) fn unmake(path: &Path) {
         return;
     }
     let _ = std::fs::remove_file(path);
-    // In a folder for all their names were taken first.
+    // In a folder that everybody may write, `owner` made these files first.
     for ending in ["-journal", "-wal", "-shm"] {
         let path = beside(path, ending);
         if bytes(&path) == Some(0) {
@@ -79,7 +79,7 @@ pub(crate) fn unmake(path: &Path) {
     }
 }
 
-/// Makes sure that the names of new files beside this one survive a loss of power.
+/// Syncs the folder, so that the names of new files beside this one survive a loss of power.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let parent = path

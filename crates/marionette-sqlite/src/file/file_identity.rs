@@ -1,9 +1,9 @@
-//! Whether the files that were opened are still those that their names lead to: the database, its
-//! write-ahead log (WAL), and the index of the WAL, through which processes agree on its contents.
+//! The identity of the open files: whether their names still lead to the database, its write-ahead
+//! log (WAL), and the index of the WAL, through which processes agree on its contents.
 //!
-//! Anybody may remove or replace a file of a service that runs. SQLite goes on with what it has
-//! open, and all that is accepted from then on is gone with the process; or two processes write
-//! into logs that know nothing of each other. So the store looks for itself.
+//! Anybody may remove or replace a file of a running service. SQLite goes on with the files that it
+//! has open, and all jobs that are accepted from then on are gone with the process; or two
+//! processes write into logs that know nothing of each other. So the store looks for itself.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,10 +12,10 @@ use std::{fs, io};
 use crate::clock;
 use crate::paths::beside;
 
-/// How often a thread looks that accepts nothing, at most.
+/// The pause between looks of a thread that accepts nothing.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
-/// What tells a file from any other on this machine.
+/// The numbers that tell a file from any other on this machine.
 pub(crate) type Inode = (u64, u64);
 
 /// The files of one database, as they were when it was opened.
@@ -32,7 +32,7 @@ struct NamedFile {
     inode: Option<Inode>,
 }
 
-/// What changes about a database whenever somebody writes into it.
+/// The properties of a database that change when somebody writes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) bytes: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Stamp {
 }
 
 impl FileIdentity {
-    /// Of a database that was just opened.
+    /// The identity of a database that was just opened.
     pub(crate) fn of(path: &Path) -> Self {
         Self {
             database: NamedFile::of(path.to_owned()),
@@ -49,7 +49,7 @@ impl FileIdentity {
         }
     }
 
-    /// What is wrong, if a name leads to no file any more or to another one.
+    /// The fault, if a name no longer leads to its file.
     pub(crate) fn fault(&self) -> Option<String> {
         let wrong = match self.database.look() {
             Target::Same => None,
@@ -74,7 +74,7 @@ impl FileIdentity {
         wrong.map(|wrong| format!("{wrong}; open it again"))
     }
 
-    /// Whether nothing is lost but the name of the WAL: then SQLite can still copy what is in it.
+    /// Whether only the name of the WAL is lost: then SQLite can still copy the WAL.
     pub(crate) fn has_lost_the_wal_alone(&self) -> bool {
         let others = [&self.database, &self.index];
         matches!(self.wal.look(), Target::Gone)
@@ -83,7 +83,7 @@ impl FileIdentity {
                 .all(|place| matches!(place.look(), Target::Same))
     }
 
-    /// What the database looks like from outside; `None` if that cannot be told.
+    /// The present stamp of the database; `None` if the system does not tell.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         let found = fs::metadata(&self.database.path).ok()?;
         Some(Stamp {
@@ -93,10 +93,10 @@ impl FileIdentity {
     }
 }
 
-/// What a name leads to.
+/// The file to which a name leads.
 enum Target {
     Same,
-    /// The same, and it has so many names.
+    /// The same file, and it has this number of names.
     Linked(u64),
     Other,
     Gone,
@@ -113,21 +113,21 @@ impl NamedFile {
 
     fn look(&self) -> Target {
         match fs::metadata(&self.path) {
-            // Where files have no inode that can be asked for, none has another.
+            // On systems without inodes both are `None`.
             Ok(found) if inode_of(&found) == self.inode => match links(&found) {
                 ..=1 => Target::Same,
                 links => Target::Linked(links),
             },
             Ok(_) => Target::Other,
             Err(err) if err.kind() == io::ErrorKind::NotFound => Target::Gone,
-            // It may be well; SQLite finds out if it is not.
+            // If something is wrong, SQLite will find out.
             Err(_) => Target::Same,
         }
     }
 
     fn wrong(&self, what: &str) -> Option<String> {
         let wrong = match self.look() {
-            // SQLite makes these two anew for each name of the database.
+            // SQLite makes these two files anew for each name of the database.
             Target::Same | Target::Linked(_) => return None,
             Target::Other => "was replaced while it was open",
             Target::Gone => "is gone, though it was open",
@@ -136,7 +136,7 @@ impl NamedFile {
     }
 }
 
-/// When a thread looked for the last time.
+/// The time of a thread's last look.
 #[derive(Debug)]
 pub(crate) struct LastLook(Instant);
 
@@ -145,7 +145,7 @@ impl LastLook {
         Self(clock::monotonic())
     }
 
-    /// Whether that was so long ago that it is time to look again; then that counts as done.
+    /// Whether the last look was this long ago; if so, the present is the last look.
     pub(crate) fn is_over(&mut self, pause: Duration) -> bool {
         let now = clock::monotonic();
         let is_over = now.duration_since(self.0) >= pause;

@@ -1,8 +1,8 @@
-//! Which instances live. An instance of this process holds a lock on a file as long as the process
-//! lives, and gives signs of life; whoever holds no lock is dead, and so is who holds one and gives
-//! no sign for the length of a lease by the monotonic clock of who looks.
+//! Which instances live. An instance holds a lock on a file as long as its process lives, and gives
+//! signs of life. An instance without a lock is dead, and so is one that holds its lock and gives
+//! no sign for the length of a lease, by the monotonic clock of the process that looks.
 //!
-//! No clock can be stepped so that an instance dies of it, and no name is used twice.
+//! No step of a clock kills an instance, and no name of a lock file is used twice.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -20,16 +20,16 @@ use crate::file::creating::carefully;
 use crate::file::lock::{Lock, lock, mend_mode, not_usable};
 use crate::paths::beside;
 
-/// What one process knows of the instances.
+/// What one store knows of the instances.
 #[derive(Debug)]
 pub(crate) struct Liveness {
     clock: Clock,
     directory: PathBuf,
-    /// The instances that this store made known.
+    /// The instances that this store listed.
     held: HashMap<Id, HeldInstance>,
-    /// The last new sign of life of each instance, and when it was seen here.
+    /// The last new sign of life of each other instance, and when it was seen here.
     observed: HashMap<Id, (i64, Instant)>,
-    /// Whether files of instances that nobody knows have been looked for.
+    /// Whether the files of unlisted instances have been looked for.
     tidied: bool,
 }
 
@@ -39,7 +39,7 @@ struct HeldInstance {
     /// Locked as long as it is open; `None` if another store of the instance's process has it.
     _lock: Option<File>,
     renewed: Instant,
-    /// Jobs that it has and did not name when it renewed: token, and since when.
+    /// The jobs that it has and did not name when it renewed: token, and since when.
     unnamed: HashMap<i64, (i64, Instant)>,
 }
 
@@ -54,7 +54,7 @@ impl Liveness {
         }
     }
 
-    /// Whether this store made the instance known.
+    /// Whether this store listed the instance.
     pub(crate) fn is_ours(&self, instance: Id) -> bool {
         self.held.contains_key(&instance)
     }
@@ -92,15 +92,15 @@ impl Liveness {
         file_in(&self.directory, instance)
     }
 
-    /// An instance of this store named some of its jobs and not these, `(seq, token, microseconds
-    /// since it was claimed)`.
+    /// Notes that an instance of this store renewed without naming these of its jobs: `(seq, token,
+    /// time since it was claimed)`.
     pub(crate) fn renewed(&mut self, instance: Id, unnamed: Vec<(i64, i64, Duration)>) {
         let now = self.clock.monotonic();
         let Some(held) = self.held.get_mut(&instance) else {
             return;
         };
-        // It was claimed after the last time that all was named, as far as the wall clock can be
-        // trusted.
+        // The job was claimed after the renewal before this one; the time since its claim is by the
+        // wall clock, which may have been stepped.
         let longest = now.duration_since(held.renewed);
         held.renewed = now;
         let old = std::mem::take(&mut held.unnamed);
@@ -114,7 +114,7 @@ impl Liveness {
         held.unnamed = unnamed.into_iter().map(entry).collect();
     }
 
-    /// Jobs of this store's instances that nobody has named for so long: `(seq, token)`.
+    /// The jobs that their instances in this store have not named for a lease: `(seq, token)`.
     pub(crate) fn lapsed(&mut self, lease: Duration, limit: usize) -> Vec<(i64, i64)> {
         let now = self.clock.monotonic();
         let unnamed = self.held.values().flat_map(|held| &held.unnamed);
@@ -131,11 +131,11 @@ impl Liveness {
         lapsed
     }
 
-    /// Takes note of an instance's sign of life. Says whether it has given none for so long.
+    /// Notes an instance's sign of life. Returns whether it has given none for a lease.
     pub(crate) fn is_silent(&mut self, instance: Id, beat: i64, lease: Duration) -> bool {
         let now = self.clock.monotonic();
         if let Some(held) = self.held.get(&instance) {
-            // It renews here, so this knows best.
+            // The instance renews here, so this store knows best.
             return now.duration_since(held.renewed) >= lease;
         }
         let seen = self.observed.entry(instance).or_insert((beat, now));
@@ -145,7 +145,7 @@ impl Liveness {
         now.duration_since(seen.1) >= lease
     }
 
-    /// What the lock file of another instance says.
+    /// The state of another instance's lock.
     pub(crate) fn lock_of(&self, instance: Id) -> io::Result<Lock> {
         let path = self.file(instance);
         let mut options = OpenOptions::new();
@@ -162,23 +162,23 @@ impl Liveness {
         }
     }
 
-    /// Forgets all instances but these.
+    /// Forgets the signs of life of all instances but these.
     pub(crate) fn retain(&mut self, known: &HashSet<Id>) {
         self.observed.retain(|instance, _| known.contains(instance));
     }
 
-    /// The instance is forgotten: its file goes if the lock was ours or is now.
+    /// Forgets an instance; removes its file if this process holds the lock.
     pub(crate) fn forget(&mut self, instance: Id, is_locked: bool) {
         self.observed.remove(&instance);
         let held = self.held.remove(&instance);
         if held.is_some() || is_locked {
-            // If it cannot be removed, a later start will.
+            // If it cannot be removed, a later start removes it.
             let _ = fs::remove_file(self.file(instance));
             failpoint::at("sqlite::sweep::unlinked");
         }
     }
 
-    /// Once, removes the files of instances that nobody knows and no process holds.
+    /// Once, removes the lock files of unlisted instances that no process holds.
     pub(crate) fn tidy(&mut self, known: &HashSet<Id>) {
         if std::mem::replace(&mut self.tidied, true) {
             return;
@@ -200,7 +200,8 @@ impl Liveness {
         }
     }
 
-    /// The store is closed: instances that have no jobs need not be found dead.
+    /// Forgets the instances without jobs when the store is closed, so that they need not be found
+    /// dead.
     pub(crate) fn leave(&mut self, connection: &Connection) {
         let instances: Vec<Id> = self.held.keys().copied().collect();
         for instance in instances {
@@ -221,8 +222,8 @@ fn leave_one(connection: &Connection, instance: Id) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// Whether the process of an instance has certainly ended, for those who only look: nobody holds
-/// the lock on its file.
+/// Whether the process of an instance has certainly ended: nobody holds the lock on its file. For
+/// connections that only read.
 pub(crate) fn has_ended(path: &Path, instance: Id) -> bool {
     let mut options = OpenOptions::new();
     let path = file_in(&beside(path, "-workers"), instance);

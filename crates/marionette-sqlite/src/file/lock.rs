@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::creating::carefully;
 use crate::clock;
 
-/// What the lock file of an instance says.
+/// The state of an instance's lock.
 #[derive(Debug)]
 pub(crate) enum Lock {
     /// Its process lives.
@@ -21,8 +21,8 @@ pub(crate) enum Lock {
 
 const LOCK_TRIES: u32 = 20;
 
-/// Makes a file and locks it; `None` if another holds the lock. Who tidies up may hold it for a
-/// moment and may have removed the file in between; so it is tried again and again for a while.
+/// Makes a file and locks it; `None` if another store holds the lock. A process that tidies may
+/// hold the lock for a moment, or remove the file in between, so the lock is tried several times.
 pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
     for _ in 0..LOCK_TRIES {
         let mut options = OpenOptions::new();
@@ -47,7 +47,7 @@ pub(super) fn not_usable(path: &Path, what: &str) -> io::Error {
     io::Error::other(format!("{} {what}", path.display()))
 }
 
-/// Gives the owner of a new folder back what the umask of this process took.
+/// Gives the owner of a new folder the permissions that the umask of this process took.
 #[cfg(unix)]
 pub(super) fn mend_mode(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

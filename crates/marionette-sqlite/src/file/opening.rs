@@ -1,4 +1,4 @@
-//! Opening the file: which SQLite, which mode, which settings of a connection.
+//! Opening connections to the file, with their settings.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -22,16 +22,16 @@ use crate::paths::beside;
 
 /// How much of the file a connection keeps in memory, in KiB.
 const CACHE_KIB: i32 = 16 * 1024;
-/// To how many bytes the WAL is cut down when it begins anew: as long as it becomes by itself.
+/// The size to which the WAL is cut when it begins anew, which is as long as it usually becomes.
 pub(crate) const WAL_BYTES: u64 = 8 * 1024 * 1024;
-/// The longest row, text or blob: the payload and the result of a job, 1 MiB each, and much room.
+/// The longest row, text or blob: a job's payload and result have 1 MiB each.
 const ROW_BYTES_MAX: i32 = 16 * 1024 * 1024;
-/// The longest statement, also in the schema; the longest of ours has some thousand bytes.
+/// The longest statement, in the schema too; our longest has some thousand bytes.
 const SQL_BYTES_MAX: i32 = 1_000_000;
-/// The WAL is copied by the writer after it has answered; this is for when it never comes to that.
+/// SQLite copies the WAL at this size if the writer, which copies it after its answers, does not.
 const CHECKPOINT_PAGES_MAX: i32 = 16_000;
 
-/// The connection that writes. Nothing is written to a file whose tables are not ours.
+/// Opens the connection that writes. A file whose tables are not ours is not written to.
 pub(crate) fn writer(
     path: &Path,
     settings: &Settings,
@@ -41,7 +41,7 @@ pub(crate) fn writer(
     schema::peek(&connection, path, settings.additions)?;
     wal(&connection, settings.busy).map_err(failed)?;
     failpoint::at("sqlite::open::wal");
-    // What must survive a loss of power is synced by the writer itself; see there.
+    // The writer itself syncs what must survive a loss of power.
     connection
         .pragma_update(None, "synchronous", "NORMAL")
         .map_err(failed)?;
@@ -58,7 +58,7 @@ pub(crate) fn writer(
     Ok((connection, allowance))
 }
 
-/// A connection that reads, beside the writer.
+/// Opens a connection that reads.
 pub(crate) fn reader(
     path: &Path,
     settings: &Settings,
@@ -67,16 +67,16 @@ pub(crate) fn reader(
         let (connection, allowance) = connect(path, settings)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // The writer copies the WAL in the end, if that may still be done.
+        // The writer copies the WAL in the end, if it still may be copied.
         keep_wal(&connection)?;
-        // With the first question SQLite opens the WAL.
+        // SQLite opens the WAL with the first question.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok((connection, allowance))
     };
     open().map_err(|err| store_error(path, err))
 }
 
-/// A connection that asks for the version alone. It makes no file and changes none.
+/// Opens a connection for a few questions. It makes no file and changes none.
 pub(crate) fn peek(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let open = || {
         let (connection, _) = connect(path, settings)?;
@@ -87,11 +87,11 @@ pub(crate) fn peek(path: &Path, settings: &Settings) -> Result<Connection, Store
 }
 
 fn connect(path: &Path, settings: &Settings) -> rusqlite::Result<(Connection, Allowance)> {
-    // Each connection stays in one thread, so SQLite need not lock it.
+    // Each connection stays on one thread, so SQLite need not lock it.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     let allowance = distrust(&mut connection, path, settings.additions)?;
-    // A file that may only be read is opened for that in silence, and the first question would make
+    // SQLite opens a read-only file for reading without an error, and the first question would make
     // a WAL beside it that nobody may write either.
     if connection.is_readonly(MAIN_DB)? {
         let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
@@ -104,8 +104,8 @@ fn connect(path: &Path, settings: &Settings) -> rusqlite::Result<(Connection, Al
     Ok((connection, allowance))
 }
 
-/// Takes the file for mere data, before SQLite reads any of it: nothing that stands in its schema
-/// is run, no row is larger than one of ours, and no statement goes on for ever.
+/// Makes the file mere data before SQLite reads any of it: SQLite runs nothing that is in its
+/// schema, reads no row larger than ours, and ends every statement.
 fn distrust(
     connection: &mut Connection,
     path: &Path,
@@ -132,7 +132,7 @@ fn distrust(
     Ok(Allowance::of(connection, path))
 }
 
-/// Turns the WAL on. SQLite does not wait for others here, so this does.
+/// Turns the WAL on. SQLite does not wait for other connections here, so this function does.
 fn wal(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
     let until: Instant = clock::monotonic() + busy;
     loop {
@@ -150,8 +150,8 @@ fn wal(connection: &Connection, busy: Duration) -> rusqlite::Result<()> {
     }
 }
 
-/// Says which mode there is then. The row comes before the change is written, so only the step
-/// after it tells of a disk that did not take it.
+/// Asks for the WAL and returns the resulting mode. SQLite returns the row before it writes the
+/// change, so only the step after the row fails on a full disk.
 fn turn_wal_on(connection: &Connection) -> rusqlite::Result<String> {
     let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
     let modes = statement.query_map([], |row| row.get(0))?;
@@ -165,14 +165,14 @@ fn limit(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
 }
 
-/// The file in which SQLite resolved the name, and its WAL.
+/// The path of the file, as SQLite resolved it.
 pub(crate) fn resolved(connection: &Connection, path: &Path) -> PathBuf {
     connection
         .path()
         .map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
-/// The WAL that a connection has open, to sync it and to look at it.
+/// Opens the WAL of a connection, to sync it and to look at it.
 pub(crate) fn open_wal(connection: &Connection, path: &Path) -> Result<Wal, StoreError> {
     let name = beside(path, "-wal");
     let open = || {
@@ -185,7 +185,7 @@ pub(crate) fn open_wal(connection: &Connection, path: &Path) -> Result<Wal, Stor
     Wal::new(file, connection).map_err(|err| store_error(path, err))
 }
 
-/// A connection that is closed shall not copy and remove the WAL, even if it is the last one.
+/// Keeps the WAL when this connection is closed: SQLite would copy and remove it with the last one.
 pub(crate) fn keep_wal(connection: &Connection) -> rusqlite::Result<()> {
     let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     connection.set_db_config(option, true).map(drop)

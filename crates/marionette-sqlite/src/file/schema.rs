@@ -1,5 +1,5 @@
-//! The tables and their versions. The version stands in a table, since `user_version` belongs to
-//! the application that shares the file.
+//! The tables and their versions. The version is in a table, since `user_version` belongs to the
+//! application that shares the file.
 
 use std::path::Path;
 
@@ -11,17 +11,17 @@ use crate::failpoint;
 use crate::file::blueprint::{self, Blueprint};
 use crate::options::Additions;
 
-/// What brings a file from each version to the next.
+/// The statements that bring a file from each version to the next.
 const MIGRATIONS: [&str; 2] = [
     include_str!("../sql/schema_1.sql"),
     include_str!("../sql/schema_2.sql"),
 ];
 
-/// The version that this library works with.
+/// The version that this library writes.
 #[allow(clippy::cast_possible_truncation)] // There will not be four billion.
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-/// Brings the file to this library's version. Several processes may do it at once.
+/// Brings the file to this library's version. Several processes may do so at once.
 pub(crate) fn migrate(
     connection: &Connection,
     path: &Path,
@@ -37,14 +37,14 @@ pub(crate) fn migrate(
         .map_err(failed)?;
     let done = migrate_from(connection, path, additions);
     if done.is_err() {
-        // If this fails, SQLite has rolled back already.
+        // This fails if SQLite has rolled back already.
         let _ = connection.execute_batch("ROLLBACK");
     }
     done
 }
 
-/// The version of the tables; `None` if there are none. An error if they are not as this library
-/// makes them in that version.
+/// The version of the tables; `None` if there are none. An error if they differ from those that
+/// this library makes in that version.
 pub(crate) fn peek(
     connection: &Connection,
     path: &Path,
@@ -75,7 +75,7 @@ fn migrate_from(
     Ok(())
 }
 
-/// Whether the file is of this version; an error if it is of a newer one.
+/// Whether the file has this library's version; an error if it has a newer one.
 fn check(version: u32, path: &Path) -> Result<bool, StoreError> {
     if version > VERSION {
         let path = path.display();
@@ -90,14 +90,14 @@ fn check(version: u32, path: &Path) -> Result<bool, StoreError> {
 
 /// The version of the tables; 0 if there are none.
 fn version(connection: &Connection, path: &Path, additions: Additions) -> Result<u32, StoreError> {
-    // Another process may migrate meanwhile: what is compared is all of one moment.
+    // Another process may migrate meanwhile, so all is read in one transaction.
     let moment = connection.unchecked_transaction();
     let _moment = moment.map_err(|err| store_error(path, err))?;
     version_within(connection, path, additions)
 }
 
-/// The version of the tables within a transaction. Nothing is asked of a table before it is known
-/// to be one, and ours.
+/// The version of the tables, within a transaction. A table is asked nothing before it is known to
+/// be a table, and ours.
 fn version_within(
     connection: &Connection,
     path: &Path,
@@ -123,7 +123,7 @@ fn version_within(
     Ok(version)
 }
 
-/// What the table of versions says.
+/// Reads the version from its table.
 fn read_version(connection: &Connection) -> rusqlite::Result<u32> {
     let query = "SELECT value FROM marionette_meta WHERE name = 'version'";
     let version = connection

@@ -1,9 +1,9 @@
-//! The words of a statement, to compare two.
+//! The words of an SQL statement, for comparing two statements.
 
 use super::blueprint::OURS;
 
-/// The words of a statement, without its comments and spaces, as SQLite takes them apart. Tools
-/// that rename a table there and back leave its name in quotes.
+/// The words of a statement without its comments and spaces, as SQLite takes them apart. Quotes
+/// around our own names are dropped: renaming a table leaves its name in quotes.
 pub(super) fn words(sql: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = sql;
@@ -41,7 +41,7 @@ pub(super) fn words(sql: &str) -> Vec<String> {
     words
 }
 
-/// How long a text in quotes is: a quote that stands twice does not end it.
+/// The length of a text in quotes; a doubled quote does not end it.
 fn quoted(rest: &str, quote: char) -> usize {
     let mut from = 1;
     while let Some(end) = rest[from..].find(quote) {

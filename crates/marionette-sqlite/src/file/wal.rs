@@ -1,7 +1,7 @@
-//! What the write-ahead log (WAL) holds, compared with what SQLite knows of it.
+//! The contents of the write-ahead log (WAL), compared with what SQLite knows of it.
 //!
-//! SQLite never looks again at what it wrote: a log that was cut off or written over under it is
-//! found damaged by the process that recovers it, and then it is too late.
+//! SQLite never looks again at what it wrote: a log that was cut off or written over meanwhile is
+//! found damaged by the process that recovers it, when it is too late.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -14,10 +14,10 @@ use crate::clock;
 use crate::codec;
 use crate::paths::beside;
 
-/// How long the header of the log is, and that of a frame, which a page follows.
+/// The lengths of the log's header and of a frame's header, which a page follows.
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
-/// How often it is compared anew because another process wrote meanwhile.
+/// How often the log is compared again because another process wrote meanwhile.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_micros(100);
 
@@ -29,14 +29,14 @@ pub(crate) struct Wal {
     frame: u64,
 }
 
-/// How far the log goes.
+/// The extent of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extent {
     /// How many frames are committed.
     pub(crate) frames: u64,
     /// How many of them were copied into the database.
     pub(crate) copied: u64,
-    /// What tells this log from the one before it, which began at the same place of the file.
+    /// The salts, which differ from those of the log before it at the same place of the file.
     salts: [u8; 8],
 }
 
@@ -76,8 +76,8 @@ impl Wal {
         found.is_ok_and(|found| has_a_name(&found) && found.len() >= end)
     }
 
-    /// How far the log goes if it holds what was committed; `None` if it was cut off or written
-    /// over. It went so far `before`.
+    /// The extent of the log, if it holds all that was committed; `None` if it was cut off or
+    /// written over. `before` is an earlier extent.
     pub(crate) fn extent(
         &self,
         connection: &Connection,
@@ -99,8 +99,8 @@ impl Wal {
             if self.holds(&extent, before)? {
                 return Ok(Some(extent));
             }
-            // Another process may have begun the log anew in between: only what stands still
-            // counts.
+            // Another process may have begun the log anew in between, so only a log that stands
+            // still counts.
             if self.header()? == header && self::counts(connection)? == Some(counts) {
                 return Ok(None);
             }
@@ -109,9 +109,9 @@ impl Wal {
         Ok(Some(*before))
     }
 
-    /// Whether the file reaches to the last frame of this extent, and that frame belongs to the
-    /// log; and so does the frame that was the last one `before`. A file that was cut off and
-    /// written again behind its end has zeros there.
+    /// Whether the file reaches to the last frame of this extent, and that frame and the last one
+    /// of `before` belong to the log. A file that was cut off and written again behind its end has
+    /// zeros there.
     fn holds(&self, extent: &Extent, before: &Extent) -> io::Result<bool> {
         if extent.frames == 0 {
             return Ok(true);
@@ -146,10 +146,10 @@ impl Wal {
     }
 }
 
-/// A log of this size is worth a word, if it is larger than its database as well.
+/// A log of this size is warned of if it is larger than its database as well.
 const LARGE: u64 = 256 * 1024 * 1024;
 
-/// What to say of a log that has become large: something keeps SQLite from beginning it anew.
+/// The warning of a log that has become large: something keeps SQLite from beginning it anew.
 pub(crate) fn warning(path: &Path) -> Option<String> {
     let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
     let log = length(&beside(path, "-wal"));
@@ -171,8 +171,8 @@ fn salts(bytes: &[u8], at: usize) -> [u8; 8] {
     salts
 }
 
-/// How many frames the log has, and how many of them were copied, as SQLite knows it; `None` if it
-/// cannot tell now, because another process makes the index anew.
+/// The number of frames in the log and of those that were copied, as SQLite knows them; `None` if
+/// it cannot tell now, because another process makes the index anew.
 fn counts(connection: &Connection) -> io::Result<Option<(u64, u64)>> {
     let counted = connection
         .prepare_cached("PRAGMA wal_checkpoint(NOOP)")
@@ -196,7 +196,7 @@ fn has_a_name(_found: &Metadata) -> bool {
     true
 }
 
-/// Fills the buffer from there; what lies behind the end of the file is left as it is.
+/// Fills the buffer from `at`; bytes behind the end of the file are left as they are.
 #[cfg(unix)]
 fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
@@ -207,7 +207,7 @@ fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     }
 }
 
-/// Here nobody can remove or replace a file that is open, and all its frames look alike.
+/// Reads nothing: here nobody can remove or replace an open file, so all its frames look alike.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // Its twin can fail.
 fn read_at(_file: &File, _buffer: &mut [u8], _at: u64) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! Locks of open files, as Linux has them.
 //!
-//! To close a file would take SQLite's locks, which is what this is against. So a file that was
+//! Closing a file would take SQLite's locks, which these locks guard against. So a file that was
 //! opened here is closed only when SQLite has removed the WAL, which it does when nobody has the
-//! database open any more; otherwise it is kept for the next store on the same file.
+//! database open any more; otherwise the file is kept for the next store on it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
@@ -17,7 +17,7 @@ use crate::file::creating::carefully;
 use crate::file::file_identity::Inode;
 use crate::paths::beside;
 
-/// Which bytes SQLite locks for as long as a database is open, first and how many: of the database
+/// The bytes, first and count, that SQLite locks for as long as a database is open: of the database
 /// itself, and of the index of its WAL.
 const DATABASE: (i64, i64) = (0x4000_0002, 510);
 const INDEX: (i64, i64) = (128, 1);
@@ -29,7 +29,7 @@ static FILES: Mutex<BTreeMap<Inode, HeldFile>> = Mutex::new(BTreeMap::new());
 struct HeldFile {
     file: File,
     bytes: (i64, i64),
-    /// How many stores it is locked for.
+    /// The number of stores for which it is locked.
     stores: usize,
 }
 
@@ -51,7 +51,7 @@ impl Guard {
             is_released: false,
         };
         let mut all = lock();
-        // What has no name any more is of no use to anybody.
+        // A file without a name is of no use.
         all.retain(|_, held| {
             held.stores > 0 || held.file.metadata().is_ok_and(|it| it.nlink() > 0)
         });
@@ -61,7 +61,7 @@ impl Guard {
         guard
     }
 
-    /// SQLite may take the files for closed again, if nobody else has them open.
+    /// Releases the locks: SQLite may take the files for closed if nobody else has them open.
     pub(crate) fn release(&mut self) {
         if std::mem::replace(&mut self.is_released, true) {
             return;
@@ -77,7 +77,7 @@ impl Guard {
         }
     }
 
-    /// SQLite has closed the database, and with it the WAL if nobody else has it open.
+    /// Closes the files, after SQLite closed the database, if it has removed the WAL.
     pub(crate) fn close(mut self) {
         self.release();
         let mut all = lock();
@@ -101,7 +101,7 @@ fn lock() -> MutexGuard<'static, BTreeMap<Inode, HeldFile>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Locks a file for one store more. If that cannot be done, the store goes on without it.
+/// Locks a file for one more store. If that fails, the store goes on without the lock.
 fn hold(all: &mut BTreeMap<Inode, HeldFile>, path: &Path, bytes: (i64, i64)) -> Option<Inode> {
     let known = inode(&path.metadata().ok()?);
     let inode = if all.contains_key(&known) {
@@ -109,7 +109,7 @@ fn hold(all: &mut BTreeMap<Inode, HeldFile>, path: &Path, bytes: (i64, i64)) -> 
     } else {
         let file = carefully(&mut OpenOptions::new()).read(true).open(path);
         let file = file.ok()?;
-        // Another file may have come to this name; it is kept open all the same.
+        // Another file may have taken this name; it is kept open as well.
         let inode = file.metadata().map_or(known, |found| inode(&found));
         let stores = 0;
         all.entry(inode).or_insert(HeldFile {

@@ -1,4 +1,4 @@
-//! Locks of our own on the files of a store, beside those of SQLite.
+//! Our own locks on the files of a store, beside those of SQLite.
 //!
 //! SQLite's locks belong to the process, and the system drops them all when the process closes the
 //! file anywhere: whoever reads the file of an open store, for a copy or a checksum, takes its

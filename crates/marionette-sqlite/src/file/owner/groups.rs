@@ -1,11 +1,11 @@
-//! Which groups have one member: what such a group may write, nobody else may.
+//! Groups with one member: a file that such a group may write, nobody else may write.
 
 use std::fs;
 
 use nix::unistd::{getegid, geteuid};
 
-/// Whether this is the group of this user alone, as far as the lists of this machine tell: then
-/// its permissions are the user's, as many systems set them for all that a user makes.
+/// Whether this is the group of this user alone, as far as the lists of this machine tell. Its
+/// permissions are then the user's own, as many systems set them for all files of a user.
 pub(super) fn is_private(group: u32) -> bool {
     let user = geteuid().as_raw();
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -32,7 +32,7 @@ fn is_private_in(users: &str, groups: &str, user: u32, its_group: u32, group: u3
     is_its && members(groups, group).all(|member| names.contains(&member))
 }
 
-/// Who is listed as a member of a group.
+/// The listed members of a group.
 fn members(groups: &str, group: u32) -> impl Iterator<Item = &str> {
     let lines = groups.lines().filter(move |line| {
         let number = line.split(':').nth(2);

@@ -1,4 +1,4 @@
-//! What is safe to work with: whose it is, what it is, and who may write it.
+//! The rules for a file that is safe to work with: its owner, its kind, and who may write it.
 
 use std::fs::Metadata;
 use std::io::{self, ErrorKind};
@@ -16,11 +16,11 @@ const STICKY: u32 = 0o1000;
 const OTHERS_WRITE: u32 = 0o002;
 const GROUP_WRITES: u32 = 0o020;
 
-/// Who this process is, and whom it has to trust anyway.
+/// The user of this process, and the users that it has to trust anyway.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TrustedUsers {
     user: u32,
-    /// Who owns `/`: in a user namespace that is root, under another number.
+    /// The owner of `/`: in a user namespace that is root, under another number.
     root: u32,
 }
 
@@ -32,12 +32,12 @@ impl TrustedUsers {
         }
     }
 
-    /// Whether a file is this user's or root's.
+    /// Whether a file belongs to this user or to root.
     fn owns(self, found: &Metadata) -> bool {
         found.uid() == self.user || found.uid() == 0
     }
 
-    /// A folder on the way to a store: nobody else may put something in the place of what is in it.
+    /// Checks a folder on the way to a store: nobody else may replace what is in it.
     pub(super) fn check_way(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
         if !self.owns(found) && found.uid() != self.root {
             let what = format!(
@@ -60,7 +60,7 @@ impl TrustedUsers {
         Err(not_ours(path, &what))
     }
 
-    /// A link on the way to a store.
+    /// Checks a link on the way to a store.
     pub(super) fn check_link(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
         if self.owns(found) || found.uid() == self.root {
             return Ok(());
@@ -71,13 +71,13 @@ impl TrustedUsers {
         ))
     }
 
-    /// A file of a store.
+    /// Checks a file of a store.
     pub(super) fn check_file(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
         self.check_writers(path, found)?;
         check_regular(path, found)
     }
 
-    /// A file that has to have one name.
+    /// Checks a file that has to have one name.
     pub(super) fn check_only(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
         self.check_file(path, found)?;
         match found.nlink() {
@@ -89,10 +89,10 @@ impl TrustedUsers {
         }
     }
 
-    /// A folder beside a store, in which all is the store's.
+    /// Checks a folder beside a store that holds the store's files alone.
     pub(super) fn check_folder(self, path: &Path, found: &Metadata) -> Result<(), StoreError> {
         self.check_writers(path, found)?;
-        // A file of ours can be no folder, which whoever needs that will say.
+        // If this is a file of ours, the code that needs a folder will say so.
         if found.is_dir() || found.is_file() {
             return Ok(());
         }
@@ -110,7 +110,7 @@ impl TrustedUsers {
             );
             return Err(not_ours(path, &what));
         }
-        // What may be done with a link is said by what it leads to.
+        // The permissions of a link are those of its target.
         if found.file_type().is_symlink() {
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl TrustedUsers {
         Err(not_ours(path, &what))
     }
 
-    /// Who but the owner may write, if somebody may.
+    /// Names who else but the owner may write, if anybody may.
     fn who_writes(self, found: &Metadata) -> Option<String> {
         if found.mode() & OTHERS_WRITE != 0 {
             return Some("everybody".to_owned());
@@ -140,7 +140,7 @@ impl TrustedUsers {
     }
 }
 
-/// That it is a regular file, which no open waits for.
+/// Checks that this is a regular file, which can be opened without waiting.
 pub(super) fn check_regular(path: &Path, found: &Metadata) -> Result<(), StoreError> {
     if found.is_file() {
         return Ok(());
@@ -174,12 +174,12 @@ fn owner(found: &Metadata) -> String {
     }
 }
 
-/// Somebody else could change what is done. Whoever trusts them may go on.
+/// The error for a file that somebody else could change. A caller that trusts them may go on.
 fn not_ours(path: &Path, what: &str) -> StoreError {
     refused(ErrorKind::PermissionDenied, path, what)
 }
 
-/// Nobody can go on with that, whoever it belongs to.
+/// The error for a file of the wrong kind, with which no caller can go on.
 pub(super) fn wrong_kind(path: &Path, what: &str) -> StoreError {
     refused(ErrorKind::InvalidInput, path, what)
 }

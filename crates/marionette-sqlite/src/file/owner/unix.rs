@@ -13,8 +13,8 @@ use super::{FILES, INSTANCES};
 use crate::file::creating::mend_mode;
 use crate::paths::beside;
 
-/// Whether nobody but this user and root can change what is in a store, or in the folders with
-/// these endings beside it. What is not there yet is no fault.
+/// An error if anybody but this user and root can change a store, or the folders with these endings
+/// beside it. A file that is not there yet is no fault.
 pub(crate) fn check(path: &Path, endings: &[&str]) -> Result<(), StoreError> {
     let trusted = TrustedUsers::now();
     let path = check_files(trusted, path)?;
@@ -34,7 +34,7 @@ pub(crate) fn check(path: &Path, endings: &[&str]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The way to the database and what SQLite makes of it; returns where it is.
+/// Checks the way to the database and the files that SQLite keeps beside it; returns its path.
 fn check_files(trusted: TrustedUsers, path: &Path) -> Result<PathBuf, StoreError> {
     let Destination { path, found } = way::go(trusted, path)?;
     if let Some(found) = &found {
@@ -49,12 +49,12 @@ fn check_files(trusted: TrustedUsers, path: &Path) -> Result<PathBuf, StoreError
     Ok(path)
 }
 
-/// Whether a store and what SQLite keeps beside it are files, which no open waits for.
+/// Checks that a store and the files that SQLite keeps beside it are regular files.
 pub(crate) fn check_kinds(path: &Path) -> Result<(), StoreError> {
     let Ok(found) = fs::metadata(path) else {
         return Ok(());
     };
-    // Of a folder SQLite says the same, and more.
+    // SQLite has a better message for a folder.
     if !found.is_dir() {
         rules::check_regular(path, &found)?;
     }
@@ -68,10 +68,10 @@ pub(crate) fn check_kinds(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether a store may be opened: nobody else can change what SQLite will read.
+/// An error if a store may not be opened, because somebody else can change what SQLite will read.
 ///
-/// Where others can make files beside it, this makes those first that SQLite takes for a part of
-/// it: in a sticky folder nobody else can remove them. An empty one says nothing to SQLite.
+/// Where others can make files beside it, this makes the files first that SQLite takes for a part
+/// of it: in a sticky folder nobody else can remove them. An empty file says nothing to SQLite.
 pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
     const OTHERS_WRITE: u32 = 0o022;
     let trusted = TrustedUsers::now();
@@ -94,15 +94,15 @@ pub(crate) fn check_before(path: &Path) -> Result<(), StoreError> {
                     trusted.check_only(&path, &found)?;
                 }
             }
-            // Whether that is a fault is seen when SQLite makes them.
+            // If this is a fault, SQLite meets it when it makes the file.
             Ok(()) | Err(_) => {}
         }
     }
     Ok(())
 }
 
-/// Whether what SQLite has opened here, where no link is on the way any more, is what was looked at
-/// before: nobody was faster.
+/// An error if the files that SQLite has opened, by a path without links, are not safe: somebody
+/// was faster than the check before.
 pub(crate) fn check_after(path: &Path) -> Result<(), StoreError> {
     let trusted = TrustedUsers::now();
     for (ending, has_to_be) in [

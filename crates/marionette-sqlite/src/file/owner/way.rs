@@ -1,4 +1,4 @@
-//! The way to a file, folder by folder and link by link, as the system goes it.
+//! The way to a file, folder by folder and link by link, as the system follows it.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use super::rules::{TrustedUsers, wrong_kind};
 /// How many links are followed, as on Linux.
 const LINKS_MAX: usize = 40;
 
-/// Where a way leads.
+/// The end of a way.
 #[derive(Debug)]
 pub(super) struct Destination {
     /// Without links.
@@ -22,7 +22,7 @@ pub(super) struct Destination {
     pub(super) found: Option<Metadata>,
 }
 
-/// Goes to a file, and looks at everything that could be changed to lead elsewhere.
+/// Follows the way to a file, and checks everything that could be changed to lead elsewhere.
 pub(super) fn go(trusted: TrustedUsers, path: &Path) -> Result<Destination, StoreError> {
     let failed = |path: &Path, err: &std::io::Error| {
         StoreError::refused(format!("{}: {err}", path.display()))
@@ -41,7 +41,7 @@ pub(super) fn go(trusted: TrustedUsers, path: &Path) -> Result<Destination, Stor
         let next = at.join(&name);
         let found = match fs::symlink_metadata(&next) {
             Ok(found) => found,
-            // Of what is no folder, whoever makes something in it says so.
+            // If a folder on the way is none, making the file in it fails with that.
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 let path = left.iter().fold(next, |path, name| path.join(name));
                 return Ok(Destination { path, found: None });
@@ -72,7 +72,7 @@ pub(super) fn go(trusted: TrustedUsers, path: &Path) -> Result<Destination, Stor
     })
 }
 
-/// Puts the steps of a path before those that are left.
+/// Puts the steps of a path before the steps that are left.
 fn begin(path: &Path, at: &mut PathBuf, left: &mut VecDeque<OsString>) {
     for component in path.components().rev() {
         match component {
