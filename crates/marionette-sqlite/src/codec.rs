@@ -1,4 +1,4 @@
-//! How ids, payloads and options lie in the file: as readable as they can be.
+//! The form of ids, payloads and options in the file: as readable as possible.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// The longest text of a job or of an instance that is read, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes as a text where they are one, as a blob elsewhere.
+/// Bytes that are stored as a text if they are UTF-8, and else as a blob.
 #[derive(Debug)]
 pub(crate) struct TextOrBlob<'a>(pub(crate) &'a [u8]);
 
@@ -33,7 +33,7 @@ pub(crate) fn bytes(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
     }
 }
 
-/// The payload of a job that is to run, which is as long as one that is accepted at most.
+/// The payload of a job that is to run; an error if it is longer than an accepted one can be.
 pub(crate) fn payload(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
     let payload = bytes(value)?;
     if payload.len() > PAYLOAD_BYTES_MAX {
@@ -44,7 +44,7 @@ pub(crate) fn payload(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
     Ok(payload)
 }
 
-/// What most jobs return, and what a row therefore does not spell out.
+/// The result of most jobs, for which a row has NULL.
 const NULL: &[u8] = b"null";
 
 /// The result of a job as it is stored.
@@ -60,7 +60,7 @@ pub(crate) fn result_from_sql(value: ValueRef<'_>) -> FromSqlResult<Vec<u8>> {
     }
 }
 
-/// An id: 16 bytes, in the order of time.
+/// An id: 16 bytes that sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id(pub(crate) Uuid);
 
@@ -95,7 +95,7 @@ impl FromSql for Id {
     }
 }
 
-/// Options as JSON; nothing for the defaults.
+/// Options as JSON; `None` for the defaults.
 pub(crate) fn options_to_sql(options: &JobOptions) -> Result<Option<String>, serde_json::Error> {
     if *options == JobOptions::default() {
         return Ok(None);
@@ -112,7 +112,7 @@ pub(crate) fn options_from_sql(value: ValueRef<'_>) -> FromSqlResult<JobOptions>
     }
 }
 
-/// The words for outcomes, as they stand in the file.
+/// The words for outcomes in the file.
 const OUTCOMES: [(PastOutcome, &str); 8] = [
     (PastOutcome::Done, "done"),
     (PastOutcome::Failed, "failed"),
@@ -126,7 +126,7 @@ const OUTCOMES: [(PastOutcome, &str); 8] = [
 
 pub(crate) fn outcome_to_sql(outcome: PastOutcome) -> &'static str {
     let known = OUTCOMES.iter().find(|(known, _)| *known == outcome);
-    // An outcome that is newer than this file counts as no success and as no failure.
+    // An outcome that this file has no word for counts as no success and as no failure.
     known.map_or("interrupted", |(_, word)| word)
 }
 
@@ -138,31 +138,31 @@ pub(crate) fn outcome_from_sql(value: ValueRef<'_>) -> FromSqlResult<PastOutcome
         .ok_or(FromSqlError::InvalidType)
 }
 
-/// A number of attempts or the like; what lies outside counts as the nearest.
+/// A number of attempts or the like; a number out of range counts as the nearest in range.
 pub(crate) fn tally(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
     let number: i64 = row.get(index)?;
     Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }
 
-/// A number on which nothing depends but its own job or instance; 0 if it is none.
+/// A number that only its own job or instance depends on; 0 for a value of another type.
 pub(crate) fn lenient(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
     Ok(row.get_ref(index)?.as_i64().unwrap_or(0))
 }
 
-/// A text that people see, cut to a length that is no trouble for anybody; `None` for what is none.
+/// A text that people see, cut to a harmless length; `None` for a value of another type.
 pub(crate) fn seen(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
     let text = row.get_ref(index)?.as_str_or_null().unwrap_or(None);
     Ok(text.map(|text| cut(text, TEXT_BYTES_MAX).to_owned()))
 }
 
-/// The name of a queue or a kind; an error for what cannot be one.
+/// The name of a queue or a kind; an error if it is not a valid one.
 pub(crate) fn name(row: &Row<'_>, index: usize) -> rusqlite::Result<Arc<str>> {
     let name = row.get_ref(index)?.as_str()?;
     check_name(name).map_err(|what| FromSqlError::Other(what.into()))?;
     Ok(name.into())
 }
 
-/// The names of queues in the first column; what cannot be one is left out.
+/// The valid names of queues in the first column.
 pub(crate) fn names<C: Default + Extend<String>>(mut rows: Rows<'_>) -> rusqlite::Result<C> {
     let mut names = C::default();
     while let Some(row) = rows.next()? {
@@ -171,7 +171,7 @@ pub(crate) fn names<C: Default + Extend<String>>(mut rows: Rows<'_>) -> rusqlite
     Ok(names)
 }
 
-/// The text up to a number of bytes.
+/// The start of a text, up to this number of bytes.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
@@ -180,7 +180,7 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// Whether an error is about what stands in one row, so that the others can still be read.
+/// Whether an error concerns one row, so that the others can still be read.
 pub(crate) fn is_of_one_row(err: &rusqlite::Error) -> bool {
     use rusqlite::Error::{
         FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
@@ -198,24 +198,24 @@ pub(crate) fn is_of_one_row(err: &rusqlite::Error) -> bool {
         )
 }
 
-/// What SQLite says of an index that disagrees with its table, or with itself.
+/// SQLite's error for an index that disagrees with its table, or with itself.
 pub(crate) fn damaged_index() -> rusqlite::Error {
     const CORRUPT_INDEX: i32 = 779;
     rusqlite::Error::SqliteFailure(ffi::Error::new(CORRUPT_INDEX), None)
 }
 
-/// A number that is never below zero.
+/// A number that must not be negative.
 pub(crate) fn count(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
     let count: i64 = row.get(index)?;
     u64::try_from(count).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, count))
 }
 
-/// Nanoseconds; 292 years at most.
+/// A length of time in nanoseconds; 292 years at most.
 pub(crate) fn nanos(length: Duration) -> i64 {
     i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// So many nanoseconds.
+/// The length of time of this number of nanoseconds.
 pub(crate) fn from_nanos(nanos: i64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The file that SQLite keeps beside a database under this ending.
+/// The file beside a database with this ending.
 pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

@@ -1,4 +1,4 @@
-//! What SQLite says, in the words of the store's contract.
+//! SQLite's errors, in the terms of the store's contract.
 
 pub(crate) mod words;
 
@@ -14,9 +14,9 @@ use words::{FILE_CUT_OFF, NO_ROOM_FOR_SHARED_MEMORY, grown, words};
 /// Why an operation of the writer or the reader failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// SQLite failed: the transaction is void.
+    /// SQLite failed, which voids the transaction.
     Sqlite(rusqlite::Error),
-    /// It was refused before it wrote anything: others in the transaction are as they were.
+    /// It was refused before it wrote anything, so the other operations are unharmed.
     Refused(StoreError),
 }
 
@@ -26,7 +26,7 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-/// An error of SQLite that can be told to several callers.
+/// An error of SQLite that can be given to several callers.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     kind: Kind,
@@ -42,7 +42,7 @@ enum Kind {
 }
 
 impl Fault {
-    /// What went wrong in this file. A lock was waited for so long, where that is known.
+    /// The fault of this file for an error of SQLite. `waited`: how long a lock was waited for.
     pub(crate) fn new(path: &Path, err: &rusqlite::Error, waited: Option<Duration>) -> Self {
         Self {
             kind: kind(path, err),
@@ -50,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// Nobody can work with this file any more.
+    /// The fault of a file with which the store cannot go on.
     pub(crate) fn broken(path: &Path, what: impl fmt::Display) -> Self {
         Self {
             kind: Kind::Broken,
@@ -58,12 +58,12 @@ impl Fault {
         }
     }
 
-    /// Whether each operation of a transaction should be tried alone: one of them may be the cause.
+    /// Whether one operation may be the cause, so that each should be tried alone.
     pub(crate) fn is_of_one(&self) -> bool {
         matches!(self.kind, Kind::Full | Kind::Refused)
     }
 
-    /// Whether there was no room for it.
+    /// Whether there was no room.
     pub(crate) fn is_full(&self) -> bool {
         self.kind == Kind::Full
     }
@@ -78,13 +78,13 @@ impl Fault {
     }
 }
 
-/// The same for one caller.
+/// The error for one caller, as [`Fault::new`] makes it for several.
 #[allow(clippy::needless_pass_by_value)] // It is what `map_err` gives.
 pub(crate) fn store_error(path: &Path, err: rusqlite::Error) -> StoreError {
     Fault::new(path, &err, None).to_error()
 }
 
-/// What a caller can do about it.
+/// The kind of an error: what a caller can do about it.
 fn kind(path: &Path, err: &rusqlite::Error) -> Kind {
     let rusqlite::Error::SqliteFailure(code, _) = err else {
         return Kind::Broken;

@@ -1,4 +1,4 @@
-//! What SQLite's errors mean for whoever runs the program, and what to do about them.
+//! SQLite's errors in words for the person who runs the program, with what to do about them.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -9,13 +9,12 @@ use rusqlite::ErrorCode;
 
 use crate::paths::{beside, folder};
 
-/// Of `SQLITE_IOERR`: a page could not be read in full, because the file was cut off.
+/// Extended code of `SQLITE_IOERR`: a page could not be read in full, since the file was cut off.
 pub(crate) const FILE_CUT_OFF: i32 = 522;
-/// Of `SQLITE_IOERR`: the memory that the connections share could not be made, for want of room.
+/// Extended code of `SQLITE_IOERR`: no room for the memory that the connections share.
 pub(crate) const NO_ROOM_FOR_SHARED_MEMORY: i32 = 4874;
 
-/// What an error says, for a person; `waited` is how long a lock was waited for, where that is
-/// known.
+/// The text of an error for a person; `waited` is how long a lock was waited for, if known.
 pub(crate) fn words(path: &Path, err: &rusqlite::Error, waited: Option<Duration>) -> String {
     let rusqlite::Error::SqliteFailure(code, _) = err else {
         return err.to_string();
@@ -51,16 +50,16 @@ const DAMAGED: &str = "the file is damaged. Stop everything that has it open. If
      they belong to the file that was there. Otherwise restore a copy, or save what can be read \
      with `sqlite3 FILE .recover`";
 
-/// The limit of this process for the size of files, if one of these has come so near to it that it
-/// is why a file cannot be written. SQLite says of that only that it was not written.
+/// The limit of this process for the size of files, if a file of the store is so near to it that
+/// the limit is why it cannot be written. SQLite only says that it was not written.
 pub(crate) fn grown(path: &Path) -> Option<u64> {
-    /// What SQLite writes at once.
+    /// The most that SQLite writes at once.
     const NEAR: u64 = 64 * 1024;
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let limit = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max file size"))?;
-    // It is a word where there is none.
+    // Without a limit it is a word.
     let limit: u64 = limit.split_ascii_whitespace().next()?.parse().ok()?;
     let files = ["", "-wal", "-shm"].map(|what| beside(path, what));
     let mut sizes = files.iter().filter_map(|file| fs::metadata(file).ok());
@@ -78,7 +77,7 @@ fn locked(waited: Option<Duration>) -> String {
 
 /// Why a file cannot be opened or written, as far as its folder and its owner tell.
 ///
-/// The file itself is not opened to find out: to close it again would take SQLite's locks.
+/// The file itself is not opened to find out, since closing it again would take SQLite's locks.
 fn obstacle(path: &Path) -> String {
     let folder = folder(path);
     let about =
@@ -102,10 +101,10 @@ fn obstacle(path: &Path) -> String {
     }
 }
 
-/// The error that there is no room for one more open file, if so. The folder is opened to see it.
+/// The error if this process may open no more files. Opening the folder shows it.
 #[cfg(unix)]
 fn no_more_files(folder: &Path) -> Option<io::Error> {
-    /// These have the same numbers on all systems.
+    /// `ENFILE`, with the same number on all systems.
     const NFILE: i32 = 23;
     const MFILE: i32 = 24;
     let err = fs::File::open(folder).err()?;
@@ -117,7 +116,7 @@ fn no_more_files(_folder: &Path) -> Option<io::Error> {
     None
 }
 
-/// Whose file it is, and who may do what with it.
+/// The owner of a file and its mode.
 #[cfg(unix)]
 fn owner(found: &Metadata) -> String {
     use std::os::unix::fs::MetadataExt;
@@ -140,7 +139,7 @@ fn owner(found: &Metadata) -> String {
     .to_owned()
 }
 
-/// The name of a user, where it stands in the list of this machine.
+/// The name of a user, if the list of this machine has it.
 #[cfg(unix)]
 pub(crate) fn name_of(user: u32) -> Option<String> {
     let list = fs::read_to_string("/etc/passwd").ok()?;

@@ -1,4 +1,4 @@
-//! Changes by ids or by filter, in steps: each is a transaction of its own, and no job is in two.
+//! Changes by ids or by filter, in steps: each step is a transaction, and no job is in two.
 
 use marionette::inspect::Which;
 use marionette::store::StoreError;
@@ -22,7 +22,7 @@ impl SqliteStore {
             }
             Which::Matching(filter) => filter,
         };
-        // Ids go down from step to step, so what comes in meanwhile is not met, and nothing twice.
+        // Ids go down from step to step, so no new job is met, and no job twice.
         let (mut behind, mut changed) = (Some(Cursor::start()), 0);
         while let Some(from) = behind {
             let looked_for = filter.clone();
@@ -36,7 +36,7 @@ impl SqliteStore {
         Ok(changed)
     }
 
-    /// The filter is asked again in each transaction: a job may have moved on meanwhile.
+    /// Applies the filter again in each transaction, since a job may have moved on meanwhile.
     async fn change_ids(
         &self,
         ids: Vec<Id>,

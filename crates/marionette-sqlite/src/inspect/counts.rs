@@ -13,7 +13,7 @@ use crate::job::state::State;
 use crate::lanes::WantedLanes;
 use crate::threads::reader::Reader;
 
-/// By queue, kind and state.
+/// Numbers of jobs by queue, kind and state.
 type Counts = BTreeMap<(String, String, JobState), u64>;
 
 pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
@@ -44,7 +44,7 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
             .or_default() += 1;
     }
     for ((lane, state), jobs) in by_lane {
-        // Jobs in a lane that cannot be read are in no queue.
+        // Jobs in a lane that cannot be read belong to no queue.
         let lane = match reader.lanes.by_id(reader.connection, lane) {
             Err(err) if codec::is_of_one_row(&err) => continue,
             lane => lane?,
@@ -80,7 +80,7 @@ fn waiting(reader: &mut Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()>
     Ok(())
 }
 
-/// Jobs of other kinds than those that are wanted, which have been due since before this time.
+/// Counts the jobs in wanted queues whose kinds are not wanted and that were due before this time.
 pub(crate) fn unclaimed(
     reader: &mut Reader<'_>,
     wanted: &Wanted,

@@ -1,6 +1,6 @@
 //! Lists, page by page. A list finds some hundred ids at a time and then lets go of the file, so
-//! that the WAL can be copied meanwhile. Each row is read by itself, so that one that cannot be
-//! read keeps nobody from the others.
+//! that the WAL can be copied meanwhile. Each row is read by itself, so that a row that cannot be
+//! read does not hide the others.
 
 use marionette::TaskId;
 use marionette::inspect::{Filter, JobDetails, Listed, Page, Unreadable};
@@ -18,15 +18,15 @@ use crate::threads::reader::Reader;
 const PAGE_MAX: usize = 1_000;
 /// How many ids are found at a time.
 const CHUNK: usize = 500;
-/// Of so many rows of a page it is told that they cannot be read.
+/// The most unreadable rows that a page names.
 const UNREADABLE_MAX: usize = 100;
 
-/// Where a list goes on: with what is older than this id, which may be none that was ever made.
+/// The place at which a list goes on: with ids older than this one, which need not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor(Vec<u8>);
 
 impl Cursor {
-    /// With the newest: no id is longer and greater.
+    /// The start of a list, with the newest: no id is longer and greater.
     pub(crate) fn start() -> Self {
         Self(vec![0xff; 32])
     }
@@ -36,11 +36,11 @@ impl Cursor {
     }
 }
 
-/// Where a job stands in a list.
+/// The place of a job in a list.
 #[derive(Debug)]
 struct Place {
     seq: i64,
-    /// `None` if it is no id.
+    /// `None` if the column has no id.
     id: Option<Id>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn list(
     Ok(listed)
 }
 
-/// The next ids that match, newest first, and where to go on; nothing more if that is `None`.
+/// The next ids that match, newest first, and the cursor; `None` at the end.
 pub(crate) fn matching(
     reader: &mut Reader<'_>,
     filter: &Filter,
@@ -104,7 +104,7 @@ pub(crate) fn matching(
     Ok((ids, next))
 }
 
-/// Reads one row, or says why that cannot be done. A job that is gone meanwhile matches nothing.
+/// Reads one row, or says why it cannot be read. A job that is gone meanwhile matches nothing.
 fn read<T: Default>(
     reader: &mut Reader<'_>,
     place: &Place,
@@ -128,7 +128,7 @@ fn read<T: Default>(
     }
 }
 
-/// Where the next jobs stand that may match, newest first, and where to go on.
+/// The next places that may match, newest first, and the cursor.
 fn chunk(
     connection: &Connection,
     filter: &Filter,
@@ -145,7 +145,7 @@ fn chunk(
         let sql = include_str!("../sql/places_failed.sql");
         let (places, more) = places(connection, sql, params![state, behind.0, limit], behind)?;
         found.extend(places);
-        // All states have been read as far as the one that has come least far.
+        // The cursor is that of the state whose read has come least far.
         next = match (next, more) {
             (Some(one), Some(other)) => Some(if one.0 > other.0 { one } else { other }),
             (one, other) => one.or(other),
@@ -162,8 +162,8 @@ fn chunk(
     Ok((found, next))
 }
 
-/// Up to so many places of one index. In an index that is damaged, one can come back to what was
-/// there before, and would never come to an end.
+/// Up to `limit` places of one index. A damaged index may lead back to earlier places, and a read
+/// of it would never end.
 fn places(
     connection: &Connection,
     sql: &str,
@@ -190,8 +190,8 @@ fn places(
     Ok((places, next))
 }
 
-/// The states of a filter that asks only for what ended without success: there is an index for
-/// these, since people look for a few of them among very many others.
+/// The states of a filter that asks only for jobs that ended without success: they have an index,
+/// since people look for a few of them among very many others.
 fn failed_states(filter: &Filter) -> Option<Vec<State>> {
     if filter.states.is_empty() {
         return None;
@@ -211,7 +211,7 @@ fn failed_states(filter: &Filter) -> Option<Vec<State>> {
     Some(states)
 }
 
-/// Jobs whose ids are not even bytes: no list would come to them.
+/// Jobs whose ids are no bytes: no list would come to them.
 fn without_ids(connection: &Connection) -> rusqlite::Result<Vec<Unreadable>> {
     let mut statement = connection.prepare_cached(include_str!("../sql/places_strange.sql"))?;
     let most = i64::try_from(UNREADABLE_MAX).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! What a person asks of the store, and changes in it.
+//! The questions of a person, and the changes that a person makes.
 
 mod list;
 mod counts;

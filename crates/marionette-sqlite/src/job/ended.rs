@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{JOB_BY_ID, Job};
 use crate::codec::{self, Id};
 
-/// How these jobs have ended.
+/// The ends of these jobs.
 pub(crate) fn ended(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec<Ended>> {
     let mut statement = connection.prepare_cached(JOB_BY_ID)?;
     let mut answers = Vec::with_capacity(ids.len());
@@ -14,7 +14,7 @@ pub(crate) fn ended(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec
         answers.push(match statement.query_row([id], Job::read).optional() {
             Ok(Some(job)) => job.into_ended(connection)?,
             Ok(None) => Ended::Unknown,
-            // Nobody would ever run it: whoever waits for it waits for nothing.
+            // The job will never run, so a caller that waits for it is told.
             Err(err) if codec::is_of_one_row(&err) => Ended::Otherwise {
                 state: JobState::Quarantined,
                 attempts: Vec::new(),

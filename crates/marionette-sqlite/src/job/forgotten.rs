@@ -1,4 +1,4 @@
-//! Which jobs a store has deleted, for whoever keeps something of its own for each job.
+//! The jobs that a store has deleted, for applications that keep something for each job.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,7 +7,7 @@ use marionette::TaskId;
 
 use crate::codec::Id;
 
-/// How many are kept until somebody takes them: 16 MB.
+/// The most ids that are kept for one listener: 16 MB.
 const KEPT: usize = 1_000_000;
 
 /// The jobs that a store deletes, made by
@@ -42,23 +42,23 @@ pub struct Forgotten {
     list: Arc<Mutex<Forgot>>,
 }
 
-/// What was deleted since it was asked last.
+/// The jobs that were deleted since the last [`take`](Forgotten::take).
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Forgot {
     /// The ids of the jobs, in the order in which they were deleted.
     pub ids: Vec<TaskId>,
-    /// How many more there were, of which nothing is known: up to 1,000,000 are kept until they are
+    /// The number of further jobs, whose ids are lost: up to 1,000,000 are kept until they are
     /// taken.
     pub missed: u64,
 }
 
-/// Those who want to know.
+/// The listeners that are told which jobs are deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners(Mutex<Vec<Weak<Mutex<Forgot>>>>);
 
 impl Forgotten {
-    /// What was deleted since it was asked last.
+    /// Takes the jobs that were deleted since the last call.
     #[must_use]
     pub fn take(&self) -> Forgot {
         std::mem::take(&mut *lock(&self.list))
@@ -72,19 +72,19 @@ impl fmt::Debug for Forgotten {
 }
 
 impl Listeners {
-    /// One more who wants to know what is deleted from now on.
+    /// Adds a listener, which is told what is deleted from now on.
     pub(crate) fn add(&self) -> Forgotten {
         let list = Arc::default();
         lock(&self.0).push(Arc::downgrade(&list));
         Forgotten { list }
     }
 
-    /// Whether somebody wants to know.
+    /// Whether there is a listener.
     pub(crate) fn is_any(&self) -> bool {
         !lock(&self.0).is_empty()
     }
 
-    /// Tells them what a transaction has deleted that was committed.
+    /// Tells the listeners which jobs a committed transaction has deleted.
     pub(crate) fn tell(&self, jobs: &mut Vec<Id>) {
         lock(&self.0).retain(|list| {
             let Some(list) = list.upgrade() else {
@@ -103,6 +103,6 @@ impl Listeners {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that holds it can leave it half done.
+    // No code that holds the lock can leave the list half changed.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,9 +17,9 @@ const LAST_KEPT: i64 = 20;
 #[derive(Debug)]
 pub(crate) struct NewAttempt<'a> {
     pub(crate) seq: i64,
-    /// How many attempts were ever written for the job.
+    /// The number of attempts that were ever written for the job.
     pub(crate) history: i64,
-    /// Which attempt it was for its handler.
+    /// The number of the attempt, as its handler saw it.
     pub(crate) number: u32,
     pub(crate) started: i64,
     pub(crate) ended: i64,
@@ -29,7 +29,7 @@ pub(crate) struct NewAttempt<'a> {
     pub(crate) instance: Id,
 }
 
-/// Writes an attempt, and forgets one of those in the middle. Answers how many were ever written.
+/// Writes an attempt, and forgets one in the middle. Returns the number that was ever written.
 pub(crate) fn add(connection: &Connection, attempt: &NewAttempt<'_>) -> rusqlite::Result<i64> {
     let n = attempt.history.saturating_add(1);
     connection
@@ -55,7 +55,7 @@ pub(crate) fn add(connection: &Connection, attempt: &NewAttempt<'_>) -> rusqlite
     Ok(n)
 }
 
-/// All attempts that are kept, the oldest first. Those that cannot be read are left out.
+/// All attempts that are kept and can be read, the oldest first.
 pub(crate) fn all(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<TimedAttempt>> {
     let mut statement = connection.prepare_cached(include_str!("../sql/attempts.sql"))?;
     let mut rows = statement.query([seq])?;
@@ -70,7 +70,7 @@ pub(crate) fn all(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<Tim
     Ok(attempts)
 }
 
-/// The attempts that count as failed or as made: what a handler and who awaits the job are told.
+/// The failed attempts, as a handler and the caller that awaits the job are told of them.
 pub(crate) fn failures(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<PastAttempt>> {
     let all = all(connection, seq)?;
     Ok(all

@@ -1,4 +1,4 @@
-//! A row of the table of jobs, and what people are told of it.
+//! A job as the file has it: its row, its attempts, its end, and its listing.
 
 mod ended;
 pub(crate) mod forgotten;
@@ -21,7 +21,7 @@ use state::State;
 /// The statement for one job; its columns are those of [`Job::read`].
 pub(crate) const JOB_BY_ID: &str = include_str!("../sql/job_by_id.sql");
 
-/// The same by its place.
+/// The statement for one job by its place.
 pub(crate) const JOB_BY_SEQ: &str = include_str!("../sql/job_by_seq.sql");
 
 /// A job in full, but for its attempts.
@@ -80,7 +80,7 @@ impl Job {
         self.state.job_state(self.due, self.failed, now)
     }
 
-    /// Why it ended, or else the error of its last failed attempt since it began.
+    /// The reason of its end, or else the error of its last failed attempt since it began.
     fn reason(&self, connection: &Connection) -> rusqlite::Result<Option<String>> {
         if self.reason.is_some() || self.failed == 0 {
             return Ok(self.reason.clone());
@@ -113,7 +113,7 @@ impl Job {
         }
     }
 
-    /// Whether the text is in its payload, its name, or the reason of its end.
+    /// Whether its payload, its name, or the reason of its end has the text.
     fn has(&self, connection: &Connection, text: &str) -> rusqlite::Result<bool> {
         let name = self.options.name.as_deref();
         if contains(&self.payload, text) || name.is_some_and(|name| name.contains(text)) {
@@ -164,7 +164,7 @@ impl Job {
         })
     }
 
-    /// All attempts that are kept. The one of a job that succeeded at once stands in its row.
+    /// All attempts that are kept. The attempt of a job that succeeded at once is in its row.
     fn attempts(&self, connection: &Connection) -> rusqlite::Result<Vec<TimedAttempt>> {
         match (self.state, self.history, self.ran) {
             (State::Done, 0, Some(ran)) => Ok(vec![TimedAttempt {
@@ -199,7 +199,7 @@ impl Job {
     }
 }
 
-/// A time that has come; one below zero has not.
+/// A time of the file; `None` for one that has not come, which is below zero.
 fn come(micros: i64) -> Option<std::time::SystemTime> {
     (micros > 0).then(|| clock::time(micros))
 }

@@ -1,10 +1,10 @@
-//! Where a job stands, as the file says it. The statements spell the numbers out, because SQLite
-//! uses a partial index only for a condition without a parameter.
+//! The state of a job in the file. The statements spell the numbers out, because SQLite uses a
+//! partial index only for a condition without a parameter.
 
 use marionette::store::JobState;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-/// Where a job stands. Each has one byte in the file, so that a row keeps its size.
+/// The state of a job. Each state has one byte in the file, so that a row keeps its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Waiting = 2,
@@ -25,7 +25,7 @@ impl State {
         Self::Quarantined,
     ];
 
-    /// The state in a person's words; what waits is told apart by when it is due.
+    /// The state for a person, to whom waiting jobs differ by when they are due.
     pub(crate) fn job_state(self, due: i64, failed: u32, now: i64) -> JobState {
         match self {
             Self::Waiting if due <= now => JobState::Ready,
@@ -39,7 +39,7 @@ impl State {
         }
     }
 
-    /// Whether nothing follows any more by itself.
+    /// Whether the job has ended.
     pub(crate) fn is_end(self) -> bool {
         !matches!(self, Self::Waiting | Self::Running)
     }

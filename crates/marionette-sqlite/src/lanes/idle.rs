@@ -1,4 +1,4 @@
-//! Which lanes have no jobs any more.
+//! Idle lanes: those in which there is no job any more.
 
 use std::collections::HashSet;
 
@@ -7,23 +7,23 @@ use rusqlite::Connection;
 use super::lane::CLOSED;
 use crate::codec;
 
-/// So many of the newest lanes stay open without a job: most files never have more, and a queue
-/// that is empty for a moment needs no new lane.
+/// This number of the newest lanes stays open without a job: most files never have more, and a
+/// queue that is empty for a moment needs no new lane.
 pub(crate) const KEPT: usize = 64;
 
-/// Lanes in which there is no job.
+/// Lanes without a job.
 #[derive(Debug, Default)]
 pub(crate) struct IdleLanes {
-    /// Those that are to be closed.
+    /// The lanes to close.
     pub(crate) open: Vec<i64>,
-    /// Those that are to be deleted: they were closed before it was seen that they are empty.
+    /// The lanes to delete: they were closed before the look that found them empty.
     pub(crate) closed: Vec<i64>,
 }
 
 impl IdleLanes {
-    /// Looks for them, if there are more lanes than stay without a job.
+    /// Looks for idle lanes, if there are more lanes than may stay without a job.
     pub(crate) fn find(connection: &Connection) -> rusqlite::Result<Self> {
-        // All of it has to be the state of one moment: jobs go from one index to another.
+        // The look needs one transaction, since jobs go from one index to another.
         let snapshot = connection.unchecked_transaction()?;
         let older = snapshot
             .prepare_cached(include_str!("../sql/lane_older.sql"))?
@@ -46,13 +46,13 @@ impl IdleLanes {
         })
     }
 
-    /// Whether there is none.
+    /// Whether there is no idle lane.
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty() && self.closed.is_empty()
     }
 }
 
-/// The lanes in which there are jobs: each job is in one of these four indexes.
+/// The lanes with jobs: each job is in one of these four indexes.
 fn used(connection: &Connection) -> rusqlite::Result<HashSet<i64>> {
     let mut used = HashSet::new();
     let mut last = None;

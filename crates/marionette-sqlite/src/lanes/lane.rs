@@ -7,7 +7,7 @@ use rusqlite::Row;
 
 use crate::codec;
 
-/// What is added to the mark of suspects in a lane that takes no more jobs.
+/// The number that is added to the mark of suspects of a lane that takes no more jobs.
 pub(super) const CLOSED: i64 = 2;
 
 /// The jobs of one kind, queue and priority.
@@ -19,7 +19,7 @@ pub(crate) struct Lane {
     pub(crate) priority: Priority,
     /// Whether the instance of each job in it has died before.
     pub(crate) suspect: bool,
-    /// Whether jobs come into it.
+    /// Whether it takes jobs.
     pub(crate) is_open: bool,
 }
 
@@ -31,7 +31,7 @@ impl Lane {
             id: row.get(0)?,
             queue: codec::name(row, 1)?,
             kind: codec::name(row, 2)?,
-            // One that nobody can have given is the nearest that somebody can.
+            // A priority out of range counts as the nearest in range.
             priority: Priority(i8::try_from(priority).unwrap_or(most)),
             suspect: suspect & 1 != 0,
             is_open: suspect < CLOSED,

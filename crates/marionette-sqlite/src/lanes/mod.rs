@@ -1,20 +1,20 @@
-//! Lanes: the jobs of one kind, queue and priority wait in one, so that a claim looks only where
-//! its instance can find something. Suspects wait in lanes of their own.
+//! Lanes: the jobs of one kind, queue and priority wait in one lane, so that a claim looks only
+//! where its instance can find a job. Suspects wait in lanes of their own.
 //!
-//! # How a lane goes
+//! # How a lane is deleted
 //!
 //! Each `run` has a queue of its own, and so may each tenant, so lanes without jobs are deleted.
-//! Other processes may put a job into a lane that they remember, and no index tells which jobs are
-//! in one; so it takes two steps.
+//! Other processes may put a job into a lane that they remember, and no index tells which jobs a
+//! lane has; so deleting takes two steps.
 //!
 //! 1. A lane in which a look at the whole file found no job is closed: no name leads to it any
 //!    more, and a transaction that puts a job into a lane which it remembers first reads whether
-//!    that is open. A job that came between the look and this is run as any other.
-//! 2. A later look finds a lane that was closed before it, and no job in it. None will ever come,
-//!    so it is deleted, whenever that is.
+//!    the lane is open. A job that came between the look and the closing runs like any other.
+//! 2. A later look finds no job in a lane that was closed before. No job will ever come, so the
+//!    lane is deleted, however much later.
 //!
-//! The newest lane stays, so no number comes twice: who still remembers a lane that was deleted
-//! finds nothing in it, and nothing of another.
+//! The newest lane stays, so no number is used twice: a process that still remembers a deleted lane
+//! finds no job in it, and none of another lane.
 
 mod idle;
 mod lane;
@@ -34,28 +34,28 @@ pub(crate) use lane::Lane;
 use wanted::Names;
 pub(crate) use wanted::WantedLanes;
 
-/// So many names are compared one by one, and so many lanes looked into.
+/// Up to this number, names are compared one by one, and lanes are searched one by one.
 const FEW: usize = 8;
-/// Up to so many lanes are read at once; of more, those that are needed.
+/// Up to this number, lanes are read at once; of more, only those that are needed.
 const MANY: usize = 10_000;
-/// The number below those of all lanes.
+/// A number below those of all lanes.
 const ALL: i64 = i64::MIN;
 /// The lanes of a file that a connection knows: all, or of very many the newest and those that were
-/// asked for. What it remembers of a lane that was deleted does no harm.
+/// asked for. Remembering a lane that was deleted does no harm.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     by_id: HashMap<i64, Arc<Lane>>,
-    /// Those of each queue, which are few: one for each kind and priority.
+    /// The lanes of each queue, which are few: one for each kind and priority.
     by_queue: HashMap<Arc<str>, Vec<Arc<Lane>>>,
-    /// Between these two all are known.
+    /// All lanes after this one, up to the newest, are known.
     after: i64,
     newest: i64,
-    /// Of which kinds and queues the older ones are known too.
+    /// The kinds and queues of which the older lanes are known too.
     asked: Vec<Wanted>,
-    /// With more than this it is looked whether most of them are gone.
+    /// With more lanes than this, `refresh` checks whether most of them are gone.
     known_max: usize,
     last: Option<Arc<Lane>>,
-    /// Those that were found open in this transaction.
+    /// The lanes that were found open in this transaction.
     open: HashSet<i64>,
 }
 
@@ -75,7 +75,7 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// Learns of lanes that others have made.
+    /// Learns of the lanes that other connections have made.
     pub(crate) fn refresh(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let newest: Option<i64> = connection
             .prepare_cached(include_str!("../sql/lane_newest.sql"))?
@@ -99,7 +99,7 @@ impl Lanes {
         self.learn(connection, include_str!("../sql/lanes_after.sql"), [after])
     }
 
-    /// Forgets all if most of what is known was deleted.
+    /// Forgets all lanes if most of the known ones were deleted.
     fn forget_deleted(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let there: i64 = connection
             .prepare_cached(include_str!("../sql/lane_count.sql"))?
@@ -122,7 +122,7 @@ impl Lanes {
         let mut rows = statement.query(params)?;
         while let Some(row) = rows.next()? {
             let lane = match Lane::read(row) {
-                // Its jobs stay where they are, and those of all others are found.
+                // The jobs of this lane stay where they are; those of the other lanes are found.
                 Err(err) if codec::is_of_one_row(&err) => continue,
                 lane => lane?,
             };
@@ -133,12 +133,12 @@ impl Lanes {
         Ok(())
     }
 
-    /// Forgets all: a transaction that may have made one was rolled back.
+    /// Forgets all lanes, after a transaction that may have made one was rolled back.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// A transaction has begun: before it, others may have closed any lane.
+    /// Begins a transaction: other processes may have closed any lane before it.
     pub(crate) fn begin(&mut self) {
         self.last = None;
         self.open.clear();
@@ -153,7 +153,7 @@ impl Lanes {
             .push(lane);
     }
 
-    /// A lane was deleted.
+    /// Forgets a lane that was deleted.
     pub(crate) fn remove(&mut self, id: i64) {
         self.last = None;
         self.open.remove(&id);
@@ -200,8 +200,8 @@ impl Lanes {
         self.by_queue.get(queue).into_iter().flatten()
     }
 
-    /// The lanes in which somebody may find what it wishes: of many lanes, only those in which a
-    /// job waits, so that thousands of queues cost nothing while they are empty.
+    /// The wanted lanes: of many, only those in which a job waits, so that thousands of queues cost
+    /// nothing while they are empty.
     pub(crate) fn wanted(
         &mut self,
         connection: &Connection,
@@ -213,7 +213,7 @@ impl Lanes {
         self.of_wanted_queues(connection, wanted_lanes, |lane| wanted_lanes.is_for(lane))
     }
 
-    /// The lanes that one who wishes this leaves to others for their kinds, found as those are.
+    /// The lanes of wanted queues whose kinds are not wanted, found like [`wanted`](Self::wanted).
     pub(crate) fn left(
         &mut self,
         connection: &Connection,
@@ -275,7 +275,7 @@ impl Lanes {
                 )?;
             }
         }
-        // The managers of one process want the same again and again.
+        // The managers of one process want the same lanes again and again.
         if self.asked.len() == FEW {
             self.asked.remove(0);
         }
@@ -283,7 +283,8 @@ impl Lanes {
         Ok(())
     }
 
-    /// The lane for these, which is made if there is none. Jobs mostly come in runs of one lane.
+    /// The lane of this queue, kind, priority and suspicion, which is made if there is none. Jobs
+    /// mostly come in runs of one lane.
     pub(crate) fn of(
         &mut self,
         connection: &Connection,
@@ -308,7 +309,7 @@ impl Lanes {
         Ok(lane)
     }
 
-    /// Whether a lane that is known takes jobs; if not, it is forgotten.
+    /// Whether a known lane takes jobs; if not, it is forgotten.
     fn is_open(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<bool> {
         if self.open.contains(&id) {
             return Ok(true);
@@ -320,7 +321,7 @@ impl Lanes {
             self.open.insert(id);
         } else {
             self.remove(id);
-            // It may be there still, with the last of its jobs.
+            // The lane may still be in the file, with the last of its jobs.
             self.learn(connection, include_str!("../sql/lane_by_id.sql"), [id])?;
         }
         Ok(is_open)
@@ -338,17 +339,17 @@ impl Lanes {
         self.by_id(connection, id)
     }
 
-    /// Lets no more jobs into a lane.
+    /// Closes a lane: it takes no more jobs.
     pub(crate) fn close(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<()> {
         connection
             .prepare_cached(include_str!("../sql/lane_close.sql"))?
             .execute([id])?;
         self.remove(id);
-        // It stays with the jobs that came into it since it was found empty.
+        // The lane stays known for the jobs that came since it was found empty.
         self.learn(connection, include_str!("../sql/lane_by_id.sql"), [id])
     }
 
-    /// Deletes a lane that is closed and in which there is no job.
+    /// Deletes a closed lane without a job.
     pub(crate) fn delete(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<()> {
         connection
             .prepare_cached(include_str!("../sql/lane_delete.sql"))?
@@ -362,7 +363,8 @@ fn count(lanes: usize) -> i64 {
     i64::try_from(lanes).unwrap_or(i64::MAX)
 }
 
-/// The number of the lane for these, which is made if there is none.
+/// The number of the lane of this kind, queue, priority and suspicion, which is made if there is
+/// none.
 pub(crate) fn find_or_insert(
     connection: &Connection,
     (queue, kind): (&str, &str),

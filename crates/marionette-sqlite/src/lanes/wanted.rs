@@ -1,4 +1,4 @@
-//! What somebody wants, to be asked of many lanes.
+//! Wanted kinds and queues, in a form that is quick to compare with many lanes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use marionette::store::Wanted;
 
 use super::{FEW, Lane};
 
-/// What somebody wants, to be asked of many lanes.
+/// Wanted kinds and queues, in a form that is quick to compare with many lanes.
 #[derive(Debug)]
 pub(crate) struct WantedLanes {
     pub(super) wanted: Wanted,
     kinds: Names,
-    /// Any, if none is named.
+    /// `None` stands for any name.
     pub(super) queues: Option<Names>,
 }
 
-/// Some names. With thousands of queues, to compare each with each would be most of the work.
+/// A set of names. With thousands of queues, comparing each with each would be most of the work.
 #[derive(Debug)]
 pub(super) enum Names {
     Few(Arc<[String]>),
@@ -50,12 +50,12 @@ impl WantedLanes {
         }
     }
 
-    /// Whether one may claim from a lane who wishes this.
+    /// Whether a lane is wanted.
     pub(crate) fn is_for(&self, lane: &Lane) -> bool {
         self.kinds.contain(&lane.kind) && self.is_for_queue(lane)
     }
 
-    /// Whether one who wishes this leaves a lane alone, and for its kind only.
+    /// Whether a lane's queue is wanted and its kind is not.
     pub(crate) fn leaves(&self, lane: &Lane) -> bool {
         !self.kinds.contain(&lane.kind) && self.is_for_queue(lane)
     }

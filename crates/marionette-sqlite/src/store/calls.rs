@@ -1,4 +1,4 @@
-//! What managers call.
+//! The calls of managers.
 
 use marionette::TaskId;
 use marionette::store::{
@@ -58,10 +58,10 @@ impl Store for SqliteStore {
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         Box::pin(async move {
             let beyond = self.done_beyond().await?;
-            // They can wait; the jobs of a dead instance cannot.
+            // Idle lanes can wait; the jobs of a dead instance cannot.
             let mut idle = self.idle_lanes().await.unwrap_or_default();
             let work = move |writer: &mut Writer<'_>| writer.sweep(beyond.as_ref(), &mut idle);
-            // After a loss of power the next sweep finds it all again.
+            // After a loss of power the next sweep does the same work again.
             let mut swept = self.write(500, Durability::Committed, work).await?;
             swept.warning = wal::warning(self.path());
             Ok(swept)
@@ -71,7 +71,7 @@ impl Store for SqliteStore {
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let shared = &self.inner.shared;
-            // Nobody comes who would wake it.
+            // In a broken store no thread would wake the waiter.
             shared.fault().map_err(Fault::to_error)?;
             let woken = shared.waiters.add(&wanted, self.settings().timing.poll);
             if woken.await.is_err() && shared.waiters.is_closed() {

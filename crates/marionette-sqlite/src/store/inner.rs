@@ -1,4 +1,4 @@
-//! What all clones of a handle share: the threads that write, read and wait, and the ways to them.
+//! The part that all clones of a handle share: the threads, and the inboxes that lead to them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -25,12 +25,12 @@ use crate::threads::spawn;
 use crate::threads::waiters::Waiters;
 use crate::threads::writer::{self, Operations, Syncer, Writer};
 
-/// What ends with the last clone.
+/// The threads and inboxes of a store, which end with the last clone.
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) operations: Arc<Operations>,
     pub(crate) questions: Arc<Inbox<Question>>,
-    /// Those who only look into the file, and those who write it.
+    /// The threads that only read the file, and those that write it.
     looking: Vec<JoinHandle<()>>,
     writing: Vec<JoinHandle<()>>,
     /// When the done jobs are counted again.
@@ -56,7 +56,7 @@ impl Inner {
         checks::check_after(&writing, &path, &settings)?;
         schema::migrate(&writing, &path, settings.additions)?;
         let identity = FileIdentity::of(&path);
-        // Two, because the system tells an error of the disk once to each.
+        // Two handles, because the system reports an error of the disk once to each.
         let wal = || opening::open_wal(&writing, &path);
         let wals = [wal()?, wal()?];
         let (reading, of_reading) = opening::reader(&path, &settings)?;
@@ -97,7 +97,7 @@ impl Inner {
         wals: [Wal; 2],
         mut guard: Guard,
     ) -> Result<(), StoreError> {
-        // Statements are prepared here already, so that what is wrong with the file is told now.
+        // The statements are prepared here already, so that a faulty file fails at once.
         let failed = |err| store_error(&self.shared.path, err);
         writer::check(&connection).map_err(failed)?;
         let (operations, shared) = (self.operations.clone(), self.shared.clone());
@@ -112,7 +112,7 @@ impl Inner {
                     Err(err) => shared.give_up(format_args!("it cannot be written: {err}")),
                 }
             });
-            // What was put in and is never answered tells its callers that the store is broken.
+            // Dropping the operations tells their callers that the store is broken.
             operations.abandon();
             to_sync.close();
             guard.release();
@@ -142,9 +142,9 @@ impl Inner {
     }
 }
 
-/// The threads end when they have done what waits; then the file and the locks are released. The
-/// writer's connection is the last one, so that SQLite copies the WAL and removes it: of several
-/// that close at once, none may be the last.
+/// The threads end when their inboxes are empty; then the file and the locks are released. The
+/// writer's connection is closed last, so that SQLite copies the WAL and removes it: of several
+/// connections that close at once, none may be the last.
 impl Drop for Inner {
     fn drop(&mut self) {
         self.questions.close();

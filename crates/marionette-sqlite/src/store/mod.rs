@@ -1,4 +1,4 @@
-//! The handle: it passes calls on to the threads, and ends them when the last clone goes.
+//! The handle: it passes calls on to the threads, and ends them when the last clone is dropped.
 
 mod open;
 mod inner;
@@ -21,7 +21,7 @@ use crate::threads::reader::{self, Reader};
 use crate::threads::writer::{Call, Durability, Operation, Writer};
 use inner::Inner;
 
-/// Of what weight an operation is small: done before its caller would be asleep.
+/// The weight up to which an operation is done before its caller would be asleep.
 const SMALL: usize = 8;
 
 /// A store of durable jobs in one file. Clones are the same store.
@@ -120,18 +120,17 @@ impl SqliteStore {
         &self.inner.shared.path
     }
 
-    /// The jobs that this store deletes from now on, by what its sweeps prune and by what is
-    /// deleted through it and its clones: what an application keeps for each job elsewhere can go
-    /// as well.
+    /// The jobs that this store deletes from now on, in its sweeps and by calls to it and its
+    /// clones, so that an application can delete what it keeps elsewhere for each job.
     ///
-    /// Not told is what other processes delete on the same file, and what was deleted before. Ask
-    /// [`ended`](marionette::store::Store::ended) from time to time for what is kept.
+    /// The list does not have jobs that other processes delete in the same file, nor jobs that were
+    /// deleted before. Ask [`ended`](marionette::store::Store::ended) for those from time to time.
     #[must_use]
     pub fn forgotten(&self) -> Forgotten {
         self.listeners().add()
     }
 
-    /// Does something in the writer's next transaction.
+    /// Runs a closure in the writer's next transaction.
     pub(crate) async fn write<R: Send + 'static>(
         &self,
         weight: usize,
@@ -158,7 +157,7 @@ impl SqliteStore {
         caller.answer(&self.inner.shared, answer, soon).await
     }
 
-    /// Asks the reader.
+    /// Asks the reader a question.
     pub(crate) async fn read<R: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Reader<'_>) -> Result<R, Failure> + Send + 'static,
@@ -166,7 +165,7 @@ impl SqliteStore {
         reader::ask(&self.inner.shared, &self.inner.questions, question).await
     }
 
-    /// Wakes everybody in this process who waits for jobs.
+    /// Wakes all managers of this process that wait for jobs.
     ///
     /// After jobs were [inserted in a transaction of the caller](Self::insert_in) and that is
     /// committed, this saves up to a tenth of a second ([`Options::poll`]); nothing depends on it.
@@ -174,7 +173,7 @@ impl SqliteStore {
         self.inner.shared.waiters.wake_all();
     }
 
-    /// Whether the files are still those that were opened.
+    /// An error if the files are no longer those that were opened.
     pub(crate) fn check_identity(&self) -> Result<(), StoreError> {
         self.inner.shared.look().map_err(Fault::to_error)
     }

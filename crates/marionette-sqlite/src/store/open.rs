@@ -1,4 +1,4 @@
-//! Opening: it blocks, so a thread does it.
+//! Opening a store: it blocks, so a thread does it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -62,18 +62,18 @@ impl SqliteStore {
             let peek = || {
                 checks::check_before(&name, &settings)?;
                 let connection = opening::peek(&name, &settings)?;
-                // What somebody may have added cannot change the answer.
+                // Additions of the application cannot change the answer.
                 schema::peek(&connection, &name, Additions::Trusted)
             };
             let _ = reply.send(peek());
         })?;
         let version = answer.await.unwrap_or_else(|_| Err(reply::stopped(path)));
-        // It has answered, so it ends now.
+        // The thread has answered, so it ends now.
         let _ = thread.join();
         version
     }
 
-    /// Opening blocks, so it is done by a thread, which then becomes the writer.
+    /// Opens the store on a thread of its own, since that blocks.
     pub(crate) async fn open_with(path: &Path, settings: Settings) -> Result<Self, StoreError> {
         checks::check_library(rusqlite::version_number(), rusqlite::version())?;
         checks::check_path(path)?;
@@ -83,7 +83,7 @@ impl SqliteStore {
             let _ = reply.send(Inner::open(&name, settings));
         })?;
         let inner = opened.await.unwrap_or_else(|_| Err(reply::stopped(path)));
-        // It has answered, so it ends now.
+        // The thread has answered, so it ends now.
         let _ = thread.join();
         inner.map(|inner| Self {
             inner: Arc::new(inner),

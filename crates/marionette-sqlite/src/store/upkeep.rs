@@ -1,4 +1,4 @@
-//! What a sweep asks of the reader first, because it takes a while.
+//! The long questions that a sweep asks the reader first.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use super::SqliteStore;
 use crate::lanes::IdleLanes;
 use crate::threads::writer::{self, DonePlace};
 
-/// How soon lanes without jobs are looked for again if there were none…
+/// The pause between looks for idle lanes, if the last one found none.
 const IDLE_LOOK: Duration = Duration::from_secs(10);
-/// …and if there were.
+/// The pause between looks for idle lanes, if the last one found some.
 const IDLE_AGAIN: Duration = Duration::from_secs(1);
 
 impl SqliteStore {
-    /// The newest done job beyond the number that is kept, where the writer does not count itself.
+    /// The newest done job beyond the number that is kept, if the writer does not count itself.
     /// Counting takes at most a hundredth of the time.
     pub(super) async fn done_beyond(&self) -> Result<Option<DonePlace>, StoreError> {
         let kept = self.settings().keep_done_count;
@@ -27,12 +27,12 @@ impl SqliteStore {
         Ok(beyond.flatten())
     }
 
-    /// Lanes without jobs; none if they are not looked for now.
+    /// The idle lanes; none if it is not time to look for them.
     pub(super) async fn idle_lanes(&self) -> Result<IdleLanes, StoreError> {
         let ask = self.read(|reader| Ok(IdleLanes::find(reader.connection)?));
         let idle = self.now_and_then(&self.inner.idle_at, ask).await?;
         if let Some(idle) = idle {
-            // What was closed is to be deleted soon; else there is no hurry.
+            // Closed lanes are to be deleted soon; otherwise there is no hurry.
             let pause = if idle.is_empty() {
                 IDLE_LOOK
             } else {
@@ -45,7 +45,8 @@ impl SqliteStore {
         Ok(IdleLanes::default())
     }
 
-    /// Asks the reader for something that costs it a while, for at most a hundredth of the time.
+    /// Asks the reader a long question, which may take a hundredth of the time; `None` if it is too
+    /// soon.
     async fn now_and_then<R>(
         &self,
         again: &Mutex<Option<Instant>>,
