@@ -1,5 +1,5 @@
-//! The only place where time comes from: the wall clock, which all processes on a file agree on,
-//! and the monotonic one, by which an instance is found dead.
+//! The clocks, the only source of time: the wall clock, on which all processes on a file agree, and
+//! the monotonic clock, by which an instance is found dead.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub struct Clock {
     #[cfg(feature = "test-util")]
     still: Option<std::sync::Arc<StillClock>>,
-    /// By how many microseconds the wall clock was stepped.
+    /// The microseconds by which the wall clock was stepped.
     #[cfg(feature = "test-util")]
     stepped: std::sync::Arc<std::sync::atomic::AtomicI64>,
 }
@@ -21,7 +21,7 @@ pub struct Clock {
 struct StillClock {
     wall: SystemTime,
     monotonic: Instant,
-    /// By how many microseconds both have been moved.
+    /// The microseconds by which both clocks have been moved.
     ahead: std::sync::atomic::AtomicU64,
 }
 
@@ -34,7 +34,7 @@ impl Clock {
 }
 
 #[cfg(not(feature = "test-util"))]
-#[allow(clippy::unused_self)] // The twins below have something to tell.
+#[allow(clippy::unused_self)] // The twins below use it.
 impl Clock {
     fn wall(&self) -> SystemTime {
         system()
@@ -45,12 +45,12 @@ impl Clock {
         monotonic()
     }
 
-    /// For how long a thread may sleep that wants to sleep so long.
+    /// How long a thread may sleep at once that wants to sleep for `pause`.
     pub(crate) fn nap(&self, pause: Duration) -> Duration {
         pause
     }
 
-    /// A thread has slept for so long while somebody waited.
+    /// Notes that a thread has slept since then while a manager waited.
     pub(crate) fn slept(&self, _since: Instant) {}
 }
 
@@ -119,8 +119,8 @@ impl Clock {
         }
     }
 
-    /// For how long a thread may sleep that wants to sleep so long: clocks that stand still may be
-    /// moved meanwhile.
+    /// How long a thread may sleep at once that wants to sleep for `pause`: clocks that stand still
+    /// may be moved meanwhile.
     pub(crate) fn nap(&self, pause: Duration) -> Duration {
         match &self.still {
             Some(_) => pause.min(Duration::from_millis(1)),
@@ -128,7 +128,7 @@ impl Clock {
         }
     }
 
-    /// A thread has slept since then while somebody waited: time has passed by all clocks.
+    /// Notes that a thread has slept since then while a manager waited: time passes by all clocks.
     pub(crate) fn slept(&self, since: Instant) {
         self.advance(monotonic().duration_since(since));
     }
@@ -173,15 +173,15 @@ pub(crate) fn round_up(length: Duration) -> i64 {
         .min(FAR)
 }
 
-/// As far ahead as a time may lie: 100,000 years, so that sums of two do not overflow.
+/// The furthest time: 100,000 years ahead, so that the sum of two does not overflow.
 const FAR: i64 = 100_000 * 366 * 24 * 60 * 60 * 1_000_000;
 
-/// So many microseconds since 1970 as a time.
+/// The time of this number of microseconds since 1970.
 pub(crate) fn time(micros: i64) -> SystemTime {
     UNIX_EPOCH + length(micros)
 }
 
-/// So many microseconds as a length of time; none if it is negative.
+/// The length of time of this number of microseconds; zero if it is negative.
 pub(crate) fn length(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }

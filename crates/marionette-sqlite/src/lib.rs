@@ -3,7 +3,7 @@
 //!
 //! A service on one machine needs no server to have what the big job systems have: a job that was
 //! accepted survives the end of the process and the loss of power, runs at least once, is retried
-//! with its backoff, and runs again at once when the process dies that had it.
+//! with its backoff, and runs again at once when the process that had it dies.
 //!
 //! # Examples
 //!
@@ -48,8 +48,8 @@
 //! - *A dead process is known at once.* Each instance holds a lock on a file of its own, which the
 //!   system releases when the process ends, however it ends; the next sweep, half a second later at
 //!   most, gives its jobs back. An instance that holds its lock and gives no sign of life for a
-//!   [lease](Options::lease), by the monotonic clock of who looks, is dead too. No step of a clock
-//!   kills an instance.
+//!   [lease](Options::lease), by the monotonic clock of the process that looks, is dead too. No
+//!   step of a clock kills an instance.
 //! - *A job that kills its process is quarantined* the third time. Jobs that were with it when it
 //!   did are suspects: they wait in lanes of their own and are run one at a time.
 //! - *Nothing runs before its time.* Times are microseconds of the machine's wall clock, rounded

@@ -6,7 +6,7 @@ use marionette::store::Timing;
 
 use crate::clock::Clock;
 
-/// When `Ok` is told to who inserts, settles or changes jobs.
+/// When a call that inserts, settles or changes jobs returns `Ok`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Synchronous {
@@ -24,7 +24,7 @@ impl Synchronous {
     }
 }
 
-/// What becomes of a file in which somebody has added something to the store's tables.
+/// Whether a file is refused in which somebody has added something to the store's tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Additions {
     #[default]
@@ -101,15 +101,15 @@ impl Default for Options {
 }
 
 impl Options {
-    /// When `Ok` is told to who inserts, settles or changes jobs. Default is
+    /// When a call that inserts, settles or changes jobs returns `Ok`. Default is
     /// [`Synchronous::Full`].
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
         self.settings.synchronous = synchronous;
         self
     }
 
-    /// After how long without a sign of life an instance counts as dead whose process still runs.
-    /// Default is 15 s. An instance whose process has ended is found at the next sweep.
+    /// How long an instance whose process still runs may give no sign of life before it counts as
+    /// dead. Default is 15 s. An instance whose process has ended is found at the next sweep.
     ///
     /// Instances give a sign of life every second, and at least three times in this time.
     pub fn lease(mut self, lease: Duration) -> Self {
@@ -136,14 +136,13 @@ impl Options {
         self
     }
 
-    /// For how long jobs are kept that are done, if they do not say it themselves. Default is a
-    /// day.
+    /// How long done jobs are kept that do not say it themselves. Default is a day.
     pub fn keep_done(mut self, time: Duration) -> Self {
         self.settings.keep_done = time;
         self
     }
 
-    /// How many jobs are kept that are done and do not say for how long, the latest. Default is
+    /// How many of the latest done jobs are kept that do not say for how long. Default is
     /// 1,000,000.
     ///
     /// While jobs end fast there may be more for a moment: less than 10,000, or about a tenth if
@@ -153,7 +152,7 @@ impl Options {
         self
     }
 
-    /// For how long jobs are kept that are dead, cancelled or quarantined. Default is 30 days.
+    /// How long dead, cancelled and quarantined jobs are kept. Default is 30 days.
     pub fn keep_failed(mut self, time: Duration) -> Self {
         self.settings.keep_failed = time;
         self
@@ -166,7 +165,7 @@ impl Options {
         self
     }
 
-    /// For how long a transaction waits for those of other processes before it fails as
+    /// How long a transaction waits for those of other processes before it fails as
     /// [unavailable](marionette::store::StoreError::is_unavailable). Default is 5 s.
     pub fn busy_timeout(mut self, time: Duration) -> Self {
         self.settings.busy = time;
@@ -225,7 +224,7 @@ impl Options {
         self
     }
 
-    /// The clocks by which it goes, for a test that moves them. Default is those of the system.
+    /// The clocks of the store, for a test that moves them. Default is the system's clocks.
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;

@@ -15,7 +15,6 @@ const PENDING: &[Entry] = &[
     ("crates/marionette-cli/src", "to be read once"),
     ("crates/marionette-conformance/src", "to be read once"),
     ("crates/marionette-sim/src", "to be read once"),
-    ("crates/marionette-sqlite/src", "to be read once"),
 ];
 
 /// Phrases that read as a translation, and what to write instead. `*` stands for up to three words.

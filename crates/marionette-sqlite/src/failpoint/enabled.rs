@@ -52,7 +52,7 @@ pub(crate) fn at(point: &'static str) {
     fail::fail_point!(point);
 }
 
-/// The same where the disk is asked for something: there a test may also have it fail (`return`).
+/// As [`at`], for a call to the disk, which a test may also make fail (`return`).
 pub(crate) fn error_at(point: &'static str) -> io::Result<()> {
     const EIO: i32 = 5;
     debug_assert!(FAIL_POINTS.contains(&point), "{point} is not on the list");

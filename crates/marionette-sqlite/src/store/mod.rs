@@ -66,7 +66,8 @@ impl SqliteStore {
         Options::default()
     }
 
-    /// The version of the tables that this library works with, and that a file has once it is open.
+    /// The version of the tables that this library works with, and that a file has once it is
+    /// open.
     pub const VERSION: u32 = schema::VERSION;
 
     /// The version of the tables in a file that exists; `None` if it is a database without them.

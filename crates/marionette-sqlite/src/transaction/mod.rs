@@ -27,7 +27,7 @@ impl SqliteStore {
     ///
     /// Once it is committed, instances of this process and of others find the jobs within
     /// [`Options::poll`](crate::Options::poll); [`wake`](Self::wake) makes those of this process
-    /// look at once. How durable the commit is says the connection's own `PRAGMA synchronous`.
+    /// look at once. The connection's own `PRAGMA synchronous` decides how durable the commit is.
     ///
     /// # Examples
     ///
@@ -101,9 +101,9 @@ impl SqliteStore {
         ))
     }
 
-    /// What SQLite said, with what to do about it.
+    /// SQLite's error, with what to do about it.
     pub(crate) fn transaction_error(&self, err: rusqlite::Error) -> StoreError {
-        /// What was read is not what is there any more.
+        /// The extended code for a transaction whose reads are outdated.
         const OVERTAKEN: i32 = 517;
         let code = err.sqlite_error().map(|err| err.extended_code);
         if code != Some(OVERTAKEN) {
@@ -118,7 +118,7 @@ impl SqliteStore {
     }
 }
 
-/// Looks over jobs; refuses all of them if one cannot be stored.
+/// Checks jobs; refuses all of them if one cannot be stored.
 pub(crate) fn new_rows(
     jobs: impl IntoIterator<Item = impl Borrow<NewJob>>,
 ) -> Result<Vec<NewRow>, StoreError> {
@@ -126,7 +126,7 @@ pub(crate) fn new_rows(
     jobs.map(|job| NewRow::new(job.borrow().clone())).collect()
 }
 
-/// Does something that leaves nothing behind if it fails.
+/// Runs `work` so that it leaves nothing behind if it fails.
 fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce() -> rusqlite::Result<T>,
@@ -143,7 +143,7 @@ fn in_savepoint<T>(
 }
 
 fn insert(connection: &Connection, jobs: &[NewRow], now: i64) -> rusqlite::Result<Vec<Inserted>> {
-    // What this learns may be rolled back, so it is forgotten at the end.
+    // The transaction may be rolled back, so the lanes that it learns are forgotten at the end.
     let mut lanes = Lanes::default();
     let mut room = QueueRoom::default();
     let mut statement = connection.prepare_cached(include_str!("../sql/insert_job.sql"))?;

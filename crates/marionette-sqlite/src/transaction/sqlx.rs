@@ -133,7 +133,7 @@ where
         Ok(answers)
     }
 
-    /// Runs statements.
+    /// Runs SQL statements.
     async fn run(&mut self, sql: String) -> Result<(), StoreError> {
         let done = self.connection.execute(raw_sql(AssertSqlSafe(sql))).await;
         done.map(drop).map_err(|err| self.error(err))
@@ -252,7 +252,7 @@ impl<'a> Literals<'a> {
     }
 }
 
-/// A statement with its arguments, of which there are nine at most, in their places.
+/// A statement with its arguments, nine at most, written into their places.
 fn written_out(sql: &str, arguments: &[String]) -> String {
     let mut parts = sql.split('?');
     let mut written = parts.next().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! Who owns the files of a store. Anybody who can write one of them, or put another in its place,
-//! decides what the store says, and so what is run from it.
+//! The owners of the files of a store. Anybody who can write one of them, or put another in its
+//! place, decides what the store says, and so what is run from it.
 //!
 //! The checks look at the folders on the way to the file and each link there, the file, the files
 //! that SQLite keeps beside it, the locks of the instances, and the folders that the application
