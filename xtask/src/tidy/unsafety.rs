@@ -40,9 +40,9 @@ mod tests {
     fn unsafe_is_found_outside_its_place() {
         let text = "// unsafe\n#![deny(unsafe_code)]\nunsafe impl Send for A {}\n";
         assert!(found(check, "crates/marionette/src/cell/shared.rs", text).is_empty());
-        let found = found(check, "crates/marionette/src/join.rs", text);
+        let found = found(check, "crates/marionette/src/observe/join.rs", text);
         assert!(
-            found[0].starts_with("crates/marionette/src/join.rs:3: `unsafe`"),
+            found[0].starts_with("crates/marionette/src/observe/join.rs:3: `unsafe`"),
             "{found:?}"
         );
         assert_eq!(found.len(), 1);

@@ -9,10 +9,10 @@ use std::mem::{self, ManuallyDrop};
 use std::ops::Deref;
 use std::ptr::null;
 
-use super::Cell;
-use super::shared::Shared;
-use super::state::{HANDLE, OVER, REFERENCE, RUNNING, STARTED};
-use crate::body::Body;
+use crate::cell::Cell;
+use crate::cell::body::Body;
+use crate::cell::shared::Shared;
+use crate::cell::state::{HANDLE, OVER, REFERENCE, RUNNING, STARTED};
 use crate::sync::{Ordering, thread_local};
 
 thread_local! {

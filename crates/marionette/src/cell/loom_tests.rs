@@ -10,14 +10,14 @@ use std::task::{Context as Poller, Poll, Waker};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::body::Body;
+use crate::cell::body::Body;
+use crate::cell::context::Context;
+use crate::cell::join::JoinHandle;
 use crate::cell::{Cell, Running, Status, Waiting};
 use crate::clock::Tick;
-use crate::context::Context;
-use crate::draft::Offer;
-use crate::join::JoinHandle;
 use crate::outcome::TaskError;
 use crate::task::IntoTask;
+use crate::task::draft::Offer;
 
 /// Runs the model through all interleavings with at most three preemptions, unless the environment
 /// says another number. The model gets the count of the tokens that live, and is to leave none.

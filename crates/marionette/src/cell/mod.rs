@@ -28,12 +28,19 @@
 //! attempt gets ([`hold`]). Until then the spare one belongs to the side that waits or runs. Where
 //! that side has all the references there are and the handle is gone, nobody else can reach the
 //! cell: its state changes without a locked instruction then.
+
 #![allow(unsafe_code)]
 
-mod hold;
+mod state;
 mod shared;
 mod sides;
-mod state;
+mod hold;
+pub(crate) mod body;
+pub(crate) mod details;
+pub(crate) mod options;
+pub(crate) mod context;
+pub(crate) mod join;
+pub(crate) mod leased_job;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -43,11 +50,11 @@ use once_cell::race::OnceBox;
 use self::state::{
     ABORT, CANCEL, CLOSING, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING,
 };
-use crate::body::{Body, Offered};
+use crate::cell::body::{Body, Offered};
+use crate::cell::details::Extra;
 use crate::clock::Tick;
-use crate::error::Error;
-use crate::extra::Extra;
 use crate::id::{Identity, Serial, TaskId};
+use crate::outcome::error::Error;
 use crate::outcome::{PARENT_CANCELLED, Reason};
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 use crate::vacancy;

@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::abort;
 use std::ptr::NonNull;
 
-use super::Cell;
-use super::state::{HANDLE, OVER, PHASE, REFERENCE, REFERENCES_MAX};
-use crate::body::{Body, Joinable, Offered};
-use crate::extra::Extra;
+use crate::cell::Cell;
+use crate::cell::body::{Body, Joinable, Offered};
+use crate::cell::details::Extra;
+use crate::cell::state::{HANDLE, OVER, PHASE, REFERENCE, REFERENCES_MAX};
 use crate::id::Identity;
 use crate::sync::Ordering;
 

@@ -5,15 +5,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Poll, Waker};
 
-use super::Cell;
-use super::hold::{Hold, is_alone};
-use super::shared::{Shared, alone, pair};
-use super::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING};
-use crate::body::{Body, Joinable, Offered};
-use crate::context::Context;
-use crate::error::Error;
-use crate::extra::Extra;
+use crate::cell::Cell;
+use crate::cell::body::{Body, Joinable, Offered};
+use crate::cell::context::Context;
+use crate::cell::details::Extra;
+use crate::cell::hold::{Hold, is_alone};
+use crate::cell::shared::{Shared, alone, pair};
+use crate::cell::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING};
 use crate::id::Identity;
+use crate::outcome::error::Error;
 use crate::outcome::{Reason, TaskError};
 use crate::sync::Ordering;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
 use super::*;
-use crate::body::{Repeat, Source};
+use crate::cell::body::{Repeat, Source};
 use crate::task::Own;
 
 /// A cell of a task that results in a text, and its two sides.

@@ -4,16 +4,16 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cell::leased_job::Leased;
 use crate::clock::Tick;
 use crate::durable::Durable;
-use crate::durable::answer::answer;
-use crate::durable::pace::Pace;
-use crate::durable::run::{before, task};
+use crate::durable::guarded::answer;
+use crate::durable::job_task::{before, task};
+use crate::durable::prefetch::Pace;
 use crate::durable::session::{Session, Standing};
 use crate::durable::troubles::Role;
-use crate::leased::Leased;
-use crate::registry::Registry;
 use crate::store::{Claim, Claimed, Duty, Next, StoreError, Wanted};
+use crate::task::registry::Registry;
 
 /// More unsettled jobs than this are not held, however fast they go.
 const HELD_MAX: usize = 8 * 1024;

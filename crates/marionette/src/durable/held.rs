@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::body::Body;
 use crate::cell::Shared;
+use crate::cell::body::Body;
+use crate::cell::leased_job::Leased;
 use crate::clock::Tick;
 use crate::durable::unwritten::Unwritten;
-use crate::leased::Leased;
 use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
 use crate::sync::Mutex;
 

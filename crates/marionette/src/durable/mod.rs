@@ -10,37 +10,36 @@
 //! The attempt itself is that of every task: what is here brings jobs to the workers and carries
 //! away what became of them.
 
-pub(crate) mod answer;
-mod claimer;
-mod ends;
-mod held;
-mod keeper;
-mod pace;
-mod run;
 mod session;
-mod troubles;
+mod claimer;
+mod prefetch;
+mod job_task;
 mod settler;
+mod renewer;
+mod held;
+mod unwritten;
+mod completions;
+mod troubles;
+mod unclaimed;
+pub(crate) mod guarded;
 #[cfg(all(test, feature = "test-util", not(marionette_loom)))]
 mod tests;
-pub(crate) mod told;
-mod unclaimed;
-mod unwritten;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::durable::ends::Ends;
+use crate::durable::completions::Ends;
 use crate::durable::session::Session;
 use crate::engine::Engine;
+use crate::engine::stop::{StopReport, stop};
 use crate::id::TaskId;
-use crate::inspect::Inspect;
-use crate::registry::Registry;
-use crate::stats::Trouble;
-use crate::stop::{StopReport, stop};
+use crate::observe::stats::Trouble;
+use crate::store::inspect::Inspect;
 use crate::store::{Ended, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
+use crate::task::registry::Registry;
 
 /// What a manager with a store has beside its engine.
 pub(crate) struct Durable {
@@ -96,10 +95,10 @@ impl Durable {
         self.session.lock().clone()
     }
 
-    /// Stops in the stages of [`stop`](crate::stop), with three of its own: claims end before the
-    /// first; what was claimed and not started goes back to the store, without cost, before the
-    /// drain and after it; and what became of the rest is written at last. Then nothing is written
-    /// any more, unless the store hangs, or a job blocks its thread and keeps its lease.
+    /// Stops in the stages of [`stop`](crate::engine::stop), with three of its own: claims end
+    /// before the first; what was claimed and not started goes back to the store, without cost,
+    /// before the drain and after it; and what became of the rest is written at last. Then nothing
+    /// is written any more, unless the store hangs, or a job blocks its thread and keeps its lease.
     pub(crate) async fn stop(&self, limit: Option<Duration>) -> StopReport {
         let Some(session) = self.session() else {
             return stop(&self.engine, limit).await;

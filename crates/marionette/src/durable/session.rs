@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::durable::answer::answer;
+use crate::cell::leased_job::Outbox;
 use crate::durable::claimer::Claimer;
-use crate::durable::ends::Ends;
+use crate::durable::completions::Ends;
+use crate::durable::guarded::answer;
 use crate::durable::held::Held;
 use crate::durable::troubles::{Role, Troubles};
 use crate::durable::unclaimed::Unclaimed;
-use crate::durable::{Durable, keeper, settler};
+use crate::durable::{Durable, renewer, settler};
 use crate::engine::Engine;
 use crate::id::TaskId;
-use crate::inspect::Inspect;
-use crate::leased::Outbox;
-use crate::stats::Trouble;
+use crate::observe::stats::Trouble;
+use crate::store::inspect::Inspect;
 use crate::store::{Duty, InstanceId, InstanceInfo, StoreError, Timing};
 
 /// One instance, from a start to its stop. Claimer, settler, keeper and sweeper share it.
@@ -88,7 +88,7 @@ impl Session {
         tokio::spawn(settler::work(Arc::clone(&session), session.hand()));
         let unclaimed = Unclaimed::new(durable);
         tokio::spawn(sweep(Arc::clone(&session), unclaimed, session.hand()));
-        keeper::begin(&session);
+        renewer::begin(&session);
         session
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::durable::answer::answer;
+use crate::durable::guarded::answer;
 use crate::durable::session::{Hand, Session};
 use crate::durable::troubles::Role;
 use crate::store::{Settled, Settlement, StoreError};

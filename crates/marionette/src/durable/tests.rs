@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::manager::TaskManager;
-use crate::memory::store::MemoryStore;
-use crate::registry::Registry;
+use crate::memory_store::MemoryStore;
 use crate::store::{Due, Ended, JobOptions, JobState, NewJob, Priority, Store};
+use crate::task::registry::Registry;
 use crate::{Context, Job, TaskError, TaskId};
 
 #[derive(Serialize, Deserialize)]
@@ -28,7 +28,7 @@ fn manager(registry: Registry) -> (TaskManager<MemoryStore>, Arc<Durable>, Memor
         crate::Config::default(),
         Duration::from_secs(5),
         crate::clock::Wall::default(),
-        crate::memory::scheduler::Precision::default(),
+        crate::schedule::Precision::default(),
     ));
     let durable = Arc::new(Durable::new(
         Arc::new(store.clone()),
@@ -109,7 +109,7 @@ async fn a_stop_releases_what_it_interrupts_without_cost() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let report = tasks.stop_within(Duration::from_secs(1)).await;
     assert_eq!(report.interrupted.len(), 4, "{report}");
-    let details = crate::inspect::Inspect::job(&store, id)
+    let details = crate::store::inspect::Inspect::job(&store, id)
         .await
         .expect("it answers");
     let summary = details.expect("it is there").summary;
@@ -129,7 +129,7 @@ async fn a_manager_that_is_dropped_gives_its_jobs_back() {
     drop(tasks);
     assert!(durable.ended(id).await.is_err());
     tokio::time::sleep(Duration::from_millis(10)).await;
-    let details = crate::inspect::Inspect::job(&store, id)
+    let details = crate::store::inspect::Inspect::job(&store, id)
         .await
         .expect("it answers");
     assert_eq!(details.expect("it is there").summary.state, JobState::Ready);
@@ -148,8 +148,8 @@ async fn a_running_job_hears_that_somebody_cancelled_it() {
     let id = job.id;
     store.insert(vec![job]).await.expect("it is accepted");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let which = crate::inspect::Which::Ids(vec![id]);
-    let cancelled = crate::inspect::Inspect::cancel(&store, which, "no need".into()).await;
+    let which = crate::store::inspect::Which::Ids(vec![id]);
+    let cancelled = crate::store::inspect::Inspect::cancel(&store, which, "no need".into()).await;
     assert_eq!(cancelled.expect("it answers"), 1);
     let Ended::Otherwise { state, reason, .. } = durable.ended(id).await.expect("it ends") else {
         panic!("it was cancelled");
@@ -186,13 +186,13 @@ fn jobs_of_a_runtime_that_is_gone_are_not_kept_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suspect_makes_place_for_the_next_one_only_once_it_is_settled() {
-    let outbox = Arc::new(crate::leased::Outbox::default());
+    let outbox = Arc::new(crate::cell::leased_job::Outbox::default());
     let lease = crate::store::Lease {
         job: TaskId::new(),
         key: 1,
         token: 1,
     };
-    let leased = crate::leased::Leased::new(lease, true, Arc::clone(&outbox));
+    let leased = crate::cell::leased_job::Leased::new(lease, true, Arc::clone(&outbox));
     leased.release();
     assert_eq!((outbox.in_hand(), outbox.suspects()), (0, 1));
     leased.close();

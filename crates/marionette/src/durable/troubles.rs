@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::clock::Tick;
-use crate::durable::run::before;
+use crate::durable::job_task::before;
 use crate::id::TaskId;
-use crate::stats::Trouble;
+use crate::observe::stats::Trouble;
 use crate::store::StoreError;
 use crate::sync::Mutex;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::durable::Durable;
-use crate::durable::answer::answer;
+use crate::durable::guarded::answer;
 use crate::durable::session::Session;
 use crate::store::Wanted;
 

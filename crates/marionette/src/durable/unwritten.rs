@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::clock::Tick;
-use crate::durable::run::before;
+use crate::durable::job_task::before;
 use crate::id::TaskId;
 use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
 

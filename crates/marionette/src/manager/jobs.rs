@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::durable::Durable;
-use crate::enqueue::{Enqueue, EnqueuingMany, IntoJob, enqueue_many};
 use crate::id::TaskId;
-use crate::inspect::Inspect;
-use crate::job::Job;
-use crate::job_handle::JobHandle;
 use crate::manager::TaskManager;
-use crate::stats::Trouble;
+use crate::observe::stats::Trouble;
 use crate::store::Due;
+use crate::store::inspect::Inspect;
+use crate::submit::job::{Enqueue, EnqueuingMany, IntoJob, enqueue_many};
+use crate::submit::job_handle::JobHandle;
+use crate::task::job::Job;
 
 /// A manager with a store: it takes [`Job`]s, and does so whether it was started or not. Started or
 /// stopped is only whether it works.

@@ -1,26 +1,34 @@
 //! The handle: what a service holds.
 
-mod jobs;
+pub(crate) mod builder;
 mod tasks;
+mod jobs;
+#[cfg(feature = "signal")]
+mod signal;
+#[cfg(feature = "test-util")]
+pub mod testing;
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::attempt::Reach;
 use crate::clock::runtime;
 use crate::config::{Config, ConfigError};
-use crate::current::Current;
 use crate::durable::Durable;
+use crate::engine::stop::{StopReport, stop};
 use crate::engine::{Engine, Run};
-use crate::event::Events;
-use crate::memory::Memory;
-use crate::memory::queue::Phase;
-use crate::panic;
-use crate::stats::Stats;
-use crate::stop::{StopReport, stop};
+use crate::observe::current::Current;
+use crate::observe::event::Events;
+use crate::observe::stats::Stats;
+use crate::outcome::panic;
+use crate::queue::Phase;
 use crate::worker::Worker;
+use crate::worker::attempt::Reach;
+
+/// Where the tasks of a manager without a store wait: this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory;
 
 /// Runs tasks on a fixed number of workers behind a bounded queue.
 ///

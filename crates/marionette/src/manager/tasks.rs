@@ -3,17 +3,17 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
-use crate::builder::Builder;
+use crate::cell::join::JoinHandle;
 use crate::config::{Config, ConfigError};
-use crate::exec::exec;
-use crate::handler::{TaskHandler, Unwrapped};
-use crate::join::JoinHandle;
+use crate::engine::waiting_task::WaitingTask;
 use crate::manager::TaskManager;
-use crate::many::{QueueingMany, queue_many};
-use crate::memory::futures::FutureTask;
+use crate::manager::builder::Builder;
+use crate::schedule::futures::FutureTask;
+use crate::submit::many::{QueueingMany, queue_many};
 use crate::submit::{Submit, Way};
 use crate::task::IntoTask;
-use crate::waiting::WaitingTask;
+use crate::task::task_handler::{TaskHandler, Unwrapped};
+use crate::worker::run_now::exec;
 
 impl TaskManager {
     /// A manager with these settings, which is not running yet. A config that

@@ -60,7 +60,7 @@ pub struct Wanted {
 /// An instance asks for jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Who asks. It has [renewed](super::Store::renew) before.
+    /// Who asks. It has [renewed](crate::store::Store::renew) before.
     pub instance: InstanceId,
     /// What it can run.
     pub wanted: Wanted,
@@ -106,11 +106,11 @@ pub struct Claimed {
     /// How long it has been due.
     pub late: Duration,
     /// How long ago it was first due; limits in total count from there. Retries and snoozes do not
-    /// change it; a person who [retries](crate::inspect::Inspect::retry) or
-    /// [reschedules](crate::inspect::Inspect::reschedule) it does.
+    /// change it; a person who [retries](crate::store::inspect::Inspect::retry) or
+    /// [reschedules](crate::store::inspect::Inspect::reschedule) it does.
     pub age: Duration,
-    /// The [failures](super::PastOutcome::is_failure) among its attempts, as far as they are kept;
-    /// the oldest first.
+    /// The [failures](crate::store::PastOutcome::is_failure) among its attempts, as far as they are
+    /// kept; the oldest first.
     pub attempts: Vec<PastAttempt>,
 }
 
@@ -126,7 +126,7 @@ pub enum Renewal {
 }
 
 /// What a manager does again and again, and rests from in between: see
-/// [`Store::rest`](super::Store::rest).
+/// [`Store::rest`](crate::store::Store::rest).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Duty {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{BoxError, chain};
+use crate::outcome::error::{BoxError, chain};
 
 /// An error of a store. Its kind says what the caller can do about it.
 #[derive(Debug)]

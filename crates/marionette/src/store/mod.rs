@@ -28,11 +28,12 @@
 //!   the store [is volatile](Store::is_volatile)), so no future may rely on the runtime in which
 //!   the store was made.
 
-mod backoff;
-mod claim;
-mod error;
 mod job;
+mod claim;
 mod settle;
+pub mod inspect;
+mod backoff;
+mod error;
 
 use std::fmt;
 use std::future::Future;

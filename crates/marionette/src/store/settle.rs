@@ -28,7 +28,7 @@ pub struct Attempted {
     pub ran: Duration,
     /// How it ended.
     pub outcome: PastOutcome,
-    /// Its error with its sources, at most [`ERROR_BYTES_MAX`](super::ERROR_BYTES_MAX).
+    /// Its error with its sources, at most [`ERROR_BYTES_MAX`](crate::store::ERROR_BYTES_MAX).
     pub error: Option<String>,
 }
 

@@ -1,0 +1,324 @@
+//! What only some tasks have, made when it is first needed: options, failures so far, a token.
+
+#![deny(unsafe_code)]
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use once_cell::race::OnceBox;
+use tokio_util::sync::CancellationToken;
+
+use crate::cell::options::Options;
+use crate::clock::Tick;
+use crate::outcome::error::{BoxError, Error};
+use crate::outcome::panic::catch;
+use crate::outcome::{Failure, Reason};
+use crate::sync::Mutex;
+
+/// Beside the options, which do not change once the task is accepted, all that changes later.
+/// The locks are leaves: nothing else is locked and no user code runs while one is held.
+///
+/// A task that succeeds at once takes no lock here: the words outside of them are written by who
+/// may touch the body, and that right is handed on with an order of its own.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) options: Options,
+    /// How many attempts have failed.
+    failed: AtomicU32,
+    /// Whether the present attempt has left a worker that the next one must not find.
+    left: AtomicBool,
+    /// When it was first due, from which limits in total count; `NEVER` before that.
+    due: Moment,
+    /// When the present attempt has to end.
+    deadline: Moment,
+    live: Mutex<Live>,
+    /// Made when an attempt asks for its token, or somebody wants it to end.
+    contact: OnceBox<Mutex<Contact>>,
+}
+
+/// A tick that may be missing, as one word.
+struct Moment(AtomicU64);
+
+/// The last tick, which nobody lives to see.
+const NEVER: Tick = Tick::MAX;
+
+impl Default for Moment {
+    fn default() -> Self {
+        Self(AtomicU64::new(NEVER.nanos()))
+    }
+}
+
+impl Moment {
+    fn set(&self, tick: Option<Tick>) {
+        self.0
+            .store(tick.unwrap_or(NEVER).nanos(), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<Tick> {
+        let tick = Tick::from_nanos(self.0.load(Ordering::Relaxed));
+        (tick != NEVER).then_some(tick)
+    }
+
+    /// The tick; where it is missing it is this one from now on.
+    fn get_or_set(&self, tick: Tick) -> Tick {
+        self.get().unwrap_or_else(|| {
+            self.set(Some(tick));
+            tick
+        })
+    }
+}
+
+#[derive(Default)]
+struct Live {
+    faults: Faults,
+    /// Who awaits the result.
+    joiner: Option<Waker>,
+    /// Who runs the present attempt, while it waits.
+    worker: Option<Waker>,
+}
+
+/// The user's error, which goes into the record once there is one.
+enum Faults {
+    User(BoxError),
+    Record(Option<Error>),
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self::Record(None)
+    }
+}
+
+impl Faults {
+    fn into_record(self) -> Error {
+        match self {
+            Self::User(user) => Error::new(user),
+            Self::Record(record) => record.unwrap_or_else(Error::empty),
+        }
+    }
+
+    /// The record, which is made for the first failure.
+    #[inline]
+    fn record(&mut self) -> &mut Error {
+        if !matches!(self, Self::Record(Some(_))) {
+            *self = Self::Record(Some(mem::take(self).into_record()));
+        }
+        match self {
+            Self::Record(Some(record)) => record,
+            _ => unreachable!("it was made above"),
+        }
+    }
+}
+
+/// How an attempt is told to end.
+#[derive(Default)]
+struct Contact {
+    /// Of the attempt with this number.
+    token: Option<(u32, CancellationToken)>,
+    cancel_reason: Option<Box<str>>,
+}
+
+impl Extra {
+    fn new(options: Options, faults: Faults) -> Self {
+        Self {
+            options,
+            live: Mutex::new(Live {
+                faults,
+                joiner: None,
+                worker: None,
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// Of a job as its store knows it: with the failures so far, and since when it has been due.
+    pub(crate) fn of_job(
+        options: Options,
+        user: Option<BoxError>,
+        record: Option<Error>,
+        due: Tick,
+    ) -> Self {
+        let failed = record.as_ref().map_or(0, Error::attempts);
+        let faults = match (record, user) {
+            (Some(record), user) => Faults::Record(Some(record.with_user(user))),
+            (None, Some(user)) => Faults::User(user),
+            (None, None) => Faults::default(),
+        };
+        let extra = Self::new(options, faults);
+        extra.failed.store(failed, Ordering::Relaxed);
+        extra.due.set(Some(due));
+        extra
+    }
+
+    /// A copy as it was before acceptance, for a task that was refused.
+    pub(crate) fn salvage(&self) -> Self {
+        let faults = mem::take(&mut self.live.lock().faults);
+        Self::new(self.options.clone(), faults)
+    }
+
+    pub(crate) fn set_user(&mut self, error: BoxError) {
+        self.live.get_mut().faults = Faults::User(error);
+    }
+
+    /// How many attempts have failed.
+    pub(crate) fn failed(&self) -> u32 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// When a task that became ready at `ready` was first due, and how many attempts have failed.
+    pub(crate) fn standing(&self, ready: Tick) -> (Tick, u32) {
+        (self.due.get_or_set(ready), self.failed())
+    }
+
+    /// Prepares for an attempt of a task that became ready at `ready`: from how often it has failed
+    /// and when it was first due, `decide` says the deadline.
+    pub(crate) fn begin<R>(
+        &self,
+        ready: Tick,
+        decide: impl FnOnce(u32, Tick) -> (Option<Tick>, R),
+    ) -> R {
+        let (due, failed) = self.standing(ready);
+        let (deadline, decided) = decide(failed, due);
+        self.deadline.set(deadline);
+        if self.left.load(Ordering::Relaxed) {
+            self.left.store(false, Ordering::Relaxed);
+            self.live.lock().worker = None;
+        }
+        if let Some(contact) = self.contact.get() {
+            contact.lock().token = None;
+        }
+        decided
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Tick> {
+        self.deadline.get()
+    }
+
+    /// Keeps the failure of an attempt.
+    pub(crate) fn push(&self, failure: Failure) {
+        self.failed.store(self.failed() + 1, Ordering::Relaxed);
+        let omitted = self.live.lock().faults.record().push(failure);
+        if omitted.is_some() {
+            // It is the user's, and dropping it may panic: that harms nobody.
+            let _ = catch(|| drop(omitted));
+        }
+    }
+
+    /// The whole record of a task that ends by its last attempt, which ran for so long.
+    pub(crate) fn last_error(&self, reason: Reason, nanos: u64) -> Error {
+        self.push(Failure::of_attempt(reason, nanos));
+        self.take_error()
+    }
+
+    /// The whole record of a task that ends for another reason than its last attempt.
+    pub(crate) fn final_error(&self, reason: Reason) -> Error {
+        let mut error = self.take_error();
+        error.end(Failure::new(reason, Duration::ZERO));
+        error
+    }
+
+    /// The whole record.
+    pub(crate) fn take_error(&self) -> Error {
+        let faults = mem::take(&mut self.live.lock().faults);
+        let mut error = faults.into_record();
+        if let Some(due) = self.due.get() {
+            error.set_since(due);
+        }
+        error
+    }
+
+    /// The token of this attempt. An attempt that has ended finds its token cancelled.
+    pub(crate) fn token(
+        &self,
+        attempt: u32,
+        is_cancelled: impl FnOnce() -> bool,
+    ) -> CancellationToken {
+        let mut contact = self.contact().lock();
+        match &contact.token {
+            Some((current, token)) if *current == attempt => return token.clone(),
+            Some((current, _)) if *current > attempt => return cancelled_token(),
+            _ => {}
+        }
+        let token = self.options.child_token();
+        // Read under the lock: whoever cancels sets the flag first and then comes for the token.
+        if is_cancelled() {
+            token.cancel();
+        }
+        contact.token = Some((attempt, token.clone()));
+        token
+    }
+
+    /// Made here also by who only looks, and finds nothing in it: that one has set a flag before,
+    /// which is seen by who leaves something in it later. Only the lock puts the two in order.
+    fn contact(&self) -> &Mutex<Contact> {
+        self.contact.get_or_init(Box::default)
+    }
+
+    /// Cancels the token of the present attempt. Returns whether somebody has it.
+    pub(crate) fn cancel_attempt(&self) -> bool {
+        let contact = self.contact().lock();
+        let token = contact.token.as_ref().map(|(_, token)| token.clone());
+        drop(contact);
+        token.inspect(CancellationToken::cancel).is_some()
+    }
+
+    /// Keeps the first reason.
+    pub(crate) fn set_cancel_reason(&self, why: String) {
+        let mut contact = self.contact().lock();
+        contact.cancel_reason.get_or_insert_with(|| why.into());
+    }
+
+    pub(crate) fn cancel_reason(&self) -> Option<String> {
+        let contact = self.contact.get()?.lock();
+        contact.cancel_reason.as_deref().map(str::to_owned)
+    }
+
+    /// The cancellation that was asked for, as a reason to end.
+    pub(crate) fn cancelled(&self) -> Reason {
+        Reason::Cancelled(self.cancel_reason().unwrap_or_default().into())
+    }
+
+    pub(crate) fn set_joiner(&self, waker: &Waker) {
+        set(&mut self.live.lock().joiner, waker);
+    }
+
+    pub(crate) fn wake_joiner(&self) {
+        let joiner = self.live.lock().joiner.take();
+        joiner.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn set_worker(&self, waker: &Waker) {
+        set(&mut self.live.lock().worker, waker);
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wake_worker(&self) {
+        let worker = self.live.lock().worker.take();
+        worker.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn set(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(place) => place.clone_from(waker),
+        None => *place = Some(waker.clone()),
+    }
+}
+
+fn cancelled_token() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
+}
+
+#[cfg(all(test, target_pointer_width = "64", not(marionette_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_task_has_besides_its_body_is_one_small_block() {
+        assert!(size_of::<Extra>() <= 136, "{}", size_of::<Extra>());
+    }
+}

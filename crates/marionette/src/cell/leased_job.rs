@@ -1,0 +1,270 @@
+//! What ties a task that runs to the job that it is: its lease, its result, and where it says what
+//! became of it.
+
+#![deny(unsafe_code)]
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::outcome::{Failure, FailureKind, Panic, Reason};
+use crate::store::{Attempted, ERROR_BYTES_MAX, Lease, Next, PastAttempt, PastOutcome, Settlement};
+use crate::sync::Mutex;
+
+/// A claimed job in the hands of this process.
+pub(crate) struct Leased {
+    lease: Lease,
+    outbox: Arc<Outbox>,
+    /// Its worker has died before, and it is not settled yet.
+    is_suspect: AtomicBool,
+    result: Mutex<Option<Vec<u8>>>,
+    /// The lease no longer holds: nothing may be written.
+    is_lost: AtomicBool,
+    /// It is no longer in the hands of the workers.
+    is_out: AtomicBool,
+}
+
+impl Leased {
+    pub(crate) fn new(lease: Lease, is_suspect: bool, outbox: Arc<Outbox>) -> Self {
+        outbox.in_hand.fetch_add(1, Ordering::Relaxed);
+        if is_suspect {
+            outbox.suspects.fetch_add(1, Ordering::Relaxed);
+        }
+        Self {
+            lease,
+            outbox,
+            is_suspect: AtomicBool::new(is_suspect),
+            result: Mutex::default(),
+            is_lost: AtomicBool::new(false),
+            is_out: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    /// Keeps the result of an attempt that succeeded, until it is settled.
+    pub(crate) fn keep_result(&self, result: Vec<u8>) {
+        *self.result.lock() = Some(result);
+    }
+
+    /// From now on nothing is written about this job.
+    pub(crate) fn lose(&self) {
+        // Pairs with the load in `settle`; what was settled before is fenced off by its token.
+        self.is_lost.store(true, Ordering::Release);
+    }
+
+    /// That result.
+    pub(crate) fn take_result(&self) -> Vec<u8> {
+        self.result.lock().take().unwrap_or_default()
+    }
+
+    /// It goes back to the store, without cost.
+    pub(crate) fn release(&self) {
+        self.settle(None, Next::Release);
+    }
+
+    /// Whether it has left the hands of the workers.
+    pub(crate) fn is_out(&self) -> bool {
+        self.is_out.load(Ordering::Acquire)
+    }
+
+    /// What became of it, the first time that this is said.
+    pub(crate) fn settle(&self, attempt: Option<Attempted>, next: Next) {
+        if self.is_out.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if !self.is_lost.load(Ordering::Acquire) {
+            self.outbox.push(Settlement {
+                lease: self.lease,
+                attempt,
+                next,
+            });
+        }
+        self.outbox.let_go();
+    }
+
+    /// The store has taken what became of it, or it is lost. A suspect makes place for the next one
+    /// only now: until then a death of this process is held against it.
+    pub(crate) fn close(&self) {
+        if self.is_suspect.swap(false, Ordering::AcqRel) {
+            self.outbox.suspects.fetch_sub(1, Ordering::AcqRel);
+            self.outbox.room.notify_one();
+        }
+    }
+}
+
+/// A task that goes away unsettled, with its runtime, gives its place free; its lease lapses.
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if !*self.is_out.get_mut() {
+            self.outbox.let_go();
+        }
+        self.close();
+    }
+}
+
+impl fmt::Debug for Leased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Leased").field(&self.lease).finish()
+    }
+}
+
+/// What became of jobs, on its way to the store; and how many jobs the workers have in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    settlements: Mutex<Vec<Settlement>>,
+    /// Wakes who brings them to the store.
+    pub(crate) filled: Notify,
+    in_hand: AtomicUsize,
+    /// How many of those wait until there is no other one.
+    idlers: AtomicUsize,
+    suspects: AtomicUsize,
+    /// With so many in hand or fewer, more are wanted.
+    low: AtomicUsize,
+    /// Wakes who claims.
+    pub(crate) room: Notify,
+    /// How many have left the hands of the workers in all.
+    gone: AtomicUsize,
+    /// Settlements that the store has not taken yet.
+    unwritten: AtomicUsize,
+    /// Wakes who waits for `in_hand` or `unwritten` to become zero.
+    settled: Notify,
+}
+
+impl Outbox {
+    fn push(&self, settlement: Settlement) {
+        self.unwritten.fetch_add(1, Ordering::Relaxed);
+        let mut settlements = self.settlements.lock();
+        let was_empty = settlements.is_empty();
+        settlements.push(settlement);
+        drop(settlements);
+        if was_empty {
+            self.filled.notify_one();
+        }
+    }
+
+    /// Takes all that wait to be brought to the store.
+    pub(crate) fn take(&self) -> Vec<Settlement> {
+        std::mem::take(&mut *self.settlements.lock())
+    }
+
+    fn let_go(&self) {
+        self.gone.fetch_add(1, Ordering::Relaxed);
+        let left = self.in_hand.fetch_sub(1, Ordering::AcqRel) - 1;
+        if left <= self.low.load(Ordering::Relaxed) {
+            self.room.notify_one();
+        }
+        if left <= self.idlers.load(Ordering::Acquire) {
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// So many settlements need not be brought to the store any more.
+    pub(crate) fn were_written(&self, count: usize) {
+        if self.unwritten.fetch_sub(count, Ordering::AcqRel) == count {
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// Waits until the store has taken all that became of jobs.
+    pub(crate) async fn all_is_written(&self) {
+        self.becomes(|| self.unwritten.load(Ordering::Acquire) == 0)
+            .await;
+    }
+
+    /// Waits until the workers have no job in hand, apart from those that wait for that.
+    pub(crate) async fn all_is_gone(&self) {
+        self.becomes(|| !self.has_work()).await;
+    }
+
+    /// Whether the workers have a job in hand that does not wait for the others.
+    pub(crate) fn has_work(&self) -> bool {
+        self.in_hand() > self.idlers.load(Ordering::Acquire)
+    }
+
+    /// A job waits for the others until this is dropped.
+    pub(crate) fn idler(&self) -> impl Drop + use<'_> {
+        self.idlers.fetch_add(1, Ordering::AcqRel);
+        self.settled.notify_waiters();
+        Idler(self)
+    }
+
+    async fn becomes(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let mut settled = pin!(self.settled.notified());
+            // In line before the count is read: a change in between wakes us.
+            settled.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// How many jobs the workers have, those that wait in this process included.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.in_hand.load(Ordering::Acquire)
+    }
+
+    /// How many suspects are claimed and not settled.
+    pub(crate) fn suspects(&self) -> usize {
+        self.suspects.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn gone(&self) -> usize {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Asks for a wake-up through `room` once no more than this many are in hand.
+    pub(crate) fn wake_at(&self, low: usize) {
+        self.low.store(low, Ordering::Relaxed);
+    }
+}
+
+struct Idler<'a>(&'a Outbox);
+
+impl Drop for Idler<'_> {
+    fn drop(&mut self) {
+        self.0.idlers.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A text that fits into a store; what is cut off is marked.
+pub(crate) fn clip(mut text: String) -> String {
+    const MARK: &str = " […]";
+    if text.len() > ERROR_BYTES_MAX {
+        let mut end = ERROR_BYTES_MAX - MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(MARK);
+    }
+    text
+}
+
+/// A stored attempt that failed, as it was.
+pub(crate) fn failure(past: &PastAttempt) -> Failure {
+    let text = past.error.clone().unwrap_or_default();
+    let reason = match past.outcome {
+        PastOutcome::Panicked => {
+            let message = text.strip_prefix("panicked: ").unwrap_or(&text).to_owned();
+            Reason::Panicked(Box::new(Panic {
+                message,
+                location: None,
+            }))
+        }
+        PastOutcome::TimedOut => Reason::told(FailureKind::TimedOut, text),
+        PastOutcome::Cancelled => {
+            let why = text.strip_prefix("cancelled: ").unwrap_or(&text);
+            Reason::Cancelled(why.into())
+        }
+        _ => Reason::Failed(text.into()),
+    };
+    Failure::new(reason, past.ran)
+}

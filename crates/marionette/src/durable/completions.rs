@@ -1,0 +1,208 @@
+//! Who waits for the end of which job.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::durable::guarded::answer;
+use crate::id::TaskId;
+use crate::store::inspect::Inspect;
+use crate::store::{Duty, Ended, Next, StoreError};
+use crate::sync::Mutex;
+
+/// Who waits for the end of which job. What ends in this process is told at once; for what others
+/// run, one task asks the store for all that is waited for.
+pub(crate) struct Ends {
+    store: Arc<dyn Inspect>,
+    waiting: Mutex<Waiting>,
+    /// How many jobs are waited for: settling looks no further if there are none.
+    count: AtomicUsize,
+    /// Cancelled when the manager is gone.
+    closed: CancellationToken,
+}
+
+/// How a job ended, or why nobody will ever know.
+type Told = Result<Ended, String>;
+
+#[derive(Default)]
+struct Waiting {
+    jobs: HashMap<TaskId, Vec<oneshot::Sender<Told>>>,
+    is_asking: bool,
+}
+
+impl Ends {
+    pub(crate) fn new(store: Arc<dyn Inspect>) -> Self {
+        Self {
+            store,
+            waiting: Mutex::default(),
+            count: AtomicUsize::new(0),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// Waits until this job has ended. The store is asked after at most `poll`, which is only for
+    /// what other processes run.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub(crate) async fn wait(
+        self: &Arc<Self>,
+        job: TaskId,
+        poll: Duration,
+    ) -> Result<Ended, StoreError> {
+        // In line before the store is asked: an end in between is told.
+        let (sender, end) = oneshot::channel();
+        {
+            let mut waiting = self.waiting.lock();
+            if self.closed.is_cancelled() {
+                return Err(gone());
+            }
+            let senders = waiting.jobs.entry(job).or_default();
+            senders.retain(|sender| !sender.is_closed());
+            senders.push(sender);
+            self.count.store(waiting.jobs.len(), Ordering::Release);
+        }
+        if let Some(ended) = answer(self.store.ended(vec![job])).await?.pop()
+            && ended != Ended::NotYet
+        {
+            // Another who waits is told too.
+            self.resolve(job, &ended);
+            return Ok(ended);
+        }
+        self.ask_after(poll);
+        match end.await {
+            Ok(told) => told.map_err(StoreError::broken),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    /// Begins to ask the store, unless somebody does.
+    fn ask_after(self: &Arc<Self>, poll: Duration) {
+        let mut waiting = self.waiting.lock();
+        if !std::mem::replace(&mut waiting.is_asking, true) {
+            tokio::spawn(ask(Arc::downgrade(self), poll));
+        }
+    }
+
+    /// What follows for a job that was settled here.
+    pub(crate) fn tell(self: &Arc<Self>, job: TaskId, next: Next) {
+        if self.count.load(Ordering::Acquire) == 0 || !self.waiting.lock().jobs.contains_key(&job) {
+            return;
+        }
+        match next {
+            Next::Done(result) => self.resolve(job, &Ended::Done(result)),
+            Next::Retry(_) | Next::Snooze(_) | Next::Release => {}
+            // The store has its whole history.
+            Next::Bury | Next::Cancel(_) => {
+                let ends = Arc::clone(self);
+                tokio::spawn(async move {
+                    // If this fails, who asks the store will find it.
+                    if let Ok(mut ended) = answer(ends.store.ended(vec![job])).await
+                        && let Some(ended) = ended.pop()
+                        && ended != Ended::NotYet
+                    {
+                        ends.resolve(job, &ended);
+                    }
+                });
+            }
+        }
+    }
+
+    fn resolve(&self, job: TaskId, ended: &Ended) {
+        let senders = {
+            let mut waiting = self.waiting.lock();
+            let senders = waiting.jobs.remove(&job);
+            self.count.store(waiting.jobs.len(), Ordering::Release);
+            senders
+        };
+        for sender in senders.into_iter().flatten() {
+            // An error says that this one does not wait any more.
+            let _ = sender.send(Ok(ended.clone()));
+        }
+    }
+
+    /// The store answers nobody any more: who waits would wait for ever.
+    fn give_up(&self, why: &StoreError) {
+        let jobs = {
+            let mut waiting = self.waiting.lock();
+            self.count.store(0, Ordering::Release);
+            std::mem::take(&mut waiting.jobs)
+        };
+        for sender in jobs.into_values().flatten() {
+            let _ = sender.send(Err(why.to_string()));
+        }
+    }
+
+    /// Nobody waits any more: the manager is gone.
+    pub(crate) fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        // Under the lock, like the question whether it is.
+        self.closed.cancel();
+        waiting.jobs.clear();
+        self.count.store(0, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
+    /// The jobs that somebody waits for; with none, asking ends.
+    fn waited_for(&self) -> Option<Vec<TaskId>> {
+        let mut waiting = self.waiting.lock();
+        waiting.jobs.retain(|_, senders| {
+            senders.retain(|sender| !sender.is_closed());
+            !senders.is_empty()
+        });
+        self.count.store(waiting.jobs.len(), Ordering::Release);
+        waiting.is_asking = !waiting.jobs.is_empty();
+        waiting
+            .is_asking
+            .then(|| waiting.jobs.keys().copied().collect())
+    }
+}
+
+async fn ask(ends: Weak<Ends>, poll: Duration) {
+    loop {
+        let Some((store, closed, jobs)) = ends.upgrade().and_then(|ends| {
+            let jobs = ends.waited_for()?;
+            Some((Arc::clone(&ends.store), ends.closed.clone(), jobs))
+        }) else {
+            return;
+        };
+        let rest = answer(store.rest(Duty::Ask(jobs)));
+        match closed.run_until_cancelled(rest).await {
+            None => return,
+            Some(Ok(())) => {}
+            // It must not become a loop without a pause.
+            Some(Err(_)) => sleep(poll).await,
+        }
+        let Some(ends) = ends.upgrade() else { return };
+        let Some(jobs) = ends.waited_for() else {
+            return;
+        };
+        let ended = match answer(ends.store.ended(jobs.clone())).await {
+            Ok(ended) => ended,
+            Err(error) if error.is_broken() => {
+                ends.give_up(&error);
+                continue;
+            }
+            // It heals, or not: who waits goes on to wait, as for a job that does not end.
+            Err(_) => Vec::new(),
+        };
+        for (job, ended) in jobs.into_iter().zip(ended) {
+            if ended != Ended::NotYet {
+                ends.resolve(job, &ended);
+            }
+        }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::unavailable("the task manager is gone")
+}

@@ -1,0 +1,101 @@
+//! A claimed job as a task of the engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cell::Waiting;
+use crate::cell::body::Repeat;
+use crate::cell::context::Context;
+use crate::cell::details::Extra;
+use crate::cell::leased_job::{Leased, clip, failure};
+use crate::cell::options::Options;
+use crate::clock::Tick;
+use crate::id::Identity;
+use crate::outcome::TaskError;
+use crate::outcome::error::{Error, chain};
+use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX};
+use crate::task::Own;
+use crate::task::registry::{Runner, unkept};
+
+/// The one attempt of a claim.
+struct Attempt {
+    runner: Arc<dyn Runner>,
+    payload: Vec<u8>,
+    leased: Arc<Leased>,
+}
+
+/// A claimed job as a task that waits for a worker.
+pub(crate) fn task(
+    claimed: Claimed,
+    kind: &'static str,
+    runner: Arc<dyn Runner>,
+    leased: Arc<Leased>,
+    now: Tick,
+) -> Waiting {
+    let failures = claimed
+        .attempts
+        .iter()
+        .filter(|past| past.outcome.is_failure());
+    let record = (claimed.failed > 0)
+        .then(|| Error::restored(failures.map(failure).collect(), claimed.failed));
+    let user = claimed.options.error.clone().map(Into::into);
+    let due = before(now, claimed.age);
+    let options = options(claimed.options, kind, Arc::clone(&leased));
+    let extra = Extra::of_job(options, user, record, due);
+    let attempt = Attempt {
+        runner,
+        payload: claimed.payload,
+        leased,
+    };
+    let body = Repeat::new(Own(attempt), |Own(attempt): &mut Own<Attempt>, context| {
+        let payload = std::mem::take(&mut attempt.payload);
+        run(
+            Arc::clone(&attempt.runner),
+            payload,
+            Arc::clone(&attempt.leased),
+            context,
+        )
+    });
+    Waiting::alone(body, Identity::new(), Some(Box::new(extra)))
+}
+
+async fn run(
+    runner: Arc<dyn Runner>,
+    payload: Vec<u8>,
+    leased: Arc<Leased>,
+    context: Context,
+) -> Result<(), TaskError> {
+    let result = match runner.run(payload, context).await? {
+        Ok(result) if result.len() <= PAYLOAD_BYTES_MAX => result,
+        // What it was for is done, and is not done again because of its result.
+        Ok(result) => {
+            let bytes = result.len();
+            unkept(&format!(
+                "it has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+            ))
+        }
+        Err(error) => unkept(&clip(chain(&error))),
+    };
+    leased.keep_result(result);
+    Ok(())
+}
+
+/// So long before `now`; the begin of all ticks where that lies before it.
+pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
+    let nanos = u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX);
+    Tick::from_nanos(now.nanos().saturating_sub(nanos))
+}
+
+fn options(job: JobOptions, kind: &'static str, leased: Arc<Leased>) -> Options {
+    let mut options = Options::default();
+    options.retries = job.retries;
+    if let Some(backoff) = job.backoff {
+        options.set_backoff(backoff.into());
+    }
+    options.set_timeout(job.timeout);
+    options.set_give_up_after(job.give_up_after);
+    options.set_expires(job.expires);
+    options.set_name(job.name.map_or(kind.into(), Into::into));
+    options.set_leased(leased);
+    options
+}

@@ -1,0 +1,141 @@
+//! Keeps the leases: says that this process lives, hears what was lost or cancelled, and gives up
+//! by itself what it can no longer be sure of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::clock::Tick;
+use crate::durable::guarded::answer;
+use crate::durable::job_task::before;
+use crate::durable::session::{Ending, Session};
+use crate::durable::troubles::Role;
+use crate::store::{Duty, Lease, Renewal, StoreError, Timing};
+
+/// Begins to keep the leases of a session, until it ends: on a thread of its own, so that a runtime
+/// that is blocked does not look dead.
+pub(crate) fn begin(session: &Arc<Session>) {
+    let hand = session.hand();
+    let session = Arc::clone(session);
+    if session.store.is_volatile() {
+        tokio::spawn(async move {
+            let _hand = hand;
+            keep(&session).await;
+        });
+        return;
+    }
+    let shared = Arc::clone(&session);
+    let work = move || {
+        let _hand = hand;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(keep(&session)),
+            Err(error) => session.has_no_keeper(&error),
+        }
+    };
+    let thread = std::thread::Builder::new().name("marionette-keeper".into());
+    if let Err(error) = thread.spawn(work) {
+        shared.has_no_keeper(&error);
+    }
+}
+
+/// The time before the end of a lease at which it is given up: until then others cannot have it.
+fn margin(timing: &Timing) -> Duration {
+    timing.lease / 5
+}
+
+async fn keep(session: &Session) {
+    let timing = &session.timing;
+    let mut errors = 0;
+    loop {
+        // A call that hangs must not keep us from giving up what we cannot be sure of.
+        let leases = session.held.leases();
+        let asked = Tick::now();
+        session.asks(Role::Keeper, "renew");
+        let renewed = answer(session.store.renew(session.info.clone(), leases.clone()));
+        match timeout((timing.lease / 3).min(sure_for(session)), renewed).await {
+            Ok(Ok(renewals)) => {
+                errors = 0;
+                session.is_answered(Role::Keeper);
+                hear(session, &leases, &renewals, asked);
+            }
+            Ok(Err(error)) => {
+                errors += 1;
+                session.failed(Role::Keeper, "renew", &error, errors);
+            }
+            Err(_) => {
+                errors += 1;
+                let error = StoreError::unavailable("the store does not answer");
+                session
+                    .engine
+                    .observer
+                    .store_failed("renew", &error, errors);
+            }
+        }
+        give_up_what_is_unsure(session);
+        if pause(session, errors).await.is_err() && session.held.len() == 0 {
+            return;
+        }
+    }
+}
+
+/// Waits for the time of the next renewal. While nothing is held that is seldom; what is claimed
+/// then has a lease of its own, and the usual rhythm begins; so it does after an error, or a few of
+/// them would make a worker look dead.
+async fn pause(session: &Session, errors: u32) -> Result<(), Ending> {
+    let timing = &session.timing;
+    if session.held.len() == 0 && errors == 0 {
+        tokio::select! {
+            biased;
+            () = session.held.begun.notified() => {}
+            rested = session.rest(Duty::Beat(session.info.id)) => return rested,
+        }
+    }
+    let paused = session.pause(timing.renew.min(sure_for(session))).await;
+    if paused.is_err() && session.held.len() > 0 {
+        // It ends, and a job that blocks its thread keeps its lease until it is done.
+        tokio::time::sleep(timing.renew).await;
+    }
+    paused
+}
+
+fn hear(session: &Session, leases: &[Lease], renewals: &[Renewal], asked: Tick) {
+    session.held.known(leases, asked);
+    for (lease, renewal) in leases.iter().zip(renewals) {
+        match renewal {
+            Renewal::Cancel(why) => session.held.cancel(lease, why),
+            // What was settled while we asked is not lost.
+            Renewal::Lost if session.held.is_in_hand(lease) => {
+                session.held.lose(lease);
+                session.engine.observer.lease_lost(lease.job);
+            }
+            Renewal::Kept | Renewal::Lost => {}
+        }
+    }
+}
+
+/// How long a lease can be relied upon after it was renewed.
+fn sure(timing: &Timing) -> Duration {
+    timing.lease.saturating_sub(margin(timing))
+}
+
+/// For how long yet all that is held can be relied upon, and a moment more: then it is looked at
+/// again, whatever the store does meanwhile.
+fn sure_for(session: &Session) -> Duration {
+    let known = session.held.known_since();
+    known.map_or(Duration::MAX, |known| {
+        let until = known.saturating_add(sure(&session.timing));
+        until.since(Tick::now()) + Duration::from_millis(1)
+    })
+}
+
+fn give_up_what_is_unsure(session: &Session) {
+    let since = before(Tick::now(), sure(&session.timing));
+    for lease in session.held.unknown_since(since) {
+        session.held.lose(&lease);
+        session.engine.observer.lease_lost(lease.job);
+    }
+}

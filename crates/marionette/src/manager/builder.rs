@@ -1,0 +1,284 @@
+//! The settings of a manager beyond its size: its time, its store, its handlers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Wall;
+use crate::config::{Config, ConfigError, Problem};
+use crate::durable::Durable;
+use crate::engine::Engine;
+use crate::manager::Memory;
+use crate::manager::TaskManager;
+use crate::schedule::Precision;
+use crate::store::inspect::Inspect;
+use crate::task::job::{Job, JobHandler};
+use crate::task::registry::Registry;
+
+/// Builds a [`TaskManager`]: made by [`TaskManager::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::TaskManager;
+///
+/// let tasks = TaskManager::builder()
+///     .workers(16)
+///     .queue_size(1_000)
+///     .server_name("mailer")
+///     .grace(Duration::from_secs(10))
+///     .build()?;
+/// # Ok::<(), marionette::ConfigError>(())
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder<S: ?Sized = Memory> {
+    config: Config,
+    grace: Duration,
+    precision: Precision,
+    wall: Wall,
+    registry: Registry,
+    /// None named means all.
+    queues: Vec<String>,
+    store: Arc<S>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            grace: Duration::from_secs(5),
+            precision: Precision::default(),
+            wall: Wall::default(),
+            registry: Registry::default(),
+            queues: Vec::new(),
+            store: Arc::new(Memory),
+        }
+    }
+}
+
+impl<S: ?Sized> Builder<S> {
+    /// All of this config. Default is [`Config::default`], which also stands for one that
+    /// [is zero](Config::is_zero).
+    pub fn config(self, config: Config) -> Self {
+        Self {
+            config: config.or_default(),
+            ..self
+        }
+    }
+
+    /// The number of workers. Default is 4.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.config.workers = workers;
+        self
+    }
+
+    /// How many tasks wait for a worker before `queue` waits too. Default is 64; zero hands each
+    /// task over to a free worker.
+    pub fn queue_size(mut self, queue_size: usize) -> Self {
+        self.config.queue_size = queue_size;
+        self
+    }
+
+    /// The name in every span and event. Default is "marionette".
+    pub fn server_name(mut self, server_name: impl Into<String>) -> Self {
+        self.config.server_name = server_name.into();
+        self
+    }
+
+    /// How long an attempt may still run once it was asked to end: by its timeout, a cancellation,
+    /// or a stop that cannot wait. Then its future is dropped. Default is 5 s.
+    pub fn grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
+    /// Keeps the time of future tasks to within microseconds, with a thread of its own, where
+    /// otherwise it is the runtime's timer with whole milliseconds. Default is no.
+    ///
+    /// The thread goes by real time: not for tests on a paused clock.
+    pub fn precise(mut self) -> Self {
+        self.precision = Precision::Microseconds;
+        self
+    }
+
+    /// The wall clock by which schedules go, for tests that step it. Default is the system's.
+    #[cfg(feature = "test-util")]
+    pub fn wall_clock(self, clock: &crate::manager::testing::WallClock) -> Self {
+        Self {
+            wall: clock.0.clone(),
+            ..self
+        }
+    }
+
+    /// Registers the code that runs jobs of one type. There may be any number of types, and one
+    /// handler for each.
+    ///
+    /// A manager with a store claims only jobs of the kinds that it has handlers for. One that has
+    /// none queues jobs, and runs none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, Job, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    /// # async fn send_the_mail(_: &str) -> std::io::Result<()> { Ok(()) }
+    ///
+    /// let tasks = TaskManager::builder()
+    ///     .handle(async |mail: SendMail, _: Context| Ok(send_the_mail(&mail.to).await?))
+    ///     .build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn handle<J: Job, H: JobHandler<J>>(mut self, handler: H) -> Self {
+        self.registry.add(handler);
+        self
+    }
+
+    /// Checks all of it.
+    fn problems(&self) -> Result<(), ConfigError> {
+        let jobs = self.registry.problems().iter().cloned().map(Problem::from);
+        ConfigError::unless_empty(self.config.problems().into_iter().chain(jobs).collect())
+    }
+
+    fn into_engine(self) -> (Arc<Engine>, Arc<S>) {
+        let mut engine = Engine::new(self.config, self.grace, self.wall, self.precision);
+        engine.registry = Arc::new(self.registry);
+        (Arc::new(engine), self.store)
+    }
+}
+
+impl Builder {
+    /// Where jobs wait and are kept. With a store, the manager takes [`Job`]s and nothing else, and
+    /// what it has accepted survives as the store does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// let tasks = TaskManager::builder()
+    ///     .store(MemoryStore::default())
+    ///     .queues(["mail", "reports"])
+    ///     .queue_limit("mail", 100_000)
+    ///     .build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn store<S: Inspect>(self, store: S) -> Builder<S> {
+        Builder {
+            config: self.config,
+            grace: self.grace,
+            precision: self.precision,
+            wall: self.wall,
+            registry: self.registry,
+            queues: self.queues,
+            store: Arc::new(store),
+        }
+    }
+
+    /// Checks the settings and makes the manager, which is not running yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::validate`], and more than one handler for a kind of job, or a kind that has no
+    /// proper name: one message that names everything that is wrong.
+    pub fn build(self) -> Result<TaskManager, ConfigError> {
+        self.problems()?;
+        let (engine, store) = self.into_engine();
+        Ok(TaskManager::from_parts(engine, None, store))
+    }
+}
+
+impl<S: Inspect> Builder<S> {
+    /// The queues on which this manager works, and no others. Default is
+    /// [all](Self::all_queues). It may store jobs in any queue.
+    pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.queues = queues.into_iter().map(Into::into).collect();
+        self.queues
+            .iter()
+            .for_each(|queue| self.registry.check_queue(queue));
+        self
+    }
+
+    /// Works on all queues, also on those that are made later: a queue is made when a job is put
+    /// into it. This is the default.
+    ///
+    /// Thousands of queues, such as one for each tenant, cost next to nothing while they are empty.
+    /// Queues that are [paused](crate::store::inspect::Inspect::pause_queue) are left alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// let some = TaskManager::builder().store(MemoryStore::new()).queues(["mail"]);
+    /// let tasks = some.clone().all_queues().build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn all_queues(mut self) -> Self {
+        self.queues.clear();
+        self
+    }
+
+    /// How many jobs may wait in a queue: when it is full, this manager waits before it stores more
+    /// ([`Enqueue::within`]), or refuses them ([`Enqueue::try_now`]). Default is no limit.
+    ///
+    /// It holds for what this manager stores; give the same limit to all that store jobs in that
+    /// queue.
+    ///
+    /// [`Enqueue::within`]: crate::Enqueue::within
+    /// [`Enqueue::try_now`]: crate::Enqueue::try_now
+    pub fn queue_limit(mut self, queue: impl Into<String>, jobs: u64) -> Self {
+        self.registry.limit_queue(queue.into(), jobs);
+        self
+    }
+
+    /// Checks the settings and makes the manager, which is not running yet. It takes jobs at once;
+    /// it works on them when it is [started](TaskManager::start), if it has handlers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::validate`], and more than one handler for a kind of job, a kind or a queue that
+    /// has no proper name, or a queue whose limit is zero: one message that names everything that
+    /// is wrong.
+    pub fn build(self) -> Result<TaskManager<S>, ConfigError> {
+        self.problems()?;
+        let queues = self.queues.as_slice().into();
+        let (engine, store) = self.into_engine();
+        let durable = Durable::new(
+            Arc::clone(&store) as Arc<dyn Inspect>,
+            Arc::clone(&engine),
+            Arc::clone(&engine.registry),
+            queues,
+        );
+        let durable = Some(Arc::new(durable));
+        Ok(TaskManager::from_parts(engine, durable, store))
+    }
+}
+
+impl<S: ?Sized> Clone for Builder<S> {
+    fn clone(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            grace: self.grace,
+            precision: self.precision,
+            wall: self.wall.clone(),
+            registry: self.registry.clone(),
+            queues: self.queues.clone(),
+            store: Arc::clone(&self.store),
+        }
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Builder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("grace", &self.grace)
+            .field("precision", &self.precision)
+            .field("handlers", &self.registry)
+            .field("queues", &self.queues)
+            .finish_non_exhaustive()
+    }
+}

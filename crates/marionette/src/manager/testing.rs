@@ -1,0 +1,170 @@
+//! For tests of code that uses tasks, with the feature `test-util`.
+//!
+//! Everything runs on tokio's paused clock (`#[tokio::test(start_paused = true)]`): delays,
+//! backoffs and timeouts pass at once and in their order, and the wall clock of schedules goes
+//! along.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::sleep;
+
+use crate::clock::Wall;
+use crate::durable::Durable;
+use crate::manager::TaskManager;
+use crate::memory_store::MemoryStoreBuilder;
+use crate::store::JobState;
+use crate::store::inspect::{Filter, Page};
+
+/// Runs all that the manager has, future tasks and retries included, until nothing is left.
+///
+/// On the paused clock this is deterministic and takes no time.
+///
+/// With a store: until it holds no job that this manager could run, now or later. Those of other
+/// kinds, in queues that the manager does not work on or that are paused, and those that another
+/// process runs are not waited for. A store that goes by real time, such as a file, is waited for
+/// in real time.
+///
+/// # Panics
+///
+/// Panics if the manager is not running, since it would wait for ever, and if its store cannot be
+/// asked.
+///
+/// # Cancel safety
+///
+/// Nothing is lost if the future is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::{Context, TaskManager, testing};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::new(Default::default())?;
+/// tasks.start();
+/// tasks.delay(Duration::from_secs(86_400), async |_: Context| Ok(())).await?;
+/// testing::drain(&tasks).await;
+/// assert_eq!(tasks.stats().done, 1);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn drain<S: ?Sized>(tasks: &TaskManager<S>) {
+    let mut pause_min = PAUSE_MIN;
+    loop {
+        assert!(
+            tasks.is_running(),
+            "a task manager that is not running cannot be drained"
+        );
+        tasks.idle().await;
+        let next = match tasks.durable_part() {
+            None => tasks.next_due(),
+            Some(durable) => next_job(durable).await,
+        };
+        let Some(next) = next else { return };
+        sleep(next.max(pause_min)).await;
+        // A store may go by another clock: what was due by ours may be due only later.
+        pause_min = if next.is_zero() {
+            (2 * pause_min).min(PAUSE_MAX)
+        } else {
+            PAUSE_MIN
+        };
+    }
+}
+
+/// tokio's clock goes in whole milliseconds; less would not let it advance.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long it is until the next of the jobs that this manager could run is due.
+async fn next_job(durable: &Durable) -> Option<Duration> {
+    const ASKED: &str = "a store that is drained can be asked";
+
+    let store = &durable.store;
+    let wanted = durable.wanted();
+    if wanted.kinds.is_empty() {
+        return None;
+    }
+    let paused = store.paused_queues().await.expect(ASKED);
+    let filter = Filter {
+        states: vec![JobState::Ready, JobState::Scheduled, JobState::Retrying],
+        kinds: wanted.kinds.to_vec(),
+        queues: wanted.queues.to_vec(),
+        ..Filter::default()
+    };
+    let mut page = Page {
+        limit: 1_000,
+        ..Page::default()
+    };
+    let mut next: Option<SystemTime> = None;
+    loop {
+        let listed = store.list(filter.clone(), page).await.expect(ASKED);
+        let jobs = listed.jobs.iter();
+        let due = jobs
+            .filter(|job| !paused.contains(&job.queue))
+            .map(|job| job.due);
+        next = next.into_iter().chain(due).min();
+        page.after = listed.next;
+        if page.after.is_none() {
+            let now = Wall::default().now();
+            return next.map(|due| due.duration_since(now).unwrap_or_default());
+        }
+    }
+}
+
+/// A wall clock that a test can step, as an operator or NTP would: given to
+/// [`Builder::wall_clock`](crate::Builder::wall_clock).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::{TaskManager, testing::WallClock};
+///
+/// let wall = WallClock::new();
+/// let tasks = TaskManager::builder().wall_clock(&wall).build()?;
+/// wall.step_forward(Duration::from_secs(3600)); // somebody sets the clock
+/// # Ok::<(), marionette::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct WallClock(pub(crate) Wall);
+
+impl WallClock {
+    /// A clock that shows the system's time, and goes with tokio's clock where that is paused.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A clock that shows this time now, and from then on goes with tokio's clock alone: where
+    /// that one is paused, it shows the same in every run.
+    #[must_use]
+    pub fn starting_at(time: SystemTime) -> Self {
+        Self(Wall::starting_at(time))
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+
+    /// Steps it forward. Steps of more than 292 years count as that.
+    pub fn step_forward(&self, by: Duration) {
+        self.0
+            .step_by(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX));
+    }
+
+    /// Steps it back. Steps of more than 292 years count as that.
+    pub fn step_back(&self, by: Duration) {
+        self.0
+            .step_by(i64::try_from(by.as_nanos()).map_or(i64::MIN, |nanos| -nanos));
+    }
+}
+
+impl MemoryStoreBuilder {
+    /// The wall clock by which the store goes, for tests that step it. Default is the system's.
+    pub fn wall_clock(self, clock: &WallClock) -> Self {
+        self.wall(clock.0.clone())
+    }
+}

@@ -1,0 +1,156 @@
+//! What a person asks of a store in this process, and changes in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::id::TaskId;
+use crate::memory_store::lanes::{Moment, Now};
+use crate::memory_store::row::Phase;
+use crate::memory_store::state::State;
+use crate::memory_store::transitions::End;
+use crate::store::inspect::{Count, Filter, JobDetails, Listed, LiveInstance, Page, Which};
+use crate::store::{Due, JobState, Timing};
+
+/// The longest page.
+const PAGE_MAX: usize = 1_000;
+
+impl State {
+    pub(super) fn counts(&self, now: Now) -> Vec<Count> {
+        let mut counts = BTreeMap::<_, u64>::new();
+        for row in self.rows.values() {
+            *counts
+                .entry((&row.queue, &row.kind, row.state(now)))
+                .or_default() += 1;
+        }
+        let counts = counts.into_iter();
+        let count = |((queue, kind, state), jobs): ((&Arc<str>, &Arc<str>, JobState), u64)| {
+            Count::new(queue.to_string(), kind.to_string(), state, jobs)
+        };
+        counts.map(count).collect()
+    }
+
+    pub(super) fn list(&self, filter: &Filter, page: Page, now: Now) -> Listed {
+        let behind = page.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let newest_first = self.keys.range((Bound::Unbounded, behind)).rev();
+        let rows = newest_first.map(|(_, key)| &self.rows[key]);
+        let mut matching = rows.filter(|row| row.matches(filter, now));
+        let limit = page.limit.clamp(1, PAGE_MAX);
+        let jobs: Vec<_> = matching
+            .by_ref()
+            .take(limit)
+            .map(|row| row.summary(now))
+            .collect();
+        let more = matching.next().is_some();
+        let last = jobs.last().map(|job| job.id);
+        Listed {
+            next: last.filter(|_| more),
+            jobs,
+            unreadable: Vec::new(),
+        }
+    }
+
+    pub(super) fn job(&self, id: TaskId, now: Now) -> Option<JobDetails> {
+        self.keys.get(&id).map(|key| self.rows[key].details(now))
+    }
+
+    pub(super) fn retry(&mut self, which: &Which, now: Now) -> u64 {
+        self.each(which, now, |state, key| {
+            let row = &state.rows[&key];
+            match row.state(now) {
+                JobState::Scheduled | JobState::Retrying => {
+                    state.reschedule_one(key, Moment::new(Due::Now, now));
+                    true
+                }
+                JobState::Dead | JobState::Cancelled | JobState::Quarantined => {
+                    state.begin_anew(key, Moment::new(Due::Now, now));
+                    true
+                }
+                JobState::Ready | JobState::Running | JobState::Done => false,
+            }
+        })
+    }
+
+    pub(super) fn cancel(&mut self, which: &Which, reason: &str, now: Now) -> u64 {
+        self.each(which, now, |state, key| {
+            let Some(row) = state.rows.get_mut(&key) else {
+                return false;
+            };
+            match &mut row.phase {
+                Phase::Waiting => {
+                    state.end(key, JobState::Cancelled, End::For(reason.to_owned()), now);
+                    true
+                }
+                Phase::Running(running) if running.cancel.is_none() => {
+                    running.cancel = Some(reason.to_owned());
+                    true
+                }
+                Phase::Running(_) | Phase::Over(_) => false,
+            }
+        })
+    }
+
+    pub(super) fn delete(&mut self, which: &Which, now: Now) -> u64 {
+        self.each(which, now, |state, key| {
+            let runs = matches!(state.rows[&key].phase, Phase::Running(_));
+            if !runs {
+                state.remove(key);
+            }
+            !runs
+        })
+    }
+
+    pub(super) fn reschedule(&mut self, which: &Which, due: SystemTime, now: Now) -> u64 {
+        self.each(which, now, |state, key| {
+            let waits = matches!(state.rows[&key].phase, Phase::Waiting);
+            if waits {
+                state.reschedule_one(key, Moment::Date(due));
+            }
+            waits
+        })
+    }
+
+    fn reschedule_one(&mut self, key: i64, due: Moment) {
+        self.change(key, |row| {
+            row.due = due;
+            row.first_due = due;
+        });
+    }
+
+    pub(super) fn instances(&self, timing: &Timing, now: Now) -> Vec<LiveInstance> {
+        let instances = self.instances.values();
+        let alive = instances.filter(|instance| !instance.is_dead(timing.lease, now));
+        let live = alive.map(|instance| LiveInstance {
+            info: instance.info.clone(),
+            since: instance.since.wall,
+            seen: instance.lived(now).wall,
+            running: instance.jobs.len() as u64,
+        });
+        live.collect()
+    }
+
+    /// Does something to each job that is meant, once; says for how many it answered yes.
+    fn each(
+        &mut self,
+        which: &Which,
+        now: Now,
+        mut change: impl FnMut(&mut Self, i64) -> bool,
+    ) -> u64 {
+        let keys: BTreeSet<i64> = match which {
+            Which::Ids(ids) => ids
+                .iter()
+                .filter_map(|id| self.keys.get(id).copied())
+                .collect(),
+            Which::Matching(filter) => {
+                let rows = self.rows.iter();
+                rows.filter(|(_, row)| row.matches(filter, now))
+                    .map(|(key, _)| *key)
+                    .collect()
+            }
+        };
+        keys.into_iter()
+            .map(|key| u64::from(change(self, key)))
+            .sum()
+    }
+}

@@ -1,0 +1,266 @@
+//! When a job is due, and the jobs that wait, in the order in which they are handed out.
+//! A pause ends by the monotonic clock, a date is reached by the wall clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock::Tick;
+use crate::store::inspect::{Count, UNCLAIMED_MAX};
+use crate::store::{Due, JobState, Priority, Wanted};
+
+/// What is shown of a time that no calendar has: the end of the year 9999.
+const FAR: Duration = Duration::from_secs(253_402_300_799);
+
+/// Both clocks, read once for all that one call does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) tick: Tick,
+    pub(super) wall: SystemTime,
+}
+
+/// When something is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Moment {
+    /// At this tick; for a person, it is shown as this time.
+    Tick(Tick, SystemTime),
+    /// At this time of the wall clock.
+    Date(SystemTime),
+}
+
+impl Moment {
+    pub(super) fn new(due: Due, now: Now) -> Self {
+        match due {
+            Due::Now => Self::after(Duration::ZERO, now),
+            Due::After(pause) => Self::after(pause, now),
+            Due::At(date) => Self::Date(date),
+        }
+    }
+
+    pub(super) fn after(pause: Duration, now: Now) -> Self {
+        let shown = now.wall.checked_add(pause).unwrap_or(UNIX_EPOCH + FAR);
+        Self::Tick(now.tick.saturating_add(pause), shown)
+    }
+
+    /// How long it has been due; `None` if it is not yet.
+    pub(super) fn late(self, now: Now) -> Option<Duration> {
+        match self {
+            Self::Tick(tick, _) => (tick <= now.tick).then(|| now.tick.since(tick)),
+            Self::Date(date) => now.wall.duration_since(date).ok(),
+        }
+    }
+
+    /// How long until it is due; zero if it is.
+    fn ahead(self, now: Now) -> Duration {
+        match self {
+            Self::Tick(tick, _) => tick.since(now.tick),
+            Self::Date(date) => date.duration_since(now.wall).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn shown(self) -> SystemTime {
+        match self {
+            Self::Tick(_, shown) => shown,
+            Self::Date(date) => date,
+        }
+    }
+}
+
+/// What the jobs of a lane have in common: all that decides who may claim them, and when.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LaneName {
+    pub(super) queue: Arc<str>,
+    pub(super) kind: Arc<str>,
+    pub(super) priority: Priority,
+    pub(super) suspect: bool,
+}
+
+/// The jobs of one name that wait, by when they are due and in which order they came.
+#[derive(Debug, Default)]
+struct Lane {
+    by_tick: BTreeSet<(Tick, i64)>,
+    by_date: BTreeSet<(SystemTime, i64)>,
+}
+
+impl Lane {
+    fn len(&self) -> usize {
+        self.by_tick.len() + self.by_date.len()
+    }
+
+    /// The first jobs of both orders that are due, and for how long.
+    fn due(&self, now: Now, limit: usize) -> impl Iterator<Item = (Duration, i64)> {
+        let ticks = self.by_tick.range(..=(now.tick, i64::MAX));
+        let dates = self.by_date.range(..=(now.wall, i64::MAX));
+        let ticks = ticks.map(move |&(tick, key)| (now.tick.since(tick), key));
+        let dates = dates.map(move |&(date, key)| {
+            let late = now.wall.duration_since(date).unwrap_or_default();
+            (late, key)
+        });
+        ticks.take(limit).chain(dates.take(limit))
+    }
+
+    fn soonest(&self, now: Now) -> Option<Duration> {
+        let tick = self.by_tick.first().map(|&(tick, _)| tick.since(now.tick));
+        let date = self
+            .by_date
+            .first()
+            .map(|&(date, _)| Moment::Date(date).ahead(now));
+        tick.into_iter().chain(date).min()
+    }
+}
+
+/// A job that could be claimed now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) key: i64,
+    pub(super) priority: Priority,
+    pub(super) suspect: bool,
+    pub(super) late: Duration,
+}
+
+/// All jobs that wait. A lane without jobs is forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Lanes(BTreeMap<LaneName, Lane>);
+
+impl Lanes {
+    pub(super) fn add(&mut self, name: LaneName, due: Moment, key: i64) {
+        let lane = self.0.entry(name).or_default();
+        let new = match due {
+            Moment::Tick(tick, _) => lane.by_tick.insert((tick, key)),
+            Moment::Date(date) => lane.by_date.insert((date, key)),
+        };
+        debug_assert!(new, "a job waits in one place");
+    }
+
+    pub(super) fn remove(&mut self, name: &LaneName, due: Moment, key: i64) {
+        let Some(lane) = self.0.get_mut(name) else {
+            debug_assert!(false, "a job that waits has a lane");
+            return;
+        };
+        let was = match due {
+            Moment::Tick(tick, _) => lane.by_tick.remove(&(tick, key)),
+            Moment::Date(date) => lane.by_date.remove(&(date, key)),
+        };
+        debug_assert!(was, "a job that waits is in its lane");
+        if lane.len() == 0 {
+            self.0.remove(name);
+        }
+    }
+
+    /// How many jobs wait in a queue.
+    pub(super) fn waiting(&self, queue: &str) -> usize {
+        let lanes = self.0.iter().filter(|(name, _)| &*name.queue == queue);
+        lanes.map(|(_, lane)| lane.len()).sum()
+    }
+
+    /// The jobs that are due, in the order in which they are to be claimed. Of each lane there are
+    /// at least `limit`, if it has them, so the first `limit` of all are the right ones.
+    pub(super) fn candidates(&self, wish: &Wish<'_>, now: Now, limit: usize) -> Vec<Candidate> {
+        let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
+        let mut candidates: Vec<_> = lanes
+            .flat_map(|(name, lane)| {
+                lane.due(now, limit).map(|(late, key)| Candidate {
+                    key,
+                    priority: name.priority,
+                    suspect: name.suspect,
+                    late,
+                })
+            })
+            .collect();
+        candidates.sort_by(|one, other| {
+            let priority = other.priority.cmp(&one.priority);
+            let late = other.late.cmp(&one.late);
+            priority.then(late).then(one.key.cmp(&other.key))
+        });
+        candidates
+    }
+
+    /// How many jobs of each queue and kind have been due for longer than this, of other kinds than
+    /// those that are wanted.
+    pub(super) fn unclaimed(&self, wish: &Wish<'_>, now: Now, overdue: Duration) -> Vec<Count> {
+        let mut counts = BTreeMap::<(&str, &str), u64>::new();
+        for (name, lane) in self.0.iter().filter(|(name, _)| wish.leaves(name)) {
+            let due = lane.due(now, UNCLAIMED_MAX as usize);
+            let jobs = due.filter(|(late, _)| *late > overdue).count() as u64;
+            *counts.entry((&name.queue, &name.kind)).or_default() += jobs;
+        }
+        let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
+        let count = |((queue, kind), jobs): ((&str, &str), u64)| {
+            Count::new(queue.to_owned(), kind.to_owned(), JobState::Ready, jobs)
+        };
+        counts.map(count).collect()
+    }
+
+    /// How long until a job of these lanes is due; zero if one is.
+    ///
+    /// A suspect that is due already does not count. Whoever waits may be unable to take one more
+    /// now, and would come back again and again without a pause; what lets it take one is news.
+    pub(super) fn soonest(&self, wish: &Wish<'_>, now: Now) -> Option<Duration> {
+        let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
+        let soonest = lanes.filter_map(|(name, lane)| {
+            let soonest = lane.soonest(now)?;
+            (!name.suspect || !soonest.is_zero()).then_some(soonest)
+        });
+        soonest.min()
+    }
+}
+
+/// What somebody wants, to be asked of many lanes.
+#[derive(Debug)]
+pub(super) struct Wish<'a> {
+    kinds: Names<'a>,
+    /// Any, if none is named.
+    queues: Option<Names<'a>>,
+    paused: &'a BTreeSet<String>,
+}
+
+impl<'a> Wish<'a> {
+    /// To be asked of these lanes.
+    pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>, lanes: &Lanes) -> Self {
+        let names = |names: &'a [String]| Names::new(names, lanes.0.len());
+        Self {
+            kinds: names(&wanted.kinds),
+            queues: (!wanted.queues.is_empty()).then(|| names(&wanted.queues)),
+            paused,
+        }
+    }
+
+    pub(super) fn allows(&self, lane: &LaneName) -> bool {
+        self.kinds.contain(&lane.kind) && self.is_of_queue(&lane.queue)
+    }
+
+    /// Whether the lane is left alone for its kind only.
+    fn leaves(&self, lane: &LaneName) -> bool {
+        !self.kinds.contain(&lane.kind) && self.is_of_queue(&lane.queue)
+    }
+
+    fn is_of_queue(&self, queue: &str) -> bool {
+        let queues = self.queues.as_ref();
+        queues.is_none_or(|names| names.contain(queue)) && !self.paused.contains(queue)
+    }
+}
+
+/// Some names. Thousands are put in order if they are to be compared with many others.
+#[derive(Debug)]
+enum Names<'a> {
+    Few(&'a [String]),
+    Many(BTreeSet<&'a str>),
+}
+
+impl<'a> Names<'a> {
+    fn new(names: &'a [String], questions: usize) -> Self {
+        const FEW: usize = 8;
+        if names.len() <= FEW || questions <= FEW {
+            Self::Few(names)
+        } else {
+            Self::Many(names.iter().map(String::as_str).collect())
+        }
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        match self {
+            Self::Few(names) => names.iter().any(|other| other == name),
+            Self::Many(names) => names.contains(name),
+        }
+    }
+}

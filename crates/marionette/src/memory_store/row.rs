@@ -1,0 +1,282 @@
+//! One job as the store in this process keeps it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::clock::Tick;
+use crate::id::TaskId;
+use crate::memory_store::lanes::{LaneName, Moment, Now};
+use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
+use crate::store::{
+    Attempted, ERROR_BYTES_MAX, Ended, InstanceId, JobOptions, JobState, NewJob, PastAttempt,
+    Priority,
+};
+
+/// How many attempts are kept from the beginning, and how many from the end.
+const FIRST_KEPT: usize = 5;
+const LAST_KEPT: usize = 20;
+
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) id: TaskId,
+    pub(super) kind: Arc<str>,
+    pub(super) queue: Arc<str>,
+    pub(super) priority: Priority,
+    pub(super) payload: Vec<u8>,
+    pub(super) options: JobOptions,
+    pub(super) accepted: SystemTime,
+    /// When it is due, or was when it was claimed.
+    pub(super) due: Moment,
+    /// From when its limits in total count.
+    pub(super) first_due: Moment,
+    pub(super) started: Option<SystemTime>,
+    pub(super) failed: u32,
+    pub(super) crashes: u32,
+    /// Of the last claim; each has the next one.
+    pub(super) token: i64,
+    /// Of the last claim that was settled, by which a repeated settlement is known.
+    pub(super) settled: Option<i64>,
+    pub(super) attempts: Vec<TimedAttempt>,
+    pub(super) phase: Phase,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It is in its lane.
+    Waiting,
+    /// It is among its instance's jobs.
+    Running(Running),
+    /// It is among what will be pruned.
+    Over(Over),
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) instance: InstanceId,
+    pub(super) claimed: Tick,
+    /// When its instance last named it.
+    pub(super) renewed: Tick,
+    /// Why somebody wants it cancelled.
+    pub(super) cancel: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Over {
+    pub(super) state: JobState,
+    pub(super) at: SystemTime,
+    pub(super) reason: Option<String>,
+    pub(super) result: Option<Vec<u8>>,
+    /// Where it lies among what will be pruned.
+    pub(super) ended: Tick,
+    pub(super) expires: Tick,
+}
+
+impl Row {
+    /// Whether this is what became of such a job.
+    pub(super) fn is_of(&self, job: &NewJob) -> bool {
+        *self.kind == *job.kind && *self.queue == *job.queue && self.payload == job.payload
+    }
+
+    pub(super) fn new(job: NewJob, now: Now) -> Self {
+        let due = Moment::new(job.due, now);
+        Self {
+            id: job.id,
+            kind: job.kind.into(),
+            queue: job.queue.into(),
+            priority: job.priority,
+            payload: job.payload,
+            options: job.options,
+            accepted: now.wall,
+            due,
+            first_due: due,
+            started: None,
+            failed: 0,
+            crashes: 0,
+            token: 0,
+            settled: None,
+            attempts: Vec::new(),
+            phase: Phase::Waiting,
+        }
+    }
+
+    pub(super) fn lane(&self) -> LaneName {
+        LaneName {
+            queue: Arc::clone(&self.queue),
+            kind: Arc::clone(&self.kind),
+            priority: self.priority,
+            suspect: self.crashes > 0,
+        }
+    }
+
+    pub(super) fn state(&self, now: Now) -> JobState {
+        match &self.phase {
+            Phase::Over(over) => over.state,
+            Phase::Running(_) => JobState::Running,
+            Phase::Waiting if self.due.late(now).is_some() => JobState::Ready,
+            Phase::Waiting if self.failed > 0 => JobState::Retrying,
+            Phase::Waiting => JobState::Scheduled,
+        }
+    }
+
+    pub(super) fn running(&mut self) -> Option<&mut Running> {
+        match &mut self.phase {
+            Phase::Running(running) => Some(running),
+            Phase::Waiting | Phase::Over(_) => None,
+        }
+    }
+
+    /// When its lease was renewed last, if it runs.
+    pub(super) fn renewed(&self) -> Option<Tick> {
+        match &self.phase {
+            Phase::Running(running) => Some(running.renewed),
+            Phase::Waiting | Phase::Over(_) => None,
+        }
+    }
+
+    /// Writes the attempt into the history, and counts it if it failed.
+    pub(super) fn record(&mut self, attempt: Attempted, now: Now) {
+        let instance = self.running().map(|running| running.instance);
+        self.attempts.push(TimedAttempt {
+            number: self.failed.saturating_add(1),
+            started: self.started.unwrap_or(now.wall),
+            ended: now.wall,
+            ran: attempt.ran,
+            outcome: attempt.outcome,
+            error: attempt.error.map(cut),
+            instance,
+        });
+        if attempt.outcome.is_failure() {
+            self.failed = self.failed.saturating_add(1);
+        }
+        if self.attempts.len() > FIRST_KEPT + LAST_KEPT {
+            self.attempts.remove(FIRST_KEPT);
+        }
+    }
+
+    /// The attempts that failed, for who runs the job next.
+    pub(super) fn failures(&self) -> Vec<PastAttempt> {
+        let failures = self.attempts.iter().filter(|it| it.outcome.is_failure());
+        failures.map(past).collect()
+    }
+
+    pub(super) fn ended(&self) -> Ended {
+        let Phase::Over(over) = &self.phase else {
+            return Ended::NotYet;
+        };
+        match over.state {
+            JobState::Done => Ended::Done(over.result.clone().unwrap_or_default()),
+            state => Ended::Otherwise {
+                state,
+                reason: over.reason.clone(),
+                error: self.options.error.clone(),
+                attempts: self.attempts.iter().map(past).collect(),
+            },
+        }
+    }
+
+    /// Why it ended, or else the error of the last attempt since it began that failed.
+    fn reason(&self) -> Option<&str> {
+        if let Phase::Over(Over {
+            reason: Some(reason),
+            ..
+        }) = &self.phase
+        {
+            return Some(reason);
+        }
+        if self.failed == 0 {
+            return None;
+        }
+        let mut latest_first = self.attempts.iter().rev();
+        let failure = latest_first.find(|attempt| attempt.outcome.is_failure())?;
+        failure.error.as_deref()
+    }
+
+    pub(super) fn summary(&self, now: Now) -> JobSummary {
+        let (instance, ended) = match &self.phase {
+            Phase::Waiting => (None, None),
+            Phase::Running(running) => (Some(running.instance), None),
+            Phase::Over(over) => (None, Some(over.at)),
+        };
+        JobSummary {
+            id: self.id,
+            kind: self.kind.to_string(),
+            queue: self.queue.to_string(),
+            priority: self.priority,
+            state: self.state(now),
+            accepted: self.accepted,
+            due: self.due.shown(),
+            started: self.started,
+            ended,
+            failed: self.failed,
+            crashes: self.crashes,
+            instance,
+            reason: self.reason().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn details(&self, now: Now) -> JobDetails {
+        let result = match &self.phase {
+            Phase::Over(over) => over.result.clone(),
+            Phase::Waiting | Phase::Running(_) => None,
+        };
+        JobDetails {
+            summary: self.summary(now),
+            payload: self.payload.clone(),
+            options: self.options.clone(),
+            result,
+            attempts: self.attempts.clone(),
+        }
+    }
+
+    pub(super) fn matches(&self, filter: &Filter, now: Now) -> bool {
+        let kinds = &filter.kinds;
+        let queues = &filter.queues;
+        (filter.states.is_empty() || filter.states.contains(&self.state(now)))
+            && (kinds.is_empty() || kinds.iter().any(|kind| **kind == *self.kind))
+            && (queues.is_empty() || queues.iter().any(|queue| **queue == *self.queue))
+            && filter
+                .accepted_from
+                .is_none_or(|from| self.accepted >= from)
+            && filter
+                .accepted_before
+                .is_none_or(|before| self.accepted < before)
+            && filter.text.as_deref().is_none_or(|text| self.has(text))
+    }
+
+    fn has(&self, text: &str) -> bool {
+        let is_over = matches!(self.phase, Phase::Over(_));
+        let reason = self.reason().filter(|_| is_over);
+        let name = self.options.name.as_deref();
+        contains(&self.payload, text.as_bytes())
+            || name.into_iter().chain(reason).any(|it| it.contains(text))
+    }
+
+    /// How long ago it was first due.
+    pub(super) fn age(&self, now: Now) -> Duration {
+        self.first_due.late(now).unwrap_or_default()
+    }
+}
+
+fn past(attempt: &TimedAttempt) -> PastAttempt {
+    PastAttempt {
+        number: attempt.number,
+        ran: attempt.ran,
+        outcome: attempt.outcome,
+        error: attempt.error.clone(),
+        instance: attempt.instance,
+    }
+}
+
+/// The text up to its limit.
+fn cut(mut text: String) -> String {
+    let mut end = text.len().min(ERROR_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
+}

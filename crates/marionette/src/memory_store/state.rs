@@ -1,0 +1,245 @@
+//! All jobs of a store in this process, and what is done with them all day: insert, claim, renew,
+//! settle.
+//! Every change of a job's phase goes through the four transitions at the end of this file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::clock::Tick;
+use crate::id::TaskId;
+use crate::memory_store::Retention;
+use crate::memory_store::lanes::{Lanes, Moment, Now, Wish};
+use crate::memory_store::row::{Phase, Row};
+use crate::memory_store::transitions::End;
+use crate::store::{
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob, Next,
+    PAYLOAD_BYTES_MAX, Renewal, Settled, Settlement, StoreError, check_name,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) retention: Retention,
+    /// By the key that leases name; a key is used once.
+    pub(super) rows: BTreeMap<i64, Row>,
+    pub(super) keys: BTreeMap<TaskId, i64>,
+    pub(super) lanes: Lanes,
+    pub(super) instances: BTreeMap<InstanceId, Instance>,
+    pub(super) paused: BTreeSet<String>,
+    /// What has ended, by when it is pruned.
+    pub(super) expiring: BTreeSet<(Tick, i64)>,
+    /// What is done and asked for no time of its own, by when it ended.
+    pub(super) done: BTreeSet<(Tick, i64)>,
+    /// Whether the last sweep left jobs that are to be forgotten.
+    pub(super) is_behind: bool,
+    last_key: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) info: InstanceInfo,
+    pub(super) since: Now,
+    pub(super) seen: Now,
+    /// How many wait for when it has to give the next sign of life. It lives while one does.
+    pub(super) resting: usize,
+    /// The keys of its jobs.
+    pub(super) jobs: BTreeSet<i64>,
+}
+
+impl Instance {
+    /// When it was last known to live.
+    pub(super) fn lived(&self, now: Now) -> Now {
+        if self.resting > 0 { now } else { self.seen }
+    }
+
+    pub(super) fn is_dead(&self, lease: Duration, now: Now) -> bool {
+        now.tick.since(self.lived(now).tick) >= lease
+    }
+}
+
+impl State {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self {
+            retention,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        jobs: Vec<NewJob>,
+        now: Now,
+    ) -> Result<Vec<Inserted>, StoreError> {
+        // All or nothing: what is refused is found before anything is written.
+        for job in &jobs {
+            check(job)?;
+        }
+        Ok(jobs
+            .into_iter()
+            .map(|job| self.insert_one(job, now))
+            .collect())
+    }
+
+    fn insert_one(&mut self, job: NewJob, now: Now) -> Inserted {
+        if let Some(key) = self.keys.get(&job.id) {
+            return if self.rows[key].is_of(&job) {
+                Inserted::Known
+            } else {
+                Inserted::Taken
+            };
+        }
+        if let Some(limit) = job.queue_limit {
+            let waiting = self.lanes.waiting(&job.queue) as u64;
+            if waiting >= limit {
+                return Inserted::Full;
+            }
+        }
+        self.last_key += 1;
+        let key = self.last_key;
+        self.keys.insert(job.id, key);
+        self.rows.insert(key, Row::new(job, now));
+        self.put_in(key);
+        Inserted::Accepted
+    }
+
+    pub(super) fn claim(&mut self, claim: &Claim, now: Now) -> Result<Vec<Claimed>, StoreError> {
+        if !self.instances.contains_key(&claim.instance) {
+            // Its jobs would be nobody's: only an instance that is known can be found dead.
+            let instance = claim.instance;
+            let what = format!("the worker {instance} is not known here: it has to renew first");
+            return Err(StoreError::unavailable(what));
+        }
+        let wish = Wish::new(&claim.wanted, &self.paused, &self.lanes);
+        let mut suspects = claim.suspects;
+        let mut keys = Vec::new();
+        for candidate in self.lanes.candidates(&wish, now, claim.limit) {
+            if keys.len() == claim.limit {
+                break;
+            }
+            if candidate.suspect {
+                if suspects == 0 {
+                    continue;
+                }
+                suspects -= 1;
+            }
+            keys.push(candidate.key);
+        }
+        Ok(keys
+            .into_iter()
+            .map(|key| self.start(key, claim.instance, now))
+            .collect())
+    }
+
+    pub(super) fn renew(&mut self, info: InstanceInfo, leases: &[Lease], now: Now) -> Vec<Renewal> {
+        let id = info.id;
+        let instance = self.instances.entry(id).or_insert_with(|| Instance {
+            info: info.clone(),
+            since: now,
+            seen: now,
+            resting: 0,
+            jobs: BTreeSet::new(),
+        });
+        instance.info = info;
+        instance.seen = now;
+        leases
+            .iter()
+            .map(|lease| self.renew_one(*lease, now))
+            .collect()
+    }
+
+    fn renew_one(&mut self, lease: Lease, now: Now) -> Renewal {
+        let Some(running) = self.held(lease).and_then(Row::running) else {
+            return Renewal::Lost;
+        };
+        running.renewed = now.tick;
+        match &running.cancel {
+            Some(reason) => Renewal::Cancel(reason.clone()),
+            None => Renewal::Kept,
+        }
+    }
+
+    /// The job of a lease that holds.
+    fn held(&mut self, lease: Lease) -> Option<&mut Row> {
+        let row = self.rows.get_mut(&lease.key)?;
+        let holds = row.id == lease.job
+            && row.token == lease.token
+            && matches!(row.phase, Phase::Running(_));
+        holds.then_some(row)
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        settlements: Vec<Settlement>,
+        now: Now,
+    ) -> Result<Vec<Settled>, StoreError> {
+        for settlement in &settlements {
+            if let Next::Done(result) = &settlement.next {
+                check_size("result", result)?;
+            }
+        }
+        let settled: Vec<Settled> = settlements
+            .into_iter()
+            .map(|settlement| self.settle_one(settlement, now))
+            .collect();
+        self.prune_after(settled.len(), now);
+        Ok(settled)
+    }
+
+    fn settle_one(&mut self, settlement: Settlement, now: Now) -> Settled {
+        let Settlement {
+            lease,
+            attempt,
+            next,
+        } = settlement;
+        let row = self.rows.get(&lease.key);
+        if row.is_some_and(|row| row.id == lease.job && row.settled == Some(lease.token)) {
+            return Settled::Applied;
+        }
+        let Some(row) = self.held(lease) else {
+            return Settled::Stale;
+        };
+        row.settled = Some(lease.token);
+        if let Some(attempt) = attempt {
+            row.record(attempt, now);
+        }
+        match next {
+            Next::Done(result) => self.end(lease.key, JobState::Done, End::With(result), now),
+            Next::Bury => self.end(lease.key, JobState::Dead, End::AsTried, now),
+            Next::Cancel(reason) => {
+                self.end(lease.key, JobState::Cancelled, End::For(reason), now);
+            }
+            Next::Retry(pause) | Next::Snooze(pause) => {
+                self.give_back(lease.key, Moment::after(pause, now), now);
+            }
+            Next::Release => {
+                let due = row.due;
+                self.give_back(lease.key, due, now);
+            }
+        }
+        Settled::Applied
+    }
+
+    pub(super) fn ended(&self, id: TaskId) -> Ended {
+        match self.keys.get(&id) {
+            Some(key) => self.rows[key].ended(),
+            None => Ended::Unknown,
+        }
+    }
+}
+
+fn check(job: &NewJob) -> Result<(), StoreError> {
+    for (what, name) in [("kind", &job.kind), ("queue", &job.queue)] {
+        check_name(name)
+            .map_err(|wrong| StoreError::refused(format!("the name of the {what} {wrong}")))?;
+    }
+    check_size("payload", &job.payload)
+}
+
+fn check_size(what: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    if bytes.len() <= PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    let length = bytes.len();
+    Err(StoreError::refused(format!(
+        "the {what} has {length} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+    )))
+}

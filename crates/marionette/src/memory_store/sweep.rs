@@ -1,0 +1,150 @@
+//! What is cleared up now and then: jobs of dead instances, leases that nobody renews, what has
+//! been kept for long enough.
+
+use std::time::Duration;
+
+use crate::memory_store::lanes::Now;
+use crate::memory_store::row::Phase;
+use crate::memory_store::state::State;
+use crate::memory_store::transitions::End;
+use crate::store::{Attempted, InstanceId, JobState, PastOutcome, Swept, Timing};
+
+/// How many jobs one sweep takes from instances, and how many it prunes, at most.
+const STEP: usize = 1_000;
+/// How often an instance may die with a job.
+const CRASHES_MAX: u32 = 3;
+
+impl State {
+    pub(super) fn sweep(&mut self, timing: &Timing, now: Now) -> Swept {
+        let mut swept = Swept::default();
+        self.rescue(timing, now, &mut swept);
+        self.free(timing, now, &mut swept);
+        self.prune_in_sweep(now, &mut swept);
+        swept
+    }
+
+    /// How long until a sweep may find something, if nothing else happens first.
+    pub(super) fn next_sweep(&self, timing: &Timing, now: Now) -> Option<Duration> {
+        if self.done.len() > self.retention.done_count {
+            return Some(Duration::ZERO);
+        }
+        let instances = self.instances.values();
+        let signs = instances.flat_map(|instance| {
+            let dies = (instance.resting == 0).then_some(instance.seen.tick);
+            let lapses = instance
+                .jobs
+                .iter()
+                .filter_map(|key| self.rows[key].renewed());
+            dies.into_iter().chain(lapses)
+        });
+        let ends = signs.map(|sign| sign.saturating_add(timing.lease));
+        let expires = self.expiring.first().map(|&(tick, _)| tick);
+        let next = ends.chain(expires).min()?;
+        Some(next.since(now.tick))
+    }
+
+    /// Takes their jobs from the instances that are dead.
+    fn rescue(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
+        let instances = self.instances.iter();
+        let dead = instances.filter(|(_, instance)| instance.is_dead(timing.lease, now));
+        let dead: Vec<InstanceId> = dead.map(|(id, _)| *id).collect();
+        let mut left = STEP;
+        for id in dead {
+            let instance = &self.instances[&id];
+            let seen = instance.seen;
+            let keys: Vec<i64> = instance.jobs.iter().copied().take(left).collect();
+            let all = keys.len() == instance.jobs.len() && left > 0;
+            // To forget an instance is work too.
+            left = left.saturating_sub(keys.len() + 1);
+            for key in keys {
+                self.crash(key, seen, now, swept);
+            }
+            if all {
+                self.instances.remove(&id);
+            } else {
+                swept.more = true;
+            }
+        }
+    }
+
+    fn crash(&mut self, key: i64, seen: Now, now: Now, swept: &mut Swept) {
+        let mut crashes = 0;
+        self.change(key, |row| {
+            let claimed = row.running().map_or(seen.tick, |running| running.claimed);
+            let attempt = Attempted {
+                ran: seen.tick.since(claimed),
+                outcome: PastOutcome::Crashed,
+                error: None,
+            };
+            row.record(attempt, now);
+            row.crashes = row.crashes.saturating_add(1);
+            crashes = row.crashes;
+        });
+        let due = self.rows[&key].due;
+        if crashes >= CRASHES_MAX {
+            let reason = format!("its worker died {crashes} times while it had it");
+            self.end(key, JobState::Quarantined, End::For(reason), now);
+            swept.quarantined += 1;
+        } else if self.give_back(key, due, now) {
+            swept.released += 1;
+        }
+    }
+
+    /// Gives back what an instance that lives has not named for the length of a lease: it was lost
+    /// on its way to the instance, and nobody runs it.
+    fn free(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
+        // Only a sign of life that came so much later shows that it lived and did not name it.
+        let lapsed = self.instances.values().flat_map(|instance| {
+            let lapsed = |key: &&i64| match &self.rows[key].phase {
+                Phase::Running(running) => {
+                    instance.seen.tick.since(running.renewed) >= timing.lease
+                }
+                Phase::Waiting | Phase::Over(_) => false,
+            };
+            instance.jobs.iter().filter(lapsed)
+        });
+        let lapsed: Vec<i64> = lapsed.copied().take(STEP).collect();
+        swept.more |= lapsed.len() == STEP;
+        for key in lapsed {
+            let due = self.rows[&key].due;
+            if self.give_back(key, due, now) {
+                swept.released += 1;
+            }
+        }
+    }
+
+    /// Forgets as many as a sweep may.
+    fn prune_in_sweep(&mut self, now: Now, swept: &mut Swept) {
+        let pruned = self.prune(now, STEP);
+        self.is_behind = pruned == STEP;
+        swept.more |= self.is_behind;
+        swept.pruned += pruned as u64;
+    }
+
+    /// So many jobs were settled: forgets twice as many, if more are to be forgotten than a sweep
+    /// may. So these do not pile up, however fast jobs end.
+    pub(super) fn prune_after(&mut self, settled: usize, now: Now) {
+        let many = self.retention.done_count.saturating_add(STEP);
+        if self.is_behind || self.done.len() > many {
+            let limit = 2 * settled;
+            self.is_behind &= self.prune(now, limit) == limit;
+        }
+    }
+
+    /// Forgets up to so many jobs that were kept for long enough, or are beyond the number that is
+    /// kept; says how many.
+    fn prune(&mut self, now: Now, limit: usize) -> usize {
+        let expired = self.expiring.range(..=(now.tick, i64::MAX));
+        let expired: Vec<i64> = expired.map(|&(_, key)| key).take(limit).collect();
+        for key in &expired {
+            self.remove(*key);
+        }
+        let beyond = self.done.len().saturating_sub(self.retention.done_count);
+        let left = beyond.min(limit - expired.len());
+        let beyond: Vec<i64> = self.done.iter().map(|&(_, key)| key).take(left).collect();
+        for key in &beyond {
+            self.remove(*key);
+        }
+        expired.len() + beyond.len()
+    }
+}

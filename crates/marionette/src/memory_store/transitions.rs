@@ -1,0 +1,158 @@
+//! How a job gets from one phase to the next. Where a job lies follows from its row, so every
+//! change that matters to its place is made between taking it out and putting it in again.
+
+use std::sync::Arc;
+
+use crate::clock::Tick;
+use crate::memory_store::lanes::{Moment, Now};
+use crate::memory_store::row::{Over, Phase, Row, Running};
+use crate::memory_store::state::State;
+use crate::store::{Claimed, InstanceId, JobState, Lease};
+
+/// What is known of an end beyond its state.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Its result.
+    With(Vec<u8>),
+    /// Its reason.
+    For(String),
+    /// The last attempt tells why.
+    AsTried,
+}
+
+impl State {
+    /// Waiting to running.
+    pub(super) fn start(&mut self, key: i64, instance: InstanceId, now: Now) -> Claimed {
+        self.change(key, |row| {
+            row.token += 1;
+            row.started = Some(now.wall);
+            row.phase = Phase::Running(Running {
+                instance,
+                claimed: now.tick,
+                renewed: now.tick,
+                cancel: None,
+            });
+        });
+        let row = &self.rows[&key];
+        Claimed {
+            lease: Lease {
+                job: row.id,
+                key,
+                token: row.token,
+            },
+            kind: Arc::clone(&row.kind),
+            queue: Arc::clone(&row.queue),
+            priority: row.priority,
+            payload: row.payload.clone(),
+            options: row.options.clone(),
+            failed: row.failed,
+            crashes: row.crashes,
+            late: row.due.late(now).unwrap_or_default(),
+            age: row.age(now),
+            attempts: row.failures(),
+        }
+    }
+
+    /// Running to waiting, or to cancelled if somebody asked for that meanwhile: its instance may
+    /// never have heard of it. Says whether it waits.
+    pub(super) fn give_back(&mut self, key: i64, due: Moment, now: Now) -> bool {
+        let running = self.rows.get_mut(&key).and_then(Row::running);
+        if let Some(reason) = running.and_then(|running| running.cancel.take()) {
+            self.end(key, JobState::Cancelled, End::For(reason), now);
+            return false;
+        }
+        self.change(key, |row| {
+            row.due = due;
+            row.phase = Phase::Waiting;
+        });
+        true
+    }
+
+    /// Anything to its end.
+    pub(super) fn end(&mut self, key: i64, state: JobState, end: End, now: Now) {
+        let (result, reason) = match end {
+            End::With(result) => (Some(result), None),
+            End::For(reason) => (None, Some(reason)),
+            End::AsTried => (None, None),
+        };
+        let retention = self.retention;
+        self.change(key, |row| {
+            let keep = match state {
+                JobState::Done => row.options.keep_result.unwrap_or(retention.done),
+                _ => retention.failed,
+            };
+            row.phase = Phase::Over(Over {
+                state,
+                at: now.wall,
+                reason,
+                result,
+                ended: now.tick,
+                expires: now.tick.saturating_add(keep),
+            });
+        });
+    }
+
+    /// Ended to waiting, as if it were new; only its history stays.
+    pub(super) fn begin_anew(&mut self, key: i64, due: Moment) {
+        self.change(key, |row| {
+            row.failed = 0;
+            row.crashes = 0;
+            row.due = due;
+            row.first_due = due;
+            row.phase = Phase::Waiting;
+        });
+    }
+
+    /// Forgets a job.
+    pub(super) fn remove(&mut self, key: i64) {
+        self.take_out(key);
+        if let Some(row) = self.rows.remove(&key) {
+            self.keys.remove(&row.id);
+        }
+    }
+
+    pub(super) fn change(&mut self, key: i64, change: impl FnOnce(&mut Row)) {
+        self.take_out(key);
+        if let Some(row) = self.rows.get_mut(&key) {
+            change(row);
+        }
+        self.put_in(key);
+    }
+
+    fn take_out(&mut self, key: i64) {
+        let row = &self.rows[&key];
+        match &row.phase {
+            Phase::Waiting => self.lanes.remove(&row.lane(), row.due, key),
+            Phase::Running(running) => {
+                if let Some(instance) = self.instances.get_mut(&running.instance) {
+                    instance.jobs.remove(&key);
+                }
+            }
+            Phase::Over(over) => {
+                self.expiring.remove(&(over.expires, key));
+                self.done.remove(&(over.ended, key));
+            }
+        }
+    }
+
+    pub(super) fn put_in(&mut self, key: i64) {
+        let row = &self.rows[&key];
+        match &row.phase {
+            Phase::Waiting => self.lanes.add(row.lane(), row.due, key),
+            Phase::Running(running) => {
+                if let Some(instance) = self.instances.get_mut(&running.instance) {
+                    instance.jobs.insert(key);
+                }
+            }
+            Phase::Over(over) => {
+                // What never expires by time would only fill the order of what does.
+                if over.expires < Tick::MAX {
+                    self.expiring.insert((over.expires, key));
+                }
+                if over.state == JobState::Done && row.options.keep_result.is_none() {
+                    self.done.insert((over.ended, key));
+                }
+            }
+        }
+    }
+}

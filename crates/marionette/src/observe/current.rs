@@ -1,0 +1,61 @@
+//! Which manager's worker the present code runs on, for calls that a task makes to its own manager.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::id::Identity;
+use crate::observe::worker_view::Post;
+use crate::task::blocking::Pool;
+
+tokio::task_local! {
+    static CURRENT: Current;
+}
+
+/// The worker that runs the present code.
+#[derive(Clone)]
+pub(crate) struct Current {
+    /// Tells managers apart; it is compared and never followed.
+    pub(crate) manager: usize,
+    pub(crate) worker: usize,
+    pub(crate) post: Arc<Post>,
+    pub(crate) blocking: Arc<Pool>,
+    /// On a thread where code of a task blocks: of which task. The worker may have given up waiting
+    /// for it, and have another one by now.
+    task: Option<Identity>,
+}
+
+impl Current {
+    pub(crate) fn new(manager: usize, worker: usize, post: Arc<Post>, blocking: Arc<Pool>) -> Self {
+        Self {
+            manager,
+            worker,
+            post,
+            blocking,
+            task: None,
+        }
+    }
+
+    /// The same worker for a thread on which code of its task will block.
+    pub(crate) fn on_thread(task: Identity) -> Option<Self> {
+        let current = CURRENT.try_with(Self::clone).ok()?;
+        Some(Self {
+            task: Some(task),
+            ..current
+        })
+    }
+
+    pub(crate) fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
+    }
+
+    pub(crate) fn sync_scope<R>(self, code: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self, code)
+    }
+
+    /// Where the caller runs, if that is a worker of this manager.
+    pub(crate) fn of(manager: usize) -> Option<Self> {
+        let current = CURRENT.try_with(Self::clone).ok()?;
+        let is_with_it = current.task.is_none_or(|task| current.post.has(task));
+        (current.manager == manager && is_with_it).then_some(current)
+    }
+}

@@ -1,0 +1,127 @@
+//! What happens to tasks, as a bounded stream for code.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::id::TaskId;
+use crate::observe::quiet::quietly;
+use crate::outcome::error::ErrorDict;
+
+/// Something that happened to a task.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// Which task.
+    pub id: TaskId,
+    /// Its name; "async task" if it has none of its own.
+    pub name: Arc<str>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What can happen to a task.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// An attempt begins.
+    Started {
+        /// Its number, from 1.
+        attempt: u32,
+    },
+    /// An attempt failed, and another one follows.
+    Retrying {
+        /// The number of the attempt that failed.
+        attempt: u32,
+        /// Its error with its sources.
+        error: String,
+        /// How long the task waits for the next.
+        pause: Duration,
+    },
+    /// An attempt asked to be run again, and did not count.
+    Snoozed {
+        /// How long the task waits for the next.
+        pause: Duration,
+    },
+    /// The manager stopped in mid-attempt; the task waits for the next start.
+    Interrupted,
+    /// The task has succeeded.
+    Done {
+        /// The number of the attempt that succeeded.
+        attempt: u32,
+        /// How long its last attempt ran.
+        run_time: Duration,
+    },
+    /// The task has failed for good, or was abandoned: its manager or its runtime went away.
+    Failed(Arc<ErrorDict>),
+    /// The task has ended without a failure of its own: cancelled in an attempt or between two,
+    /// expired, given up.
+    Ended(Arc<ErrorDict>),
+    /// The task was cancelled while it waited, and its place is now free.
+    Cancelled,
+}
+
+/// A subscription to what happens, from the moment of [`TaskManager::events`].
+///
+/// It is bounded: a reader that is slow loses the oldest events and is told how many.
+///
+/// [`TaskManager::events`]: crate::TaskManager::events
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+/// What [`Events::next`] gives.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Received {
+    /// An event.
+    Event(Event),
+    /// So many events were lost, since they were not read in time.
+    Lost(u64),
+}
+
+impl Events {
+    /// The next event; `None` once the manager is gone and all events are read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<Received> {
+        match self.0.recv().await {
+            Ok(event) => Some(Received::Event(event)),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Received::Lost(count)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+/// The sending side: nothing until somebody subscribes.
+#[derive(Debug, Default)]
+pub(crate) struct Feed(OnceLock<broadcast::Sender<Event>>);
+
+/// Events that are kept for a reader that is slow.
+const KEPT: usize = 1024;
+
+impl Feed {
+    pub(crate) fn subscribe(&self) -> Events {
+        Events(
+            self.0
+                .get_or_init(|| broadcast::Sender::new(KEPT))
+                .subscribe(),
+        )
+    }
+
+    #[inline]
+    pub(crate) fn send(&self, event: impl FnOnce() -> Event) {
+        if let Some(sender) = self.0.get() {
+            send(sender, event);
+        }
+    }
+}
+
+/// An error says that nobody listens any more. Who listens is woken here, by code that may be the
+/// application's own.
+#[cold]
+fn send(sender: &broadcast::Sender<Event>, event: impl FnOnce() -> Event) {
+    let _ = quietly(|| sender.send(event()));
+}

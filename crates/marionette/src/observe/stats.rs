@@ -1,0 +1,105 @@
+//! A manager in numbers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::observe::tally::{Counter, Histogram, Tally};
+use crate::observe::worker_view::Post;
+
+/// A manager in numbers, at one moment; counts are of its whole life.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Workers that there are.
+    pub workers: usize,
+    /// Tasks that wait for a worker.
+    pub queued: usize,
+    /// Tasks that run.
+    pub running: usize,
+    /// Tasks that wait for their time, retries included.
+    pub waiting: usize,
+    /// Tasks that succeeded.
+    pub done: u64,
+    /// Tasks that failed for good, or were given up.
+    pub failed: u64,
+    /// Tasks that were cancelled. One that is cancelled while it waits is counted when it is found.
+    pub cancelled: u64,
+    /// Tasks that were not started in time.
+    pub expired: u64,
+    /// Tasks that ended with their manager or its runtime, or as a plain future that a stop
+    /// interrupted.
+    pub abandoned: u64,
+    /// Attempts that failed and were followed by another.
+    pub retried: u64,
+    /// Attempts that asked to be run again.
+    pub snoozed: u64,
+    /// Attempts that a stop interrupted.
+    pub interrupted: u64,
+    /// Attempts that panicked.
+    pub panicked: u64,
+    /// Attempts that were out of time.
+    pub timed_out: u64,
+    /// From ready to started, for each start out of the queue; to within a microsecond.
+    pub queue_wait: Histogram,
+    /// From started to ended, for each attempt; to within a microsecond.
+    pub run_time: Histogram,
+}
+
+/// What keeps a manager from its work with jobs: its store answers with an error, or not at all.
+///
+/// [`TaskManager::trouble`](crate::TaskManager::trouble) tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// What the manager asks of the store, and so what is not done meanwhile:
+    ///
+    /// - `"claim"`, `"wait"`: nothing is claimed.
+    /// - `"settle"`: what became of jobs is not noted. If this goes on until a lease lapses, the
+    ///   job is claimed again; one that had succeeded here does not run again here.
+    /// - `"renew"`: leases lapse, and what runs is asked to end. A new worker claims nothing before
+    ///   its first call.
+    /// - `"sweep"`: what dead workers had is not taken over, and nothing is pruned.
+    /// - `"keep"`: the thread that keeps the leases could not be started, and nothing is claimed.
+    ///   This one does not pass by itself; [`start`](crate::TaskManager::start) tries it again.
+    pub call: &'static str,
+    /// The last error with its sources; `None` if there was no answer yet.
+    pub error: Option<String>,
+    /// For how long it has not been done because of it.
+    pub lasts: Duration,
+}
+
+impl Stats {
+    /// The sums over these posts, without the counts that belong to the moment.
+    pub(crate) fn of(posts: &[Arc<Post>]) -> Self {
+        let sum = |counter: fn(&Tally) -> &Counter| {
+            posts.iter().map(|post| counter(&post.tally).count()).sum()
+        };
+        Self {
+            done: sum(|tally| &tally.done),
+            failed: sum(|tally| &tally.failed),
+            cancelled: sum(|tally| &tally.cancelled),
+            expired: sum(|tally| &tally.expired),
+            abandoned: sum(|tally| &tally.abandoned),
+            retried: sum(|tally| &tally.retried),
+            snoozed: sum(|tally| &tally.snoozed),
+            interrupted: sum(|tally| &tally.interrupted),
+            panicked: sum(|tally| &tally.panicked),
+            timed_out: sum(|tally| &tally.timed_out),
+            queue_wait: posts
+                .iter()
+                .map(|post| post.tally.queue_wait.histogram())
+                .sum(),
+            run_time: posts
+                .iter()
+                .map(|post| post.tally.run_time.histogram())
+                .sum(),
+            ..Self::default()
+        }
+    }
+
+    /// Tasks that have come to an end.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.done + self.failed + self.cancelled + self.expired + self.abandoned
+    }
+}

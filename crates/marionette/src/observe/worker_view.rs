@@ -1,0 +1,127 @@
+//! What others can see of a worker: what it has counted, and which task it has.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::cell::body::Body;
+use crate::cell::context;
+use crate::cell::{Cell, Shared, Status};
+use crate::clock::Tick;
+use crate::id::{Identity, Serial, TaskId};
+use crate::observe::tally::Tally;
+use crate::sync::Mutex;
+
+#[derive(Default)]
+pub(crate) struct Post {
+    pub(crate) tally: Tally,
+    /// The identity of the task, in two words that one worker writes. A reader may see the halves
+    /// of two tasks; it asks when the worker is stuck with one.
+    created: AtomicU64,
+    serial: AtomicU32,
+    /// Whether `named` is of the task.
+    has_name: AtomicBool,
+    named: Mutex<Named>,
+    /// Where the constant lies that `named` is, and its length: tasks in a row often have the same
+    /// name, and for those there is no lock.
+    constant: (AtomicUsize, AtomicUsize),
+}
+
+#[derive(Default)]
+enum Named {
+    #[default]
+    Nothing,
+    Constant(&'static str),
+    /// A task that has a name of its own, or is a job.
+    Task(Shared<dyn Body>),
+}
+
+/// A task by its id and name, as reports tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskRef {
+    /// Its id.
+    pub id: TaskId,
+    /// Its name; "async task" if it has none of its own.
+    pub name: String,
+}
+
+impl TaskRef {
+    pub(crate) fn new<B: ?Sized>(cell: &Cell<B>) -> Self {
+        Self {
+            id: cell.id(),
+            name: context::name(cell).to_owned(),
+        }
+    }
+}
+
+impl Post {
+    #[inline]
+    pub(crate) fn take(&self, cell: &Shared<dyn Body>) {
+        let Identity { serial, created } = cell.identity();
+        self.created.store(created.nanos(), Ordering::Relaxed);
+        self.serial.store(serial.number(), Ordering::Relaxed);
+        let named = cell
+            .extra()
+            .is_some_and(|extra| match extra.options.constant_name() {
+                Some(name) => {
+                    self.has_constant(name);
+                    true
+                }
+                None if extra.options.name().is_some() => {
+                    self.constant.0.store(0, Ordering::Relaxed);
+                    *self.named.lock() = Named::Task(cell.clone());
+                    true
+                }
+                None => false,
+            });
+        self.has_name.store(named, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn has_constant(&self, name: &'static str) {
+        let (place, length) = (name.as_ptr().addr(), name.len());
+        if self.constant.0.load(Ordering::Relaxed) != place
+            || self.constant.1.load(Ordering::Relaxed) != length
+        {
+            self.constant.0.store(place, Ordering::Relaxed);
+            self.constant.1.store(length, Ordering::Relaxed);
+            *self.named.lock() = Named::Constant(name);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self) {
+        self.created.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the worker has this task.
+    pub(crate) fn has(&self, task: Identity) -> bool {
+        self.created.load(Ordering::Relaxed) == task.created.nanos()
+            && self.serial.load(Ordering::Relaxed) == task.serial.number()
+    }
+
+    /// The task that the worker has.
+    pub(crate) fn task(&self) -> Option<TaskRef> {
+        let created = self.created.load(Ordering::Relaxed);
+        if created == 0 {
+            return None;
+        }
+        let serial = Serial::from_number(self.serial.load(Ordering::Relaxed));
+        let id = Identity {
+            serial,
+            created: Tick::from_nanos(created),
+        }
+        .id();
+        let name = match &*self.named.lock() {
+            _ if !self.has_name.load(Ordering::Relaxed) => context::DEFAULT_NAME,
+            Named::Constant(name) => name,
+            Named::Task(cell) if cell.identity().id() == id && cell.status() == Status::Running => {
+                return Some(TaskRef::new(&**cell));
+            }
+            Named::Nothing | Named::Task(_) => context::DEFAULT_NAME,
+        };
+        Some(TaskRef {
+            id,
+            name: name.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,471 @@
+//! The record of a task's failures: the user's own error, and the error of every attempt.
+
+mod record;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt::{self, Write};
+use std::iter::once;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Tick;
+use crate::outcome::panic::catch;
+use crate::outcome::{Failure, FailureKind};
+
+pub(crate) use self::record::Record;
+use self::record::{KEPT_FIRST, PLACES};
+
+/// Any error, boxed: what a user's error becomes on its way in.
+pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// Why a task ended without a result: the user's error if one was given, how many attempts were
+/// made, what became of each, and for how long it was tried.
+///
+/// It comes out of a [`JoinHandle`](crate::JoinHandle) and goes into the final log event.
+/// All attempts are kept up to 128; beyond that the first 64 and the last 64.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::Error;
+///
+/// let mut error = Error::msg("could not send the welcome mail to ada@example.org");
+/// error.append(Some("connection refused"));
+/// error.append(Some("mailbox is full"));
+/// assert_eq!(
+///     error.to_string(),
+///     "after 2 attempts: could not send the welcome mail to ada@example.org",
+/// );
+/// ```
+pub struct Error(pub(crate) Box<Record>);
+
+impl Error {
+    /// A record that carries the user's own error.
+    pub fn new(error: impl Into<BoxError>) -> Self {
+        let mut record = Self::empty();
+        record.0.user = Some(error.into());
+        record
+    }
+
+    /// A record that carries a message; `Error::msg(format!(…))` for one with values.
+    pub fn msg(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(message.into().into_owned())
+    }
+
+    /// A record without a user's error, and without an attempt so far: what a task without
+    /// `.error(…)` has, for tests of code that is given one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::Error;
+    ///
+    /// let mut error = Error::empty();
+    /// error.append(Some("connection refused"));
+    /// assert!(error.user().is_none());
+    /// assert_eq!(error.to_string(), "task failed after 1 attempt");
+    /// ```
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Box::new(Record {
+            user: None,
+            attempts: 0,
+            nanos: 0,
+            first: [const { None }; PLACES],
+            rest: None,
+        }))
+    }
+
+    /// Counts one attempt, and keeps its error if it had one.
+    pub fn append<E: Into<BoxError>>(&mut self, error: Option<E>) {
+        if let Some(error) = error {
+            drop(self.push(Failure::failed(error.into(), Duration::ZERO)));
+        } else {
+            self.0.note_numbers();
+            self.0.attempts += 1;
+        }
+    }
+
+    /// Sets the total duration to the time that has passed since `start`.
+    pub fn since(&mut self, start: Instant) {
+        self.set_since(Tick::from_instant(start));
+    }
+
+    /// Counts one attempt with its failure. Gives back the one that is not kept any more: its error
+    /// is the user's, and is not dropped here.
+    #[inline]
+    #[must_use]
+    pub(crate) fn push(&mut self, failure: Failure) -> Option<Failure> {
+        self.0.attempts += 1;
+        if let Some(rest) = &mut self.0.rest
+            && let Some(numbers) = &mut rest.numbers
+        {
+            numbers.push(self.0.attempts);
+        }
+        match self.0.place() {
+            Some(place) => {
+                *place = Some(failure);
+                None
+            }
+            None => self.0.keep_last(failure),
+        }
+    }
+
+    /// The record of a job as its store knows it: so many attempts, of which these are kept.
+    pub(crate) fn restored(failures: Vec<Failure>, attempts: u32) -> Self {
+        let mut error = Self::empty();
+        for failure in failures {
+            drop(error.push(failure));
+        }
+        let omitted = attempts.saturating_sub(error.0.attempts);
+        if omitted > 0 {
+            let rest = error.0.rest();
+            rest.omitted += omitted;
+            rest.kept_first = KEPT_FIRST;
+        }
+        error.0.attempts = attempts;
+        error
+    }
+
+    /// The same, where so many are missing behind the first so many.
+    pub(crate) fn with_gap(
+        failures: impl Iterator<Item = Failure>,
+        attempts: u32,
+        (kept_first, omitted): (usize, u32),
+    ) -> Self {
+        let mut error = Self::empty();
+        failures.for_each(|failure| error.0.keep(failure));
+        if omitted > 0 {
+            let rest = error.0.rest();
+            (rest.kept_first, rest.omitted) = (kept_first, omitted);
+        }
+        error.0.attempts = attempts;
+        error
+    }
+
+    /// Completes the record of a task that ends in another way than by its last attempt.
+    pub(crate) fn end(&mut self, end: Failure) {
+        self.0.rest().end = Some(end);
+    }
+
+    pub(crate) fn with_user(mut self, error: Option<BoxError>) -> Self {
+        self.0.user = error;
+        self
+    }
+
+    pub(crate) fn into_user(self) -> Option<BoxError> {
+        self.0.user
+    }
+
+    pub(crate) fn set_since(&mut self, start: Tick) {
+        self.0.nanos = Tick::now().nanos_since(start);
+    }
+
+    pub(crate) fn set_duration(&mut self, duration: Duration) {
+        self.0.nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// How many attempts were made: those that failed, and one in which the task was cancelled.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// The failures in the order of the attempts, and last the reason why the task ended where
+    /// that was not an attempt: a cancellation while it waited, an expiry, the end of its manager.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.0.failures().chain(self.0.end())
+    }
+
+    /// For how long the task was tried, pauses included. For a job that its store tells of, it is
+    /// the time of the attempts that are kept.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.0.nanos)
+    }
+
+    /// The error that was given with `.error(…)`, if one was.
+    #[must_use]
+    pub fn user(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.user.as_deref()
+    }
+
+    /// What ended the task: the last of [`failures`](Self::failures).
+    fn last(&self) -> Option<&Failure> {
+        self.0.end().or_else(|| self.0.failures().last())
+    }
+
+    fn ended_by(&self, kind: FailureKind) -> bool {
+        self.last().is_some_and(|last| last.kind() == kind)
+    }
+
+    /// Whether the task was cancelled: by its handle, its parent context, or itself.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.ended_by(FailureKind::Cancelled)
+    }
+
+    /// Whether the last attempt panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        self.ended_by(FailureKind::Panicked)
+    }
+
+    /// Whether the task ran out of time: in its last attempt, or in total.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.ended_by(FailureKind::TimedOut)
+    }
+
+    /// Whether the task was not started in time ([`expires`](crate::Submit::expires)).
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.ended_by(FailureKind::Expired)
+    }
+
+    /// Whether the manager (or its runtime) went away before the task came to an end.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.ended_by(FailureKind::Abandoned)
+    }
+
+    /// Whether the job is quarantined: its worker died three times while it had it.
+    #[must_use]
+    pub fn is_quarantined(&self) -> bool {
+        self.ended_by(FailureKind::Quarantined)
+    }
+
+    /// Whether the store does not know the job: it was pruned or deleted, or never was there.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.ended_by(FailureKind::Unknown)
+    }
+
+    /// Whether the job is done all the same: only its result could not be stored or read again. It
+    /// does not run any more.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.unreadable().is_some()
+    }
+
+    fn unreadable(&self) -> Option<&Unreadable> {
+        self.last()?.error()?.downcast_ref()
+    }
+
+    /// Whether the user's error, or one of its sources, is an `E`; without a user's error,
+    /// whether that of any attempt is.
+    #[must_use]
+    pub fn is<E: StdError + 'static>(&self) -> bool {
+        self.downcast_ref::<E>().is_some()
+    }
+
+    /// The user's error, or the first of its sources, that is an `E`; without a user's error,
+    /// the first that is one among those of the attempts.
+    #[must_use]
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        match &self.0.user {
+            Some(user) => find(user.as_ref()),
+            None => self.failures().find_map(|failure| find(failure.error()?)),
+        }
+    }
+
+    /// The whole record as one structured entry: what the final log event carries.
+    ///
+    /// With the feature `serde` it can be serialised.
+    #[must_use]
+    pub fn dict(&self) -> ErrorDict {
+        ErrorDict {
+            error: self.0.user.as_deref().map(|user| chain(user)),
+            attempts: self.0.attempts,
+            errors: self.failures().map(ToString::to_string).collect(),
+            omitted: self.0.omitted(),
+            duration: self.duration(),
+        }
+    }
+}
+
+/// A job is done, and its result could not be stored or read again.
+#[derive(Debug)]
+pub(crate) struct Unreadable(String);
+
+impl Unreadable {
+    /// For this reason, which its codec gave.
+    pub(crate) fn new(why: &(dyn StdError + 'static)) -> Self {
+        Self(format!(
+            "the job is done, but its result cannot be read: {}",
+            chain(why)
+        ))
+    }
+
+    pub(crate) fn unkept(why: &str) -> Self {
+        Self(format!(
+            "the job is done, but its result could not be kept: {why}"
+        ))
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Unreadable {}
+
+/// An [`Error`] as plain data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct ErrorDict {
+    /// The user's error with its sources, if one was given.
+    pub error: Option<String>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The error of each attempt with its sources; how the task ended, if not by its last attempt.
+    pub errors: Vec<String>,
+    /// How many errors in the middle were not kept.
+    pub omitted: u32,
+    /// For how long the task was tried, pauses included.
+    pub duration: Duration,
+}
+
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    sources(error).find_map(|source| source.downcast_ref())
+}
+
+fn sources<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// An error and its sources, each after a colon.
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+    told(sources(error))
+}
+
+/// What these errors say. Their texts and sources are the user's code, and may fail or panic: then
+/// it is said that they did.
+fn told<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> String {
+    let mut text = String::new();
+    let told = catch(|| {
+        errors.enumerate().try_for_each(|(nth, error)| {
+            let colon = if nth > 0 { ": " } else { "" };
+            write!(text, "{colon}{error}")
+        })
+    });
+    match told {
+        Ok(Ok(())) => {}
+        Ok(Err(fmt::Error)) => text.push_str("(this error has no text: writing it failed)"),
+        Err(panic) => {
+            write!(text, "(this error has no text: writing it {panic})")
+                .expect("a string takes all");
+        }
+    }
+    text
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attempts = self.0.attempts;
+        let s = if attempts == 1 { "" } else { "s" };
+        match &self.0.user {
+            Some(user) => {
+                let user: &(dyn StdError + 'static) = user.as_ref();
+                write!(f, "after {attempts} attempt{s}: {}", told(once(user)))
+            }
+            None => match self.unreadable() {
+                Some(unreadable) => unreadable.fmt(f),
+                None => write!(f, "task failed after {attempts} attempt{s}"),
+            },
+        }
+    }
+}
+
+/// The record in full, one attempt a line: what `unwrap` and `{:?}` show.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        if let Some(user) = &self.0.user {
+            let more = told(sources(user.as_ref()).skip(1));
+            if !more.is_empty() {
+                write!(f, ": {more}")?;
+            }
+        }
+        if self.0.nanos > 0 {
+            write!(f, " (tried for {:?})", self.duration())?;
+        }
+        let (kept_first, omitted) = match &self.0.rest {
+            Some(rest) if rest.omitted > 0 => (rest.kept_first, rest.omitted),
+            _ => (usize::MAX, 0),
+        };
+        for (place, failure) in self.0.failures().enumerate() {
+            if place == kept_first {
+                write!(f, "\n  … {omitted} more")?;
+            }
+            write!(f, "\n  {}. {failure}", self.0.number(place))?;
+        }
+        if let Some(end) = self.0.end() {
+            write!(f, "\n  end: {end}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The source is the user's error; without one, the error of the last attempt.
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.0.user {
+            Some(user) => Some(user.as_ref()),
+            None => self.last()?.error(),
+        }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_small_block() {
+        // glibc keeps blocks of up to 120 bytes in lists of their size, however many are free.
+        assert!(size_of::<Record>() <= 120, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn each_error_has_the_number_of_its_attempt() {
+        let mut error = Error::msg("no mail");
+        error.append(None::<&str>);
+        error.append(Some("second"));
+        assert!(format!("{error:?}").ends_with("\n  2. second"), "{error:?}");
+        for nth in 3..=400_u32 {
+            error.append((nth % 2 == 0).then(|| nth.to_string()));
+        }
+        let text = format!("{error:?}");
+        assert!(text.contains("\n  2. second\n  4. 4\n  6. 6\n"), "{text}");
+        assert!(
+            text.contains("\n  128. 128\n  … 72 more\n  274. 274\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  400. 400"), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_counted_where_it_was() {
+        let mut error = Error::empty();
+        for attempt in 1..=200 {
+            let failure = Failure::failed(attempt.to_string().into(), Duration::ZERO);
+            let omitted = error.push(failure).map(|omitted| omitted.to_string());
+            let expected = (attempt > 128).then(|| (attempt - 64).to_string());
+            assert_eq!(omitted, expected);
+        }
+        let text = format!("{error:?}");
+        assert!(
+            text.contains("\n  64. 64\n  … 72 more\n  137. 137\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  200. 200"), "{text}");
+    }
+}

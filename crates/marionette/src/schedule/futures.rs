@@ -1,0 +1,505 @@
+//! What waits for its time, in the order of time.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::mem;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock::{Now, Tick, Wall};
+use crate::schedule::heap::{Entry, Heap};
+
+/// Capacity below which nothing is given back.
+const KEPT: usize = 1024;
+
+/// At so many it is looked whether any are over.
+const SAMPLES: usize = 1024;
+
+/// When a future task is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// By the monotonic clock.
+    After(Tick),
+    /// By the wall clock: so long after the Unix epoch, in nanoseconds.
+    At(u64),
+}
+
+/// A task together with the time before which it must not run.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+/// use marionette::FutureTask;
+///
+/// let report = FutureTask::at(SystemTime::now() + Duration::from_secs(3600), "report").unwrap();
+/// assert_eq!(report.into_task(), "report");
+///
+/// let refused = FutureTask::at(UNIX_EPOCH, "report").unwrap_err();
+/// assert_eq!(refused.to_string(), "cannot schedule a task with a zero valued timestamp");
+/// ```
+#[derive(Clone, Debug)]
+pub struct FutureTask<T> {
+    pub(crate) due: Due,
+    pub(crate) task: T,
+}
+
+impl<T> FutureTask<T> {
+    /// A task that must not run before `delay` has passed, by the monotonic clock.
+    ///
+    /// A delay beyond what the clock can express (584 years) is due at the clock's end.
+    pub fn after(delay: Duration, task: T) -> Self {
+        Self::after_tick(Tick::now(), delay, task)
+    }
+
+    /// A task that must not run before `delay` has passed since `now`.
+    pub(crate) fn after_tick(now: Tick, delay: Duration, task: T) -> Self {
+        Self {
+            due: Due::After(now.saturating_add(delay)),
+            task,
+        }
+    }
+
+    /// A task that must not run before `time`, by the wall clock.
+    ///
+    /// # Errors
+    ///
+    /// [`Unschedulable`] for the Unix epoch or earlier, and for times after the year 2554, which
+    /// the clock cannot express. The task comes back in the error.
+    pub fn at(time: impl Into<SystemTime>, task: T) -> Result<Self, Unschedulable<T>> {
+        let time = time.into();
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        match u64::try_from(since.as_nanos()) {
+            Ok(nanos) if nanos > 0 => Ok(Self {
+                due: Due::At(nanos),
+                task,
+            }),
+            _ => Err(Unschedulable { time, task }),
+        }
+    }
+
+    /// How long it is until the task is due; zero when it is.
+    pub fn remaining(&self) -> Duration {
+        let ahead = self.due.ahead(Wall::default().read());
+        u64::try_from(ahead).map_or(Duration::ZERO, Duration::from_nanos)
+    }
+
+    /// The task.
+    pub fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The task, without its time.
+    pub fn into_task(self) -> T {
+        self.task
+    }
+}
+
+/// By which clock a future task goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    Monotonic,
+    Wall,
+}
+
+impl Clock {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Monotonic => Self::Wall,
+            Self::Wall => Self::Monotonic,
+        }
+    }
+
+    fn due(self, nanos: u64) -> Due {
+        match self {
+            Self::Monotonic => Due::After(Tick::from_nanos(nanos)),
+            Self::Wall => Due::At(nanos),
+        }
+    }
+}
+
+/// What is due first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstDue {
+    pub(crate) clock: Clock,
+    /// Whether something is due by the other clock too.
+    pub(crate) is_contested: bool,
+}
+
+/// The earliest time by each clock, in nanoseconds of that clock. Comparing these needs no reading
+/// of a clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Firsts {
+    delayed: Option<u64>,
+    scheduled: Option<u64>,
+}
+
+impl Firsts {
+    /// Whether a task that is due then comes before the first of its clock.
+    pub(crate) fn are_after(self, due: Due) -> bool {
+        match due {
+            Due::After(tick) => self.delayed.is_none_or(|first| tick.nanos() < first),
+            Due::At(nanos) => self.scheduled.is_none_or(|first| nanos < first),
+        }
+    }
+
+    /// Whether one of these comes before the other one of its clock.
+    pub(crate) fn any_is_before(self, others: Self) -> bool {
+        let delayed = self
+            .delayed
+            .map(|nanos| Due::After(Tick::from_nanos(nanos)));
+        let scheduled = self.scheduled.map(Due::At);
+        let mut dues = delayed.into_iter().chain(scheduled);
+        dues.any(|due| others.are_after(due))
+    }
+}
+
+impl Due {
+    /// By how many nanoseconds it lies ahead; below zero if it has passed.
+    fn ahead(self, now: Now) -> i128 {
+        let (due, now) = match self {
+            Self::After(tick) => (tick.nanos(), now.tick.nanos()),
+            Self::At(nanos) => (nanos, now.wall),
+        };
+        i128::from(due) - i128::from(now)
+    }
+}
+
+/// A time for which no task can be scheduled. The task comes back in it.
+pub struct Unschedulable<T> {
+    time: SystemTime,
+    task: T,
+}
+
+impl<T> Unschedulable<T> {
+    /// The task that was refused.
+    pub fn into_task(self) -> T {
+        self.task
+    }
+}
+
+/// What is wrong with this time.
+pub(crate) fn unschedulable(time: SystemTime) -> &'static str {
+    if time <= UNIX_EPOCH {
+        "cannot schedule a task with a zero valued timestamp"
+    } else {
+        "cannot schedule a task for a time after the year 2554"
+    }
+}
+
+impl<T> fmt::Display for Unschedulable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(unschedulable(self.time))
+    }
+}
+
+impl<T> fmt::Debug for Unschedulable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unschedulable")
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> std::error::Error for Unschedulable<T> {}
+
+/// Future tasks, always in the order of their times, whichever clock they go by; equal times keep
+/// the order of insertion.
+///
+/// Insertion takes constant time on average and logarithmic time at worst, so that a million of
+/// them are ordinary; memory is given back when a burst has passed. It has no clockwork: ask it for
+/// what is due, or let a [`Scheduler`](crate::Scheduler) do so.
+///
+/// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock
+/// may be stepped. Both clocks are read together whenever the two are compared.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::{FutureTask, Futures};
+///
+/// let mut futures = Futures::new();
+/// futures.insert(FutureTask::after(Duration::from_secs(60), "later"));
+/// futures.insert(FutureTask::after(Duration::ZERO, "now"));
+/// assert_eq!(futures.pop_due().map(FutureTask::into_task), Some("now"));
+/// assert!(futures.pop_due().is_none());
+/// assert_eq!(futures.len(), 1);
+/// ```
+pub struct Futures<T> {
+    delayed: Heap<T>,
+    scheduled: Heap<T>,
+    inserted: u64,
+    wall: Wall,
+}
+
+impl<T> Default for Futures<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Futures<T> {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_wall(Wall::default())
+    }
+
+    pub(crate) fn with_wall(wall: Wall) -> Self {
+        Self {
+            delayed: Heap::new(),
+            scheduled: Heap::new(),
+            inserted: 0,
+            wall,
+        }
+    }
+
+    /// Puts a future task in its place.
+    #[inline]
+    pub fn insert(&mut self, future: FutureTask<T>) {
+        let order = self.inserted;
+        self.inserted += 1;
+        let (heap, nanos) = match future.due {
+            Due::After(tick) => (&mut self.delayed, tick.nanos()),
+            Due::At(nanos) => (&mut self.scheduled, nanos),
+        };
+        let task = future.task;
+        heap.push(Entry { nanos, order, task });
+    }
+
+    /// The first task that is due, if one is: the one that has been due for longest.
+    pub fn pop_due(&mut self) -> Option<FutureTask<T>> {
+        let due = self.first_due(self.now())?;
+        self.pop(due.clock)
+    }
+
+    /// Both clocks. The wall clock is dearer to read: only if something waits for it.
+    pub(crate) fn now(&self) -> Now {
+        if self.scheduled.len() == 0 {
+            return Now::monotonic();
+        }
+        self.wall.read()
+    }
+
+    /// What was due first at `now`, which has passed.
+    pub(crate) fn first_due(&self, now: Now) -> Option<FirstDue> {
+        let late = |heap: &Heap<T>, now: u64| {
+            let first = heap.first().filter(|first| first.nanos <= now)?;
+            Some((now - first.nanos, Reverse(first.order)))
+        };
+        let delayed = late(&self.delayed, now.tick.nanos());
+        let scheduled = late(&self.scheduled, now.wall);
+        let clock = match delayed.max(scheduled)? {
+            first if Some(first) == delayed => Clock::Monotonic,
+            _ => Clock::Wall,
+        };
+        Some(FirstDue {
+            clock,
+            is_contested: delayed.is_some() && scheduled.is_some(),
+        })
+    }
+
+    /// Takes out the first of those that go by this clock.
+    pub(crate) fn pop(&mut self, clock: Clock) -> Option<FutureTask<T>> {
+        let heap = match clock {
+            Clock::Monotonic => &mut self.delayed,
+            Clock::Wall => &mut self.scheduled,
+        };
+        let Entry { nanos, task, .. } = pop(heap)?;
+        let due = clock.due(nanos);
+        Some(FutureTask { due, task })
+    }
+
+    /// How long it is until the first task is due; zero when it is, `None` when there is none.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        let now = self.now();
+        self.next(now).map(|next| next.since(now.tick))
+    }
+
+    /// When the first task is due, as the clocks stood at `now`.
+    pub(crate) fn next(&self, now: Now) -> Option<Tick> {
+        let Firsts { delayed, scheduled } = self.firsts();
+        let delayed = delayed.map(Tick::from_nanos);
+        let scheduled = scheduled.map(|nanos| {
+            let ahead = Duration::from_nanos(nanos.saturating_sub(now.wall));
+            now.tick.saturating_add(ahead)
+        });
+        delayed.into_iter().chain(scheduled).min()
+    }
+
+    /// When the first is due, by each clock.
+    pub(crate) fn firsts(&self) -> Firsts {
+        let nanos = |heap: &Heap<T>| heap.first().map(|first| first.nanos);
+        Firsts {
+            delayed: nanos(&self.delayed),
+            scheduled: nanos(&self.scheduled),
+        }
+    }
+
+    /// All of them, leaving none.
+    pub(crate) fn take(&mut self) -> Self {
+        let wall = self.wall.clone();
+        mem::replace(self, Self::with_wall(wall))
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.delayed.len() + self.scheduled.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the insertion of a task that is due then will have to make room.
+    pub(crate) fn is_full_for(&self, due: Due) -> bool {
+        let heap = match due {
+            Due::After(_) => &self.delayed,
+            Due::At(_) => &self.scheduled,
+        };
+        heap.len() == heap.capacity()
+    }
+
+    /// Makes room for a task that is due then: takes out those that are over, and grows if that is
+    /// not enough.
+    #[cold]
+    pub(crate) fn make_room(&mut self, due: Due, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+        let before = self.len();
+        let over = if self.may_have(&is_over) {
+            self.extract(is_over)
+        } else {
+            Vec::new()
+        };
+        // A sweep pays for itself only if the next one is far.
+        if self.len() > before / 4 * 3 {
+            let heap = match due {
+                Due::After(_) => &mut self.delayed,
+                Due::At(_) => &mut self.scheduled,
+            };
+            // As many again, so that room is not asked for at every insertion.
+            heap.reserve(heap.len());
+        }
+        over
+    }
+
+    /// Whether some are over, by samples where there are many: to look at each would cost as much
+    /// as its insertion. If one in a hundred is over, it is as good as certain to say so.
+    fn may_have(&self, is_over: impl Fn(&T) -> bool) -> bool {
+        let each = (self.len() / SAMPLES).max(1);
+        let mut samples = [&self.delayed, &self.scheduled]
+            .into_iter()
+            .flat_map(|heap| heap.entries().chunks(each));
+        samples.any(|sample| is_over(&sample[fastrand::usize(..sample.len())].task))
+    }
+
+    /// Keeps only those for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.delayed.retain(&mut keep);
+        self.scheduled.retain(keep);
+    }
+
+    /// Takes out those for which `is_over` says so, in no order.
+    pub(crate) fn extract(&mut self, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut over = self.delayed.extract(&is_over);
+        over.extend(self.scheduled.extract(&is_over));
+        over
+    }
+
+    /// Gives back the memory that is not needed now. It happens by itself after a burst.
+    pub fn shrink(&mut self) {
+        self.delayed.shrink_to(0);
+        self.scheduled.shrink_to(0);
+    }
+
+    /// Room for how many is held.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.delayed.capacity() + self.scheduled.capacity()
+    }
+
+    /// All of them, in the order of their times as the clocks stand now.
+    #[must_use]
+    pub fn into_sorted_vec(self) -> Vec<FutureTask<T>> {
+        let now = self.now();
+        let of = |heap: Heap<T>, clock: Clock| {
+            let entries = heap.into_entries().into_iter();
+            entries.map(move |Entry { nanos, order, task }| {
+                let due = clock.due(nanos);
+                (due.ahead(now), order, FutureTask { due, task })
+            })
+        };
+        let delayed = of(self.delayed, Clock::Monotonic);
+        let mut all: Vec<_> = delayed.chain(of(self.scheduled, Clock::Wall)).collect();
+        all.sort_unstable_by_key(|(ahead, order, _)| (*ahead, *order));
+        all.into_iter().map(|(_, _, future)| future).collect()
+    }
+}
+
+/// Pops, and gives memory back when three quarters of it are not needed any more.
+fn pop<T>(heap: &mut Heap<T>) -> Option<Entry<T>> {
+    let first = heap.pop();
+    if heap.capacity() > KEPT && heap.len() < heap.capacity() / 4 {
+        heap.shrink_to(heap.len() * 2);
+    }
+    first
+}
+
+impl<T> Extend<FutureTask<T>> for Futures<T> {
+    fn extend<I: IntoIterator<Item = FutureTask<T>>>(&mut self, futures: I) {
+        futures.into_iter().for_each(|future| self.insert(future));
+    }
+}
+
+impl<T> fmt::Debug for Futures<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Futures")
+            .field("len", &self.len())
+            .field("next_due", &self.next_due())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn full_of(tasks: impl IntoIterator<Item = bool>) -> Futures<bool> {
+        let mut futures = Futures::new();
+        for is_over in tasks {
+            futures.insert(FutureTask::after(Duration::ZERO, is_over));
+        }
+        futures.shrink();
+        futures
+    }
+
+    #[test]
+    fn room_is_made_by_those_that_are_over() {
+        let due = Due::After(Tick::default());
+        for (all, live) in [(10, 9), (10_000, 9_700), (10_000, 5_000)] {
+            let mut futures = full_of((0..all).map(|nth| nth >= live));
+            assert_eq!(futures.make_room(due, |is_over| *is_over).len(), all - live);
+            assert_eq!(futures.len(), live);
+            assert!(!futures.is_full_for(due));
+        }
+    }
+
+    #[test]
+    fn few_are_looked_at_where_none_is_over() {
+        let due = Due::After(Tick::default());
+        let mut futures = full_of((0..16 * SAMPLES).map(|_| false));
+        let seen = Cell::new(0);
+        let look = |is_over: &bool| {
+            seen.set(seen.get() + 1);
+            *is_over
+        };
+        assert!(futures.make_room(due, look).is_empty());
+        assert!(futures.capacity() >= 32 * SAMPLES);
+        assert_eq!(seen.get(), SAMPLES);
+    }
+}

@@ -1,0 +1,61 @@
+//! Where due tasks go: into a channel, or into the queue of a manager.
+
+use std::future::{Future, poll_fn};
+
+use tokio::sync::mpsc;
+
+use crate::queue::{Queue, Ready};
+
+/// Where due tasks go.
+pub(crate) trait Outlet<T>: Send + Sync + 'static {
+    /// Room for some tasks.
+    type Place<'a>: Send;
+
+    /// Waits for room, and says for how many; `None` when there will be none any more.
+    fn place(&self) -> impl Future<Output = Option<(Self::Place<'_>, usize)>> + Send;
+
+    /// Puts these tasks there: one or more, and no more than there is room for.
+    fn put(&self, place: Self::Place<'_>, due: &mut Vec<Ready<T>>);
+}
+
+impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
+    type Place<'a> = mpsc::Permit<'a, T>;
+
+    async fn place(&self) -> Option<(mpsc::Permit<'_, T>, usize)> {
+        Some((self.reserve().await.ok()?, 1))
+    }
+
+    fn put(&self, place: mpsc::Permit<'_, T>, due: &mut Vec<Ready<T>>) {
+        if let Some(ready) = due.pop() {
+            place.send(ready.task);
+        }
+    }
+}
+
+impl<T: Send + 'static> Outlet<T> for Queue<T> {
+    type Place<'a> = DuePlace<'a, T>;
+
+    async fn place(&self) -> Option<(DuePlace<'_, T>, usize)> {
+        let place = DuePlace { queue: Some(self) };
+        let room = poll_fn(|poller| self.poll_due_room(poller)).await;
+        Some((place, room))
+    }
+
+    fn put(&self, mut place: DuePlace<'_, T>, due: &mut Vec<Ready<T>>) {
+        place.queue = None;
+        self.push_due(due);
+    }
+}
+
+/// Room in the queue for a due task, or the wait for it. Who drops it lets others have the room.
+pub(crate) struct DuePlace<'a, T> {
+    queue: Option<&'a Queue<T>>,
+}
+
+impl<T> Drop for DuePlace<'_, T> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue {
+            queue.forget_due();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A task that was not accepted, and why.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use crate::id::TaskId;
+use crate::queue::Refused;
+use crate::schedule::futures::unschedulable;
+use crate::store::StoreError;
+use crate::task::encoded_job::Unfit;
+
+/// A task that was not accepted; it comes back in the error.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::{Context, TaskManager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::new(Default::default())?;
+/// let refused = tasks.queue(async |_: Context| Ok("hello")).await.unwrap_err();
+/// assert!(refused.is_stopped());
+/// assert_eq!(refused.to_string(), "the task manager is not running");
+///
+/// tasks.start();
+/// let handle = tasks.queue(refused.into_task()).await?;
+/// assert_eq!(handle.await?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+pub struct QueueError<H> {
+    refusal: Refusal,
+    /// The lock makes the error `Sync` for every task, so that `?` converts it into any error type.
+    task: Mutex<H>,
+}
+
+/// Why a task was not accepted.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Full,
+    Stopped,
+    Unschedulable(SystemTime),
+    /// It is a job whose id another job has.
+    Taken(TaskId),
+    /// It is a job that this manager, or its store, cannot take as it is.
+    Unfit(Box<Unfit>),
+    Store(Box<StoreError>),
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Full,
+            Refused::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl<H> QueueError<H> {
+    pub(crate) fn new(refusal: Refusal, task: H) -> Self {
+        Self {
+            refusal,
+            task: Mutex::new(task),
+        }
+    }
+
+    /// Whether the manager was not running.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.refusal, Refusal::Stopped)
+    }
+
+    /// Whether the queue was full, and stayed so for as long as was waited.
+    pub fn is_full(&self) -> bool {
+        matches!(self.refusal, Refusal::Full)
+    }
+
+    /// Whether the store knows another job by its id: one of another kind, in another queue or with
+    /// other arguments, which stays as it is. To queue the same job again is no error.
+    pub fn is_taken(&self) -> bool {
+        matches!(self.refusal, Refusal::Taken(_))
+    }
+
+    /// Whether the time was one for which nothing can be scheduled.
+    pub fn is_unschedulable(&self) -> bool {
+        matches!(self.refusal, Refusal::Unschedulable(_))
+    }
+
+    /// Whether no handler is registered for jobs of this kind, in a manager without a store.
+    pub fn is_unknown_kind(&self) -> bool {
+        self.is_unfit(|unfit| matches!(unfit, Unfit::UnknownKind { .. }))
+    }
+
+    /// Whether the arguments of the job are longer than what is stored, once encoded.
+    pub fn is_too_large(&self) -> bool {
+        self.is_unfit(|unfit| matches!(unfit, Unfit::TooLarge { .. }))
+    }
+
+    /// Whether the job cannot be stored as it is: its arguments do not encode or are too large, its
+    /// kind or queue has no proper name, or an option is code.
+    pub fn is_unstorable(&self) -> bool {
+        self.is_unfit(|unfit| !matches!(unfit, Unfit::UnknownKind { .. }))
+    }
+
+    fn is_unfit(&self, which: impl FnOnce(&Unfit) -> bool) -> bool {
+        matches!(&self.refusal, Refusal::Unfit(unfit) if which(unfit))
+    }
+
+    /// Whether the store cannot be reached or is busy: another try later may succeed.
+    ///
+    /// The job may have been accepted all the same. What was wrapped with
+    /// [`wrap`](crate::TaskManager::wrap) can be queued again without a thought: it has its id, and
+    /// a store accepts an id once.
+    pub fn is_unavailable(&self) -> bool {
+        self.store_error().is_some_and(StoreError::is_unavailable)
+    }
+
+    /// The error of the store, if it was one.
+    pub fn store_error(&self) -> Option<&StoreError> {
+        match &self.refusal {
+            Refusal::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The task that was refused. Its options are gone, unless it is a
+    /// [`TaskHandler`](crate::TaskHandler).
+    pub fn into_task(self) -> H {
+        self.task
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the queue is full"),
+            Self::Stopped => f.write_str("the task manager is not running"),
+            Self::Taken(id) => write!(
+                f,
+                "the store has a job with the id {id} already, and its kind, queue or arguments \
+                 are others"
+            ),
+            Self::Unschedulable(time) => f.write_str(unschedulable(*time)),
+            Self::Unfit(unfit) => unfit.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<H> fmt::Display for QueueError<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
+
+impl<H> fmt::Debug for QueueError<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("QueueError").field(&self.refusal).finish()
+    }
+}
+
+impl Refusal {
+    pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unfit(unfit) => unfit.source(),
+            Self::Store(error) => error.source(),
+            Self::Full | Self::Stopped | Self::Unschedulable(_) | Self::Taken(_) => None,
+        }
+    }
+}
+
+/// What is behind the error of a store, or behind arguments that do not encode.
+impl<H> std::error::Error for QueueError<H> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.refusal.source()
+    }
+}

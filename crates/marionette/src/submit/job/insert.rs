@@ -1,0 +1,116 @@
+//! Rows into a store, as the limits of its queues allow.
+
+use std::time::Duration;
+
+use crate::clock::Tick;
+use crate::durable::Durable;
+use crate::durable::guarded::answer;
+use crate::id::TaskId;
+use crate::schedule::futures::FutureTask;
+use crate::store::{Due, Inserted, NewJob, StoreError};
+use crate::submit::error::Refusal;
+use crate::task::encoded_job::ByJob;
+use crate::task::job::Job;
+use crate::task::task_handler::TaskHandler;
+
+/// What to do while a queue is full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Room {
+    Wait,
+    WaitUntil(Tick),
+    Refuse,
+}
+
+/// The row of a job for the store of this manager.
+pub(crate) fn prepare<J: Job>(
+    durable: &Durable,
+    handler: &mut TaskHandler<J, ByJob>,
+    due: Due,
+) -> Result<NewJob, Refusal> {
+    if let Due::At(time) = due
+        && FutureTask::at(time, ()).is_err()
+    {
+        return Err(Refusal::Unschedulable(time));
+    }
+    let job = handler.new_job(due).map_err(Refusal::Unfit)?;
+    Ok(NewJob {
+        queue_limit: durable.registry.queue_limit(&job.queue),
+        ..job
+    })
+}
+
+/// Jobs that could not be inserted, and why; by their places among those that were given.
+pub(crate) struct Stuck {
+    pub(crate) places: Vec<usize>,
+    pub(crate) why: Refusal,
+}
+
+/// The first pause before a full queue is tried again; the longest is the poll of its store.
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+
+/// Inserts jobs, again and again those for which there was no room. Nobody tells when there is room
+/// again, since it may be made by any process.
+pub(crate) async fn insert_as_room_allows(
+    durable: &Durable,
+    mut jobs: Vec<NewJob>,
+    room: Room,
+) -> Result<(), Stuck> {
+    let pause_max = durable.store.timing().poll.max(PAUSE_MIN);
+    let mut pause = PAUSE_MIN;
+    let mut places: Vec<usize> = (0..jobs.len()).collect();
+    loop {
+        let ids: Vec<TaskId> = jobs.iter().map(|job| job.id).collect();
+        let limited = jobs.iter().any(|job| job.queue_limit.is_some());
+        let again = limited.then(|| jobs.clone());
+        let inserted = match answer(durable.store.insert(jobs)).await {
+            Ok(inserted) if inserted.len() == places.len() => Ok(inserted),
+            Ok(_) => Err(StoreError::broken("the store did not answer for every job")),
+            Err(error) => Err(error),
+        };
+        let inserted = match inserted {
+            Ok(inserted) => inserted,
+            Err(error) => {
+                let why = Refusal::Store(Box::new(error));
+                return Err(Stuck { places, why });
+            }
+        };
+        if let Some(stuck) = taken(&places, &ids, &inserted) {
+            return Err(stuck);
+        }
+        retain_full(&mut places, &inserted);
+        let Some(mut again) = again.filter(|_| !places.is_empty()) else {
+            return Ok(());
+        };
+        retain_full(&mut again, &inserted);
+        let now = Tick::now();
+        let patience = match room {
+            Room::Wait => pause_max,
+            Room::WaitUntil(at) => at.since(now),
+            Room::Refuse => Duration::ZERO,
+        };
+        if patience.is_zero() {
+            let why = Refusal::Full;
+            return Err(Stuck { places, why });
+        }
+        tokio::time::sleep(pause.min(patience)).await;
+        pause = (pause * 2).min(pause_max);
+        jobs = again;
+    }
+}
+
+/// Jobs whose ids other jobs have, with those that wait for room: nobody waits for these any more.
+fn taken(places: &[usize], ids: &[TaskId], inserted: &[Inserted]) -> Option<Stuck> {
+    let first = inserted.iter().position(|one| *one == Inserted::Taken)?;
+    let stuck = places.iter().zip(inserted);
+    let stuck = stuck.filter(|(_, inserted)| !inserted.is_accepted());
+    Some(Stuck {
+        places: stuck.map(|(place, _)| *place).collect(),
+        why: Refusal::Taken(ids[first]),
+    })
+}
+
+/// Keeps what there was no room for.
+fn retain_full<T>(items: &mut Vec<T>, inserted: &[Inserted]) {
+    let mut inserted = inserted.iter();
+    items.retain(|_| inserted.next() == Some(&Inserted::Full));
+}

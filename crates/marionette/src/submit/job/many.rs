@@ -1,0 +1,225 @@
+//! Many jobs in one call.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll, ready};
+
+use crate::durable::Durable;
+use crate::id::TaskId;
+use crate::store::{Due, NewJob};
+use crate::submit::error::{QueueError, Refusal};
+use crate::submit::job::insert::{Room, Stuck, insert_as_room_allows, prepare};
+use crate::submit::job::wrapped::IntoJob;
+use crate::submit::job_handle::JobHandle;
+use crate::task::draft::Draft;
+use crate::task::encoded_job::Parcel;
+use crate::task::job::Job;
+use crate::task::task_handler::TaskHandler;
+
+/// How many jobs one call of the store gets at most, and how many bytes of payload.
+const CHUNK_JOBS: usize = 1_000;
+const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Not all jobs were accepted: those that were, and those that come back, with the reason.
+pub struct EnqueueManyError<H, J> {
+    /// The handles of the jobs that were accepted, in their order.
+    pub accepted: Vec<JobHandle<J>>,
+    /// The jobs that were not, in their order, and why. Where the store could not be reached, it
+    /// may have accepted some of them all the same.
+    pub refused: QueueError<Vec<H>>,
+}
+
+/// The future of `queue_many` of a [`TaskManager`](crate::TaskManager) with a store: of jobs of the
+/// type `J` from an iterator `I`, which gives them as `H`.
+///
+/// It is `Send` if the iterator is.
+#[must_use = "futures do nothing unless polled"]
+pub struct EnqueuingMany<'a, I, H, J> {
+    durable: &'a Arc<Durable>,
+    jobs: Jobs<I, H, J>,
+    accepted: Vec<JobHandle<J>>,
+    inserting: Option<Inserting<'a, J>>,
+}
+
+/// The jobs that were not begun. Its functions stand where bounds would do, as those of
+/// [`Maker`](crate::task::draft::Maker) do.
+struct Jobs<I, H, J> {
+    /// Until all are accepted, or one was refused.
+    iter: Option<I>,
+    next: fn(&Durable, &mut I) -> Chunk<J>,
+    collect: fn(I, &mut Vec<H>),
+    take_back: fn(Draft<Parcel<J>>) -> H,
+}
+
+/// A part of the jobs, as they are and as rows.
+struct Chunk<J> {
+    drafts: Vec<Draft<Parcel<J>>>,
+    rows: Vec<NewJob>,
+    bytes: usize,
+    /// The one that cannot be stored, behind all of these.
+    unfit: Option<(Draft<Parcel<J>>, Refusal)>,
+}
+
+/// A part of the jobs while the store takes them.
+struct Inserting<'a, J> {
+    ids: Vec<TaskId>,
+    drafts: Vec<Draft<Parcel<J>>>,
+    unfit: Option<(Draft<Parcel<J>>, Refusal)>,
+    inserted: Pin<Box<dyn Future<Output = Result<(), Stuck>> + Send + 'a>>,
+}
+
+impl<J> Chunk<J> {
+    fn next<H>(durable: &Durable, jobs: &mut impl Iterator<Item = H>) -> Self
+    where
+        H: IntoJob<J>,
+        J: Job,
+    {
+        let mut chunk = Self {
+            drafts: Vec::new(),
+            rows: Vec::new(),
+            bytes: 0,
+            unfit: None,
+        };
+        while chunk.rows.len() < CHUNK_JOBS
+            && chunk.bytes < CHUNK_BYTES
+            && let Some(job) = jobs.next()
+        {
+            let mut handler = job.into_handler();
+            match prepare(durable, &mut handler, Due::Now) {
+                Ok(row) => {
+                    chunk.bytes += row.payload.len();
+                    chunk.drafts.push(handler.draft);
+                    chunk.rows.push(row);
+                }
+                Err(refusal) => {
+                    chunk.unfit = Some((handler.draft, refusal));
+                    break;
+                }
+            }
+        }
+        chunk
+    }
+}
+
+/// Accepts all of them, in their order and chunk by chunk, as room allows.
+pub(crate) fn enqueue_many<I, H, J>(durable: &Arc<Durable>, jobs: I) -> EnqueuingMany<'_, I, H, J>
+where
+    I: Iterator<Item = H>,
+    H: IntoJob<J>,
+    J: Job,
+{
+    EnqueuingMany {
+        durable,
+        accepted: Vec::with_capacity(jobs.size_hint().0),
+        jobs: Jobs {
+            iter: Some(jobs),
+            next: |durable, jobs| Chunk::next(durable, jobs),
+            collect: |jobs, refused| refused.extend(jobs),
+            take_back: |draft| H::from_handler(TaskHandler::from_draft(draft)),
+        },
+        inserting: None,
+    }
+}
+
+// Nothing in it is pinned but what is in a box.
+impl<I, H, J> Unpin for EnqueuingMany<'_, I, H, J> {}
+
+impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
+    type Output = Result<Vec<JobHandle<J>>, EnqueueManyError<H, J>>;
+
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            if let Some(inserting) = &mut this.inserting {
+                let inserted = ready!(inserting.inserted.as_mut().poll(poller));
+                if let Err(error) = this.note(inserted) {
+                    return Poll::Ready(Err(error));
+                }
+            }
+            let jobs = this.jobs.iter.as_mut();
+            let jobs = jobs.expect("`queue_many` is not polled after it has resolved");
+            let chunk = (this.jobs.next)(this.durable, jobs);
+            if chunk.rows.is_empty() && chunk.unfit.is_none() {
+                this.jobs.iter = None;
+                return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
+            }
+            this.inserting = Some(Inserting {
+                ids: chunk.rows.iter().map(|row| row.id).collect(),
+                drafts: chunk.drafts,
+                unfit: chunk.unfit,
+                inserted: Box::pin(insert_as_room_allows(this.durable, chunk.rows, Room::Wait)),
+            });
+        }
+    }
+}
+
+impl<I, H, J> EnqueuingMany<'_, I, H, J> {
+    /// Notes which jobs of the present part were accepted. Fails unless all were.
+    fn note(&mut self, inserted: Result<(), Stuck>) -> Result<(), EnqueueManyError<H, J>> {
+        let Some(part) = self.inserting.take() else {
+            return Ok(());
+        };
+        let (stuck, why) = match inserted {
+            Ok(()) => (Vec::new(), None),
+            Err(stuck) => (stuck.places, Some(stuck.why)),
+        };
+        let mut refused = Vec::new();
+        for (place, (id, draft)) in part.ids.into_iter().zip(part.drafts).enumerate() {
+            if stuck.binary_search(&place).is_ok() {
+                refused.push((self.jobs.take_back)(draft));
+            } else {
+                let handle = JobHandle::new(id, Arc::downgrade(self.durable));
+                self.accepted.push(handle);
+            }
+        }
+        let (unfit, what) = part.unfit.unzip();
+        let Some(why) = why.or(what) else {
+            return Ok(());
+        };
+        refused.extend(unfit.map(self.jobs.take_back));
+        if let Some(rest) = self.jobs.iter.take() {
+            (self.jobs.collect)(rest, &mut refused);
+        }
+        Err(EnqueueManyError {
+            accepted: std::mem::take(&mut self.accepted),
+            refused: QueueError::new(why, refused),
+        })
+    }
+}
+
+impl<I, H, J> fmt::Debug for EnqueuingMany<'_, I, H, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueuingMany")
+            .field("accepted", &self.accepted.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H, J> fmt::Display for EnqueueManyError<H, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accepted = self.accepted.len();
+        write!(
+            f,
+            "{}: {accepted} jobs were accepted, others were not",
+            self.refused
+        )
+    }
+}
+
+impl<H, J> fmt::Debug for EnqueueManyError<H, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnqueueManyError")
+            .field("accepted", &self.accepted.len())
+            .field("refused", &self.refused)
+            .finish()
+    }
+}
+
+/// What is behind the reason.
+impl<H, J> std::error::Error for EnqueueManyError<H, J> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.refused)
+    }
+}

@@ -1,0 +1,208 @@
+//! How a job ended, from what its store tells to who awaits it.
+
+use std::time::Duration;
+
+use crate::cell::leased_job::failure;
+use crate::outcome::error::{BoxError, Error, Unreadable};
+use crate::outcome::{Failure, FailureKind, Reason};
+use crate::store::{Ended, JobState, PastAttempt, PastOutcome, StoreError};
+use crate::task::job::Job;
+use crate::task::registry::{decode_output, why_unkept};
+
+/// The result of a job, or the error with every attempt that its store kept.
+pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
+    match ended {
+        Ended::Done(result) => match why_unkept(&result) {
+            None => decode_output::<J>(&result).map_err(|error| {
+                without_attempt(Reason::Failed(Box::new(Unreadable::new(&error))))
+            }),
+            Some(why) => {
+                let unreadable = Unreadable::unkept(&why);
+                Err(without_attempt(Reason::Failed(Box::new(unreadable))))
+            }
+        },
+        Ended::Otherwise {
+            state,
+            reason,
+            error,
+            attempts,
+        } => Err(record(state, reason, error, attempts)),
+        Ended::Unknown => Err(without_attempt(Reason::told(
+            FailureKind::Unknown,
+            "the store does not know the job: it was pruned or deleted, or never was there",
+        ))),
+        Ended::NotYet => Err(without_attempt(Reason::Failed(
+            "the store did not say how the job ended".into(),
+        ))),
+    }
+}
+
+/// The manager that would have waited is gone; the job itself stays in its store.
+pub(crate) fn abandoned() -> Error {
+    without_attempt(Reason::Abandoned)
+}
+
+/// The store could not be asked.
+pub(crate) fn unasked(error: StoreError) -> Error {
+    without_attempt(Reason::Failed(Box::new(error)))
+}
+
+fn without_attempt(reason: Reason) -> Error {
+    let mut error = Error::empty();
+    error.end(Failure::new(reason, Duration::ZERO));
+    error
+}
+
+/// The record of a job that ended without success.
+fn record(
+    state: JobState,
+    reason: Option<String>,
+    user: Option<String>,
+    mut attempts: Vec<PastAttempt>,
+) -> Error {
+    attempts.retain(|past| past.outcome.is_failure() || past.outcome == PastOutcome::Cancelled);
+    // A store keeps the first and the last ones; the gap between them shows in their numbers.
+    // One that was begun anew by a person counts from 1 again.
+    let kept = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+    let made = attempts.last().map_or(0, |past| past.number.max(kept));
+    let kept_first = (1..)
+        .zip(&attempts)
+        .take_while(|(nth, past)| past.number <= *nth)
+        .count();
+    let omitted = made - kept;
+    let last = attempts.last().map(|past| past.outcome);
+    let failures = attempts.iter().map(failure);
+    let mut error = Error::with_gap(failures, made, (kept_first, omitted));
+    error.set_duration(attempts.iter().map(|past| past.ran).sum());
+    if let Some(end) = end(state, reason, last) {
+        error.end(Failure::new(end, Duration::ZERO));
+    }
+    error.with_user(user.map(BoxError::from))
+}
+
+/// How a job ended, where that was not its last attempt.
+fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Option<Reason> {
+    match state {
+        JobState::Quarantined => Some(Reason::told(
+            FailureKind::Quarantined,
+            format!(
+                "quarantined: {}",
+                reason
+                    .as_deref()
+                    .unwrap_or("its worker died three times while it ran")
+            ),
+        )),
+        JobState::Cancelled if last == Some(PastOutcome::Cancelled) => None,
+        JobState::Cancelled => Some(told(reason.unwrap_or_default(), |why| {
+            Reason::Cancelled(why.into())
+        })),
+        _ => reason.map(|reason| told(reason, |reason| Reason::Failed(reason.into()))),
+    }
+}
+
+/// What a worker wrote of an end without an attempt reads as it does without a store.
+fn told(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
+    if reason.starts_with("expired: ") {
+        Reason::told(FailureKind::Expired, reason)
+    } else if reason.starts_with("given up after ") {
+        Reason::told(FailureKind::TimedOut, reason)
+    } else {
+        otherwise(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn past(number: u32, outcome: PastOutcome, error: &str) -> PastAttempt {
+        PastAttempt {
+            number,
+            ran: Duration::from_secs(1),
+            outcome,
+            error: Some(error.to_owned()),
+            instance: None,
+        }
+    }
+
+    fn failed(number: u32) -> PastAttempt {
+        past(number, PastOutcome::Failed, &format!("no {number}"))
+    }
+
+    #[test]
+    fn the_gap_between_the_attempts_that_are_kept_is_counted() {
+        let attempts = (1..=5).chain(31..=50).map(failed).collect();
+        let error = record(JobState::Dead, None, Some("no luck".into()), attempts);
+        assert_eq!((error.attempts(), error.dict().omitted), (50, 25));
+        let text = format!("{error:?}");
+        assert!(text.starts_with("after 50 attempts: no luck (tried for 25s)\n  1. no 1\n"));
+        assert!(
+            text.contains("\n  5. no 5\n  … 25 more\n  31. no 31\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  50. no 50"), "{text}");
+    }
+
+    #[test]
+    fn what_was_no_failure_is_not_told_as_one() {
+        let attempts = vec![
+            past(1, PastOutcome::Interrupted, ""),
+            past(1, PastOutcome::Crashed, ""),
+            failed(1),
+            past(2, PastOutcome::Snoozed, ""),
+            past(2, PastOutcome::Panicked, "panicked: oh no at src/main.rs:7"),
+        ];
+        let error = record(JobState::Dead, None, None, attempts);
+        assert_eq!((error.attempts(), error.is_panic()), (2, true));
+        let told: Vec<_> = error.failures().map(ToString::to_string).collect();
+        assert_eq!(told, ["no 1", "panicked: oh no at src/main.rs:7"]);
+    }
+
+    #[test]
+    fn a_job_that_was_begun_anew_tells_all_its_attempts() {
+        let attempts = [1, 2, 1].map(failed).into();
+        let error = record(JobState::Dead, None, None, attempts);
+        assert_eq!((error.attempts(), error.dict().omitted), (3, 0));
+    }
+
+    #[test]
+    fn every_end_has_its_question() {
+        let ended = |state, reason: &str| record(state, Some(reason.to_owned()), None, Vec::new());
+        let quarantined = ended(JobState::Quarantined, "its worker died");
+        assert!(quarantined.is_quarantined());
+        assert!(format!("{quarantined:?}").ends_with("end: quarantined: its worker died"));
+        assert!(ended(JobState::Cancelled, "no need").is_cancelled());
+        let late = ended(
+            JobState::Cancelled,
+            "expired: not started within 1s of its time",
+        );
+        assert!(late.is_expired());
+        assert!(ended(JobState::Dead, "given up after 1s in total").is_timed_out());
+        let unknown = result::<Unit>(Ended::Unknown).expect_err("it is unknown");
+        assert!(unknown.is_unknown() && !unknown.is_abandoned());
+        assert!(abandoned().is_abandoned());
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Unit;
+
+    impl Job for Unit {
+        const KIND: &'static str = "unit";
+        type Output = ();
+    }
+
+    #[test]
+    fn a_result_that_does_not_decode_is_an_error_of_a_job_that_is_done() {
+        let error = result::<Unit>(Ended::Done(b"7".to_vec())).expect_err("it is no unit");
+        assert_eq!((error.attempts(), error.is_unreadable()), (0, true));
+        let text = error.to_string();
+        assert!(
+            text.starts_with("the job is done, but its result"),
+            "{text}"
+        );
+        assert!(
+            text.contains("a result of kind `unit` does not decode: invalid type"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! Many tasks in one call.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Poller, Poll, ready};
+
+use crate::cell::Waiting;
+use crate::cell::join::JoinHandle;
+use crate::clock::Tick;
+use crate::engine::Engine;
+use crate::queue::Ticket;
+use crate::submit::error::Refusal;
+use crate::task::IntoTask;
+use crate::task::draft::{Draft, Maker, Offer};
+use crate::task::encoded_job::Unfit;
+use crate::task::registry::Registry;
+
+/// How many tasks are made into cells ahead of the room for them.
+const AHEAD: usize = 64;
+
+/// Not all tasks were accepted, since the manager stopped or one is a job that it cannot take:
+/// those that were, and those that come back.
+pub struct QueueManyError<H, T> {
+    /// The handles of the tasks that were accepted, which are the first of those that were given.
+    pub accepted: Vec<JoinHandle<T>>,
+    /// The tasks that were not, in their order.
+    pub refused: Vec<H>,
+    why: Refusal,
+}
+
+impl<H, T> fmt::Display for QueueManyError<H, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (accepted, refused) = (self.accepted.len(), self.refused.len());
+        write!(
+            f,
+            "{}: {accepted} tasks were accepted, {refused} were not",
+            self.why
+        )
+    }
+}
+
+impl<H, T> fmt::Debug for QueueManyError<H, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueManyError")
+            .field("accepted", &self.accepted.len())
+            .field("refused", &self.refused.len())
+            .field("why", &self.why)
+            .finish()
+    }
+}
+
+/// What is behind the reason.
+impl<H, T> std::error::Error for QueueManyError<H, T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.why.source()
+    }
+}
+
+/// The future of [`TaskManager::queue_many`](crate::TaskManager::queue_many): of tasks `H` from an
+/// iterator `I`, which result in `T`.
+///
+/// It is `Send` if the iterator is, whatever the tasks capture.
+#[must_use = "futures do nothing unless polled"]
+pub struct QueueingMany<'a, I, H, S, T> {
+    engine: &'a Engine,
+    tasks: Tasks<I, H, S, T>,
+    /// The tasks that have become cells and were not accepted yet…
+    offers: VecDeque<Offer<S, T>>,
+    /// …and their sides that wait, without that of the first where it is in line for room.
+    waiting: VecDeque<Waiting>,
+    first: Option<Waiting>,
+    first_since: Tick,
+    ticket: Option<Ticket>,
+    accepted: Vec<JoinHandle<T>>,
+}
+
+/// The tasks that have not become cells, and how they do. Its functions stand where bounds would
+/// do, for the reason that [`Maker`] gives.
+struct Tasks<I, H, S, T> {
+    /// Until all have become cells, or one was refused.
+    iter: Option<I>,
+    next: Next<I, H, S, T>,
+    collect: fn(I, &mut Vec<H>),
+    maker: Maker<H, S, T>,
+}
+
+/// Makes cells of the next tasks, and fails with the first that cannot be one.
+type Next<I, H, S, T> = fn(&mut I, &mut Made<'_, H, S, T>) -> Result<(), (Box<Unfit>, Draft<S>)>;
+
+/// Where the next cells are made.
+struct Made<'a, H, S, T> {
+    maker: &'a Maker<H, S, T>,
+    registry: &'a Registry,
+    offers: &'a mut VecDeque<Offer<S, T>>,
+    waiting: &'a mut VecDeque<Waiting>,
+}
+
+/// Queues all of them, in their order, as room allows.
+pub(crate) fn queue_many<I, H, M>(
+    engine: &Engine,
+    tasks: I,
+) -> QueueingMany<'_, I, H, H::Source, H::Output>
+where
+    I: Iterator<Item = H>,
+    H: IntoTask<M>,
+{
+    QueueingMany {
+        engine,
+        accepted: Vec::with_capacity(tasks.size_hint().0),
+        tasks: Tasks {
+            iter: Some(tasks),
+            next: |tasks, made| {
+                for task in tasks.take(AHEAD - made.offers.len()) {
+                    let draft = task.into_draft();
+                    let (offer, waits) = made.maker.make(draft, made.registry, Tick::recent())?;
+                    made.offers.push_back(offer);
+                    made.waiting.push_back(waits);
+                }
+                Ok(())
+            },
+            collect: |tasks, refused| refused.extend(tasks),
+            maker: Maker::new::<M>(),
+        },
+        offers: VecDeque::new(),
+        waiting: VecDeque::new(),
+        first: None,
+        first_since: Tick::recent(),
+        ticket: None,
+    }
+}
+
+// Nothing in it is pinned.
+impl<I, H, S, T> Unpin for QueueingMany<'_, I, H, S, T> {}
+
+impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
+    type Output = Result<Vec<JoinHandle<T>>, QueueManyError<H, T>>;
+
+    fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let queue = &this.engine.queue;
+        loop {
+            if this.first.is_some() {
+                let (first, ticket) = (&mut this.first, &mut this.ticket);
+                if let Err(why) = ready!(queue.poll_push(first, this.first_since, ticket, poller)) {
+                    return Poll::Ready(Err(this.refuse(why.into(), None)));
+                }
+                this.ticket = None;
+                this.accept(1);
+            }
+            if let Err((unfit, draft)) = this.make_some() {
+                let unfit_task = this.tasks.maker.take_back(draft);
+                return Poll::Ready(Err(this.refuse(Refusal::Unfit(unfit), Some(unfit_task))));
+            }
+            if this.waiting.is_empty() {
+                this.tasks.iter = None;
+                return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
+            }
+            let now = Tick::now();
+            let pushed = queue.push_some(&mut this.waiting, now);
+            let count = this.offers.len() - this.waiting.len();
+            this.accept(count);
+            if let Err(why) = pushed {
+                return Poll::Ready(Err(this.refuse(why.into(), None)));
+            }
+            if count == 0 && !queue.find_vacancies() {
+                this.first = this.waiting.pop_front();
+                this.first_since = now;
+            }
+        }
+    }
+}
+
+impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
+    fn make_some(&mut self) -> Result<(), (Box<Unfit>, Draft<S>)> {
+        let tasks = &mut self.tasks;
+        let iter = tasks.iter.as_mut();
+        let iter = iter.expect("`queue_many` is not polled after it has resolved");
+        let mut made = Made {
+            maker: &tasks.maker,
+            registry: &self.engine.registry,
+            offers: &mut self.offers,
+            waiting: &mut self.waiting,
+        };
+        (tasks.next)(iter, &mut made)
+    }
+
+    fn accept(&mut self, count: usize) {
+        let accepted = self.offers.drain(..count);
+        self.accepted.extend(accepted.map(Offer::into_handle));
+    }
+
+    /// Takes back all that were not accepted: those that are cells, the one that cannot be, and
+    /// the rest.
+    fn refuse(&mut self, why: Refusal, unfit: Option<H>) -> QueueManyError<H, T> {
+        let tasks = &mut self.tasks;
+        let drafts = self.offers.drain(..).filter_map(Offer::into_draft);
+        let refused = drafts.map(|draft| tasks.maker.take_back(draft));
+        let mut refused: Vec<H> = refused.chain(unfit).collect();
+        if let Some(rest) = tasks.iter.take() {
+            (tasks.collect)(rest, &mut refused);
+        }
+        QueueManyError {
+            accepted: std::mem::take(&mut self.accepted),
+            refused,
+            why,
+        }
+    }
+}
+
+impl<I, H, S, T> Drop for QueueingMany<'_, I, H, S, T> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.engine.queue.forget(ticket);
+        }
+    }
+}
+
+impl<I, H, S, T> fmt::Debug for QueueingMany<'_, I, H, S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueingMany")
+            .field("accepted", &self.accepted.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,267 @@
+//! A job on its way in: its arguments, encoded once, where it wants to wait, and why it is not let
+//! in.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cell::body::{Offered, Repeat, Source};
+use crate::cell::context::Context;
+use crate::cell::leased_job::clip;
+use crate::id::Identity;
+use crate::outcome::TaskError;
+use crate::outcome::error::{Unreadable, chain};
+use crate::store::{
+    Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, check_name,
+};
+use crate::task::draft::Draft;
+use crate::task::job::Job;
+use crate::task::registry::{
+    CodecError, Registry, Runner, check_comes_back, decode_output, encode,
+};
+use crate::task::task_handler::TaskHandler;
+use crate::task::{IntoTask, OfJobs, Repeatable};
+
+/// Marks types that implement [`Job`].
+#[derive(Debug)]
+pub struct ByJob(());
+
+impl Repeatable for ByJob {}
+impl OfJobs for ByJob {}
+
+/// A job on its way in, or in the queue of a manager without a store.
+#[doc(hidden)]
+pub struct Parcel<J> {
+    /// Until its first attempt: that decodes it, as does every other.
+    job: Option<J>,
+    pub(crate) queue: Cow<'static, str>,
+    pub(crate) priority: Priority,
+    pub(crate) keep_result: Option<Duration>,
+    packed: Packed,
+}
+
+enum Packed {
+    Open,
+    Ready {
+        payload: Vec<u8>,
+        runner: Arc<dyn Runner>,
+    },
+    /// It runs nevertheless if it is executed at once: its attempt fails with this.
+    Unfit(String),
+}
+
+impl<J> fmt::Debug for Parcel<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel")
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<J: Job> Parcel<J> {
+    fn new(job: J) -> Self {
+        Self {
+            job: Some(job),
+            queue: J::QUEUE.into(),
+            priority: Priority::default(),
+            keep_result: None,
+            packed: Packed::Open,
+        }
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, Box<Unfit>> {
+        let job = self.job.as_ref().expect("a job is kept until it is begun");
+        let payload = encode(job).map_err(Unfit::Codec)?;
+        let bytes = payload.len();
+        if bytes > PAYLOAD_BYTES_MAX {
+            let kind = J::KIND;
+            return Err(Unfit::TooLarge { kind, bytes }.into());
+        }
+        check_comes_back::<J>(&payload).map_err(Unfit::Codec)?;
+        Ok(payload)
+    }
+
+    /// Packs it for the handlers of this process.
+    fn pack(&mut self, registry: &Registry) -> Result<(), Box<Unfit>> {
+        let packed = match registry.get(J::KIND) {
+            Some((_, runner)) => self.encode().map(|payload| (payload, Arc::clone(runner))),
+            None => Err(Box::new(Unfit::UnknownKind {
+                kind: J::KIND,
+                known: registry.kinds().collect(),
+            })),
+        };
+        match packed {
+            Ok((payload, runner)) => {
+                self.packed = Packed::Ready { payload, runner };
+                Ok(())
+            }
+            Err(unfit) => {
+                self.packed = Packed::Unfit(chain(&*unfit));
+                Err(unfit)
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        context: Context,
+    ) -> impl Future<Output = Result<J::Output, TaskError>> + Send + use<J> {
+        self.job = None;
+        let packed = match &self.packed {
+            Packed::Ready { payload, runner } => Ok((payload.clone(), Arc::clone(runner))),
+            Packed::Unfit(why) => Err(why.clone()),
+            Packed::Open => unreachable!("a job is prepared before it is offered"),
+        };
+        async move {
+            let (payload, runner) = packed.map_err(TaskError::fatal)?;
+            let result = runner.run(payload, context).await?;
+            result
+                .and_then(|result| decode_output::<J>(&result))
+                .map_err(|error| TaskError::fatal(Unreadable::new(&error)))
+        }
+    }
+}
+
+impl<J: Job> Source for Parcel<J> {
+    type Task = Self;
+
+    fn into_task(self) -> Option<Self> {
+        self.job.is_some().then_some(self)
+    }
+}
+
+impl<J: Job> IntoTask<ByJob> for J {
+    type Output = J::Output;
+    type Source = Parcel<J>;
+
+    fn into_body(source: Parcel<J>) -> impl Offered<Parcel<J>, J::Output> + 'static {
+        Repeat::new(source, Parcel::attempt)
+    }
+
+    fn into_draft(self) -> Draft<Parcel<J>> {
+        let mut draft = Draft::new(Parcel::new(self));
+        draft.extra().options.set_name(J::KIND.into());
+        J::defaults(TaskHandler::from_draft(draft)).draft
+    }
+
+    fn from_draft(draft: Draft<Parcel<J>>) -> J {
+        let job = draft.source.job;
+        job.expect("a job that comes back was not begun")
+    }
+
+    fn prepare(draft: &mut Draft<Parcel<J>>, registry: &Registry) -> Result<(), Box<Unfit>> {
+        draft.source.pack(registry)
+    }
+}
+
+impl<J: Job> TaskHandler<J, ByJob> {
+    /// The same job as a row for a store.
+    pub(crate) fn new_job(&mut self, due: Due) -> Result<NewJob, Box<Unfit>> {
+        check_name(J::KIND).map_err(|what| Unfit::Name(format!("the name of its kind {what}")))?;
+        check_name(&self.draft.source.queue)
+            .map_err(|what| Unfit::Name(format!("the name of its queue {what}")))?;
+        let options = self.job_options()?;
+        let parcel = &self.draft.source;
+        Ok(NewJob {
+            id: self.draft.identity.get_or_insert_with(Identity::new).id(),
+            kind: J::KIND.into(),
+            queue: parcel.queue.clone(),
+            priority: parcel.priority,
+            due,
+            payload: parcel.encode()?,
+            options,
+            queue_limit: None,
+        })
+    }
+
+    fn job_options(&mut self) -> Result<JobOptions, Box<Unfit>> {
+        let keep_result = self.draft.source.keep_result;
+        let extra = self.draft.extra();
+        let options = &extra.options;
+        if options.token().is_some() || options.span().is_some() {
+            return Err(Unfit::Parent.into());
+        }
+        let backoff = match options.backoff() {
+            Some(backoff) => Some(StoredBackoff::of(backoff).ok_or(Unfit::Backoff)?),
+            None => None,
+        };
+        // The error is taken to be read, and put back for a job that is refused.
+        let user = extra.take_error().into_user();
+        let error = user.as_ref().map(|user| clip(chain(user.as_ref())));
+        if let Some(user) = user {
+            extra.set_user(user);
+        }
+        let options = &extra.options;
+        let name = options.name().filter(|&name| name != J::KIND);
+        Ok(JobOptions {
+            retries: options.retries,
+            backoff,
+            timeout: options.timeout(),
+            give_up_after: options.give_up_after(),
+            expires: options.expires(),
+            name: name.map(|name| clip(name.to_owned())),
+            error,
+            keep_result,
+        })
+    }
+}
+
+/// Why a job is not let in.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Unfit {
+    UnknownKind {
+        kind: &'static str,
+        known: Vec<&'static str>,
+    },
+    TooLarge {
+        kind: &'static str,
+        bytes: usize,
+    },
+    #[allow(private_interfaces)] // The enum cannot be named outside of the crate.
+    Codec(CodecError),
+    Name(String),
+    Backoff,
+    Parent,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKind { kind, known } => {
+                write!(f, "no handler for jobs of kind `{kind}` is registered")?;
+                match known.as_slice() {
+                    [] => f.write_str(": register it with `Builder::handle`"),
+                    known => write!(f, ", only for `{}`", known.join("`, `")),
+                }
+            }
+            Self::TooLarge { kind, bytes } => write!(
+                f,
+                "a payload of kind `{kind}` has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}: \
+                 keep what is large elsewhere, and its name in the job"
+            ),
+            Self::Codec(error) => f.write_str(&chain(error)),
+            Self::Name(what) => write!(f, "a job cannot be stored: {what}"),
+            Self::Backoff => f.write_str(
+                "a job with `Backoff::from_fn` cannot be stored, since a function is no data: \
+                 take one of the policies, or let its handler return `TaskError::retry_after`",
+            ),
+            Self::Parent => f.write_str(
+                "a job with a parent context cannot be stored, since it outlives this process: \
+                 leave out `context`",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // The text has the reason already.
+            Self::Codec(error) => error.source()?.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A task with what it asks for, before it is queued.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::backoff::Backoff;
+use crate::cell::body::Offered;
+use crate::cell::options::Parent;
+use crate::id::{Identity, TaskId};
+use crate::outcome::error::BoxError;
+use crate::task::draft::Draft;
+use crate::task::encoded_job::{ByJob, Unfit};
+use crate::task::registry::Registry;
+use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
+
+/// A task wrapped with its id and its options, before it is queued: made by
+/// [`TaskManager::wrap`](crate::TaskManager::wrap).
+///
+/// It has the option methods of [`Submit`](crate::Submit), so that options can be chosen in one
+/// place and the task queued in another. Queueing it wraps it no second time: id and options stay.
+/// It is also how the tasks of [`queue_many`](crate::TaskManager::queue_many) have options.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::{Context, TaskManager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let tasks = TaskManager::new(Default::default())?;
+/// # tasks.start();
+/// let handler = TaskManager::wrap(async |_: Context| Ok(())).retries(3).name("last seen");
+/// assert_eq!(handler.to_string(), "last seen");
+///
+/// let id = handler.id();
+/// let handle = tasks.queue(handler).await?;
+/// assert_eq!(handle.id(), id);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Wrapping a handler again does not compile:
+///
+/// ```compile_fail,E0277
+/// use marionette::{Context, TaskManager};
+///
+/// let handler = TaskManager::wrap(async |_: Context| Ok(()));
+/// TaskManager::wrap(handler);
+/// ```
+///
+/// The parameter `S` follows from the other two and is never written.
+#[must_use = "a wrapped task does nothing until it is queued"]
+pub struct TaskHandler<H: IntoTask<M>, M, S = <H as IntoTask<M>>::Source> {
+    pub(crate) draft: Draft<S>,
+    marker: PhantomData<fn() -> (H, M)>,
+}
+
+impl<H: IntoTask<M>, M, S> TaskHandler<H, M, S> {
+    /// The id that the task will have.
+    pub fn id(&self) -> TaskId {
+        self.draft.identity.unwrap_or_else(Identity::new).id()
+    }
+}
+
+impl<H: IntoTask<M>, M> TaskHandler<H, M> {
+    /// A handler of its own identity.
+    pub(crate) fn new(task: H) -> Self {
+        let mut handler = Self::from_draft(task.into_draft());
+        handler.draft.identity = Some(Identity::new());
+        handler
+    }
+
+    pub(crate) fn from_draft(draft: Draft<H::Source>) -> Self {
+        Self {
+            draft,
+            marker: PhantomData,
+        }
+    }
+
+    /// See [`Submit::retries`](crate::Submit::retries).
+    pub fn retries(mut self, retries: u32) -> Self
+    where
+        M: Repeatable,
+    {
+        self.draft.extra().options.retries = retries;
+        self
+    }
+
+    /// See [`Submit::backoff`](crate::Submit::backoff).
+    pub fn backoff(mut self, backoff: impl Into<Backoff>) -> Self
+    where
+        M: Repeatable,
+    {
+        self.draft.extra().options.set_backoff(backoff.into());
+        self
+    }
+
+    /// See [`Submit::timeout`](crate::Submit::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.draft.extra().options.set_timeout(Some(timeout));
+        self
+    }
+
+    /// See [`Submit::give_up_after`](crate::Submit::give_up_after).
+    pub fn give_up_after(mut self, limit: Duration) -> Self {
+        self.draft.extra().options.set_give_up_after(Some(limit));
+        self
+    }
+
+    /// See [`Submit::expires`](crate::Submit::expires).
+    pub fn expires(mut self, limit: Duration) -> Self {
+        self.draft.extra().options.set_expires(Some(limit));
+        self
+    }
+
+    /// See [`Submit::context`](crate::Submit::context).
+    pub fn context(mut self, parent: impl Into<Parent>) -> Self {
+        self.draft.extra().options.set_parent(parent.into());
+        self
+    }
+
+    /// See [`Submit::error`](crate::Submit::error).
+    pub fn error(mut self, error: impl Into<BoxError>) -> Self {
+        self.draft.extra().set_user(error.into());
+        self
+    }
+
+    /// See [`Submit::name`](crate::Submit::name).
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.draft.extra().options.set_name(name.into());
+        self
+    }
+}
+
+impl<H: IntoTask<M>, M, S> fmt::Display for TaskHandler<H, M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.draft.name())
+    }
+}
+
+impl<H: IntoTask<M>, M, S> fmt::Debug for TaskHandler<H, M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskHandler")
+            .field("id", &self.id())
+            .field("name", &self.draft.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Marks a [`TaskHandler`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ByHandler<M>(PhantomData<fn() -> M>);
+
+impl<M: Repeatable> Repeatable for ByHandler<M> {}
+impl<M: OfJobs> OfJobs for ByHandler<M> {}
+
+impl<H, M> IntoTask<ByHandler<M>> for TaskHandler<H, M>
+where
+    H: IntoTask<M>,
+    M: 'static,
+{
+    type Output = H::Output;
+    type Source = H::Source;
+
+    fn into_body(source: H::Source) -> impl Offered<H::Source, H::Output> + 'static {
+        H::into_body(source)
+    }
+
+    fn into_draft(self) -> Draft<H::Source> {
+        self.draft
+    }
+
+    fn from_draft(draft: Draft<H::Source>) -> Self {
+        Self::from_draft(draft)
+    }
+
+    #[inline]
+    fn prepare(draft: &mut Draft<H::Source>, registry: &Registry) -> Result<(), Box<Unfit>> {
+        H::prepare(draft, registry)
+    }
+}
+
+/// What can be wrapped with [`TaskManager::wrap`](crate::TaskManager::wrap): all but what is
+/// wrapped.
+#[diagnostic::on_unimplemented(
+    message = "a `TaskHandler` is wrapped already",
+    note = "queue it as it is: its id and options stay"
+)]
+pub trait Unwrapped {}
+
+impl<Fut, T> Unwrapped for ByCall<Fut, T> {}
+impl<T> Unwrapped for ByFuture<T> {}
+impl Unwrapped for ByType {}
+impl Unwrapped for ByJob {}
+impl<T> Unwrapped for crate::task::blocking::ByThread<T> {}

@@ -1,0 +1,263 @@
+//! One attempt: run the task's future to its end, or to the end of its time.
+
+use std::future::{Future, pending, poll_fn};
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::cell::Running;
+use crate::cell::details::Extra;
+use crate::clock::Tick;
+use crate::observe::quiet::QuietSpan;
+use crate::outcome::panic::catch;
+use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
+
+/// How the manager reaches into a running attempt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reach {
+    /// The manager stops and cannot wait: attempts are asked to end.
+    pub(crate) interrupt: Interrupt,
+    /// …and now they are dropped.
+    pub(crate) abandon: CancellationToken,
+    /// How long an attempt that was asked to end may still run.
+    pub(crate) grace: Duration,
+}
+
+/// A token of which one can ask without a lock whether it is cancelled.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt {
+    is_cancelled: Arc<AtomicBool>,
+    token: CancellationToken,
+}
+
+impl Interrupt {
+    pub(crate) fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn cancelled(&self) -> impl Future<Output = ()> {
+        self.token.cancelled()
+    }
+}
+
+/// What an attempt is made of, besides the task.
+pub(crate) struct Attempt {
+    pub(crate) number: u32,
+    pub(crate) deadline: Option<(Tick, Limit)>,
+    /// Where somebody listens. Boxed, since it is large.
+    pub(crate) span: Option<Box<QuietSpan>>,
+}
+
+impl Default for Attempt {
+    /// The first one, without a limit.
+    #[inline]
+    fn default() -> Self {
+        Self {
+            number: 1,
+            deadline: None,
+            span: None,
+        }
+    }
+}
+
+/// Why an attempt was asked to end.
+#[derive(Clone, Copy)]
+enum Asked {
+    Deadline(Limit),
+    Cancel,
+    Stop,
+}
+
+impl Attempt {
+    /// Makes the future and polls it for the first time.
+    ///
+    /// Most tasks that are queued by the million never wait: for those there is no timer, no token
+    /// and no lock.
+    #[inline]
+    pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
+        let polled = running.lend(self.number, |running, context| {
+            self.within(|| running.start(context, poller))
+        });
+        match polled {
+            Poll::Ready(Outcome::Done) => Poll::Ready(Outcome::Done),
+            Poll::Ready(outcome) => Poll::Ready(no_success(running, outcome)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Waits for the rest of it, and for what ends it early.
+    pub(crate) async fn wait(&self, running: &mut Running, reach: &Reach) -> Outcome {
+        match self.wait_for_outcome(running, reach).await {
+            Outcome::Done => Outcome::Done,
+            outcome => no_success(running, outcome),
+        }
+    }
+
+    /// Runs code of the user's in the span; a panic in it is an outcome.
+    #[inline]
+    fn within(&self, poll: impl FnOnce() -> Poll<Result<(), TaskError>>) -> Poll<Outcome> {
+        // Most attempts succeed: nothing is moved then.
+        let mut failed = None;
+        if let Some(span) = &self.span {
+            span.enter();
+        }
+        let polled = catch(|| {
+            poll().map(|result| {
+                if let Err(error) = result {
+                    failed = Some(error);
+                }
+            })
+        });
+        if let Some(span) = &self.span {
+            span.leave();
+        }
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => match failed {
+                None => Poll::Ready(Outcome::Done),
+                Some(error) => Poll::Ready(Outcome::Failed(error)),
+            },
+            Err(panic) => Poll::Ready(Outcome::Panicked(panic)),
+        }
+    }
+
+    /// The future has been polled once.
+    async fn wait_for_outcome(&self, running: &mut Running, reach: &Reach) -> Outcome {
+        let cell = running.cell().clone();
+        let extra = cell.extra_or_new();
+        let parent = extra.options.token();
+        let mut parent_cancelled = pin!(cancelled(parent));
+        let mut interrupted = pin!(reach.interrupt.cancelled());
+        let mut abandoned = pin!(reach.abandon.cancelled());
+        let mut timer = self
+            .deadline
+            .map(|(at, _)| Box::pin(sleep_until(at.to_instant())));
+        let mut asked: Option<Asked> = None;
+        let mut was_polled = true;
+
+        poll_fn(|poller| {
+            if !mem::take(&mut was_polled)
+                && let Poll::Ready(outcome) = self.within(|| running.poll(poller))
+            {
+                return Poll::Ready(match asked {
+                    Some(asked) => asked.accept(outcome, extra),
+                    None => outcome,
+                });
+            }
+            // Before the flags are read: who sets them wakes whom it finds here.
+            extra.set_worker(poller.waker());
+            if asked.is_none() {
+                asked = if cell.is_cancel_requested()
+                    || parent_cancelled.as_mut().poll(poller).is_ready()
+                {
+                    Some(Asked::Cancel)
+                } else if interrupted.as_mut().poll(poller).is_ready() {
+                    Some(Asked::Stop)
+                } else if let Some((_, limit)) = self.deadline
+                    && is_ready(&mut timer, poller)
+                {
+                    Some(Asked::Deadline(limit))
+                } else {
+                    None
+                };
+                if let Some(asked) = asked {
+                    if !extra.cancel_attempt() {
+                        // It never asked for its token, so it cannot hear that it should end. A
+                        // thread of it that asks later finds that it is over.
+                        extra.token(self.number, || true).cancel();
+                        return Poll::Ready(asked.outcome(extra));
+                    }
+                    timer = asked.grace(reach.grace).map(|grace| {
+                        Box::pin(sleep_until(Tick::now().saturating_add(grace).to_instant()))
+                    });
+                }
+            }
+            let Some(asked) = asked else {
+                return Poll::Pending;
+            };
+            if cell.is_abort_requested()
+                || abandoned.as_mut().poll(poller).is_ready()
+                || is_ready(&mut timer, poller)
+            {
+                return Poll::Ready(asked.outcome(extra));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// Ends an attempt that did not succeed.
+#[cold]
+fn no_success(running: &mut Running, outcome: Outcome) -> Outcome {
+    if !matches!(outcome, Outcome::Failed(_)) {
+        // What is left of the future is the user's, and may panic when dropped. The attempt has its
+        // outcome already.
+        let _ = catch(|| running.drop_attempt());
+        return outcome;
+    }
+    // It may have heard of a cancellation, by its handle or its parent, before anybody asked it to
+    // end: then that is its outcome.
+    let cell = running.cell();
+    if let Some(extra) = cell.extra()
+        && (cell.is_cancel_requested() || extra.options.is_parent_cancelled())
+    {
+        return Asked::Cancel.outcome(extra);
+    }
+    outcome
+}
+
+async fn cancelled(parent: Option<&CancellationToken>) {
+    match parent {
+        Some(parent) => parent.cancelled().await,
+        None => pending().await,
+    }
+}
+
+fn is_ready(timer: &mut Option<Pin<Box<Sleep>>>, poller: &mut Poller<'_>) -> bool {
+    timer
+        .as_mut()
+        .is_some_and(|timer| timer.as_mut().poll(poller).is_ready())
+}
+
+impl Asked {
+    /// How long the attempt may still run; a manager that stops says it itself.
+    fn grace(self, grace: Duration) -> Option<Duration> {
+        match self {
+            Self::Deadline(_) | Self::Cancel => Some(grace),
+            Self::Stop => None,
+        }
+    }
+
+    /// The outcome of an attempt that did not end when it was asked to.
+    fn outcome(self, extra: &Extra) -> Outcome {
+        match self {
+            Self::Deadline(limit) => extra.options.out_of_time(limit),
+            Self::Cancel => Outcome::Cancelled(
+                extra
+                    .cancel_reason()
+                    .map_or_else(|| PARENT_CANCELLED.into(), Into::into),
+            ),
+            Self::Stop => Outcome::Interrupted,
+        }
+    }
+
+    /// The outcome of one that did: a success counts, an error is the end that was asked for.
+    fn accept(self, outcome: Outcome, extra: &Extra) -> Outcome {
+        match outcome {
+            Outcome::Failed(_) => self.outcome(extra),
+            other => other,
+        }
+    }
+}

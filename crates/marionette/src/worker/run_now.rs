@@ -1,0 +1,73 @@
+//! One attempt at once, in the caller's own task.
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::cell::Waiting;
+use crate::cell::join::JoinHandle;
+use crate::clock::Tick;
+use crate::engine::Engine;
+use crate::outcome::Outcome;
+use crate::queue::pace::Pace;
+use crate::task::IntoTask;
+use crate::task::draft::Offer;
+use crate::task::task_handler::TaskHandler;
+use crate::worker::executor::{Begun, Circle, Ran, Seat, Stay};
+
+/// Makes the cell at once and the attempt when it is polled: the future that waits knows nothing of
+/// the task but its result, and so it is `Send` whatever the task captures.
+pub(crate) fn exec<H, M, T>(
+    engine: &Arc<Engine>,
+    handler: TaskHandler<H, M>,
+) -> impl Future<Output = JoinHandle<T>> + Send
+where
+    H: IntoTask<M, Output = T>,
+    T: Send + 'static,
+{
+    let mut draft = handler.draft;
+    // A job that is unfit says so itself when it runs, since there is nobody else to tell.
+    let _ = H::prepare(&mut draft, &engine.registry);
+    let (offer, waiting) = Offer::new::<M, H>(draft, Tick::now());
+    attempt(engine, waiting, offer.into_handle())
+}
+
+async fn attempt<T>(
+    engine: &Arc<Engine>,
+    waiting: Waiting,
+    handle: JoinHandle<T>,
+) -> JoinHandle<T> {
+    let reach = engine.run().reach.clone();
+    let circle = Circle {
+        engine: Arc::clone(engine),
+        reach,
+    };
+    let started = Tick::now();
+    // Nobody else knows of it yet, so nobody can have cancelled it.
+    if let Ok(running) = waiting.claim() {
+        let mut seat = Seat::new(engine);
+        let stay = seat.stay.insert(Stay::new(running, started, started));
+        let begun = poll_fn(|poller| Poll::Ready(circle.begin(stay, poller))).await;
+        let made = match begun {
+            Begun::Done => Ok(Outcome::Done),
+            Begun::Ended(made) => made,
+            Begun::Waits => Ok(stay.attempt.wait(&mut stay.running, &circle.reach).await),
+        };
+        let ran = Ran {
+            ended: Tick::now(),
+            pace: Pace::Unknown,
+        };
+        let post = engine.new_post();
+        circle.settle(stay, made, ran, &post.tally);
+        if !stay.running.has_ended() {
+            // A retry without a pause is the workers' business as well.
+            match stay.running.release() {
+                Some(waiting) => engine.delay(Duration::ZERO, waiting),
+                None => circle.end_cancelled(&mut stay.running, &post.tally),
+            }
+        }
+        engine.return_post(&post);
+    }
+    handle
+}

@@ -1,0 +1,65 @@
+//! A verdict in the words of a store.
+
+use std::time::Duration;
+
+use crate::cell::leased_job::{Leased, clip};
+use crate::outcome::{FailureKind, Reason};
+use crate::store::{Attempted, Next, PastOutcome};
+use crate::worker::verdict::Verdict;
+
+/// What a store hears of this verdict on a claimed job, whose attempt ran for so many nanoseconds
+/// if one was made.
+pub(crate) fn told(
+    verdict: &Verdict,
+    leased: &Leased,
+    ran: Option<u64>,
+) -> (Option<Attempted>, Next) {
+    let attempt = |outcome, error: Option<&Reason>| {
+        ran.map(|nanos| Attempted {
+            ran: Duration::from_nanos(nanos),
+            outcome,
+            error: error.map(|reason| clip(reason.to_string())),
+        })
+    };
+    match verdict {
+        Verdict::Finish => (
+            attempt(PastOutcome::Done, None),
+            Next::Done(leased.take_result()),
+        ),
+        Verdict::Retry(reason, pause) => {
+            (attempt(outcome(reason), Some(reason)), Next::Retry(*pause))
+        }
+        Verdict::Snooze(pause) => (attempt(PastOutcome::Snoozed, None), Next::Snooze(*pause)),
+        Verdict::Resume => (attempt(PastOutcome::Interrupted, None), Next::Release),
+        Verdict::Bury(reason) => (attempt(outcome(reason), Some(reason)), Next::Bury),
+        Verdict::End(reason) => end(reason, attempt(outcome(reason), Some(reason))),
+    }
+}
+
+fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next) {
+    match reason {
+        Reason::Cancelled(why) => (attempt, Next::Cancel(clip(why.to_string()))),
+        Reason::Expired(_) => (attempt, Next::Cancel(reason.to_string())),
+        // Without an attempt that could say so, the reason would be lost.
+        Reason::GivenUp(_) if attempt.is_none() => (None, Next::Cancel(reason.to_string())),
+        // A manager that goes away is no fault of the job.
+        Reason::Abandoned => (attempt, Next::Release),
+        Reason::Failed(_)
+        | Reason::Panicked(_)
+        | Reason::TimedOut(_)
+        | Reason::GivenUp(_)
+        | Reason::Told(_) => (attempt, Next::Bury),
+    }
+}
+
+fn outcome(reason: &Reason) -> PastOutcome {
+    match reason.kind() {
+        FailureKind::Failed | FailureKind::Quarantined | FailureKind::Unknown => {
+            PastOutcome::Failed
+        }
+        FailureKind::Panicked => PastOutcome::Panicked,
+        FailureKind::TimedOut => PastOutcome::TimedOut,
+        FailureKind::Cancelled | FailureKind::Expired => PastOutcome::Cancelled,
+        FailureKind::Abandoned => PastOutcome::Interrupted,
+    }
+}

@@ -1,0 +1,78 @@
+//! How long a worker has had its thread.
+
+use std::time::Duration;
+
+use crate::clock::Tick;
+use crate::queue::pace::Pacer;
+
+/// How long the present thread has been had, so that others get it too.
+pub(crate) struct Turn {
+    /// The end of the last attempt, which is the start of the next one unless there was a pause.
+    last: Option<Tick>,
+    began: Tick,
+    tasks: u32,
+    pub(crate) pacer: Pacer,
+}
+
+/// A worker lets others have its thread after so many tasks that did not wait, or so much time.
+const TURN_TASKS: u32 = 256;
+const TURN_TIME: Duration = Duration::from_micros(500);
+
+impl Turn {
+    pub(crate) fn begin() -> Self {
+        Self {
+            last: None,
+            began: Tick::now(),
+            tasks: 0,
+            pacer: Pacer::default(),
+        }
+    }
+
+    pub(crate) fn now(&mut self) -> Tick {
+        *self.last.get_or_insert_with(Tick::recent)
+    }
+
+    /// The thread was let go of.
+    pub(crate) fn pause(&mut self) {
+        self.last = None;
+        self.tasks = 0;
+    }
+
+    pub(crate) fn ended(&mut self) -> Tick {
+        let now = Tick::recent();
+        let since = self.last.unwrap_or(now);
+        if self.tasks == 0 {
+            self.began = since;
+        }
+        self.pacer.ran(now.since(since));
+        self.tasks += 1;
+        self.last = Some(now);
+        now
+    }
+
+    /// Not before an attempt has ended in it.
+    pub(crate) fn is_over(&self) -> bool {
+        let is_long = |last: Tick| last.since(self.began) >= TURN_TIME;
+        self.tasks >= TURN_TASKS || (self.tasks > 0 && self.last.is_some_and(is_long))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_over_after_its_time_and_not_after_a_pause() {
+        let mut turn = Turn::begin();
+        turn.now();
+        advance(TURN_TIME).await;
+        turn.ended();
+        assert!(turn.is_over());
+        turn.pause();
+        advance(2 * TURN_TIME).await;
+        turn.now();
+        assert!(!turn.is_over(), "it has only just begun");
+    }
+}
