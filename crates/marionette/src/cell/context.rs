@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use crate::cell::task_ref::TaskRef;
 use crate::cell::{Cell, Lent};
 use crate::clock::Tick;
 use crate::id::{Identity, TaskId};
-use crate::observe::quiet::QuietSpan;
-use crate::observe::worker_view::TaskRef;
+use crate::quiet::QuietSpan;
 
 /// The name of a task that has none of its own.
 pub(crate) const DEFAULT_NAME: &str = "async task";

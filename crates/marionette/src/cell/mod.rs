@@ -41,6 +41,7 @@ pub(crate) mod options;
 pub(crate) mod context;
 pub(crate) mod join;
 pub(crate) mod leased_job;
+pub(crate) mod task_ref;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

@@ -12,8 +12,8 @@ use tracing::Span;
 use crate::backoff::Backoff;
 use crate::cell::context::Context;
 use crate::cell::leased_job::Leased;
-use crate::observe::quiet::QuietSpan;
 use crate::outcome::{Limit, Outcome};
+use crate::quiet::QuietSpan;
 use crate::vacancy;
 
 /// What a task asks for, and what it is called.

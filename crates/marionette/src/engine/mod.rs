@@ -1,6 +1,7 @@
 //! What the handle, the workers and the stop share: the store of this process and its clockwork.
 
 pub(crate) mod stop;
+pub(crate) mod stop_signals;
 pub(crate) mod waiting_task;
 
 use std::collections::VecDeque;
@@ -12,22 +13,23 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::cell::body::Body;
+use crate::cell::task_ref::TaskRef;
 use crate::cell::{Cell, Running, Waiting};
 use crate::clock::{Tick, Wall};
 use crate::config::Config;
+use crate::engine::stop_signals::Reach;
 use crate::observe::Observer;
 use crate::observe::stats::Stats;
-use crate::observe::worker_view::{Post, TaskRef};
+use crate::observe::worker_view::Post;
 use crate::outcome::error::Error;
+use crate::pool::Pool;
 use crate::queue::workers::Supply;
 use crate::queue::{Queue, Ready};
 use crate::schedule::futures::{FutureTask, Futures};
 use crate::schedule::{Precision, Timekeeper};
 use crate::sync::{Mutex, MutexGuard};
-use crate::task::blocking::Pool;
 use crate::task::registry::Registry;
 use crate::vacancy::{self, Watcher};
-use crate::worker::attempt::Reach;
 
 pub(crate) struct Engine {
     pub(crate) config: Config,

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::cell::task_ref::TaskRef;
 use crate::clock::Tick;
 use crate::engine::{Begin, Engine};
 use crate::observe::current::Current;
 use crate::observe::stats::Stats;
-use crate::observe::worker_view::{Post, TaskRef};
+use crate::observe::worker_view::Post;
 use crate::queue::Phase;
 
 /// How long a dropped attempt has to say so, before it is reported as abandoned.

@@ -17,6 +17,7 @@ use crate::clock::runtime;
 use crate::config::{Config, ConfigError};
 use crate::durable::Durable;
 use crate::engine::stop::{StopReport, stop};
+use crate::engine::stop_signals::Reach;
 use crate::engine::{Engine, Run};
 use crate::observe::current::Current;
 use crate::observe::event::Events;
@@ -24,7 +25,6 @@ use crate::observe::stats::Stats;
 use crate::outcome::panic;
 use crate::queue::Phase;
 use crate::worker::Worker;
-use crate::worker::attempt::Reach;
 
 /// Where the tasks of a manager without a store wait: this process.
 #[derive(Clone, Copy, Debug, Default)]

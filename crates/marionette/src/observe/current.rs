@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::id::Identity;
 use crate::observe::worker_view::Post;
-use crate::task::blocking::Pool;
+use crate::pool::Pool;
 
 tokio::task_local! {
     static CURRENT: Current;

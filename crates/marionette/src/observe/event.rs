@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use crate::id::TaskId;
-use crate::observe::quiet::quietly;
 use crate::outcome::error::ErrorDict;
+use crate::quiet::quietly;
 
 /// Something that happened to a task.
 #[derive(Clone, Debug)]

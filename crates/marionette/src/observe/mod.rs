@@ -7,7 +7,6 @@ pub(crate) mod tally;
 pub(crate) mod worker_view;
 pub(crate) mod current;
 pub(crate) mod metrics;
-pub(crate) mod quiet;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,9 +19,9 @@ use crate::cell::Cell;
 use crate::cell::context;
 use crate::id::TaskId;
 use crate::observe::event::{Event, EventKind, Feed};
-use crate::observe::quiet::{QuietSpan, quietly};
 use crate::outcome::error::Error;
 use crate::outcome::{Failure, FailureKind, Panic};
+use crate::quiet::{QuietSpan, quietly};
 use crate::store::StoreError;
 use crate::store::inspect::Count;
 

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 
 use crate::cell::body::Body;
 use crate::cell::context;
-use crate::cell::{Cell, Shared, Status};
+use crate::cell::task_ref::TaskRef;
+use crate::cell::{Shared, Status};
 use crate::clock::Tick;
-use crate::id::{Identity, Serial, TaskId};
+use crate::id::{Identity, Serial};
 use crate::observe::tally::Tally;
 use crate::sync::Mutex;
 
@@ -32,25 +33,6 @@ enum Named {
     Constant(&'static str),
     /// A task that has a name of its own, or is a job.
     Task(Shared<dyn Body>),
-}
-
-/// A task by its id and name, as reports tell of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TaskRef {
-    /// Its id.
-    pub id: TaskId,
-    /// Its name; "async task" if it has none of its own.
-    pub name: String,
-}
-
-impl TaskRef {
-    pub(crate) fn new<B: ?Sized>(cell: &Cell<B>) -> Self {
-        Self {
-            id: cell.id(),
-            name: context::name(cell).to_owned(),
-        }
-    }
 }
 
 impl Post {

@@ -1,4 +1,4 @@
-//! The bounded queue: producers wait for room, workers for tasks; the crew's side is in `workers.rs`.
+//! The bounded queue: producers wait for room, workers for tasks (their side is in `workers.rs`).
 //!
 //! # Locks
 //!

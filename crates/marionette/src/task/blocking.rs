@@ -5,18 +5,15 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::cell::body::{Offered, Repeat, Source};
 use crate::cell::context::Context;
 use crate::observe::current::Current;
-use crate::observe::quiet::QuietSpan;
-use crate::observe::worker_view::TaskRef;
 use crate::outcome::TaskError;
 use crate::outcome::panic::catch;
-use crate::sync::Mutex;
+use crate::quiet::QuietSpan;
 use crate::task::draft::Draft;
 use crate::task::job::{Job, JobHandler};
 use crate::task::{IntoTask, Repeatable};
@@ -140,91 +137,6 @@ pub struct ByThread<T>(PhantomData<fn() -> T>);
 
 impl<T> Repeatable for ByThread<T> {}
 
-/// The places of a manager's threads: as many as it has workers.
-pub(crate) struct Pool {
-    places: Arc<Semaphore>,
-    /// Which tasks have them.
-    tasks: Mutex<Vec<TaskRef>>,
-    /// Places that should be gone and were taken when that was said. Whoever gets a place gives it
-    /// up while there are any, so all places but these are within the bound.
-    surplus: AtomicUsize,
-}
-
-impl Pool {
-    pub(crate) fn new(places: usize) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(places)),
-            tasks: Mutex::default(),
-            surplus: AtomicUsize::new(0),
-        }
-    }
-
-    /// Changes the number of places from `before`. One caller at a time.
-    pub(crate) fn resize(&self, before: usize, places: usize) {
-        if let Some(fewer) = before.checked_sub(places) {
-            let gone = self.places.forget_permits(fewer);
-            self.surplus.fetch_add(fewer - gone, Ordering::AcqRel);
-        } else {
-            let more = places - before;
-            let surplus =
-                self.surplus
-                    .fetch_update(Ordering::AcqRel, Ordering::Acquire, |surplus| {
-                        Some(surplus.saturating_sub(more))
-                    });
-            let stay = surplus.map_or(0, |surplus| surplus.min(more));
-            self.places.add_permits(more - stay);
-        }
-    }
-
-    async fn place(self: Arc<Self>, context: &Context) -> Option<Place> {
-        loop {
-            // The semaphore is never closed.
-            let permit = Arc::clone(&self.places).acquire_owned().await.ok()?;
-            if !self.is_surplus() {
-                let task = context.task();
-                self.tasks.lock().push(task.clone());
-                return Some(Place {
-                    pool: self,
-                    task,
-                    _permit: permit,
-                });
-            }
-            permit.forget();
-        }
-    }
-
-    /// The tasks whose threads have not come back.
-    pub(crate) fn tasks(&self) -> Vec<TaskRef> {
-        self.tasks.lock().clone()
-    }
-
-    /// Whether there is a place too many; if so, the caller gives up the one it has.
-    fn is_surplus(&self) -> bool {
-        self.surplus
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |surplus| {
-                surplus.checked_sub(1)
-            })
-            .is_ok()
-    }
-}
-
-/// A thread's place in a pool, until the code on it returns.
-struct Place {
-    pool: Arc<Pool>,
-    task: TaskRef,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut tasks = self.pool.tasks.lock();
-        // A job may have two threads: they are alike.
-        if let Some(place) = tasks.iter().position(|task| *task == self.task) {
-            tasks.swap_remove(place);
-        }
-    }
-}
-
 /// The code; its lock keeps the attempts apart.
 struct Alone<F>(Arc<AsyncMutex<F>>);
 
@@ -299,7 +211,7 @@ where
 {
     let current = Current::on_thread(context.identity());
     let place = match &current {
-        Some(current) => Arc::clone(&current.blocking).place(&context).await,
+        Some(current) => Arc::clone(&current.blocking).place(context.task()).await,
         None => None,
     };
     let span = QuietSpan::current();

@@ -3,8 +3,6 @@
 use std::future::{Future, pending, poll_fn};
 use std::mem;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
@@ -14,42 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::cell::Running;
 use crate::cell::details::Extra;
 use crate::clock::Tick;
-use crate::observe::quiet::QuietSpan;
+use crate::engine::stop_signals::Reach;
 use crate::outcome::panic::catch;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
-
-/// How the manager reaches into a running attempt.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Reach {
-    /// The manager stops and cannot wait: attempts are asked to end.
-    pub(crate) interrupt: Interrupt,
-    /// …and now they are dropped.
-    pub(crate) abandon: CancellationToken,
-    /// How long an attempt that was asked to end may still run.
-    pub(crate) grace: Duration,
-}
-
-/// A token of which one can ask without a lock whether it is cancelled.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt {
-    is_cancelled: Arc<AtomicBool>,
-    token: CancellationToken,
-}
-
-impl Interrupt {
-    pub(crate) fn cancel(&self) {
-        self.is_cancelled.store(true, Ordering::Release);
-        self.token.cancel();
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.is_cancelled.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn cancelled(&self) -> impl Future<Output = ()> {
-        self.token.cancelled()
-    }
-}
+use crate::quiet::QuietSpan;
 
 /// What an attempt is made of, besides the task.
 pub(crate) struct Attempt {

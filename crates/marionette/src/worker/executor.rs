@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use crate::cell::body::Body;
 use crate::cell::leased_job::Leased;
+use crate::cell::task_ref::TaskRef;
 use crate::cell::{Cell, Running};
 use crate::clock::Tick;
 use crate::engine::Engine;
+use crate::engine::stop_signals::Reach;
 use crate::observe::tally::Tally;
-use crate::observe::worker_view::TaskRef;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::queue::pace::Pace;
 use crate::store::Next;
-use crate::worker::attempt::{Attempt, Reach};
+use crate::worker::attempt::Attempt;
 use crate::worker::settlement::told;
 use crate::worker::verdict::{Policy, Verdict, admit, judge};
 

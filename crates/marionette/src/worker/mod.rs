@@ -14,6 +14,7 @@ use std::task::{Context as Poller, Poll, ready};
 use tokio::task::coop;
 
 use crate::cell::Waiting;
+use crate::engine::stop_signals::Reach;
 use crate::engine::{DueTasks, Engine};
 use crate::observe::current::Current;
 use crate::observe::worker_view::Post;
@@ -21,7 +22,6 @@ use crate::outcome::Panic;
 use crate::outcome::panic::caught;
 use crate::queue::Ready;
 use crate::queue::workers::Member;
-use crate::worker::attempt::Reach;
 use crate::worker::executor::{Begun, Circle, Ran, Seat, Stay};
 use crate::worker::time_slice::Turn;
 
