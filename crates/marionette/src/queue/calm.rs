@@ -1,4 +1,4 @@
-//! The queue as those see it who wait until its work is done: a stop, and whoever waits for `idle`.
+//! Waiting until the work of the queue is done: for a stop, and for `idle`.
 
 use std::collections::VecDeque;
 use std::task::{Context as Poller, Poll};
@@ -8,7 +8,7 @@ use crate::queue::workers::{Doing, Slot};
 use crate::queue::{Phase, Queue, Ready, State};
 
 impl<T> Queue<T> {
-    /// Takes out what waits and lies in no worker's batch.
+    /// Takes out the waiting tasks that lie in no worker's batch.
     pub(crate) fn take_waiting(&self) -> VecDeque<Ready<T>> {
         self.change(|state, wakes| {
             let waiting = std::mem::take(&mut state.ready);
@@ -17,12 +17,12 @@ impl<T> Queue<T> {
         })
     }
 
-    /// All that waits, of a queue without workers.
+    /// Takes out all waiting tasks of a queue without workers.
     pub(crate) fn take_all(&self) -> VecDeque<Ready<T>> {
         std::mem::take(&mut self.state.lock().ready)
     }
 
-    /// Waits until nothing waits and nobody works, apart from who is excused; or the queue is
+    /// Waits until no task waits and no worker is busy but the excused ones, or until the queue is
     /// closed.
     pub(crate) fn poll_quiet(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.watch(poller, |state| {
@@ -30,19 +30,20 @@ impl<T> Queue<T> {
         })
     }
 
-    /// Likewise, apart from those whose tasks wait for the same.
+    /// As [`poll_quiet`](Self::poll_quiet), and workers whose tasks wait for the others do not
+    /// count.
     pub(crate) fn poll_idle(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.watch(poller, |state| {
             state.phase == Phase::Closed || state.is_idle()
         })
     }
 
-    /// Waits until nobody works, apart from who is excused.
+    /// Waits until no worker is busy but the excused ones.
     pub(crate) fn poll_still(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.watch(poller, |state| state.busy <= state.excused)
     }
 
-    /// Waits until all have left who are not busy; or the queue is open again.
+    /// Waits until all workers that are not busy have left, or until the queue is open again.
     pub(crate) fn poll_left(&self, poller: &mut Poller<'_>) -> Poll<()> {
         self.watch(poller, |state| {
             state.phase != Phase::Closed
@@ -74,8 +75,8 @@ impl<T> Queue<T> {
         })
     }
 
-    /// The task of this worker waits for the end of all others: until it has ended it is not waited
-    /// for. Returns whether this is new.
+    /// Excuses the worker whose task waits for the end of all others: nobody waits for that task
+    /// until it has ended. Returns whether this is new.
     pub(crate) fn excuse(&self, index: usize) -> bool {
         self.change(|state, wakes| {
             let slot = state.slots[index].as_mut();
@@ -89,7 +90,7 @@ impl<T> Queue<T> {
         })
     }
 
-    /// Whether the task of this worker waits until no other one is there.
+    /// Notes whether the task of this worker waits until there is no other task.
     pub(crate) fn set_idles(&self, index: usize, idles: bool) {
         self.change(|state, wakes| {
             if let Some(slot) = state.slots[index].as_mut() {
@@ -101,19 +102,19 @@ impl<T> Queue<T> {
 }
 
 impl<T> Slot<T> {
-    /// Whether its task waits for the others of this queue.
+    /// Whether the worker's task waits for the other tasks of this queue.
     pub(super) fn waits(&self) -> bool {
         self.excused || self.idles
     }
 }
 
 impl<T> State<T> {
-    /// Whether nothing waits and nobody works, apart from who is excused.
+    /// Whether no task waits and no worker is busy but the excused ones.
     pub(super) fn is_quiet(&mut self) -> bool {
         self.is_empty() && self.busy <= self.excused
     }
 
-    /// The same, apart from those too whose tasks wait for it.
+    /// As `is_quiet`, and workers whose tasks wait for the others do not count.
     pub(super) fn is_idle(&mut self) -> bool {
         self.is_empty() && self.busy <= self.slots.iter().flatten().filter(|s| s.waits()).count()
     }
@@ -123,7 +124,7 @@ impl<T> State<T> {
         self.ready.is_empty() && self.held == 0 && self.granted == 0
     }
 
-    /// Something has changed that somebody may wait for.
+    /// Wakes all watchers: what one of them waits for may have come about.
     pub(super) fn tell_watchers(&mut self, wakes: &mut Wakes) {
         self.watchers.drain(..).for_each(|waker| wakes.push(waker));
     }

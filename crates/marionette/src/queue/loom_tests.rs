@@ -1,5 +1,5 @@
-//! Models of the queue: loom runs each through every interleaving that matters. A wake-up that is
-//! lost is a deadlock, which loom reports.
+//! Models of the queue: loom runs each through every interleaving that matters. A lost wake-up is a
+//! deadlock, which loom reports.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::queue::pace::Pace;
 use crate::queue::workers::Member;
 use crate::queue::{Queue, Refused, Ticket};
 
-/// Runs the model through all interleavings with at most three preemptions, unless the environment
-/// says another number.
+/// Runs the model through all interleavings with at most three preemptions, or as many as the
+/// environment says.
 pub(super) fn check(name: &str, model: impl Fn() + Sync + Send + 'static) {
     check_within(3, name, model);
 }
 
-/// Likewise, with at most so many preemptions whatever the environment says: for large models.
+/// As `model`, with at most this many preemptions whatever the environment says: for large models.
 pub(super) fn check_within(bound: usize, name: &str, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     let asked = builder.preemption_bound.unwrap_or(bound);
@@ -88,7 +88,7 @@ pub(super) fn push(queue: &Queue<usize>, task: usize) -> Result<(), Refused> {
     }))
 }
 
-/// Offers the task and waits for room; the waker tells nobody.
+/// Offers the task and waits for room, with a waker that wakes nobody.
 fn enlist(queue: &Queue<usize>, task: usize) -> Ticket {
     let (mut task, mut ticket) = (Some(task), None);
     let mut poller = Poller::from_waker(Waker::noop());
@@ -142,8 +142,8 @@ fn a_start_from_a_batch_wakes_the_producer_that_waits_for_room() {
         // Two are in the batch now, and the queue is full.
         assert_eq!(claim(&mut member), Some(1));
         let producer = thread::spawn(move || push(&queue, 4));
-        // This starts without the state's lock, unless the producer was first. After it the worker
-        // is busy for ever, so it is this start that must tell of the room.
+        // This start takes no lock of the state, unless the producer was first. The worker is busy
+        // for ever after it, so this start must tell of the room.
         assert_eq!(claim(&mut member), Some(2));
         assert_eq!(producer.join().unwrap(), Ok(()));
         assert_eq!(claim(&mut member), Some(3));
@@ -315,7 +315,7 @@ fn a_close_loses_nothing() {
         let accepted = producer.join().unwrap();
         let mut all = worker.join().unwrap();
         all.extend(left(&queue));
-        // Also in order: what was not started has gone back to the front.
+        // In order, too: unstarted tasks have gone back to the front.
         match accepted {
             Ok(()) => assert_eq!(all, [2, 3, 4]),
             Err(refused) => {
@@ -417,7 +417,7 @@ fn a_batch_is_stolen_from_and_started_from_at_once() {
         let (queue, mut owner, mut thief) = open(6, 2, 1..=6).two();
         // Its share is a half: two more are in its batch.
         assert_eq!(claim(&mut owner), Some(1));
-        // So that there is nothing to take but from that batch.
+        // Leaves nothing to take but that batch.
         for task in 4..=6 {
             assert_eq!(claim(&mut thief), Some(task));
         }

@@ -11,19 +11,18 @@
 //! 1. *Room.* A task is accepted while fewer than `size + free` tasks wait, where `free` counts the
 //!    workers without a task. So exactly `size` wait once all workers are busy, and a size of zero
 //!    hands over to a free worker.
-//! 2. *No lost room.* Whenever a producer waits, there is no room, or somebody is on the way who
-//!    grants it: a worker that starts a task or becomes free, or a producer that was granted room
-//!    and passes on what it leaves. At a quick [`Pace`] one producer at a time has a grant, and
-//!    leaves the rest to a worker that was woken. A worker starts tasks of its batch without the
-//!    state's lock, so a producer raises `attention` before it counts the batches: a start that it
-//!    did not count comes after that, sees the flag, and grants (at a quick pace, once its batch is
-//!    done).
+//! 2. *No lost room.* Whenever a producer waits, there is no room, or whoever will grant it is on
+//!    the way: a worker that starts a task or becomes free, or a producer that was granted room and
+//!    passes the rest on. At a quick [`Pace`] one producer at a time has a grant, and leaves the
+//!    rest to a woken worker. A worker starts tasks of its batch without the state's lock, so a
+//!    producer raises `attention` before it counts the batches: a start that it did not count comes
+//!    after that, sees the flag, and grants (at a quick pace, once its batch is done).
 //! 3. *No lost task.* Whenever a task waits in the queue or a batch and a worker is parked, a
 //!    worker is on its way: a push wakes one, and a worker that takes a task and leaves others
 //!    wakes the next. A worker at a quick [`Pace`] does so when its task has to wait or took long.
 //! 4. *Order.* A grant belongs to the producer that has waited longest, and no producer overtakes
-//!    it; but at a quick pace up to [`FOLLOWING_MAX`] tasks may follow its own before the next one
-//!    that waits has its turn. While due tasks wait for room too, they and the producers get it by
+//!    it; but at a quick pace up to [`FOLLOWING_MAX`] tasks may follow its own before the next
+//!    waiting producer has its turn. While due tasks wait for room too, they and the producers take
 //!    turns.
 
 mod state;
@@ -49,11 +48,13 @@ use crate::queue::wakes::Wakes;
 use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
 
 /// How many due tasks may wait beyond the queue's size while no producer waits: their time has
-/// come, but they cannot flood the queue. While one waits, room goes to both by turns.
+/// come, but they cannot flood the queue. While a producer waits, due tasks and producers get room
+/// by turns.
 const DUE_MARGIN: usize = 64;
 
-/// How many tasks may follow that of a producer that had waited, before others that wait have
-/// their turn: at a quick pace only, where a turn costs more than so many tasks.
+/// How many more tasks may come in after that of a producer that had waited, before the next
+/// waiting producer has its turn. Only at a quick pace, where a turn costs more than that many
+/// tasks.
 const FOLLOWING_MAX: usize = 64;
 
 /// A task in the queue, and since when it is ready to run.
@@ -106,7 +107,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the lock, lets `change` have the state, and wakes whom it named.
+    /// Runs `change` under the state's lock, and makes the wake-ups that it collected after the
+    /// unlock.
     fn change<R>(&self, change: impl FnOnce(&mut State<T>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::default();
         let mut state = self.state.lock();
@@ -121,7 +123,8 @@ impl<T> Queue<T> {
         self.attention.store(state.attention(), Ordering::Relaxed);
     }
 
-    /// Accepts the task if there is room as it is. Workers need not attend to anything new then.
+    /// Accepts the task if there is room now, without a search for cancelled tasks. Workers have
+    /// nothing new to attend to then.
     fn try_push_here(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
         let mut wakes = Wakes::default();
         let mut state = self.state.lock();
@@ -176,7 +179,8 @@ impl<T> Queue<T> {
         }
         let mut over = Vec::new();
         if polled.is_pending() {
-            // One that was cancelled since it was refused: nobody else would look for it now.
+            // A task may have been cancelled since this producer was refused: nobody else would
+            // look for it now.
             over = self.vacancies.take_cancelled(&mut state);
             if !over.is_empty() {
                 state.grant(&mut wakes);
@@ -200,8 +204,8 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Waits for room for tasks whose time has come, and says for how many. Producers are not
-    /// asked.
+    /// Waits for room for due tasks, and returns for how many. Room that was granted to producers
+    /// does not count as taken.
     pub(crate) fn poll_due_room(&self, poller: &mut Poller<'_>) -> Poll<usize> {
         self.change(|state, _| {
             if state.due_room() == 0 {
@@ -219,7 +223,8 @@ impl<T> Queue<T> {
         })
     }
 
-    /// No due task waits for room any more, or none needed what it got: others may have it.
+    /// Gives up the wait of the due tasks for room, or room that they did not need: producers may
+    /// have it.
     pub(crate) fn forget_due(&self) {
         self.change(|state, wakes| {
             state.due = None;
@@ -228,7 +233,7 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Puts tasks whose time has come at the end: they were accepted long ago.
+    /// Appends due tasks, which were accepted long ago.
     pub(crate) fn push_due(&self, tasks: &mut Vec<Ready<T>>) {
         self.change(|state, wakes| {
             for ready in tasks.drain(..) {
@@ -242,7 +247,7 @@ impl<T> Queue<T> {
         self.change(|state, wakes| state.push(Ready { at, task }, wakes));
     }
 
-    /// Nothing comes in any more; waiting producers learn it now.
+    /// Refuses new tasks from now on, and tells the waiting producers.
     pub(crate) fn drain(&self) {
         self.change(|state, wakes| {
             if state.phase == Phase::Open {

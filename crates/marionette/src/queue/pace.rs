@@ -1,4 +1,4 @@
-//! How fast tasks end, and so whether other threads are worth their wake-up.
+//! How fast tasks end, and so whether waking another thread pays.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use std::time::Duration;
 /// its batch is done, or after a task that took long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// They take long, or nobody knows yet.
+    /// Tasks take long, or nothing is known yet.
     Unknown,
-    /// They end at once.
+    /// Tasks end at once.
     Quick,
 }
 
@@ -22,14 +22,15 @@ pub(crate) struct Pacer {
     quick_in_a_row: u32,
 }
 
-/// The longest that ends at once. A producer waits for room for a batch of these at most.
+/// The longest attempt that counts as ending at once. A producer waits for room for a batch of such
+/// tasks at most.
 const QUICK: Duration = Duration::from_micros(10);
 
-/// So many in a row are no accident.
+/// This many quick attempts in a row are no accident.
 const ROW: u32 = 16;
 
 impl Pacer {
-    /// An attempt took so long.
+    /// Notes that an attempt took this long.
     #[inline]
     pub(crate) fn ran(&mut self, time: Duration) {
         self.quick_in_a_row = if time <= QUICK {

@@ -1,4 +1,4 @@
-//! Models of the queue at a quick pace: wake-ups are fewer then, and none that counts is lost.
+//! Models of the queue at a quick pace, where wake-ups are fewer and none that counts is lost.
 
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};

@@ -21,7 +21,7 @@ pub(super) struct State<T> {
     /// Indices of the parked workers; the last to park is the first to be woken.
     pub(super) parked: Vec<usize>,
     pub(super) woken: usize,
-    /// That of the worker which came by last.
+    /// The pace of the worker that locked the state last.
     pub(super) pace: Pace,
     pub(super) busy: usize,
     /// Busy workers whose own task waits for the queue to become quiet.
@@ -30,20 +30,21 @@ pub(super) struct State<T> {
     pub(super) opening: u64,
     pub(super) live: usize,
     pub(super) wanted: usize,
-    /// In the order of their coming; the first `granted` of them have room reserved.
+    /// In order of arrival; the first `granted` of them have room reserved.
     pub(super) producers: VecDeque<Producer>,
     pub(super) granted: usize,
-    /// How many tasks may still follow that of the last producer that had waited, at a quick pace
-    /// and before others that wait.
+    /// How many more tasks may come in before the next waiting producer has its turn, at a quick
+    /// pace.
     pub(super) following: usize,
     pub(super) next_ticket: u64,
     pub(super) due: Option<Waker>,
-    /// Where producers and the due tasks both wait, room goes to them by turns: this one's is due.
+    /// Whether the due tasks have the next turn, where producers and due tasks both wait for room.
     pub(super) due_next: bool,
     pub(super) watchers: Vec<Waker>,
-    /// How many had been cancelled when it was last looked for such tasks.
+    /// The process's count of cancelled tasks when this queue was last searched for them.
     pub(super) cancelled: usize,
-    /// How many producers found it full since then; many if none did yet.
+    /// How many producers found the queue full since that search; `usize::MAX` before the first
+    /// search.
     pub(super) refusals: usize,
 }
 
@@ -129,7 +130,8 @@ impl<T> State<T> {
         false
     }
 
-    /// How many more due tasks may wait; while producers wait too, one by turns.
+    /// How many more due tasks may wait; while producers wait too, one at each turn of the due
+    /// tasks.
     pub(super) fn due_room(&mut self) -> usize {
         let (margin, most) = match (self.has_waiting_producers(), self.due_next) {
             (false, _) => (DUE_MARGIN, DUE_MARGIN),
@@ -202,7 +204,7 @@ impl<T> State<T> {
         self.wake_worker(wakes);
     }
 
-    /// Grants the room that there is to those who have waited longest.
+    /// Grants the present room to the producers that have waited longest.
     pub(super) fn grant(&mut self, wakes: &mut Wakes) {
         while self.has_waiting_producers()
             && !(self.due_next && self.due.is_some())

@@ -1,4 +1,4 @@
-//! Places in a full queue that tasks have which were cancelled: they are given back at once.
+//! The places of cancelled tasks in a full queue, which are given back at once.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
@@ -7,13 +7,13 @@ use crate::clock::Tick;
 use crate::queue::{Queue, Ready, Refused, State};
 use crate::vacancy;
 
-/// In a queue with more tasks than this, a few must be cancelled before all are looked at.
+/// A queue with more tasks than this is searched only after more than one cancellation.
 const MANY: usize = 16 * 1024;
 
-/// How many tasks are looked at for each producer who is refused, on average.
+/// How many tasks are looked at for each refused producer, on average.
 const LOOKED_AT: usize = 64;
 
-/// Which tasks need no place any more, and who is told of them.
+/// How to find tasks that need no place any more, and whom to tell of them.
 pub(crate) struct Vacancies<T> {
     found: OnceLock<Found<T>>,
 }
@@ -32,14 +32,14 @@ impl<T> Default for Vacancies<T> {
 }
 
 impl<T> Vacancies<T> {
-    /// From now on those that are over give their places back, and this is told of them.
+    /// From now on, tasks for which `is_over` holds give their places back, and `tell` gets them.
     pub(crate) fn watch(&self, is_over: fn(&T) -> bool, tell: Box<dyn Fn(Vec<T>) + Send + Sync>) {
-        // The first one stays: there is no other.
+        // A queue is watched once; the first call counts.
         let _ = self.found.set(Found { is_over, tell });
     }
 
-    /// Takes out those that are over, if any may have come about: for a producer who is refused.
-    /// They are dropped, and told of, once the lock is released.
+    /// Takes out the tasks that are over, if there may be any, for a refused producer. The caller
+    /// tells of them and drops them once the lock is released.
     pub(super) fn take(&self, state: &mut State<T>) -> Vec<T> {
         state.refusals = state.refusals.saturating_add(1);
         if may_have_ended_in_silence(state) {
@@ -48,7 +48,8 @@ impl<T> Vacancies<T> {
         self.take_cancelled(state)
     }
 
-    /// The same, if any were cancelled since it was last looked: a refused producer has looked.
+    /// Takes out the tasks that are over, if any were cancelled since the last search: the refused
+    /// producer made that one.
     pub(super) fn take_cancelled(&self, state: &mut State<T>) -> Vec<T> {
         let news = vacancy::count().wrapping_sub(state.cancelled);
         if news > 0 && news >= state.ready.len() / MANY {
@@ -81,8 +82,9 @@ impl<T> Vacancies<T> {
     }
 }
 
-/// Whether it is time to look for tasks that ended with their parents, of which nobody hears. The
-/// first who is refused looks, and then so few that each pays for some tasks only.
+/// Whether to search for tasks that ended with their parents, which nobody is told of. The first
+/// refused producer searches, and after that so rarely that a refusal costs a look at [`LOOKED_AT`]
+/// tasks on average.
 fn may_have_ended_in_silence<T>(state: &State<T>) -> bool {
     vacancy::had_parents() && state.refusals >= state.ready.len() / LOOKED_AT
 }
@@ -103,7 +105,7 @@ fn extract<T>(tasks: &mut VecDeque<Ready<T>>, is_over: fn(&T) -> bool, over: &mu
 }
 
 impl<T> Queue<T> {
-    /// Accepts the task if there is room now, also in the place of one that is over.
+    /// Accepts the task if there is room now, or if a task that is over gives its place back.
     #[inline]
     pub(crate) fn try_push(&self, task: T, at: Tick) -> Result<(), (Refused, T)> {
         match self.try_push_here(task, at) {
@@ -113,7 +115,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether places in a full queue have become free by cancellations.
+    /// Gives back the places of cancelled tasks. Returns whether there were any.
     #[cold]
     pub(crate) fn find_vacancies(&self) -> bool {
         let over = self.change(|state, wakes| {
@@ -126,7 +128,7 @@ impl<T> Queue<T> {
         found
     }
 
-    /// A task was cancelled while it waited, perhaps here: who waits for its place gets it.
+    /// A task was cancelled while it waited, perhaps here: a waiting producer gets its place.
     pub(crate) fn look_for_room(&self) {
         let mut over = Vec::new();
         self.change(|state, wakes| {

@@ -1,5 +1,5 @@
-//! Wake-ups that are collected under a lock and happen after it: no waker is called under one of
-//! ours.
+//! Wake-ups that are collected under a lock and happen after the unlock: no waker is called under a
+//! lock of ours.
 
 use std::task::Waker;
 

@@ -17,11 +17,11 @@ const BATCH_MAX: usize = 16;
 /// a thread that is blocked. More only chase each other: each wakes the next if there is work.
 const WOKEN_MAX: usize = 2;
 
-/// What a worker can bring into the queue when it comes by.
+/// A source of tasks that a worker moves into the queue when it locks the state.
 pub(crate) trait Supply<T> {
-    /// Whether there is something.
+    /// Whether there is a task to bring.
     fn is_there(&self) -> bool;
-    /// Puts it there: no more than so many. The lock of the state is held.
+    /// Appends at most `room` tasks to `ready`. The state's lock is held.
     fn bring(&mut self, room: usize, ready: &mut VecDeque<Ready<T>>);
 }
 
@@ -34,14 +34,14 @@ impl<T> Supply<T> for () {
     fn bring(&mut self, _: usize, _: &mut VecDeque<Ready<T>>) {}
 }
 
-/// A worker's place in the queue. It leaves when dropped.
+/// A worker's place in the queue. The worker leaves when its place is dropped.
 pub(crate) struct Member<T> {
     queue: Arc<Queue<T>>,
     index: usize,
     batch: Batch<T>,
-    /// What the state was told last.
+    /// The pace that this worker wrote into the state last.
     pace: Pace,
-    /// It has parked, and a producer is about to bring a task.
+    /// The worker has parked, and a producer is about to bring a task.
     hands_over: bool,
     has_left: bool,
 }
@@ -52,9 +52,10 @@ pub(super) struct Slot<T> {
     pub(super) held: usize,
     pub(super) doing: Doing,
     pub(super) excused: bool,
-    /// Its task waits for the others of this queue, which need not wait for it.
+    /// The worker's task waits for the other tasks of this queue, which need not wait for that
+    /// task.
     pub(super) idles: bool,
-    /// In which opening of the queue it joined.
+    /// The opening of the queue in which the worker joined.
     opening: u64,
 }
 
@@ -68,11 +69,11 @@ pub(super) enum Doing {
 }
 
 impl<T> Queue<T> {
-    /// Opens the queue for this many workers. Returns how many are missing.
+    /// Opens the queue for this many workers. Returns how many workers are missing.
     pub(crate) fn open(&self, wanted: usize) -> usize {
         self.change(|state, wakes| {
             if state.phase == Phase::Closed {
-                // Who has not left yet belongs to what was closed, and leaves.
+                // A worker that is still here belongs to the previous run and will leave.
                 state.opening += 1;
                 state.live = 0;
             }
@@ -81,8 +82,8 @@ impl<T> Queue<T> {
         })
     }
 
-    /// Changes how many workers there should be. Surplus ones leave when they are done with what
-    /// they do. Returns how many are missing.
+    /// Changes how many workers there should be. Surplus workers leave once their present task is
+    /// done. Returns how many workers are missing.
     pub(crate) fn set_wanted(&self, wanted: usize) -> usize {
         self.change(|state, wakes| state.set_wanted(wanted, wakes))
     }
@@ -124,7 +125,7 @@ impl<T> Queue<T> {
         self.change(|state, _| {
             self.attention.store(ORDERS, Ordering::Relaxed);
             state.paused = true;
-            // A start that this does not count comes after it, and sees the flag.
+            // A start that is not counted here comes later, and sees the flag.
             state.count_batches();
         });
     }
@@ -137,7 +138,7 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Lets all workers leave. What they have not started stays.
+    /// Lets all workers leave. Tasks that they have not started stay in the queue.
     pub(crate) fn close(&self) {
         self.change(|state, wakes| {
             self.attention.store(ORDERS, Ordering::Relaxed);
@@ -149,7 +150,7 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Workers that have not left, and those among them that are busy.
+    /// How many workers have not left, and how many of those are busy.
     pub(crate) fn crew(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.live, state.busy)
@@ -168,8 +169,8 @@ impl<T> Member<T> {
 
     /// Waits for a task to run; `None` when it is time to leave.
     ///
-    /// A worker at a quick pace lets those who wait for room wait until its batch is done: one
-    /// wake-up serves many tasks.
+    /// At a quick pace, producers wait for room until the worker's batch is done: one wake-up
+    /// serves many tasks.
     #[inline]
     pub(crate) fn poll_claim(
         &mut self,
@@ -196,7 +197,7 @@ impl<T> Member<T> {
         claimed
     }
 
-    /// Whether it has parked at a quick pace, and a producer is about to bring a task.
+    /// Whether the worker has parked at a quick pace, and a producer is about to bring a task.
     pub(crate) fn hands_over(&self) -> bool {
         self.hands_over
     }
@@ -208,12 +209,13 @@ impl<T> Member<T> {
         match (self.pace, pace) {
             (_, Pace::Quick) => attention() <= ROOM,
             (Pace::Unknown, Pace::Unknown) => attention() == NOTHING,
-            // It has taken a batch for itself alone, and others sleep who could help.
+            // The worker has taken a whole batch for itself, and workers that could help are
+            // asleep.
             (Pace::Quick, Pace::Unknown) => false,
         }
     }
 
-    /// The task that runs has to wait: what else this worker has taken goes back to the queue.
+    /// Returns the rest of the batch to the queue, because the running task has to wait.
     pub(crate) fn give_back(&self) {
         let has_more = !self.batch.lock().is_empty();
         if has_more || self.queue.attention.load(Ordering::Relaxed) != NOTHING {
@@ -234,8 +236,8 @@ impl<T> Drop for Member<T> {
         if !self.has_left {
             self.queue.change(|state, wakes| {
                 state.leave(self.index, &self.batch, wakes);
-                // It was dropped in mid-work, with its runtime. With the last one the run is over,
-                // and what waits stays for the next start.
+                // The worker was dropped at work, with its runtime. With the last worker the run is
+                // over, and waiting tasks stay for the next start.
                 if state.live == 0 && state.phase != Phase::Closed {
                     state.phase = Phase::Closed;
                     state.dismiss_producers(wakes);
@@ -299,7 +301,7 @@ impl<T> State<T> {
         Poll::Ready(Some(next))
     }
 
-    /// Grants room, and has the rest for what this worker brings.
+    /// Grants room to producers, and fills the rest from `supply`.
     fn bring(&mut self, supply: &mut impl Supply<T>, wakes: &mut Wakes) {
         self.grant(wakes);
         if supply.is_there() {
@@ -309,7 +311,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Brings the counts up to date for a worker that is not doing anything any more.
+    /// Updates the counts for a worker that has finished what it was doing.
     fn settle(&mut self, index: usize, batch: &Batch<T>) {
         self.recount(index, batch.lock().len());
         let slot = self.slot(index);
@@ -330,7 +332,8 @@ impl<T> State<T> {
         self.held = self.held + held - before;
     }
 
-    /// The next task: of the own batch, else of the queue (and a batch with it), else stolen.
+    /// The next task: from the worker's own batch, else from the queue (with a new batch), else
+    /// stolen.
     fn take_next(&mut self, index: usize, batch: &Batch<T>) -> Option<Ready<T>> {
         let mut mine = batch.lock();
         if mine.is_empty() {
@@ -339,7 +342,7 @@ impl<T> State<T> {
                 Pace::Unknown => self.live.max(1),
             };
             let share = (self.ready.len() / sharers).clamp(1, BATCH_MAX);
-            // Often there is but one: a drain would cost more than to move it.
+            // Often there is only one task, and a `drain` costs more than moving it.
             for _ in 0..share {
                 let Some(ready) = self.ready.pop_front() else {
                     break;
@@ -367,7 +370,7 @@ impl<T> State<T> {
         Some(stolen)
     }
 
-    /// Puts what this worker has not started back to where it came from.
+    /// Returns the unstarted tasks of this worker to the front of the queue.
     fn give_back(&mut self, index: usize, batch: &Batch<T>) {
         let mut batch = batch.lock();
         while let Some(last) = batch.pop_back() {
@@ -377,7 +380,7 @@ impl<T> State<T> {
         self.recount(index, 0);
     }
 
-    /// Takes everything back that nobody has started.
+    /// Returns the unstarted tasks of all workers to the front of the queue.
     fn empty_batches(&mut self) {
         for slot in self.slots.iter_mut().flatten() {
             let mut batch = slot.batch.lock();
