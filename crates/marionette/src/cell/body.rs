@@ -90,7 +90,7 @@ where
     }
 }
 
-/// Where the futures come from, and how it gives back the task that was queued.
+/// Where the futures of attempts come from, and what can give back the task that was queued.
 pub(crate) trait Source: Send {
     /// The task that was queued.
     type Task;

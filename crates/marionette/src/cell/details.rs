@@ -1,4 +1,4 @@
-//! What only some tasks have, made when it is first needed: options, failures so far, a token.
+//! What only some tasks have, made when it is first needed: options, failures, a token, wakers.
 
 #![deny(unsafe_code)]
 
@@ -17,19 +17,20 @@ use crate::outcome::panic::catch;
 use crate::outcome::{Failure, Reason};
 use crate::sync::Mutex;
 
-/// Beside the options, which do not change once the task is accepted, all that changes later.
-/// The locks are leaves: nothing else is locked and no user code runs while one is held.
+/// The options, which do not change once the task is accepted, and all that changes later. The
+/// locks are leaves: nothing else is locked and no user code runs while one is held.
 ///
-/// A task that succeeds at once takes no lock here: the words outside of them are written by who
-/// may touch the body, and that right is handed on with an order of its own.
+/// A task that succeeds at once takes no lock here: the words outside the locks are written by
+/// whoever may touch the body, and handing that right on orders the writes.
 #[derive(Default)]
 pub(crate) struct Extra {
     pub(crate) options: Options,
     /// How many attempts have failed.
     failed: AtomicU32,
-    /// Whether the present attempt has left a worker that the next one must not find.
+    /// Whether the present attempt has left the waker of its worker, which the next one must not
+    /// find.
     left: AtomicBool,
-    /// When it was first due, from which limits in total count; `NEVER` before that.
+    /// When the task was first due, from which limits in total are counted; missing before that.
     due: Moment,
     /// When the present attempt has to end.
     deadline: Moment,
@@ -41,7 +42,7 @@ pub(crate) struct Extra {
 /// A tick that may be missing, as one word.
 struct Moment(AtomicU64);
 
-/// The last tick, which nobody lives to see.
+/// The last tick stands for a missing one.
 const NEVER: Tick = Tick::MAX;
 
 impl Default for Moment {
@@ -61,7 +62,7 @@ impl Moment {
         (tick != NEVER).then_some(tick)
     }
 
-    /// The tick; where it is missing it is this one from now on.
+    /// The tick; a missing one is set to `tick` first.
     fn get_or_set(&self, tick: Tick) -> Tick {
         self.get().unwrap_or_else(|| {
             self.set(Some(tick));
@@ -73,9 +74,9 @@ impl Moment {
 #[derive(Default)]
 struct Live {
     faults: Faults,
-    /// Who awaits the result.
+    /// The waker of whoever awaits the result.
     joiner: Option<Waker>,
-    /// Who runs the present attempt, while it waits.
+    /// The waker of the worker that runs the present attempt, while the attempt waits.
     worker: Option<Waker>,
 }
 
@@ -115,7 +116,7 @@ impl Faults {
 /// How an attempt is told to end.
 #[derive(Default)]
 struct Contact {
-    /// Of the attempt with this number.
+    /// The number of an attempt, and its token.
     token: Option<(u32, CancellationToken)>,
     cancel_reason: Option<Box<str>>,
 }
@@ -133,7 +134,8 @@ impl Extra {
         }
     }
 
-    /// Of a job as its store knows it: with the failures so far, and since when it has been due.
+    /// The details of a job as its store knows it: with the failures so far, and the time since
+    /// which it has been due.
     pub(crate) fn of_job(
         options: Options,
         user: Option<BoxError>,
@@ -172,8 +174,8 @@ impl Extra {
         (self.due.get_or_set(ready), self.failed())
     }
 
-    /// Prepares for an attempt of a task that became ready at `ready`: from how often it has failed
-    /// and when it was first due, `decide` says the deadline.
+    /// Prepares for an attempt of a task that became ready at `ready`. `decide` is told how often
+    /// the task has failed and when it was first due, and returns the deadline.
     pub(crate) fn begin<R>(
         &self,
         ready: Tick,
@@ -206,7 +208,7 @@ impl Extra {
         }
     }
 
-    /// The whole record of a task that ends by its last attempt, which ran for so long.
+    /// The whole record of a task that ends by its last attempt, which ran for `nanos`.
     pub(crate) fn last_error(&self, reason: Reason, nanos: u64) -> Error {
         self.push(Failure::of_attempt(reason, nanos));
         self.take_error()
@@ -219,7 +221,7 @@ impl Extra {
         error
     }
 
-    /// The whole record.
+    /// Takes out the whole record.
     pub(crate) fn take_error(&self) -> Error {
         let faults = mem::take(&mut self.live.lock().faults);
         let mut error = faults.into_record();
@@ -250,8 +252,8 @@ impl Extra {
         token
     }
 
-    /// Made here also by who only looks, and finds nothing in it: that one has set a flag before,
-    /// which is seen by who leaves something in it later. Only the lock puts the two in order.
+    /// Readers create it too: a canceller sets its flag and then looks here; an attempt that stores
+    /// its token later sees the flag. Only this lock orders the two.
     fn contact(&self) -> &Mutex<Contact> {
         self.contact.get_or_init(Box::default)
     }
@@ -264,7 +266,7 @@ impl Extra {
         token.inspect(CancellationToken::cancel).is_some()
     }
 
-    /// Keeps the first reason.
+    /// Keeps the reason of a cancellation, unless there is one already.
     pub(crate) fn set_cancel_reason(&self, why: String) {
         let mut contact = self.contact().lock();
         contact.cancel_reason.get_or_insert_with(|| why.into());

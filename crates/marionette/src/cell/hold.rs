@@ -61,13 +61,13 @@ impl Hold {
         } else {
             self.cell.clone()
         };
-        // SAFETY: it is used only where the reference has come back, which is nobody's then.
+        // SAFETY: this copy is used only once the reference has come back, and is nobody's then.
         let lent = unsafe { ManuallyDrop::new(cell.counted()) };
         let outer = LENT.with(|noted| noted.replace(lent.address()));
         (Lent(ManuallyDrop::new(cell)), Loan { lent, outer })
     }
 
-    /// The spare one again, if it has come back.
+    /// Ends the loan; the reference is the spare one again, if it has come back.
     #[inline]
     pub(super) fn end_loan(&mut self, loan: Loan) {
         let mut loan = ManuallyDrop::new(loan);
@@ -88,7 +88,7 @@ impl Hold {
         })
     }
 
-    /// Goes from `RUNNING` to `OVER`, where nobody will ask for the result.
+    /// Goes from `RUNNING` to `OVER`, for a task whose result nobody will ask for.
     ///
     /// # Safety
     ///
@@ -118,8 +118,8 @@ impl Drop for Hold {
     }
 }
 
-/// Whether who has so many references has them all, and there is no handle: nobody else can reach
-/// the cell then, and it may be changed without a locked instruction.
+/// Whether `count` references are all there are, and there is no handle. Then nobody but their
+/// holder can reach the cell, and it may be changed without a locked instruction.
 #[inline]
 pub(super) fn is_alone(state: usize, count: usize) -> bool {
     state & HANDLE == 0 && state / REFERENCE == count
@@ -160,8 +160,8 @@ impl Drop for Lent {
     }
 }
 
-/// A reference that is lent on this thread. It ends where it began: on unwinding too, and loans of
-/// other cells that began meanwhile have ended.
+/// The loan of a reference on this thread. A loan ends on the thread where it began, on unwinding
+/// too, and loans of other cells that began meanwhile have ended by then.
 pub(super) struct Loan {
     /// The reference that was lent, if it has come back.
     lent: ManuallyDrop<Shared<dyn Body>>,

@@ -46,7 +46,7 @@ use crate::vacancy;
 /// ```
 pub struct JoinHandle<T> {
     joined: Joined<T>,
-    /// The end of its parent, if it has one and was polled.
+    /// The wait for the parent's cancellation, if there is a parent and the handle was polled.
     parent: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -70,7 +70,7 @@ impl<T> JoinHandle<T> {
 
     /// Where the task stands.
     pub fn status(&self) -> Status {
-        // It may have ended, though nobody has come by to say so.
+        // The task may have ended with its parent, though nobody has noticed yet.
         self.end_with_parent();
         self.joined.cell().status()
     }

@@ -58,12 +58,12 @@ impl Leased {
         self.is_lost.store(true, Ordering::Release);
     }
 
-    /// That result.
+    /// Takes the result that `keep_result` stored.
     pub(crate) fn take_result(&self) -> Vec<u8> {
         self.result.lock().take().unwrap_or_default()
     }
 
-    /// It goes back to the store, without cost.
+    /// Returns the job to the store at no cost.
     pub(crate) fn release(&self) {
         self.settle(None, Next::Release);
     }
@@ -73,7 +73,7 @@ impl Leased {
         self.is_out.load(Ordering::Acquire)
     }
 
-    /// What became of it, the first time that this is said.
+    /// Puts what became of the job into the outbox. Only the first call counts.
     pub(crate) fn settle(&self, attempt: Option<Attempted>, next: Next) {
         if self.is_out.swap(true, Ordering::AcqRel) {
             return;
@@ -88,8 +88,8 @@ impl Leased {
         self.outbox.let_go();
     }
 
-    /// The store has taken what became of it, or it is lost. A suspect makes place for the next one
-    /// only now: until then a death of this process is held against it.
+    /// Called when the store has taken what became of the job, or the lease is lost. A suspect
+    /// makes room for the next one only now: until then a death of this process is held against it.
     pub(crate) fn close(&self) {
         if self.is_suspect.swap(false, Ordering::AcqRel) {
             self.outbox.suspects.fetch_sub(1, Ordering::AcqRel);
@@ -98,7 +98,7 @@ impl Leased {
     }
 }
 
-/// A task that goes away unsettled, with its runtime, gives its place free; its lease lapses.
+/// If the runtime drops a task unsettled, its place is freed and its lease lapses.
 impl Drop for Leased {
     fn drop(&mut self) {
         if !*self.is_out.get_mut() {
@@ -118,21 +118,21 @@ impl fmt::Debug for Leased {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     settlements: Mutex<Vec<Settlement>>,
-    /// Wakes who brings them to the store.
+    /// Wakes the settler, which brings them to the store.
     pub(crate) filled: Notify,
     in_hand: AtomicUsize,
-    /// How many of those wait until there is no other one.
+    /// How many of the jobs in hand wait until there is no other one.
     idlers: AtomicUsize,
     suspects: AtomicUsize,
-    /// With so many in hand or fewer, more are wanted.
+    /// With this many in hand or fewer, the claimer wants more.
     low: AtomicUsize,
-    /// Wakes who claims.
+    /// Wakes the claimer.
     pub(crate) room: Notify,
     /// How many have left the hands of the workers in all.
     gone: AtomicUsize,
     /// Settlements that the store has not taken yet.
     unwritten: AtomicUsize,
-    /// Wakes who waits for `in_hand` or `unwritten` to become zero.
+    /// Wakes whoever waits for `in_hand` or `unwritten` to become zero.
     settled: Notify,
 }
 
@@ -148,7 +148,7 @@ impl Outbox {
         }
     }
 
-    /// Takes all that wait to be brought to the store.
+    /// Takes all settlements that wait to be brought to the store.
     pub(crate) fn take(&self) -> Vec<Settlement> {
         std::mem::take(&mut *self.settlements.lock())
     }
@@ -164,7 +164,7 @@ impl Outbox {
         }
     }
 
-    /// So many settlements need not be brought to the store any more.
+    /// `count` settlements need not be brought to the store any more.
     pub(crate) fn were_written(&self, count: usize) {
         if self.unwritten.fetch_sub(count, Ordering::AcqRel) == count {
             self.settled.notify_waiters();
@@ -234,7 +234,7 @@ impl Drop for Idler<'_> {
     }
 }
 
-/// A text that fits into a store; what is cut off is marked.
+/// The text, cut so that it fits into a store; a cut is marked.
 pub(crate) fn clip(mut text: String) -> String {
     const MARK: &str = " […]";
     if text.len() > ERROR_BYTES_MAX {
@@ -248,7 +248,7 @@ pub(crate) fn clip(mut text: String) -> String {
     text
 }
 
-/// A stored attempt that failed, as it was.
+/// The failure of a stored attempt, as it was.
 pub(crate) fn failure(past: &PastAttempt) -> Failure {
     let text = past.error.clone().unwrap_or_default();
     let reason = match past.outcome {

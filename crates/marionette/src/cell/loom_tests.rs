@@ -1,5 +1,5 @@
 //! Models of the cell: loom runs each through every interleaving that matters, and checks that the
-//! body is touched by one holder at a time. A wake-up that is lost is a deadlock, which it reports.
+//! body is touched by one holder at a time. A lost wake-up is a deadlock, which loom reports.
 
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
@@ -19,8 +19,8 @@ use crate::outcome::TaskError;
 use crate::task::IntoTask;
 use crate::task::draft::Offer;
 
-/// Runs the model through all interleavings with at most three preemptions, unless the environment
-/// says another number. The model gets the count of the tokens that live, and is to leave none.
+/// Runs the model through all interleavings with at most three preemptions, or as many as the
+/// environment says. The model gets the count of living tokens, and must leave none.
 fn check(name: &str, model: impl Fn(&Live) + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(3));
@@ -83,7 +83,7 @@ fn succeeds(live: &Live) -> (Waiting, JoinHandle<Token>) {
     })
 }
 
-/// As that, but the first attempt fails.
+/// As the task above, but the first attempt fails.
 fn fails_once(live: &Live) -> (Waiting, JoinHandle<Token>) {
     let (held, live) = (live.token(), live.clone());
     accept(move |cx: Context| {

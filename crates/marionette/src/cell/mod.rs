@@ -1,9 +1,9 @@
 //! One task in one allocation: what everybody may read, and the body that one holder at a time
 //! runs.
 //!
-//! This is the only module with `unsafe` code. The reason is speed: a closure, its future and its
-//! result share the allocation that the queue and the handle share, no lock is taken to run it, and
-//! its state and its references are one word.
+//! All `unsafe` code is here, but for the read of a register in `clock/recent/cycles.rs`. The
+//! reason is speed: a closure, its future and its result share the allocation that the queue and
+//! the handle share, no lock is taken to run it, and its state and its references are one word.
 //!
 //! # The invariant
 //!
@@ -15,19 +15,19 @@
 //! | `RUNNING` | the one [`Running`] | `release` to `WAITING`, `finish` to `OVER` |
 //! | `CLOSING` | the caller that swapped it in | `OVER` |
 //! | `OVER`, `HANDLE` set | the one [`Joined`] | for ever |
-//! | `OVER`, `HANDLE` clear | who cleared it, or who brought `OVER` and found it clear | for ever |
+//! | `OVER`, `HANDLE` clear | whoever cleared it, or brought `OVER` and found it clear | for ever |
 //!
 //! Each change that hands the body on is a release, each that takes it is an acquire, so what one
-//! holder did to the body happens before what the next one does. loom checks the protocol (below),
-//! miri the code.
+//! holder did to the body happens before what the next one does. loom checks the protocol
+//! (`loom_tests.rs`), Miri and valgrind the code.
 //!
 //! # The references
 //!
 //! The bits of `state` above the flags count the references ([`Shared`]); the last one frees the
 //! cell. A new cell counts one for each of its sides and a spare one, which the context of an
-//! attempt gets ([`hold`]). Until then the spare one belongs to the side that waits or runs. Where
-//! that side has all the references there are and the handle is gone, nobody else can reach the
-//! cell: its state changes without a locked instruction then.
+//! attempt gets ([`hold`]). Until then the spare one belongs to the side that waits or runs. If
+//! that side has all the references there are, and the handle is gone, nobody else can reach the
+//! cell: then its state changes without a locked instruction.
 
 #![allow(unsafe_code)]
 
@@ -66,11 +66,11 @@ pub(crate) use self::sides::{Joined, Running, Waiting};
 
 pub(crate) struct Cell<B: ?Sized> {
     state: AtomicUsize,
-    /// Its identity, in two fields: as one it would be padded.
+    /// The task's identity, in two fields: one struct of both would be padded.
     serial: Serial,
     created: Tick,
     extra: OnceBox<Extra>,
-    /// The models find a cell that nobody frees by it.
+    /// Lets the models find a cell that nobody frees.
     #[cfg(marionette_loom)]
     _track: loom::alloc::Track<()>,
     body: UnsafeCell<B>,
@@ -117,7 +117,7 @@ impl<B: ?Sized> Cell<B> {
         }
     }
 
-    /// A job that goes away unsettled goes back to its store, without cost.
+    /// Returns the job that this task is, if it is one and unsettled, to its store at no cost.
     fn release_job(&self) {
         if let Some(leased) = self.extra().and_then(|extra| extra.options.leased()) {
             leased.release();
@@ -155,7 +155,7 @@ impl<B: ?Sized> Cell<B> {
         matches!(self.state.load(Ordering::Relaxed) & PHASE, OVER | CLOSING)
     }
 
-    /// Whether its parent was cancelled, with which it ends unless it runs.
+    /// Whether the parent was cancelled: a task that does not run ends with its parent.
     pub(crate) fn is_parent_cancelled(&self) -> bool {
         self.extra()
             .is_some_and(|extra| extra.options.is_parent_cancelled())
@@ -169,13 +169,14 @@ impl<B: ?Sized> Cell<B> {
         self.state.load(Ordering::Acquire) & ABORT != 0
     }
 
-    /// Changes the state as `change` says, until it says `None`; returns the state before.
+    /// Changes the state as `change` says, unless it says `None`; returns the state before.
     fn update(&self, change: impl Fn(usize) -> Option<usize>) -> Result<usize, usize> {
         self.state
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, change)
     }
 
-    /// Leaves `WAITING`, if that is the phase; returns the state before.
+    /// Goes from `WAITING` to this phase, with these flags; returns the state before. `None` in any
+    /// other phase.
     fn enter(&self, phase: usize, flags: usize) -> Option<usize> {
         self.update(|state| (state & PHASE == WAITING).then_some(state | phase | flags))
             .ok()
@@ -192,8 +193,8 @@ impl<B: Body + ?Sized> Cell<B> {
     unsafe fn body<R>(&self, f: impl FnOnce(Pin<&mut B>) -> R) -> R {
         self.body.with_mut(|body| {
             // SAFETY: the caller is the only holder, so the reference is unique while `f` runs. The
-            // body never moves: it lies in a cell that is shared by `Arc`. (`withdraw` moves only
-            // what was never pinned.)
+            // body never moves: it lies in a cell on the heap, which is reached through pointers
+            // alone. (`withdraw` moves only what was never pinned.)
             f(unsafe { Pin::new_unchecked(&mut *body) })
         })
     }
@@ -219,7 +220,7 @@ impl<B: Body + ?Sized> Cell<B> {
         let Ok(before) = told else { return false };
         extra.cancel_attempt();
         extra.wake_worker();
-        // It may have gone back to waiting in between, and may wait for long.
+        // The task may have gone back to waiting in between, perhaps for long.
         if before & PHASE == WAITING {
             self.close(|_| extra.final_error(extra.cancelled()));
         }
@@ -261,7 +262,8 @@ impl<B: Body + ?Sized> Cell<B> {
         let change = OVER.wrapping_sub(phase);
         let before = self.state.fetch_add(change, Ordering::AcqRel);
         if before & HANDLE == 0 {
-            // SAFETY: there is no handle to take the result, so it stays with who brought `OVER`.
+            // SAFETY: there is no handle to take the result, so it stays with this call, which
+            // brought `OVER`.
             unsafe { self.clear() };
         } else if before & JOIN_WAKER != 0 {
             self.extra_or_new().wake_joiner();
@@ -282,7 +284,7 @@ impl<B: Body + ?Sized> Cell<B> {
 }
 
 impl<S, T> Cell<dyn Offered<S, T>> {
-    /// Takes the task back out, if it waits and was never begun.
+    /// Takes the task back out, if it waits and no attempt was ever begun.
     pub(crate) fn withdraw(&self) -> Option<S> {
         self.enter(CLOSING, 0)?;
         // SAFETY: this call brought `CLOSING` about, so it is the one holder, for ever: the phase

@@ -18,8 +18,8 @@ use crate::vacancy;
 
 /// What a task asks for, and what it is called.
 ///
-/// What few tasks ask for is in a box of its own, which keeps the block small that all of them
-/// need: an allocator is quick with small blocks only.
+/// Options that few tasks ask for are in a box of their own. That keeps the block small that all
+/// tasks with options need: an allocator is quick with small blocks only.
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) retries: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Options {
     at_once: bool,
     timeout: Length,
     token: Option<CancellationToken>,
-    /// If it is a constant.
+    /// The name, if it is a constant.
     name: Option<&'static str>,
     rare: Option<Box<Rare>>,
 }
@@ -43,7 +43,7 @@ struct Rare {
     leased: Option<Arc<Leased>>,
 }
 
-/// A time that may be missing, as one word. One of centuries counts as missing.
+/// A duration that may be missing, as one word. A duration of centuries counts as missing.
 #[derive(Clone, Copy)]
 struct Length(u64);
 
@@ -70,7 +70,7 @@ impl Length {
 }
 
 impl Options {
-    /// Those of a task that asks for nothing.
+    /// The options of a task that asks for nothing.
     pub(crate) const NOTHING: Self = Self {
         retries: 0,
         at_once: false,
@@ -88,7 +88,7 @@ impl Options {
         self.rare.get_or_insert_default()
     }
 
-    /// How long it waits before a retry; the default where there is none.
+    /// How long the task waits before a retry; the default if there is none.
     pub(crate) fn backoff(&self) -> Option<&Backoff> {
         if self.at_once {
             return Some(&Backoff::NONE);
@@ -108,7 +108,7 @@ impl Options {
         self.timeout.get()
     }
 
-    /// None also where it is zero: of a task, of a job, and of a job that a store has kept.
+    /// Zero counts as no timeout: for a task, for a job, and for a job that a store has kept.
     #[inline]
     pub(crate) fn set_timeout(&mut self, timeout: Option<Duration>) {
         self.timeout = timeout.filter(|timeout| !timeout.is_zero()).into();
@@ -137,7 +137,7 @@ impl Options {
         self.timeout().or_else(in_all).is_some()
     }
 
-    /// The outcome of an attempt that has reached this limit of theirs.
+    /// The outcome of an attempt that has reached this limit.
     pub(crate) fn out_of_time(&self, limit: Limit) -> Outcome {
         match limit {
             Limit::Attempt => Outcome::TimedOut(self.timeout().unwrap_or_default()),
@@ -170,7 +170,7 @@ impl Options {
             .is_some_and(CancellationToken::is_cancelled)
     }
 
-    /// A token of the attempt's own, which is cancelled with that of its parent.
+    /// A token for an attempt, which is cancelled together with the parent's.
     pub(crate) fn child_token(&self) -> CancellationToken {
         self.token
             .as_ref()
@@ -184,7 +184,7 @@ impl Options {
         }
     }
 
-    /// The name as it is found where the task is not any more, unless it is the name of a job.
+    /// The name, if it is a constant and not that of a job: it outlives the task.
     #[inline]
     pub(crate) fn constant_name(&self) -> Option<&'static str> {
         self.name.filter(|_| self.leased().is_none())

@@ -1,5 +1,5 @@
 //! A counted reference to a cell: an `Arc` whose count is in the cell's own word, so that a change
-//! of the state and of the count are one instruction, and whose first references cost none.
+//! of the state and of the count is one instruction, and the first references cost none.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -25,7 +25,8 @@ unsafe impl<B: ?Sized + Send> Sync for Shared<B> {}
 
 /// The references that a new cell counts: one for the side that waits, one that is spare.
 const WITHOUT_HANDLE: usize = 2 * REFERENCE;
-/// …and one for the handle.
+/// The references that a new cell with a handle counts: those of a cell without one, and the
+/// handle's.
 const WITH_HANDLE: usize = (3 * REFERENCE) | HANDLE;
 
 /// A new task that nobody awaits: the side that waits, with the spare reference.
@@ -65,8 +66,8 @@ impl<B: ?Sized> Shared<B> {
         Self(self.0)
     }
 
-    /// Frees the cell if no reference was left but the one that the caller has given back, by a
-    /// change from `before`.
+    /// Frees the cell if the reference that the caller has given back, by a change from `before`,
+    /// was the last.
     ///
     /// # Safety
     ///
@@ -104,7 +105,7 @@ impl<B: ?Sized> Shared<B> {
 }
 
 impl<S, T> Shared<dyn Offered<S, T>> {
-    /// The same for the handle, which does not know what was queued.
+    /// This reference as the handle has it, without the type of what was queued.
     pub(super) fn into_joinable(self) -> Shared<dyn Joinable<T>> {
         Shared(ManuallyDrop::new(self).0)
     }
@@ -140,10 +141,10 @@ impl<B: ?Sized> Deref for Shared<B> {
 impl<B: ?Sized> Clone for Shared<B> {
     #[inline]
     fn clone(&self) -> Self {
-        // Relaxed: who makes a new reference has one already.
+        // Relaxed: whoever makes a new reference has one already.
         let before = self.state.fetch_add(REFERENCE, Ordering::Relaxed);
         if before > REFERENCES_MAX {
-            // Only a program that forgets contexts without end comes here. As with `Arc`.
+            // As in `Arc`: only a program that forgets contexts without end comes here.
             abort();
         }
         Self(self.0)

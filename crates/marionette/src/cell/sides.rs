@@ -1,5 +1,5 @@
-//! The sides of a cell: the one that waits, the one that runs, and the handle's. Each is the one of
-//! its kind, and holds what the phase says it may touch.
+//! The sides of a cell: the one that waits, the one that runs, and the handle's. A cell has at most
+//! one of each, and the phase says what each may touch.
 
 use std::fmt;
 use std::pin::Pin;
@@ -52,7 +52,8 @@ impl Waiting {
             .expect("only `claim` and `drop` take it, and they end `self`")
     }
 
-    /// Ends it as abandoned, unless it is over, and tells of that before its handle hears of it.
+    /// Ends the task as abandoned, unless it is over, and calls `tell` before the handle hears of
+    /// it.
     pub(crate) fn abandon(self, tell: impl FnOnce(&Cell<dyn Body>, &Error)) {
         self.cell().close(|cell| {
             let error = cell.extra_or_new().final_error(Reason::Abandoned);
@@ -61,7 +62,7 @@ impl Waiting {
         });
     }
 
-    /// Takes the right to run it, unless it is over already.
+    /// Takes the right to run the task, unless it is over already.
     #[inline]
     pub(crate) fn claim(mut self) -> Result<Running, Over> {
         let cell = self.0.take().expect("nobody takes it before");
@@ -69,7 +70,7 @@ impl Waiting {
         // SAFETY: this was the waiting side, and read the state; it does not start the task again.
         let hold = unsafe { Hold::new(cell, state) };
         if state & PHASE == WAITING && is_alone(state, hold.count()) {
-            // Nobody can cancel it.
+            // Nobody else can reach the cell, so nobody can cancel the task.
             let running = state | RUNNING | STARTED;
             hold.cell().state.store(running, Ordering::Relaxed);
             return Ok(Running(Some(hold)));
@@ -164,7 +165,8 @@ impl Running {
         self.body(|body| body.can_repeat())
     }
 
-    /// Goes back to waiting; where somebody asked for the end meanwhile, it stays running.
+    /// Goes back to waiting. If somebody asked the task to end meanwhile, it stays running and this
+    /// returns `None`.
     pub(crate) fn release(&mut self) -> Option<Waiting> {
         self.cell()
             .update(|state| (state & CANCEL == 0).then_some(state & !PHASE))
@@ -187,7 +189,7 @@ impl Running {
         unsafe { hold.end() };
     }
 
-    /// Ends the task as abandoned, and tells of that before its handle hears of it.
+    /// Ends the task as abandoned, and calls `tell` before the handle hears of it.
     pub(crate) fn abandon(&mut self, tell: impl FnOnce(&Cell<dyn Body>, &Error)) {
         let error = self.cell().extra_or_new().final_error(Reason::Abandoned);
         tell(self.cell(), &error);

@@ -8,16 +8,17 @@ pub(super) const CLOSING: usize = 0b11;
 
 /// A `Joined` exists.
 pub(super) const HANDLE: usize = 0b0100;
-/// Its waker lies in the extra part.
+/// The waker of the `Joined` lies in the details.
 pub(super) const JOIN_WAKER: usize = 0b1000;
-/// Somebody asked the running task to end; the reason lies in the extra part.
+/// Somebody asked the running task to end; the reason lies in the details.
 pub(super) const CANCEL: usize = 0b1_0000;
-/// …and not to wait for it.
+/// Somebody asked to end the running task without waiting for it.
 pub(super) const ABORT: usize = 0b10_0000;
 /// The task has been started before.
 pub(super) const STARTED: usize = 0b100_0000;
 
 /// One reference; they are counted in the bits above the flags.
 pub(super) const REFERENCE: usize = 0b1000_0000;
-/// No more than half of the word: who finds more aborts the process, long before it overflows.
+/// The most references there may be, half of the word: whoever finds more aborts the process, long
+/// before the word overflows.
 pub(super) const REFERENCES_MAX: usize = usize::MAX / 2;
