@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use marionette::TaskId;
-use marionette::inspect::Inspect;
-use marionette::store::{Due as Stored, NewJob, Store};
+use marionette::store::{Due as Stored, NewJob};
 use serde_json::json;
 
 use crate::args::Add;

@@ -29,9 +29,8 @@ use clap::Parser;
 
 use crate::args::{Args, Verb};
 use crate::common::When;
+use crate::process::NOT_BEGUN;
 
-/// The exit status of what could not begin, or go on.
-const NOT_BEGUN: u8 = 2;
 /// How long what is done beside the work may take to end with it.
 const LEAVING: Duration = Duration::from_secs(1);
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use marionette::{Events, Job, Received, Stats};
 use tokio::time::sleep;

@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use marionette::inspect::Inspect;
-use marionette::store::Store;
 use tokio::time::{sleep, timeout};
 
 use crate::console::time::show_duration;

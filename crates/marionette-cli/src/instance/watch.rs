@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use marionette::inspect::Inspect;
-use marionette::store::{JobState, Store};
+use marionette::store::JobState;
 use marionette::{Job, TaskManager};
-use marionette_sqlite::SqliteStore;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -78,7 +77,7 @@ async fn end_strays(opened: Opened) {
 /// What is looked at.
 struct Seen {
     opened: Opened,
-    tasks: TaskManager<SqliteStore>,
+    tasks: TaskManager<dyn Inspect>,
     minder: Minder,
     own: Trouble,
     of_store: StoreTrouble,

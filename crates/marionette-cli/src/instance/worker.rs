@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use marionette::inspect::Inspect;
 use marionette::{Context, TaskError, TaskId, TaskManager};
-use marionette_sqlite::SqliteStore;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -35,7 +35,7 @@ const DEATHS_MAX: u32 = 3;
 /// Runs commands from these queues.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    pub(crate) tasks: TaskManager<SqliteStore>,
+    pub(crate) tasks: TaskManager<dyn Inspect>,
     minder: Minder,
     outputs: output::Keeper,
     /// Whether somebody has asked it to stop.
@@ -71,17 +71,15 @@ impl Worker {
             deaths: Mutex::default(),
             outputs: outputs.made(),
         });
-        let tasks = TaskManager::builder()
-            .store(opened.store.clone())
+        let builder = TaskManager::builder()
             .workers(jobs.unwrap_or_else(processors).get())
             .grace(GRACE_MAX + CLEARING_UP)
-            .queues(queues.clone())
             .handle(move |command: Command, context: Context| {
                 let runner = Arc::clone(&runner);
                 async move { runner.attempt(command, &context).await }
-            })
-            .build()
-            .context("cannot make a worker")?;
+            });
+        let tasks = opened.manager(builder, &queues);
+        let tasks = tasks.context("cannot make a worker")?;
         Ok(Self {
             tasks,
             minder,

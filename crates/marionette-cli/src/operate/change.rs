@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use marionette::inspect::{Filter, Inspect, JobSummary, Which};
+use marionette::inspect::{Filter, JobSummary, Which};
 use marionette::store::JobState;
 use marionette::{Job, TaskId};
 
@@ -29,7 +29,7 @@ const PREVIEW: usize = 5;
 /// Changes what is named, and returns the exit status.
 pub(super) async fn change(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<u8> {
     let by_ids = !which.ids.is_empty();
-    let forgotten = desk.opened.store.forgotten();
+    let forgotten = desk.opened.forgotten();
     let report = match (by_ids, which.pick.is_empty(), which.all) {
         (true, true, _) => named_ones(desk, which, deed).await?,
         (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
@@ -53,7 +53,7 @@ pub(super) async fn change(desk: &Desk, which: &args::pick::Which, deed: &Deed) 
 }
 
 async fn named_ones(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<Report> {
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let mut able: Vec<TaskId> = Vec::new();
     let mut unchanged = Refusals::default();
     let mut queues = BTreeMap::new();
@@ -99,7 +99,7 @@ fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
 
 /// `None`: somebody was asked, and does not want it.
 async fn matching(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<Option<Report>> {
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let mut filter = which.pick.filter()?;
     if filter.states.is_empty() {
         filter.states = deed.usual();
@@ -163,7 +163,7 @@ struct Survey {
 }
 
 async fn survey(desk: &Desk, filter: &Filter, deed: &Deed) -> Result<Survey> {
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let mut queues = BTreeMap::new();
     let mut counts = BTreeMap::new();
     let mut few = Vec::new();

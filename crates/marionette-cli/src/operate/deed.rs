@@ -64,7 +64,7 @@ impl Deed {
         JobState::ALL.into_iter().filter(is_usual).collect()
     }
 
-    pub(super) async fn perform(&self, store: &impl Inspect, which: Which) -> Result<u64> {
+    pub(super) async fn perform(&self, store: &dyn Inspect, which: Which) -> Result<u64> {
         let changed = match self {
             Self::Retry => store.retry(which).await,
             Self::Cancel(reason) => store.cancel(which, reason.clone()).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use marionette::TaskId;
-use marionette::inspect::{Inspect, JobSummary};
+use marionette::inspect::JobSummary;
 use marionette::store::JobState;
 use tokio::time::sleep;
 
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
     let texts = [args.id.clone()];
-    let found = ids::find(&desk.opened.store, &texts).await?;
+    let found = ids::find(&*desk.opened.store, &texts).await?;
     let [(_, Some(id))] = found.as_slice() else {
         desk.say.warn(&ids::unknown(&args.id));
         return Ok(1);

@@ -43,7 +43,7 @@ fn parse(text: &str) -> Result<String, String> {
 pub(super) type Meant<'a> = (&'a str, Option<TaskId>);
 
 /// Finds the tasks that are meant.
-pub(super) async fn find<'a>(store: &impl Inspect, texts: &'a [String]) -> Result<Vec<Meant<'a>>> {
+pub(super) async fn find<'a>(store: &dyn Inspect, texts: &'a [String]) -> Result<Vec<Meant<'a>>> {
     let pieces: Vec<_> = texts.iter().map(|text| parse(text)).collect();
     let mut found: Vec<Vec<JobSummary>> = vec![Vec::new(); pieces.len()];
     let is_piece = |piece: &Result<String, String>| {
@@ -83,7 +83,7 @@ pub(super) async fn find<'a>(store: &impl Inspect, texts: &'a [String]) -> Resul
 }
 
 /// Finds the tasks of this name as well.
-async fn called(store: &impl Inspect, text: &str, found: &mut Vec<JobSummary>) -> Result<()> {
+async fn called(store: &dyn Inspect, text: &str, found: &mut Vec<JobSummary>) -> Result<()> {
     if text.is_empty() {
         return Ok(());
     }
@@ -106,7 +106,7 @@ async fn called(store: &impl Inspect, text: &str, found: &mut Vec<JobSummary>) -
     Ok(())
 }
 
-async fn known(store: &impl Inspect, piece: &str) -> Result<Option<TaskId>> {
+async fn known(store: &dyn Inspect, piece: &str) -> Result<Option<TaskId>> {
     let id: TaskId = piece.parse()?;
     let job = store.job(id).await.map_err(told)?;
     Ok(job.map(|job| job.summary.id))

@@ -41,7 +41,7 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
     if args.all && desk.say.json {
         return every(desk, filter).await;
     }
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let limit = if args.all {
         usize::MAX
     } else {
@@ -72,7 +72,7 @@ pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
 
 /// All that match, for programs: page by page, so that it takes no memory.
 async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let mut pages = Pages::all(filter);
     while let Some(mut jobs) = pages.next(store).await? {
         mark_orphans(store, &mut jobs).await?;
@@ -93,7 +93,7 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
 ///
 /// Those of one run have been accepted together, and come in the order of its file.
 async fn newest(desk: &Desk, filter: Filter, limit: usize) -> Result<(Vec<JobSummary>, bool)> {
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let mut places = Places::new(&desk.runs);
     let mut pages = Pages::first(filter.clone(), limit);
     let mut jobs = Vec::new();
@@ -125,7 +125,7 @@ fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize, places: &mut Places<'_>
 }
 
 /// The jobs with their names. One that is gone meanwhile has none.
-pub(super) async fn named(store: &impl Inspect, jobs: Vec<JobSummary>) -> Result<Vec<Named>> {
+pub(super) async fn named(store: &dyn Inspect, jobs: Vec<JobSummary>) -> Result<Vec<Named>> {
     let mut named = Vec::with_capacity(jobs.len());
     for job in jobs {
         let details = store.job(job.id).await.map_err(told)?;

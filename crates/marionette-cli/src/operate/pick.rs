@@ -97,7 +97,7 @@ impl Pages {
     }
 
     /// The next page; `None` behind the last.
-    pub(super) async fn next(&mut self, store: &impl Inspect) -> Result<Option<Vec<JobSummary>>> {
+    pub(super) async fn next(&mut self, store: &dyn Inspect) -> Result<Option<Vec<JobSummary>>> {
         if !self.has_more || self.left == 0 {
             return Ok(None);
         }

@@ -39,7 +39,7 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
         accepted_before: Some(before),
         ..Filter::default()
     };
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let by_state = survey(store, &filter, before).await?;
     let matched: usize = by_state.values().sum();
     let mut changed = 0;
@@ -49,7 +49,7 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
             desk.say.note("nothing was deleted");
             return Ok(1);
         }
-        let forgotten = store.forgotten();
+        let forgotten = desk.opened.forgotten();
         changed = delete(store, filter, before).await?;
         output::forget(&desk.opened, &forgotten).await?;
     }
@@ -88,7 +88,7 @@ fn has_ended(job: &JobSummary, before: SystemTime) -> bool {
 }
 
 async fn survey(
-    store: &impl Inspect,
+    store: &dyn Inspect,
     filter: &Filter,
     before: SystemTime,
 ) -> Result<BTreeMap<JobState, usize>> {
@@ -104,7 +104,7 @@ async fn survey(
 
 /// Deletes page by page, so that between a look at a job and its end there is but a moment, in
 /// which somebody could retry it.
-async fn delete(store: &impl Inspect, filter: Filter, before: SystemTime) -> Result<u64> {
+async fn delete(store: &dyn Inspect, filter: Filter, before: SystemTime) -> Result<u64> {
     let mut changed = 0;
     let mut pages = Pages::all(filter);
     while let Some(jobs) = pages.next(store).await? {

@@ -1,7 +1,6 @@
 //! `marionette pause` and `resume`.
 
 use anyhow::Result;
-use marionette::inspect::Inspect;
 use serde_json::json;
 
 use crate::console::text::safe;
@@ -11,7 +10,7 @@ use super::desk::Desk;
 
 pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
     let was_paused = was_paused(desk, queue).await?;
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     store.pause_queue(queue.to_owned()).await.map_err(told)?;
     let counts = store.counts().await.map_err(told)?;
     if !counts.iter().any(|count| count.queue == queue) {
@@ -24,7 +23,7 @@ pub(super) async fn pause(desk: &Desk, queue: &str) -> Result<u8> {
 
 pub(super) async fn resume(desk: &Desk, queue: &str) -> Result<u8> {
     let was_paused = was_paused(desk, queue).await?;
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     store.resume_queue(queue.to_owned()).await.map_err(told)?;
     tell(desk, queue, false, was_paused);
     Ok(0)

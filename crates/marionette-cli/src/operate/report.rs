@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use marionette::Job;
-use marionette::inspect::{Inspect, JobDetails};
+use marionette::inspect::JobDetails;
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ struct Output {
 }
 
 pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
-    let store = &desk.opened.store;
+    let store = &*desk.opened.store;
     let mut code = 0;
     let mut is_first = true;
     for (text, id) in ids::find(store, &args.ids).await? {

@@ -34,7 +34,7 @@ struct Numbers {
 
 pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
     loop {
-        let numbers = read(&desk.opened.store).await?;
+        let numbers = read(&*desk.opened.store).await?;
         let printed = if desk.say.json {
             console::print_values(&[value(&numbers, &desk.runs)])
         } else if args.watch.is_some() && table::columns().is_some() {
@@ -51,7 +51,7 @@ pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
     }
 }
 
-async fn read(store: &impl Inspect) -> Result<Numbers> {
+async fn read(store: &dyn Inspect) -> Result<Numbers> {
     let counts = store.counts().await.map_err(told)?;
     let oldest_ready = if counts.iter().any(|count| count.state == JobState::Ready) {
         oldest_ready(store).await?
@@ -65,7 +65,7 @@ async fn read(store: &impl Inspect) -> Result<Numbers> {
     })
 }
 
-async fn oldest_ready(store: &impl Inspect) -> Result<Option<JobSummary>> {
+async fn oldest_ready(store: &dyn Inspect) -> Result<Option<JobSummary>> {
     let filter = Filter {
         states: vec![JobState::Ready],
         ..Filter::default()

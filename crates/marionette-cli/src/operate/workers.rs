@@ -49,7 +49,7 @@ pub(super) async fn workers(desk: &Desk) -> Result<u8> {
 const WORKER_DIED: &str = "its worker has died; it waits for another one";
 
 /// Says so of the tasks whose worker does not live, until another one has taken them over.
-pub(super) async fn mark_orphans(store: &impl Inspect, jobs: &mut [JobSummary]) -> Result<()> {
+pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -> Result<()> {
     if jobs.iter().all(|job| job.state != JobState::Running) {
         return Ok(());
     }

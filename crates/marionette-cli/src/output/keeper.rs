@@ -15,8 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{Ended, Store};
-use marionette_sqlite::Forgotten;
+use marionette::store::Ended;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -24,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use super::served::is_served;
 use super::{BATCH, SHARDS, Shard, in_background, lock, remove, shard};
 use crate::console::clock;
-use crate::store::{Opened, told};
+use crate::store::{Forgotten, Opened, told};
 
 /// How often it is looked what the store has deleted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -61,7 +60,7 @@ impl Keeper {
         let at_work = Arc::new(AtWork {
             opened: opened.clone(),
             share,
-            forgotten: opened.store.forgotten(),
+            forgotten: opened.forgotten(),
         });
         let task = tokio::spawn(Arc::clone(&at_work).work(shards));
         Self {
@@ -157,7 +156,7 @@ impl AtWork {
 
     /// Lets go what the store has deleted here.
     async fn deleted(&self) {
-        let jobs = self.forgotten.take().ids;
+        let jobs = self.forgotten.take();
         if jobs.is_empty() || is_served(&self.opened.outputs().path()) {
             return;
         }

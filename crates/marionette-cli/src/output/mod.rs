@@ -19,13 +19,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{Ended, Store};
-use marionette_sqlite::Forgotten;
+use marionette::store::Ended;
 use tokio::time::sleep;
 
 use crate::console::clock;
 use crate::files::{Folder, Place};
-use crate::store::{Opened, told};
+use crate::store::{Forgotten, Opened, told};
 
 pub(crate) use keeper::{Keeper, Made};
 use shard::{SHARDS, Shard};
@@ -83,7 +82,7 @@ fn within(job: TaskId) -> PathBuf {
 /// Removes the output of jobs that were deleted here. What is left, if this process is killed or
 /// the disk refuses, the next `work` removes.
 pub(crate) async fn forget(opened: &Opened, forgotten: &Forgotten) -> anyhow::Result<()> {
-    let jobs = forgotten.take().ids;
+    let jobs = forgotten.take();
     if !jobs.is_empty()
         && let Some(_lock) = lock(opened).await?
     {

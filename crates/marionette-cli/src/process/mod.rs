@@ -3,3 +3,6 @@
 pub(crate) mod runtime;
 pub(crate) mod signals;
 pub(crate) mod lack;
+
+/// The exit status of what could not begin, or go on.
+pub(crate) const NOT_BEGUN: u8 = 2;

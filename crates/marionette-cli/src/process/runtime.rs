@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::NOT_BEGUN;
+use super::NOT_BEGUN;
 use crate::console;
 use crate::process::lack;
 

@@ -6,8 +6,8 @@
 //! another list: what is left of the older one stays as it is, and is told.
 
 use anyhow::{Result, bail};
-use marionette::inspect::{Filter, Inspect, Which};
-use marionette::store::{Ended, JobState, Store};
+use marionette::inspect::{Filter, Which};
+use marionette::store::{Ended, JobState};
 
 use super::identity::Identity;
 use super::ledger::{Held, Ledger, Taken, Turn};
@@ -176,7 +176,7 @@ async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u6
 /// Of finished generations only the last is kept.
 async fn forget(opened: &Opened, queue: &str) -> Result<()> {
     let jobs = Which::Matching(in_queue(queue.to_owned()));
-    let forgotten = opened.store.forgotten();
+    let forgotten = opened.forgotten();
     opened.store.delete(jobs).await.map_err(told)?;
     output::forget(opened, &forgotten).await
 }

@@ -28,7 +28,7 @@ struct Standing {
 }
 
 impl Known {
-    pub(super) async fn read(store: &impl Inspect, queue: &str) -> Result<Self> {
+    pub(super) async fn read(store: &dyn Inspect, queue: &str) -> Result<Self> {
         let mut known = HashMap::new();
         let filter = Filter {
             queues: vec![queue.to_owned()],

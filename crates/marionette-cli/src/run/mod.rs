@@ -28,8 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use marionette::inspect::{Filter, Inspect, Which};
-use marionette::store::Store;
+use marionette::inspect::{Filter, Which};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::Run;
@@ -203,12 +202,12 @@ async fn resumed(opened: &Opened, args: &Run, say: &Say) -> Result<Ready> {
     let identity = Identity::named_by(args)?;
     let ledger = choice::to_resume(opened, &identity, say).await?;
     take_over(opened).await?;
-    let mut known = Known::read(&opened.store, &ledger.queue()).await?;
+    let mut known = Known::read(&*opened.store, &ledger.queue()).await?;
     let plan = Plan::of_stored(known.ids());
     let back = known.to_revive(&plan);
     if !back.is_empty() {
         opened.store.retry(Which::Ids(back)).await.map_err(told)?;
-        known = Known::read(&opened.store, &ledger.queue()).await?;
+        known = Known::read(&*opened.store, &ledger.queue()).await?;
     }
     Ok(Ready {
         identity,
@@ -249,7 +248,7 @@ async fn reconcile(
     say: &Say,
 ) -> Result<Known> {
     take_over(opened).await?;
-    let known = Known::read(&opened.store, &ledger.queue()).await?;
+    let known = Known::read(&*opened.store, &ledger.queue()).await?;
     let removed = known.without(plan);
     if !removed.is_empty() {
         let source = if identity.is_list() { "list" } else { "file" };
@@ -262,7 +261,7 @@ async fn reconcile(
     let back = known.to_revive(plan);
     if !back.is_empty() {
         opened.store.retry(Which::Ids(back)).await.map_err(told)?;
-        return Known::read(&opened.store, &ledger.queue()).await;
+        return Known::read(&*opened.store, &ledger.queue()).await;
     }
     Ok(known)
 }
@@ -340,12 +339,12 @@ async fn until_all_has_ended(
 /// Notes whether the generation is finished, tells the summary, and returns the exit status.
 async fn finish(opened: &Opened, ready: &mut Ready, asked: Option<Asked>, say: &Say) -> Result<u8> {
     let queue = ready.ledger.queue();
-    let ends = summary::Ends::read(&opened.store, &queue).await?;
+    let ends = summary::Ends::read(&*opened.store, &queue).await?;
     if ends.left == 0 {
         ready.ledger.finish()?;
     }
     summary::tell(
-        &opened.store,
+        &*opened.store,
         &ends,
         &ready.plan,
         say,

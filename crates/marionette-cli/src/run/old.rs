@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use marionette::inspect::Inspect;
 
 use super::ledger::{Note, parts, remove as remove_note};
 use crate::files::Folder;

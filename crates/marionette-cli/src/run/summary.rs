@@ -30,7 +30,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    pub(super) async fn read(store: &impl Inspect, queue: &str) -> Result<Self> {
+    pub(super) async fn read(store: &dyn Inspect, queue: &str) -> Result<Self> {
         let mut ends = Self::default();
         for count in store.counts().await.map_err(told)? {
             if count.queue != queue {
@@ -52,7 +52,7 @@ impl Ends {
 }
 
 pub(super) async fn tell(
-    store: &impl Inspect,
+    store: &dyn Inspect,
     ends: &Ends,
     plan: &Plan,
     say: &Say,
@@ -84,7 +84,7 @@ pub(super) async fn tell(
 
 /// The rows of the table, in the order of the file.
 async fn rows(
-    store: &impl Inspect,
+    store: &dyn Inspect,
     ends: &Ends,
     plan: &Plan,
     queue: &str,

@@ -2,12 +2,14 @@
 
 mod opening;
 mod opened;
+mod backend;
 mod trust;
 mod new_store;
 mod paths;
 mod error;
 pub(crate) mod location;
 
+pub(crate) use backend::Forgotten;
 pub(crate) use error::told;
 pub(crate) use opened::Opened;
 pub(crate) use opening::{migrate, open_existing, open_or_make, path};

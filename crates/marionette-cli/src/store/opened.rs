@@ -1,14 +1,18 @@
 //! A store that is open, and what lies beside it.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use marionette_sqlite::SqliteStore;
+use marionette::inspect::Inspect;
+use marionette::{Builder, ConfigError, TaskManager};
 use rustix::fs::Access;
 
+use super::backend::{Backend, Forgotten};
 use super::paths::{beside, owner, shown};
 use crate::console::Say;
 use crate::console::text::safe;
@@ -19,14 +23,48 @@ use crate::process::lack;
 const ROOM: u64 = 256 * 1024;
 
 /// A store that is open, and the files beside it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Opened {
-    pub(crate) store: SqliteStore,
-    pub(super) path: PathBuf,
-    pub(super) whose: Whose,
+    pub(crate) store: Arc<dyn Inspect>,
+    backend: Backend,
+    path: PathBuf,
+    whose: Whose,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        f.debug_struct("Opened")
+            .field("path", path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Opened {
+    /// A store that was opened, and lies at this path.
+    pub(super) fn new(backend: Backend, path: PathBuf, whose: Whose) -> Self {
+        Self {
+            store: backend.erased(),
+            backend,
+            path,
+            whose,
+        }
+    }
+
+    /// A manager on the store, which works on these queues.
+    pub(crate) fn manager(
+        &self,
+        builder: Builder,
+        queues: &[String],
+    ) -> Result<TaskManager<dyn Inspect>, ConfigError> {
+        self.backend.manager(builder, queues)
+    }
+
+    /// The jobs that this process deletes from now on.
+    pub(crate) fn forgotten(&self) -> Forgotten {
+        self.backend.forgotten()
+    }
+
     /// Where the output of all jobs is kept.
     pub(crate) fn outputs(&self) -> Place {
         self.beside("-output")

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use marionette_sqlite::SqliteStore;
 use rustix::fs::{Mode, OFlags};
 
+use super::backend::Backend;
 use super::error::told;
 use super::location;
 use super::new_store::Made;
@@ -117,7 +118,7 @@ async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
     let store = store.with_context(|| unusable(&path))?;
     // Its neighbours are the same from every folder and through every link.
     let path = path.canonicalize().unwrap_or(path);
-    Ok(Opened { store, path, whose })
+    Ok(Opened::new(Backend::Sqlite(store), path, whose))
 }
 
 fn options(common: &Common, whose: Whose) -> marionette_sqlite::Options {

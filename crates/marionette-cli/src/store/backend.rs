@@ -1,0 +1,58 @@
+//! What depends on the kind of store. All other code asks a [`dyn Inspect`](Inspect).
+
+use std::sync::Arc;
+
+use marionette::inspect::Inspect;
+use marionette::{Builder, ConfigError, TaskId, TaskManager};
+use marionette_sqlite::SqliteStore;
+
+/// The kinds of stores.
+#[derive(Clone, Debug)]
+pub(super) enum Backend {
+    Sqlite(SqliteStore),
+}
+
+impl Backend {
+    /// The store without its kind.
+    pub(super) fn erased(&self) -> Arc<dyn Inspect> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// A manager on the store, which works on these queues.
+    pub(super) fn manager(
+        &self,
+        builder: Builder,
+        queues: &[String],
+    ) -> Result<TaskManager<dyn Inspect>, ConfigError> {
+        match self {
+            Self::Sqlite(store) => {
+                let builder = builder.store(store.clone()).queues(queues);
+                Ok(builder.build()?.erased())
+            }
+        }
+    }
+
+    /// The jobs that this process deletes from now on.
+    pub(super) fn forgotten(&self) -> Forgotten {
+        match self {
+            Self::Sqlite(store) => Forgotten::Sqlite(store.forgotten()),
+        }
+    }
+}
+
+/// The jobs that this process has deleted, until somebody takes them.
+#[derive(Debug)]
+pub(crate) enum Forgotten {
+    Sqlite(marionette_sqlite::Forgotten),
+}
+
+impl Forgotten {
+    /// Those that were deleted since the last call.
+    pub(crate) fn take(&self) -> Vec<TaskId> {
+        match self {
+            Self::Sqlite(forgotten) => forgotten.take().ids,
+        }
+    }
+}
