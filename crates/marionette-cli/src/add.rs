@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::Add;
 use crate::command::{Command, Secret, Text, What};
 use crate::common::Common;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::clock;
 use crate::console::text;
 use crate::console::time::{parse_time, show_duration, show_relative, show_time};
@@ -29,7 +29,7 @@ const SHORT_SECRET: &str =
 const JUST_NOW: Duration = Duration::from_secs(60);
 
 pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
-    let say = Say::new(common);
+    let console = Console::new(common);
     let options = options(args)?;
     let tasks = match &args.file {
         Some(file) => input::read(file, args.format, Reader::Add)?.tasks,
@@ -42,13 +42,13 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
         if let Some(Due::At(when)) = &task.options.due
             && let Some(note) = &when.note
         {
-            say.note(note);
+            console.note(note);
         }
         has_short_secret |= task.command.has_short_secret();
         jobs.push(to_job::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
     }
     if has_short_secret {
-        say.note(SHORT_SECRET);
+        console.note(SHORT_SECRET);
     }
     let opened = open_or_make(common).await?;
     for batch in jobs.chunks(BATCH) {
@@ -57,16 +57,20 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     }
     let paused = opened.store.paused_queues().await.map_err(told)?;
     for job in &jobs {
-        tell(&say, job, paused.iter().any(|queue| *queue == job.queue));
+        tell(
+            &console,
+            job,
+            paused.iter().any(|queue| *queue == job.queue),
+        );
     }
     for queue in &paused {
-        if jobs.iter().any(|job| job.queue == *queue) && !say.json {
-            say.note(&operate::is_paused(queue));
+        if jobs.iter().any(|job| job.queue == *queue) && !console.json {
+            console.note(&operate::is_paused(queue));
         }
     }
     let workers = opened.store.instances().await.map_err(told)?;
-    if workers.is_empty() && !say.json {
-        say.note("no worker lives now; `marionette work` is the one that runs this");
+    if workers.is_empty() && !console.json {
+        console.note("no worker lives now; `marionette work` is the one that runs this");
     }
     Ok(0)
 }
@@ -156,7 +160,7 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
     Ok(absolute)
 }
 
-fn tell(say: &Say, job: &NewJob, is_paused: bool) {
+fn tell(console: &Console, job: &NewJob, is_paused: bool) {
     let now = clock::now();
     let due = match job.due {
         Stored::Now => now,
@@ -164,10 +168,10 @@ fn tell(say: &Say, job: &NewJob, is_paused: bool) {
         Stored::At(time) => time,
     };
     let name = job.options.name.as_deref().unwrap_or_default();
-    if say.json {
+    if console.json {
         let due = clock::rfc3339(due);
         let queue = &job.queue;
-        return say.value(&json!({
+        return console.value(&json!({
             "id": job.id.to_string(), "name": name, "queue": queue, "due": due,
         }));
     }
@@ -193,12 +197,12 @@ fn tell(say: &Say, job: &NewJob, is_paused: bool) {
             format!("runs at {at}, {}", show_relative(time, now))
         }
     };
-    if say.quiet {
-        return say.result(&job.id.to_string());
+    if console.quiet {
+        return console.result(&job.id.to_string());
     }
-    say.result(&format!("{}  {when}", job.id));
+    console.result(&format!("{}  {when}", job.id));
     if job.queue != DEFAULT_QUEUE {
-        say.note(&format!(
+        console.note(&format!(
             "it waits in the queue {0}: `marionette work --queue {0}` runs it",
             job.queue
         ));

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::args::Work;
 use crate::command::Command;
 use crate::common::Common;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::report;
 use crate::instance::health::{is_broken, is_hindered};
 use crate::instance::stop;
@@ -23,15 +23,15 @@ use crate::store::{Opened, open_or_make, told};
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
-    let say = Say::new(common);
+    let console = Console::new(common);
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common).await?;
-    opened.check(&say)?;
+    opened.check(&console)?;
     let worker = Worker::new(&opened, args.queue.clone(), args.jobs, args.keep_outputs)?;
-    let teller = tokio::spawn(tell(worker.tasks.events(), say.clone()));
+    let teller = tokio::spawn(tell(worker.tasks.events(), console.clone()));
     worker.start(&opened).await?;
-    let watch = Watch::begin(&opened, &worker, &args.queue, &say);
-    say.note(&format!("working on the queue {}", args.queue.join(", ")));
+    let watch = Watch::begin(&opened, &worker, &args.queue, &console);
+    console.note(&format!("working on the queue {}", args.queue.join(", ")));
     let asked = tokio::select! {
         asked = signals.next() => Some(asked),
         found = nothing_is_left(&worker, &opened, args) => { found?; None }
@@ -41,7 +41,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
         }
     };
     let report = match asked {
-        Some(_) => stop::stop(&worker, &mut signals, args.stop_within, &say).await,
+        Some(_) => stop::stop(&worker, &mut signals, args.stop_within, &console).await,
         None => worker.tasks.stop().await,
     };
     let stats = worker.tasks.stats();
@@ -49,7 +49,7 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     worker.close().await;
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;
-    say.note(&format!("stopped: {}", report::stopped(&stats, &report)));
+    console.note(&format!("stopped: {}", report::stopped(&stats, &report)));
     status(&opened, args, asked, &stats).await
 }
 
@@ -107,11 +107,13 @@ async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Resul
 }
 
 /// Says what happens, until the manager is gone.
-async fn tell(mut events: Events, say: Say) {
+async fn tell(mut events: Events, console: Console) {
     while let Some(next) = events.next().await {
         match next {
-            Received::Event(event) => report::tell(&event, &say),
-            Received::Lost(lost) => say.note(&format!("{lost} events came too fast to be told")),
+            Received::Event(event) => report::tell(&event, &console),
+            Received::Lost(lost) => {
+                console.note(&format!("{lost} events came too fast to be told"));
+            }
             _ => {}
         }
     }

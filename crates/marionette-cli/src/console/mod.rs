@@ -25,13 +25,13 @@ use crate::common::Common;
 
 /// Says things, above the progress bars if there are any.
 #[derive(Clone, Debug)]
-pub(crate) struct Say {
+pub(crate) struct Console {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     bars: Option<Arc<MultiProgress>>,
 }
 
-impl Say {
+impl Console {
     pub(crate) fn new(common: &Common) -> Self {
         Self {
             json: common.json,

@@ -6,7 +6,7 @@ use marionette::{ErrorDict, Event, EventKind, Stats, StopReport};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::clock;
 use crate::console::text::safe;
 use crate::console::time::show_duration;
@@ -15,21 +15,21 @@ use crate::console::time::show_duration;
 const WORD_COLUMNS: usize = 9;
 
 /// Tells what happened, as far as it is to be told.
-pub(crate) fn tell(event: &Event, say: &Say) {
-    if say.json {
+pub(crate) fn tell(event: &Event, console: &Console) {
+    if console.json {
         if let Some(value) = value(event) {
-            say.value(&value);
+            console.value(&value);
         }
         return;
     }
     // Above bars, which count what is done, only what went wrong is worth a line.
     let is_wanted = match &event.kind {
-        EventKind::Done { .. } => !say.has_bars() && !say.quiet,
+        EventKind::Done { .. } => !console.has_bars() && !console.quiet,
         EventKind::Failed(_) | EventKind::Ended(_) | EventKind::Cancelled => true,
-        _ => !say.quiet,
+        _ => !console.quiet,
     };
     if let Some(line) = line(event).filter(|_| is_wanted) {
-        say.result(&line);
+        console.result(&line);
     }
 }
 

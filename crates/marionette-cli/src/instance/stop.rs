@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marionette::StopReport;
 
-use crate::console::Say;
+use crate::console::Console;
 use crate::instance::worker::Worker;
 use crate::process::signals::Signals;
 
@@ -16,7 +16,7 @@ pub(crate) async fn stop(
     worker: &Worker,
     signals: &mut Signals,
     limit: Option<Duration>,
-    say: &Say,
+    console: &Console,
 ) -> StopReport {
     let tasks = &worker.tasks;
     let mut stopping = pin!(tasks.stop());
@@ -27,7 +27,7 @@ pub(crate) async fn stop(
         () = ready(()) => {}
     }
     worker.is_stopping();
-    say.note("stopping: what runs may finish (again: end it)");
+    console.note("stopping: what runs may finish (again: end it)");
     let limit = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit).await,
@@ -39,7 +39,7 @@ pub(crate) async fn stop(
         _ = signals.again() => {}
         () = limit => {}
     }
-    say.note("stopping: what runs is asked to end (again: leave at once)");
+    console.note("stopping: what runs is asked to end (again: leave at once)");
     tokio::select! {
         report = tasks.stop_within(Duration::ZERO) => report,
         asked = signals.again() => std::process::exit(asked.status().into()),

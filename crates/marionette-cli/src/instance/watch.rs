@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::command::Command;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::clock;
 use crate::console::text::{self, safe};
 use crate::console::time::show_duration;
@@ -33,7 +33,12 @@ pub(crate) struct Watch([JoinHandle<()>; 2]);
 
 impl Watch {
     /// `queues` are those of which it is said when they are paused.
-    pub(crate) fn begin(opened: &Opened, worker: &Worker, queues: &[String], say: &Say) -> Self {
+    pub(crate) fn begin(
+        opened: &Opened,
+        worker: &Worker,
+        queues: &[String],
+        console: &Console,
+    ) -> Self {
         let seen = Seen {
             opened: opened.clone(),
             tasks: worker.tasks.clone(),
@@ -42,7 +47,7 @@ impl Watch {
             of_store: worker.store_trouble.clone(),
             works_on: worker.queues.clone(),
             queues: queues.to_vec(),
-            say: say.clone(),
+            console: console.clone(),
         };
         let strays = end_strays(opened.clone());
         Self([tokio::spawn(seen.watch()), tokio::spawn(strays)])
@@ -83,7 +88,7 @@ struct Seen {
     of_store: StoreTrouble,
     works_on: Vec<String>,
     queues: Vec<String>,
-    say: Say,
+    console: Console,
 }
 
 /// Whether a trouble was said that is not over.
@@ -91,10 +96,10 @@ struct Seen {
 struct Told(bool);
 
 impl Told {
-    fn see(&mut self, trouble: Option<&str>, over: &str, say: &Say) {
+    fn see(&mut self, trouble: Option<&str>, over: &str, console: &Console) {
         match (trouble, self.0) {
-            (Some(trouble), false) => say.warn(trouble),
-            (None, true) => say.warn(over),
+            (Some(trouble), false) => console.warn(trouble),
+            (None, true) => console.warn(over),
             _ => {}
         }
         self.0 = trouble.is_some();
@@ -112,12 +117,12 @@ impl Seen {
             let is_full = self.opened.is_on_full_disk();
             let disk = is_full.then(|| self.full());
             let again = "there is room on the disk again: it goes on";
-            full.see(disk.as_deref(), again, &self.say);
+            full.see(disk.as_deref(), again, &self.console);
 
             let trouble = self.own.recent();
             let trouble = trouble.map(|why| format!("{why}; tasks wait until it can"));
             let again = "commands can be started again";
-            own.see(trouble.as_deref(), again, &self.say);
+            own.see(trouble.as_deref(), again, &self.console);
 
             // Of a full disk it is told above, and afterwards it takes a moment to go on.
             if is_full {
@@ -139,14 +144,14 @@ impl Seen {
             self.of_store.is(trouble.clone());
             let trouble = trouble.map(|why| format!("{why}; it is tried again and again"));
             let again = "the store answers again: it goes on";
-            store.see(trouble.as_deref(), again, &self.say);
+            store.see(trouble.as_deref(), again, &self.console);
 
             // What is paused for a moment is nobody's trouble.
             let trouble = paused_now.unwrap_or_default();
             paused_looks = trouble.as_ref().map_or(0, |_| paused_looks + 1);
             let lasts = LOOK * paused_looks >= self.lease();
             let again = "nothing waits in a paused queue any more";
-            paused.see(trouble.as_deref().filter(|_| lasts), again, &self.say);
+            paused.see(trouble.as_deref().filter(|_| lasts), again, &self.console);
             sleep(LOOK).await;
         }
     }

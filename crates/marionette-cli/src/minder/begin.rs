@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 
 use super::done::was_done;
 use super::group::Group;
-use super::{Attempt, How, last_line, reason, stray};
+use super::{Attempt, How, last_line, orphans, reason};
 use crate::command::{self, Resolved};
 use crate::console::text;
 use crate::process::lack;
@@ -241,7 +241,7 @@ impl Thread {
         process
             .env("MARIONETTE_JOB", &self.attempt.job)
             .env("MARIONETTE_ATTEMPT", self.attempt.number.to_string())
-            .env(stray::VARIABLE, &*self.presence)
+            .env(orphans::VARIABLE, &*self.presence)
             .current_dir(cwd)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::group::Group;
 use super::presence::clear_up_after;
-use super::{ARGUMENT, Attempt, Ended, Order, SENT, TRUSTS, Unable, Word};
+use super::{ARGUMENT, Attempt, Ended, News, Order, SENT, TRUSTS, Unable};
 use crate::console::clock;
 use crate::files::{Place, Whose};
 
@@ -209,7 +209,7 @@ impl Minder {
                 line = words.next_line() => {
                     let Ok(Some(line)) = line else { break };
                     match serde_json::from_str(&line) {
-                        Ok(Word::Left) => has_left = true,
+                        Ok(News::Left) => has_left = true,
                         Ok(word) => self.state().hear(word),
                         // Only a minder of another version, or none, talks otherwise.
                         Err(_) => break,
@@ -294,24 +294,24 @@ impl State {
         }
     }
 
-    fn hear(&mut self, word: Word) {
+    fn hear(&mut self, word: News) {
         match word {
-            Word::Ready => {
+            News::Ready => {
                 self.unable = None;
                 self.is_ready(Ok(()));
             }
-            Word::Unable(unable) => {
+            News::Unable(unable) => {
                 self.unable = Some(unable.why.clone());
                 self.is_ready(Err(unable));
             }
-            Word::Left => {}
-            Word::Signalled => self.signalled = Some(clock::tick()),
-            Word::Started(number, process) => {
+            News::Left => {}
+            News::Signalled => self.signalled = Some(clock::tick()),
+            News::Started(number, process) => {
                 if let Some(running) = self.running.get_mut(&number) {
                     running.group = Group::of(process);
                 }
             }
-            Word::Ended(number, ended) => {
+            News::Ended(number, ended) => {
                 if let Some(running) = self.running.remove(&number) {
                     // An error says that nobody waits for it any more.
                     let _ = running.ended.send(ended);

@@ -1,7 +1,7 @@
 //! What a worker and its minder tell each other, and what commands write: any bytes.
 
 use super::last_line::LastLine;
-use super::{Order, Word};
+use super::{News, Order};
 use crate::command::Veil;
 use crate::fuzz::{fuzz, is_fit_to_print};
 
@@ -21,9 +21,9 @@ fn any_bytes_are_a_message_or_refused() {
             let again: Order = serde_json::from_slice(&told).expect("it is understood");
             assert_eq!(serde_json::to_vec(&again).expect("as above"), told);
         }
-        if let Ok(word) = serde_json::from_slice::<Word>(bytes) {
+        if let Ok(word) = serde_json::from_slice::<News>(bytes) {
             let told = serde_json::to_vec(&word).expect("it can be told");
-            serde_json::from_slice::<Word>(&told).expect("it is understood");
+            serde_json::from_slice::<News>(&told).expect("it is understood");
         }
     });
 }

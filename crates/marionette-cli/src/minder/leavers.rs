@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::stray::{self, Marks};
+use super::orphans::{self, Marks};
 
 /// How long it may take to look for them: what `/proc` has of a process that hangs may hang too.
 const LOOKING: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ impl Leavers {
         }
         let (tell, told) = oneshot::channel();
         let look = move || {
-            stray::kill(&Marks::any(wanted));
+            orphans::kill(&Marks::any(wanted));
             // An error says that it took longer.
             let _ = tell.send(());
         };

@@ -14,7 +14,7 @@ mod begin;
 mod recorder;
 mod done;
 mod presence;
-mod stray;
+mod orphans;
 mod leavers;
 mod group;
 mod log;
@@ -57,7 +57,7 @@ enum Order {
 
 /// What a minder tells its worker.
 #[derive(Debug, Serialize, Deserialize)]
-enum Word {
+enum News {
     /// It is there: whatever it needs for itself it has.
     Ready,
     /// It cannot work, for this reason.

@@ -15,7 +15,7 @@ use rustix::io::retry_on_intr;
 use rustix::process::{Pid, test_kill_process};
 use tokio::time::sleep;
 
-use super::stray::{self, Marks, Session};
+use super::orphans::{self, Marks, Session};
 use crate::files::{Folder, Place};
 
 /// How often it is looked whether a minder has gone.
@@ -49,7 +49,7 @@ impl Presence {
                 if lock.metadata()?.len() > 0 {
                     // Another minder had this number, and was killed: nobody would look for what it
                     // left, now that the file is that of one that lives.
-                    stray::kill(&Marks::of_minder(&path, None));
+                    orphans::kill(&Marks::of_minder(&path, None));
                 }
                 let worker = worker.map_or(0, |worker| worker.as_raw_nonzero().get());
                 let session = Session::own().map(|session| session.words());
@@ -78,7 +78,7 @@ pub(super) fn clear_up_after(place: &Place, minder: u32) {
     let folder = place.open().ok().flatten();
     let file = folder.as_ref().and_then(|folder| folder.read(&name).ok()?);
     let session = file.and_then(|mut file| Said::read(&mut file)?.session);
-    stray::kill(&Marks::of_minder(&place.path().join(&name), session));
+    orphans::kill(&Marks::of_minder(&place.path().join(&name), session));
     // It may stay: without its lock it counts for nothing.
     if let Some(folder) = folder {
         let _ = folder.remove(name);
@@ -120,7 +120,7 @@ fn is_orphan(folder: &Folder, name: &OsStr) -> bool {
     };
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
         let session = Said::read(&mut file).and_then(|said| said.session);
-        stray::kill(&Marks::of_minder(&folder.path().join(name), session));
+        orphans::kill(&Marks::of_minder(&folder.path().join(name), session));
         let _ = folder.remove(name);
         return false;
     }

@@ -23,9 +23,9 @@ use super::attend::{Means, attend};
 use super::begin::BEGINNING_MAX;
 use super::done::Done;
 use super::leavers::Leavers;
+use super::orphans::Marks;
 use super::presence::Presence;
-use super::stray::Marks;
-use super::{Attempt, How, Order, TRUSTS, Unable, Word};
+use super::{Attempt, How, News, Order, TRUSTS, Unable};
 use crate::console;
 use crate::files::{Place, Whose};
 use crate::process::runtime;
@@ -83,7 +83,7 @@ fn let_go() {
 
 /// Tells the worker that it cannot even begin.
 fn is_unable(why: &str) {
-    let word = Word::Unable(Unable {
+    let word = News::Unable(Unable {
         why: why.to_owned(),
         is_full: false,
     });
@@ -104,13 +104,13 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
     let presence = match begin(place, worker).await {
         Ok(presence) => presence,
         Err(error) => {
-            drop(words.send(Word::Unable(Unable::of(&error))));
+            drop(words.send(News::Unable(Unable::of(&error))));
             drop(words);
             let _ = teller.await;
             return Err(error);
         }
     };
-    drop(words.send(Word::Ready));
+    drop(words.send(News::Ready));
     let mut orders = BufReader::new(pipe::Receiver::from_owned_fd(stdin)?).lines();
     let mut minded = Minded::new(presence.path());
     loop {
@@ -125,11 +125,11 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
                 _ => break,
             },
             Some(Ok(over)) = minded.attempts.join_next() => minded.forget(over),
-            () = deaf.signalled() => drop(words.send(Word::Signalled)),
+            () = deaf.signalled() => drop(words.send(News::Signalled)),
         }
     }
     minded.close().await;
-    drop(words.send(Word::Left));
+    drop(words.send(News::Left));
     drop(words);
     // Nobody listens any more when the worker is gone.
     let _ = timeout(NOTING, teller).await;
@@ -204,7 +204,7 @@ impl Minded {
         }
     }
 
-    fn obey(&mut self, order: Order, words: &mpsc::UnboundedSender<Word>) {
+    fn obey(&mut self, order: Order, words: &mpsc::UnboundedSender<News>) {
         match order {
             Order::Start(number, attempt) => self.start(number, *attempt, words.clone()),
             Order::End(number, grace) => {
@@ -217,14 +217,14 @@ impl Minded {
         }
     }
 
-    fn start(&mut self, number: u64, attempt: Attempt, words: mpsc::UnboundedSender<Word>) {
+    fn start(&mut self, number: u64, attempt: Attempt, words: mpsc::UnboundedSender<News>) {
         let (ask, asks) = mpsc::unbounded_channel();
         self.asks.insert(number, ask);
         let output = attempt.output.clone();
         let means = self.means.clone();
         let leavers = Arc::clone(&self.leavers);
         self.attempts.spawn(async move {
-            let started = |process| drop(words.send(Word::Started(number, process)));
+            let started = |process| drop(words.send(News::Started(number, process)));
             let (job, nth) = (attempt.job.clone(), attempt.number);
             let ended = attend(attempt, &means, asks, started).await;
             if ended.was_asked || ended.how == KILLED {
@@ -238,7 +238,7 @@ impl Minded {
                 // end first.
                 yield_now().await;
             }
-            drop(words.send(Word::Ended(number, ended)));
+            drop(words.send(News::Ended(number, ended)));
             let done = is_done.then_some(output);
             Over { number, done }
         });
@@ -269,7 +269,7 @@ impl Minded {
 }
 
 /// Tells the worker what happens, many words at once.
-async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<Word>) -> io::Result<()> {
+async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<News>) -> io::Result<()> {
     let mut words = Vec::new();
     let mut lines = Vec::new();
     while told.recv_many(&mut words, 256).await > 0 {

@@ -1,194 +1,76 @@
-//! `marionette retry`, `cancel`, `delete` and `reschedule`: of tasks that are named, or of all that
-//! match.
+//! What is done with tasks.
 
-use std::collections::BTreeMap;
+use std::time::SystemTime;
 
-use anyhow::{Result, bail};
-use marionette::inspect::{Filter, JobSummary, Which};
+use anyhow::Result;
+use marionette::inspect::{Inspect, Which};
 use marionette::store::JobState;
-use marionette::{Job, TaskId};
 
-use crate::args;
-use crate::command::Command;
-use crate::console::clock;
-use crate::console::text::count;
-use crate::output;
 use crate::store::told;
 
-use super::confirm::confirm;
-use super::deed::Deed;
-use super::desk::Desk;
-use super::ids;
-use super::list::{self, named};
-use super::pick::Pages;
-use super::report::{Refusals, Report, faster, tell};
-
-/// How many of the tasks are shown before somebody is asked.
-const PREVIEW: usize = 5;
-
-/// Changes what is named, and returns the exit status.
-pub(super) async fn change(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<u8> {
-    let by_ids = !which.ids.is_empty();
-    let forgotten = desk.opened.forgotten();
-    let report = match (by_ids, which.pick.is_empty(), which.all) {
-        (true, true, _) => named_ones(desk, which, deed).await?,
-        (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
-        (false, true, false) => bail!(
-            "nothing says which tasks to {0}: name their ids, or conditions like --state and \
-             --kind, or --all (see `marionette {0} --help`)",
-            deed.verb()
-        ),
-        (false, ..) => {
-            let Some(report) = matching(desk, which, deed).await? else {
-                desk.say.note("nothing was changed");
-                return Ok(1);
-            };
-            report
-        }
-    };
-    output::forget(&desk.opened, &forgotten).await?;
-    tell(desk, which, deed, &report).await?;
-    let is_short = by_ids && !report.unchanged.is_empty();
-    Ok(u8::from(is_short))
+/// What is done with tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Retry,
+    /// For this reason.
+    Cancel(String),
+    Delete,
+    /// To this time.
+    Reschedule(SystemTime),
 }
 
-async fn named_ones(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<Report> {
-    let store = &*desk.opened.store;
-    let mut able: Vec<TaskId> = Vec::new();
-    let mut unchanged = Refusals::default();
-    let mut queues = BTreeMap::new();
-    for (text, id) in ids::find(store, &which.ids).await? {
-        let job = match id {
-            Some(id) => store.job(id).await.map_err(told)?,
-            None => None,
-        };
-        let Some(job) = job.map(|job| job.summary) else {
-            unchanged.add(None, "there is no such task", text);
-            continue;
-        };
-        match deed.refuses(job.state) {
-            Some(why) => unchanged.add(Some(job.state), why, &job.id.to_string()),
-            None if able.contains(&job.id) => {}
-            None => {
-                note_queue(&mut queues, &job);
-                able.push(job.id);
+impl Change {
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel(_) => "cancel",
+            Self::Delete => "delete",
+            Self::Reschedule(_) => "reschedule",
+        }
+    }
+
+    pub(super) fn done(&self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Cancel(_) => "cancelled",
+            Self::Delete => "deleted",
+            Self::Reschedule(_) => "rescheduled",
+        }
+    }
+
+    /// Why it makes no sense for a task in this state, if it makes none.
+    pub(super) fn refuses(&self, state: JobState) -> Option<&'static str> {
+        match (self, state) {
+            (Self::Retry, JobState::Ready) => Some("ready already: it waits for a worker"),
+            (Self::Retry | Self::Delete, JobState::Running) => Some("it runs; cancel it first"),
+            (Self::Retry, JobState::Done) => Some("it has succeeded"),
+            (Self::Cancel(_), state) if state.is_end() => Some("it has ended"),
+            (Self::Reschedule(_), JobState::Running) => Some("it runs"),
+            (Self::Reschedule(_), state) if state.is_end() => {
+                Some("it has ended; `marionette retry` runs it again")
             }
+            _ => None,
         }
     }
-    let tasks = able.len();
-    let changed = match (which.dry_run, tasks) {
-        (true, _) | (_, 0) => 0,
-        _ => deed.perform(store, Which::Ids(able)).await?,
-    };
-    let mut unchanged = unchanged.0;
-    if !which.dry_run {
-        unchanged.extend(faster(tasks, changed));
-    }
-    Ok(Report {
-        matched: tasks,
-        changed,
-        unchanged,
-        queues,
-    })
-}
 
-/// Notes in which queue a task is, and whether it is a command.
-fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
-    *queues.entry(job.queue.clone()).or_default() |= job.kind == Command::KIND;
-}
+    /// Which tasks are meant by conditions that name no state.
+    pub(super) fn usual(&self) -> Vec<JobState> {
+        let is_usual = |state: &JobState| match self {
+            Self::Retry => matches!(state, JobState::Dead | JobState::Quarantined),
+            Self::Cancel(_) => !state.is_end(),
+            Self::Delete => state.is_end(),
+            Self::Reschedule(_) => !state.is_end() && *state != JobState::Running,
+        };
+        JobState::ALL.into_iter().filter(is_usual).collect()
+    }
 
-/// `None`: somebody was asked, and does not want it.
-async fn matching(desk: &Desk, which: &args::pick::Which, deed: &Deed) -> Result<Option<Report>> {
-    let store = &*desk.opened.store;
-    let mut filter = which.pick.filter()?;
-    if filter.states.is_empty() {
-        filter.states = deed.usual();
+    pub(super) async fn perform(&self, store: &dyn Inspect, which: Which) -> Result<u64> {
+        let changed = match self {
+            Self::Retry => store.retry(which).await,
+            Self::Cancel(reason) => store.cancel(which, reason.clone()).await,
+            Self::Delete => store.delete(which).await,
+            Self::Reschedule(due) => store.reschedule(which, *due).await,
+        };
+        changed.map_err(told)
     }
-    // What is accepted after this is not what somebody was shown.
-    filter.accepted_before.get_or_insert_with(clock::now);
-    let Survey {
-        counts,
-        preview,
-        queues,
-    } = survey(desk, &filter, deed).await?;
-    let mut refused = Refusals::default();
-    for (state, tasks) in &counts {
-        if let Some(why) = deed.refuses(*state) {
-            refused.add_many(*state, why, *tasks);
-        }
-    }
-    filter.states.retain(|state| deed.refuses(*state).is_none());
-    let matched = filter
-        .states
-        .iter()
-        .filter_map(|state| counts.get(state))
-        .sum();
-    let mut report = Report {
-        matched,
-        changed: 0,
-        unchanged: refused.0,
-        queues,
-    };
-    if which.dry_run && !desk.say.json && matched > 0 {
-        desk.say.result(&preview);
-    }
-    if which.dry_run || matched == 0 {
-        return Ok(Some(report));
-    }
-    let states = filter
-        .states
-        .iter()
-        .filter_map(|state| counts.get_key_value(state));
-    let states: Vec<_> = states
-        .map(|(state, tasks)| format!("{tasks} {state}"))
-        .collect();
-    let tasks = count(matched, "task");
-    let question = format!("{} {tasks} ({})", deed.verb(), states.join(", "));
-    if !which.yes && !confirm(&preview, &question)? {
-        return Ok(None);
-    }
-    report.changed = deed.perform(store, Which::Matching(filter)).await?;
-    report.unchanged.extend(faster(matched, report.changed));
-    Ok(Some(report))
-}
-
-/// What matches some conditions.
-struct Survey {
-    /// How many in which state.
-    counts: BTreeMap<JobState, usize>,
-    /// A few of those that would be changed.
-    preview: String,
-    /// In which queues these are.
-    queues: BTreeMap<String, bool>,
-}
-
-async fn survey(desk: &Desk, filter: &Filter, deed: &Deed) -> Result<Survey> {
-    let store = &*desk.opened.store;
-    let mut queues = BTreeMap::new();
-    let mut counts = BTreeMap::new();
-    let mut few = Vec::new();
-    let mut able = 0;
-    let mut pages = Pages::all(filter.clone());
-    while let Some(jobs) = pages.next(store).await? {
-        for job in jobs {
-            *counts.entry(job.state).or_default() += 1;
-            if deed.refuses(job.state).is_none() {
-                able += 1;
-                note_queue(&mut queues, &job);
-                if few.len() < PREVIEW {
-                    few.push(job);
-                }
-            }
-        }
-    }
-    let more = able - few.len();
-    let mut preview = list::rows(&named(store, few).await?, &desk.runs);
-    if more > 0 {
-        preview = format!("{preview}\n… and {more} more");
-    }
-    Ok(Survey {
-        counts,
-        preview,
-        queues,
-    })
 }

@@ -16,22 +16,22 @@ use crate::minder::Follower;
 use crate::output;
 use crate::store::told;
 
-use super::desk::Desk;
 use super::ids;
+use super::operator::Operator;
 use super::show::veil;
 
 /// How often it is looked whether there is more.
 const LOOK: Duration = Duration::from_millis(100);
 
-pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
+pub(super) async fn follow(operator: &Operator, args: &Follow) -> Result<u8> {
     let texts = [args.id.clone()];
-    let found = ids::find(&*desk.opened.store, &texts).await?;
+    let found = ids::find(&*operator.opened.store, &texts).await?;
     let [(_, Some(id))] = found.as_slice() else {
-        desk.say.warn(&ids::unknown(&args.id));
+        operator.console.warn(&ids::unknown(&args.id));
         return Ok(1);
     };
-    let mut follower = Follower::new(output::of(&desk.opened.outputs(), *id));
-    let details = desk.opened.store.job(*id).await.map_err(told)?;
+    let mut follower = Follower::new(output::of(&operator.opened.outputs(), *id));
+    let details = operator.opened.store.job(*id).await.map_err(told)?;
     let mut printer = Printer {
         is_raw: args.raw,
         veil: details.as_ref().map(veil).unwrap_or_default(),
@@ -39,8 +39,8 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
     };
     loop {
         // Before it is read: what is written before a task ends is there when it has ended.
-        let Some(job) = summary(desk, *id).await? else {
-            desk.say.warn("the task was deleted");
+        let Some(job) = summary(operator, *id).await? else {
+            operator.console.warn("the task was deleted");
             return Ok(1);
         };
         let mut is_more = false;
@@ -65,8 +65,8 @@ pub(super) async fn follow(desk: &Desk, args: &Follow) -> Result<u8> {
 }
 
 /// `None`: it was deleted.
-async fn summary(desk: &Desk, id: TaskId) -> Result<Option<JobSummary>> {
-    let details = desk.opened.store.job(id).await.map_err(told)?;
+async fn summary(operator: &Operator, id: TaskId) -> Result<Option<JobSummary>> {
+    let details = operator.opened.store.job(id).await.map_err(told)?;
     Ok(details.map(|details| details.summary))
 }
 

@@ -13,7 +13,7 @@ use crate::console::text::clip;
 use crate::run::{Places, Runs};
 use crate::store::told;
 
-use super::desk::Desk;
+use super::operator::Operator;
 use super::pick::Pages;
 use super::workers::mark_orphans;
 use super::{json, words};
@@ -36,53 +36,55 @@ const INDENT: &str = "          ";
 /// A job with its name.
 pub(super) type Named = (JobSummary, Option<String>);
 
-pub(super) async fn list(desk: &Desk, args: &List) -> Result<u8> {
+pub(super) async fn list(operator: &Operator, args: &List) -> Result<u8> {
     let filter = args.pick.filter()?;
-    if args.all && desk.say.json {
-        return every(desk, filter).await;
+    if args.all && operator.console.json {
+        return every(operator, filter).await;
     }
-    let store = &*desk.opened.store;
+    let store = &*operator.opened.store;
     let limit = if args.all {
         usize::MAX
     } else {
         args.limit.get()
     };
-    let (mut jobs, has_more) = newest(desk, filter, limit).await?;
+    let (mut jobs, has_more) = newest(operator, filter, limit).await?;
     mark_orphans(store, &mut jobs).await?;
     let jobs = named(store, jobs).await?;
-    if desk.say.json {
+    if operator.console.json {
         if !jobs.is_empty() {
             // An error says that nobody reads any more.
-            let _ = console::print_values(&values(&jobs, &desk.runs));
+            let _ = console::print_values(&values(&jobs, &operator.runs));
         }
         return Ok(0);
     }
     if !jobs.is_empty() {
-        desk.say.result(&rows(&jobs, &desk.runs));
+        operator.console.result(&rows(&jobs, &operator.runs));
     } else if args.pick.is_empty() {
-        desk.say.note("there are no tasks");
+        operator.console.note("there are no tasks");
     } else {
-        desk.say.note("no task matches");
+        operator.console.note("no task matches");
     }
     if has_more {
-        desk.say.note("there are more: --limit and --all show them");
+        operator
+            .console
+            .note("there are more: --limit and --all show them");
     }
     Ok(0)
 }
 
 /// All that match, for programs: page by page, so that it takes no memory.
-async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
-    let store = &*desk.opened.store;
+async fn every(operator: &Operator, filter: Filter) -> Result<u8> {
+    let store = &*operator.opened.store;
     let mut pages = Pages::all(filter);
     while let Some(mut jobs) = pages.next(store).await? {
         mark_orphans(store, &mut jobs).await?;
-        let values = values(&named(store, jobs).await?, &desk.runs);
+        let values = values(&named(store, jobs).await?, &operator.runs);
         if console::print_values(&values).is_err() {
             // Nobody reads any more.
             break;
         }
     }
-    pages.tell_unreadable(&desk.say);
+    pages.tell_unreadable(&operator.console);
     Ok(0)
 }
 
@@ -92,15 +94,19 @@ async fn every(desk: &Desk, filter: Filter) -> Result<u8> {
 /// from what a task is and tell nothing, so where one of these is met all jobs are looked at.
 ///
 /// Those of one run have been accepted together, and come in the order of its file.
-async fn newest(desk: &Desk, filter: Filter, limit: usize) -> Result<(Vec<JobSummary>, bool)> {
-    let store = &*desk.opened.store;
-    let mut places = Places::new(&desk.runs);
+async fn newest(
+    operator: &Operator,
+    filter: Filter,
+    limit: usize,
+) -> Result<(Vec<JobSummary>, bool)> {
+    let store = &*operator.opened.store;
+    let mut places = Places::new(&operator.runs);
     let mut pages = Pages::first(filter.clone(), limit);
     let mut jobs = Vec::new();
     while let Some(page) = pages.next(store).await? {
         jobs.extend(page);
     }
-    pages.tell_unreadable(&desk.say);
+    pages.tell_unreadable(&operator.console);
     let has_more = pages.has_more();
     if has_more && !jobs.iter().all(|job| job.id.uuid().get_version_num() == 7) {
         jobs.clear();

@@ -1,13 +1,13 @@
 //! What an operator asks of a store, and changes in it: any store that a service uses, and that of
 //! the commands.
 
-mod desk;
+mod operator;
 mod list;
 mod show;
 mod follow;
 mod story;
+mod apply;
 mod change;
-mod deed;
 mod reschedule;
 mod report;
 mod confirm;
@@ -25,12 +25,12 @@ use anyhow::Result;
 
 use crate::args::operate::Verb;
 use crate::common::Common;
-use crate::console::Say;
+use crate::console::Console;
 use crate::run::Runs;
 use crate::store::{self, Purpose};
 
-use deed::Deed;
-use desk::Desk;
+use change::Change;
+use operator::Operator;
 
 pub(crate) use queue::is_paused;
 
@@ -40,27 +40,27 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
         return migrate::migrate(common).await;
     }
     let opened = store::open_existing(common, purpose(&verb)).await?;
-    let desk = Desk {
-        say: Say::new(common),
+    let operator = Operator {
+        console: Console::new(common),
         runs: Runs::read(&opened.runs()),
         opened,
     };
     match verb {
-        Verb::List(args) => list::list(&desk, &args).await,
-        Verb::Show(args) => show::show(&desk, &args).await,
-        Verb::Follow(args) => follow::follow(&desk, &args).await,
-        Verb::Retry(args) => change::change(&desk, &args.which, &Deed::Retry).await,
+        Verb::List(args) => list::list(&operator, &args).await,
+        Verb::Show(args) => show::show(&operator, &args).await,
+        Verb::Follow(args) => follow::follow(&operator, &args).await,
+        Verb::Retry(args) => apply::apply(&operator, &args.which, &Change::Retry).await,
         Verb::Cancel(args) => {
-            let deed = Deed::Cancel(args.reason);
-            change::change(&desk, &args.which, &deed).await
+            let change = Change::Cancel(args.reason);
+            apply::apply(&operator, &args.which, &change).await
         }
-        Verb::Delete(args) => change::change(&desk, &args.which, &Deed::Delete).await,
-        Verb::Reschedule(args) => reschedule::reschedule(&desk, &args).await,
-        Verb::Pause(args) => queue::pause(&desk, &args.queue).await,
-        Verb::Resume(args) => queue::resume(&desk, &args.queue).await,
-        Verb::Stats(args) => stats::stats(&desk, &args).await,
-        Verb::Workers(_) => workers::workers(&desk).await,
-        Verb::Prune(args) => prune::prune(&desk, &args).await,
+        Verb::Delete(args) => apply::apply(&operator, &args.which, &Change::Delete).await,
+        Verb::Reschedule(args) => reschedule::reschedule(&operator, &args).await,
+        Verb::Pause(args) => queue::pause(&operator, &args.queue).await,
+        Verb::Resume(args) => queue::resume(&operator, &args.queue).await,
+        Verb::Stats(args) => stats::stats(&operator, &args).await,
+        Verb::Workers(_) => workers::workers(&operator).await,
+        Verb::Prune(args) => prune::prune(&operator, &args).await,
         Verb::Migrate(_) => unreachable!("it came before the store was opened"),
     }
 }

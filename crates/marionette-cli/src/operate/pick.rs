@@ -5,7 +5,7 @@ use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobSummary, Page, Unreadable};
 use marionette::store::JobState;
 
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::clock;
 use crate::console::text::safe;
 use crate::console::time::parse_past_time;
@@ -116,11 +116,11 @@ impl Pages {
     }
 
     /// Says which tasks could not be read; all others are shown.
-    pub(super) fn tell_unreadable(&self, say: &Say) {
+    pub(super) fn tell_unreadable(&self, console: &Console) {
         let unreadable = &self.unreadable;
         for Unreadable { row, id, what, .. } in unreadable.iter().take(UNREADABLE_TOLD) {
             let id = id.map_or_else(|| format!("in row {row}"), |id| id.to_string());
-            say.warn(&safe(&format!("cannot read the task {id}: {what}")));
+            console.warn(&safe(&format!("cannot read the task {id}: {what}")));
         }
         if unreadable.len() > UNREADABLE_TOLD {
             let more = unreadable.len() - UNREADABLE_TOLD;
@@ -129,7 +129,7 @@ impl Pages {
             } else {
                 ""
             };
-            say.warn(&format!("cannot read {more}{at_least} other tasks"));
+            console.warn(&format!("cannot read {more}{at_least} other tasks"));
         }
     }
 

@@ -16,11 +16,11 @@ use crate::output;
 use crate::store::told;
 
 use super::confirm::confirm;
-use super::desk::Desk;
+use super::operator::Operator;
 use super::pick::{self, Pages};
 use crate::args::operate::Prune;
 
-pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
+pub(super) async fn prune(operator: &Operator, args: &Prune) -> Result<u8> {
     let Some(before) = clock::now().checked_sub(args.older) else {
         bail!("--older {}: nothing is so old", show_duration(args.older));
     };
@@ -39,38 +39,40 @@ pub(super) async fn prune(desk: &Desk, args: &Prune) -> Result<u8> {
         accepted_before: Some(before),
         ..Filter::default()
     };
-    let store = &*desk.opened.store;
+    let store = &*operator.opened.store;
     let by_state = survey(store, &filter, before).await?;
     let matched: usize = by_state.values().sum();
     let mut changed = 0;
     if !args.dry_run && matched > 0 {
         let question = format!("delete {}", count(matched, "task"));
         if !args.yes && !confirm(&told_states(&by_state), &question)? {
-            desk.say.note("nothing was deleted");
+            operator.console.note("nothing was deleted");
             return Ok(1);
         }
-        let forgotten = desk.opened.forgotten();
+        let forgotten = operator.opened.forgotten();
         changed = delete(store, filter, before).await?;
-        output::forget(&desk.opened, &forgotten).await?;
+        output::forget(&operator.opened, &forgotten).await?;
     }
-    if desk.say.json {
+    if operator.console.json {
         let by_state: BTreeMap<_, _> = by_state
             .iter()
             .map(|(state, tasks)| (state.as_str(), tasks))
             .collect();
-        desk.say.value(&json!({
+        operator.console.value(&json!({
             "verb": "prune", "dry_run": args.dry_run, "matched": matched, "changed": changed,
             "by_state": by_state,
         }));
     } else if args.dry_run {
         if matched > 0 {
-            desk.say.result(&told_states(&by_state));
+            operator.console.result(&told_states(&by_state));
         }
-        desk.say
+        operator
+            .console
             .result(&format!("{} would be deleted", count(matched, "task")));
-    } else if !desk.say.quiet {
+    } else if !operator.console.quiet {
         let changed = usize::try_from(changed).unwrap_or(usize::MAX);
-        desk.say
+        operator
+            .console
             .result(&format!("deleted {}", count(changed, "task")));
     }
     Ok(0)

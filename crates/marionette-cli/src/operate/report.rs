@@ -12,8 +12,8 @@ use crate::console::text::{count, safe};
 use crate::input::to_job::DEFAULT_QUEUE;
 use crate::store::told;
 
-use super::deed::Deed;
-use super::desk::Desk;
+use super::change::Change;
+use super::operator::Operator;
 use super::{queue, words};
 
 /// What was not changed, and why.
@@ -39,9 +39,9 @@ pub(super) struct Report {
 
 impl Report {
     /// Who is to be started so that what was retried is run. Says of some whether they run already.
-    async fn waits(&self, desk: &Desk) -> Result<(Vec<String>, Vec<String>)> {
+    async fn waits(&self, operator: &Operator) -> Result<(Vec<String>, Vec<String>)> {
         let (mut starts, mut goes_on) = (Vec::new(), Vec::new());
-        let works = !desk
+        let works = !operator
             .opened
             .store
             .instances()
@@ -49,7 +49,7 @@ impl Report {
             .map_err(told)?
             .is_empty();
         for (queue, has_commands) in &self.queues {
-            match desk.runs.of(queue) {
+            match operator.runs.of(queue) {
                 Some(run) => match (run.process(), run.command()) {
                     (Some(process), _) => {
                         goes_on.push(format!("{}, which process {process} runs", run.name()));
@@ -73,13 +73,13 @@ impl Report {
 }
 
 /// Says which of these queues are paused, since nothing in them is begun.
-async fn tell_paused(desk: &Desk, report: &Report) -> Result<()> {
-    let paused = desk.opened.store.paused_queues().await.map_err(told)?;
+async fn tell_paused(operator: &Operator, report: &Report) -> Result<()> {
+    let paused = operator.opened.store.paused_queues().await.map_err(told)?;
     for queue in paused
         .iter()
         .filter(|queue| report.queues.contains_key(*queue))
     {
-        desk.say.note(&queue::is_paused(queue));
+        operator.console.note(&queue::is_paused(queue));
     }
     Ok(())
 }
@@ -131,29 +131,28 @@ pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
 
 /// Tells a person or a program what came of it.
 pub(super) async fn tell(
-    desk: &Desk,
+    operator: &Operator,
     which: &args::pick::Which,
-    deed: &Deed,
+    change: &Change,
     report: &Report,
 ) -> Result<()> {
-    let is_retried = *deed == Deed::Retry && report.changed > 0;
+    let console = &operator.console;
+    let is_retried = *change == Change::Retry && report.changed > 0;
     let (starts, goes_on) = if is_retried {
-        report.waits(desk).await?
+        report.waits(operator).await?
     } else {
         Default::default()
     };
-    if desk.say.json {
-        desk.say.value(&value(which, deed, report, &starts));
+    if console.json {
+        console.value(&value(which, change, report, &starts));
         return Ok(());
     }
     if which.dry_run {
         let tasks = count(report.matched, "task");
-        desk.say
-            .result(&format!("{tasks} would be {}", deed.done()));
-    } else if !desk.say.quiet {
+        console.result(&format!("{tasks} would be {}", change.done()));
+    } else if !console.quiet {
         let tasks = usize::try_from(report.changed).unwrap_or(usize::MAX);
-        desk.say
-            .result(&format!("{} {}", deed.done(), count(tasks, "task")));
+        console.result(&format!("{} {}", change.done(), count(tasks, "task")));
     }
     for unchanged in &report.unchanged {
         let state = unchanged
@@ -164,9 +163,9 @@ pub(super) async fn tell(
             [] => count(unchanged.tasks, "task"),
             ids => ids.iter().map(|id| safe(id)).collect::<Vec<_>>().join(", "),
         };
-        desk.say.warn(&format!(
+        console.warn(&format!(
             "not {}: {which}: {state}{}",
-            deed.done(),
+            change.done(),
             unchanged.why
         ));
     }
@@ -177,25 +176,24 @@ pub(super) async fn tell(
     };
     if !starts.is_empty() {
         let starts: Vec<_> = starts.iter().map(|start| format!("`{start}`")).collect();
-        desk.say
-            .note(&format!("{waits} for {}", starts.join(" and ")));
+        console.note(&format!("{waits} for {}", starts.join(" and ")));
     }
     for run in goes_on {
-        desk.say.note(&format!("{waits} in the run of {run}"));
+        console.note(&format!("{waits} in the run of {run}"));
     }
-    let waits_again = matches!(deed, Deed::Retry | Deed::Reschedule(_));
+    let waits_again = matches!(change, Change::Retry | Change::Reschedule(_));
     if waits_again && report.changed > 0 {
-        tell_paused(desk, report).await?;
+        tell_paused(operator, report).await?;
     }
-    if let Deed::Reschedule(due) = deed
+    if let Change::Reschedule(due) = change
         && (report.changed > 0 || which.dry_run)
     {
-        desk.say.note(&format!("due: {}", words::time(*due)));
+        console.note(&format!("due: {}", words::time(*due)));
     }
     Ok(())
 }
 
-fn value(which: &args::pick::Which, deed: &Deed, report: &Report, waits: &[String]) -> Value {
+fn value(which: &args::pick::Which, change: &Change, report: &Report, waits: &[String]) -> Value {
     let unchanged: Vec<_> = report
         .unchanged
         .iter()
@@ -208,12 +206,12 @@ fn value(which: &args::pick::Which, deed: &Deed, report: &Report, waits: &[Strin
             })
         })
         .collect();
-    let due = match deed {
-        Deed::Reschedule(due) => Some(clock::rfc3339(*due)),
+    let due = match change {
+        Change::Reschedule(due) => Some(clock::rfc3339(*due)),
         _ => None,
     };
     let mut value = json!({
-        "verb": deed.verb(),
+        "verb": change.verb(),
         "dry_run": which.dry_run,
         "matched": report.matched,
         "changed": report.changed,

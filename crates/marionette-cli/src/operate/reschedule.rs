@@ -7,18 +7,18 @@ use crate::args::pick::Which;
 use crate::console::clock;
 use crate::console::time::parse_time;
 
-use super::change;
-use super::deed::Deed;
-use super::desk::Desk;
+use super::apply;
+use super::change::Change;
+use super::operator::Operator;
 
-pub(super) async fn reschedule(desk: &Desk, args: &Reschedule) -> Result<u8> {
+pub(super) async fn reschedule(operator: &Operator, args: &Reschedule) -> Result<u8> {
     let (text, ids) = args.words.split_last().expect("clap requires one word");
     let when = parse_time(text, &clock::here()).map_err(|error| match ids {
         [] => anyhow!("the time comes last: {error}"),
         _ => anyhow!(error),
     })?;
     if let Some(note) = &when.note {
-        desk.say.note(note);
+        operator.console.note(note);
     }
     let which = Which {
         ids: ids.to_vec(),
@@ -27,5 +27,5 @@ pub(super) async fn reschedule(desk: &Desk, args: &Reschedule) -> Result<u8> {
         dry_run: args.dry_run,
         yes: args.yes,
     };
-    change::change(desk, &which, &Deed::Reschedule(when.time)).await
+    apply::apply(operator, &which, &Change::Reschedule(when.time)).await
 }

@@ -21,7 +21,7 @@ use crate::output;
 use crate::run::Runs;
 use crate::store::told;
 
-use super::desk::Desk;
+use super::operator::Operator;
 use super::workers::mark_orphans;
 use super::{ids, json, story, words};
 use crate::args::operate::Show;
@@ -38,8 +38,8 @@ struct Output {
     text: String,
 }
 
-pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
-    let store = &*desk.opened.store;
+pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
+    let store = &*operator.opened.store;
     let mut code = 0;
     let mut is_first = true;
     for (text, id) in ids::find(store, &args.ids).await? {
@@ -48,7 +48,7 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
             None => None,
         };
         let Some(mut details) = details else {
-            desk.say.warn(&ids::unknown(text));
+            operator.console.warn(&ids::unknown(text));
             code = 1;
             continue;
         };
@@ -56,31 +56,32 @@ pub(super) async fn show(desk: &Desk, args: &Show) -> Result<u8> {
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let veil = veil(&details);
         let outputs = outputs(
-            desk,
-            &output::of(&desk.opened.outputs(), details.summary.id),
+            operator,
+            &output::of(&operator.opened.outputs(), details.summary.id),
             limit,
             &veil,
         )?;
-        if desk.say.json {
-            desk.say
-                .value(&value(&details, &outputs, limit, &desk.runs));
+        if operator.console.json {
+            operator
+                .console
+                .value(&value(&details, &outputs, limit, &operator.runs));
             continue;
         }
         if !is_first {
-            desk.say.result("");
+            operator.console.result("");
         }
         is_first = false;
-        let told = page(&details, &outputs, limit, &desk.runs);
-        desk.say.result(told.trim_end());
+        let told = page(&details, &outputs, limit, &operator.runs);
+        operator.console.result(told.trim_end());
     }
     Ok(code)
 }
 
 /// What the attempts wrote that are kept in this place: the end of it, where it is long.
-fn outputs(desk: &Desk, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<Output>> {
+fn outputs(operator: &Operator, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<Output>> {
     let mut outputs = Vec::new();
     let opened = place.open();
-    let Some(folder) = opened.unwrap_or_else(|error| is_left_out(desk, &error)) else {
+    let Some(folder) = opened.unwrap_or_else(|error| is_left_out(operator, &error)) else {
         return Ok(outputs);
     };
     let shown = || text::path(folder.path());
@@ -88,7 +89,7 @@ fn outputs(desk: &Desk, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<
         let kept = match read_log(&folder, &log) {
             Ok(kept) => kept,
             Err(error) => {
-                is_left_out(desk, &error);
+                is_left_out(operator, &error);
                 continue;
             }
         };
@@ -107,8 +108,8 @@ fn outputs(desk: &Desk, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<
 }
 
 /// What cannot be read is told, and the rest is shown.
-fn is_left_out(desk: &Desk, error: &io::Error) -> Option<Folder> {
-    desk.say.warn(&safe(&error.to_string()));
+fn is_left_out(operator: &Operator, error: &io::Error) -> Option<Folder> {
+    operator.console.warn(&safe(&error.to_string()));
     None
 }
 

@@ -17,7 +17,7 @@ use crate::console::time::show_duration;
 use crate::run::Runs;
 use crate::store::told;
 
-use super::desk::Desk;
+use super::operator::Operator;
 use super::pick::Pages;
 use crate::args::operate::Stats;
 
@@ -32,16 +32,16 @@ struct Numbers {
     oldest_ready: Option<JobSummary>,
 }
 
-pub(super) async fn stats(desk: &Desk, args: &Stats) -> Result<u8> {
+pub(super) async fn stats(operator: &Operator, args: &Stats) -> Result<u8> {
     loop {
-        let numbers = read(&*desk.opened.store).await?;
-        let printed = if desk.say.json {
-            console::print_values(&[value(&numbers, &desk.runs)])
+        let numbers = read(&*operator.opened.store).await?;
+        let printed = if operator.console.json {
+            console::print_values(&[value(&numbers, &operator.runs)])
         } else if args.watch.is_some() && table::columns().is_some() {
             // A terminal is cleared; what is no terminal gets one after the other.
-            console::print_anew(&page(&numbers, &desk.runs))
+            console::print_anew(&page(&numbers, &operator.runs))
         } else {
-            console::print(&page(&numbers, &desk.runs))
+            console::print(&page(&numbers, &operator.runs))
         };
         // An error says that nobody reads any more.
         let Some(seconds) = args.watch.filter(|_| printed.is_ok()) else {

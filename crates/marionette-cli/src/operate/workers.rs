@@ -12,22 +12,22 @@ use crate::console::short_id;
 use crate::console::table;
 use crate::store::told;
 
-use super::desk::Desk;
+use super::operator::Operator;
 use super::words;
 
 /// With less room the server's name is left out, and that a worker lives says when it was seen.
 const WIDE: usize = 90;
 
-pub(super) async fn workers(desk: &Desk) -> Result<u8> {
-    let workers = desk.opened.store.instances().await.map_err(told)?;
-    if desk.say.json {
+pub(super) async fn workers(operator: &Operator) -> Result<u8> {
+    let workers = operator.opened.store.instances().await.map_err(told)?;
+    if operator.console.json {
         for worker in &workers {
-            desk.say.value(&value(worker));
+            operator.console.value(&value(worker));
         }
         return Ok(0);
     }
     if workers.is_empty() {
-        desk.say.note("no worker lives");
+        operator.console.note("no worker lives");
         return Ok(0);
     }
     let columns = table::columns().unwrap_or(usize::MAX);
@@ -41,7 +41,9 @@ pub(super) async fn workers(desk: &Desk) -> Result<u8> {
         .iter()
         .map(|worker| heads.iter().map(|head| cell(head, worker)).collect())
         .collect();
-    desk.say.result(&table::show(heads, &rows, flexible));
+    operator
+        .console
+        .result(&table::show(heads, &rows, flexible));
     Ok(0)
 }
 

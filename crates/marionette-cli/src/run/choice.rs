@@ -14,7 +14,7 @@ use super::ledger::{Held, Ledger, Taken, Turn};
 use super::plan::Plan;
 use super::{BATCH, count_of, in_queue};
 use crate::args::Run;
-use crate::console::Say;
+use crate::console::Console;
 use crate::input::{self, Options};
 use crate::output;
 use crate::store::{Opened, told};
@@ -30,10 +30,10 @@ pub(super) async fn ledger(
     args: &Run,
     identity: &Identity,
     file: &input::File,
-    say: &Say,
+    console: &Console,
 ) -> Result<Ledger> {
     if identity.is_list() {
-        return of_list(opened, args, identity, file, say).await;
+        return of_list(opened, args, identity, file, console).await;
     }
     match Ledger::take(&opened.runs(), identity, 0, &file.name)? {
         Taken::Ours(ledger) => Ok(ledger),
@@ -46,7 +46,7 @@ async fn of_list(
     args: &Run,
     identity: &Identity,
     file: &input::File,
-    say: &Say,
+    console: &Console,
 ) -> Result<Ledger> {
     let mut goes_on: Option<Ledger> = None;
     let mut free = None;
@@ -55,8 +55,8 @@ async fn of_list(
         let is_new = !Ledger::exists(&opened.runs(), identity, slot);
         match Ledger::take(&opened.runs(), identity, slot, &file.name)? {
             Taken::Theirs(held) => {
-                let (known, all) = in_common(opened, file, &held.queue).await?;
-                if known == all {
+                let (stored, all) = in_common(opened, file, &held.queue).await?;
+                if stored == all {
                     return Err(held.refusal(&file.name));
                 }
             }
@@ -81,7 +81,7 @@ async fn of_list(
         }
     }
     if others > 0 {
-        say.note(&format!(
+        console.note(&format!(
             "{} of another list in this folder {} left, and this list has none of them: `{}` goes \
              on with that one, `marionette run --drop -` drops it",
             count_of(others, "task"),
@@ -107,12 +107,12 @@ async fn of_list(
 async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(usize, usize)> {
     let plan = Plan::new(file, queue, &Options::default())?;
     let ids: Vec<_> = plan.ids().collect();
-    let mut known = 0;
+    let mut stored = 0;
     for ids in ids.chunks(BATCH) {
         let ended = opened.store.ended(ids.to_vec()).await.map_err(told)?;
-        known += ended.iter().filter(|end| **end != Ended::Unknown).count();
+        stored += ended.iter().filter(|end| **end != Ended::Unknown).count();
     }
-    Ok((known, ids.len()))
+    Ok((stored, ids.len()))
 }
 
 /// How many tasks of a run are left, also those that were retried after its end.
@@ -130,12 +130,12 @@ pub(super) async fn turn(
     args: &Run,
     opened: &Opened,
     ledger: &mut Ledger,
-    say: &Say,
+    console: &Console,
 ) -> Result<Turn> {
     let is_left = left(opened, ledger).await? > 0;
     if args.anew && (is_left || ledger.is_unfinished()) {
         let cancelled = cancel(opened, ledger, BEGUN_ANEW).await?;
-        say.note(&format!(
+        console.note(&format!(
             "{} cancelled, to begin anew",
             count_of(cancelled, "task")
         ));
@@ -147,7 +147,7 @@ pub(super) async fn turn(
         };
         let retried = opened.store.retry(Which::Matching(failed)).await;
         let retried = retried.map_err(told)?;
-        say.note(&format!(
+        console.note(&format!(
             "{} to be tried again",
             count_of(retried, "failed task")
         ));
@@ -182,7 +182,11 @@ async fn forget(opened: &Opened, queue: &str) -> Result<()> {
 }
 
 /// The run of this identity that is open and was worked on last, without its list.
-pub(super) async fn to_resume(opened: &Opened, identity: &Identity, say: &Say) -> Result<Ledger> {
+pub(super) async fn to_resume(
+    opened: &Opened,
+    identity: &Identity,
+    console: &Console,
+) -> Result<Ledger> {
     let (mut open, held) = open(opened, identity).await?;
     open.sort_by_key(Ledger::written);
     let Some(mut ledger) = open.pop() else {
@@ -196,7 +200,7 @@ pub(super) async fn to_resume(opened: &Opened, identity: &Identity, say: &Say) -
     };
     if !open.is_empty() {
         let others = count_of(open.len() as u64, "more run");
-        say.note(&format!(
+        console.note(&format!(
             "{others} of this folder will be left after this one"
         ));
     }

@@ -5,17 +5,17 @@ use std::env;
 use serde_json::{Map, Value, json};
 
 use crate::command::{Text, Veil, What};
-use crate::console::Say;
+use crate::console::Console;
 use crate::input::{File, Task};
 
 /// Says what each task of a list would run.
-pub(super) fn tell(file: &File, say: &Say) {
+pub(super) fn tell(file: &File, console: &Console) {
     let here = env::current_dir().unwrap_or_default();
     for task in &file.tasks {
-        if say.json {
-            say.value(&value(task));
+        if console.json {
+            console.value(&value(task));
         } else {
-            say.result(&task.command.typed(&here));
+            console.result(&task.command.typed(&here));
         }
     }
 }

@@ -16,8 +16,8 @@ mod dry_run;
 mod choice;
 mod names;
 mod plan;
-mod known;
-mod board;
+mod stored;
+mod progress;
 mod view;
 mod screen;
 mod summary;
@@ -33,7 +33,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::Run;
 use crate::common::Common;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::text::count;
 use crate::input::{self, Options};
 use crate::instance::health::{is_broken, is_hindered};
@@ -44,11 +44,11 @@ use crate::minder::orphans_have_gone;
 use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, Purpose, open_existing, open_or_make, told};
 
-use board::Board;
 use identity::Identity;
-use known::Known;
 use ledger::{Ledger, Turn};
 use plan::Plan;
+use progress::Progress;
+use stored::Stored;
 use view::View;
 
 pub(crate) use names::{Places, Runs};
@@ -71,14 +71,14 @@ struct Ready {
     identity: Identity,
     ledger: Ledger,
     plan: Plan,
-    known: Known,
+    stored: Stored,
     turn: Turn,
 }
 
 pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
-    let mut say = Say::new(common);
+    let mut console = Console::new(common);
     if args.drop {
-        return drop_open(common, args, &say).await;
+        return drop_open(common, args, &console).await;
     }
     let file = if args.resume {
         None
@@ -88,11 +88,11 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     if let Some(file) = &file {
         refuse_queues(file)?;
         if args.dry_run {
-            dry_run::tell(file, &say);
+            dry_run::tell(file, &console);
             return Ok(0);
         }
         if file.tasks.is_empty() {
-            say.note(&format!("there are no items for {}", file.name));
+            console.note(&format!("there are no items for {}", file.name));
             return Ok(0);
         }
     }
@@ -100,25 +100,25 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let mut signals = Signals::listen()?;
     let (opened, mut ready) = if let Some(file) = file {
         let opened = open_or_make(common).await?;
-        opened.check(&say)?;
-        let ready = listed(&opened, args, &file, &say).await?;
+        opened.check(&console)?;
+        let ready = listed(&opened, args, &file, &console).await?;
         (opened, ready)
     } else {
         let opened = open_existing(common, Purpose::Change).await?;
-        opened.check(&say)?;
-        let ready = resumed(&opened, args, &say).await?;
+        opened.check(&console)?;
+        let ready = resumed(&opened, args, &console).await?;
         (opened, ready)
     };
-    let board = Arc::new(Board::new(&ready.plan, &ready.known));
-    note_that_it_goes_on(&ready, &board, &say);
-    let view = View::start(&mut say, &board);
+    let progress = Arc::new(Progress::new(&ready.plan, &ready.stored));
+    note_that_it_goes_on(&ready, &progress, &console);
+    let view = View::start(&mut console, &progress);
     let queues = ready.ledger.queues().to_vec();
     let worker = Worker::new(&opened, queues, args.jobs, args.keep_outputs)?;
-    let teller = view::tell(worker.tasks.events(), &board, &say);
+    let teller = view::tell(worker.tasks.events(), &progress, &console);
     worker.start(&opened).await?;
     // Of a queue that is paused it is told below.
-    let watch = Watch::begin(&opened, &worker, &[], &say);
-    let work = until_all_has_ended(&opened, &ready, &board, &view, &say);
+    let watch = Watch::begin(&opened, &worker, &[], &console);
+    let work = until_all_has_ended(&opened, &ready, &progress, &view, &console);
     let asked = tokio::select! {
         ended = work => ended.map(|()| None),
         asked = signals.next() => Ok(Some(asked)),
@@ -133,7 +133,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         }
     };
     match asked {
-        Some(_) => drop(stop::stop(&worker, &mut signals, None, &say).await),
+        Some(_) => drop(stop::stop(&worker, &mut signals, None, &console).await),
         None => drop(worker.tasks.stop().await),
     }
     watch.end().await;
@@ -141,31 +141,31 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     // It ends with the manager, once it has told all that happened.
     let _ = teller.await;
     view.end();
-    finish(&opened, &mut ready, asked, &say).await
+    finish(&opened, &mut ready, asked, &console).await
 }
 
-fn note_that_it_goes_on(ready: &Ready, board: &Board, say: &Say) {
+fn note_that_it_goes_on(ready: &Ready, progress: &Progress, console: &Console) {
     if ready.turn == Turn::GoesOn {
         let anew = if ready.identity.is_list() {
             "; --anew begins anew"
         } else {
             ""
         };
-        say.note(&format!(
+        console.note(&format!(
             "going on: {} of {} ended before{anew}",
-            board.ended(),
+            progress.ended(),
             ready.plan.len()
         ));
     }
 }
 
 /// Drops what is left of the run that the arguments name.
-async fn drop_open(common: &Common, args: &Run, say: &Say) -> Result<u8> {
+async fn drop_open(common: &Common, args: &Run, console: &Console) -> Result<u8> {
     let identity = Identity::named_by(args)?;
     let opened = open_existing(common, Purpose::Change).await?;
     take_over(&opened).await?;
     let cancelled = choice::drop_open(&opened, &identity).await?;
-    say.note(&match cancelled {
+    console.note(&match cancelled {
         0 => format!("nothing was left of {}", identity.of_it()),
         tasks => format!("{} cancelled", count_of(tasks, "task")),
     });
@@ -173,16 +173,21 @@ async fn drop_open(common: &Common, args: &Run, say: &Say) -> Result<u8> {
 }
 
 /// The run of a list that was read.
-async fn listed(opened: &Opened, args: &Run, file: &input::File, say: &Say) -> Result<Ready> {
+async fn listed(
+    opened: &Opened,
+    args: &Run,
+    file: &input::File,
+    console: &Console,
+) -> Result<Ready> {
     let identity = Identity::of(file, args)?;
-    let mut ledger = choice::ledger(opened, args, &identity, file, say).await?;
-    let turn = choice::turn(args, opened, &mut ledger, say).await?;
+    let mut ledger = choice::ledger(opened, args, &identity, file, console).await?;
+    let turn = choice::turn(args, opened, &mut ledger, console).await?;
     let plan = Plan::new(file, &ledger.queue(), &defaults(args))?;
     // Where it cannot be written, lists of its tasks are in another order.
     let _ = ledger.note_order(plan.ids());
-    let known = match turn {
-        Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, say).await?,
-        Turn::Begins => Known::default(),
+    let stored = match turn {
+        Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, console).await?,
+        Turn::Begins => Stored::default(),
     };
     if turn == Turn::Begins && ledger.is_first() {
         // What cannot be removed now is removed when another list is new.
@@ -192,28 +197,28 @@ async fn listed(opened: &Opened, args: &Run, file: &input::File, say: &Say) -> R
         identity,
         ledger,
         plan,
-        known,
+        stored,
         turn,
     })
 }
 
 /// A run that goes on with what is stored of it, whatever its list says now.
-async fn resumed(opened: &Opened, args: &Run, say: &Say) -> Result<Ready> {
+async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready> {
     let identity = Identity::named_by(args)?;
-    let ledger = choice::to_resume(opened, &identity, say).await?;
+    let ledger = choice::to_resume(opened, &identity, console).await?;
     take_over(opened).await?;
-    let mut known = Known::read(&*opened.store, &ledger.queue()).await?;
-    let plan = Plan::of_stored(known.ids());
-    let back = known.to_revive(&plan);
+    let mut stored = Stored::read(&*opened.store, &ledger.queue()).await?;
+    let plan = Plan::of_stored(stored.ids());
+    let back = stored.to_revive(&plan);
     if !back.is_empty() {
         opened.store.retry(Which::Ids(back)).await.map_err(told)?;
-        known = Known::read(&*opened.store, &ledger.queue()).await?;
+        stored = Stored::read(&*opened.store, &ledger.queue()).await?;
     }
     Ok(Ready {
         identity,
         ledger,
         plan,
-        known,
+        stored,
         turn: Turn::GoesOn,
     })
 }
@@ -245,25 +250,25 @@ async fn reconcile(
     identity: &Identity,
     ledger: &Ledger,
     plan: &Plan,
-    say: &Say,
-) -> Result<Known> {
+    console: &Console,
+) -> Result<Stored> {
     take_over(opened).await?;
-    let known = Known::read(&*opened.store, &ledger.queue()).await?;
-    let removed = known.without(plan);
+    let stored = Stored::read(&*opened.store, &ledger.queue()).await?;
+    let removed = stored.without(plan);
     if !removed.is_empty() {
         let source = if identity.is_list() { "list" } else { "file" };
-        let reason = format!("its {source} {}", known::REMOVED);
+        let reason = format!("its {source} {}", stored::REMOVED);
         let cancelled = opened.store.cancel(Which::Ids(removed), reason).await;
         let cancelled = cancelled.map_err(told)?;
         let what = count_of(cancelled, "task");
-        say.note(&format!("{what} cancelled that the {source} no longer has"));
+        console.note(&format!("{what} cancelled that the {source} no longer has"));
     }
-    let back = known.to_revive(plan);
+    let back = stored.to_revive(plan);
     if !back.is_empty() {
         opened.store.retry(Which::Ids(back)).await.map_err(told)?;
-        return Known::read(&*opened.store, &ledger.queue()).await;
+        return Stored::read(&*opened.store, &ledger.queue()).await;
     }
-    Ok(known)
+    Ok(stored)
 }
 
 /// Takes from a runner that was killed what it had in hand.
@@ -288,13 +293,13 @@ fn in_queue(queue: String) -> Filter {
 async fn until_all_has_ended(
     opened: &Opened,
     ready: &Ready,
-    board: &Board,
+    progress: &Progress,
     view: &View,
-    say: &Say,
+    console: &Console,
 ) -> Result<()> {
-    let Ready { plan, known, .. } = ready;
+    let Ready { plan, stored, .. } = ready;
     let queues = ready.ledger.queues();
-    let missing: Vec<_> = plan.jobs().filter(|job| !known.has(job.id)).collect();
+    let missing: Vec<_> = plan.jobs().filter(|job| !stored.has(job.id)).collect();
     let mut draw = interval(DRAW);
     draw.set_missed_tick_behavior(MissedTickBehavior::Skip);
     for batch in missing.chunks(BATCH) {
@@ -310,7 +315,7 @@ async fn until_all_has_ended(
         tokio::select! {
             // What was told here may not be written yet; what others did is not told here at all.
             // So the store is asked in the end.
-            () = board.all_has_ended() => {
+            () = progress.all_has_ended() => {
                 sleep(settling).await;
                 settling = (settling * 2).min(LOOK);
             }
@@ -321,23 +326,28 @@ async fn until_all_has_ended(
             }
         }
         let counts = opened.store.counts().await.map_err(told)?;
-        if board.correct(&counts, &queues) {
+        if progress.correct(&counts, &queues) {
             return Ok(());
         }
-        stuck = if board.is_stuck(&counts, &queues) {
+        stuck = if progress.is_stuck(&counts, &queues) {
             stuck + 1
         } else {
             0
         };
         // Of a full disk it is told elsewhere.
         if stuck == STUCK_LOOKS && !opened.is_on_full_disk() {
-            say.warn(STUCK);
+            console.warn(STUCK);
         }
     }
 }
 
 /// Notes whether the generation is finished, tells the summary, and returns the exit status.
-async fn finish(opened: &Opened, ready: &mut Ready, asked: Option<Asked>, say: &Say) -> Result<u8> {
+async fn finish(
+    opened: &Opened,
+    ready: &mut Ready,
+    asked: Option<Asked>,
+    console: &Console,
+) -> Result<u8> {
     let queue = ready.ledger.queue();
     let ends = summary::Ends::read(&*opened.store, &queue).await?;
     if ends.left == 0 {
@@ -347,18 +357,18 @@ async fn finish(opened: &Opened, ready: &mut Ready, asked: Option<Asked>, say: &
         &*opened.store,
         &ends,
         &ready.plan,
-        say,
+        console,
         &queue,
         &ready.identity.name(),
     )
     .await?;
-    if ends.left > 0 && !say.json {
+    if ends.left > 0 && !console.json {
         let again = if ready.identity.is_list() {
             format!("the same list, or with `{}`", ready.identity.command())
         } else {
             "the same file".to_owned()
         };
-        say.note(&format!("started again with {again}, it goes on from here"));
+        console.note(&format!("started again with {again}, it goes on from here"));
     }
     Ok(match asked {
         Some(asked) if ends.left > 0 => asked.status(),

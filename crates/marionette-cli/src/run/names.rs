@@ -22,14 +22,14 @@ pub(crate) struct Runs {
 pub(crate) struct Places<'a> {
     runs: &'a Runs,
     /// By the keys of the runs.
-    known: HashMap<String, HashMap<TaskId, usize>>,
+    stored: HashMap<String, HashMap<TaskId, usize>>,
 }
 
 impl<'a> Places<'a> {
     pub(crate) fn new(runs: &'a Runs) -> Self {
         Self {
             runs,
-            known: HashMap::new(),
+            stored: HashMap::new(),
         }
     }
 
@@ -38,13 +38,13 @@ impl<'a> Places<'a> {
         let Some((key, _)) = parts(queue) else {
             return usize::MAX;
         };
-        if !self.known.contains_key(key) {
+        if !self.stored.contains_key(key) {
             let folder = self.runs.folder.as_ref();
             let order = folder.map(|folder| order(folder, key));
             let places = order.unwrap_or_default().into_iter().zip(0..).collect();
-            self.known.insert(key.to_owned(), places);
+            self.stored.insert(key.to_owned(), places);
         }
-        let place = self.known.get(key).and_then(|places| places.get(&id));
+        let place = self.stored.get(key).and_then(|places| places.get(&id));
         place.copied().unwrap_or(usize::MAX)
     }
 }

@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 use serde_json::json;
 
 use super::plan::Plan;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::short_id;
 use crate::console::table;
 use crate::console::text::clip;
@@ -55,30 +55,30 @@ pub(super) async fn tell(
     store: &dyn Inspect,
     ends: &Ends,
     plan: &Plan,
-    say: &Say,
+    console: &Console,
     queue: &str,
     name: &str,
 ) -> Result<()> {
-    if say.json {
-        say.value(&json!({
+    if console.json {
+        console.value(&json!({
             "event": "summary", "run": name, "queue": queue, "done": ends.done,
             "failed": ends.failed, "cancelled": ends.cancelled, "left": ends.left,
         }));
         return Ok(());
     }
-    if say.quiet && ends.failed + ends.cancelled + ends.left == 0 {
+    if console.quiet && ends.failed + ends.cancelled + ends.left == 0 {
         return Ok(());
     }
     let rows = rows(store, ends, plan, queue).await?;
     if !rows.is_empty() {
-        say.result("");
-        say.result(&table::show(
+        console.result("");
+        console.result(&table::show(
             &["ID", "STATE", "TASK", "TRIES", "TIME", "WHY"],
             &rows,
             5,
         ));
     }
-    say.result(&sum(ends));
+    console.result(&sum(ends));
     Ok(())
 }
 

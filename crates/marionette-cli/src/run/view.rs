@@ -8,9 +8,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use marionette::{Events, Received};
 use tokio::task::JoinHandle;
 
-use super::board::{Board, Running, Tally};
+use super::progress::{Progress, Running, Tally};
 use super::screen;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::glyphs;
 use crate::console::report;
 use crate::console::text::{clip, count};
@@ -24,7 +24,7 @@ const COLUMNS_FULL: u16 = 70;
 /// The bars, if there is a terminal to show them on.
 #[derive(Debug)]
 pub(super) struct View {
-    board: Arc<Board>,
+    progress: Arc<Progress>,
     bars: Option<Bars>,
 }
 
@@ -38,23 +38,23 @@ struct Bars {
 }
 
 impl View {
-    pub(super) fn start(say: &mut Say, board: &Arc<Board>) -> Self {
-        let is_watched = stderr().is_terminal() && !say.quiet && !say.json;
+    pub(super) fn start(console: &mut Console, progress: &Arc<Progress>) -> Self {
+        let is_watched = stderr().is_terminal() && !console.quiet && !console.json;
         let bars = is_watched.then(|| {
             let multi = Arc::new(MultiProgress::with_draw_target(screen::target()));
-            say.above(Arc::clone(&multi));
-            Bars::new(multi, board)
+            console.above(Arc::clone(&multi));
+            Bars::new(multi, progress)
         });
-        let board = Arc::clone(board);
-        Self { board, bars }
+        let progress = Arc::clone(progress);
+        Self { progress, bars }
     }
 
     /// Shows where it stands.
     pub(super) fn draw(&self) {
         if let Some(bars) = &self.bars {
-            let tally = self.board.tally();
-            let left = self.board.total().saturating_sub(tally.ended());
-            bars.show_running(&self.board.running(), left);
+            let tally = self.progress.tally();
+            let left = self.progress.total().saturating_sub(tally.ended());
+            bars.show_running(&self.progress.running(), left);
             bars.show_overall(tally);
         }
     }
@@ -69,12 +69,12 @@ impl View {
 }
 
 impl Bars {
-    fn new(multi: Arc<MultiProgress>, board: &Board) -> Self {
+    fn new(multi: Arc<MultiProgress>, progress: &Progress) -> Self {
         let (rows, columns) = screen::size();
-        let overall = multi.add(ProgressBar::new(board.total() as u64));
+        let overall = multi.add(ProgressBar::new(progress.total() as u64));
         overall.set_style(overall_style(columns));
         // What ended before says nothing about how fast it goes now.
-        overall.set_position(board.ended() as u64);
+        overall.set_position(progress.ended() as u64);
         overall.reset_eta();
         Self {
             multi,
@@ -154,18 +154,22 @@ fn shown(running: &Running) -> String {
 }
 
 /// Tells what happens, until the manager is gone.
-pub(super) fn tell(mut events: Events, board: &Arc<Board>, say: &Say) -> JoinHandle<()> {
-    let (board, say) = (Arc::clone(board), say.clone());
+pub(super) fn tell(
+    mut events: Events,
+    progress: &Arc<Progress>,
+    console: &Console,
+) -> JoinHandle<()> {
+    let (progress, console) = (Arc::clone(progress), console.clone());
     tokio::spawn(async move {
         while let Some(next) = events.next().await {
             match next {
                 Received::Event(event) => {
-                    board.hear(&event);
-                    report::tell(&event, &say);
+                    progress.hear(&event);
+                    report::tell(&event, &console);
                 }
                 Received::Lost(events) => {
                     let events = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
-                    say.note(&format!(
+                    console.note(&format!(
                         "{events} came too fast to be told; the summary has all"
                     ));
                 }

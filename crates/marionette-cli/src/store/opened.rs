@@ -14,7 +14,7 @@ use rustix::fs::Access;
 
 use super::backend::{Backend, Forgotten};
 use super::paths::{beside, owner, shown};
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::text::safe;
 use crate::files::{Place, Whose};
 use crate::process::lack;
@@ -85,7 +85,7 @@ impl Opened {
     }
 
     /// Whether a worker can do its own work beside the store: all of it is tried once.
-    pub(crate) fn check(&self, say: &Say) -> Result<()> {
+    pub(crate) fn check(&self, console: &Console) -> Result<()> {
         for path in [self.path.clone(), beside(&self.path, "-wal")] {
             let may = Access::READ_OK | Access::WRITE_OK;
             if path.exists() && rustix::fs::access(&path, may).is_err() {
@@ -114,7 +114,7 @@ impl Opened {
             }
         }
         if let Some(bits) = self.read_by_others() {
-            say.note(&format!(
+            console.note(&format!(
                 "everybody can read the store {0}, and with it all commands (mode {bits:04o}): \
                  `chmod go= {0}` while nothing has it open",
                 shown(&self.path)

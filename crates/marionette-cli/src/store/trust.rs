@@ -13,7 +13,7 @@ use marionette_sqlite::SqliteStore;
 use super::error::told;
 use super::paths::{beside, hint, owner, shown};
 use crate::common::Common;
-use crate::console::Say;
+use crate::console::Console;
 use crate::console::text::safe;
 use crate::files::Whose;
 
@@ -62,7 +62,7 @@ pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Res
         bail!("cannot use the store: {what}{way_out}");
     }
     refuse_foreign_logs(path)?;
-    Say::new(common).warn(&format!("others can change what is shown here: {what}"));
+    Console::new(common).warn(&format!("others can change what is shown here: {what}"));
     Ok(Whose::Anybodys)
 }
 

@@ -18,7 +18,7 @@ const PAGE: usize = 1_000;
 
 /// Where every job of a generation stands.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<TaskId, Standing>);
+pub(super) struct Stored(HashMap<TaskId, Standing>);
 
 #[derive(Debug)]
 struct Standing {
@@ -27,9 +27,9 @@ struct Standing {
     was_removed: bool,
 }
 
-impl Known {
+impl Stored {
     pub(super) async fn read(store: &dyn Inspect, queue: &str) -> Result<Self> {
-        let mut known = HashMap::new();
+        let mut stored = HashMap::new();
         let filter = Filter {
             queues: vec![queue.to_owned()],
             ..Filter::default()
@@ -40,7 +40,7 @@ impl Known {
         };
         loop {
             let listed = store.list(filter.clone(), page).await.map_err(told)?;
-            known.extend(listed.jobs.into_iter().map(|job| {
+            stored.extend(listed.jobs.into_iter().map(|job| {
                 let was_removed = job.reason.is_some_and(|reason| reason.contains(REMOVED));
                 let standing = Standing {
                     state: job.state,
@@ -51,7 +51,7 @@ impl Known {
             }));
             match listed.next {
                 Some(next) => page.after = Some(next),
-                None => return Ok(Self(known)),
+                None => return Ok(Self(stored)),
             }
         }
     }

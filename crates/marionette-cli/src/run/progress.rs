@@ -9,13 +9,13 @@ use marionette::store::JobState;
 use marionette::{Event, EventKind, TaskId};
 use tokio::sync::Notify;
 
-use super::known::Known;
 use super::plan::Plan;
+use super::stored::Stored;
 use crate::console::clock;
 
 /// The tasks of a run, and how they stand.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct Progress {
     /// The tasks of this run. Its worker may also have some of an earlier one.
     ids: HashSet<TaskId>,
     standing: Mutex<Standing>,
@@ -60,11 +60,11 @@ pub(super) struct Running {
     pub(super) since: Instant,
 }
 
-impl Board {
-    pub(super) fn new(plan: &Plan, known: &Known) -> Self {
+impl Progress {
+    pub(super) fn new(plan: &Plan, stored: &Stored) -> Self {
         let mut standing = Standing::default();
         for id in plan.ids() {
-            if let Some(end) = known.end(id) {
+            if let Some(end) = stored.end(id) {
                 standing.ended(id, end);
             }
         }

@@ -1,0 +1,208 @@
+//! `marionette retry`, `cancel`, `delete` and `reschedule`: of tasks that are named, or of all that
+//! match.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use marionette::inspect::{Filter, JobSummary, Which};
+use marionette::store::JobState;
+use marionette::{Job, TaskId};
+
+use crate::args;
+use crate::command::Command;
+use crate::console::clock;
+use crate::console::text::count;
+use crate::output;
+use crate::store::told;
+
+use super::change::Change;
+use super::confirm::confirm;
+use super::ids;
+use super::list::{self, named};
+use super::operator::Operator;
+use super::pick::Pages;
+use super::report::{Refusals, Report, faster, tell};
+
+/// How many of the tasks are shown before somebody is asked.
+const PREVIEW: usize = 5;
+
+/// Changes what is named, and returns the exit status.
+pub(super) async fn apply(
+    operator: &Operator,
+    which: &args::pick::Which,
+    change: &Change,
+) -> Result<u8> {
+    let by_ids = !which.ids.is_empty();
+    let forgotten = operator.opened.forgotten();
+    let report = match (by_ids, which.pick.is_empty(), which.all) {
+        (true, true, _) => named_ones(operator, which, change).await?,
+        (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
+        (false, true, false) => bail!(
+            "nothing says which tasks to {0}: name their ids, or conditions like --state and \
+             --kind, or --all (see `marionette {0} --help`)",
+            change.verb()
+        ),
+        (false, ..) => {
+            let Some(report) = matching(operator, which, change).await? else {
+                operator.console.note("nothing was changed");
+                return Ok(1);
+            };
+            report
+        }
+    };
+    output::forget(&operator.opened, &forgotten).await?;
+    tell(operator, which, change, &report).await?;
+    let is_short = by_ids && !report.unchanged.is_empty();
+    Ok(u8::from(is_short))
+}
+
+async fn named_ones(
+    operator: &Operator,
+    which: &args::pick::Which,
+    change: &Change,
+) -> Result<Report> {
+    let store = &*operator.opened.store;
+    let mut able: Vec<TaskId> = Vec::new();
+    let mut unchanged = Refusals::default();
+    let mut queues = BTreeMap::new();
+    for (text, id) in ids::find(store, &which.ids).await? {
+        let job = match id {
+            Some(id) => store.job(id).await.map_err(told)?,
+            None => None,
+        };
+        let Some(job) = job.map(|job| job.summary) else {
+            unchanged.add(None, "there is no such task", text);
+            continue;
+        };
+        match change.refuses(job.state) {
+            Some(why) => unchanged.add(Some(job.state), why, &job.id.to_string()),
+            None if able.contains(&job.id) => {}
+            None => {
+                note_queue(&mut queues, &job);
+                able.push(job.id);
+            }
+        }
+    }
+    let tasks = able.len();
+    let changed = match (which.dry_run, tasks) {
+        (true, _) | (_, 0) => 0,
+        _ => change.perform(store, Which::Ids(able)).await?,
+    };
+    let mut unchanged = unchanged.0;
+    if !which.dry_run {
+        unchanged.extend(faster(tasks, changed));
+    }
+    Ok(Report {
+        matched: tasks,
+        changed,
+        unchanged,
+        queues,
+    })
+}
+
+/// Notes in which queue a task is, and whether it is a command.
+fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
+    *queues.entry(job.queue.clone()).or_default() |= job.kind == Command::KIND;
+}
+
+/// `None`: somebody was asked, and does not want it.
+async fn matching(
+    operator: &Operator,
+    which: &args::pick::Which,
+    change: &Change,
+) -> Result<Option<Report>> {
+    let store = &*operator.opened.store;
+    let mut filter = which.pick.filter()?;
+    if filter.states.is_empty() {
+        filter.states = change.usual();
+    }
+    // What is accepted after this is not what somebody was shown.
+    filter.accepted_before.get_or_insert_with(clock::now);
+    let Survey {
+        counts,
+        preview,
+        queues,
+    } = survey(operator, &filter, change).await?;
+    let mut refused = Refusals::default();
+    for (state, tasks) in &counts {
+        if let Some(why) = change.refuses(*state) {
+            refused.add_many(*state, why, *tasks);
+        }
+    }
+    filter
+        .states
+        .retain(|state| change.refuses(*state).is_none());
+    let matched = filter
+        .states
+        .iter()
+        .filter_map(|state| counts.get(state))
+        .sum();
+    let mut report = Report {
+        matched,
+        changed: 0,
+        unchanged: refused.0,
+        queues,
+    };
+    if which.dry_run && !operator.console.json && matched > 0 {
+        operator.console.result(&preview);
+    }
+    if which.dry_run || matched == 0 {
+        return Ok(Some(report));
+    }
+    let states = filter
+        .states
+        .iter()
+        .filter_map(|state| counts.get_key_value(state));
+    let states: Vec<_> = states
+        .map(|(state, tasks)| format!("{tasks} {state}"))
+        .collect();
+    let tasks = count(matched, "task");
+    let question = format!("{} {tasks} ({})", change.verb(), states.join(", "));
+    if !which.yes && !confirm(&preview, &question)? {
+        return Ok(None);
+    }
+    report.changed = change.perform(store, Which::Matching(filter)).await?;
+    report.unchanged.extend(faster(matched, report.changed));
+    Ok(Some(report))
+}
+
+/// What matches some conditions.
+struct Survey {
+    /// How many in which state.
+    counts: BTreeMap<JobState, usize>,
+    /// A few of those that would be changed.
+    preview: String,
+    /// In which queues these are.
+    queues: BTreeMap<String, bool>,
+}
+
+async fn survey(operator: &Operator, filter: &Filter, change: &Change) -> Result<Survey> {
+    let store = &*operator.opened.store;
+    let mut queues = BTreeMap::new();
+    let mut counts = BTreeMap::new();
+    let mut few = Vec::new();
+    let mut able = 0;
+    let mut pages = Pages::all(filter.clone());
+    while let Some(jobs) = pages.next(store).await? {
+        for job in jobs {
+            *counts.entry(job.state).or_default() += 1;
+            if change.refuses(job.state).is_none() {
+                able += 1;
+                note_queue(&mut queues, &job);
+                if few.len() < PREVIEW {
+                    few.push(job);
+                }
+            }
+        }
+    }
+    let more = able - few.len();
+    let mut preview = list::rows(&named(store, few).await?, &operator.runs);
+    if more > 0 {
+        preview = format!("{preview}\n… and {more} more");
+    }
+    Ok(Survey {
+        counts,
+        preview,
+        queues,
+    })
+}
