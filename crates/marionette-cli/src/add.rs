@@ -18,7 +18,7 @@ use crate::console::time::{parse_time, show_duration, show_relative, show_time};
 use crate::input::to_job::{self, DEFAULT_QUEUE};
 use crate::input::{self, Due, Options, Reader, Task};
 use crate::operate;
-use crate::store::{open_or_make, told};
+use crate::store::{explain, open_or_make};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -53,9 +53,9 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     let opened = open_or_make(common).await?;
     for batch in jobs.chunks(BATCH) {
         let stored = opened.store.insert(batch.to_vec()).await;
-        stored.map_err(told).context("nothing more was added")?;
+        stored.map_err(explain).context("nothing more was added")?;
     }
-    let paused = opened.store.paused_queues().await.map_err(told)?;
+    let paused = opened.store.paused_queues().await.map_err(explain)?;
     for job in &jobs {
         tell(
             &console,
@@ -68,7 +68,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
             console.note(&operate::is_paused(queue));
         }
     }
-    let workers = opened.store.instances().await.map_err(told)?;
+    let workers = opened.store.instances().await.map_err(explain)?;
     if workers.is_empty() && !console.json {
         console.note("no worker lives now; `marionette work` is the one that runs this");
     }

@@ -32,12 +32,12 @@ pub(crate) struct Common {
         default_value = "auto",
         hide_default_value = true
     )]
-    pub(crate) color: When,
+    pub(crate) color: ColorChoice,
 }
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
+pub(crate) enum ColorChoice {
     Auto,
     Always,
     Never,

@@ -28,7 +28,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::args::{Args, Verb};
-use crate::common::When;
+use crate::common::ColorChoice;
 use crate::process::NOT_BEGUN;
 
 /// How long what is done beside the work may take to end with it.
@@ -55,15 +55,15 @@ fn main() -> ExitCode {
         }
     };
     match args.common.color {
-        When::Auto => {}
-        When::Always => anstream::ColorChoice::Always.write_global(),
-        When::Never => anstream::ColorChoice::Never.write_global(),
+        ColorChoice::Auto => {}
+        ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+        ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
     // What it is about was told where it happened.
     match panic::catch_unwind(AssertUnwindSafe(|| perform(args))) {
         Ok(Ok(code)) => code.into(),
         Ok(Err(error)) => {
-            console::complain(&process::lack::told(&error));
+            console::complain(&process::lack::with_limit(&error));
             NOT_BEGUN.into()
         }
         Err(_) => NOT_BEGUN.into(),
@@ -80,7 +80,7 @@ fn perform(args: Args) -> anyhow::Result<u8> {
     }
     let runtime = process::runtime::begin(
         tokio::runtime::Builder::new_multi_thread(),
-        process::runtime::told,
+        process::runtime::refuse,
     )?;
     let done = match verb {
         Verb::Run(run) => runtime.block_on(run::run(&common, &run)),

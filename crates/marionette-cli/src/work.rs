@@ -17,7 +17,7 @@ use crate::instance::stop;
 use crate::instance::watch::Watch;
 use crate::instance::worker::Worker;
 use crate::process::signals::{Asked, Signals};
-use crate::store::{Opened, open_or_make, told};
+use crate::store::{Opened, explain, open_or_make};
 
 /// How often a store is asked whether there is something left that nobody works on.
 const LOOK: Duration = Duration::from_millis(200);
@@ -83,7 +83,7 @@ fn counts_as_left(args: &Work) -> Option<&'static [JobState]> {
 
 /// Whether its queues have tasks in these states.
 async fn is_left(opened: &Opened, args: &Work, states: &[JobState]) -> Result<bool> {
-    let counts = opened.store.counts().await.map_err(told)?;
+    let counts = opened.store.counts().await.map_err(explain)?;
     Ok(counts.iter().any(|count| {
         // The tasks of others are nothing that this program could run.
         let is_ours = args.queue.contains(&count.queue) && count.kind == Command::KIND;

@@ -20,7 +20,6 @@ const PENDING: &[Entry] = &[
         "crates/marionette-bench/src",
         "each of its three programs has a plan, a row, a measure",
     ),
-    ("crates/marionette-cli/src", "18 are to be renamed"),
     ("crates/marionette-conformance/src", "two kinds of `Fault`"),
     ("crates/marionette-sim/src", "`State` and `Way`"),
 ];

@@ -72,7 +72,7 @@ pub(crate) enum Verb {
     Work(Work),
     Unit(Unit),
     #[command(flatten)]
-    Operate(operate::Verb),
+    Operate(operate::Operation),
     /// Print the completions for a shell
     Completions {
         /// Which shell

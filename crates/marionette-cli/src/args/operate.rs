@@ -11,7 +11,7 @@ use crate::input::parse_count;
 
 /// The operator's commands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
+pub(crate) enum Operation {
     List(List),
     Show(Show),
     Follow(Follow),

@@ -99,8 +99,8 @@ fn value(event: &Event) -> Option<Value> {
             "retrying",
             json!({ "attempt": attempt, "error": error, "pause": pause.as_secs_f64() }),
         ),
-        EventKind::Failed(error) => ("failed", told(error)),
-        EventKind::Ended(error) => ("ended", told(error)),
+        EventKind::Failed(error) => ("failed", error_json(error)),
+        EventKind::Ended(error) => ("ended", error_json(error)),
         EventKind::Cancelled => ("cancelled", json!({})),
         EventKind::Interrupted | EventKind::Snoozed { .. } => ("interrupted", json!({})),
         _ => return None,
@@ -114,7 +114,7 @@ fn value(event: &Event) -> Option<Value> {
     Some(value)
 }
 
-fn told(error: &ErrorDict) -> Value {
+fn error_json(error: &ErrorDict) -> Value {
     json!({ "attempts": error.attempts, "error": error.errors.last() })
 }
 

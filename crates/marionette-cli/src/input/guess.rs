@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::script::is_key;
-use super::source::Source;
+use super::source::ListSource;
 use super::{Format, Reader};
 use crate::command::quoted;
 
@@ -135,7 +135,12 @@ pub(super) fn by_name(path: Option<&Path>) -> Option<Format> {
 }
 
 /// What to say of a text that nobody has said is a list of commands, and that is none.
-pub(super) fn refusal(source: &Source, text: &str, path: &Path, reader: Reader) -> Option<String> {
+pub(super) fn refusal(
+    source: &ListSource,
+    text: &str,
+    path: &Path,
+    reader: Reader,
+) -> Option<String> {
     let real = source.path.as_deref();
     let named = real.and_then(|real| named(path).or_else(|| named(real)));
     let kind = match by_first_line(text) {

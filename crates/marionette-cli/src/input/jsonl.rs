@@ -13,14 +13,14 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
         }
         match serde_json::from_str(text) {
             Ok(value) => nodes.push(node(value, line)),
-            Err(error) => faults.push(Fault::new(line, told(&error))),
+            Err(error) => faults.push(Fault::new(line, json_fault(&error))),
         }
     }
     all_or_faults(super::draft::read_all(base, &nodes), faults)
 }
 
 /// The error without the line, which is that of its text and always the first.
-fn told(error: &serde_json::Error) -> String {
+fn json_fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
     format!("{text} in column {}", error.column())

@@ -33,7 +33,7 @@ fn read_if(
     let mut faults = Vec::new();
     for piece in pieces(&text) {
         let wrong = match piece.lacks {
-            Some(lack) => Some(told(lack)),
+            Some(lack) => Some(explain_lack(lack)),
             None if !piece.has_words => continue,
             None if piece.text.len() > PAYLOAD_BYTES_MAX => Some(super::too_long(piece.text.len())),
             None if piece.text.contains('\0') => Some(ZERO_BYTE.to_owned()),
@@ -55,7 +55,7 @@ fn read_if(
 const ZERO_BYTE: &str = "it contains a zero byte; commands end with their lines. For names that \
                          end with zero bytes: marionette run -0 -- COMMAND {}";
 
-fn told(lack: Lack) -> String {
+fn explain_lack(lack: Lack) -> String {
     match lack {
         Lack::Line => "it ends with `\\`, and no line follows".to_owned(),
         Lack::Close(opener) => format!("a {opener} is opened and never closed"),

@@ -31,7 +31,7 @@ use crate::console::text;
 use crate::console::time::When;
 
 use draft::Draft;
-use source::Source;
+use source::ListSource;
 
 pub(crate) use value::{
     parse_backoff, parse_count, parse_grace, parse_kept, parse_positive, parse_priority,
@@ -181,7 +181,7 @@ pub(crate) enum Reader {
 
 /// Reads a list of tasks from a file or a pipe; `-` is standard input.
 pub(crate) fn read(path: &Path, format: Option<Format>, reader: Reader) -> Result<File> {
-    let source = Source::read(path)?;
+    let source = ListSource::read(path)?;
     let text = source.text()?;
     let base = Draft::new(source.folder.clone());
     let tasks = match format.or_else(|| guess::by_name(source.path.as_deref())) {
@@ -202,7 +202,7 @@ pub(crate) fn read(path: &Path, format: Option<Format>, reader: Reader) -> Resul
             name: source.name,
             tasks,
         }),
-        Err(faults) => bail!(told(&source.name, &faults)),
+        Err(faults) => bail!(list_faults(&source.name, &faults)),
     }
 }
 
@@ -240,7 +240,7 @@ fn too_long(bytes: usize) -> String {
     format!("it has {bytes} bytes; the limit is {PAYLOAD_BYTES_MAX}")
 }
 
-fn told(name: &str, faults: &[Fault]) -> String {
+fn list_faults(name: &str, faults: &[Fault]) -> String {
     let mut lines: Vec<_> = faults
         .iter()
         .take(FAULTS_MAX)

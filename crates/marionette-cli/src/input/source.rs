@@ -27,7 +27,7 @@ const OPEN_FILES: &[&str] = &["/dev/fd", "/proc/self/fd"];
 
 /// A list that was read, as it is written.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct ListSource {
     /// The canonical path of its file; `None` for a pipe.
     pub(super) path: Option<PathBuf>,
     /// What it is called in messages.
@@ -37,7 +37,7 @@ pub(super) struct Source {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Source {
+impl ListSource {
     /// Reads a file, or a pipe by any name; `-` is standard input.
     pub(super) fn read(path: &Path) -> Result<Self> {
         if path.to_str() == Some("-") {
@@ -68,7 +68,7 @@ impl Source {
         })
     }
 
-    pub(super) fn standard_input(part: &Part) -> Result<Self> {
+    pub(super) fn standard_input(part: &PieceRule) -> Result<Self> {
         let name = "standard input".to_owned();
         Ok(Self {
             path: None,
@@ -135,20 +135,20 @@ pub(super) fn current_folder() -> Result<PathBuf> {
 }
 
 /// What is read one after the other, and how long each may be.
-pub(super) struct Part {
+pub(super) struct PieceRule {
     noun: &'static str,
     /// The byte that ends one.
     end: u8,
     bytes_max: usize,
 }
 
-const LINE: Part = Part {
+const LINE: PieceRule = PieceRule {
     noun: "line",
     end: b'\n',
     bytes_max: LINE_BYTES_MAX,
 };
 
-impl Part {
+impl PieceRule {
     /// Items that end with this byte.
     pub(super) const fn item(end: u8) -> Self {
         Self {
@@ -160,7 +160,7 @@ impl Part {
 }
 
 /// Reads no more than it has to, to know that something is too long.
-fn bytes(mut from: impl Read, name: &str, part: &Part) -> Result<Vec<u8>> {
+fn bytes(mut from: impl Read, name: &str, part: &PieceRule) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     // The number of the part that is being read, and its length so far.

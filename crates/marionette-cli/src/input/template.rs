@@ -6,12 +6,12 @@ use std::fmt;
 /// A command with places for items. Each of its words becomes a word, and never a line for a shell.
 #[derive(Debug)]
 pub(super) struct Template {
-    words: Vec<Vec<Part>>,
+    words: Vec<Vec<WordPart>>,
 }
 
 /// A part of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum WordPart {
     Text(String),
     /// The number of the task, from 1.
     Number,
@@ -51,8 +51,8 @@ impl Template {
     pub(super) fn parse(words: &[String], lists: usize) -> Result<Self, Unfit> {
         let words = words.iter().map(|word| parse(word, lists));
         let mut words = words.collect::<Result<Vec<_>, _>>()?;
-        if words.iter().flatten().all(Part::is_text) {
-            words.push(vec![Part::Item {
+        if words.iter().flatten().all(WordPart::is_text) {
+            words.push(vec![WordPart::Item {
                 list: None,
                 cut: Cut::Whole,
             }]);
@@ -62,7 +62,7 @@ impl Template {
 
     /// Whether an item, or a piece of one, is put into the word of this number.
     pub(super) fn takes_items(&self, word: usize) -> bool {
-        let is_item = |part: &Part| matches!(part, Part::Item { .. });
+        let is_item = |part: &WordPart| matches!(part, WordPart::Item { .. });
         self.words
             .get(word)
             .is_some_and(|parts| parts.iter().any(is_item))
@@ -73,7 +73,7 @@ impl Template {
         let mut filled = Vec::with_capacity(self.words.len() + items.len());
         for parts in &self.words {
             // Alone in its word, a place for the items of several lists is as many words.
-            if let [Part::Item { list: None, cut }] = parts.as_slice() {
+            if let [WordPart::Item { list: None, cut }] = parts.as_slice() {
                 filled.extend(items.iter().map(|item| cut.of(item).to_owned()));
             } else {
                 filled.push(parts.iter().map(|part| part.fill(items, number)).collect());
@@ -83,7 +83,7 @@ impl Template {
     }
 }
 
-fn parse(word: &str, lists: usize) -> Result<Vec<Part>, Unfit> {
+fn parse(word: &str, lists: usize) -> Result<Vec<WordPart>, Unfit> {
     let mut parts = Vec::new();
     let (mut text, mut rest) = (String::new(), word);
     while let Some(begin) = rest.find('{') {
@@ -96,23 +96,23 @@ fn parse(word: &str, lists: usize) -> Result<Vec<Part>, Unfit> {
         };
         text.push_str(&rest[..begin]);
         if !text.is_empty() {
-            parts.push(Part::Text(std::mem::take(&mut text)));
+            parts.push(WordPart::Text(std::mem::take(&mut text)));
         }
         parts.push(part?);
         rest = &rest[end..];
     }
     text.push_str(rest);
     if !text.is_empty() || parts.is_empty() {
-        parts.push(Part::Text(text));
+        parts.push(WordPart::Text(text));
     }
     Ok(parts)
 }
 
 /// What `{…}` stands for; `None` if it is only a text.
-fn place(text: &str, lists: usize) -> Option<Result<Part, Unfit>> {
+fn place(text: &str, lists: usize) -> Option<Result<WordPart, Unfit>> {
     let inner = text.strip_prefix('{')?.strip_suffix('}')?;
     match inner {
-        "#" => return Some(Ok(Part::Number)),
+        "#" => return Some(Ok(WordPart::Number)),
         "%" => {
             let place = text.to_owned();
             return Some(Err(Unfit::Unknown { place }));
@@ -137,13 +137,13 @@ fn place(text: &str, lists: usize) -> Option<Result<Part, Unfit>> {
         _ => return None,
     };
     if number.is_empty() {
-        return Some(Ok(Part::Item { list: None, cut }));
+        return Some(Ok(WordPart::Item { list: None, cut }));
     }
     let list = nth(number, lists).ok_or_else(|| Unfit::List {
         place: text.to_owned(),
         lists,
     });
-    Some(list.map(|list| Part::Item {
+    Some(list.map(|list| WordPart::Item {
         list: Some(list),
         cut,
     }))
@@ -158,7 +158,7 @@ fn nth(number: &str, lists: usize) -> Option<usize> {
     (list < lists).then_some(list)
 }
 
-impl Part {
+impl WordPart {
     fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }

@@ -9,7 +9,7 @@ use super::node::{Entry, Node, Value};
 use super::{Fault, Task, all_or_faults};
 
 pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
-    let places = Places::new(text);
+    let places = LineStarts::new(text);
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| places.line(span.start));
         vec![Fault::new(line, error.message())]
@@ -39,7 +39,7 @@ fn unknown(entry: &Entry, key: &str) -> Fault {
     Fault::new(entry.line, text)
 }
 
-fn entries(table: &DeTable<'_>, places: &Places) -> Vec<Entry> {
+fn entries(table: &DeTable<'_>, places: &LineStarts) -> Vec<Entry> {
     let entries = table.iter().map(|(key, value)| Entry {
         line: places.line(key.span().start),
         key: key.get_ref().to_string(),
@@ -48,7 +48,7 @@ fn entries(table: &DeTable<'_>, places: &Places) -> Vec<Entry> {
     entries.collect()
 }
 
-fn node(value: &Spanned<DeValue<'_>>, places: &Places) -> Node {
+fn node(value: &Spanned<DeValue<'_>>, places: &LineStarts) -> Node {
     let line = places.line(value.span().start);
     let value = match value.get_ref() {
         DeValue::String(text) if text.len() > PAYLOAD_BYTES_MAX => Value::Long(text.len()),
@@ -66,9 +66,9 @@ fn node(value: &Spanned<DeValue<'_>>, places: &Places) -> Node {
 }
 
 /// Where lines begin, to find the line of a byte.
-struct Places(Vec<usize>);
+struct LineStarts(Vec<usize>);
 
-impl Places {
+impl LineStarts {
     fn new(text: &str) -> Self {
         Self(text.match_indices('\n').map(|(at, _)| at).collect())
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::source::{Part, Source, current_folder};
+use super::source::{ListSource, PieceRule, current_folder};
 use super::template::Template;
 use super::{File, Options, Task, code};
 use crate::command::{Command, Text, What, quoted};
@@ -83,7 +83,7 @@ impl Words<'_> {
              (with `-0`, each with a zero byte at its end)"
         );
         let end = if self.is_null { b'\0' } else { b'\n' };
-        let source = Source::standard_input(&Part::item(end))?;
+        let source = ListSource::standard_input(&PieceRule::item(end))?;
         if self.is_null {
             // Names come as they are: what looks like a byte order mark may be part of one.
             let items = source.bytes.split_inclusive(|byte| *byte == 0).zip(1..);

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::console::time::show_duration;
 use crate::instance::worker::Worker;
-use crate::store::{Opened, told};
+use crate::store::{Opened, explain};
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ pub(crate) async fn is_broken(opened: &Opened) -> anyhow::Error {
         // Anything that is read will do; one that does not answer is another trouble.
         let asked = opened.store.paused_queues();
         match timeout(opened.store.timing().lease, asked).await {
-            Ok(Err(error)) if error.is_broken() => return told(error),
+            Ok(Err(error)) if error.is_broken() => return explain(error),
             _ => {}
         }
     }

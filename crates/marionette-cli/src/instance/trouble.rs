@@ -23,13 +23,13 @@ pub(crate) struct Trouble(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    what: Option<What>,
+    what: Option<Hindrance>,
     /// The tasks that could not be begun, and when that was tried for the last time.
     put_off: HashMap<TaskId, Instant>,
 }
 
 #[derive(Debug)]
-struct What {
+struct Hindrance {
     why: String,
     since: Instant,
     last: Instant,
@@ -46,7 +46,7 @@ impl Trouble {
             Some(what) if !what.is_over => what.since,
             _ => now,
         };
-        state.what = Some(What {
+        state.what = Some(Hindrance {
             why,
             since,
             last: now,

@@ -140,7 +140,7 @@ struct Runner {
     /// How often the minder of a task was killed while it had it.
     deaths: Mutex<HashMap<TaskId, u32>>,
     /// Where it is told which tasks wrote something.
-    outputs: output::Made,
+    outputs: output::WrittenOutputs,
 }
 
 impl Runner {

@@ -14,7 +14,7 @@ use tokio::process::Child;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Sleep, sleep, timeout};
 
-use super::begin::{Beginning, Begun};
+use super::begin::{Beginning, StartedCommand};
 use super::group::Group;
 use super::last_line::LastLine;
 use super::recorder::Recorder;
@@ -62,7 +62,7 @@ pub(super) async fn attend(
         Ok(begun) => begun,
         Err(how) => return not_started(how, asked.was_asked),
     };
-    let Begun {
+    let StartedCommand {
         mut child,
         group,
         resolved,
@@ -70,7 +70,7 @@ pub(super) async fn attend(
     if let Some(number) = child.id().and_then(|id| i32::try_from(id).ok()) {
         on_start(number);
     }
-    let mut watch = Watch {
+    let mut watch = WatchedCommand {
         group,
         asked,
         recorder: Recorder::of(&attempt),
@@ -107,7 +107,7 @@ async fn until_begun(
     attempt: &Arc<Attempt>,
     means: &Means,
     asked: &mut Ending,
-) -> Result<Begun, How> {
+) -> Result<StartedCommand, How> {
     let mut beginning = Beginning::of(attempt, &means.presence, &means.places)?;
     loop {
         tokio::select! {
@@ -167,7 +167,7 @@ fn how(status: io::Result<ExitStatus>) -> How {
 }
 
 /// When no more is waited for.
-type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Deadline = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A command that was killed and is still there. It hangs in the system, which lets it do nothing
 /// more once it goes on.
@@ -184,7 +184,7 @@ struct Ending {
 }
 
 /// A command that runs, as its minder sees it.
-struct Watch {
+struct WatchedCommand {
     group: Option<Group>,
     asked: Ending,
     recorder: Recorder,
@@ -198,7 +198,7 @@ struct Watch {
     complained: LastLine,
 }
 
-impl Watch {
+impl WatchedCommand {
     /// Waits for the command itself, and keeps what it writes meanwhile. `None` if it was killed
     /// and does not go.
     async fn until_exit(&mut self, child: &mut Child) -> Option<io::Result<ExitStatus>> {
@@ -281,7 +281,7 @@ impl Watch {
     }
 
     /// How long what it wrote may take to get into its files.
-    fn writing_limit(&mut self) -> Limit {
+    fn writing_limit(&mut self) -> Deadline {
         match self.asked.kill.take() {
             Some(kill) => Box::pin(async {
                 kill.await;
@@ -293,7 +293,7 @@ impl Watch {
     }
 
     /// Reads what lies in a pipe, without waiting for more, and not more than a pipe holds.
-    async fn rest(&mut self, pipe: impl AsFd, heard: fn(&mut Self, &[u8]), limit: &mut Limit) {
+    async fn rest(&mut self, pipe: impl AsFd, heard: fn(&mut Self, &[u8]), limit: &mut Deadline) {
         let mut buffer = vec![0; BUFFER_BYTES];
         for _ in 0..PIPE_BYTES_MAX / BUFFER_BYTES {
             let Ok(bytes @ 1..) = rustix::io::read(&pipe, &mut buffer) else {
@@ -306,7 +306,7 @@ impl Watch {
 
     /// Waits until all that was heard is in its files, and breaks that off after this time, or
     /// when somebody wants the attempt to end.
-    async fn is_written(&mut self, limit: &mut Limit) -> bool {
+    async fn is_written(&mut self, limit: &mut Deadline) -> bool {
         while !self.recorder.is_free() {
             tokio::select! {
                 biased;

@@ -31,13 +31,13 @@ pub(super) const BEGINNING_MAX: usize = 512;
 #[derive(Debug)]
 pub(super) struct Beginning {
     attempt: Arc<Attempt>,
-    progress: Arc<Progress>,
-    begun: oneshot::Receiver<Result<Begun, How>>,
+    progress: Arc<StartProgress>,
+    begun: oneshot::Receiver<Result<StartedCommand, How>>,
 }
 
 /// A command that was started.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(super) struct StartedCommand {
     pub(super) child: Child,
     pub(super) group: Option<Group>,
     pub(super) resolved: Resolved,
@@ -56,7 +56,7 @@ impl Beginning {
                  does not answer"
             )));
         };
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(StartProgress::default());
         let (tell, begun) = oneshot::channel();
         let thread = Thread {
             attempt: Arc::clone(attempt),
@@ -82,7 +82,7 @@ impl Beginning {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
-    pub(super) async fn begun(&mut self) -> Result<Begun, How> {
+    pub(super) async fn begun(&mut self) -> Result<StartedCommand, How> {
         let begun = (&mut self.begun).await;
         begun.unwrap_or_else(|_| Err(How::NotStarted("its start panicked".to_owned())))
     }
@@ -99,7 +99,7 @@ impl Beginning {
     }
 
     fn given_up(&self, step: &Step) -> How {
-        let told = step.told(&self.attempt.command);
+        let told = step.explain_failure(&self.attempt.command);
         How::NotStarted(text::safe(&format!("it was asked to end {told}")))
     }
 }
@@ -123,7 +123,7 @@ enum Step {
 }
 
 impl Step {
-    fn told(&self, command: &command::Command) -> String {
+    fn explain_failure(&self, command: &command::Command) -> String {
         match self {
             Self::Output => "before it began".to_owned(),
             Self::Values => "while its values were still being looked up".to_owned(),
@@ -141,9 +141,9 @@ impl Step {
 
 /// How far a beginning is, as both its thread and its minder see it.
 #[derive(Debug, Default)]
-struct Progress(Mutex<Step>);
+struct StartProgress(Mutex<Step>);
 
-impl Progress {
+impl StartProgress {
     /// Whether it goes on with this.
     fn reaches(&self, next: Step) -> Result<(), How> {
         let mut step = self.step();
@@ -201,12 +201,12 @@ fn kill_beginning_of(thread: Pid) {
 struct Thread {
     attempt: Arc<Attempt>,
     presence: Arc<Path>,
-    progress: Arc<Progress>,
+    progress: Arc<StartProgress>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Thread {
-    fn begin(&self) -> Result<Begun, How> {
+    fn begin(&self) -> Result<StartedCommand, How> {
         self.progress.reaches(Step::Output)?;
         if was_done(&self.attempt.output) {
             return Err(How::WasDone);
@@ -228,7 +228,7 @@ impl Thread {
         self.progress.reaches(Step::Start(own_thread()))?;
         let child = self.start(&resolved)?;
         let number = child.id().and_then(|id| i32::try_from(id).ok());
-        Ok(Begun {
+        Ok(StartedCommand {
             child,
             group: number.and_then(Group::of),
             resolved,

@@ -37,11 +37,11 @@ const REST: Duration = Duration::from_millis(200);
 pub(crate) struct Minder {
     /// Where it is seen which minders are there.
     place: Arc<Place>,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ClientState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClientState {
     /// What it is told; `None` while there is no minder.
     orders: Option<mpsc::UnboundedSender<Order>>,
     /// Counts the minders, so that the end of one is not taken for that of its successor.
@@ -58,13 +58,13 @@ struct State {
     signalled: Option<Instant>,
     /// The number of the last attempt.
     last: u64,
-    running: HashMap<u64, Running>,
+    running: HashMap<u64, RunningAttempt>,
     /// Attempts that have lost their minder by a fault of its own: it had no memory, or no room.
     blameless: HashSet<u64>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningAttempt {
     ended: oneshot::Sender<Ended>,
     group: Option<Group>,
 }
@@ -133,7 +133,7 @@ impl Minder {
         state.last += 1;
         let number = state.last;
         let (ended, receiver) = oneshot::channel();
-        let running = Running { ended, group: None };
+        let running = RunningAttempt { ended, group: None };
         state.running.insert(number, running);
         state.tell(Order::Start(number, Box::new(attempt)));
         Ok(Begun {
@@ -172,7 +172,7 @@ impl Minder {
             .for_each(|hangs| hangs.notify_one());
     }
 
-    fn start_one(&self, state: &mut State) -> io::Result<()> {
+    fn start_one(&self, state: &mut ClientState) -> io::Result<()> {
         let trusts = (self.place.whose() == Whose::Anybodys).then_some(TRUSTS);
         let mut process = Command::new(own_program()?)
             .arg(ARGUMENT)
@@ -244,7 +244,7 @@ impl Minder {
         self.state().is_gone(which, is_own_fault);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClientState> {
         // Nothing that holds the lock can leave it half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -286,7 +286,7 @@ impl Drop for Begun {
     }
 }
 
-impl State {
+impl ClientState {
     fn tell(&self, order: Order) {
         if let Some(orders) = &self.orders {
             // An error says that the minder is gone, which is heard elsewhere.

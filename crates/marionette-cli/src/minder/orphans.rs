@@ -150,15 +150,15 @@ struct Looker<'a> {
     marks: &'a Marks,
     session: Option<&'a Session>,
     /// The name space in which the numbers of processes count here.
-    space: Identity,
-    program: Identity,
+    space: FileId,
+    program: FileId,
     program_path: Option<PathBuf>,
 }
 
 /// What tells a file from every other.
-type Identity = (u64, u64);
+type FileId = (u64, u64);
 
-fn identity(file: &Metadata) -> Identity {
+fn identity(file: &Metadata) -> FileId {
     (file.dev(), file.ino())
 }
 

@@ -12,12 +12,12 @@ const STRING_CHARS_MAX: usize = 4096;
 pub(super) struct Screen {
     last: Line,
     open: Line,
-    state: State,
+    state: EscapeState,
 }
 
 /// Within what the next character stands.
 #[derive(Debug, Default)]
-enum State {
+enum EscapeState {
     #[default]
     Text,
     /// Behind an escape character.
@@ -34,21 +34,21 @@ impl Screen {
             return self.end_line();
         }
         self.state = match std::mem::take(&mut self.state) {
-            State::Text => self.text(char),
-            State::Escape => escape(char),
-            State::Sequence(parameters) => self.sequence(parameters, char),
-            State::Titles(length) => match char {
-                '\u{7}' | '\u{9c}' => State::Text,
-                '\u{1b}' => State::Escape,
-                _ if length >= STRING_CHARS_MAX => State::Text,
-                _ => State::Titles(length + 1),
+            EscapeState::Text => self.text(char),
+            EscapeState::Escape => escape(char),
+            EscapeState::Sequence(parameters) => self.sequence(parameters, char),
+            EscapeState::Titles(length) => match char {
+                '\u{7}' | '\u{9c}' => EscapeState::Text,
+                '\u{1b}' => EscapeState::Escape,
+                _ if length >= STRING_CHARS_MAX => EscapeState::Text,
+                _ => EscapeState::Titles(length + 1),
             },
         };
     }
 
     /// The cursor goes to another line.
     pub(super) fn end_line(&mut self) {
-        self.state = State::Text;
+        self.state = EscapeState::Text;
         let ended = std::mem::take(&mut self.open);
         if !ended.is_blank() {
             self.last = ended;
@@ -57,7 +57,7 @@ impl Screen {
 
     /// Goes on behind something that was not looked at, with or without a return to the start.
     pub(super) fn leave_out(&mut self, has_returned: bool) {
-        self.state = State::Text;
+        self.state = EscapeState::Text;
         if has_returned {
             self.open = Line::default();
         }
@@ -75,31 +75,31 @@ impl Screen {
         !self.open.is_blank()
     }
 
-    fn text(&mut self, char: char) -> State {
+    fn text(&mut self, char: char) -> EscapeState {
         match char {
             '\r' => self.open.go_to(0),
             '\u{8}' => self.open.step_back(),
             '\t' => self.open.put(' '),
-            '\u{1b}' => return State::Escape,
-            '\u{9b}' => return State::Sequence(String::new()),
-            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => return State::Titles(0),
+            '\u{1b}' => return EscapeState::Escape,
+            '\u{9b}' => return EscapeState::Sequence(String::new()),
+            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => return EscapeState::Titles(0),
             char if char.is_control() => {}
             char => self.open.put(char),
         }
-        State::Text
+        EscapeState::Text
     }
 
-    fn sequence(&mut self, mut parameters: String, char: char) -> State {
+    fn sequence(&mut self, mut parameters: String, char: char) -> EscapeState {
         match char {
-            '\u{1b}' => State::Escape,
+            '\u{1b}' => EscapeState::Escape,
             '\u{40}'..='\u{7e}' => {
                 self.obey(&parameters, char);
-                State::Text
+                EscapeState::Text
             }
-            _ if parameters.len() >= SEQUENCE_CHARS_MAX => State::Text,
+            _ if parameters.len() >= SEQUENCE_CHARS_MAX => EscapeState::Text,
             char => {
                 parameters.push(char);
-                State::Sequence(parameters)
+                EscapeState::Sequence(parameters)
             }
         }
     }
@@ -122,12 +122,12 @@ impl Screen {
 }
 
 /// What follows behind an escape character and this one.
-fn escape(char: char) -> State {
+fn escape(char: char) -> EscapeState {
     match char {
-        '[' => State::Sequence(String::new()),
-        ']' | 'P' | 'X' | '^' | '_' => State::Titles(0),
+        '[' => EscapeState::Sequence(String::new()),
+        ']' | 'P' | 'X' | '^' | '_' => EscapeState::Titles(0),
         // Further ones come before the last.
-        '\u{20}'..='\u{2f}' | '\u{1b}' => State::Escape,
-        _ => State::Text,
+        '\u{20}'..='\u{2f}' | '\u{1b}' => EscapeState::Escape,
+        _ => EscapeState::Text,
     }
 }

@@ -13,7 +13,7 @@ use crate::command::Command;
 use crate::console::clock;
 use crate::console::text::count;
 use crate::output;
-use crate::store::told;
+use crate::store::explain;
 
 use super::change::Change;
 use super::confirm::confirm;
@@ -67,7 +67,7 @@ async fn named_ones(
     let mut queues = BTreeMap::new();
     for (text, id) in ids::find(store, &which.ids).await? {
         let job = match id {
-            Some(id) => store.job(id).await.map_err(told)?,
+            Some(id) => store.job(id).await.map_err(explain)?,
             None => None,
         };
         let Some(job) = job.map(|job| job.summary) else {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use marionette::inspect::{Inspect, Which};
 use marionette::store::JobState;
 
-use crate::store::told;
+use crate::store::explain;
 
 /// What is done with tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,6 @@ impl Change {
             Self::Delete => store.delete(which).await,
             Self::Reschedule(due) => store.reschedule(which, *due).await,
         };
-        changed.map_err(told)
+        changed.map_err(explain)
     }
 }

@@ -14,7 +14,7 @@ use crate::console;
 use crate::console::text::safe_lines;
 use crate::minder::Follower;
 use crate::output;
-use crate::store::told;
+use crate::store::explain;
 
 use super::ids;
 use super::operator::Operator;
@@ -31,7 +31,7 @@ pub(super) async fn follow(operator: &Operator, args: &Follow) -> Result<u8> {
         return Ok(1);
     };
     let mut follower = Follower::new(output::of(&operator.opened.outputs(), *id));
-    let details = operator.opened.store.job(*id).await.map_err(told)?;
+    let details = operator.opened.store.job(*id).await.map_err(explain)?;
     let mut printer = Printer {
         is_raw: args.raw,
         veil: details.as_ref().map(veil).unwrap_or_default(),
@@ -66,7 +66,7 @@ pub(super) async fn follow(operator: &Operator, args: &Follow) -> Result<u8> {
 
 /// `None`: it was deleted.
 async fn summary(operator: &Operator, id: TaskId) -> Result<Option<JobSummary>> {
-    let details = operator.opened.store.job(id).await.map_err(told)?;
+    let details = operator.opened.store.job(id).await.map_err(explain)?;
     Ok(details.map(|details| details.summary))
 }
 

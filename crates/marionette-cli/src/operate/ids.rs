@@ -8,7 +8,7 @@ use marionette::inspect::{Filter, Inspect, JobSummary};
 
 use crate::console::short_id::digits;
 use crate::console::text::safe;
-use crate::store::told;
+use crate::store::explain;
 
 use super::pick::Pages;
 use super::{list, words};
@@ -108,7 +108,7 @@ async fn called(store: &dyn Inspect, text: &str, found: &mut Vec<JobSummary>) ->
 
 async fn known(store: &dyn Inspect, piece: &str) -> Result<Option<TaskId>> {
     let id: TaskId = piece.parse()?;
-    let job = store.job(id).await.map_err(told)?;
+    let job = store.job(id).await.map_err(explain)?;
     Ok(job.map(|job| job.summary.id))
 }
 

@@ -10,8 +10,8 @@ use crate::console;
 use crate::console::short_id;
 use crate::console::table;
 use crate::console::text::clip;
-use crate::run::{Places, Runs};
-use crate::store::told;
+use crate::run::{ListOrder, Runs};
+use crate::store::explain;
 
 use super::operator::Operator;
 use super::pick::Pages;
@@ -100,7 +100,7 @@ async fn newest(
     limit: usize,
 ) -> Result<(Vec<JobSummary>, bool)> {
     let store = &*operator.opened.store;
-    let mut places = Places::new(&operator.runs);
+    let mut places = ListOrder::new(&operator.runs);
     let mut pages = Pages::first(filter.clone(), limit);
     let mut jobs = Vec::new();
     while let Some(page) = pages.next(store).await? {
@@ -122,7 +122,7 @@ async fn newest(
     Ok((jobs, has_more))
 }
 
-fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize, places: &mut Places<'_>) {
+fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize, places: &mut ListOrder<'_>) {
     jobs.sort_by_cached_key(|job| {
         let place = places.of(&job.queue, job.id);
         (Reverse(job.accepted), place, Reverse(job.id))
@@ -134,7 +134,7 @@ fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize, places: &mut Places<'_>
 pub(super) async fn named(store: &dyn Inspect, jobs: Vec<JobSummary>) -> Result<Vec<Named>> {
     let mut named = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let details = store.job(job.id).await.map_err(told)?;
+        let details = store.job(job.id).await.map_err(explain)?;
         named.push((job, details.and_then(|details| details.options.name)));
     }
     Ok(named)

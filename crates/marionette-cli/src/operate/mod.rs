@@ -23,7 +23,7 @@ mod json;
 
 use anyhow::Result;
 
-use crate::args::operate::Verb;
+use crate::args::operate::Operation;
 use crate::common::Common;
 use crate::console::Console;
 use crate::run::Runs;
@@ -35,8 +35,8 @@ use operator::Operator;
 pub(crate) use queue::is_paused;
 
 /// Does what an operator asks for, and returns the exit status.
-pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
-    if let Verb::Migrate(_) = verb {
+pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {
+    if let Operation::Migrate(_) = verb {
         return migrate::migrate(common).await;
     }
     let opened = store::open_existing(common, purpose(&verb)).await?;
@@ -46,37 +46,39 @@ pub(crate) async fn operate(common: &Common, verb: Verb) -> Result<u8> {
         opened,
     };
     match verb {
-        Verb::List(args) => list::list(&operator, &args).await,
-        Verb::Show(args) => show::show(&operator, &args).await,
-        Verb::Follow(args) => follow::follow(&operator, &args).await,
-        Verb::Retry(args) => apply::apply(&operator, &args.which, &Change::Retry).await,
-        Verb::Cancel(args) => {
+        Operation::List(args) => list::list(&operator, &args).await,
+        Operation::Show(args) => show::show(&operator, &args).await,
+        Operation::Follow(args) => follow::follow(&operator, &args).await,
+        Operation::Retry(args) => apply::apply(&operator, &args.which, &Change::Retry).await,
+        Operation::Cancel(args) => {
             let change = Change::Cancel(args.reason);
             apply::apply(&operator, &args.which, &change).await
         }
-        Verb::Delete(args) => apply::apply(&operator, &args.which, &Change::Delete).await,
-        Verb::Reschedule(args) => reschedule::reschedule(&operator, &args).await,
-        Verb::Pause(args) => queue::pause(&operator, &args.queue).await,
-        Verb::Resume(args) => queue::resume(&operator, &args.queue).await,
-        Verb::Stats(args) => stats::stats(&operator, &args).await,
-        Verb::Workers(_) => workers::workers(&operator).await,
-        Verb::Prune(args) => prune::prune(&operator, &args).await,
-        Verb::Migrate(_) => unreachable!("it came before the store was opened"),
+        Operation::Delete(args) => apply::apply(&operator, &args.which, &Change::Delete).await,
+        Operation::Reschedule(args) => reschedule::reschedule(&operator, &args).await,
+        Operation::Pause(args) => queue::pause(&operator, &args.queue).await,
+        Operation::Resume(args) => queue::resume(&operator, &args.queue).await,
+        Operation::Stats(args) => stats::stats(&operator, &args).await,
+        Operation::Workers(_) => workers::workers(&operator).await,
+        Operation::Prune(args) => prune::prune(&operator, &args).await,
+        Operation::Migrate(_) => unreachable!("it came before the store was opened"),
     }
 }
 
-fn purpose(verb: &Verb) -> Purpose {
+fn purpose(verb: &Operation) -> Purpose {
     match verb {
-        Verb::List(_) | Verb::Show(_) | Verb::Follow(_) | Verb::Stats(_) | Verb::Workers(_) => {
-            Purpose::Look
-        }
-        Verb::Retry(_)
-        | Verb::Cancel(_)
-        | Verb::Delete(_)
-        | Verb::Reschedule(_)
-        | Verb::Pause(_)
-        | Verb::Resume(_)
-        | Verb::Prune(_)
-        | Verb::Migrate(_) => Purpose::Change,
+        Operation::List(_)
+        | Operation::Show(_)
+        | Operation::Follow(_)
+        | Operation::Stats(_)
+        | Operation::Workers(_) => Purpose::Look,
+        Operation::Retry(_)
+        | Operation::Cancel(_)
+        | Operation::Delete(_)
+        | Operation::Reschedule(_)
+        | Operation::Pause(_)
+        | Operation::Resume(_)
+        | Operation::Prune(_)
+        | Operation::Migrate(_) => Purpose::Change,
     }
 }

@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::console::clock;
 use crate::console::text::safe;
 use crate::console::time::parse_past_time;
-use crate::store::told;
+use crate::store::explain;
 
 use crate::args::pick::{Pick, States};
 
@@ -105,7 +105,10 @@ impl Pages {
             after: self.after,
             limit: self.left.min(PAGE),
         };
-        let listed = store.list(self.filter.clone(), page).await.map_err(told)?;
+        let listed = store
+            .list(self.filter.clone(), page)
+            .await
+            .map_err(explain)?;
         self.left -= listed.jobs.len().min(self.left);
         self.after = listed.next;
         self.has_more = listed.next.is_some();

@@ -13,7 +13,7 @@ use crate::console::clock;
 use crate::console::text::count;
 use crate::console::time::show_duration;
 use crate::output;
-use crate::store::told;
+use crate::store::explain;
 
 use super::confirm::confirm;
 use super::operator::Operator;
@@ -116,7 +116,7 @@ async fn delete(store: &dyn Inspect, filter: Filter, before: SystemTime) -> Resu
             .map(|job| job.id)
             .collect();
         if !old.is_empty() {
-            changed += store.delete(Which::Ids(old)).await.map_err(told)?;
+            changed += store.delete(Which::Ids(old)).await.map_err(explain)?;
         }
     }
     Ok(changed)

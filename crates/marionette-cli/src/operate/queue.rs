@@ -4,15 +4,15 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::console::text::safe;
-use crate::store::told;
+use crate::store::explain;
 
 use super::operator::Operator;
 
 pub(super) async fn pause(operator: &Operator, queue: &str) -> Result<u8> {
     let was_paused = was_paused(operator, queue).await?;
     let store = &*operator.opened.store;
-    store.pause_queue(queue.to_owned()).await.map_err(told)?;
-    let counts = store.counts().await.map_err(told)?;
+    store.pause_queue(queue.to_owned()).await.map_err(explain)?;
+    let counts = store.counts().await.map_err(explain)?;
     if !counts.iter().any(|count| count.queue == queue) {
         operator
             .console
@@ -25,7 +25,10 @@ pub(super) async fn pause(operator: &Operator, queue: &str) -> Result<u8> {
 pub(super) async fn resume(operator: &Operator, queue: &str) -> Result<u8> {
     let was_paused = was_paused(operator, queue).await?;
     let store = &*operator.opened.store;
-    store.resume_queue(queue.to_owned()).await.map_err(told)?;
+    store
+        .resume_queue(queue.to_owned())
+        .await
+        .map_err(explain)?;
     tell(operator, queue, false, was_paused);
     Ok(0)
 }
@@ -37,7 +40,12 @@ pub(crate) fn is_paused(queue: &str) -> String {
 }
 
 async fn was_paused(operator: &Operator, queue: &str) -> Result<bool> {
-    let paused = operator.opened.store.paused_queues().await.map_err(told)?;
+    let paused = operator
+        .opened
+        .store
+        .paused_queues()
+        .await
+        .map_err(explain)?;
     Ok(paused.iter().any(|paused| paused == queue))
 }
 

@@ -10,7 +10,7 @@ use crate::args;
 use crate::console::clock;
 use crate::console::text::{count, safe};
 use crate::input::to_job::DEFAULT_QUEUE;
-use crate::store::told;
+use crate::store::explain;
 
 use super::change::Change;
 use super::operator::Operator;
@@ -46,7 +46,7 @@ impl Report {
             .store
             .instances()
             .await
-            .map_err(told)?
+            .map_err(explain)?
             .is_empty();
         for (queue, has_commands) in &self.queues {
             match operator.runs.of(queue) {
@@ -74,7 +74,12 @@ impl Report {
 
 /// Says which of these queues are paused, since nothing in them is begun.
 async fn tell_paused(operator: &Operator, report: &Report) -> Result<()> {
-    let paused = operator.opened.store.paused_queues().await.map_err(told)?;
+    let paused = operator
+        .opened
+        .store
+        .paused_queues()
+        .await
+        .map_err(explain)?;
     for queue in paused
         .iter()
         .filter(|queue| report.queues.contains_key(*queue))

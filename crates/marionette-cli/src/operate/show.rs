@@ -19,7 +19,7 @@ use crate::files::{Folder, Place};
 use crate::minder::{attempts, read_log, stem};
 use crate::output;
 use crate::run::Runs;
-use crate::store::told;
+use crate::store::explain;
 
 use super::operator::Operator;
 use super::workers::mark_orphans;
@@ -30,7 +30,7 @@ use crate::args::operate::Show;
 const BYTES_MAX: usize = 4 * 1024;
 
 /// What one attempt wrote, as far as it is kept.
-struct Output {
+struct AttemptOutput {
     /// Which attempt it was; `3-2` if it is the second time that the third was begun.
     attempt: String,
     file: PathBuf,
@@ -44,7 +44,7 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
     let mut is_first = true;
     for (text, id) in ids::find(store, &args.ids).await? {
         let details = match id {
-            Some(id) => store.job(id).await.map_err(told)?,
+            Some(id) => store.job(id).await.map_err(explain)?,
             None => None,
         };
         let Some(mut details) = details else {
@@ -78,7 +78,12 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
 }
 
 /// What the attempts wrote that are kept in this place: the end of it, where it is long.
-fn outputs(operator: &Operator, place: &Place, limit: usize, veil: &Veil) -> Result<Vec<Output>> {
+fn outputs(
+    operator: &Operator,
+    place: &Place,
+    limit: usize,
+    veil: &Veil,
+) -> Result<Vec<AttemptOutput>> {
     let mut outputs = Vec::new();
     let opened = place.open();
     let Some(folder) = opened.unwrap_or_else(|error| is_left_out(operator, &error)) else {
@@ -97,7 +102,7 @@ fn outputs(operator: &Operator, place: &Place, limit: usize, veil: &Veil) -> Res
         // Before it is cut, since half a secret is not found any more.
         let text = veil.over(&text);
         let end = suffix(&text, limit);
-        outputs.push(Output {
+        outputs.push(AttemptOutput {
             attempt: stem(&log).to_owned(),
             bytes: kept.len(),
             text: end.to_owned(),
@@ -122,7 +127,7 @@ pub(super) fn veil(details: &JobDetails) -> Veil {
         .map_or_else(Veil::default, |command| Veil::stored(&command))
 }
 
-fn page(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> String {
+fn page(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &Runs) -> String {
     let mut page = String::new();
     head(&mut page, details, runs);
     section(&mut page, "Timeline", &story::timeline(details));
@@ -330,7 +335,7 @@ fn suffix(text: &str, limit: usize) -> &str {
     &text[start..]
 }
 
-fn value(details: &JobDetails, outputs: &[Output], limit: usize, runs: &Runs) -> Value {
+fn value(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &Runs) -> Value {
     let mut value = json::job(&details.summary, details.options.name.as_deref(), runs);
     let (payload, is_cut) = payload(details).value(limit);
     let result = details

@@ -15,7 +15,7 @@ use crate::console::table;
 use crate::console::text::clip;
 use crate::console::time::show_duration;
 use crate::run::Runs;
-use crate::store::told;
+use crate::store::explain;
 
 use super::operator::Operator;
 use super::pick::Pages;
@@ -52,7 +52,7 @@ pub(super) async fn stats(operator: &Operator, args: &Stats) -> Result<u8> {
 }
 
 async fn read(store: &dyn Inspect) -> Result<Numbers> {
-    let counts = store.counts().await.map_err(told)?;
+    let counts = store.counts().await.map_err(explain)?;
     let oldest_ready = if counts.iter().any(|count| count.state == JobState::Ready) {
         oldest_ready(store).await?
     } else {
@@ -60,7 +60,7 @@ async fn read(store: &dyn Inspect) -> Result<Numbers> {
     };
     Ok(Numbers {
         counts,
-        paused: store.paused_queues().await.map_err(told)?,
+        paused: store.paused_queues().await.map_err(explain)?,
         oldest_ready,
     })
 }

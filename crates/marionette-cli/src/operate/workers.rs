@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::console::clock;
 use crate::console::short_id;
 use crate::console::table;
-use crate::store::told;
+use crate::store::explain;
 
 use super::operator::Operator;
 use super::words;
@@ -19,7 +19,7 @@ use super::words;
 const WIDE: usize = 90;
 
 pub(super) async fn workers(operator: &Operator) -> Result<u8> {
-    let workers = operator.opened.store.instances().await.map_err(told)?;
+    let workers = operator.opened.store.instances().await.map_err(explain)?;
     if operator.console.json {
         for worker in &workers {
             operator.console.value(&value(worker));
@@ -55,7 +55,7 @@ pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -
     if jobs.iter().all(|job| job.state != JobState::Running) {
         return Ok(());
     }
-    let workers = store.instances().await.map_err(told)?;
+    let workers = store.instances().await.map_err(explain)?;
     let live: HashSet<_> = workers.into_iter().map(|worker| worker.info.id).collect();
     for job in jobs {
         let is_dead = job.instance.is_some_and(|worker| !live.contains(&worker));

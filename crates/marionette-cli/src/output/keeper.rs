@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use super::served::is_served;
 use super::{BATCH, SHARDS, Shard, in_background, lock, remove, shard};
 use crate::console::clock;
-use crate::store::{Forgotten, Opened, told};
+use crate::store::{Forgotten, Opened, explain};
 
 /// How often it is looked what the store has deleted.
 const LOOK: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// At work for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    made: Made,
+    made: WrittenOutputs,
     at_work: Arc<AtWork>,
     task: JoinHandle<()>,
 }
@@ -52,7 +52,7 @@ impl Keeper {
     pub(crate) fn begin(opened: &Opened, keep: u64) -> Self {
         let share = usize::try_from(keep.div_ceil(SHARDS as u64)).unwrap_or(usize::MAX);
         let (due, shards) = mpsc::channel(SHARDS);
-        let made = Made {
+        let made = WrittenOutputs {
             counts: (0..SHARDS).map(|_| AtomicUsize::new(0)).collect(),
             step: (share / 8).max(1),
             due,
@@ -81,7 +81,7 @@ impl Keeper {
     }
 
     /// Where it is told what was written.
-    pub(crate) fn made(&self) -> Made {
+    pub(crate) fn made(&self) -> WrittenOutputs {
         self.made.clone()
     }
 }
@@ -95,7 +95,7 @@ impl Drop for Keeper {
 
 /// How much was written in which folder.
 #[derive(Clone, Debug)]
-pub(crate) struct Made {
+pub(crate) struct WrittenOutputs {
     /// Attempts since their folder was looked at.
     counts: Arc<[AtomicUsize]>,
     /// After how many of them that is due.
@@ -103,7 +103,7 @@ pub(crate) struct Made {
     due: mpsc::Sender<Shard>,
 }
 
-impl Made {
+impl WrittenOutputs {
     /// An attempt of this job wrote something.
     pub(crate) fn note(&self, job: TaskId) {
         let shard = shard::of(job);
@@ -190,7 +190,7 @@ impl AtWork {
         let (mut unknown, mut done, mut failed, mut live) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for held in held.chunks(BATCH) {
             let ids = held.iter().map(|held| held.job).collect();
-            let ended = self.opened.store.ended(ids).await.map_err(told)?;
+            let ended = self.opened.store.ended(ids).await.map_err(explain)?;
             for (held, ended) in held.iter().zip(ended) {
                 match ended {
                     Ended::Unknown => unknown.push(held.job),

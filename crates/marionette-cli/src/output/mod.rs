@@ -24,9 +24,9 @@ use tokio::time::sleep;
 
 use crate::console::clock;
 use crate::files::{Folder, Place};
-use crate::store::{Forgotten, Opened, told};
+use crate::store::{Forgotten, Opened, explain};
 
-pub(crate) use keeper::{Keeper, Made};
+pub(crate) use keeper::{Keeper, WrittenOutputs};
 use shard::{SHARDS, Shard};
 
 /// The output of how many jobs is kept unless somebody says it.
@@ -121,7 +121,7 @@ async fn remove(
             continue;
         }
         let ids = listed.iter().map(|listed| listed.job).collect();
-        let ended = opened.store.ended(ids).await.map_err(told)?;
+        let ended = opened.store.ended(ids).await.map_err(explain)?;
         let going = listed.into_iter().zip(ended);
         let going: Vec<_> = going
             .filter(|(_, ended)| may_go(ended))

@@ -48,7 +48,7 @@ pub(crate) fn of(error: &io::Error) -> Option<String> {
 }
 
 /// An error with its causes in one line; if something is lacking, with its limit.
-pub(crate) fn told(error: &anyhow::Error) -> String {
+pub(crate) fn with_limit(error: &anyhow::Error) -> String {
     let told = format!("{error:#}");
     let lack = error.chain().find_map(|cause| of(cause.downcast_ref()?));
     match lack.filter(|lack| !told.contains(lack.as_str())) {

@@ -40,7 +40,7 @@ pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime>
 }
 
 /// Tells whoever started this process.
-pub(crate) fn told(lack: &str) {
+pub(crate) fn refuse(lack: &str) {
     console::complain(&format!("cannot begin: {lack}"));
 }
 

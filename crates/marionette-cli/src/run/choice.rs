@@ -10,14 +10,14 @@ use marionette::inspect::{Filter, Which};
 use marionette::store::{Ended, JobState};
 
 use super::identity::Identity;
-use super::ledger::{Held, Ledger, Taken, Turn};
+use super::ledger::{Ledger, OtherRunner, Taken, Turn};
 use super::plan::Plan;
 use super::{BATCH, count_of, in_queue};
 use crate::args::Run;
 use crate::console::Console;
 use crate::input::{self, Options};
 use crate::output;
-use crate::store::{Opened, told};
+use crate::store::{Opened, explain};
 
 /// Why tasks were cancelled by `--anew`…
 const BEGUN_ANEW: &str = "its file was begun anew";
@@ -109,7 +109,7 @@ async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(
     let ids: Vec<_> = plan.ids().collect();
     let mut stored = 0;
     for ids in ids.chunks(BATCH) {
-        let ended = opened.store.ended(ids.to_vec()).await.map_err(told)?;
+        let ended = opened.store.ended(ids.to_vec()).await.map_err(explain)?;
         stored += ended.iter().filter(|end| **end != Ended::Unknown).count();
     }
     Ok((stored, ids.len()))
@@ -118,7 +118,7 @@ async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(
 /// How many tasks of a run are left, also those that were retried after its end.
 async fn left(opened: &Opened, ledger: &Ledger) -> Result<u64> {
     let queues = ledger.queues();
-    let counts = opened.store.counts().await.map_err(told)?;
+    let counts = opened.store.counts().await.map_err(explain)?;
     let left = counts
         .iter()
         .filter(|count| queues.contains(&count.queue) && !count.state.is_end());
@@ -146,7 +146,7 @@ pub(super) async fn turn(
             ..in_queue(ledger.queue())
         };
         let retried = opened.store.retry(Which::Matching(failed)).await;
-        let retried = retried.map_err(told)?;
+        let retried = retried.map_err(explain)?;
         console.note(&format!(
             "{} to be tried again",
             count_of(retried, "failed task")
@@ -170,14 +170,14 @@ async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u6
     });
     let cancelled = opened.store.cancel(left, reason.to_owned()).await;
     ledger.finish()?;
-    cancelled.map_err(told)
+    cancelled.map_err(explain)
 }
 
 /// Of finished generations only the last is kept.
 async fn forget(opened: &Opened, queue: &str) -> Result<()> {
     let jobs = Which::Matching(in_queue(queue.to_owned()));
     let forgotten = opened.forgotten();
-    opened.store.delete(jobs).await.map_err(told)?;
+    opened.store.delete(jobs).await.map_err(explain)?;
     output::forget(opened, &forgotten).await
 }
 
@@ -218,7 +218,7 @@ pub(super) async fn drop_open(opened: &Opened, identity: &Identity) -> Result<u6
 }
 
 /// The open runs of this identity that no process runs now, and one that another process runs.
-async fn open(opened: &Opened, identity: &Identity) -> Result<(Vec<Ledger>, Option<Held>)> {
+async fn open(opened: &Opened, identity: &Identity) -> Result<(Vec<Ledger>, Option<OtherRunner>)> {
     let (mut open, mut held) = (Vec::new(), None);
     let name = identity.name();
     for slot in 0.. {

@@ -41,19 +41,19 @@ pub(super) enum Taken {
     /// It is ours.
     Ours(Ledger),
     /// Another process has it.
-    Theirs(Held),
+    Theirs(OtherRunner),
 }
 
 /// A note that another process has.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct OtherRunner {
     /// The number of that process, if it has written it down yet.
     process: Option<String>,
     /// The queue of the generation that it runs.
     pub(super) queue: String,
 }
 
-impl Held {
+impl OtherRunner {
     /// Why this process cannot run it as well.
     pub(super) fn refusal(&self, name: &str) -> anyhow::Error {
         match &self.process {
@@ -120,7 +120,7 @@ impl Ledger {
             Err(process) => {
                 let generation = Note::read(&folder, &key)?.map_or(0, |note| note.generation);
                 let queue = queue(&key, generation);
-                return Ok(Taken::Theirs(Held { process, queue }));
+                return Ok(Taken::Theirs(OtherRunner { process, queue }));
             }
         };
         let mut note = if let Some(note) = Note::read(&folder, &key)? {

@@ -42,16 +42,16 @@ use crate::instance::watch::Watch;
 use crate::instance::worker::Worker;
 use crate::minder::orphans_have_gone;
 use crate::process::signals::{Asked, Signals};
-use crate::store::{Opened, Purpose, open_existing, open_or_make, told};
+use crate::store::{Opened, Purpose, explain, open_existing, open_or_make};
 
 use identity::Identity;
 use ledger::{Ledger, Turn};
 use plan::Plan;
 use progress::Progress;
-use stored::Stored;
+use stored::StoredTasks;
 use view::View;
 
-pub(crate) use names::{Places, Runs};
+pub(crate) use names::{ListOrder, Runs};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
@@ -71,7 +71,7 @@ struct Ready {
     identity: Identity,
     ledger: Ledger,
     plan: Plan,
-    stored: Stored,
+    stored: StoredTasks,
     turn: Turn,
 }
 
@@ -187,7 +187,7 @@ async fn listed(
     let _ = ledger.note_order(plan.ids());
     let stored = match turn {
         Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, console).await?,
-        Turn::Begins => Stored::default(),
+        Turn::Begins => StoredTasks::default(),
     };
     if turn == Turn::Begins && ledger.is_first() {
         // What cannot be removed now is removed when another list is new.
@@ -207,12 +207,16 @@ async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready
     let identity = Identity::named_by(args)?;
     let ledger = choice::to_resume(opened, &identity, console).await?;
     take_over(opened).await?;
-    let mut stored = Stored::read(&*opened.store, &ledger.queue()).await?;
+    let mut stored = StoredTasks::read(&*opened.store, &ledger.queue()).await?;
     let plan = Plan::of_stored(stored.ids());
     let back = stored.to_revive(&plan);
     if !back.is_empty() {
-        opened.store.retry(Which::Ids(back)).await.map_err(told)?;
-        stored = Stored::read(&*opened.store, &ledger.queue()).await?;
+        opened
+            .store
+            .retry(Which::Ids(back))
+            .await
+            .map_err(explain)?;
+        stored = StoredTasks::read(&*opened.store, &ledger.queue()).await?;
     }
     Ok(Ready {
         identity,
@@ -251,22 +255,26 @@ async fn reconcile(
     ledger: &Ledger,
     plan: &Plan,
     console: &Console,
-) -> Result<Stored> {
+) -> Result<StoredTasks> {
     take_over(opened).await?;
-    let stored = Stored::read(&*opened.store, &ledger.queue()).await?;
+    let stored = StoredTasks::read(&*opened.store, &ledger.queue()).await?;
     let removed = stored.without(plan);
     if !removed.is_empty() {
         let source = if identity.is_list() { "list" } else { "file" };
         let reason = format!("its {source} {}", stored::REMOVED);
         let cancelled = opened.store.cancel(Which::Ids(removed), reason).await;
-        let cancelled = cancelled.map_err(told)?;
+        let cancelled = cancelled.map_err(explain)?;
         let what = count_of(cancelled, "task");
         console.note(&format!("{what} cancelled that the {source} no longer has"));
     }
     let back = stored.to_revive(plan);
     if !back.is_empty() {
-        opened.store.retry(Which::Ids(back)).await.map_err(told)?;
-        return Stored::read(&*opened.store, &ledger.queue()).await;
+        opened
+            .store
+            .retry(Which::Ids(back))
+            .await
+            .map_err(explain)?;
+        return StoredTasks::read(&*opened.store, &ledger.queue()).await;
     }
     Ok(stored)
 }
@@ -274,7 +282,7 @@ async fn reconcile(
 /// Takes from a runner that was killed what it had in hand.
 async fn take_over(opened: &Opened) -> Result<()> {
     orphans_have_gone(&opened.minders()).await?;
-    while opened.store.sweep().await.map_err(told)?.more {}
+    while opened.store.sweep().await.map_err(explain)?.more {}
     Ok(())
 }
 
@@ -305,7 +313,9 @@ async fn until_all_has_ended(
     for batch in missing.chunks(BATCH) {
         let batch = batch.iter().map(|&job| job.clone()).collect();
         let stored = opened.store.insert(batch).await;
-        stored.map_err(told).context("the tasks cannot be stored")?;
+        stored
+            .map_err(explain)
+            .context("the tasks cannot be stored")?;
         view.draw();
     }
     let mut look = interval(LOOK);
@@ -325,7 +335,7 @@ async fn until_all_has_ended(
                 continue;
             }
         }
-        let counts = opened.store.counts().await.map_err(told)?;
+        let counts = opened.store.counts().await.map_err(explain)?;
         if progress.correct(&counts, &queues) {
             return Ok(());
         }

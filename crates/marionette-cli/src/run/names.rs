@@ -19,13 +19,13 @@ pub(crate) struct Runs {
 
 /// Where tasks stand in the lists of their runs, read when it is asked.
 #[derive(Debug)]
-pub(crate) struct Places<'a> {
+pub(crate) struct ListOrder<'a> {
     runs: &'a Runs,
     /// By the keys of the runs.
     stored: HashMap<String, HashMap<TaskId, usize>>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> ListOrder<'a> {
     pub(crate) fn new(runs: &'a Runs) -> Self {
         Self {
             runs,

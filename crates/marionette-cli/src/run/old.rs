@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::ledger::{Note, parts, remove as remove_note};
 use crate::files::Folder;
-use crate::store::{Opened, told};
+use crate::store::{Opened, explain};
 
 /// How many runs have notes that the store knows nothing of any more.
 const KEPT: usize = 1_000;
@@ -31,7 +31,7 @@ pub(super) async fn remove(opened: &Opened) -> Result<()> {
     if keys.len() <= KEPT || !folder.lock_now()? {
         return Ok(());
     }
-    let counts = opened.store.counts().await.map_err(told)?;
+    let counts = opened.store.counts().await.map_err(explain)?;
     let queues = counts.iter().filter_map(|count| parts(&count.queue));
     let used: HashSet<&str> = queues.map(|(key, _)| key).collect();
     let surplus = keys.len() - KEPT;

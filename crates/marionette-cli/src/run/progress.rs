@@ -10,7 +10,7 @@ use marionette::{Event, EventKind, TaskId};
 use tokio::sync::Notify;
 
 use super::plan::Plan;
-use super::stored::Stored;
+use super::stored::StoredTasks;
 use crate::console::clock;
 
 /// The tasks of a run, and how they stand.
@@ -18,15 +18,15 @@ use crate::console::clock;
 pub(super) struct Progress {
     /// The tasks of this run. Its worker may also have some of an earlier one.
     ids: HashSet<TaskId>,
-    standing: Mutex<Standing>,
+    standing: Mutex<Counted>,
     /// Wakes who waits for the end of all.
     over: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Standing {
+struct Counted {
     ends: HashMap<TaskId, JobState>,
-    running: HashMap<TaskId, Running>,
+    running: HashMap<TaskId, RunningTask>,
     tally: Tally,
 }
 
@@ -54,15 +54,15 @@ impl Tally {
 
 /// A task that runs.
 #[derive(Clone, Debug)]
-pub(super) struct Running {
+pub(super) struct RunningTask {
     pub(super) name: String,
     pub(super) attempt: u32,
     pub(super) since: Instant,
 }
 
 impl Progress {
-    pub(super) fn new(plan: &Plan, stored: &Stored) -> Self {
-        let mut standing = Standing::default();
+    pub(super) fn new(plan: &Plan, stored: &StoredTasks) -> Self {
+        let mut standing = Counted::default();
         for id in plan.ids() {
             if let Some(end) = stored.end(id) {
                 standing.ended(id, end);
@@ -89,7 +89,7 @@ impl Progress {
     }
 
     /// What runs, the longest first.
-    pub(super) fn running(&self) -> Vec<Running> {
+    pub(super) fn running(&self) -> Vec<RunningTask> {
         let mut running: Vec<_> = self.standing().running.values().cloned().collect();
         running.sort_by_key(|running| running.since);
         running
@@ -100,7 +100,7 @@ impl Progress {
         let mut standing = self.standing();
         let end = match &event.kind {
             EventKind::Started { attempt } => {
-                let running = Running {
+                let running = RunningTask {
                     name: event.name.to_string(),
                     attempt: *attempt,
                     since: clock::tick(),
@@ -162,15 +162,15 @@ impl Progress {
         self.standing().running.is_empty() && counts.iter().any(is_due)
     }
 
-    fn standing(&self) -> MutexGuard<'_, Standing> {
+    fn standing(&self) -> MutexGuard<'_, Counted> {
         // Nothing that holds the lock can leave it half done.
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Standing {
+impl Counted {
     /// It may have ended before: somebody wants it tried again.
-    fn begun(&mut self, id: TaskId, running: Running) {
+    fn begun(&mut self, id: TaskId, running: RunningTask) {
         self.running.insert(id, running);
         if let Some(end) = self.ends.remove(&id) {
             let before = self.tally.of(end);

@@ -33,11 +33,11 @@ pub(super) fn target() -> ProgressDrawTarget {
         wraps_anew: !is_screen && !is_set("XTERM_VERSION"),
         ..Drawn::default()
     };
-    ProgressDrawTarget::term_like_with_hz(Box::new(Screen(Mutex::new(drawn))), HERTZ)
+    ProgressDrawTarget::term_like_with_hz(Box::new(BarsTerminal(Mutex::new(drawn))), HERTZ)
 }
 
 #[derive(Debug)]
-struct Screen(Mutex<Drawn>);
+struct BarsTerminal(Mutex<Drawn>);
 
 /// What was drawn last.
 #[derive(Debug, Default)]
@@ -111,14 +111,14 @@ impl Drawn {
     }
 }
 
-impl Screen {
+impl BarsTerminal {
     fn drawn(&self) -> MutexGuard<'_, Drawn> {
         // Nothing that holds the lock can leave it half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl TermLike for Screen {
+impl TermLike for BarsTerminal {
     fn width(&self) -> u16 {
         size().1
     }

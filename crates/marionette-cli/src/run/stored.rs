@@ -9,7 +9,7 @@ use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::JobState;
 
 use super::plan::Plan;
-use crate::store::told;
+use crate::store::explain;
 
 /// Why a task was cancelled that was taken out of the file or the list.
 pub(super) const REMOVED: &str = "no longer has it";
@@ -18,16 +18,16 @@ const PAGE: usize = 1_000;
 
 /// Where every job of a generation stands.
 #[derive(Debug, Default)]
-pub(super) struct Stored(HashMap<TaskId, Standing>);
+pub(super) struct StoredTasks(HashMap<TaskId, StoredTask>);
 
 #[derive(Debug)]
-struct Standing {
+struct StoredTask {
     state: JobState,
     accepted: SystemTime,
     was_removed: bool,
 }
 
-impl Stored {
+impl StoredTasks {
     pub(super) async fn read(store: &dyn Inspect, queue: &str) -> Result<Self> {
         let mut stored = HashMap::new();
         let filter = Filter {
@@ -39,10 +39,10 @@ impl Stored {
             limit: PAGE,
         };
         loop {
-            let listed = store.list(filter.clone(), page).await.map_err(told)?;
+            let listed = store.list(filter.clone(), page).await.map_err(explain)?;
             stored.extend(listed.jobs.into_iter().map(|job| {
                 let was_removed = job.reason.is_some_and(|reason| reason.contains(REMOVED));
-                let standing = Standing {
+                let standing = StoredTask {
                     state: job.state,
                     accepted: job.accepted,
                     was_removed,

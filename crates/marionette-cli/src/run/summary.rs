@@ -12,7 +12,7 @@ use crate::console::short_id;
 use crate::console::table;
 use crate::console::text::clip;
 use crate::console::time::show_duration;
-use crate::store::told;
+use crate::store::explain;
 
 /// A run of so many tasks is told in full; of a larger one only what failed, and as many of these.
 const ROWS_MAX: usize = 20;
@@ -32,7 +32,7 @@ pub(super) struct Ends {
 impl Ends {
     pub(super) async fn read(store: &dyn Inspect, queue: &str) -> Result<Self> {
         let mut ends = Self::default();
-        for count in store.counts().await.map_err(told)? {
+        for count in store.counts().await.map_err(explain)? {
             if count.queue != queue {
                 continue;
             }
@@ -103,12 +103,12 @@ async fn rows(
         after: None,
         limit: ROWS_MAX,
     };
-    let mut jobs = store.list(filter, page).await.map_err(told)?.jobs;
+    let mut jobs = store.list(filter, page).await.map_err(explain)?.jobs;
     jobs.sort_by_key(|job| plan.place(job.id).unwrap_or(usize::MAX));
     let mut rows = Vec::new();
     for job in &jobs {
         // One that was deleted meanwhile is no longer worth a row.
-        if let Some(details) = store.job(job.id).await.map_err(told)? {
+        if let Some(details) = store.job(job.id).await.map_err(explain)? {
             rows.push(row(&details));
         }
     }

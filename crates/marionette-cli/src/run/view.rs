@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use marionette::{Events, Received};
 use tokio::task::JoinHandle;
 
-use super::progress::{Progress, Running, Tally};
+use super::progress::{Progress, RunningTask, Tally};
 use super::screen;
 use crate::console::Console;
 use crate::console::glyphs;
@@ -84,7 +84,7 @@ impl Bars {
         }
     }
 
-    fn show_running(&self, running: &[Running], left: usize) {
+    fn show_running(&self, running: &[RunningTask], left: usize) {
         let mut texts: Vec<_> = running.iter().take(self.lines_max).map(shown).collect();
         let hidden = running.len() - texts.len();
         if hidden > 0 {
@@ -138,7 +138,7 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars(glyphs::bar())
 }
 
-fn shown(running: &Running) -> String {
+fn shown(running: &RunningTask) -> String {
     let again = match running.attempt {
         1 => String::new(),
         attempt => format!(" (attempt {attempt})"),

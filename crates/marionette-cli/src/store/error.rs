@@ -14,7 +14,7 @@ const TOLD_BYTES_MAX: usize = 4 * 1024;
 /// An error of the store with its sources in one line: SQLite quotes what is in the file. What a
 /// source says that stands there already is not said again.
 #[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
-pub(crate) fn told(error: StoreError) -> anyhow::Error {
+pub(crate) fn explain(error: StoreError) -> anyhow::Error {
     let is_full = error.is_full();
     let mut told = error.to_string();
     let mut source = error.source();

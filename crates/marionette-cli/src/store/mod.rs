@@ -10,7 +10,7 @@ mod error;
 pub(crate) mod location;
 
 pub(crate) use backend::Forgotten;
-pub(crate) use error::told;
+pub(crate) use error::explain;
 pub(crate) use opened::Opened;
 pub(crate) use opening::{migrate, open_existing, open_or_make, path};
 pub(crate) use trust::{Purpose, check_owner};

@@ -12,13 +12,13 @@ use crate::files::{self};
 
 /// What was made for a new store, in the order in which it can be taken away again.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct NewStore {
     file: Option<PathBuf>,
     /// The deepest first.
     folders: Vec<PathBuf>,
 }
 
-impl Made {
+impl NewStore {
     /// Makes the file, so that it is readable by its owner alone from its first moment. The folder
     /// is made as well, if it is missing.
     pub(super) fn new(path: &Path) -> Result<Self> {

@@ -9,9 +9,9 @@ use marionette_sqlite::SqliteStore;
 use rustix::fs::{Mode, OFlags};
 
 use super::backend::Backend;
-use super::error::told;
+use super::error::explain;
 use super::location;
-use super::new_store::Made;
+use super::new_store::NewStore;
 use super::opened::Opened;
 use super::paths::{beside, hint, shown};
 use super::trust::{Purpose, check_owner};
@@ -30,7 +30,7 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
         }
         return open(common, path, whose).await;
     }
-    let made = Made::new(&path)?;
+    let made = NewStore::new(&path)?;
     let opened = open(common, path, whose).await;
     if opened.is_err() {
         made.undo();
@@ -110,11 +110,11 @@ async fn is_ours(common: &Common, path: &Path, whose: Whose) -> Result<()> {
 /// The version of the tables in a file that is there.
 async fn version(common: &Common, path: &Path, whose: Whose) -> Result<Option<u32>> {
     let version = options(common, whose).version_of(path).await;
-    version.map_err(told).with_context(|| unusable(path))
+    version.map_err(explain).with_context(|| unusable(path))
 }
 
 async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
-    let store = options(common, whose).open(&path).await.map_err(told);
+    let store = options(common, whose).open(&path).await.map_err(explain);
     let store = store.with_context(|| unusable(&path))?;
     // Its neighbours are the same from every folder and through every link.
     let path = path.canonicalize().unwrap_or(path);

@@ -10,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 use marionette::store::StoreError;
 use marionette_sqlite::SqliteStore;
 
-use super::error::told;
+use super::error::explain;
 use super::paths::{beside, hint, owner, shown};
 use crate::common::Common;
 use crate::console::Console;
@@ -50,7 +50,7 @@ pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Res
     if path.is_dir() && !is_of_trust(&error) {
         bail!("{} is a directory; name a file with --store", shown(path));
     }
-    let what = safe(&told(error).to_string());
+    let what = safe(&explain(error).to_string());
     let hint = hint(path);
     if !hint.is_empty() {
         bail!(

@@ -49,21 +49,21 @@ impl Parts {
     fn take<'a>(&mut self, words: &'a [&'a str]) -> Result<&'a [&'a str], String> {
         if let Some((month, day, rest)) = day_and_month(words) {
             let (day, rest) = with_year(month, day, rest)?;
-            self.put(Part::Day(day))?;
+            self.put(TimePart::Day(day))?;
             return Ok(rest);
         }
         let (part, rest) = match words {
             ["at" | "on" | "the", rest @ ..] => return Ok(rest),
-            ["today", rest @ ..] => (Part::Day(Day::From(0)), rest),
-            ["tomorrow", rest @ ..] => (Part::Day(Day::From(1)), rest),
-            ["yesterday", rest @ ..] => (Part::Day(Day::From(-1)), rest),
-            ["day", "after", "tomorrow", rest @ ..] => (Part::Day(Day::From(2)), rest),
-            ["day", "before", "yesterday", rest @ ..] => (Part::Day(Day::From(-2)), rest),
-            ["tonight", rest @ ..] => (Part::Day(Day::Tonight), rest),
+            ["today", rest @ ..] => (TimePart::Day(Day::From(0)), rest),
+            ["tomorrow", rest @ ..] => (TimePart::Day(Day::From(1)), rest),
+            ["yesterday", rest @ ..] => (TimePart::Day(Day::From(-1)), rest),
+            ["day", "after", "tomorrow", rest @ ..] => (TimePart::Day(Day::From(2)), rest),
+            ["day", "before", "yesterday", rest @ ..] => (TimePart::Day(Day::From(-2)), rest),
+            ["tonight", rest @ ..] => (TimePart::Day(Day::Tonight), rest),
             ["noon" | "midday", rest @ ..] => {
-                (Part::Clock(Clock::At(civil::time(12, 0, 0, 0))), rest)
+                (TimePart::Clock(Clock::At(civil::time(12, 0, 0, 0))), rest)
             }
-            ["midnight", rest @ ..] => (Part::Clock(Clock::Midnight), rest),
+            ["midnight", rest @ ..] => (TimePart::Clock(Clock::Midnight), rest),
             [side @ ("next" | "last" | "this"), rest @ ..] => {
                 let weekday = rest.first().and_then(|name| weekday(name));
                 let weekday = weekday.ok_or_else(|| {
@@ -74,12 +74,12 @@ impl Parts {
                     "last" => Side::Before,
                     _ => Side::Nearest,
                 };
-                (Part::Day(Day::Weekday(weekday, side)), &rest[1..])
+                (TimePart::Day(Day::Weekday(weekday, side)), &rest[1..])
             }
             [number, half @ ("am" | "pm" | "a.m." | "p.m."), rest @ ..] => {
                 let half = half.replace('.', "");
                 (
-                    Part::Clock(Clock::At(clock(number, Some(half == "pm"))?)),
+                    TimePart::Clock(Clock::At(clock(number, Some(half == "pm"))?)),
                     rest,
                 )
             }
@@ -101,11 +101,11 @@ impl Parts {
         self.day.is_none() && self.clock.is_none() && self.zone.is_none()
     }
 
-    fn put(&mut self, part: Part) -> Result<(), String> {
+    fn put(&mut self, part: TimePart) -> Result<(), String> {
         let is_new = match part {
-            Part::Day(day) => self.day.replace(day).is_none(),
-            Part::Clock(clock) => self.clock.replace(clock).is_none(),
-            Part::Zone(zone) => self.zone.replace(zone).is_none(),
+            TimePart::Day(day) => self.day.replace(day).is_none(),
+            TimePart::Clock(clock) => self.clock.replace(clock).is_none(),
+            TimePart::Zone(zone) => self.zone.replace(zone).is_none(),
         };
         if is_new {
             return Ok(());
@@ -143,37 +143,37 @@ fn behind_clock(word: &str) -> Option<usize> {
 }
 
 /// What one word can say.
-enum Part {
+enum TimePart {
     Day(Day),
     Clock(Clock),
     Zone(TimeZone),
 }
 
 /// What a word says that needs no other.
-fn part(word: &str) -> Result<Part, String> {
+fn part(word: &str) -> Result<TimePart, String> {
     if month(word).is_some() {
         return Err(format!(
             "it does not say which day of `{word}`: `{word} 31`"
         ));
     }
     if let Some(weekday) = weekday(word) {
-        return Ok(Part::Day(Day::Weekday(weekday, Side::Nearest)));
+        return Ok(TimePart::Day(Day::Weekday(weekday, Side::Nearest)));
     }
     if let Some(day) = date(word) {
-        return day.map(Part::Day);
+        return day.map(TimePart::Day);
     }
     if let Some(zone) = zone(word) {
-        return zone.map(Part::Zone);
+        return zone.map(TimePart::Zone);
     }
     if let Some((number, half)) = split_half(word) {
-        return Ok(Part::Clock(Clock::At(clock(number, Some(half))?)));
+        return Ok(TimePart::Clock(Clock::At(clock(number, Some(half))?)));
     }
     let digits = word.bytes().all(|byte| byte.is_ascii_digit());
     match word.len() {
-        _ if word.contains(':') => Ok(Part::Clock(Clock::At(clock(word, None)?))),
+        _ if word.contains(':') => Ok(TimePart::Clock(Clock::At(clock(word, None)?))),
         4 if digits => {
             let clock = clock(&format!("{}:{}", &word[..2], &word[2..]), None)?;
-            Ok(Part::Clock(Clock::At(clock)))
+            Ok(TimePart::Clock(Clock::At(clock)))
         }
         _ if digits => Err(format!(
             "it does not say what {word} is; an hour is written like `18:00` or `6pm`, a pause \
