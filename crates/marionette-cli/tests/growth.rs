@@ -35,7 +35,7 @@ fn ended(sandbox: &Sandbox, count: usize, state: i64) -> Vec<Uuid> {
     let lane = "INSERT OR IGNORE INTO marionette_lane (queue, kind, priority, suspect)
         VALUES ('default', 'command', 0, 0)";
     transaction.execute(lane, []).expect("there is room");
-    let job = "INSERT INTO marionette_job (id, state, lane, due, token, settled, worker, started,
+    let job = "INSERT INTO marionette_job (id, state, lane, due, token, settled, instance, started,
             ended, ran, failed, crashes, history, accepted, first_due, payload, result)
         SELECT ?1, ?2, id, t, t, t, zeroblob(16), t, t, 0.001, 0, 0, 0, t, t,
             '{\"run\":\"true\",\"cwd\":\"/\"}', '{\"output_bytes\":6}'
