@@ -54,7 +54,7 @@ async fn a_thread_that_panics_breaks_the_store_and_hangs_nobody() {
     insert(&store, job()).await;
 }
 
-/// What panics in a thread of the store when it is asked for something.
+/// Makes a call in which a thread of the store passes this fail point.
 async fn provoke(store: &SqliteStore, point: &str) {
     if point == "sqlite::wake::begin" {
         let _ = store.wait(wanted()).await;

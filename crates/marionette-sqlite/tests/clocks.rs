@@ -1,6 +1,6 @@
 //! T1: processes on one file whose wall clocks are off and jump, while jobs are planned and run.
 //! No job is early by the clock of the process that claims it, none runs twice or is lost, and no
-//! lease is.
+//! lease is lost.
 //!
 //! A test starts processes, which are this program again with other words in the environment, and
 //! tells them through their input to set their clocks and to plan jobs. `MARIONETTE_SEED` repeats

@@ -10,8 +10,8 @@ use marionette_sqlite::{Clock, Options, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// Time passes at once where a case lets it pass, as always while somebody waits for jobs, and else
-/// not at all.
+/// Time passes at once where a case lets it pass, in real time while a caller waits for jobs, and
+/// otherwise not at all.
 const UNIT: Duration = Duration::from_millis(200);
 
 struct InFile {

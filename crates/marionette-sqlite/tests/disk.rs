@@ -1,8 +1,8 @@
-//! S1: a disk that is truly full. Calls say so, nothing that was accepted is lost, what has run is
-//! written once there is room, and all goes on without a restart.
+//! S1: a disk that is truly full. Calls say so, no accepted job is lost, results are written once
+//! there is room, and all goes on without a restart.
 //!
-//! The disk is a tmpfs of 2 MiB in a mount namespace of its own, which needs no rights. Where the
-//! system allows none, the test says so and is left out.
+//! The disk is a tmpfs of 2 MiB in a mount namespace of its own, which needs no rights. If the
+//! system allows no such namespace, the test says so and is skipped.
 
 #![cfg(target_os = "linux")]
 
@@ -29,11 +29,11 @@ use tokio::sync::Semaphore;
 
 /// Where the child mounts its disk.
 const PLACE: &str = "MARIONETTE_SQLITE_DISK";
-/// What happens on it.
+/// The scene that the child plays on it.
 const SCENE: &str = "MARIONETTE_SQLITE_SCENE";
-/// What somebody else keeps on the disk, and removes in the end.
+/// The file of another program on the disk, which is removed in the end.
 const BALLAST: usize = 768 * 1024;
-/// How long anything may take that has to happen.
+/// The longest that any expected event may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
@@ -65,7 +65,7 @@ fn on_a_small_disk(scene: &str) {
 
 const MOUNT: [&str; 5] = ["-t", "tmpfs", "-o", "size=2m", "tmpfs"];
 
-/// Runs a program where it may mount, and nobody else sees what.
+/// Runs a program that may mount, in a namespace that nobody else sees.
 fn in_a_namespace(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "--"]);
@@ -86,7 +86,7 @@ fn succeeds(command: &mut Command) -> Result<(), String> {
     Err(format!("{}\n{stdout}\n{stderr}", output.status))
 }
 
-/// No test: this is where the child begins. Without a place it is over at once.
+/// No test, but the start of the child. Without a place it ends at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(place) = std::env::var(PLACE) else {
@@ -149,7 +149,7 @@ async fn fills_up_and_goes_on(place: &Path) {
     assert!(accepted.len() > 20, "{}", accepted.len());
     gate.add_permits(1);
     drop(begun.acquire_many(2).await.expect("it is open"));
-    // Each goes through the same thread as the settlement, which was there before them.
+    // Each goes through the same thread as the settlement, and comes after it.
     for _ in 0..20 {
         let err = store.insert(vec![mail(20_000)]).await;
         assert!(err.expect_err("it is full").is_full());
@@ -180,8 +180,8 @@ async fn fills_up_and_goes_on(place: &Path) {
     is_sound(&path);
 }
 
-/// Jobs fail and wait again and again, which changes rows and makes none. Somebody else has filled
-/// the disk, and gives nothing back.
+/// Jobs fail and wait again and again, which changes rows and makes none. Another program has
+/// filled the disk, and frees nothing.
 async fn stays_full_and_goes_on(place: &Path) {
     let path = place.join("tasks.db");
     let store = SqliteStore::open(&path).await.expect("there is room");
@@ -241,7 +241,7 @@ fn long_instance(
     tasks
 }
 
-/// Inserts until there is no room. Answers the jobs that were accepted.
+/// Inserts until there is no room. Returns the jobs that were accepted.
 async fn fill(store: &SqliteStore, bytes: usize) -> HashSet<TaskId> {
     let mut accepted = HashSet::new();
     loop {
@@ -288,7 +288,7 @@ async fn waiting(store: &SqliteStore) -> HashSet<TaskId> {
     }
 }
 
-/// Somebody else runs all that was accepted, each once.
+/// Another manager runs all jobs that were accepted, each once.
 async fn runs_all(store: &SqliteStore, accepted: &HashSet<TaskId>) {
     let handler = async |_: Mail, _: Context| Ok(());
     let builder = TaskManager::builder().store(store.clone()).handle(handler);

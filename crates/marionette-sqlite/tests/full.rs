@@ -1,4 +1,4 @@
-//! A full disk and a busy file: told as what they are, and over when they are over.
+//! A full disk and a busy file: errors say which it is, and end when it ends.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn large() -> NewJob {
     }
 }
 
-/// Inserts until there is no room. Answers the jobs that were accepted.
+/// Inserts until there is no room. Returns the jobs that were accepted.
 async fn fill(store: &SqliteStore) -> (Vec<NewJob>, StoreError) {
     let mut accepted = Vec::new();
     loop {

@@ -1,6 +1,6 @@
-//! H1: ten thousand jobs become due in the same millisecond, and several managers with a store of
-//! their own wait for them. All run once and none early, and the managers ask the file no more
-//! often than for as many jobs that come as they please.
+//! H1: ten thousand jobs become due in the same millisecond, and several managers, each with a
+//! store of its own, wait for them. All jobs run once and none early, and the managers ask the file
+//! no more often than for the same number of jobs at random times.
 
 mod common;
 #[path = "crash/clock.rs"]
@@ -154,7 +154,7 @@ async fn ten_thousand_jobs_of_one_moment_run_once_each_and_cause_no_stampede() {
     );
 }
 
-/// Somebody asks the store itself until the time has come: it has nothing for him before.
+/// A caller claims until the time has come: the store gives it no job before.
 async fn asks_without_a_pause(store: SqliteStore, due: SystemTime) {
     let instance = common::known_instance(&store).await;
     let mut asked = 0;
@@ -177,7 +177,7 @@ async fn asks_without_a_pause(store: SqliteStore, due: SystemTime) {
     }
 }
 
-/// The same managers and as many jobs, which have been waiting for long.
+/// The same managers and number of jobs, which have all been due for long.
 async fn as_they_please() -> (Asked, Duration) {
     let crowd = Crowd::new().await;
     crowd.insert(Due::Now).await;

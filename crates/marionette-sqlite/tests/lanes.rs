@@ -1,4 +1,5 @@
-//! Lanes go when they have no jobs, whoever else works on the file, and no job is lost by that.
+//! Lanes without jobs are deleted, whichever other process works on the file, and no job is lost by
+//! that.
 
 mod common;
 
@@ -48,7 +49,7 @@ fn lanes(place: &Place) -> i64 {
     number(place, "SELECT count(*) FROM marionette_lane")
 }
 
-/// What a process does that has just begun: it looks for lanes without jobs at its first sweep.
+/// Sweeps as a new process does, which looks for idle lanes at its first sweep.
 async fn sweep(place: &Place) {
     place.open().await.sweep().await.expect("it sweeps");
 }

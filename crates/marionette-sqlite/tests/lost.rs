@@ -1,5 +1,6 @@
-//! The files of an open store are removed, replaced, cut off or written over: whoever is told `Ok`
-//! after that finds it again, and everybody else is told that the store is broken.
+//! The files of an open store are removed, replaced, cut off or written over: a job for which a
+//! caller is told `Ok` after that is found again, and all other callers are told that the store is
+//! broken.
 #![cfg(unix)]
 
 mod common;
@@ -18,7 +19,7 @@ use marionette::store::Store;
 use marionette_sqlite::rusqlite::Connection;
 use marionette_sqlite::{SqliteStore, Synchronous};
 
-/// What happens to the files, and whether what was accepted before it must still be there after it.
+/// A change of the files, and whether jobs that were accepted before it must still be there.
 type Loss = (&'static str, fn(&Files), bool);
 
 /// The files of a store, and an older copy of it.
@@ -200,7 +201,7 @@ async fn a_file_that_is_lost_is_told_by_the_first_call() {
     }
 }
 
-/// Long enough for the store to look at everything again.
+/// Waits long enough for the store to look at everything again.
 #[allow(clippy::disallowed_methods)] // The files and the threads live in real time.
 async fn a_moment() {
     tokio::time::sleep(std::time::Duration::from_millis(25)).await;

@@ -18,7 +18,7 @@ use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{self, Connection, Statement, StatementStatus};
 use serde::{Deserialize, Serialize};
 
-/// How long anything may take that has to happen.
+/// The longest that any expected event may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Serialize, Deserialize)]
@@ -44,7 +44,7 @@ fn row(mail: &Mail) -> NewJob {
     }
 }
 
-/// Those who work: slowly, until they may be quick.
+/// The managers that work: slowly, until they may be quick.
 #[derive(Default)]
 struct Crew {
     done: AtomicU64,
@@ -87,7 +87,7 @@ impl Crew {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// From now on they are quick: waits until so many are done in all.
+    /// Makes the managers quick, and waits until this number of jobs is done in all.
     async fn ends(&self, jobs: u64) {
         self.is_quick.store(true, Ordering::Relaxed);
         let begun = clock::now();

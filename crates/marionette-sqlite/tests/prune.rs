@@ -1,4 +1,4 @@
-//! What is done and beyond the number that is kept goes as fast as jobs end, in real time.
+//! Done jobs beyond the number that is kept are pruned as fast as jobs end, in real time.
 
 mod common;
 #[path = "crash/clock.rs"]
@@ -60,7 +60,7 @@ async fn count(store: &SqliteStore, state: JobState) -> u64 {
     counts.map(|count| count.jobs).sum()
 }
 
-/// Waits until so many are done; says how many there were at most.
+/// Waits until this number of jobs is done; returns the most that were kept at a time.
 async fn until_done(store: &SqliteStore, right: impl Fn(u64) -> bool, patience: Duration) -> u64 {
     let (mut most, until) = (0, clock::now() + patience);
     loop {

@@ -1,5 +1,6 @@
-//! The disk fails to sync, at the first time, the second, and so on until a run needs no more: who
-//! was told `Ok` finds that also if the power fails, and everybody else is told that it is broken.
+//! The disk fails to sync, at the first time, the second, and so on until a run needs no more: a
+//! job for which a caller was told `Ok` survives a loss of power, and all other callers are told
+//! that the store is broken.
 #![cfg(feature = "failpoints")]
 
 mod common;
@@ -25,7 +26,7 @@ struct Disk {
     certain: u64,
 }
 
-/// What callers were told.
+/// The answers that callers got.
 #[derive(Default)]
 struct Told {
     inserted: Vec<TaskId>,
@@ -174,7 +175,7 @@ async fn after_a_loss_of_power(path: &Path, certain: u64, told: &Told) {
     holds(&other.open().await, told).await;
 }
 
-/// What was told is there, the file is sound, and everything works again.
+/// Checks that every confirmed job is there, the file is sound, and everything works again.
 async fn holds(store: &SqliteStore, told: &Told) {
     for &id in &told.inserted {
         let details = store.job(id).await.expect("an answer");

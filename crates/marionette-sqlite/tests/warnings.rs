@@ -1,4 +1,4 @@
-//! What the log says of a store that somebody should see to, once.
+//! The warnings in the log about a store that needs attention, each given once.
 
 mod common;
 

@@ -9,7 +9,7 @@ use crate::child::FAIL_AT;
 use crate::clock;
 use crate::parent::{Parent, alone, times};
 
-/// In the child: aborts when a point is passed for the so-manieth time.
+/// In the child: aborts when a point is passed for this number of times.
 pub(crate) fn arm() {
     let Ok(at) = std::env::var(FAIL_AT) else {
         return;
@@ -48,7 +48,7 @@ async fn a_process_that_dies_at_any_point_of_the_store_loses_nothing() {
         let died = if is_rare(point) {
             let mut fresh = Parent::new().that_prunes();
             if !is_first(point) {
-                // Whoever comes first leaves something behind for the next one.
+                // The first process leaves files behind for the next one.
                 dies_at(&mut fresh, "sqlite::settle::end", 3);
             }
             let died = dies_at(&mut fresh, point, 1);
@@ -78,7 +78,7 @@ async fn a_process_that_dies_at_any_point_of_the_store_loses_nothing() {
     );
 }
 
-/// A process does everything until it comes to this point. Says whether it did.
+/// A process does everything until it reaches this point. Returns whether it did.
 fn dies_at(parent: &mut Parent, point: &str, count: u64) -> bool {
     let at = format!("{point}@{count}");
     let mut process = parent.start_with("everything", &[(FAIL_AT, &at)]);

@@ -1,5 +1,5 @@
-//! `kill -9`, at any moment: what was accepted is never lost, nothing is completed twice, and what
-//! a dead process had runs again within a second.
+//! `kill -9`, at any moment: no accepted job is lost, none is completed twice, and the jobs of a
+//! dead process run again within a second.
 //!
 //! A test starts processes, which are this program again with other words in the environment, kills
 //! them, starts others, and at last checks the [history](marionette_conformance::history) that they

@@ -1,6 +1,6 @@
-//! G1: a manager is stopped at any moment, in any way, whatever its jobs do: it returns in time,
-//! loses nothing, and writes nothing any more; what it did not finish costs no attempt, and the
-//! next one runs it.
+//! G1: a manager is stopped at any moment, in any way, whatever its jobs do: the stop returns in
+//! time, loses nothing, and nothing is written after it; an unfinished job costs no attempt, and
+//! the next manager runs it.
 //!
 //! `MARIONETTE_STOPS` multiplies the number of stops; `MARIONETTE_SEED` repeats the choices of a
 //! run, as far as the threads let it.
@@ -60,11 +60,11 @@ async fn a_stop_at_any_moment_is_in_time_and_loses_nothing() {
     }
 }
 
-/// What the stops had to do.
+/// Counts of the stops, by what they met.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     stops: usize,
-    /// How many had a second one behind them that could not wait.
+    /// How many were followed by a second stop that could not wait.
     hurried: usize,
     interrupted: usize,
     abandoned: usize,
@@ -111,8 +111,8 @@ async fn stop(town: &mut Town, manager: &Manager, sums: &mut Sums) {
     leaves_nothing_behind(town, manager, &report).await;
 }
 
-/// Nothing of it runs or writes: but what blocks its thread cannot be ended, and the report says
-/// what that is.
+/// No job of a stopped manager runs or writes, but for jobs that block their thread: those cannot
+/// be ended, and the report names them.
 async fn leaves_nothing_behind(town: &mut Town, manager: &Manager, report: &StopReport) {
     let mut version = town.version();
     if !report.abandoned.is_empty() {

@@ -21,7 +21,7 @@ use crate::work::{Work, World, handle, job};
 pub(crate) struct Town {
     folder: TempDir,
     pub(crate) store: SqliteStore,
-    /// A connection of its own, which sees what others write.
+    /// A connection that sees what the managers write.
     watch: Connection,
     world: Arc<World>,
     history: History,
@@ -76,8 +76,8 @@ impl Town {
         self.folder.path().join("tasks.db")
     }
 
-    /// Closes the store and opens it again. Once it is closed, the file knows none of the managers
-    /// of before any more.
+    /// Closes the store and opens it again. Once it is closed, the file lists none of the earlier
+    /// managers.
     pub(crate) async fn reopen(&mut self) {
         self.store = open(&self.path()).await;
         let begun = clock::ran();
@@ -113,7 +113,7 @@ impl Town {
         }
     }
 
-    /// Some jobs more, or none.
+    /// Inserts some jobs, or none.
     pub(crate) async fn give_work(&mut self) {
         let count = self.rng.usize(..12);
         let (mut jobs, mut ids) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! The same under a manager: each job runs once, whichever write fails, and its handle hears of
-//! its end.
+//! Failing writes under a manager: each job runs once, whichever write fails, and its handle hears
+//! of its end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -38,7 +38,7 @@ const ROUNDS: usize = 2;
 /// How often a call is made until it succeeds: more often than writes fail.
 const TRIES: usize = 6;
 
-/// What was told, and what is known of the jobs.
+/// The answers that callers got, and what is known of the jobs.
 #[derive(Default)]
 struct Told {
     inserted: Vec<TaskId>,
@@ -199,7 +199,7 @@ impl Told {
     }
 }
 
-/// It says which file it is, and what happened.
+/// Checks that an error names the file and what happened.
 fn is_of_the_disk(err: &StoreError, path: &Path) {
     let text = err.to_string();
     assert!(text.contains(&path.display().to_string()), "{text}");
@@ -214,7 +214,7 @@ fn is_of_the_disk(err: &StoreError, path: &Path) {
     }
 }
 
-/// What is in the files now, opened by somebody else.
+/// The jobs in the files now, read by another store.
 async fn as_if_killed(path: &Path, told: &Told) {
     let other = place();
     fs::copy(path, other.path()).expect("it can be copied");
@@ -225,7 +225,7 @@ async fn as_if_killed(path: &Path, told: &Told) {
     goes_on(&other.open().await, told).await;
 }
 
-/// What was told is so, the file is sound, and everything works.
+/// Checks that the answers were true, the file is sound, and everything works.
 async fn goes_on(store: &SqliteStore, told: &Told) {
     for &id in &told.inserted {
         let details = store.job(id).await.expect("an answer");
