@@ -6,27 +6,27 @@ use std::time::Duration;
 use fastrand::Rng;
 use marionette::store::InstanceInfo;
 
-/// The way from one process to the store.
+/// What lies between one process and the store.
 #[derive(Debug)]
 pub(crate) struct Link {
-    state: Mutex<State>,
+    state: Mutex<LinkState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LinkState {
     rng: Rng,
     /// Of a thousand calls.
     faults: u32,
-    /// The longest time for which something is under way.
+    /// The longest time for which something is on its way.
     longest: Duration,
-    way: Way,
+    connection: Connection,
     /// Who is at this end of it.
     instance: Option<InstanceInfo>,
 }
 
 /// Whether anything gets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Connection {
     Open,
     /// Nothing does: calls end with an error after some time.
     Cut,
@@ -52,34 +52,34 @@ pub(crate) enum Fate {
 impl Link {
     pub(crate) fn new(rng: Rng, faults: u32, lease: Duration) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(LinkState {
                 rng,
                 faults,
                 longest: lease * 2,
-                way: Way::Open,
+                connection: Connection::Open,
                 instance: None,
             }),
         }
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut LinkState) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn way(&self) -> Way {
-        self.with(|state| state.way)
+    pub(crate) fn connection(&self) -> Connection {
+        self.with(|state| state.connection)
     }
 
     /// Whether the process is dead.
     pub(crate) fn is_dead(&self) -> bool {
-        self.way() == Way::Dead
+        self.connection() == Connection::Dead
     }
 
     /// Cuts or mends it; a process that is dead stays so.
-    pub(crate) fn set(&self, way: Way) {
+    pub(crate) fn set(&self, connection: Connection) {
         self.with(|state| {
-            if state.way != Way::Dead {
-                state.way = way;
+            if state.connection != Connection::Dead {
+                state.connection = connection;
             }
         });
     }
@@ -91,18 +91,23 @@ impl Link {
 
     /// Who is at this end of it, and can reach the store.
     pub(crate) fn instance(&self) -> Option<InstanceInfo> {
-        self.with(|state| state.instance.clone().filter(|_| state.way == Way::Open))
+        self.with(|state| {
+            state
+                .instance
+                .clone()
+                .filter(|_| state.connection == Connection::Open)
+        })
     }
 
     /// From now on nothing goes wrong by itself.
     pub(crate) fn heal(&self) {
-        self.set(Way::Open);
+        self.set(Connection::Open);
         self.with(|state| state.faults = 0);
     }
 
     /// What becomes of the next call.
     pub(crate) fn fate(&self) -> Fate {
-        self.with(State::fate)
+        self.with(LinkState::fate)
     }
 
     /// Whether the next notification is lost.
@@ -111,12 +116,12 @@ impl Link {
     }
 }
 
-impl State {
+impl LinkState {
     fn fate(&mut self) -> Fate {
-        match self.way {
-            Way::Dead => return Fate::Silence,
-            Way::Cut => return Fate::Refused(self.some_time()),
-            Way::Open => {}
+        match self.connection {
+            Connection::Dead => return Fate::Silence,
+            Connection::Cut => return Fate::Refused(self.some_time()),
+            Connection::Open => {}
         }
         if self.rng.u32(..1_000) >= self.faults {
             return Fate::Answered(self.moment(), self.moment());

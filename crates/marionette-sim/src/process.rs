@@ -10,7 +10,7 @@ use marionette_conformance::history::{Event, History};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::board::Board;
-use crate::link::{Link, Way};
+use crate::link::{Connection, Link};
 use crate::plan::Plan;
 use crate::store::{Server, SimStore};
 use crate::work::{Place, Work, handle};
@@ -66,7 +66,7 @@ impl Process {
 
     /// As `kill -9` would: nothing is written any more, and nothing is released.
     pub(crate) fn crash(self) {
-        self.store.link.set(Way::Dead);
+        self.store.link.set(Connection::Dead);
         self.history.fall_silent();
         self.store.server.history.write(&Event::Gone(self.number));
     }
@@ -76,6 +76,6 @@ impl Process {
         let _report = self.tasks.stop_within(limit).await;
         self.history.write(&Event::Returned);
         // What a stop with a limit leaves behind writes nothing: its leases lapse.
-        self.store.link.set(Way::Dead);
+        self.store.link.set(Connection::Dead);
     }
 }

@@ -14,7 +14,7 @@ use marionette_conformance::history::{Event, History};
 use tokio::time::sleep;
 
 use crate::board::Board;
-use crate::link::{Fate, Link, Way};
+use crate::link::{Connection, Fate, Link};
 use crate::work::Work;
 
 /// The store as one process reaches it.
@@ -167,10 +167,10 @@ impl SimStore {
 
     /// An answer arrives, if there is a way and somebody to hear it.
     async fn hear<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        match self.link.way() {
-            Way::Open => answer,
-            Way::Cut => Err(StoreError::unavailable("the link is cut")),
-            Way::Dead => pending().await,
+        match self.link.connection() {
+            Connection::Open => answer,
+            Connection::Cut => Err(StoreError::unavailable("the link is cut")),
+            Connection::Dead => pending().await,
         }
     }
 }
@@ -205,10 +205,10 @@ impl Store for SimStore {
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            match self.link.way() {
-                Way::Dead => return pending().await,
-                Way::Cut => return self.call(|_| async { Ok(()) }).await,
-                Way::Open => {}
+            match self.link.connection() {
+                Connection::Dead => return pending().await,
+                Connection::Cut => return self.call(|_| async { Ok(()) }).await,
+                Connection::Open => {}
             }
             if self.link.is_deaf() {
                 sleep(self.timing().poll).await;

@@ -24,12 +24,12 @@ pub(crate) struct Work {
     pub(crate) millis: u64,
     /// The attempts up to this one fail.
     pub(crate) fails: u32,
-    pub(crate) way: Way,
+    pub(crate) behaviour: Behaviour,
 }
 
 /// What a job does when it does not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Way {
+pub(crate) enum Behaviour {
     Succeeds,
     /// It panics where others fail.
     Panics,
@@ -50,7 +50,7 @@ impl Work {
     /// Whether the job kills its process.
     pub(crate) fn kills(payload: &[u8]) -> bool {
         let work: Self = serde_json::from_slice(payload).expect("it was written here");
-        work.way == Way::Kills
+        work.behaviour == Behaviour::Kills
     }
 
     /// The same job, with the token of its claim.
@@ -63,19 +63,19 @@ impl Work {
     pub(crate) fn draw(rng: &mut Rng, plan: &Plan, now: SystemTime) -> NewJob {
         let id = TaskId::new();
         let retries = rng.u32(..3);
-        let way = match rng.u8(..20) {
-            0 if plan.poison => Way::Kills,
-            0..4 => Way::Panics,
-            4..7 => Way::Lingers,
-            7..9 => Way::Snoozes,
-            _ => Way::Succeeds,
+        let behaviour = match rng.u8(..20) {
+            0 if plan.poison => Behaviour::Kills,
+            0..4 => Behaviour::Panics,
+            4..7 => Behaviour::Lingers,
+            7..9 => Behaviour::Snoozes,
+            _ => Behaviour::Succeeds,
         };
         let work = Self {
             id: id.to_string(),
             token: 0,
             millis: [0, 1, 50, 1_000, rng.u64(..10_000), rng.u64(..60_000)][rng.usize(..6)],
             fails: rng.u32(..4).saturating_sub(1),
-            way,
+            behaviour,
         };
         let mut options = JobOptions::default();
         options.retries = retries;
@@ -141,14 +141,14 @@ pub(crate) async fn handle(place: Place, work: Work, context: Context) -> Result
     // An attempt under a lease that had lapsed before may overlap with others.
     let attempt = holds.then(|| place.history.start(job));
     let time = Duration::from_millis(work.millis);
-    match work.way {
-        Way::Kills => {
+    match work.behaviour {
+        Behaviour::Kills => {
             // An error would say that the world is over.
             let _ = place.killed.send(place.process);
             std::future::pending::<()>().await;
         }
-        Way::Lingers => place.board.sleep(time).await,
-        Way::Succeeds | Way::Panics | Way::Snoozes => {
+        Behaviour::Lingers => place.board.sleep(time).await,
+        Behaviour::Succeeds | Behaviour::Panics | Behaviour::Snoozes => {
             tokio::select! {
                 biased;
                 () = place.board.sleep(time) => {}
@@ -158,10 +158,10 @@ pub(crate) async fn handle(place: Place, work: Work, context: Context) -> Result
     }
     let healed = place.board.is_healed();
     if context.attempt() <= work.fails && !healed {
-        assert!(work.way != Way::Panics, "this attempt panics");
+        assert!(work.behaviour != Behaviour::Panics, "this attempt panics");
         return Err("this attempt fails".into());
     }
-    if work.way == Way::Snoozes && fastrand::bool() && !healed {
+    if work.behaviour == Behaviour::Snoozes && fastrand::bool() && !healed {
         return Err(TaskError::snooze(Duration::from_millis(fastrand::u64(
             ..2_000,
         ))));

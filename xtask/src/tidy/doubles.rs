@@ -14,15 +14,7 @@ use super::source::Source;
 use super::words;
 
 /// The crates that use a name twice so far.
-const PENDING: &[Entry] = &[
-    ("crates/marionette/src", "30 are to be renamed"),
-    (
-        "crates/marionette-bench/src",
-        "each of its three programs has a plan, a row, a measure",
-    ),
-    ("crates/marionette-conformance/src", "two kinds of `Fault`"),
-    ("crates/marionette-sim/src", "`State` and `Way`"),
-];
+const PENDING: &[Entry] = &[("crates/marionette/src", "30 are to be renamed")];
 
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     pending::excuse(PENDING, "xtask/src/tidy/doubles.rs", doubles(sources))

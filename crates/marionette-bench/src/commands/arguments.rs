@@ -5,7 +5,7 @@ use std::thread;
 use clap::Parser;
 
 use crate::arguments::{FileArguments, RunArguments, chosen, containing, from_one};
-use crate::commands::row::Row;
+use crate::commands::runner::Runner;
 
 /// How many commands there are.
 const COUNT: u32 = 10_000;
@@ -23,7 +23,7 @@ pub(super) struct CommandsArguments {
     jobs: Option<usize>,
     /// Only rows whose name contains NAME; may be repeated
     #[arg(long, value_name = "NAME", value_parser = rows)]
-    only: Vec<Vec<Row>>,
+    only: Vec<Vec<Runner>>,
     #[command(flatten)]
     pub(super) run: RunArguments,
     #[command(flatten)]
@@ -43,8 +43,8 @@ impl CommandsArguments {
     }
 
     /// The rows.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        chosen(&self.only, &Row::ALL)
+    pub(super) fn rows(&self) -> Vec<Runner> {
+        chosen(&self.only, &Runner::ALL)
     }
 
     /// How many rounds are run.
@@ -58,8 +58,8 @@ impl CommandsArguments {
     }
 }
 
-fn rows(part: &str) -> Result<Vec<Row>, String> {
-    containing("row", Row::ALL, Row::label, part)
+fn rows(part: &str) -> Result<Vec<Runner>, String> {
+    containing("row", Runner::ALL, Runner::label, part)
 }
 
 #[cfg(test)]
@@ -74,14 +74,14 @@ mod tests {
     #[test]
     fn nothing_means_everything() {
         let arguments = parse("").expect("it is a run");
-        assert_eq!(arguments.rows(), Row::ALL);
+        assert_eq!(arguments.rows(), Runner::ALL);
         assert_eq!((arguments.runs(), arguments.count()), (3, COUNT));
     }
 
     #[test]
     fn words_choose() {
         let arguments = parse("--only marionette --jobs 4 --smoke --runs 2").expect("it is a run");
-        assert_eq!(arguments.rows(), [Row::Ours, Row::OursBare]);
+        assert_eq!(arguments.rows(), [Runner::Ours, Runner::OursBare]);
         let numbers = (arguments.runs(), arguments.at_once(), arguments.count());
         assert_eq!(numbers, (2, 4, 20));
     }

@@ -11,13 +11,13 @@ use marionette_yardstick::figures::Outcome;
 
 use crate::child::beside_this_program;
 use crate::commands::arguments::CommandsArguments;
-use crate::commands::row::{self, LINES, LOG, PROGRAMS, Row, STORE, Setting};
+use crate::commands::runner::{self, LINES, LOG, PROGRAMS, Runner, STORE, Setting};
 
 /// The unit of CPU times in `/proc`, on every Linux machine that we measure on.
 const TICK: Duration = Duration::from_millis(10);
 
 /// What all measurements share.
-pub(super) struct Measure {
+pub(super) struct CommandsMeasurement {
     marionette: PathBuf,
     folder: PathBuf,
     count: u32,
@@ -26,7 +26,7 @@ pub(super) struct Measure {
     base: Option<Duration>,
 }
 
-impl Measure {
+impl CommandsMeasurement {
     /// A folder with the files of commands, and our program, which is built unless it is there.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Measure {
     }
 
     /// What one row gives in one round.
-    pub(super) fn outcome(&mut self, row: Row) -> Outcome {
+    pub(super) fn outcome(&mut self, row: Runner) -> Outcome {
         if let Some(program) = row.needs().filter(|&program| is_missing(program)) {
             eprintln!("MISSING: {program} is not installed");
             return Outcome::Failed(format!("{program} is not installed"));
@@ -71,8 +71,8 @@ impl Measure {
         outcome
     }
 
-    fn figures(&mut self, row: Row, time: Duration, cpu: Duration) -> BTreeMap<String, f64> {
-        if row == Row::Xargs {
+    fn figures(&mut self, row: Runner, time: Duration, cpu: Duration) -> BTreeMap<String, f64> {
+        if row == Runner::Xargs {
             self.base = Some(time);
         }
         let each = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(self.count);
@@ -105,7 +105,7 @@ impl Measure {
 }
 
 fn is_missing(program: &str) -> bool {
-    program != "sh" && row::version(program).is_none()
+    program != "sh" && runner::version(program).is_none()
 }
 
 /// How long it takes, and how much processor time it and all its children use.

@@ -2,7 +2,7 @@
 //! people have used so far. What is measured is so what each adds to a command.
 
 mod arguments;
-mod row;
+mod runner;
 mod promise;
 
 mod measure;
@@ -13,8 +13,8 @@ use std::slice;
 use clap::Parser;
 
 use crate::commands::arguments::CommandsArguments;
-use crate::commands::measure::Measure;
-use crate::commands::row::Row;
+use crate::commands::measure::CommandsMeasurement;
+use crate::commands::runner::Runner;
 use crate::report::{self, About};
 use crate::run::{self, Cell, Table};
 use crate::sheet::{Metric, Sheet, less, thousands};
@@ -34,7 +34,7 @@ const METHOD: &str = "`true` does nothing, so the time is what is added to it;\n
 #[must_use]
 pub fn commands() -> ExitCode {
     let arguments = CommandsArguments::parse();
-    let measure = match Measure::prepare(&arguments) {
+    let measure = match CommandsMeasurement::prepare(&arguments) {
         Ok(measure) => measure,
         Err(what) => {
             eprintln!("{what}");
@@ -42,7 +42,7 @@ pub fn commands() -> ExitCode {
         }
     };
     let about = About {
-        versions: row::versions(&arguments.rows()),
+        versions: runner::versions(&arguments.rows()),
         rounds: arguments.runs(),
         method: METHOD,
         part: arguments.part(),
@@ -64,9 +64,9 @@ pub fn commands() -> ExitCode {
     conclude(&table)
 }
 
-fn table(arguments: &CommandsArguments, mut measure: Measure) -> Table {
+fn table(arguments: &CommandsArguments, mut measure: CommandsMeasurement) -> Table {
     let (rows, runs) = (arguments.rows(), arguments.runs());
-    let answers = run::rounds(&rows, runs, Row::label, |round, row| {
+    let answers = run::rounds(&rows, runs, Runner::label, |round, row| {
         eprintln!("round {round}/{runs}: {}", row.label());
         measure.outcome(row)
     });
@@ -79,7 +79,7 @@ fn sheet(arguments: &CommandsArguments) -> Sheet {
         id: "C1",
         title: format!("{count} times `true`, {} at once", arguments.at_once()),
         metrics: METRICS,
-        base: Some(Row::Xargs.label()),
+        base: Some(Runner::Xargs.label()),
     }
 }
 

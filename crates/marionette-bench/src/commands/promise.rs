@@ -2,33 +2,33 @@
 
 use std::fmt::Write;
 
-use crate::commands::row::Row;
+use crate::commands::runner::Runner;
 
 /// A promise, and whose it is.
-struct Promise(&'static [Row], &'static str);
+struct Promise(&'static [Runner], &'static str);
 
 const PROMISES: &[Promise] = &[
     Promise(
-        &[Row::Xargs, Row::XargsBare],
+        &[Runner::Xargs, Runner::XargsBare],
         "xargs remembers nothing: killed in the middle, nobody knows what was done; what fails is \
          not run again, and its output lies between that of the others",
     ),
     Promise(
-        &[Row::Parallel],
+        &[Runner::Parallel],
         "GNU parallel keeps the output of each command together, in a file for as long as it runs, \
          and can retry; killed in the middle, nobody knows what was done",
     ),
     Promise(
-        &[Row::ParallelLog],
+        &[Runner::ParallelLog],
         "with --joblog --resume it goes on after a kill by the number of the line, and runs again \
          what ran at the kill; the log is not synced, so a loss of power can lose lines of it",
     ),
     Promise(
-        &[Row::Loop],
+        &[Runner::Loop],
         "the loop runs one command at a time and remembers nothing",
     ),
     Promise(
-        &[Row::Ours, Row::OursBare],
+        &[Runner::Ours, Runner::OursBare],
         "marionette stores every command before the first one runs, syncs to the disk what is done \
          (many that end at once share a sync), goes on after a kill at any moment without running \
          again what was done, ends what a killed run left behind, keeps the output of every \
@@ -37,7 +37,7 @@ const PROMISES: &[Promise] = &[
 ];
 
 /// The promises of those who are in the table.
-pub(super) fn text(rows: &[Row]) -> String {
+pub(super) fn text(rows: &[Runner]) -> String {
     let mut text = String::new();
     for Promise(whose, promise) in PROMISES {
         if whose.iter().any(|row| rows.contains(row)) {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn every_row_has_a_promise() {
-        for row in Row::ALL {
+        for row in Runner::ALL {
             let whose = PROMISES
                 .iter()
                 .filter(|Promise(whose, _)| whose.contains(&row));

@@ -1,17 +1,22 @@
 //! What we aim at with jobs in a file. The ratios are those of the anchors: our aim by what raw
 //! SQLite did there.
 
-use crate::durable::row::Row::{self, Hundred, Normal, Ours};
-use crate::durable::workload::Workload::{
+use crate::durable::setup::Setup::{self, Hundred, Normal, Ours};
+use crate::durable::workload::DurableWorkload::{
     self, Callers, Drain, Due, Killed, Latency, Many, One, OneNormal,
 };
 use crate::sheet::Goal;
 
 /// The goal of one metric of one row.
-struct Aim(Workload, Row, &'static str, Goal);
+struct DurableAim(DurableWorkload, Setup, &'static str, Goal);
 
-const fn aim(workload: Workload, row: Row, metric: &'static str, figure: f64) -> Aim {
-    Aim(
+const fn aim(
+    workload: DurableWorkload,
+    row: Setup,
+    metric: &'static str,
+    figure: f64,
+) -> DurableAim {
+    DurableAim(
         workload,
         row,
         metric,
@@ -22,12 +27,12 @@ const fn aim(workload: Workload, row: Row, metric: &'static str, figure: f64) ->
     )
 }
 
-const fn rated(workload: Workload, row: Row, figure: f64, ratio: f64) -> Aim {
+const fn rated(workload: DurableWorkload, row: Setup, figure: f64, ratio: f64) -> DurableAim {
     let ratio = Some(ratio);
-    Aim(workload, row, "per_s", Goal { figure, ratio })
+    DurableAim(workload, row, "per_s", Goal { figure, ratio })
 }
 
-const AIMS: &[Aim] = &[
+const AIMS: &[DurableAim] = &[
     // 4,500 by 5,700; 300,000 by 364,000; 600,000 by 834,000; 150,000 by 133,000.
     rated(One, Ours, 4_500.0, 0.79),
     aim(OneNormal, Normal, "per_s", 40_000.0),
@@ -52,11 +57,11 @@ const AIMS: &[Aim] = &[
 ];
 
 /// The goal of a metric of a row.
-pub(super) fn goal(workload: Workload, label: &str, metric: &str) -> Option<Goal> {
-    let aim = AIMS
-        .iter()
-        .find(|Aim(of, row, key, _)| *of == workload && row.label() == label && *key == metric);
-    aim.map(|Aim(_, _, _, goal)| *goal)
+pub(super) fn goal(workload: DurableWorkload, label: &str, metric: &str) -> Option<Goal> {
+    let aim = AIMS.iter().find(|DurableAim(of, row, key, _)| {
+        *of == workload && row.label() == label && *key == metric
+    });
+    aim.map(|DurableAim(_, _, _, goal)| *goal)
 }
 
 #[cfg(test)]
@@ -65,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_aim_names_a_metric_and_a_row_of_its_workload() {
-        for Aim(workload, row, key, _) in AIMS {
+        for DurableAim(workload, row, key, _) in AIMS {
             let mut metrics = workload.metrics().iter();
             assert!(
                 metrics.any(|metric| metric.key == *key),

@@ -3,8 +3,8 @@
 use clap::Parser;
 
 use crate::arguments::{FileArguments, RunArguments, chosen, containing};
-use crate::durable::row::Row;
-use crate::durable::workload::Workload;
+use crate::durable::setup::Setup;
+use crate::durable::workload::DurableWorkload;
 
 /// Measures durable jobs: Marionette on SQLite, SQLite itself, and others who keep jobs in it.
 #[derive(Debug, Parser)]
@@ -17,10 +17,10 @@ use crate::durable::workload::Workload;
 pub(super) struct DurableArguments {
     /// D1 (all of D1-one D1-normal D1-64 D1-many) D2 D3 D4 D5 D6 D7; default: all
     #[arg(value_name = "WORKLOAD", value_parser = workloads)]
-    workloads: Vec<Vec<Workload>>,
+    workloads: Vec<Vec<DurableWorkload>>,
     /// Only rows whose name contains NAME; may be repeated
     #[arg(long, value_name = "NAME", value_parser = rows)]
-    only: Vec<Vec<Row>>,
+    only: Vec<Vec<Setup>>,
     #[command(flatten)]
     pub(super) run: RunArguments,
     #[command(flatten)]
@@ -29,13 +29,13 @@ pub(super) struct DurableArguments {
 
 impl DurableArguments {
     /// The tables.
-    pub(super) fn workloads(&self) -> Vec<Workload> {
-        chosen(&self.workloads, &Workload::ALL)
+    pub(super) fn workloads(&self) -> Vec<DurableWorkload> {
+        chosen(&self.workloads, &DurableWorkload::ALL)
     }
 
     /// The rows.
-    pub(super) fn rows(&self) -> Vec<Row> {
-        chosen(&self.only, &Row::ALL)
+    pub(super) fn rows(&self) -> Vec<Setup> {
+        chosen(&self.only, &Setup::ALL)
     }
 
     /// How many rounds are run.
@@ -49,18 +49,18 @@ impl DurableArguments {
     }
 }
 
-fn rows(part: &str) -> Result<Vec<Row>, String> {
-    containing("row", Row::ALL, Row::label, part)
+fn rows(part: &str) -> Result<Vec<Setup>, String> {
+    containing("row", Setup::ALL, Setup::label, part)
 }
 
 /// One workload, or all that begin with this.
-fn workloads(word: &str) -> Result<Vec<Workload>, String> {
+fn workloads(word: &str) -> Result<Vec<DurableWorkload>, String> {
     let word = word.to_uppercase();
-    let begins = |workload: &Workload| {
+    let begins = |workload: &DurableWorkload| {
         let id = workload.id().to_uppercase();
         id == word || id.split('-').next() == Some(&word)
     };
-    let found: Vec<_> = Workload::ALL.into_iter().filter(begins).collect();
+    let found: Vec<_> = DurableWorkload::ALL.into_iter().filter(begins).collect();
     if found.is_empty() {
         Err(format!("no workload is called {word}"))
     } else {
@@ -80,8 +80,8 @@ mod tests {
     #[test]
     fn nothing_means_everything() {
         let arguments = parse("").expect("it is a run");
-        assert_eq!(arguments.workloads(), Workload::ALL);
-        assert_eq!(arguments.rows(), Row::ALL);
+        assert_eq!(arguments.workloads(), DurableWorkload::ALL);
+        assert_eq!(arguments.rows(), Setup::ALL);
         assert_eq!((arguments.runs(), arguments.part()), (3, 1));
     }
 
@@ -89,7 +89,7 @@ mod tests {
     fn words_choose() {
         let arguments = parse("d1 D4 --quick --only effectum --runs 2").expect("it is a run");
         assert_eq!(arguments.workloads().len(), 5);
-        assert_eq!(arguments.rows(), [Row::Effectum, Row::EffectumTuned]);
+        assert_eq!(arguments.rows(), [Setup::Effectum, Setup::EffectumTuned]);
         assert_eq!((arguments.runs(), arguments.part()), (2, 10));
         let smoke = parse("--smoke").expect("it is a run");
         assert_eq!((smoke.runs(), smoke.part()), (1, 500));

@@ -13,18 +13,18 @@ use crate::child;
 use crate::durable::arguments::DurableArguments;
 use crate::durable::killed;
 use crate::durable::program::Program;
-use crate::durable::row::Row;
-use crate::durable::workload::Workload;
+use crate::durable::setup::Setup;
+use crate::durable::workload::DurableWorkload;
 
 /// What all measurements share.
-pub(super) struct Measure {
+pub(super) struct DurableMeasurement {
     folder: PathBuf,
     part: u32,
     // Those that could not be built, and why.
     missing: Vec<(Program, String)>,
 }
 
-impl Measure {
+impl DurableMeasurement {
     /// A folder for the files, and every program that takes part.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Measure {
     }
 
     /// What one row gives in one round.
-    pub(super) fn outcome(&self, workload: Workload, row: Row) -> Outcome {
+    pub(super) fn outcome(&self, workload: DurableWorkload, row: Setup) -> Outcome {
         let missing = self
             .missing
             .iter()
@@ -70,19 +70,19 @@ impl Measure {
         let order = |step| self.order(workload, row, step);
         let ask = |order: &Order| child::ask(&mut row.program().command(order));
         let outcome = match workload {
-            Workload::One | Workload::OneNormal => ask(&order(Step::One)),
-            Workload::Callers => ask(&order(Step::Callers)),
-            Workload::Many => ask(&order(Step::Many)),
-            Workload::Drain => ask(&order(Step::Drain)),
-            Workload::Latency => ask(&order(Step::Latency)),
-            Workload::Due => ask(&order(Step::Due)),
-            Workload::Idle => ask(&order(Step::Idle)),
-            Workload::Killed => {
+            DurableWorkload::One | DurableWorkload::OneNormal => ask(&order(Step::One)),
+            DurableWorkload::Callers => ask(&order(Step::Callers)),
+            DurableWorkload::Many => ask(&order(Step::Many)),
+            DurableWorkload::Drain => ask(&order(Step::Drain)),
+            DurableWorkload::Latency => ask(&order(Step::Latency)),
+            DurableWorkload::Due => ask(&order(Step::Due)),
+            DurableWorkload::Idle => ask(&order(Step::Idle)),
+            DurableWorkload::Killed => {
                 killed::measure(row.program(), &order(Step::Fill), &order(Step::Log))
             }
-            Workload::Million => {
+            DurableWorkload::Million => {
                 let open = Order {
-                    count: Workload::opened(self.part),
+                    count: DurableWorkload::opened(self.part),
                     ..order(Step::Open)
                 };
                 together(ask(&order(Step::Fill)), || ask(&open))
@@ -92,8 +92,9 @@ impl Measure {
         outcome
     }
 
-    fn order(&self, workload: Workload, row: Row, step: Step) -> Order {
-        let crowded = workload == Workload::Killed && !Row::is_in_this_program(row.label());
+    fn order(&self, workload: DurableWorkload, row: Setup, step: Step) -> Order {
+        let crowded =
+            workload == DurableWorkload::Killed && !Setup::is_in_this_program(row.label());
         Order {
             step,
             count: workload.count(row, self.part),

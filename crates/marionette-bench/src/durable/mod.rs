@@ -5,7 +5,7 @@
 mod arguments;
 mod table;
 mod workload;
-mod row;
+mod setup;
 mod aim;
 mod note;
 
@@ -21,10 +21,10 @@ use clap::Parser;
 
 use crate::arguments::order;
 use crate::durable::arguments::DurableArguments;
-use crate::durable::measure::Measure;
+use crate::durable::measure::DurableMeasurement;
 use crate::durable::program::Program;
-use crate::durable::row::Row;
-use crate::durable::workload::Workload;
+use crate::durable::setup::Setup;
+use crate::durable::workload::DurableWorkload;
 use crate::report::{self, About};
 use crate::run::{self, Cell, Table};
 
@@ -42,7 +42,7 @@ pub fn durable() -> ExitCode {
 }
 
 fn run(arguments: &DurableArguments) -> ExitCode {
-    let measure = match Measure::prepare(arguments) {
+    let measure = match DurableMeasurement::prepare(arguments) {
         Ok(measure) => measure,
         Err(what) => {
             eprintln!("{what}");
@@ -82,12 +82,12 @@ fn run(arguments: &DurableArguments) -> ExitCode {
 /// Measures one workload.
 fn table(
     arguments: &DurableArguments,
-    measure: &Measure,
-    workload: Workload,
-    rows: &[Row],
+    measure: &DurableMeasurement,
+    workload: DurableWorkload,
+    rows: &[Setup],
 ) -> Table {
     let runs = arguments.runs().min(workload.runs_max());
-    let answers = run::rounds(rows, runs, Row::label, |round, row| {
+    let answers = run::rounds(rows, runs, Setup::label, |round, row| {
         let (id, label) = (workload.id(), row.label());
         eprintln!("{id} round {round}/{runs}: {label}");
         measure.outcome(workload, row)
@@ -106,7 +106,7 @@ fn conclude(tables: &[Table]) -> ExitCode {
         for row in &table.rows {
             if let Cell::Failed(what) = &row.cell {
                 eprintln!("\nMISSING in {}: {}: {what}", table.sheet.id, row.label);
-                if Row::is_in_this_program(row.label) {
+                if Setup::is_in_this_program(row.label) {
                     code = ExitCode::FAILURE;
                 }
             }

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use crate::durable::program::Program::{self, Apalis, Effectum, Raw};
-use crate::durable::row::Row;
-use crate::durable::workload::Workload::{
+use crate::durable::setup::Setup;
+use crate::durable::workload::DurableWorkload::{
     self, Callers, Drain, Due, Idle, Killed, Latency, Many, Million, One,
 };
 use crate::run::Table;
 
 /// A note on a program in some tables.
-struct Note(Program, &'static [Workload], &'static str);
+struct Note(Program, &'static [DurableWorkload], &'static str);
 
 const NOTES: &[Note] = &[
     Note(
@@ -74,11 +74,11 @@ const NOTES: &[Note] = &[
 ];
 
 /// The notes on those who are in the table.
-pub(super) fn text(workload: Workload, table: &Table) -> String {
+pub(super) fn text(workload: DurableWorkload, table: &Table) -> String {
     let is_there = |program: Program| {
         let rows = workload.rows().iter();
         rows.filter(|row| row.program() == program)
-            .any(|row: &Row| table.rows.iter().any(|there| there.label == row.label()))
+            .any(|row: &Setup| table.rows.iter().any(|there| there.label == row.label()))
     };
     let mut notes = String::new();
     for Note(program, workloads, text) in NOTES {

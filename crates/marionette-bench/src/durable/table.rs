@@ -1,25 +1,25 @@
 //! How each durable workload stands in the report.
 
-use crate::durable::row::Row;
-use crate::durable::workload::Workload;
+use crate::durable::setup::Setup;
+use crate::durable::workload::DurableWorkload;
 use crate::sheet::{Metric, Sheet, less, more, thousands};
 
 /// What is the same in all tables.
 pub(super) const METHOD: &str = "2 runtime threads; marionette and raw SQLite in WAL mode";
 
-impl Workload {
+impl DurableWorkload {
     /// Its table before it is filled in.
     pub(super) fn sheet(self, part: u32) -> Sheet {
         Sheet {
             id: self.id(),
             title: self.title(part),
             metrics: self.metrics(),
-            base: self.base().map(Row::label),
+            base: self.base().map(Setup::label),
         }
     }
 
     fn title(self, part: u32) -> String {
-        let count = thousands(self.count(Row::Ours, part));
+        let count = thousands(self.count(Setup::Ours, part));
         match self {
             Self::One => {
                 format!("enqueue {count} jobs, one producer that awaits each, every commit synced")

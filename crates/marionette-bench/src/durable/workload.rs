@@ -1,13 +1,13 @@
 //! What is measured: the durable workloads of the anchors, and how much of each.
 
-use crate::durable::row::Row::{
+use crate::durable::setup::Setup::{
     self, Apalis, ApalisTuned, Effectum, EffectumTuned, Hundred, Normal, Ours, Raw1, Raw100,
     Raw1000, RawNormal,
 };
 
 /// A table of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Workload {
+pub(super) enum DurableWorkload {
     /// D1: one producer that awaits each.
     One,
     /// D1: the same, with the sync left to the checkpoints.
@@ -33,7 +33,7 @@ pub(super) enum Workload {
 /// How many jobs are run out of a million.
 const OPENED: u32 = 10_000;
 
-impl Workload {
+impl DurableWorkload {
     /// Every workload, in the order of the report.
     pub(super) const ALL: [Self; 10] = [
         Self::One,
@@ -65,7 +65,7 @@ impl Workload {
     }
 
     /// Who takes part.
-    pub(super) fn rows(self) -> &'static [Row] {
+    pub(super) fn rows(self) -> &'static [Setup] {
         match self {
             Self::One => &[Ours, Raw1, Apalis, Effectum],
             Self::OneNormal => &[Normal, RawNormal],
@@ -87,13 +87,13 @@ impl Workload {
     }
 
     /// Those of `rows` who take part.
-    pub(super) fn rows_among(self, rows: &[Row]) -> Vec<Row> {
+    pub(super) fn rows_among(self, rows: &[Setup]) -> Vec<Setup> {
         let own = self.rows().iter().copied();
         own.filter(|row| rows.contains(row)).collect()
     }
 
     /// Whom the ratio compares with; none where a ratio says nothing.
-    pub(super) fn base(self) -> Option<Row> {
+    pub(super) fn base(self) -> Option<Setup> {
         match self {
             Self::One => Some(Raw1),
             Self::OneNormal => Some(RawNormal),
@@ -118,7 +118,7 @@ impl Workload {
     }
 
     /// How many there are for this row: whoever is slow gets fewer, or a round would take minutes.
-    pub(super) fn count(self, row: Row, part: u32) -> u32 {
+    pub(super) fn count(self, row: Setup, part: u32) -> u32 {
         let share = match (self, row) {
             (Self::Drain, Raw1 | Apalis | ApalisTuned) => 20,
             (Self::Callers, Apalis | Effectum) | (Self::Million, Apalis) => 10,

@@ -19,7 +19,7 @@ use crate::history::finals::Finals;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Violation {
     /// Which one: I1 to I7.
     pub invariant: &'static str,
     /// The job that it is about, if it is about one.
@@ -28,7 +28,7 @@ pub struct Fault {
     pub what: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.invariant, self.what)
     }
@@ -37,7 +37,7 @@ impl fmt::Display for Fault {
 impl Events {
     /// Every invariant that does not hold, in order.
     #[must_use]
-    pub fn faults(&self, finals: &Finals) -> Vec<Fault> {
+    pub fn faults(&self, finals: &Finals) -> Vec<Violation> {
         let mut check = Check::default();
         check.lost(self, finals);
         check.refused(self);
@@ -51,13 +51,13 @@ impl Events {
 
 #[derive(Default)]
 struct Check {
-    faults: Vec<Fault>,
+    faults: Vec<Violation>,
 }
 
 impl Check {
     fn fault(&mut self, invariant: &'static str, job: TaskId, what: String) {
         let job = Some(job);
-        self.faults.push(Fault {
+        self.faults.push(Violation {
             invariant,
             job,
             what,
@@ -231,7 +231,7 @@ impl Check {
                 Event::Limit(_) => drop(returned.remove(process)),
                 Event::Start(..) | Event::Effect(..) | Event::End(..) | Event::Won(..) => {
                     if let Some(stop) = returned.get(process) {
-                        self.faults.push(Fault {
+                        self.faults.push(Violation {
                             invariant: "I7",
                             job: event.job(),
                             what: format!(

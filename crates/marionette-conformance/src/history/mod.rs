@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use marionette::TaskId;
 
-pub use check::Fault;
+pub use check::Violation;
 pub use events::{Event, Events, Run};
 pub use finals::Finals;
 

@@ -6,7 +6,7 @@ use marionette::inspect::{Inspect, Which};
 use marionette::store::{Due, InstanceInfo, NewJob};
 
 use super::World;
-use crate::link::Way;
+use crate::link::Connection;
 use crate::process::Process;
 use crate::store::Server;
 use crate::work::Work;
@@ -55,12 +55,12 @@ impl World {
             },
             12..14 if self.plan.cuts => {
                 if let Some(process) = &self.processes[name] {
-                    let way = if process.store.link.way() == Way::Cut {
-                        Way::Open
+                    let connection = if process.store.link.connection() == Connection::Cut {
+                        Connection::Open
                     } else {
-                        Way::Cut
+                        Connection::Cut
                     };
-                    process.store.link.set(way);
+                    process.store.link.set(connection);
                 }
             }
             14..16 => drop(self.server.sweep().await),

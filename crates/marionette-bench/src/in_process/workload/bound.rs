@@ -7,7 +7,7 @@ use marionette_yardstick::figures::Figures;
 
 use crate::in_process::contender::Contender;
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 
 /// Waiting this long is waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -31,7 +31,7 @@ impl Work for Stay {
 /// One producer.
 pub(super) struct Bound;
 
-impl Measure for Bound {
+impl Measurement for Bound {
     type Work = Stay;
 
     async fn with<C: Contender<Stay>>(self) -> Figures {

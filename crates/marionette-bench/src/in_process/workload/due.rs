@@ -13,7 +13,7 @@ use marionette_yardstick::usage;
 
 use crate::in_process::contender::Contender;
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 
 /// The first is due when all have been handed in.
 const LEAD: Duration = Duration::from_millis(500);
@@ -98,7 +98,7 @@ impl Due {
     }
 }
 
-impl Measure for Due {
+impl Measurement for Due {
     type Work = Punctual;
 
     async fn with<C: Contender<Punctual>>(self) -> Figures {

@@ -14,7 +14,7 @@ use marionette_yardstick::usage;
 
 use crate::in_process::contender::{Contender, QUEUE, WORKERS};
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::{Measure, Size};
+use crate::in_process::workload::{Measurement, Size};
 
 /// Producers that fight for places.
 const PRODUCERS: u32 = 16;
@@ -70,7 +70,7 @@ impl Full {
     }
 }
 
-impl Measure for Full {
+impl Measurement for Full {
     type Work = Hold;
 
     async fn with<C: Contender<Hold>>(self) -> Figures {

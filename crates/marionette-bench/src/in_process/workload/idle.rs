@@ -9,7 +9,7 @@ use marionette_yardstick::tally::Tally;
 use marionette_yardstick::usage;
 
 use crate::in_process::contender::Contender;
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 use crate::in_process::workload::throughput::Count;
 
 /// How long it is idle.
@@ -34,7 +34,7 @@ impl Idle {
     }
 }
 
-impl Measure for Idle {
+impl Measurement for Idle {
     type Work = Count;
 
     async fn with<C: Contender<Count>>(self) -> Figures {

@@ -9,7 +9,7 @@ use marionette_yardstick::tally::Tally;
 use marionette_yardstick::usage;
 
 use crate::in_process::contender::Contender;
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 use crate::in_process::workload::throughput::Count;
 
 /// None is due before the measurement ends.
@@ -30,7 +30,7 @@ impl Insert {
     }
 }
 
-impl Measure for Insert {
+impl Measurement for Insert {
     type Work = Count;
 
     async fn with<C: Contender<Count>>(self) -> Figures {

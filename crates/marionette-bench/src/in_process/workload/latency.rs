@@ -10,7 +10,7 @@ use marionette_yardstick::tally::Tally;
 
 use crate::in_process::contender::Contender;
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 
 /// One task a millisecond.
 const PERIOD: Duration = Duration::from_millis(1);
@@ -50,7 +50,7 @@ impl Latency {
     }
 }
 
-impl Measure for Latency {
+impl Measurement for Latency {
     type Work = Stamp;
 
     async fn with<C: Contender<Stamp>>(self) -> Figures {

@@ -173,7 +173,7 @@ impl Workload {
 }
 
 /// A workload for one contender.
-pub(crate) trait Measure {
+pub(crate) trait Measurement {
     /// What its tasks do.
     type Work: Work;
 
@@ -182,7 +182,7 @@ pub(crate) trait Measure {
 }
 
 /// From a name to a type.
-async fn with<M: Measure>(name: Name, measure: M) -> Figures {
+async fn with<M: Measurement>(name: Name, measure: M) -> Figures {
     match name {
         Name::Bare => measure.with::<Marionette<marionette::Bare>>().await,
         Name::EveryOption => measure.with::<Marionette<marionette::EveryOption>>().await,

@@ -8,7 +8,7 @@ use marionette_yardstick::tally::Tally;
 
 use crate::in_process::contender::Contender;
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 
 /// The task: only its third attempt counts.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ async fn round<C: Contender<Stubborn>>(contender: &C, tasks: u32) -> f64 {
     clock::nanos_between(start, tally.finished().await) as f64 / f64::from(tasks)
 }
 
-impl Measure for Retry {
+impl Measurement for Retry {
     type Work = Stubborn;
 
     async fn with<C: Contender<Stubborn>>(self) -> Figures {

@@ -10,7 +10,7 @@ use marionette_yardstick::tally::Tally;
 
 use crate::in_process::contender::{Contender, QUEUE, WORKERS};
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 
 /// Each with a contender of its own.
 pub(super) const TRIALS: u32 = 50;
@@ -60,7 +60,7 @@ impl<const TRIES: u32> Stop<TRIES> {
     }
 }
 
-impl<const TRIES: u32> Measure for Stop<TRIES> {
+impl<const TRIES: u32> Measurement for Stop<TRIES> {
     type Work = Brief<TRIES>;
 
     async fn with<C: Contender<Brief<TRIES>>>(self) -> Figures {
@@ -106,7 +106,7 @@ impl Work for Ending {
 /// Workers hold, the queue is full, producers wait, and everything stops.
 pub(super) struct WhileFull;
 
-impl Measure for WhileFull {
+impl Measurement for WhileFull {
     type Work = Ending;
 
     async fn with<C: Contender<Ending>>(self) -> Figures {

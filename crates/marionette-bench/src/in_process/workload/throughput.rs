@@ -9,7 +9,7 @@ use marionette_yardstick::tally::Tally;
 
 use crate::in_process::contender::Contender;
 use crate::in_process::work::{Failed, Work};
-use crate::in_process::workload::Measure;
+use crate::in_process::workload::Measurement;
 
 /// The task: one more.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl OnRuntime {
     }
 }
 
-impl Measure for OnRuntime {
+impl Measurement for OnRuntime {
     type Work = Count;
 
     async fn with<C: Contender<Count>>(self) -> Figures {
@@ -90,7 +90,7 @@ impl Outside {
     }
 }
 
-impl Measure for Outside {
+impl Measurement for Outside {
     type Work = Count;
 
     async fn with<C: Contender<Count>>(self) -> Figures {

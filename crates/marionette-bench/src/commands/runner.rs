@@ -7,7 +7,7 @@ use crate::machine;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Row {
+pub(super) enum Runner {
     /// `xargs -P`, with a shell for each line, as all who read lines have one.
     Xargs,
     /// `xargs -P`, the program alone.
@@ -43,7 +43,7 @@ pub(super) const STORE: &str = "tasks.db";
 /// The log of GNU parallel.
 pub(super) const LOG: &str = "parallel.log";
 
-impl Row {
+impl Runner {
     /// All, in the order of the table. The first is the one that the others are compared with.
     pub(super) const ALL: [Self; 7] = [
         Self::Xargs,
@@ -126,7 +126,7 @@ fn ours(setting: &Setting, file: &str) -> Command {
 }
 
 /// What is measured, in which version.
-pub(super) fn versions(rows: &[Row]) -> Vec<(&'static str, &'static str)> {
+pub(super) fn versions(rows: &[Runner]) -> Vec<(&'static str, &'static str)> {
     let mut versions = machine::versions(machine::LOCK, &["marionette-cli"]);
     let mut needed: Vec<_> = rows.iter().filter_map(|row| row.needs()).collect();
     needed.dedup();

@@ -4,7 +4,7 @@ use crate::durable::program::Program;
 
 /// A row of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Row {
+pub(super) enum Setup {
     /// Ours, as it comes: synced at each commit, 4 workers.
     Ours,
     /// Ours, with the sync left to the checkpoints.
@@ -29,7 +29,7 @@ pub(super) enum Row {
     EffectumTuned,
 }
 
-impl Row {
+impl Setup {
     /// All, in the order of the tables.
     pub(super) const ALL: [Self; 11] = [
         Self::Ours,
