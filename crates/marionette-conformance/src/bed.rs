@@ -13,9 +13,9 @@ use marionette::store::{
 
 use crate::fixture::Fixture;
 
-/// The kind of a job that says nothing else.
+/// The kind of every job that names no other.
 pub(crate) const KIND: &str = "mail";
-/// Its queue.
+/// The queue of every job that names no other.
 pub(crate) const QUEUE: &str = "default";
 
 pub(crate) struct Bed {
@@ -52,7 +52,7 @@ pub(crate) fn instance() -> InstanceInfo {
     }
 }
 
-/// Any queue, these kinds.
+/// Wants these kinds from any queue.
 pub(crate) fn kinds(kinds: &[&str]) -> Wanted {
     Wanted {
         kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
@@ -117,7 +117,7 @@ impl Bed {
         Self::with(fixture, store).await
     }
 
-    /// The same, on a store that keeps so many done jobs.
+    /// The bed on a new store that keeps `done` done jobs.
     pub(crate) async fn keeping(self, done: usize) -> Self {
         let store = self.fixture.open_keeping(done).await;
         Self::with(self.fixture, store).await
@@ -144,12 +144,12 @@ impl Bed {
         self.fixture.unit() * count
     }
 
-    /// Lets units of time pass, while nobody gives a sign of life.
+    /// Lets units of time pass without a sign of life from any instance.
     pub(crate) async fn pass(&self, units: u32) {
         self.fixture.pass(self.units(units)).await;
     }
 
-    /// Lets units of time pass, while these instances name these leases.
+    /// Lets units of time pass, while these instances renew these leases.
     pub(crate) async fn pass_alive(&self, units: u32, alive: &[(&InstanceInfo, &[Lease])]) {
         for _ in 0..units {
             self.pass(1).await;
@@ -159,14 +159,14 @@ impl Bed {
         }
     }
 
-    /// Lets so much time pass that an instance who says nothing is dead, and sweeps.
+    /// Lets more than a lease pass, so that every silent instance is dead, and sweeps.
     pub(crate) async fn pass_lease(&self) -> Swept {
         self.pass_lease_alive(&[]).await
     }
 
-    /// The same, while these instances name these leases.
+    /// As [`pass_lease`](Self::pass_lease), while these instances renew these leases.
     pub(crate) async fn pass_lease_alive(&self, alive: &[(&InstanceInfo, &[Lease])]) -> Swept {
-        // Who sweeps may have to have seen an instance before it can find it silent.
+        // A sweeper may find an instance silent only after it has seen it once.
         let before = self.sweep().await;
         let units = self.lease_units() + 1;
         self.pass_alive(units, alive).await;
@@ -201,7 +201,7 @@ impl Bed {
         ids
     }
 
-    /// Inserts jobs some of which may be known.
+    /// Inserts jobs, of which the store may know some.
     pub(crate) async fn insert_again(&self, jobs: Vec<NewJob>) -> Vec<TaskId> {
         let ids = jobs.iter().map(|job| job.id).collect();
         let inserted = self.store.insert(jobs).await;
@@ -305,7 +305,7 @@ impl Bed {
         panic!("a sweep that always has more to do: {all:?}");
     }
 
-    /// Lets a new instance die with this job, the only one that can be claimed.
+    /// Lets a new instance claim this job and die with it. No other job may be claimable.
     pub(crate) async fn crash(&self, id: TaskId) -> Swept {
         let doomed = self.another_instance().await;
         let claimed = self.claim_as(claim(&doomed, 1)).await;

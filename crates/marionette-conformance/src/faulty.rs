@@ -1,4 +1,4 @@
-//! A store that fails on purpose: at a call that was named, or at random from a seed.
+//! A store that fails on purpose: at a named call, or at random from a seed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,7 +48,7 @@ struct Shared {
 pub enum Fault {
     /// It has no effect.
     Before,
-    /// It has had its effect, and the answer is lost.
+    /// It has its effect, and the answer is lost.
     After,
     /// It has no effect, and panics.
     Panic,
@@ -101,7 +101,7 @@ impl FaultyStore {
         Self::over(Arc::new(inner))
     }
 
-    /// The same over a store that is shared already.
+    /// A store that does not fail yet, over one that is shared already.
     pub fn over(inner: Arc<dyn Inspect>) -> Self {
         let plan = Mutex::default();
         Self {
@@ -109,7 +109,7 @@ impl FaultyStore {
         }
     }
 
-    /// Lets the `nth` call of this method fail, counted from 1 and from the store's beginning.
+    /// Lets the `nth` call of this method fail, counted from 1 since the store was made.
     pub fn fail(&self, method: Method, nth: u64, fault: Fault) {
         self.plan().of_method.insert((method, nth), fault);
     }
@@ -175,7 +175,7 @@ impl FaultyStore {
 }
 
 impl Plan {
-    /// Counts a call; says how it fails, and which of its method it is.
+    /// Counts a call, and returns how it fails and its number among the calls of its method.
     fn next(&mut self, method: Method) -> (Option<Fault>, u64) {
         self.total += 1;
         let calls = self.calls.entry(method).or_default();
@@ -189,7 +189,7 @@ impl Plan {
 
 impl Random {
     fn next(&mut self) -> Option<Fault> {
-        // Both are drawn every time, so that the share does not move what comes later.
+        // Both are drawn every time, so that later draws do not depend on the share.
         let (fails, before) = (self.rng.f64() < self.share, self.rng.bool());
         let fault = if before { Fault::Before } else { Fault::After };
         fails.then_some(fault)

@@ -14,23 +14,23 @@ pub type FixtureFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Fixture: Send + Sync + 'static {
     /// Opens a store on the data, as one more process would.
     ///
-    /// A store that is dropped is a process that died: nothing of what it left undone may go
-    /// on. Its lease takes [ten units](Fixture::unit), and its poll 20: by that, cases tell a
-    /// wake-up from a poll. What is over is kept for 10,000 units or longer.
+    /// Dropping the store stands for the death of its process: its unfinished work must not go
+    /// on. A lease takes [ten units](Fixture::unit) and a poll 20, by which cases tell a wake-up
+    /// from a poll. Ended jobs are kept for 10,000 units or longer.
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>>;
 
     /// As [`open`](Self::open), with the number of done jobs that are kept.
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>>;
 
-    /// Lets at least so much time pass, for everything that the store goes by.
+    /// Lets at least this much time pass on every clock of the store.
     ///
-    /// Default is tokio's sleep: at once on a paused clock, and in real time else.
+    /// Default is tokio's sleep, which returns at once on a paused clock.
     fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {
         Box::pin(tokio::time::sleep(time))
     }
 
-    /// The pace of the cases, the shortest time that they tell apart. Default is a second, which
-    /// is for a clock that can be moved; one that cannot may need 50 ms.
+    /// The shortest time that the cases tell apart. Default is a second, for a clock that can be
+    /// moved; a real clock may need 50 ms.
     fn unit(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -46,9 +46,10 @@ pub trait Fixture: Send + Sync + 'static {
         runtime.expect("a runtime of one thread needs next to nothing")
     }
 
-    /// In how many random cases the store is compared with the model. Default is 256. The model
-    /// knows no time but what is passed here, so the store's clock has to stand still otherwise, or
-    /// a unit has to be longer than a case takes; else this is 0.
+    /// The number of random cases in which the store is compared with the model. Default is 256.
+    ///
+    /// The model knows only the time that [`pass`](Self::pass) lets pass. So the store's clock
+    /// stands still otherwise, or a unit is longer than a case takes, or this is 0.
     fn model_cases(&self) -> u32 {
         256
     }

@@ -1,4 +1,4 @@
-//! The list of all cases, and how they are run: one test each, each on a fixture of its own.
+//! Runs every case as a test of its own, on a fixture of its own.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::model;
 
 /// Runs all cases, or those that the arguments of the process name, each on a fixture of its own.
 ///
-/// Returns what `main` has to return; the arguments are those of every Rust test.
+/// Returns the exit code for `main`. The arguments are the usual ones of a Rust test.
 pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();

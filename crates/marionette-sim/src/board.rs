@@ -1,4 +1,4 @@
-//! What an onlooker sees who sees all processes at once.
+//! The view of an onlooker who sees all processes at once.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout};
 use crate::clock::{self, StoreClock};
 use crate::story::{Line, Story, What};
 
-/// What an onlooker sees: when jobs are due, which leases hold, and which attempts go on although
-/// theirs does not.
+/// The view of an onlooker: when jobs are due, which leases hold, and which attempts go on although
+/// their lease has lapsed.
 #[derive(Debug)]
 pub(crate) struct Board {
     clock: StoreClock,
@@ -106,11 +106,11 @@ impl Board {
         self.is_healed.load(Ordering::Relaxed)
     }
 
-    /// Waits for so long, or until faults are over.
+    /// Waits for this time, or until faults are over.
     pub(crate) async fn sleep(&self, time: Duration) {
         let healed = self.healed.notified();
         if !self.is_healed() {
-            // Whichever it was.
+            // Either is fine.
             let _ = timeout(time, healed).await;
         }
     }

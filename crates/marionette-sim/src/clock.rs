@@ -1,5 +1,5 @@
-//! The only place of this crate where time comes from: the instants of a world, and the clocks of
-//! those who live in it, which are wrong now and then.
+//! The only source of time in this crate: the instants of a world, and the clocks of its machines,
+//! which are wrong now and then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,8 +22,8 @@ const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 /// When a world begins, by a clock that is right.
 const BEGIN: Duration = Duration::from_secs(1_900_000_000);
 
-/// The clocks of the store. Its monotonic clock is ahead of that of the processes by as long as
-/// those were suspended and it was not.
+/// The clocks of the store. Its monotonic clock is ahead of the processes' by the time for which
+/// they alone were suspended.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreClock {
     pub(crate) wall: WallClock,
@@ -71,13 +71,13 @@ impl Clocks {
         others.into_iter().chain(&self.processes)
     }
 
-    /// One of them.
+    /// The wall clock of one machine.
     fn any(&self, rng: &mut Rng) -> &WallClock {
         let which = rng.usize(..self.processes.len() + 2);
         self.all().nth(which).expect("there are so many")
     }
 
-    /// What somebody says who plans something for later.
+    /// The time on the clock of a person who plans something for later.
     pub(crate) fn somebodys(&self, rng: &mut Rng) -> SystemTime {
         self.any(rng).now()
     }
@@ -89,7 +89,7 @@ impl Clocks {
         }
     }
 
-    /// One of them jumps, that of the store as often as all others; or is set right again.
+    /// A clock jumps or is set right; the store's as often as all others together.
     pub(crate) fn jump(&self, rng: &mut Rng) {
         let clock = if rng.bool() {
             &self.store.wall
@@ -105,14 +105,14 @@ impl Clocks {
         step(clock, by, rng.bool());
     }
 
-    /// Time goes on by all wall clocks and by no monotonic one.
+    /// Lets time pass on all wall clocks and on no monotonic clock.
     pub(crate) fn pass(&self, time: Duration) {
         for clock in self.all().chain([&self.right]) {
             clock.step_forward(time);
         }
     }
 
-    /// Somebody sets all clocks.
+    /// Sets all clocks right.
     pub(crate) fn set_right(&self) {
         self.set_all(self.right.now());
     }

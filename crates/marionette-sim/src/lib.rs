@@ -3,7 +3,7 @@
 //!
 //! What runs is the real engine, with its claimer, settler, keeper and sweeper. The store is
 //! [`MemoryStore`](marionette::MemoryStore) behind a link that loses requests and
-//! answers, delays them, lets them arrive when nobody waits any more, and is cut now and then.
+//! answers, delays them, lets them arrive too late, and is cut now and then.
 //! Managers crash, are stopped, and start again; persons cancel and retry; sweeps come at any time.
 //! Wall clocks are off and jump, and machines are suspended.
 //! After an hour of that all faults end, and every job must end soon; one that has a date, once the

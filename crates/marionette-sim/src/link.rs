@@ -1,4 +1,4 @@
-//! What lies between a manager and the store, and loses things.
+//! The link between a manager and the store, which loses requests and answers.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use marionette::store::InstanceInfo;
 
-/// What lies between one process and the store.
+/// The link between one process and the store.
 #[derive(Debug)]
 pub(crate) struct Link {
     state: Mutex<LinkState>,
@@ -15,12 +15,12 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct LinkState {
     rng: Rng,
-    /// Of a thousand calls.
+    /// The number of calls in a thousand that go wrong.
     faults: u32,
-    /// The longest time for which something is on its way.
+    /// The longest time that a request or an answer is on its way.
     longest: Duration,
     connection: Connection,
-    /// Who is at this end of it.
+    /// The instance at this end.
     instance: Option<InstanceInfo>,
 }
 
@@ -75,7 +75,7 @@ impl Link {
         self.connection() == Connection::Dead
     }
 
-    /// Cuts or mends it; a process that is dead stays so.
+    /// Cuts or mends the link; a dead process stays dead.
     pub(crate) fn set(&self, connection: Connection) {
         self.with(|state| {
             if state.connection != Connection::Dead {
@@ -84,12 +84,12 @@ impl Link {
         });
     }
 
-    /// Says who is at this end of it.
+    /// Names the instance at this end.
     pub(crate) fn introduce(&self, instance: &InstanceInfo) {
         self.with(|state| state.instance = Some(instance.clone()));
     }
 
-    /// Who is at this end of it, and can reach the store.
+    /// The instance at this end, if it can reach the store.
     pub(crate) fn instance(&self) -> Option<InstanceInfo> {
         self.with(|state| {
             state
@@ -99,7 +99,7 @@ impl Link {
         })
     }
 
-    /// From now on nothing goes wrong by itself.
+    /// Mends the link; no call goes wrong from now on.
     pub(crate) fn heal(&self) {
         self.set(Connection::Open);
         self.with(|state| state.faults = 0);
@@ -126,7 +126,7 @@ impl LinkState {
         if self.rng.u32(..1_000) >= self.faults {
             return Fate::Answered(self.moment(), self.moment());
         }
-        // Both together are no longer than the longest.
+        // The sum of both is at most the longest time.
         let one = self.some_time();
         let two = self.some_time().min(self.longest.saturating_sub(one));
         match self.rng.u8(..5) {

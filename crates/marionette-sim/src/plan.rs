@@ -18,11 +18,11 @@ pub struct Plan {
     pub processes: usize,
     /// How many workers each has.
     pub workers: usize,
-    /// For how long things go wrong.
+    /// The time before faults end.
     pub turmoil: Duration,
     /// The mean time between two events of the world.
     pub pause: Duration,
-    /// Of a thousand calls, how many go wrong in one way or another.
+    /// The number of calls in a thousand that go wrong.
     pub faults: u32,
     /// Whether managers crash.
     pub crashes: bool,
@@ -30,7 +30,7 @@ pub struct Plan {
     pub cuts: bool,
     /// Whether there are jobs that kill their process.
     pub poison: bool,
-    /// Whether wall clocks are off by some seconds from the beginning.
+    /// Whether wall clocks are off by some seconds from the start.
     pub skew: bool,
     /// Whether wall clocks jump.
     pub jumps: bool,

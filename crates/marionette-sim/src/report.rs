@@ -35,7 +35,7 @@ pub struct Report {
     pub seen: Seen,
     /// What must hold and does not.
     pub faults: Vec<String>,
-    /// Tells runs apart that went differently.
+    /// A number that differs between runs that went differently.
     pub print: u64,
 }
 

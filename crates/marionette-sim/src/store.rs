@@ -24,7 +24,7 @@ pub(crate) struct SimStore {
     pub(crate) link: Arc<Link>,
 }
 
-/// The store itself, and who writes down what it does.
+/// The store itself, and the onlookers that write down what it does.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) store: MemoryStore,
@@ -90,7 +90,7 @@ impl Server {
     /// Sweeps, and writes down which jobs were taken from their instances.
     pub(crate) async fn sweep(&self) -> Result<Swept, StoreError> {
         let swept = self.store.sweep().await?;
-        // A store in memory answers at once, so nobody claims one of them in between.
+        // A store in memory answers at once, so no claim comes in between.
         for job in self.board.running() {
             if self
                 .store
@@ -140,7 +140,7 @@ impl SimStore {
                 Fate::Late(after, there) => {
                     tokio::spawn(async move {
                         pass(there).await;
-                        // Nobody is there to hear it.
+                        // No process is left to hear it.
                         let _ = work(server).await;
                     });
                     pass(after).await;
@@ -165,7 +165,7 @@ impl SimStore {
         }
     }
 
-    /// An answer arrives, if there is a way and somebody to hear it.
+    /// An answer arrives, if the link is open and its process lives.
     async fn hear<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         match self.link.connection() {
             Connection::Open => answer,
@@ -232,7 +232,7 @@ impl Store for SimStore {
     }
 }
 
-/// Persons ask the server itself.
+/// Questions of a person go to the server itself, not over the link.
 impl Inspect for SimStore {
     fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
         self.server.store.counts()

@@ -1,4 +1,4 @@
-//! What an onlooker wrote down, line by line: two runs of one seed write the same.
+//! The notes of an onlooker, line by line: two runs of one seed write the same.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-/// What an onlooker wrote down. Jobs and instances have numbers here, in the order in which they
+/// The notes of an onlooker. Jobs and instances have numbers here, in the order in which they
 /// were seen: their ids differ from run to run.
 #[derive(Debug)]
 pub(crate) struct Story {

@@ -14,10 +14,10 @@ use crate::board::Board;
 use crate::link::Link;
 use crate::plan::Plan;
 
-/// How the attempts of a job go.
+/// The arguments of a job: how its attempts go.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Work {
-    /// The job's own id, in which the history writes of it.
+    /// The job's own id, under which the history names it.
     pub(crate) id: String,
     /// The token of the claim, which the store puts in.
     pub(crate) token: i64,
@@ -53,13 +53,13 @@ impl Work {
         work.behaviour == Behaviour::Kills
     }
 
-    /// The same job, with the token of its claim.
+    /// The payload with the token of the claim.
     pub(crate) fn with_token(payload: &[u8], token: i64) -> Vec<u8> {
         let work: Self = serde_json::from_slice(payload).expect("it was written here");
         serde_json::to_vec(&Self { token, ..work }).expect("it is plain data")
     }
 
-    /// Any job, of somebody whose wall clock shows this time.
+    /// A random job, from a producer whose wall clock shows this time.
     pub(crate) fn draw(rng: &mut Rng, plan: &Plan, now: SystemTime) -> NewJob {
         let id = TaskId::new();
         let retries = rng.u32(..3);
@@ -143,7 +143,7 @@ pub(crate) async fn handle(place: Place, work: Work, context: Context) -> Result
     let time = Duration::from_millis(work.millis);
     match work.behaviour {
         Behaviour::Kills => {
-            // An error would say that the world is over.
+            // An error means that the world is over.
             let _ = place.killed.send(place.process);
             std::future::pending::<()>().await;
         }

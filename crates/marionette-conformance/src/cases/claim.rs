@@ -1,4 +1,4 @@
-//! Who gets which job, and in which order.
+//! Which instance gets which job, and in which order.
 
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ async fn a_job_that_runs_says_so(bed: Bed) {
     assert!(summary.started.is_some(), "it was started once");
 }
 
-/// Such an instance may be refused; if it is not, its jobs come back when it is silent.
+/// An unknown instance may be refused; otherwise its jobs come back when it is silent.
 async fn an_instance_that_is_not_known_takes_nothing_for_ever(bed: Bed) {
     let expected = bed.insert(jobs(3)).await;
     let stranger = crate::bed::instance();

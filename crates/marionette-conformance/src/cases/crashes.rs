@@ -110,7 +110,7 @@ async fn a_job_is_quarantined_when_its_third_instance_dies(bed: Bed) {
     assert!(attempts.iter().all(|it| it.outcome == PastOutcome::Crashed));
 }
 
-/// D1: a long job is no reason to take it away.
+/// D1: a job is not taken away because it runs for long.
 async fn an_instance_that_lives_keeps_its_jobs_when_another_dies(bed: Bed) {
     bed.insert(jobs(4)).await;
     let doomed = bed.another_instance().await;
@@ -129,7 +129,7 @@ async fn an_instance_that_lives_keeps_its_jobs_when_another_dies(bed: Bed) {
     assert_eq!(again, expected);
 }
 
-/// K5: only the incarnation decides.
+/// K5: only the instance decides, not its name.
 async fn a_server_name_that_is_used_again_changes_nothing(bed: Bed) {
     let old = bed.another_instance().await;
     let new = bed.another_instance().await;
@@ -234,7 +234,7 @@ async fn many_jobs_of_dead_instances_all_come_back(bed: Bed) {
     assert!(again == expected);
 }
 
-/// K6: what is of no use to anybody must not fill every batch of the one who clears up.
+/// K6: what no instance can run must not fill every batch of a sweep.
 async fn jobs_that_nobody_can_run_do_not_keep_others_from_their_rescue(bed: Bed) {
     let unknown = || NewJob {
         kind: "unknown".into(),
@@ -253,7 +253,7 @@ async fn jobs_that_nobody_can_run_do_not_keep_others_from_their_rescue(bed: Bed)
     bed.claim_one(id).await;
 }
 
-/// K1: a store that is dropped is a process that died.
+/// K1: dropping a store stands for the death of its process.
 async fn an_instance_that_is_gone_leaves_its_jobs_to_others(bed: Bed) {
     let expected = bed.insert(jobs(3)).await;
     let doomed = crate::bed::instance();
@@ -306,7 +306,7 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
     };
     for (id, before) in all.iter().zip(before) {
         let after = bed.details(*id).await;
-        // The one that ran may have been found without its instance already.
+        // The job that ran may already have been found without its instance.
         if before.summary.state != JobState::Running {
             assert_eq!(after, before);
         }

@@ -1,4 +1,4 @@
-//! How jobs have ended, for who awaits them.
+//! How jobs have ended, for whoever awaits them.
 
 use marionette::TaskId;
 use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome};

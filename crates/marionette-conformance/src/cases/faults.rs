@@ -34,8 +34,8 @@ where
     panic!("a call that is never answered");
 }
 
-/// All jobs, with claims until none is left: the answer of one may be lost, and then its jobs are
-/// given out again when their leases have lapsed.
+/// Claims until no job is left. The answer of a claim may be lost; its jobs are claimed again once
+/// their leases have lapsed.
 async fn claim_all(bed: &Bed, store: &dyn Inspect, count: usize) -> Vec<Claimed> {
     let mut all: Vec<Claimed> = Vec::new();
     for _ in 0..20 {
@@ -54,7 +54,7 @@ async fn claim_all(bed: &Bed, store: &dyn Inspect, count: usize) -> Vec<Claimed>
     panic!("{} of {count} jobs were ever given out", all.len());
 }
 
-/// A day in the life of a store, in which every answer is the one that it would be without faults.
+/// Many calls in a row, each of which answers as it would without faults.
 async fn live(bed: &Bed, store: &dyn Inspect) {
     let new: Vec<NewJob> = jobs(4);
     until_answered(|| store.insert(new.clone())).await;

@@ -31,7 +31,7 @@ fn nexts() -> Vec<Next> {
     ]
 }
 
-/// Everything that can be written in the name of a lease has no effect.
+/// Tries every write in the name of a lease, and expects no effect.
 async fn is_worth_nothing(bed: &Bed, lease: Lease) {
     let before = bed.store.job(lease.job).await.expect("an answer");
     for next in nexts() {
@@ -47,7 +47,7 @@ async fn is_worth_nothing(bed: &Bed, lease: Lease) {
     assert_eq!(after, before);
 }
 
-/// A job whose instance, the bed's, was silent for too long.
+/// A job that was taken from the bed's instance, which was silent for too long.
 async fn taken_away(bed: &Bed) -> Claimed {
     let claimed = bed.claimed().await;
     bed.pass_lease().await;

@@ -118,7 +118,7 @@ async fn an_id_with_other_arguments_is_taken(bed: Bed) {
         payload: b"[]".to_vec(),
         ..first.clone()
     };
-    // What may differ when a call is repeated: a time that is computed anew, and its like.
+    // What may differ when a call is repeated, such as a time that is computed anew.
     let later = NewJob {
         due: Due::After(bed.units(1)),
         priority: Priority(1),

@@ -70,8 +70,8 @@ pub(crate) async fn one_of_each(bed: &Bed) -> Vec<TaskId> {
     ids
 }
 
-/// Does something to one job of each state, and says which of them it changed: the answer counts
-/// one exactly if the job is another than before.
+/// Does something to one job of each state, and returns the states in which it changed the job.
+/// The answer counts one exactly if the job differs from before.
 async fn changed<C: AsyncFn(Which) -> u64>(bed: &Bed, change: C) -> Vec<JobState> {
     let mut changed = Vec::new();
     for (id, state) in one_of_each(bed).await.into_iter().zip(JobState::ALL) {

@@ -1,4 +1,4 @@
-//! Kinds and queues: who wants what, and queues that are paused.
+//! Kinds and queues: what a claim wants, and queues that are paused.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ async fn a_name_is_compared_as_a_whole_and_with_its_case(bed: Bed) {
     assert_eq!(claim_of(&bed, &["a_b"], &["x.y"]).await, [exact]);
 }
 
-/// K7: an instance of another version must not touch it, also not when it clears up.
+/// K7: an instance of another version must not touch it, not even in a sweep.
 async fn an_unknown_kind_waits_for_who_knows_it(bed: Bed) {
     let new = place(&bed, "new", QUEUE).await;
     for _ in 0..5 {
@@ -258,7 +258,7 @@ async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
     assert_eq!(unclaimed(&[], 5).await, all);
     assert_eq!(unclaimed(&["x", "z"], 5).await, all[..1]);
     assert_eq!(unclaimed(&["z"], 5).await, []);
-    // With many lanes too.
+    // The same must hold for many lanes.
     for n in 0..40 {
         bed.insert_one(NewJob {
             kind: "old".into(),

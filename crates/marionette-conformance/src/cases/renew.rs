@@ -1,4 +1,4 @@
-//! Signs of life: which leases hold, what they learn, and who is known.
+//! Signs of life: which leases hold, what a renewal answers, and which instances are known.
 
 use marionette::store::{JobState, Next, Renewal, Settled};
 
@@ -96,7 +96,7 @@ async fn a_cancelled_job_is_told_by_its_renewal_again_and_again(bed: Bed) {
     assert_eq!(summary.reason, Some(reason));
 }
 
-/// The answer to a claim may be lost on its way. The instance lives, and does not know of the job.
+/// The answer to a claim may be lost: the instance lives and does not know of the job.
 async fn a_lease_that_is_never_named_comes_back_without_a_crash(bed: Bed) {
     bed.insert(jobs(2)).await;
     let kept = bed.claim(1).await;

@@ -26,7 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Polls so many times, then drops; says whether the future came to its end.
+/// Polls at most `polls` times, then drops the future; returns whether it ended.
 async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future = pin!(future);
     let mut left = polls;
@@ -40,7 +40,7 @@ async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) -> bool
     .await
 }
 
-/// At how many polls a call is dropped. No store should need more.
+/// The most polls after which a call is dropped. No store should need more.
 const POLLS: std::ops::Range<usize> = 0..6;
 
 async fn an_insert_that_is_dropped_and_repeated_inserts_once(bed: Bed) {

@@ -1,4 +1,4 @@
-//! How long what is over is kept.
+//! How long ended jobs are kept.
 
 use std::time::Duration;
 
@@ -128,12 +128,12 @@ async fn an_id_that_was_pruned_is_a_new_job(bed: Bed) {
     assert_eq!((claimed.failed, claimed.attempts.len()), (0, 0));
 }
 
-/// How many jobs may be there beyond those that are kept, however fast jobs end.
+/// The most ended jobs beyond the kept ones, however fast jobs end.
 const SURPLUS_MAX: u64 = 10_000;
-/// How many jobs end in one call.
+/// The number of jobs that end in one call.
 const CALL: usize = 1_000;
 
-/// Claims as many as may be settled in one call, and lets them succeed; says which.
+/// Claims as many jobs as one call may settle, lets them succeed, and returns their ids.
 async fn finish_many(bed: &Bed) -> Vec<TaskId> {
     let claimed = bed.claim(CALL).await;
     let settlements = claimed.iter().map(|claimed| Settlement {
@@ -158,7 +158,7 @@ async fn of_what_is_done_the_latest_are_kept(bed: Bed) {
     const KEPT: usize = 100;
     let bed = bed.keeping(KEPT).await;
     bed.insert(jobs(CALL)).await;
-    // They end at the same time, which is no reason to forget all or none.
+    // They end at the same time; still neither all nor none may be forgotten.
     finish_many(&bed).await;
     bed.sweep().await;
     assert_eq!(done(&bed).await, KEPT as u64);
@@ -200,7 +200,7 @@ async fn what_is_beyond_the_number_goes_while_nothing_ends(bed: Bed) {
     for _ in 0..5 {
         finish_many(&bed).await;
     }
-    // One that keeps less opens the same data, if the store has any beyond its process.
+    // A store that keeps less opens the same data, if the data outlive a store.
     let bed = bed.keeping(KEPT).await;
     bed.sweep().await;
     assert!(done(&bed).await <= KEPT as u64);
@@ -212,7 +212,7 @@ async fn what_was_kept_for_long_enough_does_not_pile_up(bed: Bed) {
         bed.insert(jobs).await;
         finish_many(&bed).await;
         bed.pass_alive(1, &[(&bed.instance, &[])]).await;
-        // As if there were no time for more.
+        // One call of the sweep, as if there were no time for more.
         bed.store.sweep().await.expect("a sweep");
         let done = done(&bed).await;
         assert!(done <= SURPLUS_MAX, "{done} after {round} rounds");

@@ -140,7 +140,7 @@ async fn a_cancelled_job_is_over_and_says_why(bed: Bed) {
     assert!(bed.claim(5).await.is_empty());
 }
 
-/// The instance may settle before the renewal that would have told it.
+/// The instance may settle before the renewal that tells it of the cancellation.
 async fn a_cancelled_job_does_not_run_again_whatever_its_instance_says(bed: Bed) {
     let nexts = [
         Next::Retry(Duration::ZERO),

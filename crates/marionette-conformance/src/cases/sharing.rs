@@ -19,7 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The bed again, on a store of its own and with an instance of its own.
+/// Another bed on the same data, with its own store and its own instance.
 async fn another(bed: &Bed) -> Bed {
     let other = Bed {
         fixture: Arc::clone(&bed.fixture),

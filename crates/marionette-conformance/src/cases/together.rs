@@ -1,4 +1,4 @@
-//! Many callers at once, on threads of another runtime than the store was opened in.
+//! Many callers at once, on a runtime other than the one in which the store was opened.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 const TASKS: usize = 8;
 
-/// Runs something eight times at once, and returns what each returned.
+/// Runs a closure on eight tasks at once, and returns their results.
 async fn at_once<T, W, R>(bed: &Bed, work: W) -> Vec<T>
 where
     T: Send + 'static,
@@ -99,7 +99,7 @@ async fn eight_who_insert_the_same_jobs_insert_each_once(bed: Bed) {
         let (new, known): (Vec<_>, _) = new.partition(|one| *one == Inserted::Accepted);
         assert_eq!((new.len(), known), (1, vec![Inserted::Known; 7]));
     }
-    // Time went on elsewhere, while a paused clock stood still here.
+    // Time went on in the other runtime, while the paused clock of this one stood still.
     bed.pass(1).await;
     assert_eq!(bed.claim(1_000).await.len(), 100);
 }

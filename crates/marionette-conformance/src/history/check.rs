@@ -94,7 +94,7 @@ impl Check {
         let mut refused = HashMap::new();
         for line in &events.lines {
             match line.event {
-                // One that was tried again and accepted may run.
+                // A job that was refused, tried again and accepted may run.
                 Event::Refused(job) if !accepted.contains(&job) => {
                     refused.insert(job, line.number);
                 }
@@ -153,7 +153,7 @@ impl Check {
             match line.event {
                 Event::Start(job, run) => {
                     let runs = running.entry(job).or_default();
-                    // What a process that died does not tell any more is over with its last line.
+                    // A dead process writes no more, so its attempts are over with its last line.
                     runs.retain(|run, _| last.get(&run.process).is_none_or(|at| *at > line.number));
                     for (other, number) in &*runs {
                         self.fault(

@@ -1,4 +1,4 @@
-//! The lines of a history: how they are written, and how they are read.
+//! Writes and reads the lines of a history.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,7 +28,7 @@ pub enum Event {
     Won(TaskId, i64),
     /// The job's lease lapsed, and the store has taken the job from its instance.
     Taken(TaskId),
-    /// This process runs so many attempts at once at most.
+    /// The most attempts that this process runs at once.
     Limit(usize),
     /// `stop` has returned in this process: nothing of ours runs or writes any more.
     Returned,
@@ -36,7 +36,7 @@ pub enum Event {
     Gone(u64),
 }
 
-/// One attempt, as nobody else calls it.
+/// The unique name of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Run {
     /// The process that makes it.
@@ -63,8 +63,8 @@ impl FromStr for Run {
     }
 }
 
-/// A line begins with a line break too, so that it is whole behind one that is torn; and it ends
-/// with a word of its own, so that one that is torn is not taken for another that is shorter.
+/// A line also begins with a line break, so that it stays whole behind a torn one. It ends with a
+/// word of its own, so that a torn line is not taken for a shorter whole one.
 pub(super) fn line(process: u64, event: &Event) -> String {
     format!("\n{process} {event} .\n")
 }
@@ -127,7 +127,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// Those of the file system.
+    /// The file system's.
     pub fn read(path: &Path) -> io::Result<Self> {
         Ok(Self::parse(&fs::read_to_string(path)?))
     }

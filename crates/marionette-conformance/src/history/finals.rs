@@ -27,7 +27,7 @@ impl Finals {
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// The store's.
     pub async fn of(events: &Events, store: &dyn Inspect) -> Result<Self, StoreError> {
         let mut finals = Self::default();
         for id in events.accepted() {
@@ -40,12 +40,12 @@ impl Finals {
         Ok(finals)
     }
 
-    /// A job stands so, and so many of its attempts succeeded.
+    /// Says where a job stands, and how many of its attempts succeeded.
     pub fn set(&mut self, job: TaskId, state: JobState, done: usize) {
         self.jobs.insert(job, Final { state, done });
     }
 
-    /// How many jobs are in a state.
+    /// The number of jobs in a state.
     #[must_use]
     pub fn count(&self, state: JobState) -> usize {
         self.jobs

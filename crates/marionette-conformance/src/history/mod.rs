@@ -1,10 +1,10 @@
-//! What happened, as those who did it tell it: a file to which several processes append, and the
+//! What happened, as the processes that did it wrote it down: a file to which they append, and the
 //! invariants that are checked from it once all is over.
 //!
 //! A producer writes that it begins to insert a job and what came of it; a handler writes that an
 //! attempt starts, has its effect, and is over; whoever kills a process writes that. Each line goes
-//! to the file in one write, so that a process that is killed leaves whole lines behind, or one
-//! that is torn and known as such.
+//! to the file in one write, so that a killed process leaves whole lines behind, or one that is
+//! recognisably torn.
 //!
 //! ```
 //! use marionette::{MemoryStore, TaskId};
@@ -63,13 +63,13 @@ impl History {
     ///
     /// # Errors
     ///
-    /// Those of the file system.
+    /// The file system's.
     pub fn append_to(path: &Path, process: u64) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
         Ok(Self::new(Sink::File(file), process))
     }
 
-    /// A history that is not in a file, for what is no process of its own and is only called one.
+    /// A history in memory, for a simulated process.
     #[must_use]
     pub fn in_memory(process: u64) -> Self {
         Self::new(Sink::Memory(Arc::default()), process)
@@ -98,7 +98,7 @@ impl History {
         Self::new(sink, process)
     }
 
-    /// From now on nothing is written: as if the process were dead.
+    /// Writes nothing from now on, as if the process were dead.
     pub fn fall_silent(&self) {
         self.is_silent.store(true, Ordering::Relaxed);
     }
@@ -140,8 +140,8 @@ impl History {
         }
     }
 
-    /// Writes that an attempt of a job starts. What is returned writes the rest, and that the
-    /// attempt is over when it is dropped.
+    /// Writes that an attempt of a job starts. The returned [`Attempt`] writes the rest; dropping
+    /// it writes that the attempt is over.
     pub fn start(&self, job: TaskId) -> Attempt<'_> {
         let run = Run {
             process: self.process,

@@ -27,7 +27,7 @@ fn done(jobs: &[TaskId]) -> Finals {
     finals
 }
 
-/// The one fault that there is, after it was checked that it names the job.
+/// The only fault, which must name the job.
 fn only_fault(events: &Events, finals: &Finals, job: TaskId) -> String {
     let faults = events.faults(finals);
     assert_eq!(faults.len(), 1, "{faults:?}");

@@ -1,4 +1,4 @@
-//! Compares all that can be seen of a store with the model.
+//! Compares everything visible of a store with the model.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use crate::model::drive::{Drive, same};
 use crate::model::reference::{Job, Past, Phase};
 
 impl Drive {
-    /// Everything but what a claim alone can see.
+    /// Compares everything except what only a claim shows.
     pub(crate) async fn compare(&self) -> Result<(), String> {
         let mut jobs: Vec<_> = self.model.jobs.iter().collect();
         jobs.sort_by_key(|job| std::cmp::Reverse(job.new.id));
@@ -199,7 +199,7 @@ fn past(attempt: &PastAttempt) -> PastAttempt {
     attempt.clone()
 }
 
-/// What a store says of a crash is its own; and it may forget what lies in the middle.
+/// The text about a crash is up to the store, and it may forget attempts in the middle.
 fn same_attempts<'a>(
     store: Vec<PastAttempt>,
     model: impl Iterator<Item = &'a Past>,

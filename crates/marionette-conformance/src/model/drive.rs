@@ -15,16 +15,16 @@ use crate::bed::{Bed, instance, job, present};
 use crate::model::ops::{IDS, INSTANCES, New, Op, Pick, Query, Then, When};
 use crate::model::reference::Model;
 
-/// A store, the model of it, and who works on both.
+/// A store, its model, and the instances that work on both.
 pub(crate) struct Drive {
     pub(crate) bed: Bed,
     pub(crate) model: Model,
-    /// The store's time at the model's zero.
+    /// The store's time when the model's clock was zero.
     pub(crate) zero: SystemTime,
     /// In the order in which they were made.
     pub(crate) ids: Vec<TaskId>,
     pub(crate) instances: Vec<InstanceInfo>,
-    /// Every lease that was ever given.
+    /// All leases that a claim has returned.
     given: Vec<Given>,
 }
 
@@ -35,11 +35,11 @@ struct Given {
     serial: usize,
     claim: usize,
     instance: usize,
-    /// What was written in its name, to be repeated as it was.
+    /// The settlements in its name, to be repeated unchanged.
     settlement: Option<(Settlement, i64)>,
 }
 
-/// Whether store and model say the same.
+/// An error unless store and model say the same.
 #[allow(clippy::needless_pass_by_value)] // Both were made to be compared here.
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, store: T, model: T) -> Result<(), String> {
     if store == model {
@@ -98,7 +98,7 @@ impl Drive {
             Op::Settle(settlements) => self.settle(settlements).await,
             Op::Sweep => self.sweep().await,
             Op::Pass(threes) => {
-                // Who sweeps may have to have seen an instance before it can find it silent.
+                // A sweeper may find an instance silent only after it has seen it once.
                 self.sweep().await?;
                 self.bed.pass(threes * 3).await;
                 self.model.now += i64::from(threes * 3);
@@ -170,7 +170,7 @@ impl Drive {
         job
     }
 
-    /// So many units from now, by the store's clock.
+    /// The time in this many units, by the store's clock.
     async fn date(&self, offset: i32) -> SystemTime {
         let present = present(&self.bed).await;
         let distance = self.bed.units(offset.unsigned_abs());
@@ -189,7 +189,7 @@ impl Drive {
     ) -> Result<(), String> {
         let id = claim.instance;
         let claimed = match self.bed.store.claim(claim).await {
-            // One that is silent for too long may be known still.
+            // A store may still know an instance that has been silent for too long.
             Err(error) if !self.model.is_alive(id) => {
                 return same("the error", error.is_unavailable(), true);
             }
@@ -267,7 +267,7 @@ impl Drive {
             let expected = self
                 .model
                 .settle(given.serial, given.claim, attempt, next, pause);
-            // A repetition may be known or not when the job has been claimed again since.
+            // A store may or may not know a repetition once the job has been claimed again.
             let repeated = given.settlement.is_some();
             let claims = self.model.claims(given.serial);
             if !repeated || (expected == Settled::Applied && claims == Some(given.claim)) {
@@ -280,7 +280,7 @@ impl Drive {
         Ok(())
     }
 
-    /// What is to be written, and its pause in units.
+    /// What the store is told, and its pause in units.
     fn settlement(&self, index: usize, then: Then) -> (Settlement, i64) {
         let given = &self.given[index];
         if let Some(settlement) = &given.settlement {

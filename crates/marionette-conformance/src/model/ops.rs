@@ -1,7 +1,7 @@
-//! What may be done to a store, at random.
+//! Random operations on a store.
 //!
-//! Time passes in steps of three units and everything else takes a number of units that no three
-//! divides, so nothing ever happens at the very moment of a boundary.
+//! Time passes in steps of three units, and no other duration is a multiple of three units. So
+//! nothing happens exactly at a boundary.
 
 use marionette::store::JobState;
 use proptest::collection::vec;
@@ -9,7 +9,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::{select, subsequence};
 
-/// How many ids there are to choose from.
+/// The number of ids to choose from.
 pub(crate) const IDS: usize = 8;
 pub(crate) const INSTANCES: usize = 3;
 pub(crate) const KINDS: [&str; 3] = ["a", "b", "c"];
@@ -30,10 +30,10 @@ pub(crate) enum Op {
     },
     /// The instance names all its leases, and some that it lost.
     Renew(usize),
-    /// The leases are counted from the last one that was given.
+    /// The leases are counted backwards from the newest.
     Settle(Vec<(usize, Then)>),
     Sweep,
-    /// So many times three units.
+    /// A number of steps of three units.
     Pass(u32),
     Retry(Pick),
     Cancel(Pick),

@@ -30,10 +30,10 @@ pub(crate) struct Instance {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
-    /// Tells a job from one that had the same id before.
+    /// Tells a job from an earlier one with the same id.
     pub(crate) serial: usize,
     pub(crate) new: NewJob,
-    /// For how long it is kept once it is done, if it says so.
+    /// How long it is kept once it is done, if it has a time of its own.
     pub(crate) keep: Option<i64>,
     pub(crate) due: i64,
     pub(crate) first_due: i64,
@@ -126,7 +126,7 @@ impl Job {
         };
     }
 
-    /// Back to waiting, unless somebody wants it cancelled.
+    /// Lets it wait again, or ends it if it is to be cancelled.
     fn wait(&mut self, due: i64, now: i64) {
         if let Phase::Running {
             cancel: Some(reason),
@@ -187,7 +187,7 @@ impl Model {
         Inserted::Accepted
     }
 
-    /// The jobs that a claim has to give, in one of the orders in which it may.
+    /// The jobs that a claim must return, in one of the allowed orders.
     pub(crate) fn claimable(
         &self,
         kinds: &[&str],
@@ -242,7 +242,7 @@ impl Model {
         });
     }
 
-    /// What a lease learns: the `claim`-th claim of a job.
+    /// The answer to a renewal of the `claim`-th claim of a job.
     pub(crate) fn renewal(&self, serial: usize, claim: usize) -> Renewal {
         let mut jobs = self.jobs.iter();
         let job = jobs.find(|job| job.serial == serial && job.claims == claim);

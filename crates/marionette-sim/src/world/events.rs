@@ -1,4 +1,4 @@
-//! What goes wrong, and who does it.
+//! The events of a world: crashes, cuts, changes, suspensions.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    /// A producer inserts some jobs, which may take it a while.
+    /// A producer inserts some jobs, possibly for a while.
     fn insert(&mut self) {
         let count = self.rng.usize(1..=8);
         let jobs: Vec<NewJob> = (0..count)
@@ -120,9 +120,9 @@ impl World {
 
     /// Machines are suspended: those of some processes and not that of the store, or all.
     ///
-    /// A monotonic clock stands still meanwhile, and what is told by the same one cannot tell. So
-    /// where only processes sleep, it is the clocks of the store that go on, and who is awake
-    /// renews its leases.
+    /// The monotonic clock of a suspended machine stands still, which nothing on that machine can
+    /// notice. So where only processes are suspended, the clocks of the store go on instead, and
+    /// the processes that are awake renew their leases.
     async fn suspend(&mut self) {
         self.counts.suspends += 1;
         let leases = if self.rng.u8(..8) == 0 { 40.0 } else { 4.0 };

@@ -1,4 +1,4 @@
-//! Faults end, and then everything must.
+//! Faults end, and then every job must end.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,11 +13,11 @@ use crate::plan::Plan;
 use crate::work::Work;
 
 impl World {
-    /// Faults end. Returns how long it takes from then on until every job has ended.
+    /// Ends all faults. Returns how long it takes from then on until every job has ended.
     pub(super) async fn heal(&mut self) -> Option<Duration> {
         self.server.board.heal();
         self.clocks.set_right();
-        // For those that start from now on.
+        // For the processes that start from now on.
         self.plan.faults = 0;
         for name in 0..self.processes.len() {
             if self.processes[name].is_none() {
@@ -28,12 +28,12 @@ impl World {
             }
         }
         self.producer.store.link.heal();
-        // What is still on its way arrives within two leases, and only then faults are over.
+        // Requests on their way arrive within two leases, and only then are faults over.
         self.go_on(self.plan.lease * 2).await;
         while self.producers.try_join_next().is_some() {}
         assert!(self.producers.is_empty(), "no producer hangs");
         let first = self.all_ends().await?;
-        // What has a date still waits for it; then it has no more time than the others had.
+        // A job with a date waits for it, and then has no more time than the others had.
         let Some(last) = self.last_date().await else {
             return Some(first);
         };
@@ -50,7 +50,7 @@ impl World {
             let open = self.open().await;
             let board = &self.server.board;
             let late = |job: &TaskId| {
-                // One whose date came meanwhile has its time from then on.
+                // The time of a job whose date came meanwhile counts from that date.
                 let since = board.came(*job).map_or(begun, |came| begun.max(came));
                 board.waits_for(*job).is_none() && since.elapsed() >= patience
             };

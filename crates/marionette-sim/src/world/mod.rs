@@ -35,8 +35,8 @@ pub fn run(seed: u64) -> Report {
     live(seed).0
 }
 
-/// Lives through one world, and tells all that happened in it, line by line. Two runs of one seed
-/// tell the same.
+/// Lives through one world, and returns what happened in it, line by line. Two runs of one seed
+/// return the same.
 ///
 /// # Panics
 ///
@@ -49,9 +49,9 @@ pub fn story(seed: u64) -> Vec<String> {
 }
 
 fn live(seed: u64) -> (Report, Events, Vec<Line>) {
-    // The first id of a thread draws its beginning.
+    // The first id of a thread draws random numbers.
     let _ = TaskId::new();
-    // The pauses of the engine are random too.
+    // The pauses of the engine are random as well.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -71,7 +71,7 @@ struct World {
     rng: Rng,
     plan: Plan,
     server: Server,
-    /// By name; nobody while a process is down.
+    /// By name; `None` while a process is down.
     processes: Vec<Option<Process>>,
     started: u64,
     clocks: Clocks,
@@ -83,7 +83,7 @@ struct World {
     jobs: Vec<TaskId>,
 }
 
-/// How often something was done to the world.
+/// Counts of events.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     crashes: usize,
@@ -93,7 +93,7 @@ struct Counts {
     dated: usize,
 }
 
-/// Who inserts jobs, over a link of its own.
+/// A producer inserts jobs, over a link of its own.
 #[derive(Clone)]
 struct Producer {
     store: SimStore,
@@ -115,7 +115,7 @@ impl World {
             .lease(plan.lease)
             .sweep(plan.sweep)
             .poll(plan.poll)
-            // All is looked at in the end, and a world whose machines sleep may be long.
+            // Nothing is pruned, because all jobs are checked at the end of a world that may be long.
             .keep_done(Duration::MAX)
             .keep_failed(Duration::MAX)
             .wall_clock(&clocks.store.wall)
@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    /// Everybody stops, and the books are checked.
+    /// Stops all managers, and checks the history.
     async fn end(mut self, healed: Option<Duration>) -> (Report, Events, Vec<Line>) {
         for process in self.processes.iter_mut().filter_map(Option::take) {
             process.stop(Duration::from_secs(10)).await;
@@ -246,7 +246,7 @@ fn print(events: &Events, story: &[Line]) -> u64 {
 }
 
 impl Producer {
-    /// Inserts, and tries again with the same ids if it does not know whether that was done.
+    /// Inserts, and tries again with the same ids while the outcome is unknown.
     async fn insert(self, jobs: Vec<NewJob>, tries: u32) {
         for job in &jobs {
             self.history.write(&Event::AcceptBegin(job.id));
