@@ -23,7 +23,7 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
 }
 
-/// What the programs share that write files.
+/// Arguments of the programs that write files.
 #[derive(Debug, Args)]
 pub(crate) struct FileArguments {
     /// Next to nothing, one round: to see that it runs at all
@@ -56,7 +56,7 @@ pub(crate) fn from_one<T: TryFrom<u64>>() -> RangedU64ValueParser<T> {
     RangedU64ValueParser::new().range(1..=u32::MAX.into())
 }
 
-/// Those of all whose label contains this. `what` is what an error calls them.
+/// The items whose label contains `part`. An error calls them `what`.
 pub(crate) fn containing<T: Copy>(
     what: &str,
     all: impl IntoIterator<Item = T>,
@@ -72,7 +72,7 @@ pub(crate) fn containing<T: Copy>(
     }
 }
 
-/// What was chosen, or all where nothing was.
+/// The chosen items, or all where nothing was chosen.
 pub(crate) fn chosen<T: Copy>(chosen: &[Vec<T>], all: &[T]) -> Vec<T> {
     if chosen.is_empty() {
         all.to_vec()

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use marionette_yardstick::figures::{self, Outcome};
 
-/// A child of this program, or another program.
+/// The command that starts this program as a child.
 pub(crate) fn this_program() -> Command {
     Command::new(env::current_exe().expect("the program has a path"))
 }

@@ -62,9 +62,9 @@ impl Summary {
 
 /// What a contender answered, round by round.
 pub(crate) struct Answer {
-    /// Who.
+    /// The contender.
     pub(crate) label: &'static str,
-    /// What, in order.
+    /// Its answers, in order of the rounds.
     pub(crate) outcomes: Vec<Outcome>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn rounds<C: Copy>(
     answers
 }
 
-/// What the answers give together; `goal` tells what is aimed at, by label and key of the metric.
+/// The table of all answers. `goal` finds the goal by label and key of the metric.
 pub(crate) fn table(
     sheet: Sheet,
     answers: &[Answer],
@@ -136,7 +136,7 @@ fn summary(metric: Metric, answer: &Answer, base: &[Outcome], goal: Option<Goal>
         .zip(base)
         .filter_map(|(own, base)| Some(figure(own, metric)? / figure(base, metric)?))
         .collect();
-    // What is early has a negative lateness, and no ratio.
+    // An early start has a negative lateness, and no ratio.
     let ratio = (!ratios.is_empty())
         .then(|| median(&ratios))
         .filter(|&ratio| ratio >= 0.0);

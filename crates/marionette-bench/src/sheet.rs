@@ -9,7 +9,7 @@ pub(crate) struct Sheet {
     pub(crate) title: String,
     /// Its columns, the one that the ratio is of first.
     pub(crate) metrics: &'static [Metric],
-    /// The label of whom the ratio compares with; none where a ratio says nothing.
+    /// The label of the base of the ratio; none where a ratio says nothing.
     pub(crate) base: Option<&'static str>,
 }
 

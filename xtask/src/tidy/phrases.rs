@@ -11,10 +11,7 @@ use super::source::Source;
 /// The folders that still have some.
 const PENDING: &[Entry] = &[
     ("crates/marionette/src", "to be read once"),
-    ("crates/marionette-bench", "to be read once"),
     ("crates/marionette-cli/src", "to be read once"),
-    ("crates/marionette-conformance/src", "to be read once"),
-    ("crates/marionette-sim/src", "to be read once"),
 ];
 
 /// Phrases that read as a translation, and what to write instead. `*` stands for up to three words.

@@ -1,4 +1,4 @@
-//! One measurement: a process that runs all the commands, in a folder that is as on the first day.
+//! One measurement: a process that runs all the commands, in a clean folder.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::commands::runner::{self, LINES, LOG, PROGRAMS, Runner, STORE, Setting
 /// The unit of CPU times in `/proc`, on every Linux machine that we measure on.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What all measurements share.
+/// The state that all measurements share.
 pub(super) struct CommandsMeasurement {
     marionette: PathBuf,
     folder: PathBuf,
@@ -108,7 +108,7 @@ fn is_missing(program: &str) -> bool {
     program != "sh" && runner::version(program).is_none()
 }
 
-/// How long it takes, and how much processor time it and all its children use.
+/// The time that a command takes, and the processor time of it and all its children.
 fn timed(command: &mut Command) -> Result<(Duration, Duration), String> {
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let cpu = cpu_of_children();
@@ -128,7 +128,7 @@ fn timed(command: &mut Command) -> Result<(Duration, Duration), String> {
     ))
 }
 
-/// What all children have used that have ended, and theirs.
+/// The processor time of all ended children and of their children.
 fn cpu_of_children() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name, in parentheses, may contain anything; behind it come the state and so on.
@@ -140,7 +140,7 @@ fn cpu_of_children() -> Duration {
     TICK * ticks
 }
 
-/// Builds our program in release mode, into where this one was built.
+/// Builds our program in release mode, beside this one.
 fn build() -> Result<PathBuf, String> {
     eprintln!("marionette: is built unless it is there");
     let target = beside_this_program();

@@ -1,5 +1,5 @@
-//! The program `commands`: many commands that do nothing, run by `marionette run` and by what
-//! people have used so far. What is measured is so what each adds to a command.
+//! The program `commands`: many commands that do nothing, run by `marionette run` and by the
+//! usual tools. The time of a command is then what the tool adds to it.
 
 mod arguments;
 mod runner;
@@ -26,7 +26,7 @@ const METRICS: &[Metric] = &[
     less("cpu_ms", "CPU ms a command", 3),
 ];
 
-/// What is the same for all.
+/// The method, the same for all rows.
 const METHOD: &str = "`true` does nothing, so the time is what is added to it;\n          \
                       what the commands and the contenders say goes to /dev/null";
 

@@ -36,7 +36,7 @@ const PROMISES: &[Promise] = &[
     ),
 ];
 
-/// The promises of those who are in the table.
+/// The promises of the rows that are in the table.
 pub(super) fn text(rows: &[Runner]) -> String {
     let mut text = String::new();
     for Promise(whose, promise) in PROMISES {

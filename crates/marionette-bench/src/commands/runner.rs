@@ -1,20 +1,20 @@
-//! The rows of the table: who runs the commands, and how it is called.
+//! The rows of the table: the runners of commands, and how they are called.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::machine;
 
-/// A row of the table.
+/// A runner of commands, a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Runner {
-    /// `xargs -P`, with a shell for each line, as all who read lines have one.
+    /// `xargs -P`, with a shell for each line, as with every runner that reads lines.
     Xargs,
     /// `xargs -P`, the program alone.
     XargsBare,
     /// GNU parallel.
     Parallel,
-    /// The same, with a log by which it can go on.
+    /// GNU parallel, with a log from which it can resume.
     ParallelLog,
     /// A loop of the shell, one at a time.
     Loop,
@@ -24,11 +24,11 @@ pub(super) enum Runner {
     OursBare,
 }
 
-/// What a row needs to know of the run.
+/// The settings of a run, the same for all rows.
 pub(super) struct Setting<'a> {
     /// The program `marionette`.
     pub(super) marionette: &'a Path,
-    /// Where the files are; all that is written goes there as well.
+    /// Where the files are; everything is written there as well.
     pub(super) folder: &'a Path,
     /// How many commands run at once.
     pub(super) at_once: usize,
@@ -36,9 +36,9 @@ pub(super) struct Setting<'a> {
 
 /// The file with a command in each line.
 pub(super) const LINES: &str = "commands.txt";
-/// The same as programs without a shell.
+/// The file with a program and its arguments in each line, without a shell.
 pub(super) const PROGRAMS: &str = "commands.jsonl";
-/// What is written by who remembers something. It is on the disk of the folder.
+/// The store of `marionette run`, in the folder of the files.
 pub(super) const STORE: &str = "tasks.db";
 /// The log of GNU parallel.
 pub(super) const LOG: &str = "parallel.log";

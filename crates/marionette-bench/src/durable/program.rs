@@ -16,7 +16,7 @@ use crate::durable::ours::Ours;
 use crate::durable::raw;
 use crate::{child, machine};
 
-/// Who measures.
+/// A program that measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Program {
     /// This program, on Marionette.
@@ -131,7 +131,7 @@ impl Program {
     }
 }
 
-/// Who is measured, in which version.
+/// The contenders and their versions.
 pub(super) fn versions() -> Vec<(&'static str, &'static str)> {
     let ours = ["marionette-sqlite", "rusqlite"];
     let mut versions = machine::versions(machine::LOCK, &ours);

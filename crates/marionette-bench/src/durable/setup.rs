@@ -1,4 +1,4 @@
-//! The rows of the tables: who, and set up how.
+//! The rows of the tables: a program, and how it is set up.
 
 use crate::durable::program::Program;
 
@@ -13,7 +13,7 @@ pub(super) enum Setup {
     Hundred,
     /// SQLite, a row in each commit.
     Raw1,
-    /// The same, with the sync left to the checkpoints.
+    /// SQLite, a row in each commit, with the sync left to the checkpoints.
     RawNormal,
     /// SQLite, 100 rows in each commit.
     Raw100,
@@ -21,11 +21,11 @@ pub(super) enum Setup {
     Raw1000,
     /// `apalis-sqlite` as its examples show it.
     Apalis,
-    /// The same, told of inserts, polling often, in larger batches.
+    /// `apalis-sqlite`, notified of inserts, polling often, in larger batches.
     ApalisTuned,
     /// `effectum` as its README shows it.
     Effectum,
-    /// The same, with many jobs at once.
+    /// `effectum`, with many jobs at once.
     EffectumTuned,
 }
 
@@ -62,7 +62,7 @@ impl Setup {
         }
     }
 
-    /// Whose program measures it.
+    /// The program that measures it.
     pub(super) fn program(self) -> Program {
         match self {
             Self::Ours | Self::Normal | Self::Hundred => Program::Ours,

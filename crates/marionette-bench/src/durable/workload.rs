@@ -64,7 +64,7 @@ impl DurableWorkload {
         }
     }
 
-    /// Who takes part.
+    /// The rows that take part.
     pub(super) fn rows(self) -> &'static [Setup] {
         match self {
             Self::One => &[Ours, Raw1, Apalis, Effectum],
@@ -86,13 +86,13 @@ impl DurableWorkload {
         }
     }
 
-    /// Those of `rows` who take part.
+    /// The rows among `rows` that take part.
     pub(super) fn rows_among(self, rows: &[Setup]) -> Vec<Setup> {
         let own = self.rows().iter().copied();
         own.filter(|row| rows.contains(row)).collect()
     }
 
-    /// Whom the ratio compares with; none where a ratio says nothing.
+    /// The base of the ratio; none where a ratio says nothing.
     pub(super) fn base(self) -> Option<Setup> {
         match self {
             Self::One => Some(Raw1),
@@ -117,7 +117,7 @@ impl DurableWorkload {
         }
     }
 
-    /// How many there are for this row: whoever is slow gets fewer, or a round would take minutes.
+    /// The number for this row: a slow one gets fewer, or a round would take minutes.
     pub(super) fn count(self, row: Setup, part: u32) -> u32 {
         let share = match (self, row) {
             (Self::Drain, Raw1 | Apalis | ApalisTuned) => 20,

@@ -1,4 +1,4 @@
-//! Who takes part in which workload, and what each cannot do.
+//! Which contender takes part in which workload, and what each cannot do.
 
 use crate::in_process::contender::name::Name;
 use crate::in_process::workload::Workload;

@@ -1,12 +1,12 @@
-//! What a task does, told to every contender in the same words.
+//! The work of a task, the same for every contender.
 
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-/// A task: plain data and what to do with it, from which each contender makes what it takes,
-/// a closure, a future, or a job with a handler.
+/// A task: plain data and the work on it. Each contender turns it into a closure, a future, or a
+/// job with a handler.
 pub(crate) trait Work: Clone + Send + Sync + Unpin + 'static {
     /// How many attempts it needs; more than one asks the contender for retries.
     const TRIES: u32 = 1;
@@ -30,7 +30,7 @@ impl fmt::Display for Failed {
 
 impl Error for Failed {}
 
-/// The attempts of a task with a contender that has no retries: a loop by hand.
+/// Makes the attempts of a task in a loop, for a contender without retries.
 ///
 /// Only for tasks that need more than one: the loop and its pause have a place in the future even
 /// where they are never used, and would make every allocation of a simple task larger.

@@ -11,6 +11,6 @@ pub(crate) struct About {
     pub(crate) rounds: u32,
     /// What is the same in all tables.
     pub(crate) method: &'static str,
-    /// Of the size of each workload, one part out of so many.
+    /// The divisor of the size of each workload.
     pub(crate) part: u32,
 }

@@ -1,4 +1,4 @@
-//! One measurement in a process of its own: memory, CPU time and threads are its alone.
+//! One measurement in a process of its own: memory, CPU time and threads are its own.
 
 use std::future::Future;
 use std::process;
@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 /// Measures on a runtime of two threads, and answers on standard output.
 ///
-/// It ends without taking anything down: dropping a million waiting tasks is not measured.
+/// It exits without dropping anything: dropping a million waiting tasks is not measured.
 ///
 /// # Panics
 ///

@@ -19,7 +19,7 @@ pub struct Job {
     pub at: i64,
 }
 
-/// So many jobs that only count.
+/// `count` jobs that are only counted.
 #[must_use]
 pub fn counted(count: u32) -> Vec<Job> {
     (0..count).map(|index| Job { index, at: 0 }).collect()

@@ -115,7 +115,7 @@ impl World {
             .lease(plan.lease)
             .sweep(plan.sweep)
             .poll(plan.poll)
-            // Nothing is pruned, because all jobs are checked at the end of a world that may be long.
+            // Nothing is pruned: all jobs are checked at the end of a world that may be long.
             .keep_done(Duration::MAX)
             .keep_failed(Duration::MAX)
             .wall_clock(&clocks.store.wall)

@@ -31,7 +31,7 @@ const POLL_TUNED: Duration = Duration::from_millis(10);
 /// How many jobs it fetches at a time in mode `tuned`; 10 by default.
 const BATCH: usize = 100;
 
-/// A storage, and who tells it of inserts.
+/// A storage, and the listener that learns of its inserts.
 #[derive(Clone)]
 struct Apalis {
     storage: SqliteStorage<Job>,

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::in_process::work::{Work, by_hand};
 
-/// What travels: the future that an asynchronous closure gave, boxed once.
+/// The item of the channel: the future of an asynchronous closure, boxed once.
 pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A task as it travels.
@@ -33,7 +33,7 @@ pub(crate) trait Sending: Clone + Send + Sync + 'static {
     /// Waits for room on a thread outside the runtime.
     fn send_blocking(&self, task: Boxed);
 
-    /// No more in; what is in comes out.
+    /// Refuses further tasks; those in the channel still come out.
     fn close(self);
 }
 

@@ -1,4 +1,4 @@
-//! Who is measured: what each must offer, and how the others are used, as a user would.
+//! The contenders: what each must offer, each used as its users would.
 
 pub(crate) mod name;
 
@@ -27,8 +27,8 @@ pub(crate) const QUEUE: usize = 64;
 
 /// A way to run tasks. Each producer has a clone of its own.
 ///
-/// The methods with a default body are those that not everybody has: [`name::Name::cannot`] says
-/// who lacks which, and nobody is asked for what it lacks.
+/// The methods with a default body are optional: [`name::Name::cannot`] says which contender lacks
+/// which, and no contender is asked for what it lacks.
 pub(crate) trait Contender<W: Work>: Clone + Send + Sync + 'static {
     /// Four workers behind a queue of 64, running.
     fn start() -> impl Future<Output = Self> + Send;
@@ -50,8 +50,7 @@ pub(crate) trait Contender<W: Work>: Clone + Send + Sync + 'static {
         }
     }
 
-    /// Hands a task in that runs at a time of the wall clock; a delay until then, where there is
-    /// nothing for that.
+    /// Hands a task in that runs at a time of the wall clock. Default is a delay until then.
     fn schedule(&mut self, time: SystemTime, work: W) -> impl Future<Output = ()> + Send {
         async move {
             let after = time.duration_since(clock::wall()).unwrap_or_default();
@@ -59,7 +58,7 @@ pub(crate) trait Contender<W: Work>: Clone + Send + Sync + 'static {
         }
     }
 
-    /// Waits until everything that was handed in for later is where it waits for its time.
+    /// Waits until every delayed task is where it waits for its time.
     fn settled(&self) -> impl Future<Output = ()> + Send {
         async {}
     }

@@ -13,7 +13,7 @@ pub(crate) enum Name {
     Timer,
     /// `tokio::spawn` in a loop.
     Spawn,
-    /// The same, yielding after every 64.
+    /// `tokio::spawn` in a loop that yields after every 64.
     KindSpawn,
     /// `tokio::spawn` behind a semaphore of four permits.
     Semaphore,
@@ -27,7 +27,7 @@ pub(crate) enum Name {
     Kanal,
     /// `apalis` in memory.
     Apalis,
-    /// The same, with `parallelize(tokio::spawn)`.
+    /// `apalis` in memory, with `parallelize(tokio::spawn)`.
     ApalisParallel,
     /// `tokio-util`'s `DelayQueue`.
     DelayQueue,

@@ -18,7 +18,7 @@ use marionette_yardstick::clock;
 use crate::in_process::contender::{Contender, QUEUE, WORKERS};
 use crate::in_process::work::{Failed, Work};
 
-/// One lock, and the wakers of those who wait.
+/// One lock, and the wakers of waiting producers and workers.
 #[derive(Clone, Default)]
 pub(crate) struct Sketch(Arc<Shared>);
 

@@ -83,7 +83,7 @@ fn spawn<W: Work>(runtime: &Handle, work: W) {
     }
 }
 
-/// Sleeps, then hands over: how a timer is added to what has none.
+/// Sleeps, then hands over: adds a timer to a contender without one.
 pub(crate) fn after(pause: Duration, then: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(async move {
         tokio::time::sleep(pause).await;

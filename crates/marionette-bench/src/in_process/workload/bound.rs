@@ -9,13 +9,13 @@ use crate::in_process::contender::Contender;
 use crate::in_process::work::{Failed, Work};
 use crate::in_process::workload::Measurement;
 
-/// Waiting this long is waiting.
+/// A call that takes longer waits.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// More than this is no bound.
+/// A contender that accepts more has no bound.
 const MANY: u32 = 10_000;
 
-/// The task: it stays.
+/// The task: it never ends during the measurement.
 #[derive(Clone)]
 pub(crate) struct Stay;
 

@@ -21,7 +21,7 @@ const LEAD: Duration = Duration::from_millis(500);
 /// They are due within this time.
 const SPAN: Duration = Duration::from_secs(2);
 
-/// After the last is due: what has not run by then never does.
+/// The wait after the last is due. A task that has not run by then counts as never run.
 const REST: Duration = Duration::from_secs(8);
 
 /// By which clock tasks come due.
@@ -41,7 +41,7 @@ enum Moment {
 }
 
 impl Moment {
-    /// So long from now.
+    /// This time from now.
     fn ahead(by: By, ahead: Duration) -> Self {
         match by {
             By::Monotonic => Self::Instant(clock::now() + ahead),

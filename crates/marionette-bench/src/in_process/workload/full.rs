@@ -1,5 +1,5 @@
-//! W7: a full queue and a task that comes due behind it: what the waiting costs, and how long it
-//! takes while sixteen producers fight for the same places.
+//! W7: a full queue and a task that comes due behind it: what the wait costs, and how long it
+//! takes while sixteen producers compete for the same places.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::in_process::contender::{Contender, QUEUE, WORKERS};
 use crate::in_process::work::{Failed, Work};
 use crate::in_process::workload::{Measurement, Size};
 
-/// Producers that fight for places.
+/// Producers that compete for places.
 const PRODUCERS: u32 = 16;
 
 /// Tasks that come due meanwhile, one every [`DUE_EVERY`].
@@ -28,10 +28,10 @@ const DUE_EVERY: Duration = Duration::from_millis(100);
 /// How long a producer's task runs.
 const BRIEF: Duration = Duration::from_millis(1);
 
-/// At most so many of the producers' tasks are sampled.
+/// The most tasks of producers that are sampled.
 const SAMPLED: u32 = 20_000;
 
-/// The task: it says how long it waited since `from`, then holds its place for a while.
+/// The task: it records how long it waited since `from`, then holds its worker for a while.
 #[derive(Clone)]
 pub(crate) struct Hold {
     from: Instant,

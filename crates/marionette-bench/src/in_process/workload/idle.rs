@@ -1,4 +1,4 @@
-//! W6: nothing to do, with much that waits for tomorrow: nothing should happen.
+//! W6: idle while many tasks wait for tomorrow: nothing should happen.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::in_process::contender::Contender;
 use crate::in_process::workload::Measurement;
 use crate::in_process::workload::throughput::Count;
 
-/// How long it is idle.
+/// The length of the measurement.
 pub(super) const SECONDS: u32 = 10;
 
-/// Tomorrow, at some time.
+/// A random time tomorrow.
 const TOMORROW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// For everything to come to rest before the measurement.
+/// The pause before the measurement, in which everything comes to rest.
 const REST: Duration = Duration::from_secs(1);
 
-/// One producer, then nobody.
+/// One producer, then silence.
 pub(super) struct Idle {
     tasks: u32,
     seconds: u32,

@@ -1,4 +1,4 @@
-//! W4a: what it costs, in time and in memory, to have a task wait for a time of the day.
+//! W4a: the time and the memory that a task takes while it waits for its time.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::in_process::workload::throughput::Count;
 /// None is due before the measurement ends.
 const EARLIEST: Duration = Duration::from_secs(10 * 60);
 
-/// From then on they are spread over a day.
+/// The tasks are spread over a day from then on.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One producer on the runtime.

@@ -15,7 +15,7 @@ use crate::in_process::workload::Measurement;
 /// One task a millisecond.
 const PERIOD: Duration = Duration::from_millis(1);
 
-/// The task: it takes the time.
+/// The task: it records the time.
 #[derive(Clone)]
 pub(crate) struct Stamp {
     offered: Instant,

@@ -172,7 +172,7 @@ impl Workload {
     }
 }
 
-/// A workload for one contender.
+/// One measurement of a workload, for any contender.
 pub(crate) trait Measurement {
     /// What its tasks do.
     type Work: Work;
@@ -181,7 +181,7 @@ pub(crate) trait Measurement {
     fn with<C: Contender<Self::Work>>(self) -> impl Future<Output = Figures>;
 }
 
-/// From a name to a type.
+/// Measures the contender with this name.
 async fn with<M: Measurement>(name: Name, measure: M) -> Figures {
     match name {
         Name::Bare => measure.with::<Marionette<marionette::Bare>>().await,

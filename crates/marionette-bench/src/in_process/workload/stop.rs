@@ -12,10 +12,10 @@ use crate::in_process::contender::{Contender, QUEUE, WORKERS};
 use crate::in_process::work::{Failed, Work};
 use crate::in_process::workload::Measurement;
 
-/// Each with a contender of its own.
+/// The number of trials, each with a contender of its own.
 pub(super) const TRIALS: u32 = 50;
 
-/// Accepted when the stop begins.
+/// The number of tasks that are accepted when the stop begins.
 const ACCEPTED: u32 = 64;
 
 /// How long an attempt takes.
@@ -54,7 +54,7 @@ pub(super) struct Stop<const TRIES: u32> {
 }
 
 impl<const TRIES: u32> Stop<TRIES> {
-    /// So many times.
+    /// `trials` in all.
     pub(super) fn new(trials: u32) -> Self {
         Self { trials }
     }
@@ -80,7 +80,7 @@ impl<const TRIES: u32> Measurement for Stop<TRIES> {
     }
 }
 
-/// The task: it holds its place, and says when it ended.
+/// The task: it holds its worker, and records when it ended.
 #[derive(Clone)]
 pub(crate) struct Ending {
     start: Instant,

@@ -1,4 +1,4 @@
-//! How each workload stands in the report: its title, its columns, and whom it compares with.
+//! How each workload stands in the report: its title, its columns, and the base of its ratio.
 
 use crate::in_process::contender::name::Name;
 use crate::in_process::workload::{Size, Workload, idle, stop};
@@ -106,7 +106,7 @@ impl Workload {
         }
     }
 
-    /// Whom the ratio compares with; none where a ratio says nothing.
+    /// The base of the ratio; none where a ratio says nothing.
     fn base(self) -> Option<Name> {
         match self {
             Self::W1 | Self::W2 => Some(Name::KindSpawn),

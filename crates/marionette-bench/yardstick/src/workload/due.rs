@@ -19,10 +19,10 @@ const LEAD: Duration = Duration::from_secs(9);
 /// They are due within this time.
 const SPAN: Duration = Duration::from_secs(2);
 
-/// After the last is due: what has not run by then counts as never.
+/// The wait after the last is due. A job that has not run by then counts as never run.
 const REST: Duration = Duration::from_secs(30);
 
-/// Who hands them in.
+/// The number of callers that hand them in.
 const CALLERS: u32 = 64;
 
 pub(super) async fn measure<C: Contender>(contender: C, count: u32) -> Figures {

@@ -16,7 +16,7 @@ pub const CALLERS: u32 = 64;
 /// Jobs in a call of many.
 pub const MANY: usize = 1_000;
 
-/// What D1 gives, for who measures without a [`Contender`].
+/// The figures of D1, also for a measurement without a [`Contender`].
 #[must_use]
 pub fn rate(count: u32, start: Instant) -> Figures {
     let seconds = clock::now().duration_since(start).as_secs_f64();
@@ -26,7 +26,7 @@ pub fn rate(count: u32, start: Instant) -> Figures {
 /// One producer that awaits each.
 pub(super) async fn one_by_one<C: Contender>(contender: C, count: u32) -> Figures {
     let producer = tokio::spawn(async move {
-        // The first pays for what is prepared once.
+        // The first job pays for what is prepared once.
         contender
             .queue(Job {
                 index: count,

@@ -9,7 +9,7 @@ use crate::job::{Job, Work};
 use crate::tally::{PATIENCE, Tally};
 use crate::usage;
 
-/// For everything to come to rest before the measurement.
+/// The pause before the measurement, in which everything comes to rest.
 const REST: Duration = Duration::from_secs(1);
 
 /// Between two looks at the last job.
@@ -29,7 +29,7 @@ pub(super) async fn measure<C: Contender>(contender: C, seconds: u32) -> Figures
     // A thread that ended meanwhile takes its count with it.
     let wakeups = usage::voluntary_switches().saturating_sub(switches);
     let cpu = usage::cpu_since(cpu);
-    // Who has died is idle too.
+    // A dead contender would be idle too.
     contender.queue(Job { index: 1, at: 0 }).await;
     let awake = async {
         while tally.done() < 2 {

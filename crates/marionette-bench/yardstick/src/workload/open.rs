@@ -1,5 +1,5 @@
 //! D6: a file full of waiting jobs: how long until it is open, until the first job starts, and how
-//! fast jobs are worked off out of so many.
+//! fast some of the jobs are worked off.
 
 use crate::clock;
 use crate::contender::Contender;
