@@ -81,7 +81,7 @@ Examples:
   marionette show 3f9a01c2
   marionette show 3f9a01c2 --full --json | jq .attempts
 
-What is longer than 4 KiB is cut at its end (output at its begin) unless --full is given. The secret
+What is longer than 4 KiB is cut at its end (output at its start) unless --full is given. The secret
 words of a command are never shown.
 
 With --json each task is an object in a line of its own, with the fields of `list` and: options
@@ -141,7 +141,7 @@ With --json one object: verb, dry_run, matched, changed, unchanged (state, why, 
 pub(crate) struct Cancel {
     #[command(flatten)]
     pub(crate) which: Which,
-    /// Why, for who looks at it later
+    /// Why, for whoever looks at it later
     #[arg(
         long,
         short,

@@ -33,7 +33,7 @@ const MASK: &str = "***";
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// The longest such grace.
 pub(crate) const GRACE_MAX: Duration = Duration::from_secs(600);
-/// How much of the begin, and of the end, of an attempt's output is kept: 1 MiB each.
+/// How much of the start, and of the end, of an attempt's output is kept: 1 MiB each.
 pub(crate) const OUTPUT_BYTES: u64 = 1024 * 1024;
 
 /// A command, as it is stored. Nothing of the environment in which it was added is part of it.

@@ -107,7 +107,7 @@ pub(crate) fn print_values(values: &[Value]) -> io::Result<()> {
     print_bytes(lines.as_bytes())
 }
 
-/// Prints bytes as they are, for who asked for just these.
+/// Prints bytes as they are, for callers that asked for just these.
 pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;

@@ -11,7 +11,7 @@ use crate::console::clock;
 use crate::console::text::safe;
 use crate::console::time::show_duration;
 
-/// How wide the word at the begin of a line is.
+/// How wide the word at the start of a line is.
 const WORD_COLUMNS: usize = 9;
 
 /// Tells what happened, as far as it is to be told.

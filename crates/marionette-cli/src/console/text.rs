@@ -94,7 +94,7 @@ pub(crate) fn json(value: &Value) -> String {
     line
 }
 
-/// A safe text, cut so that it takes at most so many columns; `…` says that it was cut.
+/// A safe text, cut so that it takes at most `columns`; `…` says that it was cut.
 pub(crate) fn clip(text: &str, columns: usize) -> String {
     let safe = safe(text);
     if safe.width() <= columns {

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Whose files are worked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Whose {
-    /// Those of this user and of root alone.
+    /// The files of this user and of root alone.
     Ours,
-    /// Those of anybody: they are trusted, or only looked at.
+    /// The files of anybody: they are trusted, or only looked at.
     Anybodys,
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn page() -> anyhow::Result<u8> {
 
 fn print(bytes: &[u8]) -> anyhow::Result<u8> {
     match console::print_bytes(bytes) {
-        // Who reads has seen enough.
+        // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         printed => Ok(printed.map(|()| 0)?),
     }

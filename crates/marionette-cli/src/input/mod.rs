@@ -106,7 +106,7 @@ pub(crate) struct Options {
 /// When a task is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// So long after it is accepted.
+    /// This long after it is accepted.
     After(Duration),
     /// At this time.
     At(When),
@@ -170,7 +170,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Who wants a list read, for what a person is told to write.
+/// The verb that wants a list read, for what a person is told to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     /// `marionette run FILE`

@@ -107,7 +107,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Who starts its commands.
+    /// The minder that starts its commands.
     pub(crate) fn minder(&self) -> Minder {
         self.minder.clone()
     }

@@ -265,7 +265,8 @@ impl WatchedCommand {
     /// Keeps what was written last.
     async fn keep_the_rest(&mut self, child: &mut Child) {
         let mut limit = self.writing_limit();
-        // Who has left the group may hold the pipes for ever: only what is there is read.
+        // A process that has left the group may hold the pipes for ever: only what is there is
+        // read.
         if let Some(stdout) = child.stdout.take() {
             self.rest(stdout, Self::heard, &mut limit).await;
         }

@@ -50,7 +50,7 @@ struct ClientState {
     listener: Option<JoinHandle<()>>,
     /// Tells the listener that it does not answer, and has to be killed.
     hangs: Option<Arc<Notify>>,
-    /// Who waits until it is there.
+    /// The caller that waits until it is there.
     ready: Option<oneshot::Sender<Result<(), Unable>>>,
     /// Why it cannot work; `None` once it has said that it can.
     unable: Option<String>,

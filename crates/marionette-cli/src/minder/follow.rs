@@ -22,7 +22,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// From the begin of the first attempt that is kept.
+    /// From the start of the first attempt that is kept.
     pub(crate) fn new(place: Place) -> Self {
         Self {
             place,
@@ -125,7 +125,7 @@ impl Reading {
         Ok(bytes)
     }
 
-    /// The tail was put behind the begin, so the attempt has ended. What of it was not read?
+    /// The tail was put behind the start, so the attempt has ended. What of it was not read?
     ///
     /// Where what was read last is found again, what follows is new. If the same text comes more
     /// than once, its last place counts: rather too little than the same again.

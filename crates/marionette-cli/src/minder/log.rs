@@ -1,9 +1,9 @@
-//! The output of an attempt in a file: its begin and its end, and how much was left out between.
+//! The output of an attempt in a file: its start and its end, and how much was left out between.
 //!
-//! The begin goes into `<attempt>.log`. What follows goes into `<attempt>.tail`; when that is full
+//! The start goes into `<attempt>.log`. What follows goes into `<attempt>.tail`; when that is full
 //! it becomes `<attempt>.tail.old` in place of the one before. So all that is kept is on the disk
 //! while the command runs, can be followed, and outlives every process. At the end the tail is put
-//! behind the begin, and one file is left.
+//! behind the start, and one file is left.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -68,7 +68,7 @@ impl Log {
         }
     }
 
-    /// Puts the tail behind the begin.
+    /// Puts the tail behind the start.
     pub(crate) fn finish(mut self) {
         if let Some(open) = self.open.take() {
             // The disk refused: the parts stay as they are, and are read like a running attempt's.

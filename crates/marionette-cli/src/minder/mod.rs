@@ -1,5 +1,5 @@
-//! Who minds the commands: a second process, which starts them, keeps their output, and ends them
-//! when it is told to, or when the process that it works for is gone.
+//! The minder of the commands: a second process, which starts them, keeps their output, and ends
+//! them when it is told to, or when the process that it works for is gone.
 //!
 //! A worker that is killed can end nothing any more. So each has a minder, which is this program
 //! started again, in a session of its own, without a terminal. Orders come in on its standard input

@@ -29,7 +29,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// Those of all commands of a minder.
+    /// The marks of all commands of a minder.
     pub(super) fn of_minder(presence: &Path, session: Option<Session>) -> Self {
         Self {
             environments: vec![vec![entry(VARIABLE, presence.as_os_str().as_bytes())]],
@@ -37,7 +37,7 @@ impl Marks {
         }
     }
 
-    /// Those of one attempt.
+    /// The marks of one attempt.
     pub(super) fn of_attempt(presence: &Path, job: &str, number: u32) -> Self {
         let entries = [
             entry(VARIABLE, presence.as_os_str().as_bytes()),
@@ -50,7 +50,7 @@ impl Marks {
         }
     }
 
-    /// Those of all of these attempts.
+    /// The marks of all of these attempts.
     pub(super) fn any(all: Vec<Self>) -> Self {
         let environments = all.into_iter().flat_map(|marks| marks.environments);
         Self {
@@ -77,7 +77,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// That of this process, where the system tells it.
+    /// The session of this process, where the system tells it.
     pub(super) fn own() -> Option<Self> {
         let stat = Stat::of(Path::new("/proc/self"))?;
         Some(Self {

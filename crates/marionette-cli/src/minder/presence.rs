@@ -1,8 +1,8 @@
 //! That a minder is there, as a locked file which names its worker.
 //!
 //! A minder outlives a worker that was killed, by the moment that it takes to end the commands and
-//! to write down which were done. Who takes over waits for that moment, or it would begin again
-//! what has just been done.
+//! to write down which were done. A process that takes over waits for that moment, or it would
+//! begin again what has just been done.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -42,8 +42,8 @@ impl Presence {
             let opened = folder.open_or_new(&name);
             // What else has the name of this process is nobody's.
             let mut lock = opened.or_else(|_| folder.new_file_instead(&name))?;
-            // Who looks for orphans between these two lines takes the file for that of a minder
-            // which was killed: it has the lock for a moment, and removes the file.
+            // A process that looks for orphans between these two lines takes the file for that of a
+            // minder which was killed: it has the lock for a moment, and removes the file.
             retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
             if folder.is_at(&lock, &name)? {
                 if lock.metadata()?.len() > 0 {

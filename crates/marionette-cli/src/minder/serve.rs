@@ -177,7 +177,7 @@ struct Minded {
     means: Means,
     attempts: JoinSet<Over>,
     asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
-    /// Who ends what has left the groups of commands that were ended.
+    /// Ends the processes that have left the groups of commands that were ended.
     leavers: Arc<Leavers>,
     /// Those that succeeded of late, of which the worker may not have told the store yet.
     done: Done,

@@ -93,7 +93,7 @@ async fn every(operator: &Operator, filter: Filter) -> Result<u8> {
 /// Stores list by ids, and those of version 7 tell when they were made. The ids of `run` follow
 /// from what a task is and tell nothing, so where one of these is met all jobs are looked at.
 ///
-/// Those of one run have been accepted together, and come in the order of its file.
+/// The jobs of one run have been accepted together, and come in the order of its file.
 async fn newest(
     operator: &Operator,
     filter: Filter,

@@ -13,7 +13,7 @@ use crate::store::explain;
 
 use crate::args::pick::{Pick, States};
 
-/// So many tasks that cannot be read are counted, and so many are named.
+/// How many tasks that cannot be read are counted and named at most.
 const UNREADABLE_MAX: usize = 1_000;
 const UNREADABLE_TOLD: usize = 5;
 /// How many jobs are asked for at once.
@@ -85,7 +85,7 @@ impl Pages {
         Self::first(filter, usize::MAX)
     }
 
-    /// So many of those that match.
+    /// The first `limit` tasks that match.
     pub(super) fn first(filter: Filter, limit: usize) -> Self {
         Self {
             filter,

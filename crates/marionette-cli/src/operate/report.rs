@@ -38,7 +38,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Who is to be started so that what was retried is run. Says of some whether they run already.
+    /// The workers and runs to start so that the retried tasks run. Says of some whether they run
+    /// already.
     async fn waits(&self, operator: &Operator) -> Result<(Vec<String>, Vec<String>)> {
         let (mut starts, mut goes_on) = (Vec::new(), Vec::new());
         let works = !operator

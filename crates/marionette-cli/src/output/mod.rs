@@ -92,7 +92,8 @@ pub(crate) async fn forget(opened: &Opened, forgotten: &Forgotten) -> anyhow::Re
 }
 
 /// Waits until no other process lets outputs go: two that did might remove what one has listed and
-/// an attempt has made again. Who hangs is not waited for. `None` if there are no outputs.
+/// an attempt has made again. A process that hangs is not waited for. `None` if there are no
+/// outputs.
 async fn lock(opened: &Opened) -> io::Result<Option<Folder>> {
     let began = clock::tick();
     loop {

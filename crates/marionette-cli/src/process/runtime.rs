@@ -19,7 +19,7 @@ use crate::process::lack;
 ///
 /// # Errors
 ///
-/// Those of the system.
+/// As the system says.
 pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime> {
     let hook = take_hook();
     set_hook(Box::new(move |panic| {

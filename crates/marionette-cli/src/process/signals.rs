@@ -93,7 +93,7 @@ fn ignored_mask() -> Option<u64> {
 }
 
 impl Asked {
-    /// The exit status of who was ended by this signal.
+    /// The exit status of a process that was ended by this signal.
     pub(crate) fn status(self) -> u8 {
         match self {
             Self::Hangup => 129,

@@ -263,7 +263,7 @@ pub(super) fn remove(
     let Ok(_lock) = lock(folder, &lock_of(key))? else {
         return Ok(false);
     };
-    // Who looks for a place for a list leaves a lock without a note.
+    // A process that looks for a place for a list leaves a lock without a note.
     if let Some(note) = Note::read(folder, key)? {
         if !note.finished || stays(&note) {
             return Ok(false);

@@ -72,8 +72,8 @@ fn is_of_trust(error: &StoreError) -> bool {
     source.is_some_and(|source: &io::Error| source.kind() == ErrorKind::PermissionDenied)
 }
 
-/// Also who only looks writes a log or a journal back into its store, and so must not do that with
-/// one that neither the owner of the store has made, nor this user, nor root.
+/// A process that only looks also writes a log or a journal back into its store, and so must not do
+/// that with one that neither the owner of the store has made, nor this user, nor root.
 fn refuse_foreign_logs(path: &Path) -> Result<()> {
     let Ok(store) = fs::metadata(path) else {
         return Ok(());

@@ -5,7 +5,7 @@ use jiff::civil::{self, Date, Weekday};
 /// A day, as somebody names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Day {
-    /// So many days from today.
+    /// This many days from today.
     From(i64),
     Tonight,
     Weekday(Weekday, Side),

@@ -84,7 +84,7 @@ fn read(text: &str, now: &ZonedDateTime, toward: Toward) -> Result<When, String>
     in_zone(civil, &there, toward).ok_or_else(|| wrong("no calendar reaches it"))
 }
 
-/// So many seconds since 1970.
+/// Reads a number of seconds since 1970.
 fn since_1970(text: &str) -> Result<Timestamp, String> {
     let seconds: i64 = text.parse().map_err(|_| {
         "`@` goes with a number of seconds since 1970, like `@1796000000`".to_owned()
