@@ -1,6 +1,6 @@
 //! What others can see of a worker: what it has counted, and which task it has.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::cell::body::Body;
 use crate::cell::context;
@@ -18,12 +18,9 @@ pub(crate) struct Post {
     /// of two tasks; it asks when the worker is stuck with one.
     created: AtomicU64,
     serial: AtomicU32,
-    /// Whether `named` is of the task.
+    /// Whether `named` is of the task: for most, which have no name, there is no lock.
     has_name: AtomicBool,
     named: Mutex<Named>,
-    /// Where the constant lies that `named` is, and its length: tasks in a row often have the same
-    /// name, and for those there is no lock.
-    constant: (AtomicUsize, AtomicUsize),
 }
 
 #[derive(Default)]
@@ -43,30 +40,14 @@ impl Post {
         self.serial.store(serial.number(), Ordering::Relaxed);
         let named = cell
             .extra()
-            .is_some_and(|extra| match extra.options.constant_name() {
-                Some(name) => {
-                    self.has_constant(name);
-                    true
-                }
-                None if extra.options.name().is_some() => {
-                    self.constant.0.store(0, Ordering::Relaxed);
-                    *self.named.lock() = Named::Task(cell.clone());
-                    true
-                }
-                None => false,
+            .and_then(|extra| match extra.options.constant_name() {
+                Some(name) => Some(Named::Constant(name)),
+                None if extra.options.name().is_some() => Some(Named::Task(cell.clone())),
+                None => None,
             });
-        self.has_name.store(named, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn has_constant(&self, name: &'static str) {
-        let (place, length) = (name.as_ptr().addr(), name.len());
-        if self.constant.0.load(Ordering::Relaxed) != place
-            || self.constant.1.load(Ordering::Relaxed) != length
-        {
-            self.constant.0.store(place, Ordering::Relaxed);
-            self.constant.1.store(length, Ordering::Relaxed);
-            *self.named.lock() = Named::Constant(name);
+        self.has_name.store(named.is_some(), Ordering::Relaxed);
+        if let Some(named) = named {
+            *self.named.lock() = named;
         }
     }
 
