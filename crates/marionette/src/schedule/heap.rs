@@ -1,5 +1,10 @@
 //! A heap in which eight entries lie below each, side by side: a third as deep as the standard one,
 //! which counts where each step down is a cache miss.
+//!
+//! It is here for the drain. With a million entries of 32 bytes, one was taken out in 590 ns
+//! instead of the standard heap's 1,720, and put in in 32 instead of 50; with a hundred thousand in
+//! 207 instead of 376, and 37 instead of 44. With a thousand the standard one drains faster: 65 ns
+//! instead of 97 (processor time, medians of 5, on a machine with other work, 29 November 2026).
 
 /// How many entries lie below each.
 const BELOW: usize = 8;

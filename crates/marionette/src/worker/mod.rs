@@ -201,6 +201,8 @@ enum Step {
 /// A worker and a producer that hand over to each other are woken into the thread's slot for what
 /// is to run next. After three such turns in a row the runtime wakes another thread to help, which
 /// costs more than the tasks. With no budget left it just ends the row.
+/// Without this, bare tasks of one producer took 1.4 times as long, and 1.5 times as much processor
+/// time (the decision is in ARCHITECTURE.md).
 fn use_up_the_budget(poller: &mut Poller<'_>) {
     for _ in 0..BUDGET_MAX {
         if !coop::has_budget_remaining() {
