@@ -279,7 +279,7 @@ fn who_adds_while_nobody_works_is_told_how_to_work() {
     );
     let mut worker = sandbox.start(&["work"]);
     until("it lives", || {
-        sandbox.run(&["workers", "--json"]).out.contains("id")
+        sandbox.run(&["instances", "--json"]).out.contains("id")
     });
     assert_eq!(sandbox.run(&["add", "true"]).err, "");
     worker.kill().expect("it runs");

@@ -77,7 +77,7 @@ fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
     );
     let mut worker = sandbox.start(&["work"]);
     until("it has begun", || !sandbox.read("begun").is_empty());
-    let live = sandbox.run(&["workers", "--json"]).out;
+    let live = sandbox.run(&["instances", "--json"]).out;
     assert!(
         live.contains(&format!("\"process\":{}", worker.id())),
         "{live}"
@@ -86,8 +86,8 @@ fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
     assert!(!listed.contains("its worker has died"), "{listed}");
     worker.kill().expect("it runs");
     worker.wait().expect("it ends");
-    let said = sandbox.run(&["workers"]);
-    assert!(said.err.contains("no worker lives"), "{said:?}");
+    let said = sandbox.run(&["instances"]);
+    assert!(said.err.contains("no instance lives"), "{said:?}");
     for verb in [&["list"][..], &["list", "--json"]] {
         let listed = sandbox.run(verb).out;
         assert!(

@@ -288,7 +288,7 @@ fn a_store_that_does_not_answer_for_a_lease_is_told_and_ends_who_ends_by_itself(
     until("it works", || notes().contains("working on"));
     let once = sandbox.start(&["work", "--until-idle"]);
     until("both are known", || {
-        sandbox.run(&["workers", "--json"]).out.lines().count() == 2
+        sandbox.run(&["instances", "--json"]).out.lines().count() == 2
     });
     let Some(mut shell) = holds_the_lock(&sandbox) else {
         stop(once);

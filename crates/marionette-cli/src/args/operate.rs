@@ -22,7 +22,7 @@ pub(crate) enum Operation {
     Pause(Pause),
     Resume(Resume),
     Stats(Stats),
-    Workers(Workers),
+    Instances(Instances),
     Prune(Prune),
     Migrate(Migrate),
 }
@@ -60,7 +60,7 @@ more, is enough if no other task has it; so is a name that no other task has. Ta
 run` have the name of their file as their queue.
 
 With --json each task is an object in a line of its own: id, short, kind, name, queue, run,
-priority, state, accepted, due, started, ended, failed, crashes, worker, reason. What is not known
+priority, state, accepted, due, started, ended, failed, crashes, instance, reason. What is not known
 is null; times are as RFC 3339 has them. With --all as well the order is that of the ids: the newest
 first, but for the tasks of `marionette run`.";
 
@@ -87,7 +87,7 @@ words of a command are never shown.
 With --json each task is an object in a line of its own, with the fields of `list` and: options
 (retries, backoff, timeout_ms, give_up_after_ms, expires_ms, keep_result_ms, error), payload,
 payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome, error,
-worker), output (attempt, file, bytes, text). A payload that is no JSON, or is cut, is a string.";
+instance), output (attempt, file, bytes, text). A payload that is no JSON, or is cut, is a string.";
 
 /// Print what a task writes, as it writes it, until it has ended
 ///
@@ -267,12 +267,15 @@ With --json one object: counts (queue, run, kind, state, tasks), totals (by stat
 oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch one in each
 line.";
 
-/// List the workers that live
+/// List the instances that live: each is a `work`, a `run` or a service, from its start to its stop
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = "\
-With --json each worker is an object in a line of its own: id, server, process, slots, running,
-since, seen.")]
-pub(crate) struct Workers {}
+#[command(
+    visible_alias = "workers",
+    after_long_help = "\
+With --json each instance is an object in a line of its own: id, server, process, workers, running,
+since, seen."
+)]
+pub(crate) struct Instances {}
 
 /// Delete what ended long ago
 ///

@@ -32,7 +32,7 @@ pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
         "ended": time(job.ended),
         "failed": job.failed,
         "crashes": job.crashes,
-        "worker": job.instance.map(|worker| worker.to_string()),
+        "instance": job.instance.map(|instance| instance.to_string()),
         "reason": job.reason,
     })
 }

@@ -13,9 +13,9 @@ use crate::console::text::clip;
 use crate::run::{ListOrder, Runs};
 use crate::store::explain;
 
+use super::instances::mark_orphans;
 use super::operator::Operator;
 use super::pick::Pages;
-use super::workers::mark_orphans;
 use super::{json, words};
 use crate::args::operate::List;
 

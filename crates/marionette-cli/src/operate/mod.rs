@@ -14,7 +14,7 @@ mod confirm;
 mod prune;
 mod queue;
 mod stats;
-mod workers;
+mod instances;
 mod migrate;
 mod pick;
 mod ids;
@@ -59,7 +59,7 @@ pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {
         Operation::Pause(args) => queue::pause(&operator, &args.queue).await,
         Operation::Resume(args) => queue::resume(&operator, &args.queue).await,
         Operation::Stats(args) => stats::stats(&operator, &args).await,
-        Operation::Workers(_) => workers::workers(&operator).await,
+        Operation::Instances(_) => instances::instances(&operator).await,
         Operation::Prune(args) => prune::prune(&operator, &args).await,
         Operation::Migrate(_) => unreachable!("it came before the store was opened"),
     }
@@ -71,7 +71,7 @@ fn purpose(verb: &Operation) -> Purpose {
         | Operation::Show(_)
         | Operation::Follow(_)
         | Operation::Stats(_)
-        | Operation::Workers(_) => Purpose::Look,
+        | Operation::Instances(_) => Purpose::Look,
         Operation::Retry(_)
         | Operation::Cancel(_)
         | Operation::Delete(_)

@@ -21,8 +21,8 @@ use crate::output;
 use crate::run::Runs;
 use crate::store::explain;
 
+use super::instances::mark_orphans;
 use super::operator::Operator;
-use super::workers::mark_orphans;
 use super::{ids, json, story, words};
 use crate::args::operate::Show;
 
@@ -353,7 +353,7 @@ fn value(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &R
                 "ran_ms": u64::try_from(attempt.ran.as_millis()).unwrap_or(u64::MAX),
                 "outcome": attempt.outcome,
                 "error": attempt.error,
-                "worker": attempt.instance.map(|worker| worker.to_string()),
+                "instance": attempt.instance.map(|instance| instance.to_string()),
             })
         })
         .collect();

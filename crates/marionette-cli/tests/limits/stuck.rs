@@ -34,7 +34,7 @@ fn what_fails_in_the_store_is_said_and_ends_who_ends_by_itself_and_passes() {
     let worker = sandbox.start_noting(&["work"]);
     let once = sandbox.start(&["work", "--until-idle"]);
     until("both are known", || {
-        sandbox.run(&["workers", "--json"]).out.lines().count() == 2
+        sandbox.run(&["instances", "--json"]).out.lines().count() == 2
     });
     // From now on the program refuses to open it: its schema is another.
     if !sql(&sandbox, &format!("{BREAKS}; delete from marionette_queue")) {

@@ -60,7 +60,7 @@ async fn no_control_character_of_a_task_is_ever_printed() {
         &["show", &id],
         &["show", &raw_id, "--full"],
         &["stats"],
-        &["workers"],
+        &["instances"],
         &["retry", "--all", "--dry-run"],
         &["delete", "--all", "--dry-run"],
         &["cancel", "0000", HOSTILE],

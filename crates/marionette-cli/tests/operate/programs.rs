@@ -68,7 +68,7 @@ async fn stats_workers_queues_and_the_version_are_documents() {
         .renew(shop.worker.clone(), vec![])
         .await
         .expect("it lives");
-    check(&shop, "workers", &shop.place.value(&["workers"]));
+    check(&shop, "instances", &shop.place.value(&["instances"]));
 }
 
 #[track_caller]

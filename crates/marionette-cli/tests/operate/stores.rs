@@ -15,7 +15,7 @@ fn looks(place: &Place) -> Vec<Said> {
     let commands: [&[&str]; 5] = [
         &["list"],
         &["stats"],
-        &["workers"],
+        &["instances"],
         &["show", "01234567"],
         &["retry", "--all", "--yes"],
     ];

@@ -72,7 +72,7 @@ fn without_colours(text: &str) -> String {
 async fn no_line_of_a_table_is_wider_than_the_terminal() {
     let shop = Shop::open().await;
     for columns in [20, 40, 60, 80, 100, 130, 200] {
-        for args in [["list"].as_slice(), &["stats"], &["workers"]] {
+        for args in [["list"].as_slice(), &["stats"], &["instances"]] {
             let shown = on_terminal(&shop.place, args, columns, "", &[]);
             assert_eq!(shown.code, Some(0));
             for line in without_colours(&shown.text).lines() {

@@ -44,7 +44,7 @@ pub(crate) const LOOKING: &[&[&str]] = &[
     &["show", "it"],
     &["follow", "it", "--no-wait"],
     &["stats"],
-    &["workers"],
+    &["instances"],
 ];
 
 pub(crate) struct Town {

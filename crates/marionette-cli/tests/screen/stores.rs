@@ -29,7 +29,7 @@ const VERBS: [&[&str]; 19] = [
     &["show", ID, "--full"],
     &["show", ID, "--json"],
     &["stats"],
-    &["workers"],
+    &["instances"],
     &["follow", "--no-wait", ID],
     &["retry", "--all", "--yes"],
     &["cancel", "--all", "--yes", "--json"],

@@ -1,0 +1,96 @@
+//! `marionette instances`: who lives, and what they have in hand.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use marionette::inspect::{Inspect, JobSummary, LiveInstance};
+use marionette::store::JobState;
+use serde_json::{Value, json};
+
+use crate::console::clock;
+use crate::console::short_id;
+use crate::console::table;
+use crate::store::explain;
+
+use super::operator::Operator;
+use super::words;
+
+/// With less room the server's name is left out, and that an instance lives says when it was seen.
+const WIDE: usize = 90;
+
+pub(super) async fn instances(operator: &Operator) -> Result<u8> {
+    let instances = operator.opened.store.instances().await.map_err(explain)?;
+    if operator.console.json {
+        for instance in &instances {
+            operator.console.value(&value(instance));
+        }
+        return Ok(0);
+    }
+    if instances.is_empty() {
+        operator.console.note("no instance lives");
+        return Ok(0);
+    }
+    let columns = table::columns().unwrap_or(usize::MAX);
+    let heads: &[&str] = if columns >= WIDE {
+        &["ID", "SERVER", "PID", "RUNS", "WORKERS", "SINCE", "SEEN"]
+    } else {
+        &["ID", "PID", "RUNS", "WORKERS", "SERVER"]
+    };
+    let flexible = heads.iter().position(|head| *head == "SERVER").unwrap_or(0);
+    let rows: Vec<Vec<String>> = instances
+        .iter()
+        .map(|instance| heads.iter().map(|head| cell(head, instance)).collect())
+        .collect();
+    operator
+        .console
+        .result(&table::show(heads, &rows, flexible));
+    Ok(0)
+}
+
+/// What is said of a task that counts as running, and does not.
+const WORKER_DIED: &str = "its worker has died; it waits for another one";
+
+/// Says so of the tasks whose worker does not live, until another one has taken them over.
+pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -> Result<()> {
+    if jobs.iter().all(|job| job.state != JobState::Running) {
+        return Ok(());
+    }
+    let instances = store.instances().await.map_err(explain)?;
+    let live: HashSet<_> = instances
+        .into_iter()
+        .map(|instance| instance.info.id)
+        .collect();
+    for job in jobs {
+        let is_dead = job
+            .instance
+            .is_some_and(|instance| !live.contains(&instance));
+        if job.state == JobState::Running && is_dead {
+            job.reason = Some(WORKER_DIED.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn cell(head: &str, instance: &LiveInstance) -> String {
+    match head {
+        "ID" => short_id::short(instance.info.id.0.into()),
+        "SERVER" => instance.info.server.to_string(),
+        "PID" => instance.info.process.to_string(),
+        "RUNS" => instance.running.to_string(),
+        "WORKERS" => instance.info.workers.to_string(),
+        "SINCE" => words::time(instance.since),
+        _ => words::time(instance.seen),
+    }
+}
+
+fn value(instance: &LiveInstance) -> Value {
+    json!({
+        "id": instance.info.id.to_string(),
+        "server": &*instance.info.server,
+        "process": instance.info.process,
+        "workers": instance.info.workers,
+        "running": instance.running,
+        "since": clock::rfc3339(instance.since),
+        "seen": clock::rfc3339(instance.seen),
+    })
+}
