@@ -12,7 +12,7 @@ static PARENTS: AtomicBool = AtomicBool::new(false);
 /// Those who may have a full queue.
 static WATCHERS: Mutex<Vec<Weak<dyn Watcher>>> = Mutex::new(Vec::new());
 
-/// Who may have a full queue.
+/// An owner of a queue that may be full.
 pub(crate) trait Watcher: Send + Sync {
     /// A task was cancelled while it waited, perhaps one of theirs.
     fn look(&self);

@@ -8,8 +8,8 @@ use crate::durable::job_task::before;
 use crate::id::TaskId;
 use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
 
-/// So many are kept at most, with so many bytes of results in all; then the oldest go, and their
-/// jobs run again.
+/// At most this many successes are kept, with a limit on the bytes of all results; beyond it the
+/// oldest go, and their jobs run again.
 const KEPT_MAX: usize = 16 * 1024;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 

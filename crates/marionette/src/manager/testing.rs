@@ -19,10 +19,10 @@ use crate::store::inspect::{Filter, Page};
 ///
 /// On the paused clock this is deterministic and takes no time.
 ///
-/// With a store: until it holds no job that this manager could run, now or later. Those of other
-/// kinds, in queues that the manager does not work on or that are paused, and those that another
-/// process runs are not waited for. A store that goes by real time, such as a file, is waited for
-/// in real time.
+/// With a store: until it holds no job that this manager could run, now or later. Jobs of
+/// other kinds, jobs in queues that are paused or that the manager does not work on, and jobs that
+/// another process runs are not waited for. A store that goes by real time, such as a file, is
+/// waited for in real time.
 ///
 /// # Panics
 ///

@@ -44,7 +44,7 @@ pub enum EventKind {
         /// How long the task waits for the next.
         pause: Duration,
     },
-    /// The manager stopped in mid-attempt; the task waits for the next start.
+    /// The manager stopped during the attempt; the task waits for the next start.
     Interrupted,
     /// The task has succeeded.
     Done {
@@ -76,7 +76,7 @@ pub struct Events(broadcast::Receiver<Event>);
 pub enum Received {
     /// An event.
     Event(Event),
-    /// So many events were lost, since they were not read in time.
+    /// This many events were lost, since they were not read in time.
     Lost(u64),
 }
 
@@ -119,7 +119,7 @@ impl Feed {
     }
 }
 
-/// An error says that nobody listens any more. Who listens is woken here, by code that may be the
+/// An error says that nobody listens any more. This wakes the listener, by code that may be the
 /// application's own.
 #[cold]
 fn send(sender: &broadcast::Sender<Event>, event: impl FnOnce() -> Event) {

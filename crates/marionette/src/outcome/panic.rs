@@ -16,7 +16,7 @@ thread_local! {
 
 /// Notes where panics happen, from now on: the payload of a panic does not say it.
 ///
-/// The hook that was there before is called as ever. A hook that is set later hides the place, and
+/// The hook that was there before is still called. A hook that is set later hides the place, and
 /// nothing else.
 pub(crate) fn note_locations() {
     static NOTED: Once = Once::new();

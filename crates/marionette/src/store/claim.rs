@@ -1,4 +1,4 @@
-//! Who claims jobs, what it gets, and how it keeps them.
+//! The claim of jobs: who asks, which jobs it gets, and how it keeps them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub struct Wanted {
 /// An instance asks for jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Who asks. It has [renewed](crate::store::Store::renew) before.
+    /// The instance that asks. It has [renewed](crate::store::Store::renew) before.
     pub instance: InstanceId,
     /// What it can run.
     pub wanted: Wanted,

@@ -219,7 +219,7 @@ pub struct JobSummary {
     pub failed: u32,
     /// How often its instance died.
     pub crashes: u32,
-    /// Who has it, if somebody has.
+    /// The instance that has it, if one has.
     pub instance: Option<InstanceId>,
     /// Why it ended, if somebody said; else the error of its last failed attempt since it began
     /// (anew).
@@ -257,7 +257,7 @@ pub struct TimedAttempt {
     pub outcome: PastOutcome,
     /// Its error with its sources.
     pub error: Option<String>,
-    /// Who made it, if that is known.
+    /// The instance that made it, if that is known.
     pub instance: Option<InstanceId>,
 }
 

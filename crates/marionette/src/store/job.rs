@@ -64,7 +64,7 @@ pub struct NewJob {
 pub enum Due {
     /// At once.
     Now,
-    /// So long after it is accepted.
+    /// This long after it is accepted.
     After(Duration),
     /// At this time of the wall clock.
     At(SystemTime),

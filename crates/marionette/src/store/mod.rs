@@ -126,7 +126,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// that it may be either.
     ///
     /// A job that somebody wants cancelled does not wait again: what would be a retry, a snooze or
-    /// a release ends it as cancelled, for the reason of who wants that.
+    /// a release ends it as cancelled, for the reason that came with that wish.
     ///
     /// # Errors
     ///

@@ -100,11 +100,11 @@ pub struct PastAttempt {
     pub outcome: PastOutcome,
     /// Its error with its sources.
     pub error: Option<String>,
-    /// Who made it, if that is known.
+    /// The instance that made it, if that is known.
     pub instance: Option<InstanceId>,
 }
 
-/// How a job has ended, for who awaits it.
+/// How a job has ended, for a handle that awaits it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Ended {

@@ -38,7 +38,7 @@ pub(crate) enum Verdict {
     End(Reason),
 }
 
-/// That of a task which asks for nothing.
+/// The policy of a task with default options.
 impl Default for Policy<'_> {
     fn default() -> Self {
         static NOTHING: Options = Options::NOTHING;
