@@ -1,7 +1,7 @@
 //! The engine of jobs in a simulated world: several managers on one store, and every misfortune
 //! that can befall them, all from one seed and on a clock that jumps.
 //!
-//! What runs is the real engine, with its claimer, settler, keeper and sweeper. The store is
+//! What runs is the real engine, with its claimer, settler, renewer and sweeper. The store is
 //! [`MemoryStore`](marionette::MemoryStore) behind a link that loses requests and
 //! answers, delays them, lets them arrive too late, and is cut now and then.
 //! Managers crash, are stopped, and start again; persons cancel and retry; sweeps come at any time.

@@ -23,10 +23,10 @@ use std::time::Duration;
 /// assert_eq!(backoff.pause(100, 0), Some(Duration::from_secs(60)));
 /// ```
 #[derive(Clone)]
-pub struct Backoff(pub(crate) Policy);
+pub struct Backoff(pub(crate) BackoffPolicy);
 
 #[derive(Clone)]
-pub(crate) enum Policy {
+pub(crate) enum BackoffPolicy {
     None,
     Constant(Constant),
     Linear(Linear),
@@ -36,10 +36,10 @@ pub(crate) enum Policy {
 }
 
 impl Backoff {
-    pub(crate) const NONE: Self = Self(Policy::None);
+    pub(crate) const NONE: Self = Self(BackoffPolicy::None);
 
     pub(crate) fn is_none(&self) -> bool {
-        matches!(self.0, Policy::None)
+        matches!(self.0, BackoffPolicy::None)
     }
 
     /// No pause: a failed task is tried again at once, on the same worker.
@@ -64,7 +64,7 @@ impl Backoff {
     /// assert_eq!(twice_then_stop.pause(3, 0), None);
     /// ```
     pub fn from_fn(rule: impl Fn(u32) -> Option<Duration> + Send + Sync + 'static) -> Self {
-        Self(Policy::Function(Arc::new(rule)))
+        Self(BackoffPolicy::Function(Arc::new(rule)))
     }
 
     /// The pause after `failed` attempts have failed (1 or more), or `None` for no further retry.
@@ -74,19 +74,19 @@ impl Backoff {
     pub fn pause(&self, failed: u32, seed: u64) -> Option<Duration> {
         let failed = failed.max(1);
         match &self.0 {
-            Policy::None => Some(Duration::ZERO),
-            Policy::Constant(policy) => {
+            BackoffPolicy::None => Some(Duration::ZERO),
+            BackoffPolicy::Constant(policy) => {
                 Some(policy.jitter.apply(policy.pause, Duration::MAX, seed))
             }
-            Policy::Linear(policy) => Some(policy.jitter.apply(
+            BackoffPolicy::Linear(policy) => Some(policy.jitter.apply(
                 policy.step.saturating_mul(failed),
                 policy.max,
                 seed,
             )),
-            Policy::Exponential(policy) => Some(policy.pause(failed, seed)),
-            Policy::Polynomial(policy) => Some(policy.pause(failed, seed)),
+            BackoffPolicy::Exponential(policy) => Some(policy.pause(failed, seed)),
+            BackoffPolicy::Polynomial(policy) => Some(policy.pause(failed, seed)),
             // A rule that panics must not take its worker along.
-            Policy::Function(rule) => catch_unwind(AssertUnwindSafe(|| rule(failed)))
+            BackoffPolicy::Function(rule) => catch_unwind(AssertUnwindSafe(|| rule(failed)))
                 .unwrap_or_else(|_| Self::default().pause(failed, seed)),
         }
     }
@@ -102,12 +102,12 @@ impl Default for Backoff {
 impl fmt::Debug for Backoff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Policy::None => f.write_str("Backoff::none()"),
-            Policy::Constant(policy) => policy.fmt(f),
-            Policy::Linear(policy) => policy.fmt(f),
-            Policy::Exponential(policy) => policy.fmt(f),
-            Policy::Polynomial(policy) => policy.fmt(f),
-            Policy::Function(_) => f.write_str("Backoff::from_fn(..)"),
+            BackoffPolicy::None => f.write_str("Backoff::none()"),
+            BackoffPolicy::Constant(policy) => policy.fmt(f),
+            BackoffPolicy::Linear(policy) => policy.fmt(f),
+            BackoffPolicy::Exponential(policy) => policy.fmt(f),
+            BackoffPolicy::Polynomial(policy) => policy.fmt(f),
+            BackoffPolicy::Function(_) => f.write_str("Backoff::from_fn(..)"),
         }
     }
 }
@@ -318,7 +318,7 @@ macro_rules! into_backoff {
     ($($policy:ident),*) => {$(
         impl From<$policy> for Backoff {
             fn from(policy: $policy) -> Self {
-                Self(Policy::$policy(policy))
+                Self(BackoffPolicy::$policy(policy))
             }
         }
     )*};

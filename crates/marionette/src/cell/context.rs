@@ -78,7 +78,10 @@ impl Context {
     /// How many attempts are left after this one.
     #[must_use]
     pub fn attempts_left(&self) -> u32 {
-        let retries = self.cell.extra().map_or(0, |extra| extra.options.retries);
+        let retries = self
+            .cell
+            .details()
+            .map_or(0, |details| details.options.retries);
         // This is attempt number `attempt` of `retries + 1`.
         retries.saturating_sub(self.attempt - 1)
     }
@@ -86,7 +89,7 @@ impl Context {
     /// When this attempt is told to end, by its timeout or the limit in total; `None` for never.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.cell.extra()?.deadline().map(Tick::to_instant)
+        self.cell.details()?.deadline().map(Tick::to_instant)
     }
 
     /// A token that is cancelled when this attempt should end: at its deadline, by
@@ -95,7 +98,7 @@ impl Context {
     #[must_use]
     pub fn token(&self) -> CancellationToken {
         let is_cancelled = || self.cell.is_cancel_requested();
-        self.cell.extra_or_new().token(self.attempt, is_cancelled)
+        self.cell.details_or_new().token(self.attempt, is_cancelled)
     }
 
     /// Waits until this attempt should end.
@@ -140,7 +143,7 @@ impl Context {
     /// The reason that was given to [`JoinHandle::cancel`](crate::JoinHandle::cancel), if one was.
     #[must_use]
     pub fn cancel_reason(&self) -> Option<String> {
-        self.cell.extra()?.cancel_reason()
+        self.cell.details()?.cancel_reason()
     }
 
     /// The tracing span of this attempt, as long as it is used inside the attempt.
@@ -152,8 +155,8 @@ impl Context {
 }
 
 pub(crate) fn name<B: ?Sized>(cell: &Cell<B>) -> &str {
-    cell.extra()
-        .and_then(|extra| extra.options.name())
+    cell.details()
+        .and_then(|details| details.options.name())
         .unwrap_or(DEFAULT_NAME)
 }
 

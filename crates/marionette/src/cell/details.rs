@@ -23,7 +23,7 @@ use crate::sync::Mutex;
 /// A task that succeeds at once takes no lock here: the words outside the locks are written by
 /// whoever may touch the body, and handing that right on orders the writes.
 #[derive(Default)]
-pub(crate) struct Extra {
+pub(crate) struct Details {
     pub(crate) options: Options,
     /// How many attempts have failed.
     failed: AtomicU32,
@@ -31,27 +31,27 @@ pub(crate) struct Extra {
     /// find.
     left: AtomicBool,
     /// When the task was first due, from which limits in total are counted; missing before that.
-    due: Moment,
+    due: AtomicTick,
     /// When the present attempt has to end.
-    deadline: Moment,
-    live: Mutex<Live>,
+    deadline: AtomicTick,
+    live: Mutex<Progress>,
     /// Made when an attempt asks for its token, or somebody wants it to end.
-    contact: OnceBox<Mutex<Contact>>,
+    contact: OnceBox<Mutex<Cancellation>>,
 }
 
 /// A tick that may be missing, as one word.
-struct Moment(AtomicU64);
+struct AtomicTick(AtomicU64);
 
 /// The last tick stands for a missing one.
 const NEVER: Tick = Tick::MAX;
 
-impl Default for Moment {
+impl Default for AtomicTick {
     fn default() -> Self {
         Self(AtomicU64::new(NEVER.nanos()))
     }
 }
 
-impl Moment {
+impl AtomicTick {
     fn set(&self, tick: Option<Tick>) {
         self.0
             .store(tick.unwrap_or(NEVER).nanos(), Ordering::Relaxed);
@@ -72,8 +72,8 @@ impl Moment {
 }
 
 #[derive(Default)]
-struct Live {
-    faults: Faults,
+struct Progress {
+    faults: ErrorSoFar,
     /// The waker of whoever awaits the result.
     joiner: Option<Waker>,
     /// The waker of the worker that runs the present attempt, while the attempt waits.
@@ -81,18 +81,18 @@ struct Live {
 }
 
 /// The user's error, which goes into the record once there is one.
-enum Faults {
+enum ErrorSoFar {
     User(BoxError),
     Record(Option<Error>),
 }
 
-impl Default for Faults {
+impl Default for ErrorSoFar {
     fn default() -> Self {
         Self::Record(None)
     }
 }
 
-impl Faults {
+impl ErrorSoFar {
     fn into_record(self) -> Error {
         match self {
             Self::User(user) => Error::new(user),
@@ -115,17 +115,17 @@ impl Faults {
 
 /// How an attempt is told to end.
 #[derive(Default)]
-struct Contact {
+struct Cancellation {
     /// The number of an attempt, and its token.
     token: Option<(u32, CancellationToken)>,
     cancel_reason: Option<Box<str>>,
 }
 
-impl Extra {
-    fn new(options: Options, faults: Faults) -> Self {
+impl Details {
+    fn new(options: Options, faults: ErrorSoFar) -> Self {
         Self {
             options,
-            live: Mutex::new(Live {
+            live: Mutex::new(Progress {
                 faults,
                 joiner: None,
                 worker: None,
@@ -144,14 +144,14 @@ impl Extra {
     ) -> Self {
         let failed = record.as_ref().map_or(0, Error::attempts);
         let faults = match (record, user) {
-            (Some(record), user) => Faults::Record(Some(record.with_user(user))),
-            (None, Some(user)) => Faults::User(user),
-            (None, None) => Faults::default(),
+            (Some(record), user) => ErrorSoFar::Record(Some(record.with_user(user))),
+            (None, Some(user)) => ErrorSoFar::User(user),
+            (None, None) => ErrorSoFar::default(),
         };
-        let extra = Self::new(options, faults);
-        extra.failed.store(failed, Ordering::Relaxed);
-        extra.due.set(Some(due));
-        extra
+        let details = Self::new(options, faults);
+        details.failed.store(failed, Ordering::Relaxed);
+        details.due.set(Some(due));
+        details
     }
 
     /// A copy as it was before acceptance, for a task that was refused.
@@ -161,7 +161,7 @@ impl Extra {
     }
 
     pub(crate) fn set_user(&mut self, error: BoxError) {
-        self.live.get_mut().faults = Faults::User(error);
+        self.live.get_mut().faults = ErrorSoFar::User(error);
     }
 
     /// How many attempts have failed.
@@ -254,7 +254,7 @@ impl Extra {
 
     /// Readers create it too: a canceller sets its flag and then looks here; an attempt that stores
     /// its token later sees the flag. Only this lock orders the two.
-    fn contact(&self) -> &Mutex<Contact> {
+    fn contact(&self) -> &Mutex<Cancellation> {
         self.contact.get_or_init(Box::default)
     }
 
@@ -321,6 +321,6 @@ mod tests {
 
     #[test]
     fn what_a_task_has_besides_its_body_is_one_small_block() {
-        assert!(size_of::<Extra>() <= 136, "{}", size_of::<Extra>());
+        assert!(size_of::<Details>() <= 136, "{}", size_of::<Details>());
     }
 }

@@ -114,7 +114,7 @@ impl<T> JoinHandle<T> {
     /// Whether the task waited and its parent was cancelled. One that runs is told by its context.
     fn ends_with_parent(&mut self, poller: &mut Poller<'_>) -> bool {
         let cell = self.joined.cell();
-        let Some(token) = cell.extra().and_then(|extra| extra.options.token()) else {
+        let Some(token) = cell.details().and_then(|details| details.options.token()) else {
             return false;
         };
         let parent = self

@@ -15,7 +15,7 @@ use crate::store::{Attempted, ERROR_BYTES_MAX, Lease, Next, PastAttempt, PastOut
 use crate::sync::Mutex;
 
 /// A claimed job in the hands of this process.
-pub(crate) struct Leased {
+pub(crate) struct LeasedJob {
     lease: Lease,
     outbox: Arc<Outbox>,
     /// Its worker has died before, and it is not settled yet.
@@ -27,7 +27,7 @@ pub(crate) struct Leased {
     is_out: AtomicBool,
 }
 
-impl Leased {
+impl LeasedJob {
     pub(crate) fn new(lease: Lease, is_suspect: bool, outbox: Arc<Outbox>) -> Self {
         outbox.in_hand.fetch_add(1, Ordering::Relaxed);
         if is_suspect {
@@ -99,7 +99,7 @@ impl Leased {
 }
 
 /// If the runtime drops a task unsettled, its place is freed and its lease lapses.
-impl Drop for Leased {
+impl Drop for LeasedJob {
     fn drop(&mut self) {
         if !*self.is_out.get_mut() {
             self.outbox.let_go();
@@ -108,9 +108,9 @@ impl Drop for Leased {
     }
 }
 
-impl fmt::Debug for Leased {
+impl fmt::Debug for LeasedJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Leased").field(&self.lease).finish()
+        f.debug_tuple("LeasedJob").field(&self.lease).finish()
     }
 }
 
@@ -191,7 +191,7 @@ impl Outbox {
     pub(crate) fn idler(&self) -> impl Drop + use<'_> {
         self.idlers.fetch_add(1, Ordering::AcqRel);
         self.settled.notify_waiters();
-        Idler(self)
+        OutboxIdler(self)
     }
 
     async fn becomes(&self, is_so: impl Fn() -> bool) {
@@ -226,9 +226,9 @@ impl Outbox {
     }
 }
 
-struct Idler<'a>(&'a Outbox);
+struct OutboxIdler<'a>(&'a Outbox);
 
-impl Drop for Idler<'_> {
+impl Drop for OutboxIdler<'_> {
     fn drop(&mut self) {
         self.0.idlers.fetch_sub(1, Ordering::AcqRel);
     }
@@ -259,7 +259,7 @@ pub(crate) fn failure(past: &PastAttempt) -> Failure {
                 location: None,
             }))
         }
-        PastOutcome::TimedOut => Reason::told(FailureKind::TimedOut, text),
+        PastOutcome::TimedOut => Reason::stored(FailureKind::TimedOut, text),
         PastOutcome::Cancelled => {
             let why = text.strip_prefix("cancelled: ").unwrap_or(&text);
             Reason::Cancelled(why.into())

@@ -21,14 +21,14 @@ use crate::task::draft::Offer;
 
 /// Runs the model through all interleavings with at most three preemptions, or as many as the
 /// environment says. The model gets the count of living tokens, and must leave none.
-fn check(name: &str, model: impl Fn(&Live) + Sync + Send + 'static) {
+fn check(name: &str, model: impl Fn(&Progress) + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(3));
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&executions);
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
-        let live = Live::default();
+        let live = Progress::default();
         model(&live);
         assert_eq!(live.count(), 0, "something has leaked");
     });
@@ -36,9 +36,9 @@ fn check(name: &str, model: impl Fn(&Live) + Sync + Send + 'static) {
 }
 
 #[derive(Clone, Default)]
-struct Live(Arc<AtomicUsize>);
+struct Progress(Arc<AtomicUsize>);
 
-impl Live {
+impl Progress {
     fn token(&self) -> Token {
         self.0.fetch_add(1, Ordering::Relaxed);
         Token(self.clone())
@@ -50,7 +50,7 @@ impl Live {
 }
 
 /// A value of the user's. Dropped twice, it would bring the count below zero.
-struct Token(Live);
+struct Token(Progress);
 
 impl Drop for Token {
     fn drop(&mut self) {
@@ -72,7 +72,7 @@ where
 }
 
 /// A task that holds a token, as its attempt does, and returns another.
-fn succeeds(live: &Live) -> (Waiting, JoinHandle<Token>) {
+fn succeeds(live: &Progress) -> (Waiting, JoinHandle<Token>) {
     let (held, live) = (live.token(), live.clone());
     accept(move |_: Context| {
         let (_, mine, live) = (&held, live.token(), live.clone());
@@ -84,7 +84,7 @@ fn succeeds(live: &Live) -> (Waiting, JoinHandle<Token>) {
 }
 
 /// As the task above, but the first attempt fails.
-fn fails_once(live: &Live) -> (Waiting, JoinHandle<Token>) {
+fn fails_once(live: &Progress) -> (Waiting, JoinHandle<Token>) {
     let (held, live) = (live.token(), live.clone());
     accept(move |cx: Context| {
         let (_, mine, live) = (&held, live.token(), live.clone());
@@ -99,7 +99,7 @@ fn fails_once(live: &Live) -> (Waiting, JoinHandle<Token>) {
 }
 
 /// A task that waits for ever.
-fn waits(live: &Live) -> (Waiting, JoinHandle<Token>) {
+fn waits(live: &Progress) -> (Waiting, JoinHandle<Token>) {
     let (held, live) = (live.token(), live.clone());
     accept(move |_: Context| {
         let (_, mine) = (&held, live.token());
@@ -130,9 +130,9 @@ fn run(waiting: Waiting) -> bool {
 fn wait_for_the_end(mut running: Running) {
     assert!(begin(&mut running, 1).is_pending());
     let cell = running.cell().clone();
-    let extra = cell.extra_or_new();
+    let details = cell.details_or_new();
     block_on(poll_fn(|poller| {
-        extra.set_worker(poller.waker());
+        details.set_worker(poller.waker());
         if cell.is_cancel_requested() {
             Poll::Ready(())
         } else {
@@ -140,7 +140,7 @@ fn wait_for_the_end(mut running: Running) {
         }
     }));
     running.drop_attempt();
-    running.finish(Some(extra.final_error(extra.cancelled())));
+    running.finish(Some(details.final_error(details.cancelled())));
 }
 
 fn cancel(cell: &Cell<dyn Body>) -> bool {
@@ -286,8 +286,8 @@ fn a_task_that_goes_back_to_waiting_hears_of_its_cancellation() {
                 // It waits for very long.
                 Some(waiting) => Some(waiting),
                 None => {
-                    let extra = running.cell().extra_or_new();
-                    let error = extra.final_error(extra.cancelled());
+                    let details = running.cell().details_or_new();
+                    let error = details.final_error(details.cancelled());
                     running.finish(Some(error));
                     None
                 }
@@ -309,13 +309,13 @@ fn a_task_that_is_tried_again_runs_or_is_cancelled() {
         assert!(matches!(begin(&mut running, 1), Poll::Ready(Err(_))));
         let worker = thread::spawn(move || {
             let cell = running.cell().clone();
-            let extra = cell.extra_or_new();
+            let details = cell.details_or_new();
             let again = running.release().map(Waiting::claim);
             match again {
-                None => running.finish(Some(extra.final_error(extra.cancelled()))),
+                None => running.finish(Some(details.final_error(details.cancelled()))),
                 Some(Err(_)) => {}
                 Some(Ok(mut running)) if running.cell().is_cancel_requested() => {
-                    running.finish(Some(extra.final_error(extra.cancelled())));
+                    running.finish(Some(details.final_error(details.cancelled())));
                 }
                 Some(Ok(mut running)) => {
                     assert!(matches!(begin(&mut running, 2), Poll::Ready(Ok(()))));

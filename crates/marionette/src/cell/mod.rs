@@ -52,7 +52,7 @@ use self::state::{
     ABORT, CANCEL, CLOSING, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING,
 };
 use crate::cell::body::{Body, Offered};
-use crate::cell::details::Extra;
+use crate::cell::details::Details;
 use crate::clock::Tick;
 use crate::id::{Identity, Serial, TaskId};
 use crate::outcome::error::Error;
@@ -69,7 +69,7 @@ pub(crate) struct Cell<B: ?Sized> {
     /// The task's identity, in two fields: one struct of both would be padded.
     serial: Serial,
     created: Tick,
-    extra: OnceBox<Extra>,
+    details: OnceBox<Details>,
     /// Lets the models find a cell that nobody frees.
     #[cfg(marionette_loom)]
     _track: loom::alloc::Track<()>,
@@ -95,12 +95,12 @@ pub enum Status {
 }
 
 impl<B> Cell<B> {
-    fn new(state: usize, body: B, identity: Identity, extra: Option<Box<Extra>>) -> Self {
+    fn new(state: usize, body: B, identity: Identity, details: Option<Box<Details>>) -> Self {
         Self {
             state: AtomicUsize::new(WAITING | state),
             serial: identity.serial,
             created: identity.created,
-            extra: extra.map_or_else(OnceBox::new, OnceBox::with_value),
+            details: details.map_or_else(OnceBox::new, OnceBox::with_value),
             #[cfg(marionette_loom)]
             _track: loom::alloc::Track::new(()),
             body: UnsafeCell::new(body),
@@ -111,7 +111,7 @@ impl<B> Cell<B> {
 impl<B: ?Sized> Cell<B> {
     /// The id of the task, or of the job that it is.
     pub(crate) fn id(&self) -> TaskId {
-        match self.extra().and_then(|extra| extra.options.leased()) {
+        match self.details().and_then(|details| details.options.leased()) {
             Some(leased) => leased.lease().job,
             None => self.identity().id(),
         }
@@ -119,7 +119,7 @@ impl<B: ?Sized> Cell<B> {
 
     /// Returns the job that this task is, if it is one and unsettled, to its store at no cost.
     fn release_job(&self) {
-        if let Some(leased) = self.extra().and_then(|extra| extra.options.leased()) {
+        if let Some(leased) = self.details().and_then(|details| details.options.leased()) {
             leased.release();
         }
     }
@@ -132,12 +132,12 @@ impl<B: ?Sized> Cell<B> {
     }
 
     /// What only some tasks have: options, failures, a token.
-    pub(crate) fn extra(&self) -> Option<&Extra> {
-        self.extra.get()
+    pub(crate) fn details(&self) -> Option<&Details> {
+        self.details.get()
     }
 
-    pub(crate) fn extra_or_new(&self) -> &Extra {
-        self.extra.get_or_init(Box::default)
+    pub(crate) fn details_or_new(&self) -> &Details {
+        self.details.get_or_init(Box::default)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -157,8 +157,8 @@ impl<B: ?Sized> Cell<B> {
 
     /// Whether the parent was cancelled: a task that does not run ends with its parent.
     pub(crate) fn is_parent_cancelled(&self) -> bool {
-        self.extra()
-            .is_some_and(|extra| extra.options.is_parent_cancelled())
+        self.details()
+            .is_some_and(|details| details.options.is_parent_cancelled())
     }
 
     pub(crate) fn is_cancel_requested(&self) -> bool {
@@ -203,26 +203,26 @@ impl<B: Body + ?Sized> Cell<B> {
     /// Returns whether it had any effect.
     pub(crate) fn cancel(&self, why: String, abort: bool) -> bool {
         if self.close(|cell| {
-            let extra = cell.extra_or_new();
-            extra.set_cancel_reason(why.clone());
-            extra.final_error(Reason::Cancelled(why.as_str().into()))
+            let details = cell.details_or_new();
+            details.set_cancel_reason(why.clone());
+            details.final_error(Reason::Cancelled(why.as_str().into()))
         }) {
             vacancy::arose();
             return true;
         }
-        let extra = self.extra_or_new();
-        extra.set_cancel_reason(why);
+        let details = self.details_or_new();
+        details.set_cancel_reason(why);
         let asked = if abort { CANCEL | ABORT } else { CANCEL };
         let told = self.update(|state| match state & PHASE {
             RUNNING | WAITING => Some(state | asked),
             _ => None,
         });
         let Ok(before) = told else { return false };
-        extra.cancel_attempt();
-        extra.wake_worker();
+        details.cancel_attempt();
+        details.wake_worker();
         // The task may have gone back to waiting in between, perhaps for long.
         if before & PHASE == WAITING {
-            self.close(|_| extra.final_error(extra.cancelled()));
+            self.close(|_| details.final_error(details.cancelled()));
         }
         true
     }
@@ -232,7 +232,7 @@ impl<B: Body + ?Sized> Cell<B> {
         self.is_parent_cancelled()
             && self.close(|cell| {
                 let reason = Reason::Cancelled(PARENT_CANCELLED.into());
-                cell.extra_or_new().final_error(reason)
+                cell.details_or_new().final_error(reason)
             })
     }
 
@@ -266,7 +266,7 @@ impl<B: Body + ?Sized> Cell<B> {
             // brought `OVER`.
             unsafe { self.clear() };
         } else if before & JOIN_WAKER != 0 {
-            self.extra_or_new().wake_joiner();
+            self.details_or_new().wake_joiner();
         }
     }
 

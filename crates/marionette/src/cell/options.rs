@@ -11,7 +11,7 @@ use tracing::Span;
 
 use crate::backoff::Backoff;
 use crate::cell::context::Context;
-use crate::cell::leased_job::Leased;
+use crate::cell::leased_job::LeasedJob;
 use crate::outcome::{Limit, Outcome};
 use crate::quiet::QuietSpan;
 use crate::vacancy;
@@ -40,7 +40,7 @@ struct Rare {
     /// Boxed, since it is large.
     span: Option<Box<QuietSpan>>,
     name: Option<String>,
-    leased: Option<Arc<Leased>>,
+    leased: Option<Arc<LeasedJob>>,
 }
 
 /// A duration that may be missing, as one word. A duration of centuries counts as missing.
@@ -203,11 +203,11 @@ impl Options {
 
     /// The job that this task is, if it came from a store.
     #[inline]
-    pub(crate) fn leased(&self) -> Option<&Arc<Leased>> {
+    pub(crate) fn leased(&self) -> Option<&Arc<LeasedJob>> {
         self.rare()?.leased.as_ref()
     }
 
-    pub(crate) fn set_leased(&mut self, leased: Arc<Leased>) {
+    pub(crate) fn set_leased(&mut self, leased: Arc<LeasedJob>) {
         self.rare_mut().leased = Some(leased);
     }
 }

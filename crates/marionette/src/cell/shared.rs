@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 
 use crate::cell::Cell;
 use crate::cell::body::{Body, Joinable, Offered};
-use crate::cell::details::Extra;
+use crate::cell::details::Details;
 use crate::cell::state::{HANDLE, OVER, PHASE, REFERENCE, REFERENCES_MAX};
 use crate::id::Identity;
 use crate::sync::Ordering;
@@ -33,9 +33,9 @@ const WITH_HANDLE: usize = (3 * REFERENCE) | HANDLE;
 pub(super) fn alone<B: Body + 'static>(
     body: B,
     identity: Identity,
-    extra: Option<Box<Extra>>,
+    details: Option<Box<Details>>,
 ) -> Shared<dyn Body> {
-    let cell = Box::new(Cell::new(WITHOUT_HANDLE, body, identity, extra));
+    let cell = Box::new(Cell::new(WITHOUT_HANDLE, body, identity, details));
     Shared(NonNull::from(Box::leak(cell)))
 }
 
@@ -44,7 +44,7 @@ pub(super) fn alone<B: Body + 'static>(
 pub(super) fn pair<B, S, T>(
     body: B,
     identity: Identity,
-    extra: Option<Box<Extra>>,
+    details: Option<Box<Details>>,
 ) -> (Shared<dyn Body>, Shared<dyn Offered<S, T>>)
 where
     B: Offered<S, T> + 'static,
@@ -53,7 +53,7 @@ where
         WITH_HANDLE,
         body,
         identity,
-        extra,
+        details,
     ))));
     (Shared(cell), Shared(cell))
 }

@@ -8,7 +8,7 @@ use std::task::{Poll, Waker};
 use crate::cell::Cell;
 use crate::cell::body::{Body, Joinable, Offered};
 use crate::cell::context::Context;
-use crate::cell::details::Extra;
+use crate::cell::details::Details;
 use crate::cell::hold::{Hold, is_alone};
 use crate::cell::shared::{Shared, alone, pair};
 use crate::cell::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING};
@@ -27,9 +27,9 @@ impl Waiting {
     pub(crate) fn alone<B: Body + 'static>(
         body: B,
         identity: Identity,
-        extra: Option<Box<Extra>>,
+        details: Option<Box<Details>>,
     ) -> Self {
-        Self(Some(alone(body, identity, extra)))
+        Self(Some(alone(body, identity, details)))
     }
 
     /// A task, and what becomes its handle once it is accepted.
@@ -37,12 +37,12 @@ impl Waiting {
     pub(crate) fn offered<B, S, T>(
         body: B,
         identity: Identity,
-        extra: Option<Box<Extra>>,
+        details: Option<Box<Details>>,
     ) -> (Self, Shared<dyn Offered<S, T>>)
     where
         B: Offered<S, T> + 'static,
     {
-        let (waiting, offered) = pair(body, identity, extra);
+        let (waiting, offered) = pair(body, identity, details);
         (Self(Some(waiting)), offered)
     }
 
@@ -56,7 +56,7 @@ impl Waiting {
     /// it.
     pub(crate) fn abandon(self, tell: impl FnOnce(&Cell<dyn Body>, &Error)) {
         self.cell().close(|cell| {
-            let error = cell.extra_or_new().final_error(Reason::Abandoned);
+            let error = cell.details_or_new().final_error(Reason::Abandoned);
             tell(cell, &error);
             error
         });
@@ -86,7 +86,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(cell) = self.0.take() {
             cell.release_job();
-            cell.close(|cell| cell.extra_or_new().final_error(Reason::Abandoned));
+            cell.close(|cell| cell.details_or_new().final_error(Reason::Abandoned));
             let state = cell.state.load(Ordering::Relaxed);
             // SAFETY: this was the waiting side, and read the state.
             drop(unsafe { Hold::new(cell, state) });
@@ -191,7 +191,7 @@ impl Running {
 
     /// Ends the task as abandoned, and calls `tell` before the handle hears of it.
     pub(crate) fn abandon(&mut self, tell: impl FnOnce(&Cell<dyn Body>, &Error)) {
-        let error = self.cell().extra_or_new().final_error(Reason::Abandoned);
+        let error = self.cell().details_or_new().final_error(Reason::Abandoned);
         tell(self.cell(), &error);
         self.finish(Some(error));
     }
@@ -210,7 +210,7 @@ impl Drop for Running {
         let Some(hold) = self.0.take() else { return };
         let cell = hold.cell();
         cell.release_job();
-        let end = cell.extra_or_new().final_error(Reason::Abandoned);
+        let end = cell.details_or_new().final_error(Reason::Abandoned);
         // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
         unsafe { cell.conclude(RUNNING, Some(end)) };
     }
@@ -232,7 +232,7 @@ impl<T> Joined<T> {
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Option<Result<T, Error>>> {
         let cell = self.cell();
         if cell.state.load(Ordering::Acquire) & PHASE != OVER {
-            cell.extra_or_new().set_joiner(waker);
+            cell.details_or_new().set_joiner(waker);
             let before = cell.state.fetch_or(JOIN_WAKER, Ordering::AcqRel);
             if before & PHASE != OVER {
                 return Poll::Pending;

@@ -134,11 +134,11 @@ impl std::error::Error for Witness {}
 /// A started task without a handle, and what is alone once its cell is freed.
 fn started() -> (Running, Arc<()>) {
     let alive = Arc::new(());
-    let mut extra = Box::<Extra>::default();
-    extra.set_user(Witness(Arc::clone(&alive)).into());
+    let mut details = Box::<Details>::default();
+    details.set_user(Witness(Arc::clone(&alive)).into());
     let make = |(): &mut (), _| async { Ok(()) };
     let body = Repeat::new((), make);
-    let waiting = Waiting::alone(body, Identity::new(), Some(extra));
+    let waiting = Waiting::alone(body, Identity::new(), Some(details));
     (waiting.claim().ok().expect("it waits"), alive)
 }
 

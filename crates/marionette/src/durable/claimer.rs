@@ -4,13 +4,13 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cell::leased_job::Leased;
+use crate::cell::leased_job::LeasedJob;
 use crate::clock::Tick;
 use crate::durable::Durable;
-use crate::durable::guarded::answer;
+use crate::durable::guarded::guarded;
 use crate::durable::job_task::{before, task};
-use crate::durable::prefetch::Pace;
-use crate::durable::session::{Session, Standing};
+use crate::durable::prefetch::Prefetch;
+use crate::durable::session::{ClaimerState, Session};
 use crate::durable::troubles::Role;
 use crate::store::{Claim, Claimed, Duty, Next, StoreError, Wanted};
 use crate::task::registry::Registry;
@@ -25,16 +25,16 @@ pub(crate) struct Claimer {
     session: Arc<Session>,
     registry: Arc<Registry>,
     wanted: Wanted,
-    pace: Pace,
+    pace: Prefetch,
     errors: u32,
 }
 
 /// Dropped with its claimer, also when the runtime goes.
-struct Leaves(Arc<Session>);
+struct ClaimerExit(Arc<Session>);
 
-impl Drop for Leaves {
+impl Drop for ClaimerExit {
     fn drop(&mut self) {
-        self.0.standing.send_replace(Standing::Left);
+        self.0.standing.send_replace(ClaimerState::Left);
     }
 }
 
@@ -44,13 +44,13 @@ impl Claimer {
             session,
             registry: Arc::clone(&durable.registry),
             wanted: durable.wanted.clone(),
-            pace: Pace::new(),
+            pace: Prefetch::new(),
             errors: 0,
         }
     }
 
     pub(crate) async fn work(mut self) {
-        let _leaves = Leaves(Arc::clone(&self.session));
+        let _leaves = ClaimerExit(Arc::clone(&self.session));
         self.introduce().await;
         while !self.session.is_closing() {
             let limit = self.room().await;
@@ -66,7 +66,7 @@ impl Claimer {
                 suspects,
             };
             self.session.asks(Role::Claimer, "claim");
-            match answer(self.session.store.claim(claim)).await {
+            match guarded(self.session.store.claim(claim)).await {
                 Ok(claimed) => {
                     self.errors = 0;
                     self.session.is_answered(Role::Claimer);
@@ -92,7 +92,7 @@ impl Claimer {
             let info = self.session.info.clone();
             let asked = Tick::now();
             self.session.asks(Role::Claimer, "renew");
-            match answer(self.session.store.renew(info, Vec::new())).await {
+            match guarded(self.session.store.renew(info, Vec::new())).await {
                 Ok(_) => {
                     self.session.is_answered(Role::Claimer);
                     return self.session.held.lives(asked);
@@ -115,7 +115,7 @@ impl Claimer {
             let (workers, _) = engine.queue.crew();
             self.pace.measure(outbox.gone(), Tick::now());
             let target = self.pace.target(workers);
-            let low = Pace::low(target, workers);
+            let low = Prefetch::low(target, workers);
             // The mark is set before the count is read: who lets go later sees the mark.
             outbox.wake_at(low);
             let in_hand = outbox.in_hand();
@@ -138,7 +138,7 @@ impl Claimer {
         let session = Arc::clone(&self.session);
         // A suspect that is ready would end the wait at once while another one runs.
         let one_suspect_runs = session.outbox.suspects() > 0;
-        session.standing.send_replace(Standing::Waits);
+        session.standing.send_replace(ClaimerState::Waits);
         let waited = tokio::select! {
             biased;
             () = session.closing.cancelled() => return,
@@ -153,10 +153,10 @@ impl Claimer {
                 if one_suspect_runs {
                     tokio::time::sleep(session.timing.poll.min(PAUSE)).await;
                 }
-                answer(session.store.rest(Duty::Claim(self.wanted.clone()))).await
+                guarded(session.store.rest(Duty::Claim(self.wanted.clone()))).await
             } => waited,
         };
-        session.standing.send_replace(Standing::Claims);
+        session.standing.send_replace(ClaimerState::Claims);
         match waited {
             Ok(()) => self.errors = 0,
             Err(error) => self.failed("wait", &error).await,
@@ -180,7 +180,7 @@ impl Claimer {
     /// Brings a job to the workers, unless the session closes.
     fn hand_over(&self, claimed: Claimed, asked: Tick) {
         let session = &self.session;
-        let leased = Arc::new(Leased::new(
+        let leased = Arc::new(LeasedJob::new(
             claimed.lease,
             claimed.crashes > 0,
             Arc::clone(&session.outbox),

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::durable::guarded::answer;
+use crate::durable::guarded::guarded;
 use crate::id::TaskId;
 use crate::store::inspect::Inspect;
 use crate::store::{Duty, Ended, Next, StoreError};
@@ -17,9 +17,9 @@ use crate::sync::Mutex;
 
 /// Who waits for the end of which job. What ends in this process is told at once; for what others
 /// run, one task asks the store for all that is waited for.
-pub(crate) struct Ends {
+pub(crate) struct Completions {
     store: Arc<dyn Inspect>,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Waiters>,
     /// How many jobs are waited for: settling looks no further if there are none.
     count: AtomicUsize,
     /// Cancelled when the manager is gone.
@@ -30,12 +30,12 @@ pub(crate) struct Ends {
 type Told = Result<Ended, String>;
 
 #[derive(Default)]
-struct Waiting {
+struct Waiters {
     jobs: HashMap<TaskId, Vec<oneshot::Sender<Told>>>,
     is_asking: bool,
 }
 
-impl Ends {
+impl Completions {
     pub(crate) fn new(store: Arc<dyn Inspect>) -> Self {
         Self {
             store,
@@ -68,7 +68,7 @@ impl Ends {
             senders.push(sender);
             self.count.store(waiting.jobs.len(), Ordering::Release);
         }
-        if let Some(ended) = answer(self.store.ended(vec![job])).await?.pop()
+        if let Some(ended) = guarded(self.store.ended(vec![job])).await?.pop()
             && ended != Ended::NotYet
         {
             // Another who waits is told too.
@@ -103,7 +103,7 @@ impl Ends {
                 let ends = Arc::clone(self);
                 tokio::spawn(async move {
                     // If this fails, who asks the store will find it.
-                    if let Ok(mut ended) = answer(ends.store.ended(vec![job])).await
+                    if let Ok(mut ended) = guarded(ends.store.ended(vec![job])).await
                         && let Some(ended) = ended.pop()
                         && ended != Ended::NotYet
                     {
@@ -167,7 +167,7 @@ impl Ends {
     }
 }
 
-async fn ask(ends: Weak<Ends>, poll: Duration) {
+async fn ask(ends: Weak<Completions>, poll: Duration) {
     loop {
         let Some((store, closed, jobs)) = ends.upgrade().and_then(|ends| {
             let jobs = ends.waited_for()?;
@@ -175,7 +175,7 @@ async fn ask(ends: Weak<Ends>, poll: Duration) {
         }) else {
             return;
         };
-        let rest = answer(store.rest(Duty::Ask(jobs)));
+        let rest = guarded(store.rest(Duty::Ask(jobs)));
         match closed.run_until_cancelled(rest).await {
             None => return,
             Some(Ok(())) => {}
@@ -186,7 +186,7 @@ async fn ask(ends: Weak<Ends>, poll: Duration) {
         let Some(jobs) = ends.waited_for() else {
             return;
         };
-        let ended = match answer(ends.store.ended(jobs.clone())).await {
+        let ended = match guarded(ends.store.ended(jobs.clone())).await {
             Ok(ended) => ended,
             Err(error) if error.is_broken() => {
                 ends.give_up(&error);

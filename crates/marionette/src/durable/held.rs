@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::cell::Shared;
 use crate::cell::body::Body;
-use crate::cell::leased_job::Leased;
+use crate::cell::leased_job::LeasedJob;
 use crate::clock::Tick;
 use crate::durable::unwritten::Unwritten;
 use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
@@ -16,7 +16,7 @@ use crate::sync::Mutex;
 /// The claimed jobs that this process has not settled yet, by their leases.
 #[derive(Default)]
 pub(crate) struct Held {
-    jobs: Mutex<HashMap<Lease, Job>>,
+    jobs: Mutex<HashMap<Lease, HeldJob>>,
     /// The last sign of life that the store has taken: no lease holds for longer than from there,
     /// however new it is.
     alive: Mutex<Tick>,
@@ -26,8 +26,8 @@ pub(crate) struct Held {
     pub(crate) begun: Notify,
 }
 
-struct Job {
-    leased: Arc<Leased>,
+struct HeldJob {
+    leased: Arc<LeasedJob>,
     /// What runs; nothing does if it is only to be settled.
     cell: Option<Shared<dyn Body>>,
     /// What the store is to be told and could not be told yet.
@@ -38,8 +38,13 @@ struct Job {
 
 impl Held {
     /// A job is claimed, and runs as this cell, or is only to be settled.
-    pub(crate) fn insert(&self, leased: &Arc<Leased>, cell: Option<Shared<dyn Body>>, known: Tick) {
-        let job = Job {
+    pub(crate) fn insert(
+        &self,
+        leased: &Arc<LeasedJob>,
+        cell: Option<Shared<dyn Body>>,
+        known: Tick,
+    ) {
+        let job = HeldJob {
             cell,
             outcome: None,
             known: known.min(*self.alive.lock()),

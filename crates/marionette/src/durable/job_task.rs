@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::cell::Waiting;
 use crate::cell::body::Repeat;
 use crate::cell::context::Context;
-use crate::cell::details::Extra;
-use crate::cell::leased_job::{Leased, clip, failure};
+use crate::cell::details::Details;
+use crate::cell::leased_job::{LeasedJob, clip, failure};
 use crate::cell::options::Options;
 use crate::clock::Tick;
 use crate::id::Identity;
@@ -18,10 +18,10 @@ use crate::task::Own;
 use crate::task::registry::{Runner, unkept};
 
 /// The one attempt of a claim.
-struct Attempt {
+struct HandlerAttempt {
     runner: Arc<dyn Runner>,
     payload: Vec<u8>,
-    leased: Arc<Leased>,
+    leased: Arc<LeasedJob>,
 }
 
 /// A claimed job as a task that waits for a worker.
@@ -29,7 +29,7 @@ pub(crate) fn task(
     claimed: Claimed,
     kind: &'static str,
     runner: Arc<dyn Runner>,
-    leased: Arc<Leased>,
+    leased: Arc<LeasedJob>,
     now: Tick,
 ) -> Waiting {
     let failures = claimed
@@ -41,28 +41,31 @@ pub(crate) fn task(
     let user = claimed.options.error.clone().map(Into::into);
     let due = before(now, claimed.age);
     let options = options(claimed.options, kind, Arc::clone(&leased));
-    let extra = Extra::of_job(options, user, record, due);
-    let attempt = Attempt {
+    let details = Details::of_job(options, user, record, due);
+    let attempt = HandlerAttempt {
         runner,
         payload: claimed.payload,
         leased,
     };
-    let body = Repeat::new(Own(attempt), |Own(attempt): &mut Own<Attempt>, context| {
-        let payload = std::mem::take(&mut attempt.payload);
-        run(
-            Arc::clone(&attempt.runner),
-            payload,
-            Arc::clone(&attempt.leased),
-            context,
-        )
-    });
-    Waiting::alone(body, Identity::new(), Some(Box::new(extra)))
+    let body = Repeat::new(
+        Own(attempt),
+        |Own(attempt): &mut Own<HandlerAttempt>, context| {
+            let payload = std::mem::take(&mut attempt.payload);
+            run(
+                Arc::clone(&attempt.runner),
+                payload,
+                Arc::clone(&attempt.leased),
+                context,
+            )
+        },
+    );
+    Waiting::alone(body, Identity::new(), Some(Box::new(details)))
 }
 
 async fn run(
     runner: Arc<dyn Runner>,
     payload: Vec<u8>,
-    leased: Arc<Leased>,
+    leased: Arc<LeasedJob>,
     context: Context,
 ) -> Result<(), TaskError> {
     let result = match runner.run(payload, context).await? {
@@ -86,7 +89,7 @@ pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
     Tick::from_nanos(now.nanos().saturating_sub(nanos))
 }
 
-fn options(job: JobOptions, kind: &'static str, leased: Arc<Leased>) -> Options {
+fn options(job: JobOptions, kind: &'static str, leased: Arc<LeasedJob>) -> Options {
     let mut options = Options::default();
     options.retries = job.retries;
     if let Some(backoff) = job.backoff {

@@ -3,7 +3,7 @@
 //! ```text
 //!            claimer            workers            settler
 //!   store ───claim───▶ queue ───attempt──▶ outbox ───settle──▶ store
-//!                      keeper: renews the leases of all that is on its way
+//!                      renewer: renews the leases of all that is on its way
 //! ```
 //!
 //! A [`Session`] is one instance of a manager, from a start to its stop.
@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::durable::completions::Ends;
+use crate::durable::completions::Completions;
 use crate::durable::session::Session;
 use crate::engine::Engine;
 use crate::engine::stop::{StopReport, stop};
@@ -48,7 +48,7 @@ pub(crate) struct Durable {
     engine: Arc<Engine>,
     wanted: Wanted,
     timing: Timing,
-    ends: Arc<Ends>,
+    ends: Arc<Completions>,
     session: Mutex<Option<Arc<Session>>>,
 }
 
@@ -63,7 +63,7 @@ impl Durable {
         let kinds = registry.kinds().map(str::to_owned).collect();
         Self {
             timing: store.timing(),
-            ends: Arc::new(Ends::new(Arc::clone(&store))),
+            ends: Arc::new(Completions::new(Arc::clone(&store))),
             store,
             registry,
             engine,

@@ -10,14 +10,14 @@ const AHEAD: Duration = Duration::from_millis(5);
 const CLAIM_MAX: usize = 1024;
 
 /// How fast jobs go, measured from claim to claim.
-pub(crate) struct Pace {
+pub(crate) struct Prefetch {
     /// Jobs for each nanosecond.
     rate: f64,
     gone: usize,
     at: Tick,
 }
 
-impl Pace {
+impl Prefetch {
     pub(crate) fn new() -> Self {
         Self {
             rate: 0.0,
@@ -64,8 +64,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn pace(jobs: usize, within: Duration) -> Pace {
-        let mut pace = Pace {
+    fn pace(jobs: usize, within: Duration) -> Prefetch {
+        let mut pace = Prefetch {
             rate: 0.0,
             gone: 0,
             at: Tick::from_nanos(0),
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn slow_jobs_are_not_claimed_ahead() {
         assert_eq!(pace(4, Duration::from_millis(50)).target(4), 4);
-        assert_eq!(Pace::low(4, 4), 3);
+        assert_eq!(Prefetch::low(4, 4), 3);
     }
 
     #[test]

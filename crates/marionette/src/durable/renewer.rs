@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::clock::Tick;
-use crate::durable::guarded::answer;
+use crate::durable::guarded::guarded;
 use crate::durable::job_task::before;
 use crate::durable::session::{Ending, Session};
 use crate::durable::troubles::Role;
@@ -33,12 +33,12 @@ pub(crate) fn begin(session: &Arc<Session>) {
             .build();
         match runtime {
             Ok(runtime) => runtime.block_on(keep(&session)),
-            Err(error) => session.has_no_keeper(&error),
+            Err(error) => session.has_no_renewer(&error),
         }
     };
-    let thread = std::thread::Builder::new().name("marionette-keeper".into());
+    let thread = std::thread::Builder::new().name("marionette-renewer".into());
     if let Err(error) = thread.spawn(work) {
-        shared.has_no_keeper(&error);
+        shared.has_no_renewer(&error);
     }
 }
 
@@ -54,17 +54,17 @@ async fn keep(session: &Session) {
         // A call that hangs must not keep us from giving up what we cannot be sure of.
         let leases = session.held.leases();
         let asked = Tick::now();
-        session.asks(Role::Keeper, "renew");
-        let renewed = answer(session.store.renew(session.info.clone(), leases.clone()));
+        session.asks(Role::Renewer, "renew");
+        let renewed = guarded(session.store.renew(session.info.clone(), leases.clone()));
         match timeout((timing.lease / 3).min(sure_for(session)), renewed).await {
             Ok(Ok(renewals)) => {
                 errors = 0;
-                session.is_answered(Role::Keeper);
+                session.is_answered(Role::Renewer);
                 hear(session, &leases, &renewals, asked);
             }
             Ok(Err(error)) => {
                 errors += 1;
-                session.failed(Role::Keeper, "renew", &error, errors);
+                session.failed(Role::Renewer, "renew", &error, errors);
             }
             Err(_) => {
                 errors += 1;

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cell::leased_job::Outbox;
 use crate::durable::claimer::Claimer;
-use crate::durable::completions::Ends;
-use crate::durable::guarded::answer;
+use crate::durable::completions::Completions;
+use crate::durable::guarded::guarded;
 use crate::durable::held::Held;
 use crate::durable::troubles::{Role, Troubles};
 use crate::durable::unclaimed::Unclaimed;
@@ -20,7 +20,7 @@ use crate::observe::stats::Trouble;
 use crate::store::inspect::Inspect;
 use crate::store::{Duty, InstanceId, InstanceInfo, StoreError, Timing};
 
-/// One instance, from a start to its stop. Claimer, settler, keeper and sweeper share it.
+/// One instance, from a start to its stop. Claimer, settler, renewer and sweeper share it.
 pub(crate) struct Session {
     pub(crate) store: Arc<dyn Inspect>,
     pub(crate) engine: Arc<Engine>,
@@ -28,32 +28,32 @@ pub(crate) struct Session {
     pub(crate) timing: Timing,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) held: Held,
-    pub(crate) ends: Arc<Ends>,
+    pub(crate) ends: Arc<Completions>,
     /// Nothing is claimed any more.
     pub(crate) closing: CancellationToken,
     /// Whoever works for it leaves once nothing is held.
     pub(crate) ending: CancellationToken,
-    pub(crate) standing: watch::Sender<Standing>,
+    pub(crate) standing: watch::Sender<ClaimerState>,
     troubles: Troubles,
     /// How many work for it who may still talk to the store, beside the claimer.
     hands: watch::Sender<usize>,
 }
 
 /// Somebody who works for a session and has not left yet.
-pub(crate) struct Hand(Arc<Session>);
+pub(crate) struct SessionGuard(Arc<Session>);
 
-impl Drop for Hand {
+impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.0.hands.send_modify(|hands| *hands -= 1);
     }
 }
 
 /// What a session has to do with its store that has no thread to keep its leases.
-const NO_KEEPER: &str = "keep";
+const NO_RENEWER: &str = "keep";
 
 /// What the claimer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ClaimerState {
     /// It claims, or waits for workers.
     Claims,
     /// It found less than it asked for, and waits for the store.
@@ -79,7 +79,7 @@ impl Session {
             ends: Arc::clone(&durable.ends),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
-            standing: watch::Sender::new(Standing::Claims),
+            standing: watch::Sender::new(ClaimerState::Claims),
             troubles: Troubles::default(),
             hands: watch::Sender::new(0),
         });
@@ -93,9 +93,9 @@ impl Session {
     }
 
     /// Whoever begins to work for it has this from before the first moment: a stop may come sooner.
-    pub(crate) fn hand(self: &Arc<Self>) -> Hand {
+    pub(crate) fn hand(self: &Arc<Self>) -> SessionGuard {
         self.hands.send_modify(|hands| *hands += 1);
-        Hand(Arc::clone(self))
+        SessionGuard(Arc::clone(self))
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -111,7 +111,7 @@ impl Session {
         let mut standing = self.standing.subscribe();
         // An error would say that the session is gone, but we have it.
         let _ = standing
-            .wait_for(|standing| *standing == Standing::Left)
+            .wait_for(|standing| *standing == ClaimerState::Left)
             .await;
     }
 
@@ -133,11 +133,11 @@ impl Session {
     }
 
     /// The thread that keeps the leases could not be started: it claims nothing.
-    pub(crate) fn has_no_keeper(&self, error: &std::io::Error) {
+    pub(crate) fn has_no_renewer(&self, error: &std::io::Error) {
         self.close();
         self.troubles
-            .is_hindered(Role::Keeper, NO_KEEPER, error.to_string());
-        self.engine.observer.no_keeper(error);
+            .is_hindered(Role::Renewer, NO_RENEWER, error.to_string());
+        self.engine.observer.no_renewer(error);
     }
 
     /// The store answered as it should. If it had not before, that is over.
@@ -161,8 +161,8 @@ impl Session {
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         if self.is_closing() {
             // It claims nothing because it shall not, unless nobody keeps its leases.
-            let keeper = self.troubles.of_role(Role::Keeper);
-            return keeper.filter(|trouble| trouble.call == NO_KEEPER);
+            let renewer = self.troubles.of_role(Role::Renewer);
+            return renewer.filter(|trouble| trouble.call == NO_RENEWER);
         }
         self.troubles.longest(self.timing.lease.saturating_mul(4))
     }
@@ -179,7 +179,7 @@ impl Session {
         let mut standing = self.standing.subscribe();
         loop {
             if standing
-                .wait_for(|standing| *standing != Standing::Claims)
+                .wait_for(|standing| *standing != ClaimerState::Claims)
                 .await
                 .is_err()
             {
@@ -187,7 +187,7 @@ impl Session {
             }
             self.outbox.all_is_gone().await;
             self.outbox.all_is_written().await;
-            if *standing.borrow_and_update() != Standing::Claims && !self.outbox.has_work() {
+            if *standing.borrow_and_update() != ClaimerState::Claims && !self.outbox.has_work() {
                 return;
             }
         }
@@ -195,12 +195,12 @@ impl Session {
 }
 
 /// Clears up after dead workers, ours and others', and prunes. Tells what somebody should see to.
-async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: Hand) {
+async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: SessionGuard) {
     let mut failed = 0;
     let mut is_warned = false;
     loop {
         session.asks(Role::Sweeper, "sweep");
-        let swept = answer(session.store.sweep()).await;
+        let swept = guarded(session.store.sweep()).await;
         match &swept {
             Ok(swept) => {
                 failed = 0;
@@ -242,7 +242,7 @@ impl Session {
         let rested = tokio::select! {
             biased;
             () = self.ending.cancelled() => return Err(Ending),
-            rested = answer(self.store.rest(duty)) => rested,
+            rested = guarded(self.store.rest(duty)) => rested,
         };
         match rested {
             Ok(()) => Ok(()),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::durable::guarded::answer;
-use crate::durable::session::{Hand, Session};
+use crate::durable::guarded::guarded;
+use crate::durable::session::{Session, SessionGuard};
 use crate::durable::troubles::Role;
 use crate::store::{Settled, Settlement, StoreError};
 
@@ -16,8 +16,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Works until the session ends and nothing is held any more.
-pub(crate) async fn work(session: Arc<Session>, _hand: Hand) {
-    let _leaves = Leaves(Arc::clone(&session));
+pub(crate) async fn work(session: Arc<Session>, _hand: SessionGuard) {
+    let _leaves = SettlerExit(Arc::clone(&session));
     loop {
         let settlements = session.outbox.take();
         if !settlements.is_empty() {
@@ -43,9 +43,9 @@ pub(crate) async fn work(session: Arc<Session>, _hand: Hand) {
 
 /// Dropped with the settler. If that is because the runtime goes, nothing can be settled any more:
 /// the leases must lapse, and not be kept for ever.
-struct Leaves(Arc<Session>);
+struct SettlerExit(Arc<Session>);
 
-impl Drop for Leaves {
+impl Drop for SettlerExit {
     fn drop(&mut self) {
         self.0.close();
         self.0.end();
@@ -60,7 +60,7 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
     let mut errors = 0;
     while !settlements.is_empty() {
         session.asks(Role::Settler, "settle");
-        match answer(session.store.settle(settlements.clone())).await {
+        match guarded(session.store.settle(settlements.clone())).await {
             Ok(settled) => {
                 session.is_answered(Role::Settler);
                 taken(session, settlements, &settled);
@@ -98,7 +98,7 @@ fn is_final(error: &StoreError) -> bool {
 async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Settlement> {
     let mut again = Vec::new();
     for settlement in settlements {
-        match answer(session.store.settle(vec![settlement.clone()])).await {
+        match guarded(session.store.settle(vec![settlement.clone()])).await {
             Ok(settled) => {
                 session.is_answered(Role::Settler);
                 taken(session, vec![settlement], &settled);

@@ -181,7 +181,7 @@ fn jobs_of_a_runtime_that_is_gone_are_not_kept_for_ever() {
     assert_eq!(session.held.len(), 1);
     drop(runtime);
     assert_eq!(session.held.len(), 0);
-    assert!(session.ending.is_cancelled(), "its keeper would go on");
+    assert!(session.ending.is_cancelled(), "its renewer would go on");
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +192,7 @@ async fn a_suspect_makes_place_for_the_next_one_only_once_it_is_settled() {
         key: 1,
         token: 1,
     };
-    let leased = crate::cell::leased_job::Leased::new(lease, true, Arc::clone(&outbox));
+    let leased = crate::cell::leased_job::LeasedJob::new(lease, true, Arc::clone(&outbox));
     leased.release();
     assert_eq!((outbox.in_hand(), outbox.suspects()), (0, 1));
     leased.close();

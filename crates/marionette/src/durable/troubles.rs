@@ -18,12 +18,12 @@ const REFUSED_MAX: usize = 1_000;
 pub(crate) enum Role {
     Claimer,
     Settler,
-    Keeper,
+    Renewer,
     Sweeper,
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Claimer, Self::Settler, Self::Keeper, Self::Sweeper];
+    const ALL: [Self; 4] = [Self::Claimer, Self::Settler, Self::Renewer, Self::Sweeper];
 }
 
 /// What goes wrong between a session and its store.
@@ -33,7 +33,7 @@ pub(crate) struct Troubles {
     hindered: [Mutex<Option<Hindered>>; Role::ALL.len()],
     /// Jobs of which the store refuses to take what became of them. Such a job is claimed again
     /// when its lease has lapsed, and refused again.
-    refused: Mutex<HashMap<TaskId, Refused>>,
+    refused: Mutex<HashMap<TaskId, Refusal>>,
 }
 
 /// The store was asked, and has not answered as it should.
@@ -46,7 +46,7 @@ struct Hindered {
     error: Option<String>,
 }
 
-struct Refused {
+struct Refusal {
     since: Tick,
     last: Tick,
     error: String,
@@ -101,7 +101,7 @@ impl Troubles {
         if refused.len() >= REFUSED_MAX && !refused.contains_key(&job) {
             return;
         }
-        let refused = refused.entry(job).or_insert_with(|| Refused {
+        let refused = refused.entry(job).or_insert_with(|| Refusal {
             since: now,
             last: now,
             error: String::new(),

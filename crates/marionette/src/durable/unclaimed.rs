@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::durable::Durable;
-use crate::durable::guarded::answer;
+use crate::durable::guarded::guarded;
 use crate::durable::session::Session;
 use crate::store::Wanted;
 
@@ -41,7 +41,7 @@ impl Unclaimed {
         self.next = now.saturating_add(self.overdue);
         let unclaimed = session.store.unclaimed(self.wanted.clone(), self.overdue);
         // That the store does not answer is told by those who cannot work without it.
-        for waiting in answer(unclaimed).await.unwrap_or_default() {
+        for waiting in guarded(unclaimed).await.unwrap_or_default() {
             if self.told.len() < KINDS_MAX && self.told.insert(waiting.kind.clone()) {
                 session.engine.observer.unclaimed(&waiting);
             }

@@ -17,13 +17,13 @@ use crate::cell::task_ref::TaskRef;
 use crate::cell::{Cell, Running, Waiting};
 use crate::clock::{Tick, Wall};
 use crate::config::Config;
-use crate::engine::stop_signals::Reach;
+use crate::engine::stop_signals::StopSignals;
 use crate::observe::Observer;
 use crate::observe::stats::Stats;
-use crate::observe::worker_view::Post;
+use crate::observe::worker_view::WorkerView;
 use crate::outcome::error::Error;
 use crate::pool::Pool;
-use crate::queue::workers::Supply;
+use crate::queue::workers::DueSource;
 use crate::queue::{Queue, Ready};
 use crate::schedule::futures::{FutureTask, Futures};
 use crate::schedule::{Precision, Timekeeper};
@@ -52,15 +52,15 @@ pub(crate) struct Engine {
 
 #[derive(Default)]
 struct Posts {
-    all: Vec<Arc<Post>>,
-    left: Vec<Arc<Post>>,
+    all: Vec<Arc<WorkerView>>,
+    left: Vec<Arc<WorkerView>>,
 }
 
 /// The present run, from a start to its stop. The lock is held while a run begins and ends, so that
 /// a stop never closes what a later start has opened.
 pub(crate) struct Run {
     pub(crate) number: u64,
-    pub(crate) reach: Reach,
+    pub(crate) signals: StopSignals,
     /// Where its workers run: the runtime in which it was started. None before the first run.
     pub(crate) runtime: Option<Handle>,
     /// How many workers there should be.
@@ -68,7 +68,7 @@ pub(crate) struct Run {
     /// …and how many more, each for one whose task waits for the stop of this manager.
     pub(crate) stand_ins: usize,
     /// The begin of its stop.
-    pub(crate) stop: Option<Begin>,
+    pub(crate) stop: Option<StopBegin>,
     /// Tasks that the stop interrupted.
     pub(crate) interrupted: Vec<TaskRef>,
     /// Its begin was told, and its end was not.
@@ -77,12 +77,12 @@ pub(crate) struct Run {
 
 /// When a stop began, and what the figures were: a second stop goes on from there.
 #[derive(Clone)]
-pub(crate) struct Begin {
+pub(crate) struct StopBegin {
     pub(crate) at: Tick,
     pub(crate) stats: Stats,
 }
 
-impl Begin {
+impl StopBegin {
     pub(crate) fn now(engine: &Engine) -> Self {
         Self {
             at: Tick::now(),
@@ -106,9 +106,9 @@ impl Engine {
             has_lost_workers: AtomicBool::new(false),
             run: Mutex::new(Run {
                 number: 0,
-                reach: Reach {
+                signals: StopSignals {
                     grace,
-                    ..Reach::default()
+                    ..StopSignals::default()
                 },
                 runtime: None,
                 workers: config.workers,
@@ -145,18 +145,18 @@ impl Engine {
     }
 
     /// A post for who is about to run tasks. It outlives that: what was counted stays counted.
-    pub(crate) fn new_post(&self) -> Arc<Post> {
+    pub(crate) fn new_post(&self) -> Arc<WorkerView> {
         let mut posts = self.posts.lock();
         if let Some(left) = posts.left.pop() {
             return left;
         }
-        let post = Arc::new(Post::default());
+        let post = Arc::new(WorkerView::default());
         posts.all.push(Arc::clone(&post));
         post
     }
 
     /// It is left: the next one may have it, and counts on.
-    pub(crate) fn return_post(&self, post: &Arc<Post>) {
+    pub(crate) fn return_post(&self, post: &Arc<WorkerView>) {
         self.posts.lock().left.push(Arc::clone(post));
     }
 
@@ -170,7 +170,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn posts(&self) -> Vec<Arc<Post>> {
+    pub(crate) fn posts(&self) -> Vec<Arc<WorkerView>> {
         self.posts.lock().all.clone()
     }
 
@@ -223,8 +223,8 @@ impl Engine {
         let run = self.run();
         self.queue.close();
         drop(self.timekeeper.stop());
-        run.reach.interrupt.cancel();
-        run.reach.abandon.cancel();
+        run.signals.interrupt.cancel();
+        run.signals.abandon.cancel();
         drop(run);
         self.abandon_what_waits();
     }
@@ -302,14 +302,14 @@ impl Drop for Engine {
 }
 
 fn is_leased(cell: &Cell<dyn Body>) -> bool {
-    cell.extra()
-        .is_some_and(|extra| extra.options.leased().is_some())
+    cell.details()
+        .is_some_and(|details| details.options.leased().is_some())
 }
 
 /// A worker that comes by hands out what is due.
 pub(crate) struct DueTasks<'a>(pub(crate) &'a Engine);
 
-impl Supply<Waiting> for DueTasks<'_> {
+impl DueSource<Waiting> for DueTasks<'_> {
     #[inline]
     fn is_there(&self) -> bool {
         self.0.timekeeper.owes()

@@ -20,10 +20,10 @@ use tokio::time::timeout;
 
 use crate::cell::task_ref::TaskRef;
 use crate::clock::Tick;
-use crate::engine::{Begin, Engine};
+use crate::engine::{Engine, StopBegin};
 use crate::observe::current::Current;
 use crate::observe::stats::Stats;
-use crate::observe::worker_view::Post;
+use crate::observe::worker_view::WorkerView;
 use crate::queue::Phase;
 
 /// How long a dropped attempt has to say so, before it is reported as abandoned.
@@ -96,12 +96,12 @@ impl fmt::Display for StopReport {
 pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport {
     let caller = Current::of(engine.number());
     let Some((run, begin)) = refuse(engine) else {
-        return report(engine, &Begin::now(engine), caller.as_ref());
+        return report(engine, &StopBegin::now(engine), caller.as_ref());
     };
     engine.timekeeper.stop().await;
     let quiet = poll_fn(|poller| engine.queue.poll_quiet(poller));
     // A stop in a hurry closes the queue under a patient one, and may have been dropped since.
-    if !in_time(quiet, limit).await || engine.run().reach.interrupt.is_cancelled() {
+    if !in_time(quiet, limit).await || engine.run().signals.interrupt.is_cancelled() {
         interrupt(engine, run).await;
     }
     close(engine, run).await;
@@ -109,12 +109,15 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
 }
 
 /// Stage 1. Returns the number of the run that ends, and its begin; `None` if none runs.
-fn refuse(engine: &Engine) -> Option<(u64, Begin)> {
+fn refuse(engine: &Engine) -> Option<(u64, StopBegin)> {
     let mut run = engine.run();
     if engine.queue.phase() == Phase::Closed && run.stop.is_none() {
         return None;
     }
-    let begin = run.stop.get_or_insert_with(|| Begin::now(engine)).clone();
+    let begin = run
+        .stop
+        .get_or_insert_with(|| StopBegin::now(engine))
+        .clone();
     engine.queue.drain();
     // What was accepted must run, so a pause ends here.
     engine.queue.resume();
@@ -123,18 +126,18 @@ fn refuse(engine: &Engine) -> Option<(u64, Begin)> {
 
 /// Stages 4 and 5.
 async fn interrupt(engine: &Engine, number: u64) {
-    let reach = {
+    let signals = {
         let run = engine.run();
         if run.number != number {
             return;
         }
         engine.queue.close();
-        run.reach.clone()
+        run.signals.clone()
     };
-    reach.interrupt.cancel();
+    signals.interrupt.cancel();
     let still = || poll_fn(|poller| engine.queue.poll_still(poller));
-    if !in_time(still(), Some(reach.grace)).await {
-        reach.abandon.cancel();
+    if !in_time(still(), Some(signals.grace)).await {
+        signals.abandon.cancel();
         in_time(still(), Some(LAST_MOMENT)).await;
     }
 }
@@ -166,7 +169,7 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
 }
 
 /// What the stop did.
-fn report(engine: &Engine, begin: &Begin, caller: Option<&Current>) -> StopReport {
+fn report(engine: &Engine, begin: &StopBegin, caller: Option<&Current>) -> StopReport {
     let before = &begin.stats;
     let posts = engine.posts();
     let waiting = engine.sweep();
@@ -189,8 +192,13 @@ fn ended_early(stats: &Stats) -> u64 {
 }
 
 /// The tasks that workers still have, or threads; without the caller's.
-fn still_running(engine: &Engine, posts: &[Arc<Post>], caller: Option<&Current>) -> Vec<TaskRef> {
-    let is_caller = |post: &Arc<Post>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
+fn still_running(
+    engine: &Engine,
+    posts: &[Arc<WorkerView>],
+    caller: Option<&Current>,
+) -> Vec<TaskRef> {
+    let is_caller =
+        |post: &Arc<WorkerView>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
     let others = posts.iter().filter(|post| !is_caller(post));
     let mut tasks: Vec<_> = others.filter_map(|post| post.task()).collect();
     let caller = caller.and_then(|caller| caller.post.task());

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How the manager reaches into a running attempt.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reach {
+pub(crate) struct StopSignals {
     /// The manager stops and cannot wait: attempts are asked to end.
     pub(crate) interrupt: Interrupt,
     /// …and now they are dropped.

@@ -62,7 +62,7 @@ impl WaitingTask {
     /// How many attempts have failed so far.
     #[must_use]
     pub fn failed_attempts(&self) -> u32 {
-        self.cell().extra().map_or(0, |extra| extra.failed())
+        self.cell().details().map_or(0, |details| details.failed())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::clock::runtime;
 use crate::config::{Config, ConfigError};
 use crate::durable::Durable;
 use crate::engine::stop::{StopReport, stop};
-use crate::engine::stop_signals::Reach;
+use crate::engine::stop_signals::StopSignals;
 use crate::engine::{Engine, Run};
 use crate::observe::current::Current;
 use crate::observe::event::Events;
@@ -58,12 +58,12 @@ pub struct Memory;
 /// # }
 /// ```
 pub struct TaskManager<S: ?Sized = Memory> {
-    shared: Arc<Shared>,
+    shared: Arc<Owned>,
     store: Arc<S>,
 }
 
 /// Held by the clones of the handle alone: workers hold the engine, and end when this is dropped.
-struct Shared {
+struct Owned {
     engine: Arc<Engine>,
     durable: Option<Arc<Durable>>,
 }
@@ -77,7 +77,7 @@ impl<S: ?Sized> Clone for TaskManager<S> {
     }
 }
 
-impl Drop for Shared {
+impl Drop for Owned {
     fn drop(&mut self) {
         if let Some(durable) = &self.durable {
             durable.abandon();
@@ -95,7 +95,7 @@ impl<S: ?Sized> TaskManager<S> {
     ) -> Self {
         engine.watch_vacancies();
         Self {
-            shared: Arc::new(Shared { engine, durable }),
+            shared: Arc::new(Owned { engine, durable }),
             store,
         }
     }
@@ -135,9 +135,9 @@ impl<S: ?Sized> TaskManager<S> {
             Phase::Open => return,
             Phase::Draining => {}
             Phase::Closed => {
-                run.reach = Reach {
-                    grace: run.reach.grace,
-                    ..Reach::default()
+                run.signals = StopSignals {
+                    grace: run.signals.grace,
+                    ..StopSignals::default()
                 };
                 run.interrupted.clear();
             }
@@ -162,7 +162,7 @@ impl<S: ?Sized> TaskManager<S> {
         let Some(runtime) = &run.runtime else { return };
         for _ in 0..count {
             let member = engine.queue.join();
-            let worker = Worker::new(Arc::clone(engine), run.reach.clone(), member);
+            let worker = Worker::new(Arc::clone(engine), run.signals.clone(), member);
             let current = worker.current();
             runtime.spawn(current.scope(worker.work()));
         }
@@ -288,7 +288,7 @@ impl<S: ?Sized> TaskManager<S> {
     /// Nothing is lost if the future is dropped.
     pub async fn idle(&self) {
         let engine = self.engine();
-        let _idler = Idler::begin(engine);
+        let _idler = IdlerSeat::begin(engine);
         match &self.shared.durable {
             Some(durable) => durable.idle(Current::of(engine.number()).is_some()).await,
             None => poll_fn(|poller| engine.queue.poll_idle(poller)).await,
@@ -366,12 +366,12 @@ impl<S: ?Sized> TaskManager<S> {
 }
 
 /// A task of a manager that waits until there is no other one.
-struct Idler<'a> {
+struct IdlerSeat<'a> {
     engine: &'a Engine,
     worker: usize,
 }
 
-impl<'a> Idler<'a> {
+impl<'a> IdlerSeat<'a> {
     fn begin(engine: &'a Engine) -> Option<Self> {
         let worker = Current::of(engine.number())?.worker;
         engine.queue.set_idles(worker, true);
@@ -379,7 +379,7 @@ impl<'a> Idler<'a> {
     }
 }
 
-impl Drop for Idler<'_> {
+impl Drop for IdlerSeat<'_> {
     fn drop(&mut self) {
         // Elsewhere the task has ended, and that with it.
         if Current::of(self.engine.number()).is_some_and(|here| here.worker == self.worker) {

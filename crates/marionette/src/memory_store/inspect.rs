@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::id::TaskId;
-use crate::memory_store::lanes::{Moment, Now};
-use crate::memory_store::row::Phase;
-use crate::memory_store::state::State;
+use crate::memory_store::lanes::{Clocks, Moment};
+use crate::memory_store::row::RowState;
+use crate::memory_store::state::Tables;
 use crate::memory_store::transitions::End;
 use crate::store::inspect::{Count, Filter, JobDetails, Listed, LiveInstance, Page, Which};
 use crate::store::{Due, JobState, Timing};
@@ -16,8 +16,8 @@ use crate::store::{Due, JobState, Timing};
 /// The longest page.
 const PAGE_MAX: usize = 1_000;
 
-impl State {
-    pub(super) fn counts(&self, now: Now) -> Vec<Count> {
+impl Tables {
+    pub(super) fn counts(&self, now: Clocks) -> Vec<Count> {
         let mut counts = BTreeMap::<_, u64>::new();
         for row in self.rows.values() {
             *counts
@@ -31,7 +31,7 @@ impl State {
         counts.map(count).collect()
     }
 
-    pub(super) fn list(&self, filter: &Filter, page: Page, now: Now) -> Listed {
+    pub(super) fn list(&self, filter: &Filter, page: Page, now: Clocks) -> Listed {
         let behind = page.after.map_or(Bound::Unbounded, Bound::Excluded);
         let newest_first = self.keys.range((Bound::Unbounded, behind)).rev();
         let rows = newest_first.map(|(_, key)| &self.rows[key]);
@@ -51,11 +51,11 @@ impl State {
         }
     }
 
-    pub(super) fn job(&self, id: TaskId, now: Now) -> Option<JobDetails> {
+    pub(super) fn job(&self, id: TaskId, now: Clocks) -> Option<JobDetails> {
         self.keys.get(&id).map(|key| self.rows[key].details(now))
     }
 
-    pub(super) fn retry(&mut self, which: &Which, now: Now) -> u64 {
+    pub(super) fn retry(&mut self, which: &Which, now: Clocks) -> u64 {
         self.each(which, now, |state, key| {
             let row = &state.rows[&key];
             match row.state(now) {
@@ -72,28 +72,28 @@ impl State {
         })
     }
 
-    pub(super) fn cancel(&mut self, which: &Which, reason: &str, now: Now) -> u64 {
+    pub(super) fn cancel(&mut self, which: &Which, reason: &str, now: Clocks) -> u64 {
         self.each(which, now, |state, key| {
             let Some(row) = state.rows.get_mut(&key) else {
                 return false;
             };
             match &mut row.phase {
-                Phase::Waiting => {
+                RowState::Waiting => {
                     state.end(key, JobState::Cancelled, End::For(reason.to_owned()), now);
                     true
                 }
-                Phase::Running(running) if running.cancel.is_none() => {
+                RowState::Running(running) if running.cancel.is_none() => {
                     running.cancel = Some(reason.to_owned());
                     true
                 }
-                Phase::Running(_) | Phase::Over(_) => false,
+                RowState::Running(_) | RowState::Over(_) => false,
             }
         })
     }
 
-    pub(super) fn delete(&mut self, which: &Which, now: Now) -> u64 {
+    pub(super) fn delete(&mut self, which: &Which, now: Clocks) -> u64 {
         self.each(which, now, |state, key| {
-            let runs = matches!(state.rows[&key].phase, Phase::Running(_));
+            let runs = matches!(state.rows[&key].phase, RowState::Running(_));
             if !runs {
                 state.remove(key);
             }
@@ -101,9 +101,9 @@ impl State {
         })
     }
 
-    pub(super) fn reschedule(&mut self, which: &Which, due: SystemTime, now: Now) -> u64 {
+    pub(super) fn reschedule(&mut self, which: &Which, due: SystemTime, now: Clocks) -> u64 {
         self.each(which, now, |state, key| {
-            let waits = matches!(state.rows[&key].phase, Phase::Waiting);
+            let waits = matches!(state.rows[&key].phase, RowState::Waiting);
             if waits {
                 state.reschedule_one(key, Moment::Date(due));
             }
@@ -118,7 +118,7 @@ impl State {
         });
     }
 
-    pub(super) fn instances(&self, timing: &Timing, now: Now) -> Vec<LiveInstance> {
+    pub(super) fn instances(&self, timing: &Timing, now: Clocks) -> Vec<LiveInstance> {
         let instances = self.instances.values();
         let alive = instances.filter(|instance| !instance.is_dead(timing.lease, now));
         let live = alive.map(|instance| LiveInstance {
@@ -134,7 +134,7 @@ impl State {
     fn each(
         &mut self,
         which: &Which,
-        now: Now,
+        now: Clocks,
         mut change: impl FnMut(&mut Self, i64) -> bool,
     ) -> u64 {
         let keys: BTreeSet<i64> = match which {

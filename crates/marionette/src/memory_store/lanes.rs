@@ -14,7 +14,7 @@ const FAR: Duration = Duration::from_secs(253_402_300_799);
 
 /// Both clocks, read once for all that one call does.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
+pub(super) struct Clocks {
     pub(super) tick: Tick,
     pub(super) wall: SystemTime,
 }
@@ -29,7 +29,7 @@ pub(super) enum Moment {
 }
 
 impl Moment {
-    pub(super) fn new(due: Due, now: Now) -> Self {
+    pub(super) fn new(due: Due, now: Clocks) -> Self {
         match due {
             Due::Now => Self::after(Duration::ZERO, now),
             Due::After(pause) => Self::after(pause, now),
@@ -37,13 +37,13 @@ impl Moment {
         }
     }
 
-    pub(super) fn after(pause: Duration, now: Now) -> Self {
+    pub(super) fn after(pause: Duration, now: Clocks) -> Self {
         let shown = now.wall.checked_add(pause).unwrap_or(UNIX_EPOCH + FAR);
         Self::Tick(now.tick.saturating_add(pause), shown)
     }
 
     /// How long it has been due; `None` if it is not yet.
-    pub(super) fn late(self, now: Now) -> Option<Duration> {
+    pub(super) fn late(self, now: Clocks) -> Option<Duration> {
         match self {
             Self::Tick(tick, _) => (tick <= now.tick).then(|| now.tick.since(tick)),
             Self::Date(date) => now.wall.duration_since(date).ok(),
@@ -51,7 +51,7 @@ impl Moment {
     }
 
     /// How long until it is due; zero if it is.
-    fn ahead(self, now: Now) -> Duration {
+    fn ahead(self, now: Clocks) -> Duration {
         match self {
             Self::Tick(tick, _) => tick.since(now.tick),
             Self::Date(date) => date.duration_since(now.wall).unwrap_or_default(),
@@ -88,7 +88,7 @@ impl Lane {
     }
 
     /// The first jobs of both orders that are due, and for how long.
-    fn due(&self, now: Now, limit: usize) -> impl Iterator<Item = (Duration, i64)> {
+    fn due(&self, now: Clocks, limit: usize) -> impl Iterator<Item = (Duration, i64)> {
         let ticks = self.by_tick.range(..=(now.tick, i64::MAX));
         let dates = self.by_date.range(..=(now.wall, i64::MAX));
         let ticks = ticks.map(move |&(tick, key)| (now.tick.since(tick), key));
@@ -99,7 +99,7 @@ impl Lane {
         ticks.take(limit).chain(dates.take(limit))
     }
 
-    fn soonest(&self, now: Now) -> Option<Duration> {
+    fn soonest(&self, now: Clocks) -> Option<Duration> {
         let tick = self.by_tick.first().map(|&(tick, _)| tick.since(now.tick));
         let date = self
             .by_date
@@ -155,7 +155,12 @@ impl Lanes {
 
     /// The jobs that are due, in the order in which they are to be claimed. Of each lane there are
     /// at least `limit`, if it has them, so the first `limit` of all are the right ones.
-    pub(super) fn candidates(&self, wish: &Wish<'_>, now: Now, limit: usize) -> Vec<Candidate> {
+    pub(super) fn candidates(
+        &self,
+        wish: &WantedLanes<'_>,
+        now: Clocks,
+        limit: usize,
+    ) -> Vec<Candidate> {
         let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
         let mut candidates: Vec<_> = lanes
             .flat_map(|(name, lane)| {
@@ -177,7 +182,12 @@ impl Lanes {
 
     /// How many jobs of each queue and kind have been due for longer than this, of other kinds than
     /// those that are wanted.
-    pub(super) fn unclaimed(&self, wish: &Wish<'_>, now: Now, overdue: Duration) -> Vec<Count> {
+    pub(super) fn unclaimed(
+        &self,
+        wish: &WantedLanes<'_>,
+        now: Clocks,
+        overdue: Duration,
+    ) -> Vec<Count> {
         let mut counts = BTreeMap::<(&str, &str), u64>::new();
         for (name, lane) in self.0.iter().filter(|(name, _)| wish.leaves(name)) {
             let due = lane.due(now, UNCLAIMED_MAX as usize);
@@ -195,7 +205,7 @@ impl Lanes {
     ///
     /// A suspect that is due already does not count. Whoever waits may be unable to take one more
     /// now, and would come back again and again without a pause; what lets it take one is news.
-    pub(super) fn soonest(&self, wish: &Wish<'_>, now: Now) -> Option<Duration> {
+    pub(super) fn soonest(&self, wish: &WantedLanes<'_>, now: Clocks) -> Option<Duration> {
         let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
         let soonest = lanes.filter_map(|(name, lane)| {
             let soonest = lane.soonest(now)?;
@@ -207,14 +217,14 @@ impl Lanes {
 
 /// What somebody wants, to be asked of many lanes.
 #[derive(Debug)]
-pub(super) struct Wish<'a> {
+pub(super) struct WantedLanes<'a> {
     kinds: Names<'a>,
     /// Any, if none is named.
     queues: Option<Names<'a>>,
     paused: &'a BTreeSet<String>,
 }
 
-impl<'a> Wish<'a> {
+impl<'a> WantedLanes<'a> {
     /// To be asked of these lanes.
     pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>, lanes: &Lanes) -> Self {
         let names = |names: &'a [String]| Names::new(names, lanes.0.len());

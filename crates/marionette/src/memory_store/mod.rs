@@ -17,8 +17,8 @@ use tokio::sync::Notify;
 
 use crate::clock::{Tick, Wall};
 use crate::id::TaskId;
-use crate::memory_store::lanes::{Now, Wish};
-use crate::memory_store::state::State;
+use crate::memory_store::lanes::{Clocks, WantedLanes};
+use crate::memory_store::state::Tables;
 use crate::store::inspect::{
     Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which,
 };
@@ -71,13 +71,13 @@ use crate::sync::Mutex;
 /// ```
 #[derive(Clone)]
 pub struct MemoryStore {
-    shared: Arc<Shared>,
+    shared: Arc<Inner>,
 }
 
-struct Shared {
+struct Inner {
     timing: Timing,
     wall: Wall,
-    state: Mutex<State>,
+    state: Mutex<Tables>,
     /// Told of everything by which a job may become one that can be claimed.
     news: Notify,
     /// Told of all that happens to a job or an instance.
@@ -130,7 +130,7 @@ impl MemoryStore {
     /// Does something at once and alone, when the future is first polled.
     fn alone<'a, T: 'a>(
         &'a self,
-        work: impl FnOnce(&mut State, Now) -> Result<T, StoreError> + Send + 'a,
+        work: impl FnOnce(&mut Tables, Clocks) -> Result<T, StoreError> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
             let answer = {
@@ -147,7 +147,7 @@ impl MemoryStore {
     /// The same for what may make a job claimable: who waits is told after the unlock.
     fn with_news<'a, T: Send + 'a>(
         &'a self,
-        work: impl FnOnce(&mut State, Now) -> Result<T, StoreError> + Send + 'a,
+        work: impl FnOnce(&mut Tables, Clocks) -> Result<T, StoreError> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
             let answer = self.alone(work).await;
@@ -156,9 +156,9 @@ impl MemoryStore {
         })
     }
 
-    fn now(&self) -> Now {
+    fn now(&self) -> Clocks {
         let (tick, wall, _) = self.shared.wall.show();
-        Now {
+        Clocks {
             tick: self.tick(tick),
             wall,
         }
@@ -191,7 +191,7 @@ impl MemoryStore {
     /// How long until a job of these is due, if one waits.
     fn soonest(&self, wanted: &Wanted) -> Option<Duration> {
         let state = self.shared.state.lock();
-        let wish = Wish::new(wanted, &state.paused, &state.lanes);
+        let wish = WantedLanes::new(wanted, &state.paused, &state.lanes);
         state.lanes.soonest(&wish, self.now())
     }
 }
@@ -263,10 +263,10 @@ impl MemoryStoreBuilder {
     #[must_use]
     pub fn build(self) -> MemoryStore {
         MemoryStore {
-            shared: Arc::new(Shared {
+            shared: Arc::new(Inner {
                 timing: self.timing,
                 wall: self.wall,
-                state: Mutex::new(State::new(self.retention)),
+                state: Mutex::new(Tables::new(self.retention)),
                 news: Notify::new(),
                 stirred: Notify::new(),
                 #[cfg(feature = "test-util")]
@@ -386,7 +386,7 @@ impl Inspect for MemoryStore {
 
     fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
         self.alone(move |state, now| {
-            let wish = Wish::new(&wanted, &state.paused, &state.lanes);
+            let wish = WantedLanes::new(&wanted, &state.paused, &state.lanes);
             Ok(state.lanes.unclaimed(&wish, now, overdue))
         })
     }

@@ -82,7 +82,7 @@ impl MemoryStore {
 
     /// For as long as this future lives, so does the instance.
     async fn alive(&self, id: InstanceId) {
-        let Some(_rest) = Rest::begin(self, id) else {
+        let Some(_rest) = RestingInstance::begin(self, id) else {
             return sleep(self.shared.timing.lease / 3).await;
         };
         std::future::pending::<()>().await;
@@ -90,12 +90,12 @@ impl MemoryStore {
 }
 
 /// An instance that rests.
-struct Rest<'a> {
+struct RestingInstance<'a> {
     store: &'a MemoryStore,
     id: InstanceId,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> RestingInstance<'a> {
     /// `None` if the instance is not known.
     fn begin(store: &'a MemoryStore, id: InstanceId) -> Option<Self> {
         let mut state = store.shared.state.lock();
@@ -105,7 +105,7 @@ impl<'a> Rest<'a> {
     }
 }
 
-impl Drop for Rest<'_> {
+impl Drop for RestingInstance<'_> {
     fn drop(&mut self) {
         let mut state = self.store.shared.state.lock();
         let now = self.store.now();

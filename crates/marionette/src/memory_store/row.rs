@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock::Tick;
 use crate::id::TaskId;
-use crate::memory_store::lanes::{LaneName, Moment, Now};
+use crate::memory_store::lanes::{Clocks, LaneName, Moment};
 use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
 use crate::store::{
     Attempted, ERROR_BYTES_MAX, Ended, InstanceId, JobOptions, JobState, NewJob, PastAttempt,
@@ -37,11 +37,11 @@ pub(super) struct Row {
     /// Of the last claim that was settled, by which a repeated settlement is known.
     pub(super) settled: Option<i64>,
     pub(super) attempts: Vec<TimedAttempt>,
-    pub(super) phase: Phase,
+    pub(super) phase: RowState,
 }
 
 #[derive(Debug)]
-pub(super) enum Phase {
+pub(super) enum RowState {
     /// It is in its lane.
     Waiting,
     /// It is among its instance's jobs.
@@ -77,7 +77,7 @@ impl Row {
         *self.kind == *job.kind && *self.queue == *job.queue && self.payload == job.payload
     }
 
-    pub(super) fn new(job: NewJob, now: Now) -> Self {
+    pub(super) fn new(job: NewJob, now: Clocks) -> Self {
         let due = Moment::new(job.due, now);
         Self {
             id: job.id,
@@ -95,7 +95,7 @@ impl Row {
             token: 0,
             settled: None,
             attempts: Vec::new(),
-            phase: Phase::Waiting,
+            phase: RowState::Waiting,
         }
     }
 
@@ -108,33 +108,33 @@ impl Row {
         }
     }
 
-    pub(super) fn state(&self, now: Now) -> JobState {
+    pub(super) fn state(&self, now: Clocks) -> JobState {
         match &self.phase {
-            Phase::Over(over) => over.state,
-            Phase::Running(_) => JobState::Running,
-            Phase::Waiting if self.due.late(now).is_some() => JobState::Ready,
-            Phase::Waiting if self.failed > 0 => JobState::Retrying,
-            Phase::Waiting => JobState::Scheduled,
+            RowState::Over(over) => over.state,
+            RowState::Running(_) => JobState::Running,
+            RowState::Waiting if self.due.late(now).is_some() => JobState::Ready,
+            RowState::Waiting if self.failed > 0 => JobState::Retrying,
+            RowState::Waiting => JobState::Scheduled,
         }
     }
 
     pub(super) fn running(&mut self) -> Option<&mut Running> {
         match &mut self.phase {
-            Phase::Running(running) => Some(running),
-            Phase::Waiting | Phase::Over(_) => None,
+            RowState::Running(running) => Some(running),
+            RowState::Waiting | RowState::Over(_) => None,
         }
     }
 
     /// When its lease was renewed last, if it runs.
     pub(super) fn renewed(&self) -> Option<Tick> {
         match &self.phase {
-            Phase::Running(running) => Some(running.renewed),
-            Phase::Waiting | Phase::Over(_) => None,
+            RowState::Running(running) => Some(running.renewed),
+            RowState::Waiting | RowState::Over(_) => None,
         }
     }
 
     /// Writes the attempt into the history, and counts it if it failed.
-    pub(super) fn record(&mut self, attempt: Attempted, now: Now) {
+    pub(super) fn record(&mut self, attempt: Attempted, now: Clocks) {
         let instance = self.running().map(|running| running.instance);
         self.attempts.push(TimedAttempt {
             number: self.failed.saturating_add(1),
@@ -160,7 +160,7 @@ impl Row {
     }
 
     pub(super) fn ended(&self) -> Ended {
-        let Phase::Over(over) = &self.phase else {
+        let RowState::Over(over) = &self.phase else {
             return Ended::NotYet;
         };
         match over.state {
@@ -176,7 +176,7 @@ impl Row {
 
     /// Why it ended, or else the error of the last attempt since it began that failed.
     fn reason(&self) -> Option<&str> {
-        if let Phase::Over(Over {
+        if let RowState::Over(Over {
             reason: Some(reason),
             ..
         }) = &self.phase
@@ -191,11 +191,11 @@ impl Row {
         failure.error.as_deref()
     }
 
-    pub(super) fn summary(&self, now: Now) -> JobSummary {
+    pub(super) fn summary(&self, now: Clocks) -> JobSummary {
         let (instance, ended) = match &self.phase {
-            Phase::Waiting => (None, None),
-            Phase::Running(running) => (Some(running.instance), None),
-            Phase::Over(over) => (None, Some(over.at)),
+            RowState::Waiting => (None, None),
+            RowState::Running(running) => (Some(running.instance), None),
+            RowState::Over(over) => (None, Some(over.at)),
         };
         JobSummary {
             id: self.id,
@@ -214,10 +214,10 @@ impl Row {
         }
     }
 
-    pub(super) fn details(&self, now: Now) -> JobDetails {
+    pub(super) fn details(&self, now: Clocks) -> JobDetails {
         let result = match &self.phase {
-            Phase::Over(over) => over.result.clone(),
-            Phase::Waiting | Phase::Running(_) => None,
+            RowState::Over(over) => over.result.clone(),
+            RowState::Waiting | RowState::Running(_) => None,
         };
         JobDetails {
             summary: self.summary(now),
@@ -228,7 +228,7 @@ impl Row {
         }
     }
 
-    pub(super) fn matches(&self, filter: &Filter, now: Now) -> bool {
+    pub(super) fn matches(&self, filter: &Filter, now: Clocks) -> bool {
         let kinds = &filter.kinds;
         let queues = &filter.queues;
         (filter.states.is_empty() || filter.states.contains(&self.state(now)))
@@ -244,7 +244,7 @@ impl Row {
     }
 
     fn has(&self, text: &str) -> bool {
-        let is_over = matches!(self.phase, Phase::Over(_));
+        let is_over = matches!(self.phase, RowState::Over(_));
         let reason = self.reason().filter(|_| is_over);
         let name = self.options.name.as_deref();
         contains(&self.payload, text.as_bytes())
@@ -252,7 +252,7 @@ impl Row {
     }
 
     /// How long ago it was first due.
-    pub(super) fn age(&self, now: Now) -> Duration {
+    pub(super) fn age(&self, now: Clocks) -> Duration {
         self.first_due.late(now).unwrap_or_default()
     }
 }

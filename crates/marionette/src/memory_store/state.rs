@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::clock::Tick;
 use crate::id::TaskId;
 use crate::memory_store::Retention;
-use crate::memory_store::lanes::{Lanes, Moment, Now, Wish};
-use crate::memory_store::row::{Phase, Row};
+use crate::memory_store::lanes::{Clocks, Lanes, Moment, WantedLanes};
+use crate::memory_store::row::{Row, RowState};
 use crate::memory_store::transitions::End;
 use crate::store::{
     Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob, Next,
@@ -17,7 +17,7 @@ use crate::store::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct Tables {
     pub(super) retention: Retention,
     /// By the key that leases name; a key is used once.
     pub(super) rows: BTreeMap<i64, Row>,
@@ -37,8 +37,8 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) info: InstanceInfo,
-    pub(super) since: Now,
-    pub(super) seen: Now,
+    pub(super) since: Clocks,
+    pub(super) seen: Clocks,
     /// How many wait for when it has to give the next sign of life. It lives while one does.
     pub(super) resting: usize,
     /// The keys of its jobs.
@@ -47,16 +47,16 @@ pub(super) struct Instance {
 
 impl Instance {
     /// When it was last known to live.
-    pub(super) fn lived(&self, now: Now) -> Now {
+    pub(super) fn lived(&self, now: Clocks) -> Clocks {
         if self.resting > 0 { now } else { self.seen }
     }
 
-    pub(super) fn is_dead(&self, lease: Duration, now: Now) -> bool {
+    pub(super) fn is_dead(&self, lease: Duration, now: Clocks) -> bool {
         now.tick.since(self.lived(now).tick) >= lease
     }
 }
 
-impl State {
+impl Tables {
     pub(super) fn new(retention: Retention) -> Self {
         Self {
             retention,
@@ -67,7 +67,7 @@ impl State {
     pub(super) fn insert(
         &mut self,
         jobs: Vec<NewJob>,
-        now: Now,
+        now: Clocks,
     ) -> Result<Vec<Inserted>, StoreError> {
         // All or nothing: what is refused is found before anything is written.
         for job in &jobs {
@@ -79,7 +79,7 @@ impl State {
             .collect())
     }
 
-    fn insert_one(&mut self, job: NewJob, now: Now) -> Inserted {
+    fn insert_one(&mut self, job: NewJob, now: Clocks) -> Inserted {
         if let Some(key) = self.keys.get(&job.id) {
             return if self.rows[key].is_of(&job) {
                 Inserted::Known
@@ -101,14 +101,14 @@ impl State {
         Inserted::Accepted
     }
 
-    pub(super) fn claim(&mut self, claim: &Claim, now: Now) -> Result<Vec<Claimed>, StoreError> {
+    pub(super) fn claim(&mut self, claim: &Claim, now: Clocks) -> Result<Vec<Claimed>, StoreError> {
         if !self.instances.contains_key(&claim.instance) {
             // Its jobs would be nobody's: only an instance that is known can be found dead.
             let instance = claim.instance;
             let what = format!("the worker {instance} is not known here: it has to renew first");
             return Err(StoreError::unavailable(what));
         }
-        let wish = Wish::new(&claim.wanted, &self.paused, &self.lanes);
+        let wish = WantedLanes::new(&claim.wanted, &self.paused, &self.lanes);
         let mut suspects = claim.suspects;
         let mut keys = Vec::new();
         for candidate in self.lanes.candidates(&wish, now, claim.limit) {
@@ -129,7 +129,12 @@ impl State {
             .collect())
     }
 
-    pub(super) fn renew(&mut self, info: InstanceInfo, leases: &[Lease], now: Now) -> Vec<Renewal> {
+    pub(super) fn renew(
+        &mut self,
+        info: InstanceInfo,
+        leases: &[Lease],
+        now: Clocks,
+    ) -> Vec<Renewal> {
         let id = info.id;
         let instance = self.instances.entry(id).or_insert_with(|| Instance {
             info: info.clone(),
@@ -146,7 +151,7 @@ impl State {
             .collect()
     }
 
-    fn renew_one(&mut self, lease: Lease, now: Now) -> Renewal {
+    fn renew_one(&mut self, lease: Lease, now: Clocks) -> Renewal {
         let Some(running) = self.held(lease).and_then(Row::running) else {
             return Renewal::Lost;
         };
@@ -162,14 +167,14 @@ impl State {
         let row = self.rows.get_mut(&lease.key)?;
         let holds = row.id == lease.job
             && row.token == lease.token
-            && matches!(row.phase, Phase::Running(_));
+            && matches!(row.phase, RowState::Running(_));
         holds.then_some(row)
     }
 
     pub(super) fn settle(
         &mut self,
         settlements: Vec<Settlement>,
-        now: Now,
+        now: Clocks,
     ) -> Result<Vec<Settled>, StoreError> {
         for settlement in &settlements {
             if let Next::Done(result) = &settlement.next {
@@ -184,7 +189,7 @@ impl State {
         Ok(settled)
     }
 
-    fn settle_one(&mut self, settlement: Settlement, now: Now) -> Settled {
+    fn settle_one(&mut self, settlement: Settlement, now: Clocks) -> Settled {
         let Settlement {
             lease,
             attempt,

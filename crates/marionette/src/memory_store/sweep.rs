@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::memory_store::lanes::Now;
-use crate::memory_store::row::Phase;
-use crate::memory_store::state::State;
+use crate::memory_store::lanes::Clocks;
+use crate::memory_store::row::RowState;
+use crate::memory_store::state::Tables;
 use crate::memory_store::transitions::End;
 use crate::store::{Attempted, InstanceId, JobState, PastOutcome, Swept, Timing};
 
@@ -14,8 +14,8 @@ const STEP: usize = 1_000;
 /// How often an instance may die with a job.
 const CRASHES_MAX: u32 = 3;
 
-impl State {
-    pub(super) fn sweep(&mut self, timing: &Timing, now: Now) -> Swept {
+impl Tables {
+    pub(super) fn sweep(&mut self, timing: &Timing, now: Clocks) -> Swept {
         let mut swept = Swept::default();
         self.rescue(timing, now, &mut swept);
         self.free(timing, now, &mut swept);
@@ -24,7 +24,7 @@ impl State {
     }
 
     /// How long until a sweep may find something, if nothing else happens first.
-    pub(super) fn next_sweep(&self, timing: &Timing, now: Now) -> Option<Duration> {
+    pub(super) fn next_sweep(&self, timing: &Timing, now: Clocks) -> Option<Duration> {
         if self.done.len() > self.retention.done_count {
             return Some(Duration::ZERO);
         }
@@ -44,7 +44,7 @@ impl State {
     }
 
     /// Takes their jobs from the instances that are dead.
-    fn rescue(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
+    fn rescue(&mut self, timing: &Timing, now: Clocks, swept: &mut Swept) {
         let instances = self.instances.iter();
         let dead = instances.filter(|(_, instance)| instance.is_dead(timing.lease, now));
         let dead: Vec<InstanceId> = dead.map(|(id, _)| *id).collect();
@@ -67,7 +67,7 @@ impl State {
         }
     }
 
-    fn crash(&mut self, key: i64, seen: Now, now: Now, swept: &mut Swept) {
+    fn crash(&mut self, key: i64, seen: Clocks, now: Clocks, swept: &mut Swept) {
         let mut crashes = 0;
         self.change(key, |row| {
             let claimed = row.running().map_or(seen.tick, |running| running.claimed);
@@ -92,14 +92,14 @@ impl State {
 
     /// Gives back what an instance that lives has not named for the length of a lease: it was lost
     /// on its way to the instance, and nobody runs it.
-    fn free(&mut self, timing: &Timing, now: Now, swept: &mut Swept) {
+    fn free(&mut self, timing: &Timing, now: Clocks, swept: &mut Swept) {
         // Only a sign of life that came so much later shows that it lived and did not name it.
         let lapsed = self.instances.values().flat_map(|instance| {
             let lapsed = |key: &&i64| match &self.rows[key].phase {
-                Phase::Running(running) => {
+                RowState::Running(running) => {
                     instance.seen.tick.since(running.renewed) >= timing.lease
                 }
-                Phase::Waiting | Phase::Over(_) => false,
+                RowState::Waiting | RowState::Over(_) => false,
             };
             instance.jobs.iter().filter(lapsed)
         });
@@ -114,7 +114,7 @@ impl State {
     }
 
     /// Forgets as many as a sweep may.
-    fn prune_in_sweep(&mut self, now: Now, swept: &mut Swept) {
+    fn prune_in_sweep(&mut self, now: Clocks, swept: &mut Swept) {
         let pruned = self.prune(now, STEP);
         self.is_behind = pruned == STEP;
         swept.more |= self.is_behind;
@@ -123,7 +123,7 @@ impl State {
 
     /// So many jobs were settled: forgets twice as many, if more are to be forgotten than a sweep
     /// may. So these do not pile up, however fast jobs end.
-    pub(super) fn prune_after(&mut self, settled: usize, now: Now) {
+    pub(super) fn prune_after(&mut self, settled: usize, now: Clocks) {
         let many = self.retention.done_count.saturating_add(STEP);
         if self.is_behind || self.done.len() > many {
             let limit = 2 * settled;
@@ -133,7 +133,7 @@ impl State {
 
     /// Forgets up to so many jobs that were kept for long enough, or are beyond the number that is
     /// kept; says how many.
-    fn prune(&mut self, now: Now, limit: usize) -> usize {
+    fn prune(&mut self, now: Clocks, limit: usize) -> usize {
         let expired = self.expiring.range(..=(now.tick, i64::MAX));
         let expired: Vec<i64> = expired.map(|&(_, key)| key).take(limit).collect();
         for key in &expired {

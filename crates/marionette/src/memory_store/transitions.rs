@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::clock::Tick;
-use crate::memory_store::lanes::{Moment, Now};
-use crate::memory_store::row::{Over, Phase, Row, Running};
-use crate::memory_store::state::State;
+use crate::memory_store::lanes::{Clocks, Moment};
+use crate::memory_store::row::{Over, Row, RowState, Running};
+use crate::memory_store::state::Tables;
 use crate::store::{Claimed, InstanceId, JobState, Lease};
 
 /// What is known of an end beyond its state.
@@ -20,13 +20,13 @@ pub(super) enum End {
     AsTried,
 }
 
-impl State {
+impl Tables {
     /// Waiting to running.
-    pub(super) fn start(&mut self, key: i64, instance: InstanceId, now: Now) -> Claimed {
+    pub(super) fn start(&mut self, key: i64, instance: InstanceId, now: Clocks) -> Claimed {
         self.change(key, |row| {
             row.token += 1;
             row.started = Some(now.wall);
-            row.phase = Phase::Running(Running {
+            row.phase = RowState::Running(Running {
                 instance,
                 claimed: now.tick,
                 renewed: now.tick,
@@ -55,7 +55,7 @@ impl State {
 
     /// Running to waiting, or to cancelled if somebody asked for that meanwhile: its instance may
     /// never have heard of it. Says whether it waits.
-    pub(super) fn give_back(&mut self, key: i64, due: Moment, now: Now) -> bool {
+    pub(super) fn give_back(&mut self, key: i64, due: Moment, now: Clocks) -> bool {
         let running = self.rows.get_mut(&key).and_then(Row::running);
         if let Some(reason) = running.and_then(|running| running.cancel.take()) {
             self.end(key, JobState::Cancelled, End::For(reason), now);
@@ -63,13 +63,13 @@ impl State {
         }
         self.change(key, |row| {
             row.due = due;
-            row.phase = Phase::Waiting;
+            row.phase = RowState::Waiting;
         });
         true
     }
 
     /// Anything to its end.
-    pub(super) fn end(&mut self, key: i64, state: JobState, end: End, now: Now) {
+    pub(super) fn end(&mut self, key: i64, state: JobState, end: End, now: Clocks) {
         let (result, reason) = match end {
             End::With(result) => (Some(result), None),
             End::For(reason) => (None, Some(reason)),
@@ -81,7 +81,7 @@ impl State {
                 JobState::Done => row.options.keep_result.unwrap_or(retention.done),
                 _ => retention.failed,
             };
-            row.phase = Phase::Over(Over {
+            row.phase = RowState::Over(Over {
                 state,
                 at: now.wall,
                 reason,
@@ -99,7 +99,7 @@ impl State {
             row.crashes = 0;
             row.due = due;
             row.first_due = due;
-            row.phase = Phase::Waiting;
+            row.phase = RowState::Waiting;
         });
     }
 
@@ -122,13 +122,13 @@ impl State {
     fn take_out(&mut self, key: i64) {
         let row = &self.rows[&key];
         match &row.phase {
-            Phase::Waiting => self.lanes.remove(&row.lane(), row.due, key),
-            Phase::Running(running) => {
+            RowState::Waiting => self.lanes.remove(&row.lane(), row.due, key),
+            RowState::Running(running) => {
                 if let Some(instance) = self.instances.get_mut(&running.instance) {
                     instance.jobs.remove(&key);
                 }
             }
-            Phase::Over(over) => {
+            RowState::Over(over) => {
                 self.expiring.remove(&(over.expires, key));
                 self.done.remove(&(over.ended, key));
             }
@@ -138,13 +138,13 @@ impl State {
     pub(super) fn put_in(&mut self, key: i64) {
         let row = &self.rows[&key];
         match &row.phase {
-            Phase::Waiting => self.lanes.add(row.lane(), row.due, key),
-            Phase::Running(running) => {
+            RowState::Waiting => self.lanes.add(row.lane(), row.due, key),
+            RowState::Running(running) => {
                 if let Some(instance) = self.instances.get_mut(&running.instance) {
                     instance.jobs.insert(key);
                 }
             }
-            Phase::Over(over) => {
+            RowState::Over(over) => {
                 // What never expires by time would only fill the order of what does.
                 if over.expires < Tick::MAX {
                     self.expiring.insert((over.expires, key));

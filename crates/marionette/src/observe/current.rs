@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::id::Identity;
-use crate::observe::worker_view::Post;
+use crate::observe::worker_view::WorkerView;
 use crate::pool::Pool;
 
 tokio::task_local! {
@@ -17,7 +17,7 @@ pub(crate) struct Current {
     /// Tells managers apart; it is compared and never followed.
     pub(crate) manager: usize,
     pub(crate) worker: usize,
-    pub(crate) post: Arc<Post>,
+    pub(crate) post: Arc<WorkerView>,
     pub(crate) blocking: Arc<Pool>,
     /// On a thread where code of a task blocks: of which task. The worker may have given up waiting
     /// for it, and have another one by now.
@@ -25,7 +25,12 @@ pub(crate) struct Current {
 }
 
 impl Current {
-    pub(crate) fn new(manager: usize, worker: usize, post: Arc<Post>, blocking: Arc<Pool>) -> Self {
+    pub(crate) fn new(
+        manager: usize,
+        worker: usize,
+        post: Arc<WorkerView>,
+        blocking: Arc<Pool>,
+    ) -> Self {
         Self {
             manager,
             worker,

@@ -95,7 +95,7 @@ impl Observer {
         if is_wanted != Some(true) {
             return QuietSpan::NONE;
         }
-        let parent = cell.extra().and_then(|extra| extra.options.span());
+        let parent = cell.details().and_then(|details| details.options.span());
         let (server, id, name) = (&*self.server, cell.id(), context::name(cell));
         // Without a parent of its own it is a child of the span in which the worker was started.
         let parent = parent.and_then(QuietSpan::id);
@@ -341,7 +341,7 @@ impl Observer {
 
     /// Nobody could say that this process lives.
     #[cold]
-    pub(crate) fn no_keeper(&self, error: &std::io::Error) {
+    pub(crate) fn no_renewer(&self, error: &std::io::Error) {
         log!(self, ERROR, %error, "leases cannot be kept, so no job is claimed");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observe::tally::{Counter, Histogram, Tally};
-use crate::observe::worker_view::Post;
+use crate::observe::worker_view::WorkerView;
 
 /// A manager in numbers, at one moment; counts are of its whole life.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ pub struct Trouble {
 
 impl Stats {
     /// The sums over these posts, without the counts that belong to the moment.
-    pub(crate) fn of(posts: &[Arc<Post>]) -> Self {
+    pub(crate) fn of(posts: &[Arc<WorkerView>]) -> Self {
         let sum = |counter: fn(&Tally) -> &Counter| {
             posts.iter().map(|post| counter(&post.tally).count()).sum()
         };

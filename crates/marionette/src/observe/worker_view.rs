@@ -12,7 +12,7 @@ use crate::observe::tally::Tally;
 use crate::sync::Mutex;
 
 #[derive(Default)]
-pub(crate) struct Post {
+pub(crate) struct WorkerView {
     pub(crate) tally: Tally,
     /// The identity of the task, in two words that one worker writes. A reader may see the halves
     /// of two tasks; it asks when the worker is stuck with one.
@@ -20,11 +20,11 @@ pub(crate) struct Post {
     serial: AtomicU32,
     /// Whether `named` is of the task: for most, which have no name, there is no lock.
     has_name: AtomicBool,
-    named: Mutex<Named>,
+    named: Mutex<TaskName>,
 }
 
 #[derive(Default)]
-enum Named {
+enum TaskName {
     #[default]
     Nothing,
     Constant(&'static str),
@@ -32,17 +32,17 @@ enum Named {
     Task(Shared<dyn Body>),
 }
 
-impl Post {
+impl WorkerView {
     #[inline]
     pub(crate) fn take(&self, cell: &Shared<dyn Body>) {
         let Identity { serial, created } = cell.identity();
         self.created.store(created.nanos(), Ordering::Relaxed);
         self.serial.store(serial.number(), Ordering::Relaxed);
         let named = cell
-            .extra()
-            .and_then(|extra| match extra.options.constant_name() {
-                Some(name) => Some(Named::Constant(name)),
-                None if extra.options.name().is_some() => Some(Named::Task(cell.clone())),
+            .details()
+            .and_then(|details| match details.options.constant_name() {
+                Some(name) => Some(TaskName::Constant(name)),
+                None if details.options.name().is_some() => Some(TaskName::Task(cell.clone())),
                 None => None,
             });
         self.has_name.store(named.is_some(), Ordering::Relaxed);
@@ -76,11 +76,13 @@ impl Post {
         .id();
         let name = match &*self.named.lock() {
             _ if !self.has_name.load(Ordering::Relaxed) => context::DEFAULT_NAME,
-            Named::Constant(name) => name,
-            Named::Task(cell) if cell.identity().id() == id && cell.status() == Status::Running => {
+            TaskName::Constant(name) => name,
+            TaskName::Task(cell)
+                if cell.identity().id() == id && cell.status() == Status::Running =>
+            {
                 return Some(TaskRef::new(&**cell));
             }
-            Named::Nothing | Named::Task(_) => context::DEFAULT_NAME,
+            TaskName::Nothing | TaskName::Task(_) => context::DEFAULT_NAME,
         };
         Some(TaskRef {
             id,

@@ -163,13 +163,13 @@ pub(crate) enum Reason {
     Expired(Duration),
     Abandoned,
     /// As a store tells it.
-    Told(Box<(FailureKind, String)>),
+    Stored(Box<(FailureKind, String)>),
 }
 
 impl Reason {
     /// As a store tells it.
-    pub(crate) fn told(kind: FailureKind, text: impl Into<String>) -> Self {
-        Self::Told(Box::new((kind, text.into())))
+    pub(crate) fn stored(kind: FailureKind, text: impl Into<String>) -> Self {
+        Self::Stored(Box::new((kind, text.into())))
     }
 
     pub(crate) fn kind(&self) -> FailureKind {
@@ -180,7 +180,7 @@ impl Reason {
             Self::Cancelled(_) => FailureKind::Cancelled,
             Self::Expired(_) => FailureKind::Expired,
             Self::Abandoned => FailureKind::Abandoned,
-            Self::Told(told) => told.0,
+            Self::Stored(told) => told.0,
         }
     }
 }
@@ -273,7 +273,7 @@ impl fmt::Display for Reason {
                 write!(f, "expired: not started within {late:?} of its time")
             }
             Self::Abandoned => f.write_str("abandoned: the task manager is gone"),
-            Self::Told(told) => f.write_str(&told.1),
+            Self::Stored(told) => f.write_str(&told.1),
         }
     }
 }

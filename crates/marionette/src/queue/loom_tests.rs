@@ -11,7 +11,7 @@ use loom::thread;
 
 use crate::clock::Tick;
 use crate::queue::pace::Pace;
-use crate::queue::workers::Member;
+use crate::queue::workers::Seat;
 use crate::queue::{Queue, Refused, Ticket};
 
 /// Runs the model through all interleavings with at most three preemptions, or as many as the
@@ -40,45 +40,45 @@ pub(super) type Tasks = Arc<Queue<usize>>;
 pub(super) fn open(size: usize, workers: usize, tasks: std::ops::RangeInclusive<usize>) -> Opened {
     let queue = Arc::new(Queue::new(size));
     assert_eq!(queue.open(workers), workers);
-    let members = (0..workers).map(|_| queue.join()).collect();
+    let seats = (0..workers).map(|_| queue.join()).collect();
     for task in tasks {
         assert_eq!(queue.try_push(task, Tick::default()), Ok(()));
     }
-    Opened { queue, members }
+    Opened { queue, seats }
 }
 
 pub(super) struct Opened {
     queue: Tasks,
-    members: Vec<Member<usize>>,
+    seats: Vec<Seat<usize>>,
 }
 
 impl Opened {
-    pub(super) fn one(mut self) -> (Tasks, Member<usize>) {
-        (self.queue, self.members.remove(0))
+    pub(super) fn one(mut self) -> (Tasks, Seat<usize>) {
+        (self.queue, self.seats.remove(0))
     }
 
-    pub(super) fn two(mut self) -> (Tasks, Member<usize>, Member<usize>) {
-        let first = self.members.remove(0);
-        (self.queue, first, self.members.remove(0))
+    pub(super) fn two(mut self) -> (Tasks, Seat<usize>, Seat<usize>) {
+        let first = self.seats.remove(0);
+        (self.queue, first, self.seats.remove(0))
     }
 }
 
-pub(super) fn claim(member: &mut Member<usize>) -> Option<usize> {
-    claim_at(member, Pace::Unknown)
+pub(super) fn claim(seat: &mut Seat<usize>) -> Option<usize> {
+    claim_at(seat, Pace::Unknown)
 }
 
-pub(super) fn claim_at(member: &mut Member<usize>, pace: Pace) -> Option<usize> {
-    block_on(poll_fn(|poller| member.poll_claim(poller, pace, &mut ()))).map(|ready| ready.task)
+pub(super) fn claim_at(seat: &mut Seat<usize>, pace: Pace) -> Option<usize> {
+    block_on(poll_fn(|poller| seat.poll_claim(poller, pace, &mut ()))).map(|ready| ready.task)
 }
 
 /// Claims one task and is busy with it for ever: a worker that leaves would wake another.
-fn claim_and_stay(mut member: Member<usize>) -> (Option<usize>, Member<usize>) {
-    (claim(&mut member), member)
+fn claim_and_stay(mut seat: Seat<usize>) -> (Option<usize>, Seat<usize>) {
+    (claim(&mut seat), seat)
 }
 
 /// Claims until it is time to leave.
-fn claim_all(member: &mut Member<usize>) -> Vec<usize> {
-    std::iter::from_fn(|| claim(member)).collect()
+fn claim_all(seat: &mut Seat<usize>) -> Vec<usize> {
+    std::iter::from_fn(|| claim(seat)).collect()
 }
 
 pub(super) fn push(queue: &Queue<usize>, task: usize) -> Result<(), Refused> {
@@ -114,10 +114,10 @@ fn sorted(parts: impl IntoIterator<Item = Vec<usize>>) -> Vec<usize> {
 #[test]
 fn each_hand_over_wakes_the_producer_and_the_worker() {
     check("hand-over", || {
-        let (queue, mut member) = open(0, 1, 1..=1).one();
+        let (queue, mut seat) = open(0, 1, 1..=1).one();
         let producer = thread::spawn(move || (2..=4).map(|task| push(&queue, task)).collect());
         for task in 1..=4 {
-            assert_eq!(claim(&mut member), Some(task));
+            assert_eq!(claim(&mut seat), Some(task));
         }
         let pushed: Vec<_> = producer.join().unwrap();
         assert_eq!(pushed, [Ok(()); 3]);
@@ -127,9 +127,9 @@ fn each_hand_over_wakes_the_producer_and_the_worker() {
 #[test]
 fn a_claim_wakes_the_producer_that_waits_for_room() {
     check("room", || {
-        let (queue, mut member) = open(1, 1, 1..=2).one();
+        let (queue, mut seat) = open(1, 1, 1..=2).one();
         let producer = thread::spawn(move || [push(&queue, 3), push(&queue, 4)]);
-        let claimed: Vec<_> = (1..=4).map(|_| claim(&mut member)).collect();
+        let claimed: Vec<_> = (1..=4).map(|_| claim(&mut seat)).collect();
         assert_eq!(claimed, [Some(1), Some(2), Some(3), Some(4)]);
         assert_eq!(producer.join().unwrap(), [Ok(()), Ok(())]);
     });
@@ -138,24 +138,24 @@ fn a_claim_wakes_the_producer_that_waits_for_room() {
 #[test]
 fn a_start_from_a_batch_wakes_the_producer_that_waits_for_room() {
     check("room in a batch", || {
-        let (queue, mut member) = open(2, 1, 1..=3).one();
+        let (queue, mut seat) = open(2, 1, 1..=3).one();
         // Two are in the batch now, and the queue is full.
-        assert_eq!(claim(&mut member), Some(1));
+        assert_eq!(claim(&mut seat), Some(1));
         let producer = thread::spawn(move || push(&queue, 4));
         // This start takes no lock of the state, unless the producer was first. The worker is busy
         // for ever after it, so this start must tell of the room.
-        assert_eq!(claim(&mut member), Some(2));
+        assert_eq!(claim(&mut seat), Some(2));
         assert_eq!(producer.join().unwrap(), Ok(()));
-        assert_eq!(claim(&mut member), Some(3));
-        assert_eq!(claim(&mut member), Some(4));
+        assert_eq!(claim(&mut seat), Some(3));
+        assert_eq!(claim(&mut seat), Some(4));
     });
 }
 
 #[test]
 fn a_producer_that_gives_up_hands_its_room_on() {
     check("one of two gives up", || {
-        let (queue, mut member) = open(0, 1, 1..=1).one();
-        assert_eq!(claim(&mut member), Some(1));
+        let (queue, mut seat) = open(0, 1, 1..=1).one();
+        assert_eq!(claim(&mut seat), Some(1));
         let ticket = enlist(&queue, 2);
         let gives_up = {
             let queue = Arc::clone(&queue);
@@ -163,7 +163,7 @@ fn a_producer_that_gives_up_hands_its_room_on() {
             thread::spawn(move || queue.forget(ticket))
         };
         let producer = thread::spawn(move || push(&queue, 3));
-        assert_eq!(claim(&mut member), Some(3));
+        assert_eq!(claim(&mut seat), Some(3));
         gives_up.join().unwrap();
         assert_eq!(producer.join().unwrap(), Ok(()));
     });
@@ -172,10 +172,10 @@ fn a_producer_that_gives_up_hands_its_room_on() {
 #[test]
 fn a_producer_that_is_granted_and_gives_up_hands_its_room_on() {
     check("granted, and gives up", || {
-        let (queue, mut member) = open(0, 1, 1..=1).one();
-        assert_eq!(claim(&mut member), Some(1));
+        let (queue, mut seat) = open(0, 1, 1..=1).one();
+        assert_eq!(claim(&mut seat), Some(1));
         let ticket = enlist(&queue, 2);
-        let worker = thread::spawn(move || claim(&mut member));
+        let worker = thread::spawn(move || claim(&mut seat));
         let producer = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || push(&queue, 3))
@@ -207,10 +207,10 @@ fn two_pushes_find_two_workers_that_park() {
 fn three_pushes_find_three_workers_that_park() {
     // More than may be woken at once: each worker wakes the next.
     check_within(2, "three park, three pushes", || {
-        let Opened { queue, members } = open(3, 3, 1..=0);
-        let workers: Vec<_> = members
+        let Opened { queue, seats } = open(3, 3, 1..=0);
+        let workers: Vec<_> = seats
             .into_iter()
-            .map(|member| thread::spawn(move || claim_and_stay(member)))
+            .map(|seat| thread::spawn(move || claim_and_stay(seat)))
             .collect();
         for task in 1..=3 {
             assert_eq!(queue.try_push(task, Tick::default()), Ok(()));
@@ -231,10 +231,10 @@ fn three_pushes_find_three_workers_that_park() {
 fn one_of_two_workers_that_park_gets_a_push() {
     check("two park, one push", || {
         let (queue, first, second) = open(1, 2, 1..=0).two();
-        let workers = [first, second].map(|mut member| {
+        let workers = [first, second].map(|mut seat| {
             let queue = Arc::clone(&queue);
             thread::spawn(move || {
-                let claimed = claim(&mut member);
+                let claimed = claim(&mut seat);
                 queue.close();
                 claimed
             })
@@ -279,8 +279,8 @@ fn a_worker_that_is_woken_and_dropped_passes_the_task_on() {
 #[test]
 fn a_drain_runs_all_that_was_accepted_and_tells_the_producer() {
     check("drain", || {
-        let (queue, mut member) = open(0, 1, 1..=1).one();
-        let worker = thread::spawn(move || claim_all(&mut member));
+        let (queue, mut seat) = open(0, 1, 1..=1).one();
+        let worker = thread::spawn(move || claim_all(&mut seat));
         let producer = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || push(&queue, 2))
@@ -304,9 +304,9 @@ fn a_drain_runs_all_that_was_accepted_and_tells_the_producer() {
 #[test]
 fn a_close_loses_nothing() {
     check("close", || {
-        let (queue, mut member) = open(2, 1, 1..=3).one();
-        assert_eq!(claim(&mut member), Some(1));
-        let worker = thread::spawn(move || claim_all(&mut member));
+        let (queue, mut seat) = open(2, 1, 1..=3).one();
+        assert_eq!(claim(&mut seat), Some(1));
+        let worker = thread::spawn(move || claim_all(&mut seat));
         let producer = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || push(&queue, 4))
@@ -349,17 +349,17 @@ fn a_close_and_an_open_lose_nothing() {
 #[test]
 fn nothing_starts_between_pause_and_resume() {
     check("pause and resume", || {
-        let (queue, mut member) = open(2, 1, 1..=3).one();
-        assert_eq!(claim(&mut member), Some(1));
+        let (queue, mut seat) = open(2, 1, 1..=3).one();
+        assert_eq!(claim(&mut seat), Some(1));
         let starts = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&starts);
         let worker = thread::spawn(move || {
             for task in 2..=3 {
-                assert_eq!(claim(&mut member), Some(task));
+                assert_eq!(claim(&mut seat), Some(task));
                 counted.fetch_add(1, Ordering::SeqCst);
             }
             // The last one has ended; it parks.
-            assert_eq!(claim(&mut member), None);
+            assert_eq!(claim(&mut seat), None);
         });
         queue.pause();
         block_on(poll_fn(|poller| queue.poll_still(poller)));
@@ -380,10 +380,10 @@ fn nothing_starts_between_pause_and_resume() {
 #[test]
 fn a_paused_batch_stays_until_it_is_resumed() {
     check("resume", || {
-        let (queue, mut member) = open(2, 1, 1..=3).one();
-        assert_eq!(claim(&mut member), Some(1));
+        let (queue, mut seat) = open(2, 1, 1..=3).one();
+        assert_eq!(claim(&mut seat), Some(1));
         queue.pause();
-        let polled = member.poll_claim(
+        let polled = seat.poll_claim(
             &mut Poller::from_waker(Waker::noop()),
             Pace::Unknown,
             &mut (),
@@ -391,8 +391,8 @@ fn a_paused_batch_stays_until_it_is_resumed() {
         assert!(polled.is_pending());
         assert_eq!(queue.len(), 2);
         let resumer = thread::spawn(move || queue.resume());
-        assert_eq!(claim(&mut member), Some(2));
-        assert_eq!(claim(&mut member), Some(3));
+        assert_eq!(claim(&mut seat), Some(2));
+        assert_eq!(claim(&mut seat), Some(3));
         resumer.join().unwrap();
     });
 }
@@ -400,8 +400,8 @@ fn a_paused_batch_stays_until_it_is_resumed() {
 #[test]
 fn a_drain_tells_a_producer_that_would_wait_for_ever() {
     check("drain, busy", || {
-        let (queue, mut member) = open(0, 1, 1..=1).one();
-        assert_eq!(claim(&mut member), Some(1));
+        let (queue, mut seat) = open(0, 1, 1..=1).one();
+        assert_eq!(claim(&mut seat), Some(1));
         let producer = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || push(&queue, 2))
@@ -422,11 +422,11 @@ fn a_batch_is_stolen_from_and_started_from_at_once() {
             assert_eq!(claim(&mut thief), Some(task));
         }
         let count = Arc::new(AtomicUsize::new(0));
-        let workers = [owner, thief].map(|mut member| {
+        let workers = [owner, thief].map(|mut seat| {
             let (queue, count) = (Arc::clone(&queue), Arc::clone(&count));
             thread::spawn(move || {
                 let mut claimed = Vec::new();
-                while let Some(task) = claim(&mut member) {
+                while let Some(task) = claim(&mut seat) {
                     claimed.push(task);
                     if count.fetch_add(1, Ordering::SeqCst) == 1 {
                         queue.close();
@@ -461,8 +461,7 @@ fn what_a_worker_gives_back_wakes_another() {
 fn a_surplus_worker_leaves_and_its_batch_stays() {
     check("fewer workers", || {
         let (queue, first, second) = open(4, 2, 1..=0).two();
-        let workers =
-            [first, second].map(|mut member| thread::spawn(move || claim_all(&mut member)));
+        let workers = [first, second].map(|mut seat| thread::spawn(move || claim_all(&mut seat)));
         assert_eq!(queue.try_push(1, Tick::default()), Ok(()));
         assert_eq!(queue.set_wanted(1), 0);
         queue.drain();
@@ -477,12 +476,12 @@ fn a_surplus_worker_leaves_and_its_batch_stays() {
 #[test]
 fn a_start_tells_the_due_tasks_of_room() {
     check("due", || {
-        let (queue, mut member) = open(0, 1, 1..=0).one();
+        let (queue, mut seat) = open(0, 1, 1..=0).one();
         // The margin is 64, and there is a free worker.
         for task in 1..=65 {
             queue.push_accepted(task, Tick::default());
         }
-        assert_eq!(claim(&mut member), Some(1));
+        assert_eq!(claim(&mut seat), Some(1));
         let scheduler = {
             let queue = Arc::clone(&queue);
             thread::spawn(move || {
@@ -491,7 +490,7 @@ fn a_start_tells_the_due_tasks_of_room() {
             })
         };
         // The worker starts one of its batch and is busy for ever.
-        assert_eq!(claim(&mut member), Some(2));
+        assert_eq!(claim(&mut seat), Some(2));
         scheduler.join().unwrap();
         assert_eq!(queue.len(), 64);
     });

@@ -8,20 +8,18 @@ use loom::thread;
 use crate::clock::Tick;
 use crate::queue::loom_tests::{check, check_within, claim, claim_at, open, push};
 use crate::queue::pace::Pace;
-use crate::queue::workers::Member;
+use crate::queue::workers::Seat;
 use crate::queue::{Queue, Refused, Ticket};
 
 #[test]
 fn a_quick_worker_lets_every_waiting_producer_in() {
     check_within(2, "quick, two producers", || {
-        let (queue, mut member) = open(1, 1, 1..=2).one();
+        let (queue, mut seat) = open(1, 1, 1..=2).one();
         let producers = [3, 4].map(|task| {
             let queue = Arc::clone(&queue);
             thread::spawn(move || push(&queue, task))
         });
-        let mut claimed: Vec<_> = (1..=4)
-            .map(|_| claim_at(&mut member, Pace::Quick))
-            .collect();
+        let mut claimed: Vec<_> = (1..=4).map(|_| claim_at(&mut seat, Pace::Quick)).collect();
         claimed.sort_unstable();
         assert_eq!(claimed, [Some(1), Some(2), Some(3), Some(4)]);
         for producer in producers {
@@ -33,14 +31,12 @@ fn a_quick_worker_lets_every_waiting_producer_in() {
 #[test]
 fn producers_that_follow_themselves_shut_nobody_out() {
     check_within(2, "quick, followed", || {
-        let (queue, mut member) = open(2, 1, 1..=2).one();
+        let (queue, mut seat) = open(2, 1, 1..=2).one();
         let producers = [3, 5].map(|task| {
             let queue = Arc::clone(&queue);
             thread::spawn(move || [push(&queue, task), push(&queue, task + 1)])
         });
-        let mut claimed: Vec<_> = (1..=6)
-            .map(|_| claim_at(&mut member, Pace::Quick))
-            .collect();
+        let mut claimed: Vec<_> = (1..=6).map(|_| claim_at(&mut seat, Pace::Quick)).collect();
         claimed.sort_unstable();
         assert_eq!(claimed, [1, 2, 3, 4, 5, 6].map(Some));
         for producer in producers {
@@ -50,18 +46,15 @@ fn producers_that_follow_themselves_shut_nobody_out() {
 }
 
 /// Two producers that wait, and a worker that has parked.
-fn two_wait(
-    queue: &Queue<usize>,
-    member: &mut Member<usize>,
-) -> [(Option<usize>, Option<Ticket>); 2] {
-    assert_eq!(claim_at(member, Pace::Quick), Some(1));
+fn two_wait(queue: &Queue<usize>, seat: &mut Seat<usize>) -> [(Option<usize>, Option<Ticket>); 2] {
+    assert_eq!(claim_at(seat, Pace::Quick), Some(1));
     let mut producers = [4, 5].map(|task| (Some(task), None));
     let offered = producers.each_mut().map(|producer| offer(queue, producer));
     assert_eq!(offered, [Poll::Pending, Poll::Pending]);
     // The rest of the batch, and then there is nothing left to do.
-    assert_eq!(claim_at(member, Pace::Quick), Some(2));
-    assert_eq!(claim_at(member, Pace::Quick), Some(3));
-    let polled = member.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
+    assert_eq!(claim_at(seat, Pace::Quick), Some(2));
+    assert_eq!(claim_at(seat, Pace::Quick), Some(3));
+    let polled = seat.poll_claim(&mut Poller::from_waker(Waker::noop()), Pace::Quick, &mut ());
     assert!(polled.is_pending());
     producers
 }
@@ -77,13 +70,13 @@ fn offer(
 #[test]
 fn a_worker_that_a_producer_woke_passes_the_rest_of_the_room_on() {
     check("quick, passed on", || {
-        let (queue, mut member) = open(2, 1, 1..=3).one();
-        let [mut first, mut second] = two_wait(&queue, &mut member);
+        let (queue, mut seat) = open(2, 1, 1..=3).one();
+        let [mut first, mut second] = two_wait(&queue, &mut seat);
         // One at a time.
         assert_eq!(offer(&queue, &mut second), Poll::Pending);
         assert_eq!(offer(&queue, &mut first), Poll::Ready(Ok(())));
         assert_eq!(offer(&queue, &mut second), Poll::Pending);
-        assert_eq!(claim_at(&mut member, Pace::Quick), Some(4));
+        assert_eq!(claim_at(&mut seat, Pace::Quick), Some(4));
         assert_eq!(offer(&queue, &mut second), Poll::Ready(Ok(())));
     });
 }
@@ -91,11 +84,11 @@ fn a_worker_that_a_producer_woke_passes_the_rest_of_the_room_on() {
 #[test]
 fn a_producer_that_wakes_no_worker_passes_the_rest_of_the_room_on() {
     check("quick, and all are busy", || {
-        let (queue, mut member) = open(2, 1, 1..=3).one();
-        let [mut first, mut second] = two_wait(&queue, &mut member);
+        let (queue, mut seat) = open(2, 1, 1..=3).one();
+        let [mut first, mut second] = two_wait(&queue, &mut seat);
         // The worker is busy when the producer comes, and for ever.
         queue.push_accepted(6, Tick::default());
-        assert_eq!(claim_at(&mut member, Pace::Quick), Some(6));
+        assert_eq!(claim_at(&mut seat, Pace::Quick), Some(6));
         assert_eq!(offer(&queue, &mut first), Poll::Ready(Ok(())));
         assert_eq!(offer(&queue, &mut second), Poll::Ready(Ok(())));
     });

@@ -18,7 +18,7 @@ const BATCH_MAX: usize = 16;
 const WOKEN_MAX: usize = 2;
 
 /// A source of tasks that a worker moves into the queue when it locks the state.
-pub(crate) trait Supply<T> {
+pub(crate) trait DueSource<T> {
     /// Whether there is a task to bring.
     fn is_there(&self) -> bool;
     /// Appends at most `room` tasks to `ready`. The state's lock is held.
@@ -26,7 +26,7 @@ pub(crate) trait Supply<T> {
 }
 
 /// Nothing.
-impl<T> Supply<T> for () {
+impl<T> DueSource<T> for () {
     fn is_there(&self) -> bool {
         false
     }
@@ -35,7 +35,7 @@ impl<T> Supply<T> for () {
 }
 
 /// A worker's place in the queue. The worker leaves when its place is dropped.
-pub(crate) struct Member<T> {
+pub(crate) struct Seat<T> {
     queue: Arc<Queue<T>>,
     index: usize,
     batch: Batch<T>,
@@ -88,7 +88,7 @@ impl<T> Queue<T> {
         self.change(|state, wakes| state.set_wanted(wanted, wakes))
     }
 
-    pub(crate) fn join(self: &Arc<Self>) -> Member<T> {
+    pub(crate) fn join(self: &Arc<Self>) -> Seat<T> {
         let batch = Batch::default();
         let index = self.change(|state, wakes| {
             let (batch, opening) = (Arc::clone(&batch), state.opening);
@@ -110,7 +110,7 @@ impl<T> Queue<T> {
             state.grant(wakes);
             index
         });
-        Member {
+        Seat {
             queue: Arc::clone(self),
             index,
             batch,
@@ -157,7 +157,7 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Member<T> {
+impl<T> Seat<T> {
     pub(crate) fn index(&self) -> usize {
         self.index
     }
@@ -176,7 +176,7 @@ impl<T> Member<T> {
         &mut self,
         poller: &mut Poller<'_>,
         pace: Pace,
-        supply: &mut impl Supply<T>,
+        supply: &mut impl DueSource<T>,
     ) -> Poll<Option<Ready<T>>> {
         let next = self.batch.lock().pop_front();
         if next.is_some() && self.goes_on(pace) {
@@ -231,7 +231,7 @@ impl<T> Member<T> {
     }
 }
 
-impl<T> Drop for Member<T> {
+impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
         if !self.has_left {
             self.queue.change(|state, wakes| {
@@ -260,7 +260,7 @@ impl<T> State<T> {
     fn slot(&mut self, index: usize) -> &mut Slot<T> {
         self.slots[index]
             .as_mut()
-            .expect("a member has its slot until it leaves")
+            .expect("a seat has its slot until it leaves")
     }
 
     fn claim(
@@ -269,7 +269,7 @@ impl<T> State<T> {
         batch: &Batch<T>,
         poller: &mut Poller<'_>,
         wakes: &mut Wakes,
-        supply: &mut impl Supply<T>,
+        supply: &mut impl DueSource<T>,
     ) -> Poll<Option<Ready<T>>> {
         self.settle(index, batch);
         let belongs = self.slot(index).opening == self.opening;
@@ -302,7 +302,7 @@ impl<T> State<T> {
     }
 
     /// Grants room to producers, and fills the rest from `supply`.
-    fn bring(&mut self, supply: &mut impl Supply<T>, wakes: &mut Wakes) {
+    fn bring(&mut self, supply: &mut impl DueSource<T>, wakes: &mut Wakes) {
         self.grant(wakes);
         if supply.is_there() {
             let room = self.due_room();

@@ -16,7 +16,7 @@ const SAMPLES: usize = 1024;
 
 /// When a future task is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum DueTime {
     /// By the monotonic clock.
     After(Tick),
     /// By the wall clock: so long after the Unix epoch, in nanoseconds.
@@ -39,7 +39,7 @@ pub(crate) enum Due {
 /// ```
 #[derive(Clone, Debug)]
 pub struct FutureTask<T> {
-    pub(crate) due: Due,
+    pub(crate) due: DueTime,
     pub(crate) task: T,
 }
 
@@ -54,7 +54,7 @@ impl<T> FutureTask<T> {
     /// A task that must not run before `delay` has passed since `now`.
     pub(crate) fn after_tick(now: Tick, delay: Duration, task: T) -> Self {
         Self {
-            due: Due::After(now.saturating_add(delay)),
+            due: DueTime::After(now.saturating_add(delay)),
             task,
         }
     }
@@ -70,7 +70,7 @@ impl<T> FutureTask<T> {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         match u64::try_from(since.as_nanos()) {
             Ok(nanos) if nanos > 0 => Ok(Self {
-                due: Due::At(nanos),
+                due: DueTime::At(nanos),
                 task,
             }),
             _ => Err(Unschedulable { time, task }),
@@ -109,10 +109,10 @@ impl Clock {
         }
     }
 
-    fn due(self, nanos: u64) -> Due {
+    fn due(self, nanos: u64) -> DueTime {
         match self {
-            Self::Monotonic => Due::After(Tick::from_nanos(nanos)),
-            Self::Wall => Due::At(nanos),
+            Self::Monotonic => DueTime::After(Tick::from_nanos(nanos)),
+            Self::Wall => DueTime::At(nanos),
         }
     }
 }
@@ -135,10 +135,10 @@ pub(crate) struct Firsts {
 
 impl Firsts {
     /// Whether a task that is due then comes before the first of its clock.
-    pub(crate) fn are_after(self, due: Due) -> bool {
+    pub(crate) fn are_after(self, due: DueTime) -> bool {
         match due {
-            Due::After(tick) => self.delayed.is_none_or(|first| tick.nanos() < first),
-            Due::At(nanos) => self.scheduled.is_none_or(|first| nanos < first),
+            DueTime::After(tick) => self.delayed.is_none_or(|first| tick.nanos() < first),
+            DueTime::At(nanos) => self.scheduled.is_none_or(|first| nanos < first),
         }
     }
 
@@ -146,14 +146,14 @@ impl Firsts {
     pub(crate) fn any_is_before(self, others: Self) -> bool {
         let delayed = self
             .delayed
-            .map(|nanos| Due::After(Tick::from_nanos(nanos)));
-        let scheduled = self.scheduled.map(Due::At);
+            .map(|nanos| DueTime::After(Tick::from_nanos(nanos)));
+        let scheduled = self.scheduled.map(DueTime::At);
         let mut dues = delayed.into_iter().chain(scheduled);
         dues.any(|due| others.are_after(due))
     }
 }
 
-impl Due {
+impl DueTime {
     /// By how many nanoseconds it lies ahead; below zero if it has passed.
     fn ahead(self, now: Now) -> i128 {
         let (due, now) = match self {
@@ -260,8 +260,8 @@ impl<T> Futures<T> {
         let order = self.inserted;
         self.inserted += 1;
         let (heap, nanos) = match future.due {
-            Due::After(tick) => (&mut self.delayed, tick.nanos()),
-            Due::At(nanos) => (&mut self.scheduled, nanos),
+            DueTime::After(tick) => (&mut self.delayed, tick.nanos()),
+            DueTime::At(nanos) => (&mut self.scheduled, nanos),
         };
         let task = future.task;
         heap.push(Entry { nanos, order, task });
@@ -356,10 +356,10 @@ impl<T> Futures<T> {
     }
 
     /// Whether the insertion of a task that is due then will have to make room.
-    pub(crate) fn is_full_for(&self, due: Due) -> bool {
+    pub(crate) fn is_full_for(&self, due: DueTime) -> bool {
         let heap = match due {
-            Due::After(_) => &self.delayed,
-            Due::At(_) => &self.scheduled,
+            DueTime::After(_) => &self.delayed,
+            DueTime::At(_) => &self.scheduled,
         };
         heap.len() == heap.capacity()
     }
@@ -367,7 +367,7 @@ impl<T> Futures<T> {
     /// Makes room for a task that is due then: takes out those that are over, and grows if that is
     /// not enough.
     #[cold]
-    pub(crate) fn make_room(&mut self, due: Due, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+    pub(crate) fn make_room(&mut self, due: DueTime, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         let before = self.len();
         let over = if self.may_have(&is_over) {
             self.extract(is_over)
@@ -377,8 +377,8 @@ impl<T> Futures<T> {
         // A sweep pays for itself only if the next one is far.
         if self.len() > before / 4 * 3 {
             let heap = match due {
-                Due::After(_) => &mut self.delayed,
-                Due::At(_) => &mut self.scheduled,
+                DueTime::After(_) => &mut self.delayed,
+                DueTime::At(_) => &mut self.scheduled,
             };
             // As many again, so that room is not asked for at every insertion.
             heap.reserve(heap.len());
@@ -480,7 +480,7 @@ mod tests {
 
     #[test]
     fn room_is_made_by_those_that_are_over() {
-        let due = Due::After(Tick::default());
+        let due = DueTime::After(Tick::default());
         for (all, live) in [(10, 9), (10_000, 9_700), (10_000, 5_000)] {
             let mut futures = full_of((0..all).map(|nth| nth >= live));
             assert_eq!(futures.make_room(due, |is_over| *is_over).len(), all - live);
@@ -491,7 +491,7 @@ mod tests {
 
     #[test]
     fn few_are_looked_at_where_none_is_over() {
-        let due = Due::After(Tick::default());
+        let due = DueTime::After(Tick::default());
         let mut futures = full_of((0..16 * SAMPLES).map(|_| false));
         let seen = Cell::new(0);
         let look = |is_over: &bool| {

@@ -20,8 +20,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::clock::{Now, Tick, Wall, is_the_systems, runtime};
 use crate::queue::Ready;
 use crate::schedule::alarm::Alarm;
-use crate::schedule::futures::{Clock, Due, FirstDue, Firsts, FutureTask, Futures, Unschedulable};
-use crate::schedule::outlet::Outlet;
+use crate::schedule::futures::{
+    Clock, DueTime, FirstDue, Firsts, FutureTask, Futures, Unschedulable,
+};
+use crate::schedule::outlet::DueSink;
 use crate::sync::Mutex;
 
 /// How long the sleeper sleeps at most while something waits for the wall clock: a step of that
@@ -40,7 +42,7 @@ pub(crate) struct Timekeeper<T, O> {
 }
 
 struct Table<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<Timetable<T>>,
     woken: Notify,
     wall: Wall,
     /// Tells which tasks need not be handed out any more: they go before room is made for others.
@@ -60,22 +62,22 @@ pub(crate) enum Precision {
     Microseconds,
 }
 
-struct State<T> {
+struct Timetable<T> {
     futures: Futures<T>,
     /// What the sleeper sleeps for, while it is not awake: it is woken only for what is earlier.
     sleeps_for: Option<Firsts>,
-    row: Row,
+    row: ClockRun,
     /// Whether tasks are handed out.
     runs: bool,
 }
 
 /// How many that go by one clock came one after the other while something was due by the other.
-struct Row {
+struct ClockRun {
     clock: Clock,
     length: u32,
 }
 
-impl Row {
+impl ClockRun {
     /// By which clock the next one goes.
     fn next(&mut self, first: FirstDue) -> Clock {
         let mut clock = first.clock;
@@ -100,17 +102,17 @@ struct Sleeper {
     ended: watch::Receiver<()>,
 }
 
-impl<T: Send + 'static, O: Outlet<T>> Timekeeper<T, O> {
+impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
     pub(crate) fn new(
         outlet: Arc<O>,
         wall: Wall,
         precision: Precision,
         is_over: fn(&T) -> bool,
     ) -> Self {
-        let state = State {
+        let state = Timetable {
             futures: Futures::with_wall(wall.clone()),
             sleeps_for: None,
-            row: Row {
+            row: ClockRun {
                 clock: Clock::Monotonic,
                 length: 0,
             },
@@ -289,7 +291,7 @@ impl<T: Send + 'static> Table<T> {
     }
 
     /// Hands out what becomes due, until there is no outlet any more. Dropping it loses nothing.
-    async fn keep_time(&self, outlet: &impl Outlet<T>) {
+    async fn keep_time(&self, outlet: &impl DueSink<T>) {
         let alarm = (self.precision == Precision::Microseconds).then(Alarm::new);
         let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
         let mut due = Vec::new();
@@ -329,7 +331,7 @@ impl<T: Send + 'static> Table<T> {
     }
 }
 
-impl<T> State<T> {
+impl<T> Timetable<T> {
     /// Takes out what is due, in its order: no more than so many.
     fn take_due(&mut self, max: usize, mut take: impl FnMut(Ready<T>)) {
         let now = self.futures.now();
@@ -341,8 +343,8 @@ impl<T> State<T> {
                 break;
             };
             let at = match due {
-                Due::After(tick) => tick,
-                Due::At(_) => now.tick,
+                DueTime::After(tick) => tick,
+                DueTime::At(_) => now.tick,
             };
             take(Ready { at, task });
         }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::queue::{Queue, Ready};
 
 /// Where due tasks go.
-pub(crate) trait Outlet<T>: Send + Sync + 'static {
+pub(crate) trait DueSink<T>: Send + Sync + 'static {
     /// Room for some tasks.
     type Place<'a>: Send;
 
@@ -18,7 +18,7 @@ pub(crate) trait Outlet<T>: Send + Sync + 'static {
     fn put(&self, place: Self::Place<'_>, due: &mut Vec<Ready<T>>);
 }
 
-impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
+impl<T: Send + 'static> DueSink<T> for mpsc::Sender<T> {
     type Place<'a> = mpsc::Permit<'a, T>;
 
     async fn place(&self) -> Option<(mpsc::Permit<'_, T>, usize)> {
@@ -32,7 +32,7 @@ impl<T: Send + 'static> Outlet<T> for mpsc::Sender<T> {
     }
 }
 
-impl<T: Send + 'static> Outlet<T> for Queue<T> {
+impl<T: Send + 'static> DueSink<T> for Queue<T> {
     type Place<'a> = DuePlace<'a, T>;
 
     async fn place(&self) -> Option<(DuePlace<'_, T>, usize)> {

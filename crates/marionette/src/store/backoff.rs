@@ -1,34 +1,34 @@
 //! A backoff as data: there and back again, with the same pauses.
 
-use crate::backoff::{Backoff, Constant, Exponential, Jitter, Linear, Policy, Polynomial};
+use crate::backoff::{Backoff, BackoffPolicy, Constant, Exponential, Jitter, Linear, Polynomial};
 use crate::store::job::{StoredBackoff, StoredJitter};
 
 impl StoredBackoff {
     /// This backoff as data; `None` for [`Backoff::from_fn`], which is code.
     pub(crate) fn of(backoff: &Backoff) -> Option<Self> {
         Some(match &backoff.0 {
-            Policy::None => Self::None,
-            Policy::Constant(policy) => Self::Constant {
+            BackoffPolicy::None => Self::None,
+            BackoffPolicy::Constant(policy) => Self::Constant {
                 pause: policy.pause,
                 jitter: policy.jitter.into(),
             },
-            Policy::Linear(policy) => Self::Linear {
+            BackoffPolicy::Linear(policy) => Self::Linear {
                 step: policy.step,
                 max: policy.max,
                 jitter: policy.jitter.into(),
             },
-            Policy::Exponential(policy) => Self::Exponential {
+            BackoffPolicy::Exponential(policy) => Self::Exponential {
                 initial: policy.initial,
                 // JSON has no infinity. The largest number reaches every maximum as fast.
                 multiplier: policy.multiplier.min(f64::MAX),
                 max: policy.max,
                 jitter: policy.jitter.into(),
             },
-            Policy::Polynomial(policy) => Self::Polynomial {
+            BackoffPolicy::Polynomial(policy) => Self::Polynomial {
                 max: policy.max,
                 jitter: policy.jitter.into(),
             },
-            Policy::Function(_) => return None,
+            BackoffPolicy::Function(_) => return None,
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::id::TaskId;
 use crate::queue::Refused;
 use crate::schedule::futures::unschedulable;
 use crate::store::StoreError;
-use crate::task::encoded_job::Unfit;
+use crate::task::encoded_job::Unstorable;
 
 /// A task that was not accepted; it comes back in the error.
 ///
@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
     /// It is a job whose id another job has.
     Taken(TaskId),
     /// It is a job that this manager, or its store, cannot take as it is.
-    Unfit(Box<Unfit>),
+    Unstorable(Box<Unstorable>),
     Store(Box<StoreError>),
 }
 
@@ -90,22 +90,22 @@ impl<H> QueueError<H> {
 
     /// Whether no handler is registered for jobs of this kind, in a manager without a store.
     pub fn is_unknown_kind(&self) -> bool {
-        self.is_unfit(|unfit| matches!(unfit, Unfit::UnknownKind { .. }))
+        self.is_unfit(|unfit| matches!(unfit, Unstorable::UnknownKind { .. }))
     }
 
     /// Whether the arguments of the job are longer than what is stored, once encoded.
     pub fn is_too_large(&self) -> bool {
-        self.is_unfit(|unfit| matches!(unfit, Unfit::TooLarge { .. }))
+        self.is_unfit(|unfit| matches!(unfit, Unstorable::TooLarge { .. }))
     }
 
     /// Whether the job cannot be stored as it is: its arguments do not encode or are too large, its
     /// kind or queue has no proper name, or an option is code.
     pub fn is_unstorable(&self) -> bool {
-        self.is_unfit(|unfit| !matches!(unfit, Unfit::UnknownKind { .. }))
+        self.is_unfit(|unfit| !matches!(unfit, Unstorable::UnknownKind { .. }))
     }
 
-    fn is_unfit(&self, which: impl FnOnce(&Unfit) -> bool) -> bool {
-        matches!(&self.refusal, Refusal::Unfit(unfit) if which(unfit))
+    fn is_unfit(&self, which: impl FnOnce(&Unstorable) -> bool) -> bool {
+        matches!(&self.refusal, Refusal::Unstorable(unfit) if which(unfit))
     }
 
     /// Whether the store cannot be reached or is busy: another try later may succeed.
@@ -145,7 +145,7 @@ impl fmt::Display for Refusal {
                  are others"
             ),
             Self::Unschedulable(time) => f.write_str(unschedulable(*time)),
-            Self::Unfit(unfit) => unfit.fmt(f),
+            Self::Unstorable(unfit) => unfit.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -166,7 +166,7 @@ impl<H> fmt::Debug for QueueError<H> {
 impl Refusal {
     pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unfit(unfit) => unfit.source(),
+            Self::Unstorable(unfit) => unfit.source(),
             Self::Store(error) => error.source(),
             Self::Full | Self::Stopped | Self::Unschedulable(_) | Self::Taken(_) => None,
         }

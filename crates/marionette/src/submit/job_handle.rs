@@ -67,12 +67,12 @@ use crate::task::job::Job;
 pub struct JobHandle<J> {
     id: TaskId,
     durable: Weak<Durable>,
-    waiting: Waiting,
+    waiting: EndFuture,
     job: PhantomData<fn() -> J>,
 }
 
 /// The wait, once it has begun. The lock makes the handle `Sync`; it is never waited for.
-type Waiting = Mutex<Option<Pin<Box<dyn Future<Output = Answer> + Send>>>>;
+type EndFuture = Mutex<Option<Pin<Box<dyn Future<Output = Answer> + Send>>>>;
 
 /// `None` if the manager is gone.
 type Answer = Option<Result<Ended, StoreError>>;

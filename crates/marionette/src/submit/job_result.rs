@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cell::leased_job::failure;
-use crate::outcome::error::{BoxError, Error, Unreadable};
+use crate::outcome::error::{BoxError, Error, UnreadableResult};
 use crate::outcome::{Failure, FailureKind, Reason};
 use crate::store::{Ended, JobState, PastAttempt, PastOutcome, StoreError};
 use crate::task::job::Job;
@@ -14,10 +14,10 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
     match ended {
         Ended::Done(result) => match why_unkept(&result) {
             None => decode_output::<J>(&result).map_err(|error| {
-                without_attempt(Reason::Failed(Box::new(Unreadable::new(&error))))
+                without_attempt(Reason::Failed(Box::new(UnreadableResult::new(&error))))
             }),
             Some(why) => {
-                let unreadable = Unreadable::unkept(&why);
+                let unreadable = UnreadableResult::unkept(&why);
                 Err(without_attempt(Reason::Failed(Box::new(unreadable))))
             }
         },
@@ -27,7 +27,7 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
             error,
             attempts,
         } => Err(record(state, reason, error, attempts)),
-        Ended::Unknown => Err(without_attempt(Reason::told(
+        Ended::Unknown => Err(without_attempt(Reason::stored(
             FailureKind::Unknown,
             "the store does not know the job: it was pruned or deleted, or never was there",
         ))),
@@ -83,7 +83,7 @@ fn record(
 /// How a job ended, where that was not its last attempt.
 fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Option<Reason> {
     match state {
-        JobState::Quarantined => Some(Reason::told(
+        JobState::Quarantined => Some(Reason::stored(
             FailureKind::Quarantined,
             format!(
                 "quarantined: {}",
@@ -93,19 +93,19 @@ fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Op
             ),
         )),
         JobState::Cancelled if last == Some(PastOutcome::Cancelled) => None,
-        JobState::Cancelled => Some(told(reason.unwrap_or_default(), |why| {
+        JobState::Cancelled => Some(reason_from_text(reason.unwrap_or_default(), |why| {
             Reason::Cancelled(why.into())
         })),
-        _ => reason.map(|reason| told(reason, |reason| Reason::Failed(reason.into()))),
+        _ => reason.map(|reason| reason_from_text(reason, |reason| Reason::Failed(reason.into()))),
     }
 }
 
 /// What a worker wrote of an end without an attempt reads as it does without a store.
-fn told(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
+fn reason_from_text(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
     if reason.starts_with("expired: ") {
-        Reason::told(FailureKind::Expired, reason)
+        Reason::stored(FailureKind::Expired, reason)
     } else if reason.starts_with("given up after ") {
-        Reason::told(FailureKind::TimedOut, reason)
+        Reason::stored(FailureKind::TimedOut, reason)
     } else {
         otherwise(reason)
     }

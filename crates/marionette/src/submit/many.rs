@@ -14,7 +14,7 @@ use crate::queue::Ticket;
 use crate::submit::error::Refusal;
 use crate::task::IntoTask;
 use crate::task::draft::{Draft, Maker, Offer};
-use crate::task::encoded_job::Unfit;
+use crate::task::encoded_job::Unstorable;
 use crate::task::registry::Registry;
 
 /// How many tasks are made into cells ahead of the room for them.
@@ -81,16 +81,17 @@ pub struct QueueingMany<'a, I, H, S, T> {
 struct Tasks<I, H, S, T> {
     /// Until all have become cells, or one was refused.
     iter: Option<I>,
-    next: Next<I, H, S, T>,
+    next: NextCell<I, H, S, T>,
     collect: fn(I, &mut Vec<H>),
     maker: Maker<H, S, T>,
 }
 
 /// Makes cells of the next tasks, and fails with the first that cannot be one.
-type Next<I, H, S, T> = fn(&mut I, &mut Made<'_, H, S, T>) -> Result<(), (Box<Unfit>, Draft<S>)>;
+type NextCell<I, H, S, T> =
+    fn(&mut I, &mut NextCells<'_, H, S, T>) -> Result<(), (Box<Unstorable>, Draft<S>)>;
 
 /// Where the next cells are made.
-struct Made<'a, H, S, T> {
+struct NextCells<'a, H, S, T> {
     maker: &'a Maker<H, S, T>,
     registry: &'a Registry,
     offers: &'a mut VecDeque<Offer<S, T>>,
@@ -151,7 +152,9 @@ impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
             }
             if let Err((unfit, draft)) = this.make_some() {
                 let unfit_task = this.tasks.maker.take_back(draft);
-                return Poll::Ready(Err(this.refuse(Refusal::Unfit(unfit), Some(unfit_task))));
+                return Poll::Ready(Err(
+                    this.refuse(Refusal::Unstorable(unfit), Some(unfit_task))
+                ));
             }
             if this.waiting.is_empty() {
                 this.tasks.iter = None;
@@ -173,11 +176,11 @@ impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
 }
 
 impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
-    fn make_some(&mut self) -> Result<(), (Box<Unfit>, Draft<S>)> {
+    fn make_some(&mut self) -> Result<(), (Box<Unstorable>, Draft<S>)> {
         let tasks = &mut self.tasks;
         let iter = tasks.iter.as_mut();
         let iter = iter.expect("`queue_many` is not polled after it has resolved");
-        let mut made = Made {
+        let mut made = NextCells {
             maker: &tasks.maker,
             registry: &self.engine.registry,
             offers: &mut self.offers,

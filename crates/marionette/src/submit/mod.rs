@@ -18,7 +18,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::backoff::Backoff;
 use crate::cell::Waiting;
-use crate::cell::details::Extra;
+use crate::cell::details::Details;
 use crate::cell::join::JoinHandle;
 use crate::cell::options::Parent;
 use crate::clock::Tick;
@@ -74,8 +74,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
 
     /// In place: what is moved to and fro costs more than what is set.
     #[inline]
-    fn with(mut self, set: impl FnOnce(&mut Extra)) -> Self {
-        set(self.draft.extra());
+    fn with(mut self, set: impl FnOnce(&mut Details)) -> Self {
+        set(self.draft.details());
         self
     }
 
@@ -93,7 +93,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     where
         M: Repeatable,
     {
-        self.with(|extra| extra.options.retries = retries)
+        self.with(|details| details.options.retries = retries)
     }
 
     /// How long it waits before each retry. Default is [`Exponential::default`]: 500 ms, × 1.5,
@@ -105,7 +105,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     where
         M: Repeatable,
     {
-        self.with(|extra| extra.options.set_backoff(backoff.into()))
+        self.with(|details| details.options.set_backoff(backoff.into()))
     }
 
     /// How long each attempt may run. Default is no limit, and zero means none.
@@ -115,40 +115,40 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     /// failed then, and is retried like any other, unless it still succeeds within the grace.
     #[inline]
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|extra| extra.options.set_timeout(Some(timeout)))
+        self.with(|details| details.options.set_timeout(Some(timeout)))
     }
 
     /// How long the task may take in total, from the time when it was first due, with all its
     /// attempts and the pauses between them. Default is no limit.
     #[inline]
     pub fn give_up_after(self, limit: Duration) -> Self {
-        self.with(|extra| extra.options.set_give_up_after(Some(limit)))
+        self.with(|details| details.options.set_give_up_after(Some(limit)))
     }
 
     /// How late the task may be started: if no worker was free within this time after it was due,
     /// it ends as expired. Default is no limit.
     #[inline]
     pub fn expires(self, limit: Duration) -> Self {
-        self.with(|extra| extra.options.set_expires(Some(limit)))
+        self.with(|details| details.options.set_expires(Some(limit)))
     }
 
     /// The parent of every attempt: cancellation and tracing span. Default is none.
     #[inline]
     pub fn context(self, parent: impl Into<Parent>) -> Self {
-        self.with(|extra| extra.options.set_parent(parent.into()))
+        self.with(|details| details.options.set_parent(parent.into()))
     }
 
     /// The error to report when the task has failed for good, bundled with those of its attempts:
     /// whatever says what it meant to somebody. Default is none.
     #[inline]
     pub fn error(self, error: impl Into<BoxError>) -> Self {
-        self.with(|extra| extra.set_user(error.into()))
+        self.with(|details| details.set_user(error.into()))
     }
 
     /// What the task is called in logs and reports. Default is its own name, or "async task".
     #[inline]
     pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.with(|extra| extra.options.set_name(name.into()))
+        self.with(|details| details.options.set_name(name.into()))
     }
 
     /// For jobs alone, and without an effect in a manager without a store: see
@@ -302,7 +302,7 @@ fn begin<H: IntoTask<M>, M>(
     let (offer, waiting) = match draft::make::<H, M>(draft, &engine.registry, now) {
         Ok(made) => made,
         Err((unfit, draft)) => {
-            let refused = QueueError::new(Refusal::Unfit(unfit), H::from_draft(draft));
+            let refused = QueueError::new(Refusal::Unstorable(unfit), H::from_draft(draft));
             return Poll::Ready(Err(refused));
         }
     };
@@ -371,7 +371,7 @@ pub struct Submitting<'a, H, S, T> {
     engine: &'a Engine,
     way: Way,
     /// A function, for the reason that [`Maker`](crate::task::draft::Maker) gives.
-    begin: Begin<H, S, T>,
+    begin: BeginFn<H, S, T>,
     /// Until the first poll.
     draft: Option<Draft<S>>,
     /// From then on, if there was no room.
@@ -379,7 +379,7 @@ pub struct Submitting<'a, H, S, T> {
     patience: Option<Duration>,
 }
 
-type Begin<H, S, T> =
+type BeginFn<H, S, T> =
     fn(Way, &Engine, Draft<S>, &mut Option<Waits<H, S, T>>) -> Poll<Accepted<H, T>>;
 
 // Nothing in it is pinned: a task is moved into its cell before it is begun.

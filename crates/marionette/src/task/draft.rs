@@ -4,13 +4,13 @@ use std::fmt;
 
 use crate::cell::body::Offered;
 use crate::cell::context::DEFAULT_NAME;
-use crate::cell::details::Extra;
+use crate::cell::details::Details;
 use crate::cell::join::JoinHandle;
 use crate::cell::{Joined, Shared, Waiting};
 use crate::clock::Tick;
 use crate::id::Identity;
 use crate::task::IntoTask;
-use crate::task::encoded_job::Unfit;
+use crate::task::encoded_job::Unstorable;
 use crate::task::registry::Registry;
 
 /// A task that has not been accepted yet, with what it asks for.
@@ -19,7 +19,7 @@ use crate::task::registry::Registry;
 #[doc(hidden)]
 pub struct Draft<S> {
     pub(crate) source: S,
-    pub(crate) extra: Option<Box<Extra>>,
+    pub(crate) details: Option<Box<Details>>,
     pub(crate) identity: Option<Identity>,
 }
 
@@ -27,19 +27,19 @@ impl<S> Draft<S> {
     pub(crate) fn new(source: S) -> Self {
         Self {
             source,
-            extra: None,
+            details: None,
             identity: None,
         }
     }
 
-    pub(crate) fn extra(&mut self) -> &mut Extra {
-        self.extra.get_or_insert_default()
+    pub(crate) fn details(&mut self) -> &mut Details {
+        self.details.get_or_insert_default()
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.extra
+        self.details
             .as_ref()
-            .and_then(|extra| extra.options.name())
+            .and_then(|details| details.options.name())
             .unwrap_or(DEFAULT_NAME)
     }
 }
@@ -59,12 +59,12 @@ impl<S> fmt::Debug for Draft<S> {
 /// So the futures of the ways in have parameters without a bound, and stay `Send` whatever a task
 /// captures.
 pub(crate) struct Maker<H, S, T> {
-    make: fn(Draft<S>, &Registry, Tick) -> Made<S, T>,
+    make: fn(Draft<S>, &Registry, Tick) -> OfferedCell<S, T>,
     take_back: fn(Draft<S>) -> H,
 }
 
 /// An offer and the side that waits, or what cannot be made one.
-pub(crate) type Made<S, T> = Result<(Offer<S, T>, Waiting), (Box<Unfit>, Draft<S>)>;
+pub(crate) type OfferedCell<S, T> = Result<(Offer<S, T>, Waiting), (Box<Unstorable>, Draft<S>)>;
 
 impl<H, S, T> Maker<H, S, T> {
     #[inline]
@@ -80,7 +80,12 @@ impl<H, S, T> Maker<H, S, T> {
 
     /// Makes the cell, as of now, for a manager with these handlers.
     #[inline]
-    pub(crate) fn make(&self, draft: Draft<S>, registry: &Registry, now: Tick) -> Made<S, T> {
+    pub(crate) fn make(
+        &self,
+        draft: Draft<S>,
+        registry: &Registry,
+        now: Tick,
+    ) -> OfferedCell<S, T> {
         (self.make)(draft, registry, now)
     }
 
@@ -94,7 +99,7 @@ pub(crate) fn make<H: IntoTask<M>, M>(
     mut draft: Draft<H::Source>,
     registry: &Registry,
     now: Tick,
-) -> Made<H::Source, H::Output> {
+) -> OfferedCell<H::Source, H::Output> {
     match H::prepare(&mut draft, registry) {
         Ok(()) => Ok(Offer::new::<M, H>(draft, now)),
         Err(unfit) => Err((unfit, draft)),
@@ -115,7 +120,7 @@ impl<S, T> Offer<S, T> {
     {
         let identity = draft.identity.unwrap_or_else(|| Identity::at(now));
         let body = H::into_body(draft.source);
-        let (waiting, cell) = Waiting::offered(body, identity, draft.extra);
+        let (waiting, cell) = Waiting::offered(body, identity, draft.details);
         (Self { cell }, waiting)
     }
 
@@ -127,10 +132,13 @@ impl<S, T> Offer<S, T> {
     /// The draft again, once the other side was refused.
     pub(crate) fn into_draft(self) -> Option<Draft<S>> {
         let source = self.cell.withdraw()?;
-        let extra = self.cell.extra().map(|extra| Box::new(extra.salvage()));
+        let details = self
+            .cell
+            .details()
+            .map(|details| Box::new(details.salvage()));
         Some(Draft {
             source,
-            extra,
+            details,
             identity: Some(self.cell.identity()),
         })
     }

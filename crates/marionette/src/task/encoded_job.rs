@@ -12,7 +12,7 @@ use crate::cell::context::Context;
 use crate::cell::leased_job::clip;
 use crate::id::Identity;
 use crate::outcome::TaskError;
-use crate::outcome::error::{Unreadable, chain};
+use crate::outcome::error::{UnreadableResult, chain};
 use crate::store::{
     Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, check_name,
 };
@@ -33,72 +33,72 @@ impl OfJobs for ByJob {}
 
 /// A job on its way in, or in the queue of a manager without a store.
 #[doc(hidden)]
-pub struct Parcel<J> {
+pub struct EncodedJob<J> {
     /// Until its first attempt: that decodes it, as does every other.
     job: Option<J>,
     pub(crate) queue: Cow<'static, str>,
     pub(crate) priority: Priority,
     pub(crate) keep_result: Option<Duration>,
-    packed: Packed,
+    packed: Encoding,
 }
 
-enum Packed {
+enum Encoding {
     Open,
     Ready {
         payload: Vec<u8>,
         runner: Arc<dyn Runner>,
     },
     /// It runs nevertheless if it is executed at once: its attempt fails with this.
-    Unfit(String),
+    Unstorable(String),
 }
 
-impl<J> fmt::Debug for Parcel<J> {
+impl<J> fmt::Debug for EncodedJob<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parcel")
+        f.debug_struct("EncodedJob")
             .field("queue", &self.queue)
             .finish_non_exhaustive()
     }
 }
 
-impl<J: Job> Parcel<J> {
+impl<J: Job> EncodedJob<J> {
     fn new(job: J) -> Self {
         Self {
             job: Some(job),
             queue: J::QUEUE.into(),
             priority: Priority::default(),
             keep_result: None,
-            packed: Packed::Open,
+            packed: Encoding::Open,
         }
     }
 
-    fn encode(&self) -> Result<Vec<u8>, Box<Unfit>> {
+    fn encode(&self) -> Result<Vec<u8>, Box<Unstorable>> {
         let job = self.job.as_ref().expect("a job is kept until it is begun");
-        let payload = encode(job).map_err(Unfit::Codec)?;
+        let payload = encode(job).map_err(Unstorable::Codec)?;
         let bytes = payload.len();
         if bytes > PAYLOAD_BYTES_MAX {
             let kind = J::KIND;
-            return Err(Unfit::TooLarge { kind, bytes }.into());
+            return Err(Unstorable::TooLarge { kind, bytes }.into());
         }
-        check_comes_back::<J>(&payload).map_err(Unfit::Codec)?;
+        check_comes_back::<J>(&payload).map_err(Unstorable::Codec)?;
         Ok(payload)
     }
 
     /// Packs it for the handlers of this process.
-    fn pack(&mut self, registry: &Registry) -> Result<(), Box<Unfit>> {
+    fn pack(&mut self, registry: &Registry) -> Result<(), Box<Unstorable>> {
         let packed = match registry.get(J::KIND) {
             Some((_, runner)) => self.encode().map(|payload| (payload, Arc::clone(runner))),
-            None => Err(Box::new(Unfit::UnknownKind {
+            None => Err(Box::new(Unstorable::UnknownKind {
                 kind: J::KIND,
                 known: registry.kinds().collect(),
             })),
         };
         match packed {
             Ok((payload, runner)) => {
-                self.packed = Packed::Ready { payload, runner };
+                self.packed = Encoding::Ready { payload, runner };
                 Ok(())
             }
             Err(unfit) => {
-                self.packed = Packed::Unfit(chain(&*unfit));
+                self.packed = Encoding::Unstorable(chain(&*unfit));
                 Err(unfit)
             }
         }
@@ -110,21 +110,21 @@ impl<J: Job> Parcel<J> {
     ) -> impl Future<Output = Result<J::Output, TaskError>> + Send + use<J> {
         self.job = None;
         let packed = match &self.packed {
-            Packed::Ready { payload, runner } => Ok((payload.clone(), Arc::clone(runner))),
-            Packed::Unfit(why) => Err(why.clone()),
-            Packed::Open => unreachable!("a job is prepared before it is offered"),
+            Encoding::Ready { payload, runner } => Ok((payload.clone(), Arc::clone(runner))),
+            Encoding::Unstorable(why) => Err(why.clone()),
+            Encoding::Open => unreachable!("a job is prepared before it is offered"),
         };
         async move {
             let (payload, runner) = packed.map_err(TaskError::fatal)?;
             let result = runner.run(payload, context).await?;
             result
                 .and_then(|result| decode_output::<J>(&result))
-                .map_err(|error| TaskError::fatal(Unreadable::new(&error)))
+                .map_err(|error| TaskError::fatal(UnreadableResult::new(&error)))
         }
     }
 }
 
-impl<J: Job> Source for Parcel<J> {
+impl<J: Job> Source for EncodedJob<J> {
     type Task = Self;
 
     fn into_task(self) -> Option<Self> {
@@ -134,34 +134,38 @@ impl<J: Job> Source for Parcel<J> {
 
 impl<J: Job> IntoTask<ByJob> for J {
     type Output = J::Output;
-    type Source = Parcel<J>;
+    type Source = EncodedJob<J>;
 
-    fn into_body(source: Parcel<J>) -> impl Offered<Parcel<J>, J::Output> + 'static {
-        Repeat::new(source, Parcel::attempt)
+    fn into_body(source: EncodedJob<J>) -> impl Offered<EncodedJob<J>, J::Output> + 'static {
+        Repeat::new(source, EncodedJob::attempt)
     }
 
-    fn into_draft(self) -> Draft<Parcel<J>> {
-        let mut draft = Draft::new(Parcel::new(self));
-        draft.extra().options.set_name(J::KIND.into());
+    fn into_draft(self) -> Draft<EncodedJob<J>> {
+        let mut draft = Draft::new(EncodedJob::new(self));
+        draft.details().options.set_name(J::KIND.into());
         J::defaults(TaskHandler::from_draft(draft)).draft
     }
 
-    fn from_draft(draft: Draft<Parcel<J>>) -> J {
+    fn from_draft(draft: Draft<EncodedJob<J>>) -> J {
         let job = draft.source.job;
         job.expect("a job that comes back was not begun")
     }
 
-    fn prepare(draft: &mut Draft<Parcel<J>>, registry: &Registry) -> Result<(), Box<Unfit>> {
+    fn prepare(
+        draft: &mut Draft<EncodedJob<J>>,
+        registry: &Registry,
+    ) -> Result<(), Box<Unstorable>> {
         draft.source.pack(registry)
     }
 }
 
 impl<J: Job> TaskHandler<J, ByJob> {
     /// The same job as a row for a store.
-    pub(crate) fn new_job(&mut self, due: Due) -> Result<NewJob, Box<Unfit>> {
-        check_name(J::KIND).map_err(|what| Unfit::Name(format!("the name of its kind {what}")))?;
+    pub(crate) fn new_job(&mut self, due: Due) -> Result<NewJob, Box<Unstorable>> {
+        check_name(J::KIND)
+            .map_err(|what| Unstorable::Name(format!("the name of its kind {what}")))?;
         check_name(&self.draft.source.queue)
-            .map_err(|what| Unfit::Name(format!("the name of its queue {what}")))?;
+            .map_err(|what| Unstorable::Name(format!("the name of its queue {what}")))?;
         let options = self.job_options()?;
         let parcel = &self.draft.source;
         Ok(NewJob {
@@ -176,24 +180,24 @@ impl<J: Job> TaskHandler<J, ByJob> {
         })
     }
 
-    fn job_options(&mut self) -> Result<JobOptions, Box<Unfit>> {
+    fn job_options(&mut self) -> Result<JobOptions, Box<Unstorable>> {
         let keep_result = self.draft.source.keep_result;
-        let extra = self.draft.extra();
-        let options = &extra.options;
+        let details = self.draft.details();
+        let options = &details.options;
         if options.token().is_some() || options.span().is_some() {
-            return Err(Unfit::Parent.into());
+            return Err(Unstorable::Parent.into());
         }
         let backoff = match options.backoff() {
-            Some(backoff) => Some(StoredBackoff::of(backoff).ok_or(Unfit::Backoff)?),
+            Some(backoff) => Some(StoredBackoff::of(backoff).ok_or(Unstorable::Backoff)?),
             None => None,
         };
         // The error is taken to be read, and put back for a job that is refused.
-        let user = extra.take_error().into_user();
+        let user = details.take_error().into_user();
         let error = user.as_ref().map(|user| clip(chain(user.as_ref())));
         if let Some(user) = user {
-            extra.set_user(user);
+            details.set_user(user);
         }
-        let options = &extra.options;
+        let options = &details.options;
         let name = options.name().filter(|&name| name != J::KIND);
         Ok(JobOptions {
             retries: options.retries,
@@ -211,7 +215,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
 /// Why a job is not let in.
 #[doc(hidden)]
 #[derive(Debug)]
-pub enum Unfit {
+pub enum Unstorable {
     UnknownKind {
         kind: &'static str,
         known: Vec<&'static str>,
@@ -227,7 +231,7 @@ pub enum Unfit {
     Parent,
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for Unstorable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKind { kind, known } => {
@@ -256,7 +260,7 @@ impl fmt::Display for Unfit {
     }
 }
 
-impl std::error::Error for Unfit {
+impl std::error::Error for Unstorable {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             // The text has the reason already.

@@ -16,7 +16,7 @@ use crate::cell::body::{Offered, Once, Repeat, Source};
 use crate::cell::context::{Context, DEFAULT_NAME};
 use crate::outcome::TaskError;
 use crate::task::draft::Draft;
-use crate::task::encoded_job::Unfit;
+use crate::task::encoded_job::Unstorable;
 use crate::task::registry::Registry;
 
 /// A task that is a type: state, a name, and what to do.
@@ -127,7 +127,7 @@ pub trait IntoTask<M>: Sized + Send + 'static {
     /// Makes it ready for a manager with these handlers, or says why it cannot be.
     #[doc(hidden)]
     #[inline]
-    fn prepare(_: &mut Draft<Self::Source>, _: &Registry) -> Result<(), Box<Unfit>> {
+    fn prepare(_: &mut Draft<Self::Source>, _: &Registry) -> Result<(), Box<Unstorable>> {
         Ok(())
     }
 }
@@ -216,17 +216,20 @@ impl<K: Task> IntoTask<ByType> for K {
     type Source = K;
 
     fn into_body(source: K) -> impl Offered<K, K::Output> + 'static {
-        Repeat::new(Shared(Arc::new(source)), |task: &mut Shared<K>, context| {
-            let task = Arc::clone(&task.0);
-            async move { task.run(context).await }
-        })
+        Repeat::new(
+            SharedTask(Arc::new(source)),
+            |task: &mut SharedTask<K>, context| {
+                let task = Arc::clone(&task.0);
+                async move { task.run(context).await }
+            },
+        )
     }
 
     fn into_draft(self) -> Draft<K> {
         let name = self.name();
         let mut draft = Draft::new(self);
         if name != DEFAULT_NAME {
-            draft.extra().options.set_name(name);
+            draft.details().options.set_name(name);
         }
         draft
     }
@@ -248,9 +251,9 @@ impl<F: Send> Source for Own<F> {
 }
 
 /// A task type, shared with the future of the attempt.
-struct Shared<K>(Arc<K>);
+struct SharedTask<K>(Arc<K>);
 
-impl<K: Send + Sync> Source for Shared<K> {
+impl<K: Send + Sync> Source for SharedTask<K> {
     type Task = K;
 
     fn into_task(self) -> Option<K> {

@@ -97,9 +97,9 @@ struct Typed<J, H> {
 }
 
 /// The handler, for as long as somebody uses it.
-struct Shared<J, H>(Arc<Typed<J, H>>);
+struct SharedHandler<J, H>(Arc<Typed<J, H>>);
 
-impl<J, H> Deref for Shared<J, H> {
+impl<J, H> Deref for SharedHandler<J, H> {
     type Target = H;
 
     fn deref(&self) -> &H {
@@ -115,7 +115,7 @@ impl<J: Job, H: JobHandler<J>> Runner for Typed<J, H> {
                 .map_err(TaskError::fatal)?;
             // The handler may run for long, and needs only the job.
             drop(payload);
-            let output = H::handle_shared(Shared(self), job, context).await?;
+            let output = H::handle_shared(SharedHandler(self), job, context).await?;
             Ok(J::encode_output(&output)
                 .map_err(|error| CodecError::new::<J>("a result", "encode", error)))
         })

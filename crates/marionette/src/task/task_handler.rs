@@ -11,7 +11,7 @@ use crate::cell::options::Parent;
 use crate::id::{Identity, TaskId};
 use crate::outcome::error::BoxError;
 use crate::task::draft::Draft;
-use crate::task::encoded_job::{ByJob, Unfit};
+use crate::task::encoded_job::{ByJob, Unstorable};
 use crate::task::registry::Registry;
 use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 
@@ -84,7 +84,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     where
         M: Repeatable,
     {
-        self.draft.extra().options.retries = retries;
+        self.draft.details().options.retries = retries;
         self
     }
 
@@ -93,43 +93,43 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     where
         M: Repeatable,
     {
-        self.draft.extra().options.set_backoff(backoff.into());
+        self.draft.details().options.set_backoff(backoff.into());
         self
     }
 
     /// See [`Submit::timeout`](crate::Submit::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.draft.extra().options.set_timeout(Some(timeout));
+        self.draft.details().options.set_timeout(Some(timeout));
         self
     }
 
     /// See [`Submit::give_up_after`](crate::Submit::give_up_after).
     pub fn give_up_after(mut self, limit: Duration) -> Self {
-        self.draft.extra().options.set_give_up_after(Some(limit));
+        self.draft.details().options.set_give_up_after(Some(limit));
         self
     }
 
     /// See [`Submit::expires`](crate::Submit::expires).
     pub fn expires(mut self, limit: Duration) -> Self {
-        self.draft.extra().options.set_expires(Some(limit));
+        self.draft.details().options.set_expires(Some(limit));
         self
     }
 
     /// See [`Submit::context`](crate::Submit::context).
     pub fn context(mut self, parent: impl Into<Parent>) -> Self {
-        self.draft.extra().options.set_parent(parent.into());
+        self.draft.details().options.set_parent(parent.into());
         self
     }
 
     /// See [`Submit::error`](crate::Submit::error).
     pub fn error(mut self, error: impl Into<BoxError>) -> Self {
-        self.draft.extra().set_user(error.into());
+        self.draft.details().set_user(error.into());
         self
     }
 
     /// See [`Submit::name`](crate::Submit::name).
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.draft.extra().options.set_name(name.into());
+        self.draft.details().options.set_name(name.into());
         self
     }
 }
@@ -178,7 +178,7 @@ where
     }
 
     #[inline]
-    fn prepare(draft: &mut Draft<H::Source>, registry: &Registry) -> Result<(), Box<Unfit>> {
+    fn prepare(draft: &mut Draft<H::Source>, registry: &Registry) -> Result<(), Box<Unstorable>> {
         H::prepare(draft, registry)
     }
 }

@@ -10,9 +10,9 @@ use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::cell::Running;
-use crate::cell::details::Extra;
+use crate::cell::details::Details;
 use crate::clock::Tick;
-use crate::engine::stop_signals::Reach;
+use crate::engine::stop_signals::StopSignals;
 use crate::outcome::panic::catch;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
 use crate::quiet::QuietSpan;
@@ -39,7 +39,7 @@ impl Default for Attempt {
 
 /// Why an attempt was asked to end.
 #[derive(Clone, Copy)]
-enum Asked {
+enum EndRequest {
     Deadline(Limit),
     Cancel,
     Stop,
@@ -63,8 +63,8 @@ impl Attempt {
     }
 
     /// Waits for the rest of it, and for what ends it early.
-    pub(crate) async fn wait(&self, running: &mut Running, reach: &Reach) -> Outcome {
-        match self.wait_for_outcome(running, reach).await {
+    pub(crate) async fn wait(&self, running: &mut Running, signals: &StopSignals) -> Outcome {
+        match self.wait_for_outcome(running, signals).await {
             Outcome::Done => Outcome::Done,
             outcome => no_success(running, outcome),
         }
@@ -99,17 +99,17 @@ impl Attempt {
     }
 
     /// The future has been polled once.
-    async fn wait_for_outcome(&self, running: &mut Running, reach: &Reach) -> Outcome {
+    async fn wait_for_outcome(&self, running: &mut Running, signals: &StopSignals) -> Outcome {
         let cell = running.cell().clone();
-        let extra = cell.extra_or_new();
-        let parent = extra.options.token();
+        let details = cell.details_or_new();
+        let parent = details.options.token();
         let mut parent_cancelled = pin!(cancelled(parent));
-        let mut interrupted = pin!(reach.interrupt.cancelled());
-        let mut abandoned = pin!(reach.abandon.cancelled());
+        let mut interrupted = pin!(signals.interrupt.cancelled());
+        let mut abandoned = pin!(signals.abandon.cancelled());
         let mut timer = self
             .deadline
             .map(|(at, _)| Box::pin(sleep_until(at.to_instant())));
-        let mut asked: Option<Asked> = None;
+        let mut asked: Option<EndRequest> = None;
         let mut was_polled = true;
 
         poll_fn(|poller| {
@@ -117,34 +117,34 @@ impl Attempt {
                 && let Poll::Ready(outcome) = self.within(|| running.poll(poller))
             {
                 return Poll::Ready(match asked {
-                    Some(asked) => asked.accept(outcome, extra),
+                    Some(asked) => asked.accept(outcome, details),
                     None => outcome,
                 });
             }
             // Before the flags are read: who sets them wakes whom it finds here.
-            extra.set_worker(poller.waker());
+            details.set_worker(poller.waker());
             if asked.is_none() {
                 asked = if cell.is_cancel_requested()
                     || parent_cancelled.as_mut().poll(poller).is_ready()
                 {
-                    Some(Asked::Cancel)
+                    Some(EndRequest::Cancel)
                 } else if interrupted.as_mut().poll(poller).is_ready() {
-                    Some(Asked::Stop)
+                    Some(EndRequest::Stop)
                 } else if let Some((_, limit)) = self.deadline
                     && is_ready(&mut timer, poller)
                 {
-                    Some(Asked::Deadline(limit))
+                    Some(EndRequest::Deadline(limit))
                 } else {
                     None
                 };
                 if let Some(asked) = asked {
-                    if !extra.cancel_attempt() {
+                    if !details.cancel_attempt() {
                         // It never asked for its token, so it cannot hear that it should end. A
                         // thread of it that asks later finds that it is over.
-                        extra.token(self.number, || true).cancel();
-                        return Poll::Ready(asked.outcome(extra));
+                        details.token(self.number, || true).cancel();
+                        return Poll::Ready(asked.outcome(details));
                     }
-                    timer = asked.grace(reach.grace).map(|grace| {
+                    timer = asked.grace(signals.grace).map(|grace| {
                         Box::pin(sleep_until(Tick::now().saturating_add(grace).to_instant()))
                     });
                 }
@@ -156,7 +156,7 @@ impl Attempt {
                 || abandoned.as_mut().poll(poller).is_ready()
                 || is_ready(&mut timer, poller)
             {
-                return Poll::Ready(asked.outcome(extra));
+                return Poll::Ready(asked.outcome(details));
             }
             Poll::Pending
         })
@@ -176,10 +176,10 @@ fn no_success(running: &mut Running, outcome: Outcome) -> Outcome {
     // It may have heard of a cancellation, by its handle or its parent, before anybody asked it to
     // end: then that is its outcome.
     let cell = running.cell();
-    if let Some(extra) = cell.extra()
-        && (cell.is_cancel_requested() || extra.options.is_parent_cancelled())
+    if let Some(details) = cell.details()
+        && (cell.is_cancel_requested() || details.options.is_parent_cancelled())
     {
-        return Asked::Cancel.outcome(extra);
+        return EndRequest::Cancel.outcome(details);
     }
     outcome
 }
@@ -197,7 +197,7 @@ fn is_ready(timer: &mut Option<Pin<Box<Sleep>>>, poller: &mut Poller<'_>) -> boo
         .is_some_and(|timer| timer.as_mut().poll(poller).is_ready())
 }
 
-impl Asked {
+impl EndRequest {
     /// How long the attempt may still run; a manager that stops says it itself.
     fn grace(self, grace: Duration) -> Option<Duration> {
         match self {
@@ -207,11 +207,11 @@ impl Asked {
     }
 
     /// The outcome of an attempt that did not end when it was asked to.
-    fn outcome(self, extra: &Extra) -> Outcome {
+    fn outcome(self, details: &Details) -> Outcome {
         match self {
-            Self::Deadline(limit) => extra.options.out_of_time(limit),
+            Self::Deadline(limit) => details.options.out_of_time(limit),
             Self::Cancel => Outcome::Cancelled(
-                extra
+                details
                     .cancel_reason()
                     .map_or_else(|| PARENT_CANCELLED.into(), Into::into),
             ),
@@ -220,9 +220,9 @@ impl Asked {
     }
 
     /// The outcome of one that did: a success counts, an error is the end that was asked for.
-    fn accept(self, outcome: Outcome, extra: &Extra) -> Outcome {
+    fn accept(self, outcome: Outcome, details: &Details) -> Outcome {
         match outcome {
-            Outcome::Failed(_) => self.outcome(extra),
+            Outcome::Failed(_) => self.outcome(details),
             other => other,
         }
     }

@@ -5,28 +5,28 @@ use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use crate::cell::body::Body;
-use crate::cell::leased_job::Leased;
+use crate::cell::leased_job::LeasedJob;
 use crate::cell::task_ref::TaskRef;
 use crate::cell::{Cell, Running};
 use crate::clock::Tick;
 use crate::engine::Engine;
-use crate::engine::stop_signals::Reach;
+use crate::engine::stop_signals::StopSignals;
 use crate::observe::tally::Tally;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::queue::pace::Pace;
 use crate::store::Next;
 use crate::worker::attempt::Attempt;
-use crate::worker::settlement::told;
+use crate::worker::settlement::settlement_of;
 use crate::worker::verdict::{Policy, Verdict, admit, judge};
 
-pub(crate) struct Circle {
+pub(crate) struct Executor {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) reach: Reach,
+    pub(crate) signals: StopSignals,
 }
 
 /// A task where it runs, from its claim until it is settled. It stays in one place: to move it
 /// costs more than many a task.
-pub(crate) struct Stay {
+pub(crate) struct Execution {
     pub(crate) running: Running,
     /// Since when it could have been claimed.
     pub(crate) ready: Tick,
@@ -35,7 +35,7 @@ pub(crate) struct Stay {
     pub(crate) attempt: Attempt,
 }
 
-impl Stay {
+impl Execution {
     #[inline]
     pub(crate) fn new(running: Running, ready: Tick, started: Tick) -> Self {
         Self {
@@ -48,193 +48,204 @@ impl Stay {
 }
 
 /// Where the task of a worker is, or one that is executed. One that is left there is abandoned.
-pub(crate) struct Seat {
+pub(crate) struct ExecutionGuard {
     engine: Arc<Engine>,
-    pub(crate) stay: Option<Stay>,
+    pub(crate) execution: Option<Execution>,
 }
 
-impl Seat {
+impl ExecutionGuard {
     pub(crate) fn new(engine: &Arc<Engine>) -> Self {
         Self {
             engine: Arc::clone(engine),
-            stay: None,
+            execution: None,
         }
     }
 
     /// Whoever had it is gone.
     pub(crate) fn abandon(&mut self) {
-        if let Some(mut stay) = self.stay.take() {
-            self.engine.abandon_running(&mut stay.running);
+        if let Some(mut execution) = self.execution.take() {
+            self.engine.abandon_running(&mut execution.running);
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for ExecutionGuard {
     fn drop(&mut self) {
         self.abandon();
     }
 }
 
 /// How an attempt ended, or why there was none.
-pub(crate) type Made = Result<Outcome, Verdict>;
+pub(crate) type AttemptResult = Result<Outcome, Verdict>;
 
 /// What came of the first poll of an attempt.
-pub(crate) enum Begun {
+pub(crate) enum FirstPoll {
     /// It succeeded, as most do.
     Done,
     /// It, or the try to begin it, ended in another way.
-    Ended(Made),
+    Ended(AttemptResult),
     Waits,
 }
 
 /// An attempt that was made, or tried: when it ended, and at which pace.
 #[derive(Clone, Copy)]
-pub(crate) struct Ran {
+pub(crate) struct Finished {
     pub(crate) ended: Tick,
     /// How fast its worker's tasks end.
     pub(crate) pace: Pace,
 }
 
-impl Circle {
+impl Executor {
     /// Begins an attempt and polls it for the first time, unless the task may not start any more.
     #[inline]
-    pub(crate) fn begin(&self, stay: &mut Stay, poller: &mut Poller<'_>) -> Begun {
-        let Stay {
+    pub(crate) fn begin(&self, execution: &mut Execution, poller: &mut Poller<'_>) -> FirstPoll {
+        let Execution {
             running,
             ready,
             started,
             attempt,
-        } = stay;
+        } = execution;
         let cell = running.cell();
-        if let Some(extra) = cell.extra() {
+        if let Some(details) = cell.details() {
             if cell.is_cancel_requested() {
-                return Begun::Ended(Err(Verdict::End(extra.cancelled())));
+                return FirstPoll::Ended(Err(Verdict::End(details.cancelled())));
             }
-            if extra.options.has_time_limit() {
+            if details.options.has_time_limit() {
                 // Since the last attempt ended, a log or the end of a task may have taken long.
                 *started = Tick::recent();
             }
-            let admitted = extra.begin(*ready, |failed, due| {
-                let policy = Policy::new(&extra.options, due, failed);
+            let admitted = details.begin(*ready, |failed, due| {
+                let policy = Policy::new(&details.options, due, failed);
                 attempt.number = failed + 1;
                 attempt.deadline = policy.deadline(*started);
                 let at = attempt.deadline.map(|(at, _)| at);
                 (at, admit(&policy, *ready, *started))
             });
             if let Err(verdict) = admitted {
-                return Begun::Ended(Err(verdict));
+                return FirstPoll::Ended(Err(verdict));
             }
         }
         let observer = &self.engine.observer;
         observer.span(&**cell, attempt.number, &mut attempt.span);
         observer.started(&**cell, attempt.number, started.nanos_since(*ready));
         match attempt.begin(running, poller) {
-            Poll::Ready(Outcome::Done) => Begun::Done,
-            Poll::Ready(outcome) => Begun::Ended(Ok(outcome)),
-            Poll::Pending => Begun::Waits,
+            Poll::Ready(Outcome::Done) => FirstPoll::Done,
+            Poll::Ready(outcome) => FirstPoll::Ended(Ok(outcome)),
+            Poll::Pending => FirstPoll::Waits,
         }
     }
 
     /// What follows from a success.
     #[inline]
-    pub(crate) fn done(&self, stay: &mut Stay, ran: Ran, tally: &Tally) {
-        let nanos = ran.ended.nanos_since(stay.started);
+    pub(crate) fn done(&self, execution: &mut Execution, ran: Finished, tally: &Tally) {
+        let nanos = ran.ended.nanos_since(execution.started);
         tally.run_time.record(nanos);
         tally.done.add_one();
-        if let Some(leased) = leased(&stay.running) {
-            let (attempt, next) = told(&Verdict::Finish, leased, Some(nanos));
+        if let Some(leased) = leased(&execution.running) {
+            let (attempt, next) = settlement_of(&Verdict::Finish, leased, Some(nanos));
             leased.settle(attempt, next);
         }
-        let (cell, attempt) = (stay.running.cell(), stay.attempt.number);
+        let (cell, attempt) = (execution.running.cell(), execution.attempt.number);
         self.engine.observer.done(&**cell, attempt, nanos);
-        stay.running.finish(None);
+        execution.running.finish(None);
     }
 
     /// The verdict, and what follows from it. A task that is to be tried again at once stays.
-    pub(crate) fn settle(&self, stay: &mut Stay, made: Made, ran: Ran, tally: &Tally) {
+    pub(crate) fn settle(
+        &self,
+        execution: &mut Execution,
+        made: AttemptResult,
+        ran: Finished,
+        tally: &Tally,
+    ) {
         let was_made = made.is_ok();
         let verdict = match made {
-            Ok(Outcome::Done) => return self.done(stay, ran, tally),
-            Ok(outcome) => Self::judge(stay, outcome, ran.ended, tally),
+            Ok(Outcome::Done) => return self.done(execution, ran, tally),
+            Ok(outcome) => Self::judge(execution, outcome, ran.ended, tally),
             Err(verdict) => verdict,
         };
-        let nanos = ran.ended.nanos_since(stay.started);
+        let nanos = ran.ended.nanos_since(execution.started);
         tally.run_time.record(nanos);
-        if let Some(leased) = leased(&stay.running) {
-            let (attempt, next) = told(&verdict, leased, was_made.then_some(nanos));
+        if let Some(leased) = leased(&execution.running) {
+            let (attempt, next) = settlement_of(&verdict, leased, was_made.then_some(nanos));
             leased.settle(attempt, next);
         }
         let observer = &self.engine.observer;
-        let cell = stay.running.cell();
+        let cell = execution.running.cell();
         match verdict {
             Verdict::Finish => unreachable!("only a success is finished, and that is done above"),
             Verdict::Retry(reason, pause) => {
                 tally.retried.add_one();
                 let failure = Failure::of_attempt(reason, nanos);
-                observer.retrying(&**cell, stay.attempt.number, &failure, pause);
-                cell.extra_or_new().push(failure);
-                self.again(stay, pause, ran, tally);
+                observer.retrying(&**cell, execution.attempt.number, &failure, pause);
+                cell.details_or_new().push(failure);
+                self.again(execution, pause, ran, tally);
             }
             Verdict::Snooze(pause) => {
                 tally.snoozed.add_one();
                 observer.snoozed(&**cell, pause);
-                self.again(stay, pause, ran, tally);
+                self.again(execution, pause, ran, tally);
             }
             // Nobody will start it again.
-            Verdict::Resume if self.engine.is_gone() && leased(&stay.running).is_none() => {
-                self.end(&mut stay.running, Reason::Abandoned, None, tally);
+            Verdict::Resume if self.engine.is_gone() && leased(&execution.running).is_none() => {
+                self.end(&mut execution.running, Reason::Abandoned, None, tally);
             }
             Verdict::Resume => {
                 tally.interrupted.add_one();
                 observer.interrupted(&**cell);
                 let interrupted = TaskRef::new(&**cell);
                 self.engine.run().interrupted.push(interrupted);
-                self.resume(stay, ran.ended, tally);
+                self.resume(execution, ran.ended, tally);
             }
             Verdict::Bury(reason) => {
                 tally.failed.add_one();
-                let error = cell.extra_or_new().last_error(reason, nanos);
+                let error = cell.details_or_new().last_error(reason, nanos);
                 observer.failed(&**cell, &error, nanos);
-                stay.running.finish(Some(error));
+                execution.running.finish(Some(error));
             }
             Verdict::End(reason) => {
-                self.end(&mut stay.running, reason, was_made.then_some(nanos), tally);
+                self.end(
+                    &mut execution.running,
+                    reason,
+                    was_made.then_some(nanos),
+                    tally,
+                );
             }
         }
     }
 
-    fn judge(stay: &mut Stay, outcome: Outcome, now: Tick, tally: &Tally) -> Verdict {
+    fn judge(execution: &mut Execution, outcome: Outcome, now: Tick, tally: &Tally) -> Verdict {
         match &outcome {
             Outcome::Panicked(_) => tally.panicked.add_one(),
             Outcome::TimedOut(_) | Outcome::GivenUp(_) => tally.timed_out.add_one(),
             _ => {}
         }
-        let can_repeat = stay.running.can_repeat();
-        let Some(extra) = stay.running.cell().extra() else {
+        let can_repeat = execution.running.can_repeat();
+        let Some(details) = execution.running.cell().details() else {
             let policy = Policy {
                 can_repeat,
                 ..Policy::default()
             };
             return judge(outcome, &policy, now);
         };
-        let (due, failed) = extra.standing(stay.ready);
+        let (due, failed) = details.standing(execution.ready);
         let policy = Policy {
             can_repeat,
             seed: || fastrand::u64(..),
-            ..Policy::new(&extra.options, due, failed)
+            ..Policy::new(&details.options, due, failed)
         };
         judge(outcome, &policy, now)
     }
 
-    /// Lets a task wait for its next attempt, or lets it stay where there is no pause.
-    fn again(&self, stay: &mut Stay, pause: Duration, ran: Ran, tally: &Tally) {
-        let running = &mut stay.running;
+    /// Lets a task wait for its next attempt, or stays on the worker where there is no pause.
+    fn again(&self, execution: &mut Execution, pause: Duration, ran: Finished, tally: &Tally) {
+        let running = &mut execution.running;
         if leased(running).is_some() {
             // It waits in its store.
             return running.finish(None);
         }
         // A retry without a pause stays on its worker, as long as nobody wants the worker to stop.
-        if pause.is_zero() && !self.reach.interrupt.is_cancelled() {
+        if pause.is_zero() && !self.signals.interrupt.is_cancelled() {
             return;
         }
         match running.release() {
@@ -246,8 +257,8 @@ impl Circle {
     }
 
     /// Puts a task back that a stop interrupted.
-    fn resume(&self, stay: &mut Stay, now: Tick, tally: &Tally) {
-        let running = &mut stay.running;
+    fn resume(&self, execution: &mut Execution, now: Tick, tally: &Tally) {
+        let running = &mut execution.running;
         if leased(running).is_some() {
             return running.finish(None);
         }
@@ -259,7 +270,7 @@ impl Circle {
 
     /// Ends a task that somebody cancelled when its attempt had just ended.
     pub(crate) fn end_cancelled(&self, running: &mut Running, tally: &Tally) {
-        let reason = running.cell().extra_or_new().cancelled();
+        let reason = running.cell().details_or_new().cancelled();
         self.end(running, reason, None, tally);
     }
 
@@ -273,10 +284,10 @@ impl Circle {
         }
         // Out of time is here only one that wanted to snooze for longer: that uses no attempt.
         let ran = ran.filter(|_| !matches!(reason, Reason::GivenUp(_)));
-        let extra = running.cell().extra_or_new();
+        let details = running.cell().details_or_new();
         let error = match ran {
-            Some(nanos) => extra.last_error(reason, nanos),
-            None => extra.final_error(reason),
+            Some(nanos) => details.last_error(reason, nanos),
+            None => details.final_error(reason),
         };
         let observer = &self.engine.observer;
         observer.failed(&**running.cell(), &error, ran.unwrap_or_default());
@@ -287,19 +298,19 @@ impl Circle {
     pub(crate) fn was_cancelled(&self, cell: &Cell<dyn Body>, tally: &Tally) {
         tally.cancelled.add_one();
         self.engine.observer.cancelled_early(cell);
-        if let Some(extra) = cell.extra()
-            && let Some(leased) = extra.options.leased()
+        if let Some(details) = cell.details()
+            && let Some(leased) = details.options.leased()
         {
             leased.settle(
                 None,
-                Next::Cancel(extra.cancel_reason().unwrap_or_default()),
+                Next::Cancel(details.cancel_reason().unwrap_or_default()),
             );
         }
     }
 }
 
 /// The job that a running task is, if it came from a store.
-fn leased(running: &Running) -> Option<&Leased> {
-    let leased = running.cell().extra()?.options.leased()?;
+fn leased(running: &Running) -> Option<&LeasedJob> {
+    let leased = running.cell().details()?.options.leased()?;
     Some(leased)
 }

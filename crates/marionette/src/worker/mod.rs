@@ -14,53 +14,53 @@ use std::task::{Context as Poller, Poll, ready};
 use tokio::task::coop;
 
 use crate::cell::Waiting;
-use crate::engine::stop_signals::Reach;
+use crate::engine::stop_signals::StopSignals;
 use crate::engine::{DueTasks, Engine};
 use crate::observe::current::Current;
-use crate::observe::worker_view::Post;
+use crate::observe::worker_view::WorkerView;
 use crate::outcome::Panic;
 use crate::outcome::panic::caught;
 use crate::queue::Ready;
-use crate::queue::workers::Member;
-use crate::worker::executor::{Begun, Circle, Ran, Seat, Stay};
-use crate::worker::time_slice::Turn;
+use crate::queue::workers::Seat;
+use crate::worker::executor::{Execution, ExecutionGuard, Executor, Finished, FirstPoll};
+use crate::worker::time_slice::TimeSlice;
 
 /// One of the fixed number of places where tasks run.
 pub(crate) struct Worker {
-    circle: Circle,
-    post: Arc<Post>,
-    member: Member<Waiting>,
+    executor: Executor,
+    post: Arc<WorkerView>,
+    seat: Seat<Waiting>,
 }
 
 impl Worker {
-    pub(crate) fn new(engine: Arc<Engine>, reach: Reach, member: Member<Waiting>) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, signals: StopSignals, seat: Seat<Waiting>) -> Self {
         let post = engine.new_post();
         Self {
-            circle: Circle { engine, reach },
+            executor: Executor { engine, signals },
             post,
-            member,
+            seat,
         }
     }
 
     /// What a task of this worker can find out about where it runs.
     pub(crate) fn current(&self) -> Current {
-        let engine = &self.circle.engine;
+        let engine = &self.executor.engine;
         let (post, blocking) = (Arc::clone(&self.post), Arc::clone(&engine.blocking));
-        Current::new(engine.number(), self.member.index(), post, blocking)
+        Current::new(engine.number(), self.seat.index(), post, blocking)
     }
 
     /// Works until it is time to leave.
     pub(crate) async fn work(mut self) {
-        let mut turn = Turn::begin();
-        let mut seat = Seat::new(&self.circle.engine);
+        let mut turn = TimeSlice::begin();
+        let mut guard = ExecutionGuard::new(&self.executor.engine);
         loop {
-            match caught(self.lap(&mut seat.stay, &mut turn)).await {
+            match caught(self.lap(&mut guard.execution, &mut turn)).await {
                 Ok(Lap::GoOn) => {}
                 Ok(Lap::Leave) => break,
                 // Not in a task, which has a net of its own: in what listens to its events, say.
                 // The task that was under way is abandoned; the worker is not lost.
                 Err(panic) => {
-                    seat.abandon();
+                    guard.abandon();
                     self.recover(&panic, &mut turn).await;
                 }
             }
@@ -72,9 +72,9 @@ impl Worker {
     }
 
     /// Works until an attempt that had to wait has ended, or others want the thread.
-    async fn lap(&mut self, stay: &mut Option<Stay>, turn: &mut Turn) -> Lap {
-        match poll_fn(|poller| self.poll_turn(stay, turn, poller)).await {
-            Step::Wait => self.wait(stay, turn).await,
+    async fn lap(&mut self, execution: &mut Option<Execution>, turn: &mut TimeSlice) -> Lap {
+        match poll_fn(|poller| self.poll_turn(execution, turn, poller)).await {
+            Step::Wait => self.wait(execution, turn).await,
             Step::Yield => {}
             Step::Leave => return Lap::Leave,
         }
@@ -82,53 +82,53 @@ impl Worker {
     }
 
     #[cold]
-    async fn recover(&self, panic: &Panic, turn: &mut Turn) {
+    async fn recover(&self, panic: &Panic, turn: &mut TimeSlice) {
         self.post.leave();
         turn.pause();
-        self.circle.engine.observer.worker_panicked(panic);
+        self.executor.engine.observer.worker_panicked(panic);
         tokio::task::yield_now().await;
     }
 
     /// Runs one task after the other as long as none has to wait. A retry without a pause stays.
     fn poll_turn(
         &mut self,
-        stay: &mut Option<Stay>,
-        turn: &mut Turn,
+        execution: &mut Option<Execution>,
+        turn: &mut TimeSlice,
         poller: &mut Poller<'_>,
     ) -> Poll<Step> {
         while !turn.is_over() {
-            if stay.is_none() {
+            if execution.is_none() {
                 match ready!(self.poll_claim(turn, poller)) {
-                    Some(ready) => self.take(ready, stay, turn),
+                    Some(ready) => self.take(ready, execution, turn),
                     None => return Poll::Ready(Step::Leave),
                 }
             }
-            let Some(here) = stay else { continue };
+            let Some(here) = execution else { continue };
             here.started = turn.now();
             let tally = &self.post.tally;
-            match self.circle.begin(here, poller) {
-                Begun::Done => self.circle.done(here, Self::ran(turn), tally),
-                Begun::Ended(made) => self.circle.settle(here, made, Self::ran(turn), tally),
-                Begun::Waits => return Poll::Ready(Step::Wait),
+            match self.executor.begin(here, poller) {
+                FirstPoll::Done => self.executor.done(here, Self::ran(turn), tally),
+                FirstPoll::Ended(made) => self.executor.settle(here, made, Self::ran(turn), tally),
+                FirstPoll::Waits => return Poll::Ready(Step::Wait),
             }
-            self.leave_what_has_ended(stay);
+            self.leave_what_has_ended(execution);
         }
         Poll::Ready(Step::Yield)
     }
 
     fn poll_claim(
         &mut self,
-        turn: &mut Turn,
+        turn: &mut TimeSlice,
         poller: &mut Poller<'_>,
     ) -> Poll<Option<Ready<Waiting>>> {
         let pace = turn.pacer.pace();
-        let engine = &self.circle.engine;
+        let engine = &self.executor.engine;
         let mut supply = DueTasks(engine);
-        let polled = self.member.poll_claim(poller, pace, &mut supply);
+        let polled = self.seat.poll_claim(poller, pace, &mut supply);
         if polled.is_pending() {
             turn.pause();
             engine.timekeeper.tell_what_is_owed();
-            if self.member.hands_over() {
+            if self.seat.hands_over() {
                 use_up_the_budget(poller);
             }
         }
@@ -137,45 +137,54 @@ impl Worker {
 
     /// Takes a task on, unless it was cancelled meanwhile.
     #[inline]
-    fn take(&self, Ready { at, task }: Ready<Waiting>, stay: &mut Option<Stay>, turn: &mut Turn) {
+    fn take(
+        &self,
+        Ready { at, task }: Ready<Waiting>,
+        execution: &mut Option<Execution>,
+        turn: &mut TimeSlice,
+    ) {
         let tally = &self.post.tally;
         match task.claim() {
             Ok(running) => {
                 self.post.take(running.cell());
                 let started = turn.now();
                 tally.queue_wait.record(started.nanos_since(at));
-                *stay = Some(Stay::new(running, at, started));
+                *execution = Some(Execution::new(running, at, started));
             }
-            Err(over) => self.circle.was_cancelled(over.cell(), tally),
+            Err(over) => self.executor.was_cancelled(over.cell(), tally),
         }
     }
 
     /// The rest of an attempt that has to wait.
-    async fn wait(&self, stay: &mut Option<Stay>, turn: &mut Turn) {
-        self.circle.engine.timekeeper.tell_what_is_owed();
-        self.member.give_back();
-        if let Some(here) = stay {
-            let Stay {
+    async fn wait(&self, execution: &mut Option<Execution>, turn: &mut TimeSlice) {
+        self.executor.engine.timekeeper.tell_what_is_owed();
+        self.seat.give_back();
+        if let Some(here) = execution {
+            let Execution {
                 running, attempt, ..
             } = here;
-            let outcome = attempt.wait(running, &self.circle.reach).await;
+            let outcome = attempt.wait(running, &self.executor.signals).await;
             let ran = Self::ran(turn);
-            self.circle.settle(here, Ok(outcome), ran, &self.post.tally);
+            self.executor
+                .settle(here, Ok(outcome), ran, &self.post.tally);
         }
-        self.leave_what_has_ended(stay);
+        self.leave_what_has_ended(execution);
     }
 
-    fn ran(turn: &mut Turn) -> Ran {
-        Ran {
+    fn ran(turn: &mut TimeSlice) -> Finished {
+        Finished {
             ended: turn.ended(),
             pace: turn.pacer.pace(),
         }
     }
 
     #[inline]
-    fn leave_what_has_ended(&self, stay: &mut Option<Stay>) {
-        if stay.as_ref().is_some_and(|stay| stay.running.has_ended()) {
-            *stay = None;
+    fn leave_what_has_ended(&self, execution: &mut Option<Execution>) {
+        if execution
+            .as_ref()
+            .is_some_and(|execution| execution.running.has_ended())
+        {
+            *execution = None;
             self.post.leave();
         }
     }
@@ -219,10 +228,10 @@ const BUDGET_MAX: u32 = 256;
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let engine = &self.circle.engine;
+        let engine = &self.executor.engine;
         engine.timekeeper.tell_what_is_owed();
         engine.return_post(&self.post);
-        if !self.member.has_left() {
+        if !self.seat.has_left() {
             engine.lost_worker();
         }
     }

@@ -14,7 +14,7 @@ use crate::queue::pace::Pace;
 use crate::task::IntoTask;
 use crate::task::draft::Offer;
 use crate::task::task_handler::TaskHandler;
-use crate::worker::executor::{Begun, Circle, Ran, Seat, Stay};
+use crate::worker::executor::{Execution, ExecutionGuard, Executor, Finished, FirstPoll};
 
 /// Makes the cell at once and the attempt when it is polled: the future that waits knows nothing of
 /// the task but its result, and so it is `Send` whatever the task captures.
@@ -38,33 +38,38 @@ async fn attempt<T>(
     waiting: Waiting,
     handle: JoinHandle<T>,
 ) -> JoinHandle<T> {
-    let reach = engine.run().reach.clone();
-    let circle = Circle {
+    let signals = engine.run().signals.clone();
+    let executor = Executor {
         engine: Arc::clone(engine),
-        reach,
+        signals,
     };
     let started = Tick::now();
     // Nobody else knows of it yet, so nobody can have cancelled it.
     if let Ok(running) = waiting.claim() {
-        let mut seat = Seat::new(engine);
-        let stay = seat.stay.insert(Stay::new(running, started, started));
-        let begun = poll_fn(|poller| Poll::Ready(circle.begin(stay, poller))).await;
+        let mut guard = ExecutionGuard::new(engine);
+        let execution = guard
+            .execution
+            .insert(Execution::new(running, started, started));
+        let begun = poll_fn(|poller| Poll::Ready(executor.begin(execution, poller))).await;
         let made = match begun {
-            Begun::Done => Ok(Outcome::Done),
-            Begun::Ended(made) => made,
-            Begun::Waits => Ok(stay.attempt.wait(&mut stay.running, &circle.reach).await),
+            FirstPoll::Done => Ok(Outcome::Done),
+            FirstPoll::Ended(made) => made,
+            FirstPoll::Waits => Ok(execution
+                .attempt
+                .wait(&mut execution.running, &executor.signals)
+                .await),
         };
-        let ran = Ran {
+        let ran = Finished {
             ended: Tick::now(),
             pace: Pace::Unknown,
         };
         let post = engine.new_post();
-        circle.settle(stay, made, ran, &post.tally);
-        if !stay.running.has_ended() {
+        executor.settle(execution, made, ran, &post.tally);
+        if !execution.running.has_ended() {
             // A retry without a pause is the workers' business as well.
-            match stay.running.release() {
+            match execution.running.release() {
                 Some(waiting) => engine.delay(Duration::ZERO, waiting),
-                None => circle.end_cancelled(&mut stay.running, &post.tally),
+                None => executor.end_cancelled(&mut execution.running, &post.tally),
             }
         }
         engine.return_post(&post);

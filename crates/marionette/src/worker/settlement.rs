@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::cell::leased_job::{Leased, clip};
+use crate::cell::leased_job::{LeasedJob, clip};
 use crate::outcome::{FailureKind, Reason};
 use crate::store::{Attempted, Next, PastOutcome};
 use crate::worker::verdict::Verdict;
 
 /// What a store hears of this verdict on a claimed job, whose attempt ran for so many nanoseconds
 /// if one was made.
-pub(crate) fn told(
+pub(crate) fn settlement_of(
     verdict: &Verdict,
-    leased: &Leased,
+    leased: &LeasedJob,
     ran: Option<u64>,
 ) -> (Option<Attempted>, Next) {
     let attempt = |outcome, error: Option<&Reason>| {
@@ -48,7 +48,7 @@ fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next)
         | Reason::Panicked(_)
         | Reason::TimedOut(_)
         | Reason::GivenUp(_)
-        | Reason::Told(_) => (attempt, Next::Bury),
+        | Reason::Stored(_) => (attempt, Next::Bury),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::clock::Tick;
 use crate::queue::pace::Pacer;
 
 /// How long the present thread has been had, so that others get it too.
-pub(crate) struct Turn {
+pub(crate) struct TimeSlice {
     /// The end of the last attempt, which is the start of the next one unless there was a pause.
     last: Option<Tick>,
     began: Tick,
@@ -18,7 +18,7 @@ pub(crate) struct Turn {
 const TURN_TASKS: u32 = 256;
 const TURN_TIME: Duration = Duration::from_micros(500);
 
-impl Turn {
+impl TimeSlice {
     pub(crate) fn begin() -> Self {
         Self {
             last: None,
@@ -65,7 +65,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_is_over_after_its_time_and_not_after_a_pause() {
-        let mut turn = Turn::begin();
+        let mut turn = TimeSlice::begin();
         turn.now();
         advance(TURN_TIME).await;
         turn.ended();

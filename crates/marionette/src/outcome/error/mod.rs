@@ -250,7 +250,7 @@ impl Error {
         self.unreadable().is_some()
     }
 
-    fn unreadable(&self) -> Option<&Unreadable> {
+    fn unreadable(&self) -> Option<&UnreadableResult> {
         self.last()?.error()?.downcast_ref()
     }
 
@@ -288,9 +288,9 @@ impl Error {
 
 /// A job is done, and its result could not be stored or read again.
 #[derive(Debug)]
-pub(crate) struct Unreadable(String);
+pub(crate) struct UnreadableResult(String);
 
-impl Unreadable {
+impl UnreadableResult {
     /// For this reason, which its codec gave.
     pub(crate) fn new(why: &(dyn StdError + 'static)) -> Self {
         Self(format!(
@@ -306,13 +306,13 @@ impl Unreadable {
     }
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadableResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl StdError for Unreadable {}
+impl StdError for UnreadableResult {}
 
 /// An [`Error`] as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -343,12 +343,12 @@ fn sources<'a>(
 
 /// An error and its sources, each after a colon.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    told(sources(error))
+    join_texts(sources(error))
 }
 
 /// What these errors say. Their texts and sources are the user's code, and may fail or panic: then
 /// it is said that they did.
-fn told<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> String {
+fn join_texts<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> String {
     let mut text = String::new();
     let told = catch(|| {
         errors.enumerate().try_for_each(|(nth, error)| {
@@ -374,7 +374,7 @@ impl fmt::Display for Error {
         match &self.0.user {
             Some(user) => {
                 let user: &(dyn StdError + 'static) = user.as_ref();
-                write!(f, "after {attempts} attempt{s}: {}", told(once(user)))
+                write!(f, "after {attempts} attempt{s}: {}", join_texts(once(user)))
             }
             None => match self.unreadable() {
                 Some(unreadable) => unreadable.fmt(f),
@@ -389,7 +389,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         if let Some(user) = &self.0.user {
-            let more = told(sources(user.as_ref()).skip(1));
+            let more = join_texts(sources(user.as_ref()).skip(1));
             if !more.is_empty() {
                 write!(f, ": {more}")?;
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::durable::Durable;
-use crate::durable::guarded::answer;
+use crate::durable::guarded::guarded;
 use crate::id::TaskId;
 use crate::schedule::futures::FutureTask;
 use crate::store::{Due, Inserted, NewJob, StoreError};
@@ -32,7 +32,7 @@ pub(crate) fn prepare<J: Job>(
     {
         return Err(Refusal::Unschedulable(time));
     }
-    let job = handler.new_job(due).map_err(Refusal::Unfit)?;
+    let job = handler.new_job(due).map_err(Refusal::Unstorable)?;
     Ok(NewJob {
         queue_limit: durable.registry.queue_limit(&job.queue),
         ..job
@@ -62,7 +62,7 @@ pub(crate) async fn insert_as_room_allows(
         let ids: Vec<TaskId> = jobs.iter().map(|job| job.id).collect();
         let limited = jobs.iter().any(|job| job.queue_limit.is_some());
         let again = limited.then(|| jobs.clone());
-        let inserted = match answer(durable.store.insert(jobs)).await {
+        let inserted = match guarded(durable.store.insert(jobs)).await {
             Ok(inserted) if inserted.len() == places.len() => Ok(inserted),
             Ok(_) => Err(StoreError::broken("the store did not answer for every job")),
             Err(error) => Err(error),

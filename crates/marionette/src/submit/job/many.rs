@@ -14,7 +14,7 @@ use crate::submit::job::insert::{Room, Stuck, insert_as_room_allows, prepare};
 use crate::submit::job::wrapped::IntoJob;
 use crate::submit::job_handle::JobHandle;
 use crate::task::draft::Draft;
-use crate::task::encoded_job::Parcel;
+use crate::task::encoded_job::EncodedJob;
 use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
@@ -50,23 +50,23 @@ struct Jobs<I, H, J> {
     iter: Option<I>,
     next: fn(&Durable, &mut I) -> Chunk<J>,
     collect: fn(I, &mut Vec<H>),
-    take_back: fn(Draft<Parcel<J>>) -> H,
+    take_back: fn(Draft<EncodedJob<J>>) -> H,
 }
 
 /// A part of the jobs, as they are and as rows.
 struct Chunk<J> {
-    drafts: Vec<Draft<Parcel<J>>>,
+    drafts: Vec<Draft<EncodedJob<J>>>,
     rows: Vec<NewJob>,
     bytes: usize,
     /// The one that cannot be stored, behind all of these.
-    unfit: Option<(Draft<Parcel<J>>, Refusal)>,
+    unfit: Option<(Draft<EncodedJob<J>>, Refusal)>,
 }
 
 /// A part of the jobs while the store takes them.
 struct Inserting<'a, J> {
     ids: Vec<TaskId>,
-    drafts: Vec<Draft<Parcel<J>>>,
-    unfit: Option<(Draft<Parcel<J>>, Refusal)>,
+    drafts: Vec<Draft<EncodedJob<J>>>,
+    unfit: Option<(Draft<EncodedJob<J>>, Refusal)>,
     inserted: Pin<Box<dyn Future<Output = Result<(), Stuck>> + Send + 'a>>,
 }
 

@@ -22,7 +22,7 @@ use crate::submit::error::QueueError;
 use crate::submit::job::insert::{Room, insert_as_room_allows, prepare};
 use crate::submit::job_handle::JobHandle;
 use crate::task::draft::Draft;
-use crate::task::encoded_job::{ByJob, Parcel};
+use crate::task::encoded_job::{ByJob, EncodedJob};
 use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
@@ -50,7 +50,7 @@ pub use wrapped::IntoJob;
 #[must_use = "a job is accepted only when this is awaited"]
 pub struct Enqueue<'a, H, J> {
     durable: &'a Arc<Durable>,
-    draft: Draft<Parcel<J>>,
+    draft: Draft<EncodedJob<J>>,
     due: Due,
     room: Room,
     queued: PhantomData<fn() -> H>,
@@ -224,9 +224,9 @@ impl<'a, H: IntoJob<J>, J: Job> IntoFuture for Enqueue<'a, H, J> {
 
 /// The future of an [`Enqueue`].
 #[must_use = "futures do nothing unless polled"]
-pub struct Enqueuing<'a, H, J>(Pin<Box<dyn Future<Output = Accepted<H, J>> + Send + 'a>>);
+pub struct Enqueuing<'a, H, J>(Pin<Box<dyn Future<Output = AcceptedJob<H, J>> + Send + 'a>>);
 
-type Accepted<H, J> = Result<JobHandle<J>, QueueError<H>>;
+type AcceptedJob<H, J> = Result<JobHandle<J>, QueueError<H>>;
 
 impl<H, J> Future for Enqueuing<'_, H, J> {
     type Output = Result<JobHandle<J>, QueueError<H>>;
