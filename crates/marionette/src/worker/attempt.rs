@@ -1,4 +1,5 @@
-//! One attempt: run the task's future to its end, or to the end of its time.
+//! One attempt: polls the task's future until it ends, or until it is asked to end and its grace is
+//! over.
 
 use std::future::{Future, pending, poll_fn};
 use std::mem;
@@ -17,16 +18,16 @@ use crate::outcome::panic::catch;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, TaskError};
 use crate::quiet::QuietSpan;
 
-/// What an attempt is made of, besides the task.
+/// An attempt, apart from its task.
 pub(crate) struct Attempt {
     pub(crate) number: u32,
     pub(crate) deadline: Option<(Tick, Limit)>,
-    /// Where somebody listens. Boxed, since it is large.
+    /// The span in which the task runs, if a subscriber wants one. Boxed, since it is large.
     pub(crate) span: Option<Box<QuietSpan>>,
 }
 
 impl Default for Attempt {
-    /// The first one, without a limit.
+    /// The first attempt, without a deadline.
     #[inline]
     fn default() -> Self {
         Self {
@@ -48,7 +49,7 @@ enum EndRequest {
 impl Attempt {
     /// Makes the future and polls it for the first time.
     ///
-    /// Most tasks that are queued by the million never wait: for those there is no timer, no token
+    /// Most tasks that are queued by the million never wait, so this poll needs no timer, no token
     /// and no lock.
     #[inline]
     pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
@@ -62,7 +63,7 @@ impl Attempt {
         }
     }
 
-    /// Waits for the rest of it, and for what ends it early.
+    /// Polls the future to its end, or until the attempt was asked to end and its grace is over.
     pub(crate) async fn wait(&self, running: &mut Running, signals: &StopSignals) -> Outcome {
         match self.wait_for_outcome(running, signals).await {
             Outcome::Done => Outcome::Done,
@@ -70,10 +71,11 @@ impl Attempt {
         }
     }
 
-    /// Runs code of the user's in the span; a panic in it is an outcome.
+    /// Polls the user's code in the span of the attempt. A panic in that code is an outcome.
     #[inline]
     fn within(&self, poll: impl FnOnce() -> Poll<Result<(), TaskError>>) -> Poll<Outcome> {
-        // Most attempts succeed: nothing is moved then.
+        // An error leaves the closure by this variable: a success, which is more frequent, moves
+        // nothing.
         let mut failed = None;
         if let Some(span) = &self.span {
             span.enter();
@@ -98,7 +100,7 @@ impl Attempt {
         }
     }
 
-    /// The future has been polled once.
+    /// Waits for the outcome of an attempt whose future has been polled once.
     async fn wait_for_outcome(&self, running: &mut Running, signals: &StopSignals) -> Outcome {
         let cell = running.cell().clone();
         let details = cell.details_or_new();
@@ -121,7 +123,8 @@ impl Attempt {
                     None => outcome,
                 });
             }
-            // Before the flags are read: who sets them wakes whom it finds here.
+            // Before the flags are read: a canceller sets its flag and then wakes the waker stored
+            // here.
             details.set_worker(poller.waker());
             if asked.is_none() {
                 asked = if cell.is_cancel_requested()
@@ -139,8 +142,8 @@ impl Attempt {
                 };
                 if let Some(asked) = asked {
                     if !details.cancel_attempt() {
-                        // It never asked for its token, so it cannot hear that it should end. A
-                        // thread of it that asks later finds that it is over.
+                        // The task never asked for its token, so it cannot hear that it should end.
+                        // If a thread of the task asks later, the token is cancelled already.
                         details.token(self.number, || true).cancel();
                         return Poll::Ready(asked.outcome(details));
                     }
@@ -164,17 +167,17 @@ impl Attempt {
     }
 }
 
-/// Ends an attempt that did not succeed.
+/// Cleans up after an attempt that did not succeed, and returns its final outcome.
 #[cold]
 fn no_success(running: &mut Running, outcome: Outcome) -> Outcome {
     if !matches!(outcome, Outcome::Failed(_)) {
-        // What is left of the future is the user's, and may panic when dropped. The attempt has its
+        // The rest of the future is the user's, and may panic when dropped. The attempt has its
         // outcome already.
         let _ = catch(|| running.drop_attempt());
         return outcome;
     }
-    // It may have heard of a cancellation, by its handle or its parent, before anybody asked it to
-    // end: then that is its outcome.
+    // The task may have failed because it heard of a cancellation, by its handle or its parent,
+    // before the attempt was asked to end. Then the task was cancelled.
     let cell = running.cell();
     if let Some(details) = cell.details()
         && (cell.is_cancel_requested() || details.options.is_parent_cancelled())
@@ -198,7 +201,8 @@ fn is_ready(timer: &mut Option<Pin<Box<Sleep>>>, poller: &mut Poller<'_>) -> boo
 }
 
 impl EndRequest {
-    /// How long the attempt may still run; a manager that stops says it itself.
+    /// How long the attempt may still run. `None` for a stop, which ends the grace by `abandon` in
+    /// its signals.
     fn grace(self, grace: Duration) -> Option<Duration> {
         match self {
             Self::Deadline(_) | Self::Cancel => Some(grace),
@@ -219,7 +223,8 @@ impl EndRequest {
         }
     }
 
-    /// The outcome of one that did: a success counts, an error is the end that was asked for.
+    /// The outcome of an attempt that ended after it was asked to. An error counts as the end that
+    /// was asked for; a success or a panic counts as it is.
     fn accept(self, outcome: Outcome, details: &Details) -> Outcome {
         match outcome {
             Outcome::Failed(_) => self.outcome(details),

@@ -1,4 +1,5 @@
-//! The circle: claim → attempt → verdict → settle. Its steps are the same wherever a task runs.
+//! The executor takes a task round the circle: claim → attempt → verdict → settle. The steps are
+//! the same on a worker and in a caller's own task (`run_now.rs`).
 
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
@@ -24,13 +25,13 @@ pub(crate) struct Executor {
     pub(crate) signals: StopSignals,
 }
 
-/// A task where it runs, from its claim until it is settled. It stays in one place: to move it
-/// costs more than many a task.
+/// The task that an executor has, from its claim until it is settled. It stays in one place: moving
+/// it costs more than running most tasks.
 pub(crate) struct Execution {
     pub(crate) running: Running,
-    /// Since when it could have been claimed.
+    /// When the task became ready to be claimed.
     pub(crate) ready: Tick,
-    /// When its present attempt was begun.
+    /// When the present attempt began.
     pub(crate) started: Tick,
     pub(crate) attempt: Attempt,
 }
@@ -47,7 +48,8 @@ impl Execution {
     }
 }
 
-/// Where the task of a worker is, or one that is executed. One that is left there is abandoned.
+/// Holds the execution of a worker, or of a task that runs in its caller. An execution that is
+/// still here when the guard is dropped is abandoned.
 pub(crate) struct ExecutionGuard {
     engine: Arc<Engine>,
     pub(crate) execution: Option<Execution>,
@@ -61,7 +63,7 @@ impl ExecutionGuard {
         }
     }
 
-    /// Whoever had it is gone.
+    /// Abandons the task of the execution, if there is one.
     pub(crate) fn abandon(&mut self) {
         if let Some(mut execution) = self.execution.take() {
             self.engine.abandon_running(&mut execution.running);
@@ -78,20 +80,20 @@ impl Drop for ExecutionGuard {
 /// How an attempt ended, or why there was none.
 pub(crate) type AttemptResult = Result<Outcome, Verdict>;
 
-/// What came of the first poll of an attempt.
+/// The result of the first poll of an attempt.
 pub(crate) enum FirstPoll {
-    /// It succeeded, as most do.
+    /// The attempt succeeded, as most do.
     Done,
-    /// It, or the try to begin it, ended in another way.
+    /// The attempt ended in another way, or could not begin.
     Ended(AttemptResult),
     Waits,
 }
 
-/// An attempt that was made, or tried: when it ended, and at which pace.
+/// When an attempt ended, or was refused its start, and the pace at that time.
 #[derive(Clone, Copy)]
 pub(crate) struct Finished {
     pub(crate) ended: Tick,
-    /// How fast its worker's tasks end.
+    /// How fast the tasks of the worker end.
     pub(crate) pace: Pace,
 }
 
@@ -111,7 +113,8 @@ impl Executor {
                 return FirstPoll::Ended(Err(Verdict::End(details.cancelled())));
             }
             if details.options.has_time_limit() {
-                // Since the last attempt ended, a log or the end of a task may have taken long.
+                // `started` is the end of the last attempt; logging, or the end of a task, may have
+                // taken long since then.
                 *started = Tick::recent();
             }
             let admitted = details.begin(*ready, |failed, due| {
@@ -135,7 +138,7 @@ impl Executor {
         }
     }
 
-    /// What follows from a success.
+    /// Settles a task that succeeded.
     #[inline]
     pub(crate) fn done(&self, execution: &mut Execution, ran: Finished, tally: &Tally) {
         let nanos = ran.ended.nanos_since(execution.started);
@@ -150,7 +153,8 @@ impl Executor {
         execution.running.finish(None);
     }
 
-    /// The verdict, and what follows from it. A task that is to be tried again at once stays.
+    /// Judges an attempt that did not simply succeed, and acts on the verdict. A task that is
+    /// retried without a pause stays in the execution.
     pub(crate) fn settle(
         &self,
         execution: &mut Execution,
@@ -186,7 +190,7 @@ impl Executor {
                 observer.snoozed(&**cell, pause);
                 self.again(execution, pause, ran, tally);
             }
-            // Nobody will start it again.
+            // Without a manager, nobody will start the task again.
             Verdict::Resume if self.engine.is_gone() && leased(&execution.running).is_none() => {
                 self.end(&mut execution.running, Reason::Abandoned, None, tally);
             }
@@ -237,14 +241,14 @@ impl Executor {
         judge(outcome, &policy, now)
     }
 
-    /// Lets a task wait for its next attempt, or stays on the worker where there is no pause.
+    /// Makes a task wait for its next attempt, or keeps it on the worker where there is no pause.
     fn again(&self, execution: &mut Execution, pause: Duration, ran: Finished, tally: &Tally) {
         let running = &mut execution.running;
         if leased(running).is_some() {
-            // It waits in its store.
+            // A job waits in its store.
             return running.finish(None);
         }
-        // A retry without a pause stays on its worker, as long as nobody wants the worker to stop.
+        // A retry without a pause stays on its worker, unless a stop asks attempts to end.
         if pause.is_zero() && !self.signals.interrupt.is_cancelled() {
             return;
         }
@@ -256,7 +260,7 @@ impl Executor {
         }
     }
 
-    /// Puts a task back that a stop interrupted.
+    /// Puts a task that a stop interrupted back into the queue. A job waits in its store.
     fn resume(&self, execution: &mut Execution, now: Tick, tally: &Tally) {
         let running = &mut execution.running;
         if leased(running).is_some() {
@@ -268,13 +272,14 @@ impl Executor {
         }
     }
 
-    /// Ends a task that somebody cancelled when its attempt had just ended.
+    /// Ends a task that was cancelled when its attempt had just ended.
     pub(crate) fn end_cancelled(&self, running: &mut Running, tally: &Tally) {
         let reason = running.cell().details_or_new().cancelled();
         self.end(running, reason, None, tally);
     }
 
-    /// Ends a task, in an attempt that ran for so long or without one.
+    /// Ends a task for `reason`. `ran` is how many nanoseconds its last attempt took, `None` if
+    /// there was none.
     fn end(&self, running: &mut Running, reason: Reason, ran: Option<u64>, tally: &Tally) {
         match &reason {
             Reason::Expired(_) => tally.expired.add_one(),
@@ -282,7 +287,8 @@ impl Executor {
             Reason::Abandoned => tally.abandoned.add_one(),
             _ => tally.cancelled.add_one(),
         }
-        // Out of time is here only one that wanted to snooze for longer: that uses no attempt.
+        // An attempt is given up here only if its task wanted to snooze beyond the limit in total,
+        // and a snooze uses no attempt.
         let ran = ran.filter(|_| !matches!(reason, Reason::GivenUp(_)));
         let details = running.cell().details_or_new();
         let error = match ran {
@@ -294,7 +300,8 @@ impl Executor {
         running.finish(Some(error));
     }
 
-    /// A task comes by that was cancelled while it waited; its handle knows it already.
+    /// Counts and reports a task that was cancelled while it waited, and settles its job. The
+    /// handle of the task knows already.
     pub(crate) fn was_cancelled(&self, cell: &Cell<dyn Body>, tally: &Tally) {
         tally.cancelled.add_one();
         self.engine.observer.cancelled_early(cell);
@@ -309,7 +316,7 @@ impl Executor {
     }
 }
 
-/// The job that a running task is, if it came from a store.
+/// The leased job behind a running task, if the task came from a store.
 fn leased(running: &Running) -> Option<&LeasedJob> {
     let leased = running.cell().details()?.options.leased()?;
     Some(leased)

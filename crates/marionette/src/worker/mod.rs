@@ -1,4 +1,5 @@
-//! One of the fixed number of places where tasks run: it claims, and goes round the circle.
+//! A worker: one of the fixed number of places where tasks run. It claims a task, takes it round
+//! the circle, and shares its thread with others.
 
 pub(crate) mod executor;
 pub(crate) mod attempt;
@@ -42,14 +43,14 @@ impl Worker {
         }
     }
 
-    /// What a task of this worker can find out about where it runs.
+    /// What the code of a task can find out about the worker that runs it.
     pub(crate) fn current(&self) -> Current {
         let engine = &self.executor.engine;
         let (post, blocking) = (Arc::clone(&self.post), Arc::clone(&engine.blocking));
         Current::new(engine.number(), self.seat.index(), post, blocking)
     }
 
-    /// Works until it is time to leave.
+    /// Claims and runs tasks until the worker has to leave.
     pub(crate) async fn work(mut self) {
         let mut turn = TimeSlice::begin();
         let mut guard = ExecutionGuard::new(&self.executor.engine);
@@ -57,8 +58,8 @@ impl Worker {
             match caught(self.lap(&mut guard.execution, &mut turn)).await {
                 Ok(Lap::GoOn) => {}
                 Ok(Lap::Leave) => break,
-                // Not in a task, which has a net of its own: in what listens to its events, say.
-                // The task that was under way is abandoned; the worker is not lost.
+                // A panic outside of the task's own code, whose panics are outcomes: in a listener
+                // to its events, say. The task is abandoned, and the worker goes on.
                 Err(panic) => {
                     guard.abandon();
                     self.recover(&panic, &mut turn).await;
@@ -71,7 +72,7 @@ impl Worker {
         }
     }
 
-    /// Works until an attempt that had to wait has ended, or others want the thread.
+    /// Runs tasks until an attempt that had to wait has ended, or the time slice is over.
     async fn lap(&mut self, execution: &mut Option<Execution>, turn: &mut TimeSlice) -> Lap {
         match poll_fn(|poller| self.poll_turn(execution, turn, poller)).await {
             Step::Wait => self.wait(execution, turn).await,
@@ -89,7 +90,8 @@ impl Worker {
         tokio::task::yield_now().await;
     }
 
-    /// Runs one task after the other as long as none has to wait. A retry without a pause stays.
+    /// Runs one task after the other until one has to wait or the time slice is over. A task that
+    /// is retried without a pause stays on the worker.
     fn poll_turn(
         &mut self,
         execution: &mut Option<Execution>,
@@ -135,7 +137,7 @@ impl Worker {
         polled
     }
 
-    /// Takes a task on, unless it was cancelled meanwhile.
+    /// Begins the execution of a claimed task, unless the task was cancelled while it waited.
     #[inline]
     fn take(
         &self,
@@ -155,7 +157,8 @@ impl Worker {
         }
     }
 
-    /// The rest of an attempt that has to wait.
+    /// Gives the batch back, so that others may run it, and awaits the rest of an attempt that has
+    /// to wait.
     async fn wait(&self, execution: &mut Option<Execution>, turn: &mut TimeSlice) {
         self.executor.engine.timekeeper.tell_what_is_owed();
         self.seat.give_back();
@@ -196,7 +199,7 @@ enum Lap {
     Leave,
 }
 
-/// Why a worker does not go on by itself.
+/// Why a worker interrupts its row of tasks.
 enum Step {
     /// The attempt has to wait.
     Wait,
@@ -205,13 +208,14 @@ enum Step {
     Leave,
 }
 
-/// Lets the runtime take the next task of this thread from the thread's own line.
+/// Uses up the budget of this turn, so that the runtime takes its next task from this thread's own
+/// line.
 ///
-/// A worker and a producer that hand over to each other are woken into the thread's slot for what
-/// is to run next. After three such turns in a row the runtime wakes another thread to help, which
-/// costs more than the tasks. With no budget left it just ends the row.
-/// Without this, bare tasks of one producer took 1.4 times as long, and 1.5 times as much processor
-/// time (the decision is in ARCHITECTURE.md).
+/// A worker and a producer that hand tasks to each other are woken into the thread's slot for the
+/// task that runs next. After three such turns in a row the runtime wakes another thread to help,
+/// which costs more than the tasks. An empty budget just ends the row. Without this function, bare
+/// tasks of one producer took 1.4 times as long, and 1.5 times as much processor time (the decision
+/// is in ARCHITECTURE.md).
 fn use_up_the_budget(poller: &mut Poller<'_>) {
     for _ in 0..BUDGET_MAX {
         if !coop::has_budget_remaining() {
@@ -223,7 +227,8 @@ fn use_up_the_budget(poller: &mut Poller<'_>) {
     }
 }
 
-/// More than the runtime gives; without a budget there is always some left.
+/// More than the runtime's budget for a turn. It ends the loop where there is no budget: some
+/// always remains there.
 const BUDGET_MAX: u32 = 256;
 
 impl Drop for Worker {

@@ -1,4 +1,4 @@
-//! One attempt at once, in the caller's own task.
+//! One attempt at once, in the caller's own task instead of on a worker.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use crate::task::draft::Offer;
 use crate::task::task_handler::TaskHandler;
 use crate::worker::executor::{Execution, ExecutionGuard, Executor, Finished, FirstPoll};
 
-/// Makes the cell at once and the attempt when it is polled: the future that waits knows nothing of
-/// the task but its result, and so it is `Send` whatever the task captures.
+/// Makes the cell at once, and the attempt when the future is polled. The future names no type of
+/// the task but its result, so it is `Send` whatever the task captures.
 pub(crate) fn exec<H, M, T>(
     engine: &Arc<Engine>,
     handler: TaskHandler<H, M>,
@@ -27,7 +27,7 @@ where
     T: Send + 'static,
 {
     let mut draft = handler.draft;
-    // A job that is unfit says so itself when it runs, since there is nobody else to tell.
+    // An unstorable job fails with that reason when it runs; there is nobody else to tell.
     let _ = H::prepare(&mut draft, &engine.registry);
     let (offer, waiting) = Offer::new::<M, H>(draft, Tick::now());
     attempt(engine, waiting, offer.into_handle())
@@ -44,7 +44,7 @@ async fn attempt<T>(
         signals,
     };
     let started = Tick::now();
-    // Nobody else knows of it yet, so nobody can have cancelled it.
+    // Nobody else knows of the task yet, so nobody can have cancelled it.
     if let Ok(running) = waiting.claim() {
         let mut guard = ExecutionGuard::new(engine);
         let execution = guard
@@ -66,7 +66,7 @@ async fn attempt<T>(
         let post = engine.new_post();
         executor.settle(execution, made, ran, &post.tally);
         if !execution.running.has_ended() {
-            // A retry without a pause is the workers' business as well.
+            // A retry runs on a worker, even one without a pause.
             match execution.running.release() {
                 Some(waiting) => engine.delay(Duration::ZERO, waiting),
                 None => executor.end_cancelled(&mut execution.running, &post.tally),

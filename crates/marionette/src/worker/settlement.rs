@@ -1,4 +1,4 @@
-//! A verdict in the words of a store.
+//! A verdict as its store gets it: the attempt that was made, and what is next for the job.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::outcome::{FailureKind, Reason};
 use crate::store::{Attempted, Next, PastOutcome};
 use crate::worker::verdict::Verdict;
 
-/// What a store hears of this verdict on a claimed job, whose attempt ran for so many nanoseconds
-/// if one was made.
+/// The settlement of a leased job by this verdict. `ran` is how many nanoseconds its attempt took,
+/// `None` if none was made.
 pub(crate) fn settlement_of(
     verdict: &Verdict,
     leased: &LeasedJob,
@@ -40,7 +40,7 @@ fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next)
     match reason {
         Reason::Cancelled(why) => (attempt, Next::Cancel(clip(why.to_string()))),
         Reason::Expired(_) => (attempt, Next::Cancel(reason.to_string())),
-        // Without an attempt that could say so, the reason would be lost.
+        // No attempt would carry the reason of a `Bury`, so it would be lost.
         Reason::GivenUp(_) if attempt.is_none() => (None, Next::Cancel(reason.to_string())),
         // A manager that goes away is no fault of the job.
         Reason::Abandoned => (attempt, Next::Release),

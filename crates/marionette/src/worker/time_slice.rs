@@ -1,11 +1,11 @@
-//! How long a worker has had its thread.
+//! How long a worker has had its thread: others get it once the time slice is over.
 
 use std::time::Duration;
 
 use crate::clock::Tick;
 use crate::queue::pace::Pacer;
 
-/// How long the present thread has been had, so that others get it too.
+/// The tasks and the time since a worker got its thread.
 pub(crate) struct TimeSlice {
     /// The end of the last attempt, which is the start of the next one unless there was a pause.
     last: Option<Tick>,
@@ -14,8 +14,9 @@ pub(crate) struct TimeSlice {
     pub(crate) pacer: Pacer,
 }
 
-/// A worker lets others have its thread after so many tasks that did not wait, or so much time.
+/// A worker yields its thread after this number of tasks that did not wait.
 const TURN_TASKS: u32 = 256;
+/// A worker yields its thread after this time, if at least one task has ended in it.
 const TURN_TIME: Duration = Duration::from_micros(500);
 
 impl TimeSlice {
@@ -28,16 +29,18 @@ impl TimeSlice {
         }
     }
 
+    /// The end of the last attempt, or the present after a pause: the start of the next attempt.
     pub(crate) fn now(&mut self) -> Tick {
         *self.last.get_or_insert_with(Tick::recent)
     }
 
-    /// The thread was let go of.
+    /// The worker has let go of the thread, and gets a whole time slice when it has it again.
     pub(crate) fn pause(&mut self) {
         self.last = None;
         self.tasks = 0;
     }
 
+    /// Counts an attempt that ends now, and returns the present.
     pub(crate) fn ended(&mut self) -> Tick {
         let now = Tick::recent();
         let since = self.last.unwrap_or(now);
@@ -50,7 +53,7 @@ impl TimeSlice {
         now
     }
 
-    /// Not before an attempt has ended in it.
+    /// Whether others should have the thread; never before an attempt has ended in the time slice.
     pub(crate) fn is_over(&self) -> bool {
         let is_long = |last: Tick| last.since(self.began) >= TURN_TIME;
         self.tasks >= TURN_TASKS || (self.tasks > 0 && self.last.is_some_and(is_long))

@@ -1,4 +1,5 @@
-//! What follows from an outcome. All the decisions are here, and nothing is touched.
+//! What follows from an outcome. All decisions about it are here, in pure functions that change
+//! nothing.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::cell::options::Options;
 use crate::clock::Tick;
 use crate::outcome::{Limit, Outcome, PARENT_CANCELLED, Reason, Said};
 
-/// What a decision depends on, besides the outcome.
+/// What a verdict depends on besides the outcome.
 #[derive(Clone)]
 pub(crate) struct Policy<'a> {
     pub(crate) options: &'a Options,
@@ -16,25 +17,26 @@ pub(crate) struct Policy<'a> {
     /// Attempts that failed before this one.
     pub(crate) failed_before: u32,
     pub(crate) parent_cancelled: bool,
+    /// Whether the task can run again; a plain future cannot.
     pub(crate) can_repeat: bool,
-    /// Decides the jitter, where there is one.
+    /// The seed of the backoff's jitter.
     pub(crate) seed: fn() -> u64,
 }
 
 /// What follows from an outcome.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It is done; the result lies in its cell.
+    /// The task is done; its result lies in its cell.
     Finish,
     /// This attempt failed; another one follows after a pause.
     Retry(Reason, Duration),
-    /// No attempt was used; another one follows after a pause.
+    /// The attempt does not count; another one follows after a pause.
     Snooze(Duration),
-    /// Back to the queue as if it had not been started: the manager stopped.
+    /// The manager stopped: the task goes back to the queue as if it had not been started.
     Resume,
-    /// This attempt failed, and it was the last.
+    /// This attempt failed, and no other follows.
     Bury(Reason),
-    /// It ends for this reason, which is no attempt's failure.
+    /// The task ends for this reason, which is not the failure of an attempt.
     End(Reason),
 }
 
@@ -47,7 +49,8 @@ impl Default for Policy<'_> {
 }
 
 impl<'a> Policy<'a> {
-    /// What these options mean for a task that was first due at `due` and has failed so often.
+    /// The policy of a task with these options that was first due at `due` and has failed
+    /// `failed_before` times.
     #[inline]
     pub(crate) fn new(options: &'a Options, due: Tick, failed_before: u32) -> Self {
         Self {
@@ -60,7 +63,7 @@ impl<'a> Policy<'a> {
         }
     }
 
-    /// When to give up, with the whole limit.
+    /// When the limit in total is reached, and that limit.
     fn give_up(&self) -> Option<(Tick, Duration)> {
         let limit = self.options.give_up_after()?;
         Some((self.due.saturating_add(limit), limit))
@@ -78,15 +81,15 @@ impl<'a> Policy<'a> {
         }
     }
 
-    /// The pause before the retry of an attempt that failed now, if one follows; the task itself
-    /// may have told the pause.
+    /// The pause before the retry of an attempt that failed now, `None` if no retry follows. `told`
+    /// is the pause that the task asked for, if it did.
     fn retry(&self, told: Option<Duration>, now: Tick) -> Option<Duration> {
         let has_retries = self.failed_before < self.options.retries;
         if !has_retries || !self.can_repeat || self.parent_cancelled {
             return None;
         }
         let pause = told.or_else(|| self.pause())?;
-        // A retry that would start after the limit in total is not worth waiting for.
+        // A retry that would start after the limit in total is not waited for.
         let is_in_time = |(end, _)| now.saturating_add(pause) < end;
         self.give_up().is_none_or(is_in_time).then_some(pause)
     }
@@ -114,7 +117,7 @@ pub(crate) fn admit(policy: &Policy<'_>, ready: Tick, now: Tick) -> Result<(), V
     {
         return Err(Verdict::End(Reason::GivenUp(limit)));
     }
-    // It says "do not start after": what has been started once may go on.
+    // `expires` limits the wait for the first start: a task that has been started may go on.
     if let Some(limit) = policy.options.expires()
         && policy.failed_before == 0
         && now.since(ready) > limit
@@ -150,7 +153,7 @@ pub(crate) fn judge(outcome: Outcome, policy: &Policy<'_>, now: Tick) -> Verdict
     }
 }
 
-/// The verdict on an attempt that failed, where it is retried after this pause or not at all.
+/// The verdict on a failed attempt: a retry after `pause`, or no retry without one.
 fn failed(reason: Reason, pause: Option<Duration>) -> Verdict {
     match pause {
         Some(pause) => Verdict::Retry(reason, pause),
@@ -248,7 +251,7 @@ mod tests {
             judge(snooze(), &policy(&retries(0)), NOW),
             Verdict::Snooze(_)
         ));
-        // What runs once cannot go on.
+        // A task that runs once cannot go on.
         let none = retries(0);
         let once = Policy {
             can_repeat: false,
