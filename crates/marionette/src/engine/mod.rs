@@ -1,4 +1,5 @@
-//! What the handle, the workers and the stop share: the store of this process and its clockwork.
+//! The engine: what a manager's handles, workers and stop share. It holds the queue, the timekeeper
+//! and the state of the present run.
 
 pub(crate) mod stop;
 pub(crate) mod stop_signals;
@@ -38,9 +39,9 @@ pub(crate) struct Engine {
     pub(crate) observer: Observer,
     pub(crate) blocking: Arc<Pool>,
     pub(crate) registry: Arc<Registry>,
-    /// Tasks that were cancelled while they waited, and found by no worker.
+    /// Tasks that were cancelled while they waited, and were not found by a worker.
     swept: AtomicU64,
-    /// Tasks that were abandoned, and not by a worker that goes on.
+    /// Tasks that were abandoned, but not counted by a worker.
     abandoned: AtomicU64,
     /// The last handle of the manager was dropped.
     is_gone: AtomicBool,
@@ -63,19 +64,20 @@ pub(crate) struct Run {
     pub(crate) signals: StopSignals,
     /// Where its workers run: the runtime in which it was started. None before the first run.
     pub(crate) runtime: Option<Handle>,
-    /// How many workers there should be.
+    /// How many workers there should be, without stand-ins.
     pub(crate) workers: usize,
-    /// …and how many more, each for one whose task waits for the stop of this manager.
+    /// How many workers there should be in addition, each for one whose task waits for the stop of
+    /// its own manager.
     pub(crate) stand_ins: usize,
-    /// The begin of its stop.
+    /// The start of the present run's stop.
     pub(crate) stop: Option<StopBegin>,
     /// Tasks that the stop interrupted.
     pub(crate) interrupted: Vec<TaskRef>,
-    /// Its begin was told, and its end was not.
+    /// The start of the run was reported, and its stop was not.
     pub(crate) is_told: bool,
 }
 
-/// When a stop began, and what the figures were: a second stop goes on from there.
+/// When a stop began, and the counts at that time. A second stop reports from there.
 #[derive(Clone)]
 pub(crate) struct StopBegin {
     pub(crate) at: Tick,
@@ -122,7 +124,7 @@ impl Engine {
         }
     }
 
-    /// Gives the places back that cancelled tasks have in the queue, from now on.
+    /// Makes the queue free the places of cancelled tasks, from now on.
     pub(crate) fn watch_vacancies(self: &Arc<Self>) {
         let engine = Arc::downgrade(self);
         let tell = move |over: Vec<Waiting>| {
@@ -144,7 +146,8 @@ impl Engine {
         std::ptr::from_ref(self).addr()
     }
 
-    /// A post for who is about to run tasks. It outlives that: what was counted stays counted.
+    /// A worker view for code that is about to run tasks. The view stays when that code is done, so
+    /// that its counts stay.
     pub(crate) fn new_post(&self) -> Arc<WorkerView> {
         let mut posts = self.posts.lock();
         if let Some(left) = posts.left.pop() {
@@ -155,12 +158,12 @@ impl Engine {
         post
     }
 
-    /// It is left: the next one may have it, and counts on.
+    /// Returns a worker view to the free list; the next worker continues its counters.
     pub(crate) fn return_post(&self, post: &Arc<WorkerView>) {
         self.posts.lock().left.push(Arc::clone(post));
     }
 
-    /// The counts of the whole life so far.
+    /// The counts of the manager's whole life so far.
     pub(crate) fn figures(&self) -> Stats {
         let stats = Stats::of(&self.posts());
         Stats {
@@ -174,11 +177,12 @@ impl Engine {
         self.posts.lock().all.clone()
     }
 
+    /// Keeps a task until the delay has passed, and wakes the sleeper if it has to.
     pub(crate) fn delay(&self, delay: Duration, task: Waiting) {
         self.keep(FutureTask::after(delay, task));
     }
 
-    /// Likewise, by a worker that comes by soon to hand out what is due.
+    /// As `delay`, for a worker that will soon hand out due tasks: the sleeper is not woken.
     pub(crate) fn delay_for_later(&self, delay: Duration, task: Waiting) {
         let future = FutureTask::after(delay, task);
         if let Some(over) = self.timekeeper.insert_for_later(future) {
@@ -193,21 +197,22 @@ impl Engine {
         }
     }
 
-    /// How many tasks wait for their time, without those that were cancelled: these go.
+    /// Removes the cancelled ones from the tasks that wait for their time, and returns how many are
+    /// left.
     pub(crate) fn sweep(&self) -> usize {
         let (waiting, over) = self.timekeeper.sweep();
         self.were_cancelled(over);
         waiting
     }
 
-    /// Takes out all that waits for its time, without what was cancelled: that goes.
+    /// Takes out all tasks that wait for their time. Those that were cancelled are dropped.
     pub(crate) fn take_futures(&self) -> Futures<Waiting> {
         let mut futures = self.timekeeper.take_all();
         self.were_cancelled(futures.extract(is_over));
         futures
     }
 
-    /// Tells of tasks that were cancelled while they waited, and are found here and by no worker.
+    /// Counts and reports tasks that were cancelled while they waited, and were found by no worker.
     /// No lock is held, since whoever listens may call the manager.
     fn were_cancelled(&self, over: impl IntoIterator<Item = Waiting>) {
         for task in over {
@@ -217,7 +222,8 @@ impl Engine {
         }
     }
 
-    /// The manager is gone: what waits is abandoned, what runs is dropped at its next await.
+    /// Ends everything, since the manager is gone: waiting tasks are abandoned, running attempts
+    /// are dropped at their next await.
     pub(crate) fn abandon(&self) {
         self.is_gone.store(true, Ordering::Release);
         let run = self.run();
@@ -244,7 +250,8 @@ impl Engine {
         }
     }
 
-    /// A task that waits will not run any more. A job goes back to its store by being dropped.
+    /// Ends a waiting task that will not run any more. A job goes back to its store when it is
+    /// dropped.
     pub(crate) fn abandon_waiting(&self, task: Waiting) {
         if is_over(&task) {
             self.were_cancelled([task]);
@@ -253,7 +260,7 @@ impl Engine {
         }
     }
 
-    /// A task is dropped where it runs: with its runtime, or by who executes it.
+    /// Ends a task whose execution is dropped: with its runtime, or with the future that runs it.
     pub(crate) fn abandon_running(&self, task: &mut Running) {
         if task.has_ended() {
             return;
@@ -265,21 +272,21 @@ impl Engine {
         }
     }
 
-    /// A worker is dropped with its runtime: told once for all of a run, and not where the manager
-    /// goes too. No lock, since this can happen while one is started.
+    /// Reports that workers were dropped with their runtime: once for all workers of a run, and not
+    /// if the manager goes too. It takes no lock, since it may be called while a run is started.
     pub(crate) fn lost_worker(&self) {
         if !self.is_gone() && !self.has_lost_workers.swap(true, Ordering::AcqRel) {
             self.observer.runtime_gone();
         }
     }
 
-    /// A run begins.
+    /// Reports the start of a run.
     pub(crate) fn tell_start(&self, workers: usize) {
         self.has_lost_workers.store(false, Ordering::Release);
         self.observer.has_started(workers, self.config.queue_size);
     }
 
-    /// A stop is over: told once for each run.
+    /// Reports the end of a stop, once for each run.
     pub(crate) fn tell_stop(&self, report: &dyn fmt::Display, done: u64, failed: u64) {
         let was_told = std::mem::take(&mut self.run().is_told);
         if was_told {
@@ -293,8 +300,8 @@ impl Engine {
     }
 }
 
-/// Some tasks come back once the manager is gone: those that ran, and had to wait for their next
-/// attempt.
+/// A task that runs when the manager goes, and then has to wait for its next attempt, may come back
+/// to the queue or the timekeeper after `abandon`.
 impl Drop for Engine {
     fn drop(&mut self) {
         self.abandon_what_waits();
@@ -306,7 +313,7 @@ fn is_leased(cell: &Cell<dyn Body>) -> bool {
         .is_some_and(|details| details.options.leased().is_some())
 }
 
-/// A worker that comes by hands out what is due.
+/// The due tasks of the timekeeper, for a worker that locks the state of the queue.
 pub(crate) struct DueTasks<'a>(pub(crate) &'a Engine);
 
 impl DueSource<Waiting> for DueTasks<'_> {
@@ -320,7 +327,7 @@ impl DueSource<Waiting> for DueTasks<'_> {
     }
 }
 
-/// Whether a task was cancelled while it waits, itself or with its parent, so that it only takes up
+/// Whether a waiting task was cancelled, by its handle or with its parent, so that it only takes up
 /// room.
 fn is_over(task: &Waiting) -> bool {
     task.cell().is_over() || task.cell().is_parent_cancelled()

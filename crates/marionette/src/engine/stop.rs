@@ -1,15 +1,15 @@
 //! Stopping, in stages, and the report of it.
 //!
 //! 1. *Refuse.* Nothing comes in any more; producers that wait get their tasks back.
-//! 2. *Still the clock.* What waits for its time stays, for the next start.
-//! 3. *Drain.* All that was accepted runs. A stop without a limit waits for it however long it
-//!    takes.
-//! 4. *Interrupt* (limit reached). Workers take nothing more; running attempts are asked to end.
+//! 2. *Still the clock.* Future tasks stay, for the next start.
+//! 3. *Drain.* All accepted tasks run. A stop without a limit waits for them however long it takes.
+//! 4. *Interrupt* (limit reached). Workers take no more tasks; running attempts are asked to end.
 //! 5. *Abandon* (grace over). The futures of running attempts are dropped.
 //! 6. *Close.* The workers leave.
 //!
-//! Every stage is a state of the engine, not of this future: it may be dropped at any await,
-//! another stop goes on from there, and one in a hurry hurries the patient one.
+//! Every stage is a state of the engine, not of the future of `stop`. That future may be dropped at
+//! any await: another stop goes on from the stage that was reached, and a stop in a hurry hurries a
+//! patient one.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -26,33 +26,35 @@ use crate::observe::stats::Stats;
 use crate::observe::worker_view::WorkerView;
 use crate::queue::Phase;
 
-/// How long a dropped attempt has to say so, before it is reported as abandoned.
+/// How long an attempt that was told to be dropped may take to end before it is reported as
+/// abandoned.
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// What a stop did, and what it left.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct StopReport {
-    /// Tasks that succeeded between the begin of the stop and its end.
+    /// Tasks that succeeded between the start of the stop and its end.
     pub done: u64,
     /// Tasks that failed for good in that time.
     pub failed: u64,
     /// Tasks that were cancelled or have expired in that time, and plain futures that were
-    /// interrupted: these cannot run again.
+    /// interrupted and cannot run again.
     pub cancelled: u64,
-    /// Tasks that were interrupted in mid-attempt. They wait in the queue for the next start, and
-    /// no attempt was counted; plain futures, which cannot run again, have ended as abandoned.
+    /// Tasks that were interrupted during an attempt. They wait in the queue for the next start,
+    /// and the attempt does not count. Plain futures cannot run again, so they have ended as
+    /// abandoned.
     pub interrupted: Vec<TaskRef>,
-    /// Tasks whose code still runs, since it blocks its thread: they could not be interrupted, or
-    /// their attempt has timed out or was cancelled while its thread went on.
+    /// Tasks whose code still runs, since it blocks its thread. Either the task could not be
+    /// interrupted, or its attempt has timed out or was cancelled while its thread went on.
     pub abandoned: Vec<TaskRef>,
     /// Accepted tasks that were not started, or were interrupted: they wait for the next start.
-    /// Of jobs, those that went back to the store; what was never claimed is not counted.
+    /// With a store, the jobs that went back to it; jobs that were never claimed are not counted.
     pub queued: usize,
     /// Future tasks, retries included: they wait for the next start. Jobs wait in their store, and
     /// are not counted.
     pub waiting: usize,
-    /// Whether the manager has a store, where what waits stays without being counted here.
+    /// Whether the manager has a store. Jobs that wait there are not counted here.
     pub has_store: bool,
     /// How long the stop took.
     pub duration: Duration,
@@ -92,7 +94,7 @@ impl fmt::Display for StopReport {
     }
 }
 
-/// Stops the engine. With a limit, what has not run by then is interrupted.
+/// Stops the engine. Tasks that have not run within the limit are interrupted.
 pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport {
     let caller = Current::of(engine.number());
     let Some((run, begin)) = refuse(engine) else {
@@ -108,7 +110,8 @@ pub(crate) async fn stop(engine: &Engine, limit: Option<Duration>) -> StopReport
     report(engine, &begin, caller.as_ref())
 }
 
-/// Stage 1. Returns the number of the run that ends, and its begin; `None` if none runs.
+/// Stage 1. Returns the number of the run that ends and the start of its stop; `None` if no run is
+/// left to stop.
 fn refuse(engine: &Engine) -> Option<(u64, StopBegin)> {
     let mut run = engine.run();
     if engine.queue.phase() == Phase::Closed && run.stop.is_none() {
@@ -119,7 +122,7 @@ fn refuse(engine: &Engine) -> Option<(u64, StopBegin)> {
         .get_or_insert_with(|| StopBegin::now(engine))
         .clone();
     engine.queue.drain();
-    // What was accepted must run, so a pause ends here.
+    // All accepted tasks must run, so a pause ends here.
     engine.queue.resume();
     Some((run.number, begin))
 }
@@ -168,7 +171,7 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
     }
 }
 
-/// What the stop did.
+/// Sums up a stop that began at `begin`.
 fn report(engine: &Engine, begin: &StopBegin, caller: Option<&Current>) -> StopReport {
     let before = &begin.stats;
     let posts = engine.posts();
@@ -191,7 +194,7 @@ fn ended_early(stats: &Stats) -> u64 {
     stats.cancelled + stats.expired + stats.abandoned
 }
 
-/// The tasks that workers still have, or threads; without the caller's.
+/// The tasks that still have a worker or a thread, without the caller's own task.
 fn still_running(
     engine: &Engine,
     posts: &[Arc<WorkerView>],

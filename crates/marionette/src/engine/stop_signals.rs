@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How the manager reaches into a running attempt.
+/// The signals of one run by which a stop reaches into its running attempts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StopSignals {
     /// The manager stops and cannot wait: attempts are asked to end.
     pub(crate) interrupt: Interrupt,
-    /// …and now they are dropped.
+    /// The grace is over: attempts are dropped.
     pub(crate) abandon: CancellationToken,
     /// How long an attempt that was asked to end may still run.
     pub(crate) grace: Duration,
 }
 
-/// A token of which one can ask without a lock whether it is cancelled.
+/// A cancellation token that can be asked without a lock whether it is cancelled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt {
     is_cancelled: Arc<AtomicBool>,

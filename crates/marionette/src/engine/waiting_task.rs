@@ -1,4 +1,4 @@
-//! An accepted task that was taken out of a stopped manager.
+//! `WaitingTask`: an accepted task that was taken out of its manager while it waited.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -17,9 +17,9 @@ use crate::schedule::futures::FutureTask;
 /// It keeps its id, options, failures and handle. Dropping it ends the task: its handle resolves
 /// with an error that [`is_abandoned`](crate::Error::is_abandoned).
 pub struct WaitingTask {
-    /// Until it is restored.
+    /// `None` once the task is unwrapped, to be restored to a manager.
     task: Option<Waiting>,
-    /// Who tells of it if it is dropped.
+    /// The engine that reports the end of the task if it is dropped here.
     engine: Weak<Engine>,
     server: Arc<str>,
 }
