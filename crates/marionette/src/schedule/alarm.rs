@@ -1,5 +1,5 @@
-//! Sleeping to within microseconds: a thread of its own, where the runtime's timer has whole
-//! milliseconds.
+//! The alarm wakes a sleeper to within microseconds. It has a thread of its own, since the
+//! runtime's timer has whole milliseconds.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use std::thread::{self, Thread};
 use crate::clock::Tick;
 use crate::sync::Mutex;
 
-/// Wakes one sleeper at its time. Its thread ends when this is dropped.
+/// Wakes one sleeper at its time. The thread of the alarm ends after the alarm is dropped.
 pub(crate) struct Alarm {
     clock: Arc<Mutex<Option<(Tick, Waker)>>>,
     thread: Thread,
@@ -41,13 +41,14 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // The thread finds the clock gone when it looks for it the next time.
+        // The thread looks for the clock when it wakes, and ends since the clock is gone.
         self.clock = Arc::new(Mutex::new(None));
         self.thread.unpark();
     }
 }
 
-/// The thread: parks until the time that is set, and again when that is changed.
+/// Runs on the thread of the alarm: parks until the time that is set, and again when the time
+/// changes.
 fn keep(clock: &Weak<Mutex<Option<(Tick, Waker)>>>) {
     loop {
         let Some(set) = clock.upgrade() else { return };

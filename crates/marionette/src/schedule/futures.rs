@@ -1,4 +1,5 @@
-//! What waits for its time, in the order of time.
+//! Future tasks: each a task with the time before which it must not run, and their collection in
+//! the order of time.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -8,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::{Now, Tick, Wall};
 use crate::schedule::heap::{Entry, Heap};
 
-/// Capacity below which nothing is given back.
+/// The capacity below which a collection gives no memory back.
 const KEPT: usize = 1024;
 
-/// At so many it is looked whether any are over.
+/// How many tasks are sampled to find out whether any are over.
 const SAMPLES: usize = 1024;
 
 /// When a future task is due.
@@ -19,7 +20,7 @@ const SAMPLES: usize = 1024;
 pub(crate) enum DueTime {
     /// By the monotonic clock.
     After(Tick),
-    /// By the wall clock: so long after the Unix epoch, in nanoseconds.
+    /// By the wall clock: nanoseconds since the Unix epoch.
     At(u64),
 }
 
@@ -94,7 +95,7 @@ impl<T> FutureTask<T> {
     }
 }
 
-/// By which clock a future task goes.
+/// The clock that a future task goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Monotonic,
@@ -117,16 +118,16 @@ impl Clock {
     }
 }
 
-/// What is due first.
+/// The clock of the task that is due first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FirstDue {
     pub(crate) clock: Clock,
-    /// Whether something is due by the other clock too.
+    /// Whether a task is due by the other clock too.
     pub(crate) is_contested: bool,
 }
 
-/// The earliest time by each clock, in nanoseconds of that clock. Comparing these needs no reading
-/// of a clock.
+/// The earliest due time by each clock, in nanoseconds of that clock. Comparing two of these needs
+/// no reading of a clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Firsts {
     delayed: Option<u64>,
@@ -134,7 +135,7 @@ pub(crate) struct Firsts {
 }
 
 impl Firsts {
-    /// Whether a task that is due then comes before the first of its clock.
+    /// Whether a task that is due at `due` comes before the first task of its clock.
     pub(crate) fn are_after(self, due: DueTime) -> bool {
         match due {
             DueTime::After(tick) => self.delayed.is_none_or(|first| tick.nanos() < first),
@@ -142,7 +143,7 @@ impl Firsts {
         }
     }
 
-    /// Whether one of these comes before the other one of its clock.
+    /// Whether the first task of some clock comes before the first one of that clock in `others`.
     pub(crate) fn any_is_before(self, others: Self) -> bool {
         let delayed = self
             .delayed
@@ -154,7 +155,7 @@ impl Firsts {
 }
 
 impl DueTime {
-    /// By how many nanoseconds it lies ahead; below zero if it has passed.
+    /// By how many nanoseconds the due time lies ahead of `now`; negative if it has passed.
     fn ahead(self, now: Now) -> i128 {
         let (due, now) = match self {
             Self::After(tick) => (tick.nanos(), now.tick.nanos()),
@@ -164,7 +165,7 @@ impl DueTime {
     }
 }
 
-/// A time for which no task can be scheduled. The task comes back in it.
+/// A time for which no task can be scheduled, with the task that was refused.
 pub struct Unschedulable<T> {
     time: SystemTime,
     task: T,
@@ -177,7 +178,7 @@ impl<T> Unschedulable<T> {
     }
 }
 
-/// What is wrong with this time.
+/// Why no task can be scheduled for this time.
 pub(crate) fn unschedulable(time: SystemTime) -> &'static str {
     if time <= UNIX_EPOCH {
         "cannot schedule a task with a zero valued timestamp"
@@ -202,12 +203,12 @@ impl<T> fmt::Debug for Unschedulable<T> {
 
 impl<T> std::error::Error for Unschedulable<T> {}
 
-/// Future tasks, always in the order of their times, whichever clock they go by; equal times keep
-/// the order of insertion.
+/// Future tasks, always in the order of their times, whichever clock they go by. Tasks of equal
+/// times keep the order of insertion.
 ///
-/// Insertion takes constant time on average and logarithmic time at worst, so that a million of
-/// them are ordinary; memory is given back when a burst has passed. It has no clockwork: ask it for
-/// what is due, or let a [`Scheduler`](crate::Scheduler) do so.
+/// Insertion takes constant time on average and logarithmic time at worst, so a million tasks are
+/// ordinary; memory is given back when a burst has passed. The collection has no clockwork: ask it
+/// for due tasks, or let a [`Scheduler`](crate::Scheduler) do so.
 ///
 /// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock
 /// may be stepped. Both clocks are read together whenever the two are compared.
@@ -239,7 +240,7 @@ impl<T> Default for Futures<T> {
 }
 
 impl<T> Futures<T> {
-    /// None yet.
+    /// An empty collection.
     #[must_use]
     pub fn new() -> Self {
         Self::with_wall(Wall::default())
@@ -273,7 +274,8 @@ impl<T> Futures<T> {
         self.pop(due.clock)
     }
 
-    /// Both clocks. The wall clock is dearer to read: only if something waits for it.
+    /// Reads both clocks; the monotonic one alone if no task waits for the wall clock, which costs
+    /// more to read.
     pub(crate) fn now(&self) -> Now {
         if self.scheduled.len() == 0 {
             return Now::monotonic();
@@ -281,7 +283,7 @@ impl<T> Futures<T> {
         self.wall.read()
     }
 
-    /// What was due first at `now`, which has passed.
+    /// The clock of the task that was due first at `now`, if one was due.
     pub(crate) fn first_due(&self, now: Now) -> Option<FirstDue> {
         let late = |heap: &Heap<T>, now: u64| {
             let first = heap.first().filter(|first| first.nanos <= now)?;
@@ -299,7 +301,7 @@ impl<T> Futures<T> {
         })
     }
 
-    /// Takes out the first of those that go by this clock.
+    /// Takes out the first of the tasks that go by this clock, due or not.
     pub(crate) fn pop(&mut self, clock: Clock) -> Option<FutureTask<T>> {
         let heap = match clock {
             Clock::Monotonic => &mut self.delayed,
@@ -328,7 +330,7 @@ impl<T> Futures<T> {
         delayed.into_iter().chain(scheduled).min()
     }
 
-    /// When the first is due, by each clock.
+    /// The due time of the first task by each clock.
     pub(crate) fn firsts(&self) -> Firsts {
         let nanos = |heap: &Heap<T>| heap.first().map(|first| first.nanos);
         Firsts {
@@ -337,25 +339,25 @@ impl<T> Futures<T> {
         }
     }
 
-    /// All of them, leaving none.
+    /// Takes out all tasks.
     pub(crate) fn take(&mut self) -> Self {
         let wall = self.wall.clone();
         mem::replace(self, Self::with_wall(wall))
     }
 
-    /// How many wait.
+    /// How many tasks wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.delayed.len() + self.scheduled.len()
     }
 
-    /// Whether none waits.
+    /// Whether no task waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the insertion of a task that is due then will have to make room.
+    /// Whether the insertion of a task with this due time has to make room first.
     pub(crate) fn is_full_for(&self, due: DueTime) -> bool {
         let heap = match due {
             DueTime::After(_) => &self.delayed,
@@ -364,8 +366,8 @@ impl<T> Futures<T> {
         heap.len() == heap.capacity()
     }
 
-    /// Makes room for a task that is due then: takes out those that are over, and grows if that is
-    /// not enough.
+    /// Makes room for a task with this due time: takes out the tasks that are over, and grows if
+    /// that is not enough.
     #[cold]
     pub(crate) fn make_room(&mut self, due: DueTime, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         let before = self.len();
@@ -380,14 +382,14 @@ impl<T> Futures<T> {
                 DueTime::After(_) => &mut self.delayed,
                 DueTime::At(_) => &mut self.scheduled,
             };
-            // As many again, so that room is not asked for at every insertion.
+            // The capacity doubles, so that few insertions have to make room.
             heap.reserve(heap.len());
         }
         over
     }
 
-    /// Whether some are over, by samples where there are many: to look at each would cost as much
-    /// as its insertion. If one in a hundred is over, it is as good as certain to say so.
+    /// Whether some tasks are over, by samples where there are many: looking at each would cost as
+    /// much as its insertion. If one in a hundred is over, a sample finds it almost certainly.
     fn may_have(&self, is_over: impl Fn(&T) -> bool) -> bool {
         let each = (self.len() / SAMPLES).max(1);
         let mut samples = [&self.delayed, &self.scheduled]
@@ -396,32 +398,32 @@ impl<T> Futures<T> {
         samples.any(|sample| is_over(&sample[fastrand::usize(..sample.len())].task))
     }
 
-    /// Keeps only those for which `keep` says so.
+    /// Keeps only the tasks for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         self.delayed.retain(&mut keep);
         self.scheduled.retain(keep);
     }
 
-    /// Takes out those for which `is_over` says so, in no order.
+    /// Takes out the tasks for which `is_over` returns true, in no order.
     pub(crate) fn extract(&mut self, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         let mut over = self.delayed.extract(&is_over);
         over.extend(self.scheduled.extract(&is_over));
         over
     }
 
-    /// Gives back the memory that is not needed now. It happens by itself after a burst.
+    /// Gives back all unused memory. After a burst this happens by itself.
     pub fn shrink(&mut self) {
         self.delayed.shrink_to(0);
         self.scheduled.shrink_to(0);
     }
 
-    /// Room for how many is held.
+    /// How many tasks fit into the memory that is held now.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.delayed.capacity() + self.scheduled.capacity()
     }
 
-    /// All of them, in the order of their times as the clocks stand now.
+    /// All tasks, in the order of their times as the clocks stand now.
     #[must_use]
     pub fn into_sorted_vec(self) -> Vec<FutureTask<T>> {
         let now = self.now();
@@ -439,7 +441,7 @@ impl<T> Futures<T> {
     }
 }
 
-/// Pops, and gives memory back when three quarters of it are not needed any more.
+/// Takes out the first entry, and gives memory back when three quarters of it are unused.
 fn pop<T>(heap: &mut Heap<T>) -> Option<Entry<T>> {
     let first = heap.pop();
     if heap.capacity() > KEPT && heap.len() < heap.capacity() / 4 {

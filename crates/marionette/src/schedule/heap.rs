@@ -1,15 +1,16 @@
-//! A heap in which eight entries lie below each, side by side: a third as deep as the standard one,
-//! which counts where each step down is a cache miss.
+//! A heap in which eight entries lie below each, side by side. It is a third as deep as the
+//! standard heap, which counts where each step down is a cache miss.
 //!
-//! It is here for the drain. With a million entries of 32 bytes, one was taken out in 590 ns
-//! instead of the standard heap's 1,720, and put in in 32 instead of 50; with a hundred thousand in
-//! 207 instead of 376, and 37 instead of 44. With a thousand the standard one drains faster: 65 ns
-//! instead of 97 (processor time, medians of 5, on a machine with other work, 29 November 2026).
+//! The heap is made for draining. With a million entries of 32 bytes, taking one out took 590 ns
+//! instead of the standard heap's 1,720, and inserting one 32 ns instead of 50; with a hundred
+//! thousand entries 207 instead of 376, and 37 instead of 44. With a thousand, the standard heap
+//! drains faster: 65 ns instead of 97 (processor time, medians of 5, on a machine with other work,
+//! 29 November 2026).
 
 /// How many entries lie below each.
 const BELOW: usize = 8;
 
-/// Entries of which the earliest comes first; those of equal times keep their order.
+/// Entries of which the earliest comes out first; entries of equal times keep their order.
 pub(super) struct Heap<T>(Vec<Entry<T>>);
 
 /// A task, its time, and a number of its own that orders equal times.
@@ -20,14 +21,15 @@ pub(super) struct Entry<T> {
 }
 
 impl<T> Entry<T> {
-    /// As one number, which is compared without a branch.
+    /// Time and order as one number, which is compared without a branch.
     #[inline]
     fn key(&self) -> u128 {
         u128::from(self.nanos) << 64 | u128::from(self.order)
     }
 }
 
-/// Restores the order of the heap when it is dropped: whatever panics, the heap stays one.
+/// Restores the order of the heap when it is dropped, so that the order survives a panic of the
+/// caller's code.
 struct Disordered<'a, T>(&'a mut Heap<T>);
 
 impl<T> Drop for Disordered<'_, T> {
@@ -59,7 +61,7 @@ impl<T> Heap<T> {
         self.0.shrink_to(capacity);
     }
 
-    /// All of them, in no order but for the first.
+    /// All entries. The earliest is the first; the others have no order.
     pub(super) fn entries(&self) -> &[Entry<T>] {
         &self.0
     }
@@ -68,7 +70,7 @@ impl<T> Heap<T> {
         self.0
     }
 
-    /// The earliest.
+    /// The earliest entry.
     #[inline]
     pub(super) fn first(&self) -> Option<&Entry<T>> {
         self.0.first()
@@ -89,7 +91,7 @@ impl<T> Heap<T> {
         }
     }
 
-    /// Takes out the earliest.
+    /// Takes out the earliest entry.
     pub(super) fn pop(&mut self) -> Option<Entry<T>> {
         if self.0.is_empty() {
             return None;
@@ -99,7 +101,7 @@ impl<T> Heap<T> {
         Some(first)
     }
 
-    /// Moves an entry down to where all below it are later.
+    /// Moves the entry at `place` down until all entries below it are later.
     fn sink(&mut self, mut place: usize) {
         let Some(key) = self.0.get(place).map(Entry::key) else {
             return;
@@ -131,12 +133,12 @@ impl<T> Heap<T> {
         }
     }
 
-    /// Keeps only those for which `keep` says so.
+    /// Keeps only the tasks for which `keep` returns true.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
         Disordered(self).0.0.retain(|entry| keep(&entry.task));
     }
 
-    /// Takes out those for which `which` says so, in no order.
+    /// Takes out the tasks for which `which` returns true, in no order.
     pub(super) fn extract(&mut self, which: impl Fn(&T) -> bool) -> Vec<T> {
         if !self.0.iter().any(|entry| which(&entry.task)) {
             return Vec::new();

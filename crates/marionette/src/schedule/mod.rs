@@ -1,4 +1,4 @@
-//! Hands out each future task at or after its time, never before. One sleeper, no ticking.
+//! The scheduler hands out each future task at its time or later, never before. One sleeper.
 
 pub(crate) mod futures;
 mod heap;
@@ -26,15 +26,15 @@ use crate::schedule::futures::{
 use crate::schedule::outlet::DueSink;
 use crate::sync::Mutex;
 
-/// How long the sleeper sleeps at most while something waits for the wall clock: a step of that
-/// clock tells nobody, so it is read again. Only a step forward can make a task late by this.
+/// How long the sleeper sleeps at most while a task waits for the wall clock. Nobody reports steps
+/// of that clock, so it is read again; only a step forward can make a task late by this.
 const WALL_CHECK: Duration = Duration::from_secs(60);
 
-/// So many that go by one clock may come one after the other while something is due by the other
-/// clock: whoever schedules into the past again and again holds up no delay for good.
+/// How many tasks of one clock may come in a row while a task of the other clock is due. Even
+/// endless scheduling into the past delays no task of the monotonic clock for good.
 const ROW_MAX: u32 = 1024;
 
-/// What waits for its time, and the one sleeper that waits with it.
+/// The tasks that wait for their time, and the one sleeper that waits with them.
 pub(crate) struct Timekeeper<T, O> {
     table: Arc<Table<T>>,
     outlet: Arc<O>,
@@ -45,14 +45,14 @@ struct Table<T> {
     state: Mutex<Timetable<T>>,
     woken: Notify,
     wall: Wall,
-    /// Tells which tasks need not be handed out any more: they go before room is made for others.
+    /// Whether a task need not be handed out any more; such tasks go before others get room.
     is_over: fn(&T) -> bool,
     precision: Precision,
-    /// Something was inserted of which the sleeper is to be told, unless a worker hands it out.
+    /// A task was inserted of which the sleeper must hear, unless a worker hands it out.
     is_owed: AtomicBool,
 }
 
-/// By which clock the sleeper sleeps.
+/// How precisely the sleeper sleeps, and by which means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Precision {
     /// The runtime's timer: whole milliseconds, and no thread.
@@ -64,21 +64,21 @@ pub(crate) enum Precision {
 
 struct Timetable<T> {
     futures: Futures<T>,
-    /// What the sleeper sleeps for, while it is not awake: it is woken only for what is earlier.
+    /// What the sleeper sleeps for, `None` while it is awake. Only earlier tasks wake it.
     sleeps_for: Option<Firsts>,
     row: ClockRun,
     /// Whether tasks are handed out.
     runs: bool,
 }
 
-/// How many that go by one clock came one after the other while something was due by the other.
+/// How many tasks of one clock came in a row while a task of the other clock was due.
 struct ClockRun {
     clock: Clock,
     length: u32,
 }
 
 impl ClockRun {
-    /// By which clock the next one goes.
+    /// The clock of the task to hand out next.
     fn next(&mut self, first: FirstDue) -> Clock {
         let mut clock = first.clock;
         if !first.is_contested {
@@ -133,8 +133,8 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         }
     }
 
-    /// Takes a task in. Where that needs room, those that are over make it, and come back; else
-    /// there is not even an empty list of them, which would cost each insertion something.
+    /// Inserts a task. If that needs room, the tasks that are over make it and are returned. `None`
+    /// stands for no such tasks, since even an empty list would cost each insertion something.
     #[must_use = "what is over is to be told"]
     #[inline]
     pub(crate) fn insert(&self, future: FutureTask<T>) -> Option<Vec<T>> {
@@ -145,26 +145,26 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         over
     }
 
-    /// Likewise, by a worker that will soon call [`hand_out`](Self::hand_out) or
-    /// [`tell_what_is_owed`](Self::tell_what_is_owed): the sleeper is not woken for what is due
-    /// until then.
+    /// As `insert`, for a worker that will soon call [`hand_out`](Self::hand_out) or
+    /// [`tell_what_is_owed`](Self::tell_what_is_owed): until then the sleeper is not woken for the
+    /// task.
     #[must_use = "what is over is to be told"]
     pub(crate) fn insert_for_later(&self, future: FutureTask<T>) -> Option<Vec<T>> {
         let (over, must_tell) = self.table.insert(future);
         if must_tell {
-            // Relaxed, as all of its reads: the lock of the table orders what it is about.
+            // Relaxed, as all reads of the flag: the lock of the table orders the tasks.
             self.table.is_owed.store(true, Ordering::Relaxed);
         }
         over
     }
 
-    /// Whether the sleeper is to be told of something, unless a worker hands it out.
+    /// Whether the sleeper must hear of a task, unless a worker hands the task out first.
     #[inline]
     pub(crate) fn owes(&self) -> bool {
         self.table.is_owed.load(Ordering::Relaxed)
     }
 
-    /// Hands out what is due: no more than so many.
+    /// Hands out at most `room` due tasks.
     pub(crate) fn hand_out(&self, room: usize, ready: &mut VecDeque<Ready<T>>) {
         let mut state = self.table.state.lock();
         if state.runs {
@@ -177,7 +177,7 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         self.table.is_owed.store(owes, Ordering::Relaxed);
     }
 
-    /// Tells the sleeper of what was inserted and not handed out.
+    /// Wakes the sleeper for tasks that were inserted for a worker and not handed out.
     pub(crate) fn tell_what_is_owed(&self) {
         if self.owes() {
             self.table.is_owed.store(false, Ordering::Relaxed);
@@ -186,12 +186,12 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         }
     }
 
-    /// How many wait, with those that are over and not yet found.
+    /// How many tasks wait, with those that are over and not found yet.
     pub(crate) fn len(&self) -> usize {
         self.table.state.lock().futures.len()
     }
 
-    /// Takes out those that are over; it looks at each. How many wait without them, and they.
+    /// Looks at each task. Returns how many are left, and those that are over, which it takes out.
     #[must_use = "what is over is to be told"]
     pub(crate) fn sweep(&self) -> (usize, Vec<T>) {
         let mut state = self.table.state.lock();
@@ -212,7 +212,7 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a Tokio runtime, and in one without timers; it has done nothing then.
+    /// Panics outside of a Tokio runtime, and in one without timers; nothing has changed then.
     #[track_caller]
     pub(crate) fn start(&self) {
         let mut sleeper = self.sleeper.lock();
@@ -235,7 +235,7 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         });
     }
 
-    /// Tells the sleeper to end. What it comes back with says when it has.
+    /// Tells the sleeper to end. The returned future resolves once the sleeper has ended.
     pub(crate) fn stop(&self) -> impl Future<Output = ()> + Send + use<T, O> {
         let stopped = self.sleeper.lock().take();
         if stopped.is_some() {
@@ -260,7 +260,7 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
 
 async fn wait_for(ended: Option<watch::Receiver<()>>) {
     if let Some(mut ended) = ended {
-        // Nothing is ever sent: this ends when the sleeper drops the sender.
+        // Nothing is ever sent: `changed` returns when the sleeper drops the sender.
         let _ = ended.changed().await;
     }
 }
@@ -272,7 +272,7 @@ impl Sleeper {
 }
 
 impl<T: Send + 'static> Table<T> {
-    /// Those that are over, and whether the sleeper must be told.
+    /// Inserts a task. Returns the tasks that are over, and whether to wake the sleeper.
     #[inline]
     fn insert(&self, future: FutureTask<T>) -> (Option<Vec<T>>, bool) {
         let due = future.due;
@@ -290,7 +290,7 @@ impl<T: Send + 'static> Table<T> {
         self.woken.notify_one();
     }
 
-    /// Hands out what becomes due, until there is no outlet any more. Dropping it loses nothing.
+    /// Hands out tasks as they become due, until the outlet is gone. Being dropped loses nothing.
     async fn keep_time(&self, outlet: &impl DueSink<T>) {
         let alarm = (self.precision == Precision::Microseconds).then(Alarm::new);
         let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
@@ -301,7 +301,7 @@ impl<T: Send + 'static> Table<T> {
             let until = self.state.lock().until_next();
             if let Some(until) = until {
                 let slept = async {
-                    // The alarm's thread knows the system's clock alone, and a test may own ours.
+                    // The alarm's thread knows only the system's clock, and a test may own ours.
                     if let Some(alarm) = &alarm
                         && is_the_systems()
                     {
@@ -322,7 +322,7 @@ impl<T: Send + 'static> Table<T> {
             let Some((place, room)) = outlet.place().await else {
                 return;
             };
-            // There is no await between these two, so nothing is lost.
+            // There is no await between taking and putting, so nothing is lost.
             self.state.lock().take_due(room, |ready| due.push(ready));
             if !due.is_empty() {
                 outlet.put(place, &mut due);
@@ -332,7 +332,7 @@ impl<T: Send + 'static> Table<T> {
 }
 
 impl<T> Timetable<T> {
-    /// Takes out what is due, in its order: no more than so many.
+    /// Takes out at most `max` due tasks, in their order.
     fn take_due(&mut self, max: usize, mut take: impl FnMut(Ready<T>)) {
         let now = self.futures.now();
         for _ in 0..max {
@@ -350,11 +350,11 @@ impl<T> Timetable<T> {
         }
     }
 
-    /// Until when there is nothing to do: the end of time if nothing waits, `None` if something is
+    /// Until when the sleeper has nothing to do: the end of time if no task waits, `None` if one is
     /// due.
     fn until_next(&mut self) -> Option<Tick> {
-        // One reading, for what is due and for now: two would differ, and a time by the wall clock
-        // would always lie ahead of the first of them.
+        // One reading serves the due time and the present: two would differ, and a time by the wall
+        // clock would always lie ahead of the first one.
         let now = self.futures.now();
         let next = self.futures.next(now).unwrap_or(Tick::MAX);
         let until = (next > now.tick).then(|| next.min(Self::next_look(now)));
@@ -362,7 +362,7 @@ impl<T> Timetable<T> {
         until
     }
 
-    /// When the wall clock has to be looked at again.
+    /// When the wall clock has to be read again.
     fn next_look(now: Now) -> Tick {
         if now.may_be_stepped {
             now.tick.saturating_add(WALL_CHECK)
@@ -374,9 +374,10 @@ impl<T> Timetable<T> {
 
 /// Sends each task on a channel at or after its time, and never before.
 ///
-/// A [`TaskManager`](crate::TaskManager) has one inside; this one is for use alone. Tasks may be of
-/// any type. It accepts them before it is started; what is pending when it is stopped stays, and is
-/// sent after the next start. When the channel is full it waits, and uses no CPU.
+/// A [`TaskManager`](crate::TaskManager) has a scheduler inside; this one is for use alone. Tasks
+/// may be of any type. The scheduler accepts tasks before it is started; tasks that are pending
+/// when it is stopped stay, and are sent after the next start. When the channel is full the
+/// scheduler waits, and uses no CPU.
 ///
 /// # Examples
 ///
@@ -414,7 +415,7 @@ impl<T: Send + 'static> Scheduler<T> {
         self.insert(FutureTask::after(delay, task));
     }
 
-    /// Sends the task at this time, by the wall clock, also when that is stepped; at once if the
+    /// Sends the task at this time by the wall clock, even if that clock is stepped; at once if the
     /// time has passed.
     ///
     /// After a step forward the task may be up to a minute late.
@@ -429,7 +430,7 @@ impl<T: Send + 'static> Scheduler<T> {
 
     /// Sends the task at its time.
     pub fn insert(&self, future: FutureTask<T>) {
-        // Here none is ever over.
+        // No task of a `Scheduler` is ever over.
         drop(self.0.insert(future));
     }
 
@@ -444,22 +445,22 @@ impl<T: Send + 'static> Scheduler<T> {
     }
 
     /// Stops the scheduler, and waits until it has ended; does nothing if it is stopped. The
-    /// channel stays open, and what is pending stays here.
+    /// channel stays open, and pending tasks stay in the scheduler.
     ///
     /// # Cancel safety
     ///
-    /// The scheduler ends also if the future is dropped, once it was polled.
+    /// Once the future was polled, the scheduler ends even if the future is dropped.
     pub async fn stop(&self) {
         self.0.stop().await;
     }
 
-    /// Whether it runs. It ends by itself when nobody receives on the channel any more.
+    /// Whether the scheduler runs. It ends by itself when the receiver of the channel is gone.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.0.is_running()
     }
 
-    /// Waits until it does not run.
+    /// Waits until the scheduler does not run.
     ///
     /// # Cancel safety
     ///
@@ -480,7 +481,7 @@ impl<T: Send + 'static> Scheduler<T> {
         self.len() == 0
     }
 
-    /// Takes out all that is pending.
+    /// Takes out all pending tasks.
     #[must_use]
     pub fn take_all(&self) -> Futures<T> {
         self.0.take_all()

@@ -1,4 +1,4 @@
-//! Where due tasks go: into a channel, or into the queue of a manager.
+//! Where a timekeeper sends due tasks: into a channel, or into the queue of a manager.
 
 use std::future::{Future, poll_fn};
 
@@ -6,15 +6,16 @@ use tokio::sync::mpsc;
 
 use crate::queue::{Queue, Ready};
 
-/// Where due tasks go.
+/// Where a timekeeper sends due tasks.
 pub(crate) trait DueSink<T>: Send + Sync + 'static {
-    /// Room for some tasks.
+    /// Room for one or more tasks.
     type Place<'a>: Send;
 
-    /// Waits for room, and says for how many; `None` when there will be none any more.
+    /// Waits for room, and returns it with the number of tasks that fit; `None` when there will be
+    /// no room any more.
     fn place(&self) -> impl Future<Output = Option<(Self::Place<'_>, usize)>> + Send;
 
-    /// Puts these tasks there: one or more, and no more than there is room for.
+    /// Puts these tasks into the room: at least one, and no more than fit.
     fn put(&self, place: Self::Place<'_>, due: &mut Vec<Ready<T>>);
 }
 
@@ -47,7 +48,8 @@ impl<T: Send + 'static> DueSink<T> for Queue<T> {
     }
 }
 
-/// Room in the queue for a due task, or the wait for it. Who drops it lets others have the room.
+/// Room in the queue for due tasks, or the wait for it. Dropping it unused leaves the room to
+/// others.
 pub(crate) struct DuePlace<'a, T> {
     queue: Option<&'a Queue<T>>,
 }
