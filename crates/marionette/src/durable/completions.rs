@@ -61,7 +61,7 @@ impl Completions {
         {
             let mut waiting = self.waiting.lock();
             if self.closed.is_cancelled() {
-                return Err(gone());
+                return Err(StoreError::manager_gone());
             }
             let senders = waiting.jobs.entry(job).or_default();
             senders.retain(|sender| !sender.is_closed());
@@ -78,7 +78,7 @@ impl Completions {
         self.ask_after(poll);
         match end.await {
             Ok(told) => told.map_err(StoreError::broken),
-            Err(_) => Err(gone()),
+            Err(_) => Err(StoreError::manager_gone()),
         }
     }
 
@@ -201,8 +201,4 @@ async fn ask(ends: Weak<Completions>, poll: Duration) {
             }
         }
     }
-}
-
-fn gone() -> StoreError {
-    StoreError::unavailable("the task manager is gone")
 }

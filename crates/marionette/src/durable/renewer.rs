@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::clock::Tick;
 use crate::durable::guarded::guarded;
 use crate::durable::job_task::before;
-use crate::durable::session::{Ending, Session};
+use crate::durable::session::{Session, SessionEnd};
 use crate::durable::troubles::Role;
 use crate::store::{Duty, Lease, Renewal, StoreError, Timing};
 
@@ -85,7 +85,7 @@ async fn keep(session: &Session) {
 /// Waits for the time of the next renewal. While nothing is held that is seldom; what is claimed
 /// then has a lease of its own, and the usual rhythm begins; so it does after an error, or a few of
 /// them would make a worker look dead.
-async fn pause(session: &Session, errors: u32) -> Result<(), Ending> {
+async fn pause(session: &Session, errors: u32) -> Result<(), SessionEnd> {
     let timing = &session.timing;
     if session.held.len() == 0 && errors == 0 {
         tokio::select! {

@@ -234,14 +234,14 @@ async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: SessionGu
 }
 
 /// The session ends.
-pub(crate) struct Ending;
+pub(crate) struct SessionEnd;
 
 impl Session {
     /// Waits until this is to be done again, unless the session ends.
-    pub(crate) async fn rest(&self, duty: Duty) -> Result<(), Ending> {
+    pub(crate) async fn rest(&self, duty: Duty) -> Result<(), SessionEnd> {
         let rested = tokio::select! {
             biased;
-            () = self.ending.cancelled() => return Err(Ending),
+            () = self.ending.cancelled() => return Err(SessionEnd),
             rested = guarded(self.store.rest(duty)) => rested,
         };
         match rested {
@@ -252,10 +252,10 @@ impl Session {
     }
 
     /// Waits for so long, unless the session ends.
-    pub(crate) async fn pause(&self, pause: Duration) -> Result<(), Ending> {
+    pub(crate) async fn pause(&self, pause: Duration) -> Result<(), SessionEnd> {
         tokio::select! {
             biased;
-            () = self.ending.cancelled() => Err(Ending),
+            () = self.ending.cancelled() => Err(SessionEnd),
             () = tokio::time::sleep(pause) => Ok(()),
         }
     }

@@ -33,7 +33,7 @@ pub(crate) struct Troubles {
     hindered: [Mutex<Option<Hindered>>; Role::ALL.len()],
     /// Jobs of which the store refuses to take what became of them. Such a job is claimed again
     /// when its lease has lapsed, and refused again.
-    refused: Mutex<HashMap<TaskId, Refusal>>,
+    refused: Mutex<HashMap<TaskId, FailedCall>>,
 }
 
 /// The store was asked, and has not answered as it should.
@@ -46,7 +46,7 @@ struct Hindered {
     error: Option<String>,
 }
 
-struct Refusal {
+struct FailedCall {
     since: Tick,
     last: Tick,
     error: String,
@@ -101,7 +101,7 @@ impl Troubles {
         if refused.len() >= REFUSED_MAX && !refused.contains_key(&job) {
             return;
         }
-        let refused = refused.entry(job).or_insert_with(|| Refusal {
+        let refused = refused.entry(job).or_insert_with(|| FailedCall {
             since: now,
             last: now,
             error: String::new(),

@@ -110,7 +110,7 @@ impl Default for Retention {
         Self {
             done: DAY,
             done_count: 10_000,
-            failed: 7 * DAY,
+            failed: 30 * DAY,
         }
     }
 }
@@ -246,7 +246,7 @@ impl MemoryStoreBuilder {
         self
     }
 
-    /// For how long jobs are kept that are dead, cancelled or quarantined. Default is a week.
+    /// For how long jobs are kept that are dead, cancelled or quarantined. Default is 30 days.
     pub fn keep_failed(mut self, time: Duration) -> Self {
         self.retention.failed = time;
         self

@@ -45,13 +45,13 @@ pub(super) enum RowState {
     /// It is in its lane.
     Waiting,
     /// It is among its instance's jobs.
-    Running(Running),
+    Running(Holding),
     /// It is among what will be pruned.
-    Over(Over),
+    Over(Ending),
 }
 
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct Holding {
     pub(super) instance: InstanceId,
     pub(super) claimed: Tick,
     /// When its instance last named it.
@@ -61,7 +61,7 @@ pub(super) struct Running {
 }
 
 #[derive(Debug)]
-pub(super) struct Over {
+pub(super) struct Ending {
     pub(super) state: JobState,
     pub(super) at: SystemTime,
     pub(super) reason: Option<String>,
@@ -118,7 +118,7 @@ impl Row {
         }
     }
 
-    pub(super) fn running(&mut self) -> Option<&mut Running> {
+    pub(super) fn running(&mut self) -> Option<&mut Holding> {
         match &mut self.phase {
             RowState::Running(running) => Some(running),
             RowState::Waiting | RowState::Over(_) => None,
@@ -176,7 +176,7 @@ impl Row {
 
     /// Why it ended, or else the error of the last attempt since it began that failed.
     fn reason(&self) -> Option<&str> {
-        if let RowState::Over(Over {
+        if let RowState::Over(Ending {
             reason: Some(reason),
             ..
         }) = &self.phase

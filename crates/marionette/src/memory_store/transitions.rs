@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Tick;
 use crate::memory_store::lanes::{Clocks, Moment};
-use crate::memory_store::row::{Over, Row, RowState, Running};
+use crate::memory_store::row::{Ending, Holding, Row, RowState};
 use crate::memory_store::state::Tables;
 use crate::store::{Claimed, InstanceId, JobState, Lease};
 
@@ -26,7 +26,7 @@ impl Tables {
         self.change(key, |row| {
             row.token += 1;
             row.started = Some(now.wall);
-            row.phase = RowState::Running(Running {
+            row.phase = RowState::Running(Holding {
                 instance,
                 claimed: now.tick,
                 renewed: now.tick,
@@ -81,7 +81,7 @@ impl Tables {
                 JobState::Done => row.options.keep_result.unwrap_or(retention.done),
                 _ => retention.failed,
             };
-            row.phase = RowState::Over(Over {
+            row.phase = RowState::Over(Ending {
                 state,
                 at: now.wall,
                 reason,

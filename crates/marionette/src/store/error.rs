@@ -44,6 +44,11 @@ impl StoreError {
         Self::new(Kind::Refused, what)
     }
 
+    /// The task manager that would have to ask the store is gone: another try would end the same.
+    pub(crate) fn manager_gone() -> Self {
+        Self::refused("the task manager is gone")
+    }
+
     /// It is damaged, of another version, or not a store.
     pub fn broken(what: impl Into<String>) -> Self {
         Self::new(Kind::Broken, what)

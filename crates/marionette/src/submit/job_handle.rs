@@ -106,7 +106,7 @@ impl<J> JobHandle<J> {
     ) -> impl Future<Output = Result<Option<JobState>, StoreError>> + Send + use<J> {
         let (id, durable) = (self.id, self.durable.clone());
         async move {
-            let durable = durable.upgrade().ok_or_else(gone)?;
+            let durable = durable.upgrade().ok_or_else(StoreError::manager_gone)?;
             let details = durable.store.job(id).await?;
             Ok(details.map(|details| details.summary.state))
         }
@@ -132,15 +132,11 @@ impl<J> JobHandle<J> {
         let (id, durable) = (self.id, self.durable.clone());
         let reason = clip(reason.into());
         async move {
-            let durable = durable.upgrade().ok_or_else(gone)?;
+            let durable = durable.upgrade().ok_or_else(StoreError::manager_gone)?;
             let cancelled = durable.store.cancel(Which::Ids(vec![id]), reason).await?;
             Ok(cancelled > 0)
         }
     }
-}
-
-fn gone() -> StoreError {
-    StoreError::refused("the task manager is gone")
 }
 
 async fn wait(durable: Weak<Durable>, id: TaskId) -> Answer {

@@ -17,7 +17,7 @@ use crate::task::task_handler::TaskHandler;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Room {
     Wait,
-    WaitUntil(Tick),
+    WaitFor(Duration),
     Refuse,
 }
 
@@ -55,6 +55,7 @@ pub(crate) async fn insert_as_room_allows(
     mut jobs: Vec<NewJob>,
     room: Room,
 ) -> Result<(), Stuck> {
+    let start = Tick::now();
     let pause_max = durable.store.timing().poll.max(PAUSE_MIN);
     let mut pause = PAUSE_MIN;
     let mut places: Vec<usize> = (0..jobs.len()).collect();
@@ -85,7 +86,7 @@ pub(crate) async fn insert_as_room_allows(
         let now = Tick::now();
         let patience = match room {
             Room::Wait => pause_max,
-            Room::WaitUntil(at) => at.since(now),
+            Room::WaitFor(patience) => start.saturating_add(patience).since(now),
             Room::Refuse => Duration::ZERO,
         };
         if patience.is_zero() {

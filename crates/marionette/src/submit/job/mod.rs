@@ -14,7 +14,6 @@ use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::clock::Tick;
 use crate::durable::Durable;
 use crate::outcome::error::BoxError;
 use crate::store::Due;
@@ -145,11 +144,11 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.keep_result(time))
     }
 
-    /// How long to wait for room in the queue at most, counted from this call, where the queue has
-    /// a [limit](crate::Builder::queue_limit). Default is no limit on the wait.
+    /// How long to wait for room in the queue at most, once this is awaited, where the queue has a
+    /// [limit](crate::Builder::queue_limit). Default is no limit on the wait.
     pub fn within(self, patience: Duration) -> Self {
         Self {
-            room: Room::WaitUntil(Tick::now().saturating_add(patience)),
+            room: Room::WaitFor(patience),
             ..self
         }
     }
