@@ -1,4 +1,5 @@
-//! The settings of a manager beyond its size: its time, its store, its handlers.
+//! `Builder`: the settings of a manager, among them its store, its queues and its job handlers.
+//! `build` checks them, and one error names everything that is wrong.
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub struct Builder<S: ?Sized = Memory> {
     precision: Precision,
     wall: Wall,
     registry: Registry,
-    /// None named means all.
+    /// Empty means all queues.
     queues: Vec<String>,
     store: Arc<S>,
 }
@@ -58,8 +59,8 @@ impl Default for Builder {
 }
 
 impl<S: ?Sized> Builder<S> {
-    /// All of this config. Default is [`Config::default`], which also stands for one that
-    /// [is zero](Config::is_zero).
+    /// Takes every setting of this config. Default is [`Config::default`], which also stands for a
+    /// config that [is zero](Config::is_zero).
     pub fn config(self, config: Config) -> Self {
         Self {
             config: config.or_default(),
@@ -73,8 +74,8 @@ impl<S: ?Sized> Builder<S> {
         self
     }
 
-    /// How many tasks wait for a worker before `queue` waits too. Default is 64; zero hands each
-    /// task over to a free worker.
+    /// How many tasks may wait for a worker before `queue` waits too. Default is 64; zero hands
+    /// each task directly to a free worker.
     pub fn queue_size(mut self, queue_size: usize) -> Self {
         self.config.queue_size = queue_size;
         self
@@ -86,22 +87,22 @@ impl<S: ?Sized> Builder<S> {
         self
     }
 
-    /// How long an attempt may still run once it was asked to end: by its timeout, a cancellation,
-    /// or a stop that cannot wait. Then its future is dropped. Default is 5 s.
+    /// How long an attempt may still run after it was asked to end: by its timeout, by a
+    /// cancellation, or by a stop with a limit. After that its future is dropped. Default is 5 s.
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
     }
 
-    /// Keeps the time of future tasks to within microseconds, with a thread of its own, where
-    /// otherwise it is the runtime's timer with whole milliseconds. Default is no.
+    /// Keeps the time of future tasks to within microseconds, with a thread of its own. Default is
+    /// the timer of the runtime, which counts whole milliseconds.
     ///
-    /// The thread goes by real time: not for tests on a paused clock.
+    /// The thread goes by real time, so this setting is not for tests on a paused clock.
     pub fn precise(mut self) -> Self {
         self.precision = Precision::Microseconds;
         self
     }
 
-    /// The wall clock by which schedules go, for tests that step it. Default is the system's.
+    /// The wall clock that schedules follow, for tests that step it. Default is the system's.
     #[cfg(feature = "test-util")]
     pub fn wall_clock(self, clock: &crate::manager::testing::WallClock) -> Self {
         Self {
@@ -110,11 +111,11 @@ impl<S: ?Sized> Builder<S> {
         }
     }
 
-    /// Registers the code that runs jobs of one type. There may be any number of types, and one
-    /// handler for each.
+    /// Registers the handler of the jobs of one type. A manager can have any number of types, and
+    /// has one handler for each.
     ///
-    /// A manager with a store claims only jobs of the kinds that it has handlers for. One that has
-    /// none queues jobs, and runs none.
+    /// A manager with a store claims only jobs of the kinds that it has handlers for. A manager
+    /// without handlers stores jobs, and runs none.
     ///
     /// # Examples
     ///
@@ -136,7 +137,7 @@ impl<S: ?Sized> Builder<S> {
         self
     }
 
-    /// Checks all of it.
+    /// Fails with everything that is wrong with the settings and the handlers.
     fn problems(&self) -> Result<(), ConfigError> {
         let jobs = self.registry.problems().iter().cloned().map(Problem::from);
         ConfigError::unless_empty(self.config.problems().into_iter().chain(jobs).collect())
@@ -150,8 +151,10 @@ impl<S: ?Sized> Builder<S> {
 }
 
 impl Builder {
-    /// Where jobs wait and are kept. With a store, the manager takes [`Job`]s and nothing else, and
-    /// what it has accepted survives as the store does.
+    /// The store where jobs wait and are kept. Default is none.
+    ///
+    /// With a store, the manager takes [`Job`]s and nothing else, and accepted jobs survive
+    /// whatever the store survives.
     ///
     /// # Examples
     ///
@@ -181,8 +184,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// As [`Config::validate`], and more than one handler for a kind of job, or a kind that has no
-    /// proper name: one message that names everything that is wrong.
+    /// As [`Config::validate`]; also when a kind of job has more than one handler, or a kind has an
+    /// invalid name. One message names everything that is wrong.
     pub fn build(self) -> Result<TaskManager, ConfigError> {
         self.problems()?;
         let (engine, store) = self.into_engine();
@@ -191,8 +194,8 @@ impl Builder {
 }
 
 impl<S: Inspect> Builder<S> {
-    /// The queues on which this manager works, and no others. Default is
-    /// [all](Self::all_queues). It may store jobs in any queue.
+    /// The queues on which this manager works. Default is [all](Self::all_queues). The manager may
+    /// still store jobs in any queue.
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.queues = queues.into_iter().map(Into::into).collect();
         self.queues
@@ -201,11 +204,11 @@ impl<S: Inspect> Builder<S> {
         self
     }
 
-    /// Works on all queues, also on those that are made later: a queue is made when a job is put
-    /// into it. This is the default.
+    /// Works on all queues, including those that are created later. This is the default.
     ///
-    /// Thousands of queues, such as one for each tenant, cost next to nothing while they are empty.
-    /// Queues that are [paused](crate::store::inspect::Inspect::pause_queue) are left alone.
+    /// A queue is created when a job is put into it. Thousands of queues, such as one for each
+    /// tenant, cost next to nothing while they are empty. Queues that are
+    /// [paused](crate::store::inspect::Inspect::pause_queue) are left alone.
     ///
     /// # Examples
     ///
@@ -221,11 +224,13 @@ impl<S: Inspect> Builder<S> {
         self
     }
 
-    /// How many jobs may wait in a queue: when it is full, this manager waits before it stores more
-    /// ([`Enqueue::within`]), or refuses them ([`Enqueue::try_now`]). Default is no limit.
+    /// How many jobs may wait in a queue. Default is no limit.
     ///
-    /// It holds for what this manager stores; give the same limit to all that store jobs in that
-    /// queue.
+    /// When the queue is full, this manager waits before it stores more jobs ([`Enqueue::within`]),
+    /// or refuses them ([`Enqueue::try_now`]).
+    ///
+    /// The limit applies only to jobs that this manager stores: give the same limit to every
+    /// manager that stores jobs in that queue.
     ///
     /// [`Enqueue::within`]: crate::Enqueue::within
     /// [`Enqueue::try_now`]: crate::Enqueue::try_now
@@ -234,14 +239,16 @@ impl<S: Inspect> Builder<S> {
         self
     }
 
-    /// Checks the settings and makes the manager, which is not running yet. It takes jobs at once;
-    /// it works on them when it is [started](TaskManager::start), if it has handlers.
+    /// Checks the settings and makes the manager, which is not running yet.
+    ///
+    /// The manager takes jobs at once. It works on them once it is [started](TaskManager::start),
+    /// if it has handlers.
     ///
     /// # Errors
     ///
-    /// As [`Config::validate`], and more than one handler for a kind of job, a kind or a queue that
-    /// has no proper name, or a queue whose limit is zero: one message that names everything that
-    /// is wrong.
+    /// As [`Config::validate`]; also when a kind of job has more than one handler, when a kind or a
+    /// queue has an invalid name, or when the limit of a queue is zero. One message names
+    /// everything that is wrong.
     pub fn build(self) -> Result<TaskManager<S>, ConfigError> {
         self.problems()?;
         let queues = self.queues.as_slice().into();

@@ -1,4 +1,5 @@
-//! The ways in for jobs, which wait in a store.
+//! The ways in for jobs, which wait in a store: `queue`, `delay`, `schedule` and `queue_many`.
+//! Also the handle of a stored job, and whether the manager has trouble with its store.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,27 +14,28 @@ use crate::submit::job::{Enqueue, EnqueuingMany, IntoJob, enqueue_many};
 use crate::submit::job_handle::JobHandle;
 use crate::task::job::Job;
 
-/// A manager with a store: it takes [`Job`]s, and does so whether it was started or not. Started or
-/// stopped is only whether it works.
+/// A manager with a store takes [`Job`]s whether it was started or not: start and stop only decide
+/// whether it works on them.
 impl<S: Inspect + ?Sized> TaskManager<S> {
-    /// The store, for what a person asks of it and changes in it.
+    /// The store, for a person to ask questions and to make changes.
     pub fn store(&self) -> &S {
         &self.store
     }
 
-    /// What keeps this manager from its work with jobs, if anything does: its store answers with an
-    /// error or not at all when jobs are claimed, settled, renewed or swept. Of several troubles it
-    /// is one of those that have lasted for longest. A manager that is full, paused or idle has
-    /// none.
+    /// The trouble that keeps this manager from working on jobs, if there is any.
     ///
-    /// It goes on trying by itself, but for the one case that [`Trouble::call`] names. The log
-    /// tells of errors as they come and when they are over.
-    /// This is for a check of a service's health, which waits until it has lasted for a while: an
-    /// answer takes its time.
+    /// Trouble means that the store answers with an error, or not at all, when jobs are claimed,
+    /// settled, renewed or swept. Of several troubles, this is one that has lasted for longest. A
+    /// manager that is full, paused or idle has none.
+    ///
+    /// The manager keeps trying by itself, except in the one case that [`Trouble::call`] names. The
+    /// log reports errors as they come, and when they are over. This method is for the health check
+    /// of a service, which should wait until the trouble has lasted for a while: every answer takes
+    /// some time.
     ///
     /// A store whose own threads have ended answers every call that it is
-    /// [broken](crate::store::StoreError::is_broken) and why, which is trouble of this kind too,
-    /// and does not pass: the store has to be opened again.
+    /// [broken](crate::store::StoreError::is_broken), and why. Such trouble does not pass: the
+    /// store has to be opened again.
     ///
     /// # Examples
     ///
@@ -55,7 +57,7 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
         self.durable().trouble()
     }
 
-    /// The same manager without the type of its store, for a service that chooses its store when it
+    /// This manager with the type of its store erased, for a service that chooses its store when it
     /// starts.
     ///
     /// # Examples
@@ -91,8 +93,9 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
 
     /// Stores a job, which runs as soon as a worker of any process is free.
     ///
-    /// A closure cannot be stored, and does not compile. Awaiting it waits while the queue has
-    /// reached its [limit](crate::Builder::queue_limit).
+    /// Awaiting the [`Enqueue`] waits while the queue is at its
+    /// [limit](crate::Builder::queue_limit). A closure cannot be stored, and passing one does not
+    /// compile.
     ///
     /// # Examples
     ///
@@ -189,17 +192,18 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     }
 
     /// Stores many jobs, up to a thousand in one call of the store, which commits them together.
-    /// Their options are those of [`wrap`](TaskManager::wrap).
+    ///
+    /// Jobs get their options with [`wrap`](TaskManager::wrap).
     ///
     /// # Errors
     ///
-    /// An [`EnqueueManyError`](crate::EnqueueManyError): a job cannot be stored, or the store could
-    /// not be reached. Those that were accepted and those that were not are in it.
+    /// An [`EnqueueManyError`](crate::EnqueueManyError) if a job cannot be stored or the store
+    /// cannot be reached. It has the handles of the accepted jobs, and the refused jobs.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, some jobs were accepted and others were not. Those that were
-    /// wrapped can be queued again: they have their ids, and a store accepts an id once.
+    /// If the future is dropped, some jobs may have been accepted and others not. Wrapped jobs can
+    /// be queued again: they keep their ids, and a store accepts an id once.
     ///
     /// # Examples
     ///
@@ -230,10 +234,10 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
         enqueue_many(self.durable(), jobs.into_iter())
     }
 
-    /// The handle of a job that is in the store, whoever queued it: to await it, to see where it
-    /// stands, to cancel it.
+    /// The handle of a job in the store, whoever queued it: awaits the job, asks its state, or
+    /// cancels it.
     ///
-    /// The type is not checked: awaiting the handle of a job of another type gives an
+    /// The type is not checked: the handle of a job of another type resolves to an
     /// [error](crate::Error::is_unreadable) if the result does not decode.
     ///
     /// # Examples

@@ -1,4 +1,5 @@
-//! The handle: what a service holds.
+//! `TaskManager`: the handle that a service holds, with start, stop, pause and the counters.
+//! `tasks.rs` and `jobs.rs` have its ways in for tasks and for jobs, `builder.rs` its settings.
 
 pub(crate) mod builder;
 mod tasks;
@@ -26,18 +27,17 @@ use crate::outcome::panic;
 use crate::queue::Phase;
 use crate::worker::Worker;
 
-/// Where the tasks of a manager without a store wait: this process.
+/// The store type of a manager without a store: its tasks wait in this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory;
 
 /// Runs tasks on a fixed number of workers behind a bounded queue.
 ///
-/// It is cheap to clone, and all clones are the same manager. When the last one is dropped without
-/// a
-/// [`stop`](Self::stop), what waits is abandoned and what runs is dropped at its next await;
-/// handles say so. Jobs go back to their store instead.
+/// A manager is cheap to clone, and all clones are the same manager. When the last clone is dropped
+/// without a [`stop`](Self::stop), waiting tasks are abandoned and running tasks are dropped at
+/// their next await; handles say so. Jobs go back to their store instead.
 ///
-/// The type of the store is that of the manager: `TaskManager` has none and runs tasks,
+/// The type parameter is the store: `TaskManager` has none and runs tasks,
 /// `TaskManager<SqliteStore>` runs [jobs](crate::Job).
 ///
 /// # Examples
@@ -62,7 +62,8 @@ pub struct TaskManager<S: ?Sized = Memory> {
     store: Arc<S>,
 }
 
-/// Held by the clones of the handle alone: workers hold the engine, and end when this is dropped.
+/// The part that only the clones of the handle hold. Workers hold the engine, and end when the last
+/// clone drops this.
 struct Owned {
     engine: Arc<Engine>,
     durable: Option<Arc<Durable>>,
@@ -87,7 +88,7 @@ impl Drop for Owned {
 }
 
 impl<S: ?Sized> TaskManager<S> {
-    /// A manager of tasks in memory if there is nothing durable, of jobs in this store otherwise.
+    /// A manager of tasks in memory if `durable` is `None`, of the jobs in `store` otherwise.
     pub(crate) fn from_parts(
         engine: Arc<Engine>,
         durable: Option<Arc<Durable>>,
@@ -104,15 +105,15 @@ impl<S: ?Sized> TaskManager<S> {
         &self.shared.engine
     }
 
-    /// Starts the workers and the clock; does nothing if the manager runs.
+    /// Starts the workers and the clock. Does nothing if the manager runs.
     ///
-    /// After a [`stop`](Self::stop) it resumes what was left. While a stop still drains, it takes
-    /// that stop back.
+    /// After a [`stop`](Self::stop), the manager resumes the tasks that were left. While a stop
+    /// still drains, `start` cancels that stop.
     ///
     /// # Panics
     ///
-    /// Panics outside of a Tokio runtime, and in one without timers (`enable_time`); the manager
-    /// can be started elsewhere after that.
+    /// Panics outside a Tokio runtime, and in one without timers (`enable_time`). The manager can
+    /// still be started elsewhere.
     #[track_caller]
     pub fn start(&self) {
         panic::note_locations();
@@ -128,7 +129,7 @@ impl<S: ?Sized> TaskManager<S> {
         if engine.queue.phase() == Phase::Open {
             return;
         }
-        // Before anything is changed: it may panic.
+        // `runtime` may panic, so the call comes before any change.
         let runtime = runtime();
         let mut run = engine.run();
         match engine.queue.phase() {
@@ -156,7 +157,7 @@ impl<S: ?Sized> TaskManager<S> {
         engine.timekeeper.start();
     }
 
-    /// They run where the manager was started, whoever asks for more of them.
+    /// Spawns workers in the runtime where the manager was started, whichever thread asks for them.
     fn spawn_workers(&self, count: usize, run: &Run) {
         let engine = self.engine();
         let Some(runtime) = &run.runtime else { return };
@@ -180,28 +181,30 @@ impl<S: ?Sized> TaskManager<S> {
         self.engine().timekeeper.next_due()
     }
 
-    /// What works on its store, if it has one.
+    /// The part that works on the store, if the manager has one.
     #[cfg(feature = "test-util")]
     pub(crate) fn durable_part(&self) -> Option<&Durable> {
         self.shared.durable.as_deref()
     }
 
-    /// Stops: nothing comes in any more, all that was accepted runs, and the report says what still
-    /// waits for its time. A paused manager is resumed for it.
+    /// Stops the manager: the queue takes no more tasks, every accepted one runs, and the report
+    /// says how many future tasks still wait. A paused manager is resumed for the stop.
     ///
     /// Future tasks, retries included, stay with the manager: [`start`](Self::start) resumes them.
-    /// Stopping twice does nothing. A task may stop its own manager, on its worker or on the thread
-    /// on which it blocks: it is not waited for, and another worker takes its place meanwhile.
-    /// (What a task starts elsewhere, on a thread or a runtime task of its own, is not known to be
-    /// the task: a task that waits for that, and that for a stop without a limit, waits for ever.)
+    /// Stopping twice does nothing.
     ///
-    /// A manager with a store claims no more, finishes what runs, and gives back what it has
-    /// claimed and not begun; what waits in the store stays there. It returns once the store has
-    /// taken what became of the jobs that ran, or after their leases have lapsed.
+    /// A task may stop its own manager, on its worker or on its blocking thread: the stop does not
+    /// wait for that task, and another worker takes its place meanwhile. The manager does not
+    /// recognise a thread or a runtime task that the task has spawned: if the spawned code waits
+    /// for a stop without a limit and the task waits for the spawned code, both wait for ever.
+    ///
+    /// A manager with a store claims no more jobs, finishes the running ones, and gives back those
+    /// that it has claimed and not begun; jobs that wait in the store stay there. The stop returns
+    /// once every job that ran is settled in the store, or after the leases have lapsed.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped the manager goes on to drain; another `stop` waits for the rest.
+    /// If the future is dropped, the manager goes on draining; another `stop` waits for the rest.
     ///
     /// # Examples
     ///
@@ -225,19 +228,21 @@ impl<S: ?Sized> TaskManager<S> {
         self.stop_by(None).await
     }
 
-    /// Stops within about this limit and two graces: what has not run by the limit is interrupted.
+    /// Stops within about `limit` and two graces: tasks that have not run by the limit are
+    /// interrupted.
     ///
-    /// Running attempts are asked to end; those that do not within the
-    /// [grace](crate::Builder::grace) are dropped at an await. Interrupted tasks and those that
-    /// were not started wait for the next start. The report lists them, and those that block their
-    /// thread and could not be dropped.
+    /// At the limit, running attempts are asked to end; those that do not within the
+    /// [grace](crate::Builder::grace) are dropped at an await. Interrupted tasks and tasks that
+    /// were not started wait for the next start. The report lists them, and also the tasks that
+    /// block their thread and could not be dropped.
     ///
-    /// Where something else ends the process after a fixed time, all of that has to fit into it:
-    /// with the default grace of 5 s, a limit of 20 s fits into the 30 s that Kubernetes gives.
+    /// If something else ends the process after a fixed time, the limit and both graces must fit
+    /// into that time: with the default grace of 5 s, a limit of 20 s fits into the 30 s that
+    /// Kubernetes gives.
     ///
     /// # Cancel safety
     ///
-    /// As for [`stop`](Self::stop).
+    /// As for [`stop`](Self::stop): the manager goes on stopping.
     pub async fn stop_within(&self, limit: Duration) -> StopReport {
         self.stop_by(Some(limit)).await
     }
@@ -256,8 +261,11 @@ impl<S: ?Sized> TaskManager<S> {
         report
     }
 
-    /// A task of this manager that stops it keeps its worker meanwhile, and is not waited for:
-    /// another one takes its place, or the tasks behind it would wait for ever.
+    /// If the caller is a task of this manager, excuses it from the stop and adds a worker in its
+    /// place.
+    ///
+    /// The caller keeps its worker while it waits for the stop. Without the new worker, the tasks
+    /// behind the caller could wait for ever.
     fn stand_in(&self) {
         let engine = self.engine();
         let Some(caller) = Current::of(engine.number()) else {
@@ -274,14 +282,14 @@ impl<S: ?Sized> TaskManager<S> {
         self.spawn_workers(missing, &run);
     }
 
-    /// Waits until no task waits for a worker and none runs. Future tasks are not waited for.
+    /// Waits until no task waits for a worker and none runs. Future tasks do not count.
     ///
-    /// With a store: until it has no job that this manager could run now, and none runs here.
-    /// A manager that was not started runs none, and does not wait.
+    /// With a store, waits until the store has no job that this manager could run now, and none
+    /// runs here. A manager that was not started runs none, and does not wait.
     ///
-    /// A task of this manager may await it too, on its worker or on the thread on which it blocks:
-    /// neither it nor another task that does the same is waited for. It keeps its worker meanwhile,
-    /// so what still waits needs another one.
+    /// A task of this manager may call `idle` too, on its worker or on its blocking thread: neither
+    /// that task nor any other inside `idle` is waited for. The task keeps its worker meanwhile, so
+    /// tasks that still wait need another worker.
     ///
     /// # Cancel safety
     ///
@@ -295,8 +303,10 @@ impl<S: ?Sized> TaskManager<S> {
         }
     }
 
-    /// Workers start no further task until [`resume`](Self::resume); what runs goes on, and tasks
-    /// are accepted as long as there is room. With a store, nothing more is claimed either.
+    /// Pauses the workers: they start no further task until [`resume`](Self::resume).
+    ///
+    /// Running attempts go on, and tasks are accepted as long as there is room. With a store, no
+    /// further job is claimed either.
     pub fn pause(&self) {
         self.engine().queue.pause();
     }
@@ -309,12 +319,14 @@ impl<S: ?Sized> TaskManager<S> {
         }
     }
 
-    /// Changes the number of workers. Surplus ones leave when they have done what they do; new ones
-    /// run in the runtime in which the manager was started, wherever this is called.
+    /// Changes the number of workers.
+    ///
+    /// Surplus workers leave after their present work. New workers run in the runtime in which the
+    /// manager was started, whichever thread calls this method.
     ///
     /// # Errors
     ///
-    /// As [`Config::validate`]: there is at least one.
+    /// As [`Config::validate`]: `workers` is at least 1.
     pub fn set_workers(&self, workers: usize) -> Result<(), ConfigError> {
         let engine = self.engine();
         Config {
@@ -358,14 +370,14 @@ impl<S: ?Sized> TaskManager<S> {
         }
     }
 
-    /// What happens to tasks from now on, as a stream for code.
+    /// The [events](crate::Event) of tasks from now on, as a stream for code.
     #[must_use]
     pub fn events(&self) -> Events {
         self.engine().observer.feed.subscribe()
     }
 }
 
-/// A task of a manager that waits until there is no other one.
+/// Marks a task of the manager as being inside `idle`, so that `idle` does not wait for it.
 struct IdlerSeat<'a> {
     engine: &'a Engine,
     worker: usize,
@@ -381,7 +393,8 @@ impl<'a> IdlerSeat<'a> {
 
 impl Drop for IdlerSeat<'_> {
     fn drop(&mut self) {
-        // Elsewhere the task has ended, and that with it.
+        // If this is dropped anywhere else, the task has ended, and its worker has cleared the
+        // mark.
         if Current::of(self.engine.number()).is_some_and(|here| here.worker == self.worker) {
             self.engine.queue.set_idles(self.worker, false);
         }

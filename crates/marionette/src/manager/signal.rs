@@ -1,4 +1,4 @@
-//! Stopping when the operating system says so.
+//! `stop_on_signal`: stops the manager when the operating system asks the process to end.
 
 use std::io;
 use std::time::Duration;
@@ -7,8 +7,10 @@ use crate::engine::stop::StopReport;
 use crate::manager::TaskManager;
 
 impl<S: ?Sized> TaskManager<S> {
-    /// Waits for SIGINT or SIGTERM (Ctrl-C where there are no signals) and stops: the first one
-    /// drains, a second one hurries and does not wait for what has not run.
+    /// Waits for SIGINT or SIGTERM (Ctrl-C where there are no signals), and then stops the manager.
+    ///
+    /// The first signal drains, as [`stop`](Self::stop) does. A second one interrupts at once, as
+    /// [`stop_within`](Self::stop_within) does with a limit of zero.
     ///
     /// # Errors
     ///
@@ -17,7 +19,7 @@ impl<S: ?Sized> TaskManager<S> {
     /// # Cancel safety
     ///
     /// If the future is dropped, signals are no longer listened to, and a stop that has begun goes
-    /// on. The operating system's own reaction to them does not come back.
+    /// on. The operating system's default reaction to the signals does not come back.
     ///
     /// # Examples
     ///
@@ -77,7 +79,7 @@ impl Signals {
     }
 
     async fn next(&mut self) {
-        // An error says that Ctrl-C cannot be listened to: then nothing ever comes.
+        // On an error, Ctrl-C cannot be listened to, so no signal ever comes.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }

@@ -1,4 +1,5 @@
-//! The ways in for tasks that live in this process.
+//! The ways in for tasks that live in this process: `queue`, `delay`, `schedule` and `exec`.
+//! Also how future tasks leave a manager and come back.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -16,8 +17,8 @@ use crate::task::task_handler::{TaskHandler, Unwrapped};
 use crate::worker::run_now::exec;
 
 impl TaskManager {
-    /// A manager with these settings, which is not running yet. A config that
-    /// [is zero](Config::is_zero) means the defaults.
+    /// Makes a manager with these settings, which is not running yet. A config that [is
+    /// zero](Config::is_zero) means the defaults.
     ///
     /// # Errors
     ///
@@ -26,12 +27,13 @@ impl TaskManager {
         Self::builder().config(config).build()
     }
 
-    /// More settings.
+    /// Builds a manager with more settings, among them a store and job handlers.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Runs a task as soon as a worker is free. Awaiting it waits while the queue is full.
+    /// Runs a task as soon as a worker is free. Awaiting the [`Submit`] waits while the queue is
+    /// full.
     ///
     /// # Examples
     ///
@@ -61,7 +63,7 @@ impl TaskManager {
 
     /// Runs a task after this delay, by the monotonic clock, and never before.
     ///
-    /// A future task is accepted at once, also when the manager does not run: it waits for the
+    /// A future task is accepted at once, even if the manager does not run; it then waits for the
     /// start.
     ///
     /// # Examples
@@ -88,8 +90,9 @@ impl TaskManager {
     /// Runs a task at this time, by the wall clock, and never before; at once if the time has
     /// passed.
     ///
-    /// It follows the wall clock also when that is stepped: after a step forward the task may be up
-    /// to a minute late. A future task is accepted at once, also when the manager does not run.
+    /// The task follows the wall clock even when that clock is stepped: after a step forward the
+    /// task may be up to a minute late. A future task is accepted at once, even if the manager does
+    /// not run.
     ///
     /// # Examples
     ///
@@ -122,13 +125,15 @@ impl TaskManager {
         TaskHandler::new(task)
     }
 
-    /// Queues many tasks in one call, in their order, as room allows. Their options are those of
-    /// [`wrap`](Self::wrap).
+    /// Queues many tasks in one call, in their order, as room allows.
+    ///
+    /// Tasks get their options with [`wrap`](Self::wrap).
     ///
     /// # Errors
     ///
-    /// A [`QueueManyError`](crate::QueueManyError): the manager does not run, or was stopped on the
-    /// way. Those that were accepted and those that were not are in it.
+    /// A [`QueueManyError`](crate::QueueManyError) if the manager does not run, or is stopped
+    /// before all tasks are accepted. It has the handles of the accepted tasks, and the refused
+    /// tasks.
     ///
     /// # Cancel safety
     ///
@@ -162,12 +167,14 @@ impl TaskManager {
         queue_many(self.engine(), tasks.into_iter())
     }
 
-    /// Makes one attempt at once, in the caller's own task and not on a worker. If it fails and
-    /// retries are left, the next attempt is scheduled by the backoff, on a worker.
+    /// Makes one attempt at once, in the caller's runtime task and not on a worker.
+    ///
+    /// If the attempt fails and retries are left, a worker makes the next attempt after the pause
+    /// of the backoff.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, so is the attempt, and the task ends as abandoned.
+    /// If the future is dropped, the attempt is dropped with it, and the task ends as abandoned.
     ///
     /// # Examples
     ///
@@ -193,10 +200,12 @@ impl TaskManager {
         exec(self.engine(), handler)
     }
 
-    /// Takes out all future tasks, in the order of their times: of a stopped manager, those that
-    /// its report counts as waiting.
+    /// Takes out all future tasks, in the order of their times.
     ///
-    /// [`restore`](Self::restore) puts them into this or another manager; dropping them ends them.
+    /// Of a stopped manager, these are the tasks that its report counts as waiting.
+    ///
+    /// [`restore`](Self::restore) puts a future task into this or another manager; dropping it ends
+    /// it.
     ///
     /// # Examples
     ///
@@ -228,7 +237,8 @@ impl TaskManager {
             .collect()
     }
 
-    /// Puts a future task back that was taken out; handle, id and failures stay the same.
+    /// Puts a future task that was taken out into this manager; its handle, id and failures stay
+    /// the same.
     pub fn restore(&self, future: FutureTask<WaitingTask>) {
         self.engine().keep(WaitingTask::unwrap(future));
     }

@@ -1,7 +1,7 @@
-//! For tests of code that uses tasks, with the feature `test-util`.
+//! Helpers for testing code that uses tasks, with the feature `test-util`.
 //!
 //! Everything runs on tokio's paused clock (`#[tokio::test(start_paused = true)]`): delays,
-//! backoffs and timeouts pass at once and in their order, and the wall clock of schedules goes
+//! backoffs and timeouts pass at once and in their order, and the wall clock of schedules moves
 //! along.
 
 use std::time::{Duration, SystemTime};
@@ -15,18 +15,18 @@ use crate::memory_store::MemoryStoreBuilder;
 use crate::store::JobState;
 use crate::store::inspect::{Filter, Page};
 
-/// Runs all that the manager has, future tasks and retries included, until nothing is left.
+/// Runs all tasks of the manager, future tasks and retries included, until none is left.
 ///
-/// On the paused clock this is deterministic and takes no time.
+/// On the paused clock, draining is deterministic and takes no time.
 ///
-/// With a store: until it holds no job that this manager could run, now or later. Jobs of
-/// other kinds, jobs in queues that are paused or that the manager does not work on, and jobs that
-/// another process runs are not waited for. A store that goes by real time, such as a file, is
-/// waited for in real time.
+/// With a store, drains until the store holds no job that this manager could run, now or later.
+/// Jobs of other kinds, jobs in queues that are paused or that the manager does not work on, and
+/// jobs that another process runs are not waited for. A store that goes by real time, such as a
+/// file, takes real time.
 ///
 /// # Panics
 ///
-/// Panics if the manager is not running, since it would wait for ever, and if its store cannot be
+/// Panics if the manager is not running, since the wait would never end, and if its store cannot be
 /// asked.
 ///
 /// # Cancel safety
@@ -63,7 +63,8 @@ pub async fn drain<S: ?Sized>(tasks: &TaskManager<S>) {
         };
         let Some(next) = next else { return };
         sleep(next.max(pause_min)).await;
-        // A store may go by another clock: what was due by ours may be due only later.
+        // The store may use another clock: a job that is due by ours may become due there only
+        // later.
         pause_min = if next.is_zero() {
             (2 * pause_min).min(PAUSE_MAX)
         } else {
@@ -72,11 +73,12 @@ pub async fn drain<S: ?Sized>(tasks: &TaskManager<S>) {
     }
 }
 
-/// tokio's clock goes in whole milliseconds; less would not let it advance.
+/// The shortest pause: tokio's clock counts whole milliseconds, and a shorter pause would not
+/// advance it.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// How long it is until the next of the jobs that this manager could run is due.
+/// How long it is until the next job that this manager could run is due.
 async fn next_job(durable: &Durable) -> Option<Duration> {
     const ASKED: &str = "a store that is drained can be asked";
 
@@ -112,8 +114,8 @@ async fn next_job(durable: &Durable) -> Option<Duration> {
     }
 }
 
-/// A wall clock that a test can step, as an operator or NTP would: given to
-/// [`Builder::wall_clock`](crate::Builder::wall_clock).
+/// A wall clock that a test can step, as an operator or NTP would.
+/// [`Builder::wall_clock`](crate::Builder::wall_clock) takes it.
 ///
 /// # Examples
 ///
@@ -130,32 +132,32 @@ async fn next_job(durable: &Durable) -> Option<Duration> {
 pub struct WallClock(pub(crate) Wall);
 
 impl WallClock {
-    /// A clock that shows the system's time, and goes with tokio's clock where that is paused.
+    /// A clock that shows the system's time, and follows tokio's clock while that is paused.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A clock that shows this time now, and from then on goes with tokio's clock alone: where
-    /// that one is paused, it shows the same in every run.
+    /// A clock that shows `time` now, and follows tokio's clock alone from then on: while that
+    /// clock is paused, every run sees the same times.
     #[must_use]
     pub fn starting_at(time: SystemTime) -> Self {
         Self(Wall::starting_at(time))
     }
 
-    /// What it shows.
+    /// The time that the clock shows.
     #[must_use]
     pub fn now(&self) -> SystemTime {
         self.0.now()
     }
 
-    /// Steps it forward. Steps of more than 292 years count as that.
+    /// Steps the clock forward, by at most 292 years; a longer step counts as that.
     pub fn step_forward(&self, by: Duration) {
         self.0
             .step_by(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX));
     }
 
-    /// Steps it back. Steps of more than 292 years count as that.
+    /// Steps the clock back, by at most 292 years; a longer step counts as that.
     pub fn step_back(&self, by: Duration) {
         self.0
             .step_by(i64::try_from(by.as_nanos()).map_or(i64::MIN, |nanos| -nanos));
@@ -163,7 +165,7 @@ impl WallClock {
 }
 
 impl MemoryStoreBuilder {
-    /// The wall clock by which the store goes, for tests that step it. Default is the system's.
+    /// The wall clock that the store follows, for tests that step it. Default is the system's.
     pub fn wall_clock(self, clock: &WallClock) -> Self {
         self.wall(clock.0.clone())
     }
