@@ -1,4 +1,4 @@
-//! A task that was not accepted, and why.
+//! `QueueError`: a task that was refused, and why.
 
 use std::error::Error as _;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::schedule::futures::unschedulable;
 use crate::store::StoreError;
 use crate::task::encoded_job::Unstorable;
 
-/// A task that was not accepted; it comes back in the error.
+/// The error of a task that was refused, with the reason and the task itself.
 ///
 /// # Examples
 ///
@@ -37,15 +37,15 @@ pub struct QueueError<H> {
     task: Mutex<H>,
 }
 
-/// Why a task was not accepted.
+/// Why a task was refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Full,
     Stopped,
     Unschedulable(SystemTime),
-    /// It is a job whose id another job has.
+    /// Another job has the id of this one.
     Taken(TaskId),
-    /// It is a job that this manager, or its store, cannot take as it is.
+    /// The manager or its store cannot take the job as it is.
     Unstorable(Box<Unstorable>),
     Store(Box<StoreError>),
 }
@@ -72,18 +72,20 @@ impl<H> QueueError<H> {
         matches!(self.refusal, Refusal::Stopped)
     }
 
-    /// Whether the queue was full, and stayed so for as long as was waited.
+    /// Whether the queue was full, and stayed full for as long as the caller waited.
     pub fn is_full(&self) -> bool {
         matches!(self.refusal, Refusal::Full)
     }
 
-    /// Whether the store knows another job by its id: one of another kind, in another queue or with
-    /// other arguments, which stays as it is. To queue the same job again is no error.
+    /// Whether the store has another job with the same id: one of another kind, in another queue or
+    /// with other arguments. That job stays as it is.
+    ///
+    /// Queueing the same job again is no error.
     pub fn is_taken(&self) -> bool {
         matches!(self.refusal, Refusal::Taken(_))
     }
 
-    /// Whether the time was one for which nothing can be scheduled.
+    /// Whether the time of the task cannot be scheduled.
     pub fn is_unschedulable(&self) -> bool {
         matches!(self.refusal, Refusal::Unschedulable(_))
     }
@@ -93,7 +95,8 @@ impl<H> QueueError<H> {
         self.is_unfit(|unfit| matches!(unfit, Unstorable::UnknownKind { .. }))
     }
 
-    /// Whether the arguments of the job are longer than what is stored, once encoded.
+    /// Whether the encoded arguments of the job are longer than
+    /// [`PAYLOAD_BYTES_MAX`](crate::store::PAYLOAD_BYTES_MAX), 1 MiB.
     pub fn is_too_large(&self) -> bool {
         self.is_unfit(|unfit| matches!(unfit, Unstorable::TooLarge { .. }))
     }
@@ -110,14 +113,14 @@ impl<H> QueueError<H> {
 
     /// Whether the store cannot be reached or is busy: another try later may succeed.
     ///
-    /// The job may have been accepted all the same. What was wrapped with
-    /// [`wrap`](crate::TaskManager::wrap) can be queued again without a thought: it has its id, and
-    /// a store accepts an id once.
+    /// The job may have been accepted all the same. A job that was
+    /// [wrapped](crate::TaskManager::wrap) can safely be queued again: it keeps its id, and a store
+    /// accepts an id once.
     pub fn is_unavailable(&self) -> bool {
         self.store_error().is_some_and(StoreError::is_unavailable)
     }
 
-    /// The error of the store, if it was one.
+    /// The error of the store, if the store caused the refusal.
     pub fn store_error(&self) -> Option<&StoreError> {
         match &self.refusal {
             Refusal::Store(error) => Some(error),
@@ -173,7 +176,7 @@ impl Refusal {
     }
 }
 
-/// What is behind the error of a store, or behind arguments that do not encode.
+/// The source is the cause of the store's error, or of arguments that do not encode.
 impl<H> std::error::Error for QueueError<H> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.refusal.source()

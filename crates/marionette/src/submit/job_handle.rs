@@ -1,4 +1,4 @@
-//! The handle of a job that any process may run.
+//! `JobHandle`: awaits, asks and cancels a job in a store, whichever process runs it.
 
 use std::fmt;
 use std::future::Future;
@@ -16,19 +16,19 @@ use crate::store::{Ended, JobState, StoreError};
 use crate::submit::job_result;
 use crate::task::job::Job;
 
-/// The handle of a job that is in a store. Await it for the result, or for the [`Error`] with every
-/// attempt that the store has kept; it does not matter which process runs the job.
+/// The handle of a job in a store. Await it for the result, or for the [`Error`] with every attempt
+/// that the store has kept; any process may run the job.
 ///
-/// Dropping it neither cancels the job nor costs it anything. Once it has been dropped,
-/// [`TaskManager::handle`](crate::TaskManager::handle) makes another one from the id.
+/// Dropping the handle neither cancels the job nor costs it anything.
+/// [`TaskManager::handle`](crate::TaskManager::handle) makes another handle from the id.
 ///
-/// It keeps no manager alive. When the last clone of the manager that it came from is dropped, it
-/// resolves with an error that [`is_abandoned`](Error::is_abandoned), while the job stays in its
-/// store and is run by whoever works there. If the store cannot be asked, it resolves with an error
-/// that [is](Error::is) a [`StoreError`].
+/// A handle keeps no manager alive. When the last clone of its manager is dropped, the handle
+/// resolves to an error that [`is_abandoned`](Error::is_abandoned), while the job stays in its
+/// store for others to run. If the store cannot be asked, the handle resolves to an error that
+/// [is](Error::is) a [`StoreError`].
 ///
-/// The result is there as long as the store keeps it ([`Enqueue::keep_result`]); after that the
-/// error [`is_unknown`](Error::is_unknown).
+/// The result is there as long as the store keeps it ([`Enqueue::keep_result`]); after that, the
+/// handle resolves to an error that [`is_unknown`](Error::is_unknown).
 ///
 /// # Examples
 ///
@@ -57,11 +57,12 @@ use crate::task::job::Job;
 ///
 /// # Cancel safety
 ///
-/// It may be polled in a `select!` by reference; nothing is lost when that branch is not taken.
+/// A handle may be polled by reference in a `select!`; nothing is lost when that branch is not
+/// taken.
 ///
 /// # Panics
 ///
-/// Polling it again after it has resolved panics.
+/// Polling a handle again after it has resolved panics.
 ///
 /// [`Enqueue::keep_result`]: crate::Enqueue::keep_result
 pub struct JobHandle<J> {
@@ -71,10 +72,11 @@ pub struct JobHandle<J> {
     job: PhantomData<fn() -> J>,
 }
 
-/// The wait, once it has begun. The lock makes the handle `Sync`; it is never waited for.
+/// The wait for the end of the job, once it has begun. The lock makes the handle `Sync`; nobody
+/// ever waits for the lock.
 type EndFuture = Mutex<Option<Pin<Box<dyn Future<Output = Answer> + Send>>>>;
 
-/// `None` if the manager is gone.
+/// How the job ended, as its store says; `None` if the manager is gone.
 type Answer = Option<Result<Ended, StoreError>>;
 
 impl<J> JobHandle<J> {
@@ -87,12 +89,13 @@ impl<J> JobHandle<J> {
         }
     }
 
-    /// The id of the job, by which any process can make a handle of it.
+    /// The id of the job. Any process can make a handle from it.
     pub fn id(&self) -> TaskId {
         self.id
     }
 
-    /// Where the job stands; `None` if the store does not know it (any more).
+    /// The state of the job; `None` if the store does not know the job, or does not know it any
+    /// more.
     ///
     /// # Errors
     ///
@@ -112,11 +115,11 @@ impl<J> JobHandle<J> {
         }
     }
 
-    /// Cancels the job, for this reason, wherever it is. Returns whether it had not ended yet.
+    /// Cancels the job, wherever it is, for this reason. Returns whether the job had not ended yet.
     ///
-    /// One that waits ends at once and never runs. A running attempt is told through its
-    /// [`Context`](crate::Context), within about a second if another process runs it, and has a
-    /// grace to return: `Ok` is a success even now. No further attempt is made.
+    /// A waiting job ends at once and never runs. A running attempt learns of the cancellation from
+    /// its [`Context`](crate::Context), within about a second if another process runs it, and has a
+    /// grace to return: `Ok` is a success even then. No further attempt is made.
     ///
     /// # Errors
     ///
@@ -124,7 +127,7 @@ impl<J> JobHandle<J> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped the job may be cancelled or not; it can be cancelled again.
+    /// If the future is dropped, the job may have been cancelled or not; it can be cancelled again.
     pub fn cancel(
         &self,
         reason: impl Into<String>,

@@ -1,4 +1,4 @@
-//! How a job ended, from what its store tells to who awaits it.
+//! Turns the end of a job, as its store tells it, into the result or the error of its handle.
 
 use std::time::Duration;
 
@@ -37,12 +37,12 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
     }
 }
 
-/// The manager that would have waited is gone; the job itself stays in its store.
+/// The error of a handle whose manager is gone; the job itself stays in its store.
 pub(crate) fn abandoned() -> Error {
     without_attempt(Reason::Abandoned)
 }
 
-/// The store could not be asked.
+/// The error of a handle whose store could not be asked.
 pub(crate) fn unasked(error: StoreError) -> Error {
     without_attempt(Reason::Failed(Box::new(error)))
 }
@@ -53,7 +53,7 @@ fn without_attempt(reason: Reason) -> Error {
     error
 }
 
-/// The record of a job that ended without success.
+/// The error of a job that ended without success, with the attempts that its store kept.
 fn record(
     state: JobState,
     reason: Option<String>,
@@ -61,8 +61,8 @@ fn record(
     mut attempts: Vec<PastAttempt>,
 ) -> Error {
     attempts.retain(|past| past.outcome.is_failure() || past.outcome == PastOutcome::Cancelled);
-    // A store keeps the first and the last ones; the gap between them shows in their numbers.
-    // One that was begun anew by a person counts from 1 again.
+    // A store keeps the first and the last attempts, and the gap between them shows in their
+    // numbers. The attempts of a job that a person began anew count from 1 again.
     let kept = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
     let made = attempts.last().map_or(0, |past| past.number.max(kept));
     let kept_first = (1..)
@@ -80,7 +80,7 @@ fn record(
     error.with_user(user.map(BoxError::from))
 }
 
-/// How a job ended, where that was not its last attempt.
+/// The end of a job, unless its last attempt was the end.
 fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Option<Reason> {
     match state {
         JobState::Quarantined => Some(Reason::stored(
@@ -100,7 +100,8 @@ fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Op
     }
 }
 
-/// What a worker wrote of an end without an attempt reads as it does without a store.
+/// Recognises the text that an instance writes for an end without an attempt, so that the error
+/// answers the same questions as one without a store.
 fn reason_from_text(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
     if reason.starts_with("expired: ") {
         Reason::stored(FailureKind::Expired, reason)

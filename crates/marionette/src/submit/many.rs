@@ -1,4 +1,4 @@
-//! Many tasks in one call.
+//! `queue_many` for tasks: many tasks in one call, accepted in their order as room allows.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,15 +17,15 @@ use crate::task::draft::{Draft, Maker, Offer};
 use crate::task::encoded_job::Unstorable;
 use crate::task::registry::Registry;
 
-/// How many tasks are made into cells ahead of the room for them.
+/// How many cells are made ahead of the room for them, at most.
 const AHEAD: usize = 64;
 
-/// Not all tasks were accepted, since the manager stopped or one is a job that it cannot take:
-/// those that were, and those that come back.
+/// The error of `queue_many`: not all tasks were accepted, since the manager stopped, or one of
+/// them is a job that it cannot take.
 pub struct QueueManyError<H, T> {
-    /// The handles of the tasks that were accepted, which are the first of those that were given.
+    /// The handles of the accepted tasks, which are the first of the given ones.
     pub accepted: Vec<JoinHandle<T>>,
-    /// The tasks that were not, in their order.
+    /// The refused tasks, in their order.
     pub refused: Vec<H>,
     why: Refusal,
 }
@@ -51,24 +51,24 @@ impl<H, T> fmt::Debug for QueueManyError<H, T> {
     }
 }
 
-/// What is behind the reason.
+/// The source is the cause of the refusal.
 impl<H, T> std::error::Error for QueueManyError<H, T> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.why.source()
     }
 }
 
-/// The future of [`TaskManager::queue_many`](crate::TaskManager::queue_many): of tasks `H` from an
+/// The future of [`TaskManager::queue_many`](crate::TaskManager::queue_many), for tasks `H` from an
 /// iterator `I`, which result in `T`.
 ///
-/// It is `Send` if the iterator is, whatever the tasks capture.
+/// The future is `Send` if the iterator is, whatever the tasks capture.
 #[must_use = "futures do nothing unless polled"]
 pub struct QueueingMany<'a, I, H, S, T> {
     engine: &'a Engine,
     tasks: Tasks<I, H, S, T>,
-    /// The tasks that have become cells and were not accepted yet…
+    /// The tasks that are cells and are not accepted yet.
     offers: VecDeque<Offer<S, T>>,
-    /// …and their sides that wait, without that of the first where it is in line for room.
+    /// The waiting sides of `offers`, except the one that is in `first`.
     waiting: VecDeque<Waiting>,
     first: Option<Waiting>,
     first_since: Tick,
@@ -76,21 +76,21 @@ pub struct QueueingMany<'a, I, H, S, T> {
     accepted: Vec<JoinHandle<T>>,
 }
 
-/// The tasks that have not become cells, and how they do. Its functions stand where bounds would
-/// do, for the reason that [`Maker`] gives.
+/// The tasks that are not cells yet, and the functions that make cells of them. These are functions
+/// instead of bounds for the reason that [`Maker`] gives.
 struct Tasks<I, H, S, T> {
-    /// Until all have become cells, or one was refused.
+    /// `None` once the future has resolved.
     iter: Option<I>,
     next: NextCell<I, H, S, T>,
     collect: fn(I, &mut Vec<H>),
     maker: Maker<H, S, T>,
 }
 
-/// Makes cells of the next tasks, and fails with the first that cannot be one.
+/// Makes cells of the next tasks; fails with the first task that cannot become one.
 type NextCell<I, H, S, T> =
     fn(&mut I, &mut NextCells<'_, H, S, T>) -> Result<(), (Box<Unstorable>, Draft<S>)>;
 
-/// Where the next cells are made.
+/// What a [`NextCell`] makes cells with, and where it puts them.
 struct NextCells<'a, H, S, T> {
     maker: &'a Maker<H, S, T>,
     registry: &'a Registry,
@@ -98,7 +98,7 @@ struct NextCells<'a, H, S, T> {
     waiting: &'a mut VecDeque<Waiting>,
 }
 
-/// Queues all of them, in their order, as room allows.
+/// Queues all tasks, in their order, as room allows.
 pub(crate) fn queue_many<I, H, M>(
     engine: &Engine,
     tasks: I,
@@ -132,7 +132,7 @@ where
     }
 }
 
-// Nothing in it is pinned.
+// Nothing in the future is pinned.
 impl<I, H, S, T> Unpin for QueueingMany<'_, I, H, S, T> {}
 
 impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
@@ -194,8 +194,8 @@ impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
         self.accepted.extend(accepted.map(Offer::into_handle));
     }
 
-    /// Takes back all that were not accepted: those that are cells, the one that cannot be, and
-    /// the rest.
+    /// Takes back all tasks that were not accepted: those that are cells, the one that cannot
+    /// become a cell, and the rest.
     fn refuse(&mut self, why: Refusal, unfit: Option<H>) -> QueueManyError<H, T> {
         let tasks = &mut self.tasks;
         let drafts = self.offers.drain(..).filter_map(Offer::into_draft);

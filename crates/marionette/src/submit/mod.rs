@@ -1,4 +1,5 @@
-//! The ways in: what `queue`, `delay` and `schedule` return.
+//! `Submit`: what `queue`, `delay` and `schedule` return for a task, until the queue accepts it.
+//! `many.rs` submits many tasks, `job/` submits jobs, `error.rs` says why one was refused.
 
 pub(crate) mod many;
 pub(crate) mod job;
@@ -36,8 +37,8 @@ use crate::task::{IntoTask, OfJobs, Repeatable};
 ///
 /// # Errors
 ///
-/// Awaiting it gives a [`QueueError`], with the task, when the manager does not run, when its time
-/// cannot be scheduled, or when the wait was limited and the queue stayed full.
+/// A [`QueueError`], with the task, if the manager does not run, if the time of the task cannot be
+/// scheduled, or if the wait was limited and the queue stayed full.
 ///
 /// # Cancel safety
 ///
@@ -72,7 +73,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         }
     }
 
-    /// In place: what is moved to and fro costs more than what is set.
+    /// Sets an option in place: moving the draft back and forth costs more than the setting.
     #[inline]
     fn with(mut self, set: impl FnOnce(&mut Details)) -> Self {
         set(self.draft.details());
@@ -96,8 +97,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self.with(|details| details.options.retries = retries)
     }
 
-    /// How long it waits before each retry. Default is [`Exponential::default`]: 500 ms, × 1.5,
-    /// ± 50 %, at most 60 s.
+    /// How long the task waits before each retry. Default is [`Exponential::default`]: 500 ms, ×
+    /// 1.5, ± 50 %, at most 60 s.
     ///
     /// [`Exponential::default`]: crate::Exponential
     #[inline]
@@ -110,9 +111,10 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
 
     /// How long each attempt may run. Default is no limit, and zero means none.
     ///
-    /// When it is over, [`Context::cancelled`](crate::Context::cancelled) says so; after a grace
-    /// ([`Builder::grace`](crate::Builder::grace)) the attempt's future is dropped. The attempt has
-    /// failed then, and is retried like any other, unless it still succeeds within the grace.
+    /// At the timeout, [`Context::cancelled`](crate::Context::cancelled) resolves; after a grace
+    /// ([`Builder::grace`](crate::Builder::grace)) the future of the attempt is dropped. An attempt
+    /// that timed out has failed and is retried like any other, unless it still succeeds within the
+    /// grace.
     #[inline]
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|details| details.options.set_timeout(Some(timeout)))
@@ -138,8 +140,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self.with(|details| details.options.set_parent(parent.into()))
     }
 
-    /// The error to report when the task has failed for good, bundled with those of its attempts:
-    /// whatever says what it meant to somebody. Default is none.
+    /// The error to report when the task has failed for good, together with the errors of its
+    /// attempts. It says what the failure means to a person. Default is none.
     #[inline]
     pub fn error(self, error: impl Into<BoxError>) -> Self {
         self.with(|details| details.set_user(error.into()))
@@ -151,8 +153,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self.with(|details| details.options.set_name(name.into()))
     }
 
-    /// For jobs alone, and without an effect in a manager without a store: see
-    /// [`Enqueue::priority`](crate::Enqueue::priority). Here tasks run in the order of the queue.
+    /// For jobs only, without effect in a manager without a store: there, tasks run in the order of
+    /// the queue. See [`Enqueue::priority`](crate::Enqueue::priority).
     pub fn priority(self, _priority: i8) -> Self
     where
         M: OfJobs,
@@ -160,8 +162,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self
     }
 
-    /// For jobs alone, and without an effect in a manager without a store: see
-    /// [`Enqueue::in_queue`](crate::Enqueue::in_queue). Here one queue is for all.
+    /// For jobs only, without effect in a manager without a store: there, one queue is for all. See
+    /// [`Enqueue::in_queue`](crate::Enqueue::in_queue).
     pub fn in_queue(self, _queue: impl Into<Cow<'static, str>>) -> Self
     where
         M: OfJobs,
@@ -169,8 +171,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self
     }
 
-    /// For jobs alone, and without an effect in a manager without a store: see
-    /// [`Enqueue::keep_result`](crate::Enqueue::keep_result). Here the handle has the result.
+    /// For jobs only, without effect in a manager without a store: there, the handle has the
+    /// result. See [`Enqueue::keep_result`](crate::Enqueue::keep_result).
     pub fn keep_result(self, _time: Duration) -> Self
     where
         M: OfJobs,
@@ -178,8 +180,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self
     }
 
-    /// How long to wait for room in the queue at most, once this is awaited or waited for.
-    /// Default is no limit.
+    /// How long to wait for room in the queue at most, from the start of the wait. Default is no
+    /// limit.
     pub fn within(self, patience: Duration) -> Self {
         Self {
             patience: Some(patience),
@@ -217,11 +219,12 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         }
     }
 
-    /// Waits for room on this thread, which must not be one of a runtime's: for code outside.
+    /// Waits for room by blocking this thread, for code outside a runtime. The thread must not be
+    /// one of a runtime's.
     ///
     /// # Errors
     ///
-    /// As when awaited.
+    /// A [`QueueError`], as when the [`Submit`] is awaited.
     ///
     /// # Examples
     ///
@@ -256,7 +259,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
 }
 
 impl Way {
-    /// The present: exactly, where a time is counted from it.
+    /// The present: exact for a delay or a schedule, whose time counts from it; recent otherwise.
     #[inline]
     fn now(self) -> Tick {
         match self {
@@ -265,7 +268,7 @@ impl Way {
         }
     }
 
-    /// Offers the task on this way, without waiting.
+    /// Offers the task by this way in, without waiting.
     fn offer(self, engine: &Engine, waiting: Waiting, now: Tick) -> Result<(), (Refusal, Waiting)> {
         match self {
             Self::Queue => engine
@@ -287,11 +290,11 @@ impl Way {
     }
 }
 
-/// What awaiting a [`Submit`] gives.
+/// The result of awaiting a [`Submit`].
 type Accepted<H, T> = Result<JoinHandle<T>, QueueError<H>>;
 
-/// Makes the task a cell, and offers it without waiting. Where there is no room, it may wait for
-/// some.
+/// Makes the cell of the task and offers it without waiting. If there is no room, puts the task
+/// into `waits` and returns `Pending`.
 fn begin<H: IntoTask<M>, M>(
     way: Way,
     engine: &Engine,
@@ -339,7 +342,7 @@ impl<H, S, T> Waits<H, S, T> {
     /// Takes the task back out of its cell.
     fn refuse(self, refusal: Refusal) -> QueueError<H> {
         let draft = self.offer.into_draft();
-        // Its cell is empty now: this ends nothing.
+        // The cell is empty by now, so dropping its waiting side ends no task.
         drop(self.waiting);
         let draft = draft.expect("a task that was refused was not begun");
         QueueError::new(refusal, (self.take_back)(draft))
@@ -363,18 +366,19 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> IntoFuture for Submit<'a, H, M, S> {
     }
 }
 
-/// The future of a [`Submit`]: of a task `H`, which results in `T`.
+/// The future of a [`Submit`], for a task `H` that results in `T`.
 ///
-/// It is `Send`, whatever the task captures.
+/// The future is `Send`, whatever the task captures.
 #[must_use = "futures do nothing unless polled"]
 pub struct Submitting<'a, H, S, T> {
     engine: &'a Engine,
     way: Way,
-    /// A function, for the reason that [`Maker`](crate::task::draft::Maker) gives.
+    /// A function instead of a bound, for the reason that [`Maker`](crate::task::draft::Maker)
+    /// gives.
     begin: BeginFn<H, S, T>,
-    /// Until the first poll.
+    /// The draft, until the first poll.
     draft: Option<Draft<S>>,
-    /// From then on, if there was no room.
+    /// The task after the first poll, while it waits for room.
     waits: Option<Waits<H, S, T>>,
     patience: Option<Duration>,
 }
@@ -382,7 +386,7 @@ pub struct Submitting<'a, H, S, T> {
 type BeginFn<H, S, T> =
     fn(Way, &Engine, Draft<S>, &mut Option<Waits<H, S, T>>) -> Poll<Accepted<H, T>>;
 
-// Nothing in it is pinned: a task is moved into its cell before it is begun.
+// Nothing in the future is pinned: a task is moved into its cell before it is begun.
 impl<H, S, T> Unpin for Submitting<'_, H, S, T> {}
 
 impl<H, S, T> Future for Submitting<'_, H, S, T> {
@@ -400,7 +404,8 @@ impl<H, S, T> Future for Submitting<'_, H, S, T> {
 }
 
 impl<H, S, T> Submitting<'_, H, S, T> {
-    /// Offers the task, the first time. If there was no room it waits from then on.
+    /// Offers the task on the first call. `Pending` means that the task waits for room, as on every
+    /// later call.
     #[inline]
     fn begin(&mut self) -> Poll<Accepted<H, T>> {
         match self.draft.take() {
@@ -435,7 +440,7 @@ impl<H, S, T> Submitting<'_, H, S, T> {
         Poll::Ready(Ok(waits.offer.into_handle()))
     }
 
-    /// Stops waiting, and takes the task back.
+    /// Gives up the place in line, and takes the task back.
     fn refuse(&mut self, refusal: Refusal) -> QueueError<H> {
         let mut waits = self
             .waits

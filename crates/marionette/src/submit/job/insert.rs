@@ -1,4 +1,4 @@
-//! Rows into a store, as the limits of its queues allow.
+//! Brings rows into a store, as the limits of its queues allow.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) enum Room {
     Refuse,
 }
 
-/// The row of a job for the store of this manager.
+/// Makes the row of a job for the store of this manager.
 pub(crate) fn prepare<J: Job>(
     durable: &Durable,
     handler: &mut TaskHandler<J, ByJob>,
@@ -39,17 +39,18 @@ pub(crate) fn prepare<J: Job>(
     })
 }
 
-/// Jobs that could not be inserted, and why; by their places among those that were given.
+/// The jobs that could not be inserted, by their places among the given jobs, and why.
 pub(crate) struct Stuck {
     pub(crate) places: Vec<usize>,
     pub(crate) why: Refusal,
 }
 
-/// The first pause before a full queue is tried again; the longest is the poll of its store.
+/// The first pause before a full queue is tried again. The longest pause is the `poll` of its
+/// store.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 
-/// Inserts jobs, again and again those for which there was no room. Nobody tells when there is room
-/// again, since it may be made by any process.
+/// Inserts jobs, and tries those for which there is no room again until `room` forbids it. Any
+/// process may make room, without notice to others, so this polls.
 pub(crate) async fn insert_as_room_allows(
     durable: &Durable,
     mut jobs: Vec<NewJob>,
@@ -99,7 +100,8 @@ pub(crate) async fn insert_as_room_allows(
     }
 }
 
-/// Jobs whose ids other jobs have, with those that wait for room: nobody waits for these any more.
+/// If other jobs have the ids of some of these: all jobs that were not accepted. Jobs that still
+/// wait for room are among them, since the whole insertion ends here.
 fn taken(places: &[usize], ids: &[TaskId], inserted: &[Inserted]) -> Option<Stuck> {
     let first = inserted.iter().position(|one| *one == Inserted::Taken)?;
     let stuck = places.iter().zip(inserted);
@@ -110,7 +112,7 @@ fn taken(places: &[usize], ids: &[TaskId], inserted: &[Inserted]) -> Option<Stuc
     })
 }
 
-/// Keeps what there was no room for.
+/// Keeps the items for which there was no room.
 fn retain_full<T>(items: &mut Vec<T>, inserted: &[Inserted]) {
     let mut inserted = inserted.iter();
     items.retain(|_| inserted.next() == Some(&Inserted::Full));

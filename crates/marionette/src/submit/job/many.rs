@@ -1,4 +1,4 @@
-//! Many jobs in one call.
+//! `queue_many` for jobs: many jobs in one call, in chunks that the store commits together.
 
 use std::fmt;
 use std::future::Future;
@@ -18,23 +18,24 @@ use crate::task::encoded_job::EncodedJob;
 use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
-/// How many jobs one call of the store gets at most, and how many bytes of payload.
+/// The limits of one call of the store: it gets no further job once it has this many jobs, or this
+/// many bytes of payload.
 const CHUNK_JOBS: usize = 1_000;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
-/// Not all jobs were accepted: those that were, and those that come back, with the reason.
+/// The error of `queue_many`: not all jobs were accepted.
 pub struct EnqueueManyError<H, J> {
-    /// The handles of the jobs that were accepted, in their order.
+    /// The handles of the accepted jobs, in their order.
     pub accepted: Vec<JobHandle<J>>,
-    /// The jobs that were not, in their order, and why. Where the store could not be reached, it
-    /// may have accepted some of them all the same.
+    /// The refused jobs, in their order, and why. If the store could not be reached, it may have
+    /// accepted some of them all the same.
     pub refused: QueueError<Vec<H>>,
 }
 
-/// The future of `queue_many` of a [`TaskManager`](crate::TaskManager) with a store: of jobs of the
-/// type `J` from an iterator `I`, which gives them as `H`.
+/// The future of `queue_many` of a [`TaskManager`](crate::TaskManager) with a store, for jobs of
+/// the type `J` from an iterator `I`, which gives them as `H`.
 ///
-/// It is `Send` if the iterator is.
+/// The future is `Send` if the iterator is.
 #[must_use = "futures do nothing unless polled"]
 pub struct EnqueuingMany<'a, I, H, J> {
     durable: &'a Arc<Durable>,
@@ -43,26 +44,26 @@ pub struct EnqueuingMany<'a, I, H, J> {
     inserting: Option<Inserting<'a, J>>,
 }
 
-/// The jobs that were not begun. Its functions stand where bounds would do, as those of
-/// [`Maker`](crate::task::draft::Maker) do.
+/// The jobs that are in no chunk yet. The functions stand in place of bounds, for the reason that
+/// [`Maker`](crate::task::draft::Maker) gives.
 struct Jobs<I, H, J> {
-    /// Until all are accepted, or one was refused.
+    /// `None` once the future has resolved.
     iter: Option<I>,
     next: fn(&Durable, &mut I) -> Chunk<J>,
     collect: fn(I, &mut Vec<H>),
     take_back: fn(Draft<EncodedJob<J>>) -> H,
 }
 
-/// A part of the jobs, as they are and as rows.
+/// The jobs of one call of the store, as drafts and as rows.
 struct Chunk<J> {
     drafts: Vec<Draft<EncodedJob<J>>>,
     rows: Vec<NewJob>,
     bytes: usize,
-    /// The one that cannot be stored, behind all of these.
+    /// The job after these, if it cannot be stored.
     unfit: Option<(Draft<EncodedJob<J>>, Refusal)>,
 }
 
-/// A part of the jobs while the store takes them.
+/// A chunk while the store takes it.
 struct Inserting<'a, J> {
     ids: Vec<TaskId>,
     drafts: Vec<Draft<EncodedJob<J>>>,
@@ -103,7 +104,7 @@ impl<J> Chunk<J> {
     }
 }
 
-/// Accepts all of them, in their order and chunk by chunk, as room allows.
+/// Stores all jobs, in their order and chunk by chunk, as room allows.
 pub(crate) fn enqueue_many<I, H, J>(durable: &Arc<Durable>, jobs: I) -> EnqueuingMany<'_, I, H, J>
 where
     I: Iterator<Item = H>,
@@ -123,7 +124,7 @@ where
     }
 }
 
-// Nothing in it is pinned but what is in a box.
+// Nothing in the future is pinned but what is in a box.
 impl<I, H, J> Unpin for EnqueuingMany<'_, I, H, J> {}
 
 impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
@@ -156,7 +157,7 @@ impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
 }
 
 impl<I, H, J> EnqueuingMany<'_, I, H, J> {
-    /// Notes which jobs of the present part were accepted. Fails unless all were.
+    /// Notes which jobs of the present chunk were accepted. Fails unless all were.
     fn note(&mut self, inserted: Result<(), Stuck>) -> Result<(), EnqueueManyError<H, J>> {
         let Some(part) = self.inserting.take() else {
             return Ok(());
@@ -217,7 +218,7 @@ impl<H, J> fmt::Debug for EnqueueManyError<H, J> {
     }
 }
 
-/// What is behind the reason.
+/// The source is the cause of the refusal.
 impl<H, J> std::error::Error for EnqueueManyError<H, J> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.refused)

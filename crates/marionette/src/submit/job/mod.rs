@@ -1,4 +1,5 @@
-//! The ways in for jobs: what `queue`, `delay` and `schedule` of a manager with a store return.
+//! `Enqueue`: what `queue`, `delay` and `schedule` of a manager with a store return for a job.
+//! `insert.rs` brings rows into the store, `many.rs` takes many jobs, `wrapped.rs` wrapped ones.
 
 pub(crate) mod insert;
 mod many;
@@ -34,18 +35,18 @@ pub use wrapped::IntoJob;
 ///
 /// # Errors
 ///
-/// Awaiting it gives a [`QueueError`], with the job: when it
-/// [cannot be stored](QueueError::is_unstorable) as it is, when its time cannot be scheduled, when
-/// the wait was limited and its queue stayed full, or when the store
-/// [could not be reached](QueueError::is_unavailable).
+/// A [`QueueError`], with the job, if the job [cannot be stored](QueueError::is_unstorable) as it
+/// is, if another job [has its id](QueueError::is_taken), if its time cannot be scheduled, if the
+/// wait was limited and the queue stayed full, or if the store [could not be
+/// reached](QueueError::is_unavailable).
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped before it resolves, the job was accepted or it was not. What was
-/// [wrapped](crate::TaskManager::wrap) can be queued again: it has its id, and a store accepts an
-/// id once, as long as it keeps the job.
+/// If the future is dropped before it resolves, the job may have been accepted or not. A job that
+/// was [wrapped](crate::TaskManager::wrap) can be queued again: it keeps its id, and a store
+/// accepts an id once, as long as it keeps the job.
 ///
-/// `H` is what was queued: a job of the type `J`, or one that was wrapped.
+/// `H` is the type of the queued value: the job type `J`, or a wrapped `J`.
 #[must_use = "a job is accepted only when this is awaited"]
 pub struct Enqueue<'a, H, J> {
     durable: &'a Arc<Durable>,
@@ -78,10 +79,11 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.retries(retries))
     }
 
-    /// How long it waits before each retry. Default is [`Exponential::default`]: 500 ms, × 1.5,
-    /// ± 50 %, at most 60 s. The time of a retry is in the store, so it survives every process.
+    /// How long the job waits before each retry. Default is [`Exponential::default`]: 500 ms, ×
+    /// 1.5, ± 50 %, at most 60 s. The time of a retry is in the store, so it survives every
+    /// process.
     ///
-    /// [`Backoff::from_fn`] is code and cannot be stored: a job with it is refused.
+    /// A job with [`Backoff::from_fn`] is refused, since code cannot be stored.
     ///
     /// [`Exponential::default`]: crate::Exponential
     pub fn backoff(self, backoff: impl Into<Backoff>) -> Self {
@@ -90,7 +92,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
 
     /// How long each attempt may run. Default is no limit, and zero means none.
     ///
-    /// As [`Submit::timeout`](crate::Submit::timeout).
+    /// [`Submit::timeout`](crate::Submit::timeout) says what happens at the limit.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|handler| handler.timeout(timeout))
     }
@@ -107,10 +109,10 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.expires(limit))
     }
 
-    /// The error to report when the job has failed for good, bundled with those of its attempts:
-    /// whatever says what it meant to somebody. Default is none.
+    /// The error to report when the job has failed for good, together with the errors of its
+    /// attempts. It says what the failure means to a person. Default is none.
     ///
-    /// Its text and those of its sources are stored, 8 KiB at most.
+    /// The texts of this error and of its sources are stored, 8 KiB at most.
     pub fn error(self, error: impl Into<BoxError>) -> Self {
         self.with(|handler| handler.error(error))
     }
@@ -120,10 +122,12 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.name(name))
     }
 
-    /// Which of the jobs that are due goes first: the higher one. Default is 0.
+    /// The priority of the job: of the jobs that are due, one with a higher priority goes first.
+    /// Default is 0.
     ///
-    /// A job that is due never waits for one of a lower priority, so many urgent jobs can starve
-    /// others; a queue with workers of its own ([`in_queue`](Self::in_queue)) cannot.
+    /// A job that is due never waits for one of a lower priority, so a flood of urgent jobs can
+    /// starve the others. It cannot starve a queue that has workers of its own
+    /// ([`in_queue`](Self::in_queue)).
     pub fn priority(self, priority: i8) -> Self {
         self.with(|handler| handler.priority(priority))
     }
@@ -131,21 +135,22 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     /// The queue in which the job waits. Default is [`Job::QUEUE`](crate::Job::QUEUE), which is
     /// "default".
     ///
-    /// A manager works on the queues that it was [told](crate::Builder::queues), and on all if it
-    /// was told none. Queues need not be made: one is there when a job is in it. Its name is 1 to
-    /// 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
+    /// A manager works on the queues that [`Builder::queues`](crate::Builder::queues) names, and on
+    /// all if it names none. Queues need not be created: a queue exists when a job is in it. The
+    /// name of a queue has 1 to 128 of the characters `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
     pub fn in_queue(self, queue: impl Into<Cow<'static, str>>) -> Self {
         self.with(|handler| handler.in_queue(queue))
     }
 
-    /// For how long the store keeps the job and its result once it is done. Default is as long as
-    /// the store keeps what is done.
+    /// How long the store keeps the job and its result after the job is done. Default is as long as
+    /// the store keeps done jobs.
     pub fn keep_result(self, time: Duration) -> Self {
         self.with(|handler| handler.keep_result(time))
     }
 
-    /// How long to wait for room in the queue at most, once this is awaited, where the queue has a
-    /// [limit](crate::Builder::queue_limit). Default is no limit on the wait.
+    /// How long to wait for room at most in a queue that has a
+    /// [limit](crate::Builder::queue_limit), counted from this call. Default is no limit on the
+    /// wait.
     pub fn within(self, patience: Duration) -> Self {
         Self {
             room: Room::WaitFor(patience),
@@ -183,7 +188,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     ///
     /// # Cancel safety
     ///
-    /// As when awaited.
+    /// As for an [`Enqueue`] that is awaited.
     pub fn try_now(self) -> Enqueuing<'a, H, J> {
         Self {
             room: Room::Refuse,

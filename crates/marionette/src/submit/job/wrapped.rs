@@ -1,4 +1,5 @@
-//! What can be stored: a job, or one that was wrapped with its id and its options.
+//! `IntoJob`: what a store can take, a job or one that was wrapped with its id and its options.
+//! Also the options of a wrapped job that other tasks do not have.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use crate::task::encoded_job::ByJob;
 use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
-/// What a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that was
-/// [wrapped](crate::TaskManager::wrap), which is taken with its id and its options.
+/// A value that a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that
+/// was [wrapped](crate::TaskManager::wrap), which keeps its id and its options.
 ///
 /// The parameter `J` is the type of the job, and is never written.
 #[diagnostic::on_unimplemented(
@@ -48,7 +49,7 @@ impl<J: Job> IntoJob<J> for TaskHandler<J, ByJob> {
     }
 }
 
-/// What jobs alone can ask for.
+/// Options that only jobs have.
 impl<J: Job> TaskHandler<J, ByJob> {
     /// See [`Enqueue::priority`](crate::Enqueue::priority). A manager without a store has no
     /// priorities.
@@ -71,11 +72,11 @@ impl<J: Job> TaskHandler<J, ByJob> {
         self
     }
 
-    /// The job as a row, due at once: for a store that takes jobs inside of a transaction of
-    /// yours, so that they are accepted if and only if it commits.
+    /// Makes the job a row, due at once, for a store that takes jobs inside a transaction of yours:
+    /// the job is accepted if and only if the transaction commits.
     ///
-    /// The row's fields are there to be changed: when it is due, and how many jobs may wait in its
-    /// queue.
+    /// The fields of the row can be changed, for instance when it is due and how many jobs may wait
+    /// in its queue.
     ///
     /// # Errors
     ///
