@@ -1,4 +1,4 @@
-//! Claims jobs as the workers can take them, and brings them to the workers.
+//! The claimer: claims jobs as fast as the workers can take them, and puts them into the queue.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::durable::troubles::Role;
 use crate::store::{Claim, Claimed, Duty, Next, StoreError, Wanted};
 use crate::task::registry::Registry;
 
-/// More unsettled jobs than this are not held, however fast they go.
+/// The most unsettled jobs that a session holds, however fast they end.
 const HELD_MAX: usize = 8 * 1024;
-/// How long to wait after the first error of the store; it doubles up to `PAUSE_MAX`.
+/// The pause after errors of the store doubles from this value up to `PAUSE_MAX`.
 const PAUSE: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -29,7 +29,7 @@ pub(crate) struct Claimer {
     errors: u32,
 }
 
-/// Dropped with its claimer, also when the runtime goes.
+/// Reports that the claimer has left. Dropped with it, even when the runtime drops both.
 struct ClaimerExit(Arc<Session>);
 
 impl Drop for ClaimerExit {
@@ -74,8 +74,9 @@ impl Claimer {
                     for claimed in claimed {
                         self.hand_over(claimed, asked);
                     }
-                    // A suspect that ran when this was asked and has gone since leaves room for the
-                    // next one, of which a store brings no news.
+                    // This claim asked for no suspect because one was unsettled then, and it is
+                    // settled now. The store brings no news of suspects that are due, so do not
+                    // wait for it.
                     let may_take_one = suspects == 0 && self.session.outbox.suspects() == 0;
                     if found < limit && !may_take_one {
                         self.wait().await;
@@ -86,7 +87,7 @@ impl Claimer {
         }
     }
 
-    /// A worker is known to the store before it claims.
+    /// Makes the instance known to the store, which it must be before it claims.
     async fn introduce(&mut self) {
         while !self.session.is_closing() {
             let info = self.session.info.clone();
@@ -102,7 +103,7 @@ impl Claimer {
         }
     }
 
-    /// Waits until more jobs are wanted, and says how many; or until the session closes.
+    /// Waits until more jobs are wanted, and returns how many; zero if the session closes.
     async fn room(&mut self) -> usize {
         let Session {
             outbox,
@@ -116,7 +117,8 @@ impl Claimer {
             self.pace.measure(outbox.gone(), Tick::now());
             let target = self.pace.target(workers);
             let low = Prefetch::low(target, workers);
-            // The mark is set before the count is read: who lets go later sees the mark.
+            // The mark is set before the count is read, so a job that is let go later sees the
+            // mark.
             outbox.wake_at(low);
             let in_hand = outbox.in_hand();
             if closing.is_cancelled() {
@@ -133,10 +135,11 @@ impl Claimer {
         }
     }
 
-    /// Waits until the store may have something.
+    /// Waits until a claim may find a job.
     async fn wait(&mut self) {
         let session = Arc::clone(&self.session);
-        // A suspect that is ready would end the wait at once while another one runs.
+        // While one suspect runs, another that is due would end the store's wait at once, again and
+        // again: hence the pause below, which ends as soon as the first is settled.
         let one_suspect_runs = session.outbox.suspects() > 0;
         session.standing.send_replace(ClaimerState::Waits);
         let waited = tokio::select! {
@@ -163,7 +166,7 @@ impl Claimer {
         }
     }
 
-    /// The store said an error: it is told, and left alone for a while.
+    /// Reports an error of the store, and pauses before the next call.
     async fn failed(&mut self, what: &'static str, error: &StoreError) {
         self.errors = self.errors.saturating_add(1);
         self.session.failed(Role::Claimer, what, error, self.errors);
@@ -177,7 +180,8 @@ impl Claimer {
         }
     }
 
-    /// Brings a job to the workers, unless the session closes.
+    /// Puts a claimed job into the queue. Settles it at once if its success is known already.
+    /// Releases it if its kind has no handler here, the claim took too long, or the session closes.
     fn hand_over(&self, claimed: Claimed, asked: Tick) {
         let session = &self.session;
         let leased = Arc::new(LeasedJob::new(
@@ -189,7 +193,7 @@ impl Claimer {
             return leased.settle(None, Next::Release);
         };
         let now = Tick::now();
-        // An answer that took so long may be about a lease that has lapsed since.
+        // After a claim that took this long, the lease may have lapsed already.
         let is_late = asked < before(now, session.timing.lease / 3);
         if is_late || session.is_closing() {
             return leased.settle(None, Next::Release);

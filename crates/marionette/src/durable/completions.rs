@@ -1,4 +1,4 @@
-//! Who waits for the end of which job.
+//! The ends of jobs, for the handles that await them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,18 +15,18 @@ use crate::store::inspect::Inspect;
 use crate::store::{Duty, Ended, Next, StoreError};
 use crate::sync::Mutex;
 
-/// Who waits for the end of which job. What ends in this process is told at once; for what others
-/// run, one task asks the store for all that is waited for.
+/// The handles that await jobs. A job that is settled in this process resolves its handles at once;
+/// for jobs that other processes run, one task asks the store about all of them.
 pub(crate) struct Completions {
     store: Arc<dyn Inspect>,
     waiting: Mutex<Waiters>,
-    /// How many jobs are waited for: settling looks no further if there are none.
+    /// The number of jobs that handles await: a settlement looks no further while it is zero.
     count: AtomicUsize,
     /// Cancelled when the manager is gone.
     closed: CancellationToken,
 }
 
-/// How a job ended, or why nobody will ever know.
+/// How a job ended, or why the store will never tell.
 type Told = Result<Ended, String>;
 
 #[derive(Default)]
@@ -45,8 +45,8 @@ impl Completions {
         }
     }
 
-    /// Waits until this job has ended. The store is asked after at most `poll`, which is only for
-    /// what other processes run.
+    /// Waits until this job has ended. The store is asked again every `poll`, for jobs that other
+    /// processes run.
     ///
     /// # Cancel safety
     ///
@@ -56,7 +56,7 @@ impl Completions {
         job: TaskId,
         poll: Duration,
     ) -> Result<Ended, StoreError> {
-        // In line before the store is asked: an end in between is told.
+        // Registered before the store is asked, so that an end in between is not missed.
         let (sender, end) = oneshot::channel();
         {
             let mut waiting = self.waiting.lock();
@@ -71,7 +71,7 @@ impl Completions {
         if let Some(ended) = guarded(self.store.ended(vec![job])).await?.pop()
             && ended != Ended::NotYet
         {
-            // Another who waits is told too.
+            // Other handles of the same job learn it too.
             self.resolve(job, &ended);
             return Ok(ended);
         }
@@ -82,7 +82,7 @@ impl Completions {
         }
     }
 
-    /// Begins to ask the store, unless somebody does.
+    /// Starts the task that asks the store, unless it runs.
     fn ask_after(self: &Arc<Self>, poll: Duration) {
         let mut waiting = self.waiting.lock();
         if !std::mem::replace(&mut waiting.is_asking, true) {
@@ -90,7 +90,7 @@ impl Completions {
         }
     }
 
-    /// What follows for a job that was settled here.
+    /// Resolves the handles of a job that was settled here, if `next` ends it.
     pub(crate) fn tell(self: &Arc<Self>, job: TaskId, next: Next) {
         if self.count.load(Ordering::Acquire) == 0 || !self.waiting.lock().jobs.contains_key(&job) {
             return;
@@ -98,11 +98,11 @@ impl Completions {
         match next {
             Next::Done(result) => self.resolve(job, &Ended::Done(result)),
             Next::Retry(_) | Next::Snooze(_) | Next::Release => {}
-            // The store has its whole history.
+            // The handles get the whole history of the job, which only the store has.
             Next::Bury | Next::Cancel(_) => {
                 let ends = Arc::clone(self);
                 tokio::spawn(async move {
-                    // If this fails, who asks the store will find it.
+                    // If this fails, the task that asks the store will find the end.
                     if let Ok(mut ended) = guarded(ends.store.ended(vec![job])).await
                         && let Some(ended) = ended.pop()
                         && ended != Ended::NotYet
@@ -122,12 +122,12 @@ impl Completions {
             senders
         };
         for sender in senders.into_iter().flatten() {
-            // An error says that this one does not wait any more.
+            // An error means that the handle was dropped.
             let _ = sender.send(Ok(ended.clone()));
         }
     }
 
-    /// The store answers nobody any more: who waits would wait for ever.
+    /// Ends every wait with an error: the store is broken, and the waits would last for ever.
     fn give_up(&self, why: &StoreError) {
         let jobs = {
             let mut waiting = self.waiting.lock();
@@ -139,10 +139,10 @@ impl Completions {
         }
     }
 
-    /// Nobody waits any more: the manager is gone.
+    /// Ends every wait: the manager is gone.
     pub(crate) fn close(&self) {
         let mut waiting = self.waiting.lock();
-        // Under the lock, like the question whether it is.
+        // Cancelled under the lock, under which `wait` looks at it.
         self.closed.cancel();
         waiting.jobs.clear();
         self.count.store(0, Ordering::Release);
@@ -152,7 +152,7 @@ impl Completions {
         self.closed.is_cancelled()
     }
 
-    /// The jobs that somebody waits for; with none, asking ends.
+    /// The jobs that handles await; `None` if there are none, and then the task that asks ends.
     fn waited_for(&self) -> Option<Vec<TaskId>> {
         let mut waiting = self.waiting.lock();
         waiting.jobs.retain(|_, senders| {
@@ -179,7 +179,7 @@ async fn ask(ends: Weak<Completions>, poll: Duration) {
         match closed.run_until_cancelled(rest).await {
             None => return,
             Some(Ok(())) => {}
-            // It must not become a loop without a pause.
+            // Errors may come at once, and this loop must not spin.
             Some(Err(_)) => sleep(poll).await,
         }
         let Some(ends) = ends.upgrade() else { return };
@@ -192,7 +192,7 @@ async fn ask(ends: Weak<Completions>, poll: Duration) {
                 ends.give_up(&error);
                 continue;
             }
-            // It heals, or not: who waits goes on to wait, as for a job that does not end.
+            // The error may pass, so the handles wait on, as for a job that does not end.
             Err(_) => Vec::new(),
         };
         for (job, ended) in jobs.into_iter().zip(ended) {

@@ -1,10 +1,10 @@
-//! Asking a store: one that panics is one that fails.
+//! Calls of a store, in which a panic is an error.
 
 use crate::outcome::panic::caught;
 use crate::store::{StoreError, StoreFuture};
 
-/// What a store answers. A panic in it is an error that says so: whoever asks goes on as with any
-/// store that is unavailable.
+/// The answer of a store. A panic in the store becomes an error that says so, and the caller goes
+/// on as with any store that is unavailable.
 pub(crate) async fn guarded<T>(asked: StoreFuture<'_, T>) -> Result<T, StoreError> {
     match caught(asked).await {
         Ok(answer) => answer,

@@ -17,27 +17,28 @@ use crate::sync::Mutex;
 #[derive(Default)]
 pub(crate) struct Held {
     jobs: Mutex<HashMap<Lease, HeldJob>>,
-    /// The last sign of life that the store has taken: no lease holds for longer than from there,
-    /// however new it is.
+    /// The last sign of life that the store has taken. No lease counts as known to hold at a later
+    /// time than this, however new it is.
     alive: Mutex<Tick>,
-    /// What became of jobs whose leases lapsed before the store could be told.
+    /// Successes whose leases lapsed before the store could take them.
     unwritten: Mutex<Unwritten>,
-    /// Something is held again.
+    /// Notified when the first job is held again.
     pub(crate) begun: Notify,
 }
 
 struct HeldJob {
     leased: Arc<LeasedJob>,
-    /// What runs; nothing does if it is only to be settled.
+    /// The cell that runs; `None` for a job that only needs to be settled.
     cell: Option<Shared<dyn Body>>,
-    /// What the store is to be told and could not be told yet.
+    /// The settlement that the store could not take yet.
     outcome: Option<Settlement>,
-    /// When its lease was known to hold, by our own clock: the begin of the call that said so.
+    /// When its lease was last known to hold, by this process's clock: the start of the call that
+    /// said so.
     known: Tick,
 }
 
 impl Held {
-    /// A job is claimed, and runs as this cell, or is only to be settled.
+    /// Adds a claimed job, which runs as `cell`, or only needs to be settled.
     pub(crate) fn insert(
         &self,
         leased: &Arc<LeasedJob>,
@@ -64,13 +65,13 @@ impl Held {
             let mut jobs = self.jobs.lock();
             leases.filter_map(|lease| jobs.remove(lease)).collect()
         };
-        // What a job holds is the user's, and is dropped outside of the lock.
+        // Dropping a job runs the user's code, so it happens outside of the lock.
         for job in removed {
             job.leased.close();
         }
     }
 
-    /// Lets go of all, as if their leases were lost.
+    /// Removes all jobs, as if their leases were lost.
     pub(crate) fn clear(&self) {
         let held = std::mem::take(&mut *self.jobs.lock());
         for job in held.values() {
@@ -87,24 +88,24 @@ impl Held {
         in_order(self.jobs.lock().keys().copied().collect())
     }
 
-    /// Whether a worker still has it, so that it was not settled yet.
+    /// Whether a worker still has the job, so that it has no settlement yet.
     pub(crate) fn is_in_hand(&self, lease: &Lease) -> bool {
         let jobs = self.jobs.lock();
         jobs.get(lease).is_some_and(|job| !job.leased.is_out())
     }
 
-    /// Whether it is held.
+    /// Whether the job of this lease is held.
     pub(crate) fn has(&self, lease: &Lease) -> bool {
         self.jobs.lock().contains_key(lease)
     }
 
-    /// The store knew at this time that we live.
+    /// Notes that the store took a sign of life of this instance at this time.
     pub(crate) fn lives(&self, at: Tick) {
         let mut alive = self.alive.lock();
         *alive = at.max(*alive);
     }
 
-    /// These leases held at this time.
+    /// Notes that these leases held at this time.
     pub(crate) fn known(&self, leases: &[Lease], at: Tick) {
         self.lives(at);
         let mut jobs = self.jobs.lock();
@@ -115,21 +116,21 @@ impl Held {
         }
     }
 
-    /// Since when something has been heard of all of them.
+    /// The latest time at which all held leases were known to hold; `None` if no job is held.
     pub(crate) fn known_since(&self) -> Option<Tick> {
         self.jobs.lock().values().map(|job| job.known).min()
     }
 
-    /// The leases of which nothing has been heard since this time.
+    /// The leases that were last known to hold before this time.
     pub(crate) fn unknown_since(&self, at: Tick) -> Vec<Lease> {
         let jobs = self.jobs.lock();
         let old = jobs.iter().filter(|(_, job)| job.known < at);
         in_order(old.map(|(lease, _)| *lease).collect())
     }
 
-    /// Asks a job to end.
+    /// Asks the job of this lease to end.
     pub(crate) fn cancel(&self, lease: &Lease, why: &str) {
-        // A cancellation runs wakers, and no lock is held for those.
+        // A cancellation runs wakers, so it happens outside of the lock.
         let cell = {
             let jobs = self.jobs.lock();
             jobs.get(lease).and_then(|job| job.cell.clone())
@@ -139,7 +140,8 @@ impl Held {
         }
     }
 
-    /// The store could not be told these yet: should their leases lapse, they are kept.
+    /// Remembers settlements that the store could not take yet. Successes among them are kept if
+    /// their leases lapse.
     pub(crate) fn could_not_write(&self, settlements: &[Settlement]) {
         let mut jobs = self.jobs.lock();
         for settlement in settlements {
@@ -151,7 +153,8 @@ impl Held {
         }
     }
 
-    /// What became of a job before its last lease lapsed here, if that still counts.
+    /// The success of a claimed job under its previous lease, which lapsed here, if it still
+    /// counts.
     pub(crate) fn known_of(
         &self,
         claimed: &Claimed,
@@ -160,8 +163,8 @@ impl Held {
         self.unwritten.lock().of(claimed, now)
     }
 
-    /// A lease no longer holds: its job is asked to end, and writes nothing any more. Its success
-    /// is kept, if the store could not be told.
+    /// Gives up a lease that no longer holds: its job is asked to end, and writes nothing any more.
+    /// A success that the store could not take is kept.
     pub(crate) fn lose(&self, lease: &Lease) {
         let Some(job) = self.jobs.lock().remove(lease) else {
             return;
@@ -177,7 +180,7 @@ impl Held {
     }
 }
 
-/// The same order in every run with the same jobs: what is asked of them, and when, follows it.
+/// Sorts leases, so that every run with the same jobs treats them in the same order.
 fn in_order(mut leases: Vec<Lease>) -> Vec<Lease> {
     leases.sort_unstable_by_key(|lease| (lease.key, lease.token));
     leases

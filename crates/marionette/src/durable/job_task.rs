@@ -17,14 +17,14 @@ use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX};
 use crate::task::Own;
 use crate::task::registry::{Runner, unkept};
 
-/// The one attempt of a claim.
+/// The one attempt that a claim allows.
 struct HandlerAttempt {
     runner: Arc<dyn Runner>,
     payload: Vec<u8>,
     leased: Arc<LeasedJob>,
 }
 
-/// A claimed job as a task that waits for a worker.
+/// Turns a claimed job into a task that waits for a worker.
 pub(crate) fn task(
     claimed: Claimed,
     kind: &'static str,
@@ -70,7 +70,7 @@ async fn run(
 ) -> Result<(), TaskError> {
     let result = match runner.run(payload, context).await? {
         Ok(result) if result.len() <= PAYLOAD_BYTES_MAX => result,
-        // What it was for is done, and is not done again because of its result.
+        // The handler has done its work, which is not done again because its result cannot be kept.
         Ok(result) => {
             let bytes = result.len();
             unkept(&format!(
@@ -83,7 +83,7 @@ async fn run(
     Ok(())
 }
 
-/// So long before `now`; the begin of all ticks where that lies before it.
+/// The tick `ago` before `now`; the first tick if there is none so early.
 pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
     let nanos = u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX);
     Tick::from_nanos(now.nanos().saturating_sub(nanos))

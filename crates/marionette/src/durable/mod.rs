@@ -1,14 +1,13 @@
-//! Jobs from a store on the workers of this process.
+//! Runs the jobs of a store on the workers of this process.
 //!
 //! ```text
 //!            claimer            workers            settler
 //!   store ───claim───▶ queue ───attempt──▶ outbox ───settle──▶ store
-//!                      renewer: renews the leases of all that is on its way
+//!                      renewer: renews the leases of all jobs on the way
 //! ```
 //!
-//! A [`Session`] is one instance of a manager, from a start to its stop.
-//! The attempt itself is that of every task: what is here brings jobs to the workers and carries
-//! away what became of them.
+//! A [`Session`] is one instance of a manager, from a start to its stop. Jobs run as tasks of the
+//! engine: this folder brings them to the workers, and brings their settlements back to the store.
 
 mod session;
 mod claimer;
@@ -41,7 +40,7 @@ use crate::store::{Ended, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
 use crate::task::registry::Registry;
 
-/// What a manager with a store has beside its engine.
+/// The durable part of a manager: its store, its job handlers and its session.
 pub(crate) struct Durable {
     pub(crate) store: Arc<dyn Inspect>,
     pub(crate) registry: Arc<Registry>,
@@ -53,7 +52,7 @@ pub(crate) struct Durable {
 }
 
 impl Durable {
-    /// A manager's part for this store. No queue named means all queues.
+    /// Creates the part for `store`. Empty `queues` mean all queues.
     pub(crate) fn new(
         store: Arc<dyn Inspect>,
         engine: Arc<Engine>,
@@ -72,7 +71,7 @@ impl Durable {
         }
     }
 
-    /// Begins to claim, unless that goes on already or there is nothing to claim for.
+    /// Begins a session, unless one goes on or no job handler is registered.
     pub(crate) fn start(&self) {
         let mut session = self.session.lock();
         let goes_on = session
@@ -85,7 +84,7 @@ impl Durable {
         *session = Some(begun);
     }
 
-    /// What it claims.
+    /// The kinds and queues that it claims.
     #[cfg(feature = "test-util")]
     pub(crate) fn wanted(&self) -> &Wanted {
         &self.wanted
@@ -95,10 +94,11 @@ impl Durable {
         self.session.lock().clone()
     }
 
-    /// Stops in the stages of [`stop`](crate::engine::stop), with three of its own: claims end
-    /// before the first; what was claimed and not started goes back to the store, without cost,
-    /// before the drain and after it; and what became of the rest is written at last. Then nothing
-    /// is written any more, unless the store hangs, or a job blocks its thread and keeps its lease.
+    /// Stops in the stages of [`stop`](crate::engine::stop), with three stages of its own. Claims
+    /// end before the first stage. Jobs that were claimed and not started go back to the store, at
+    /// no cost, before the drain and after it. The settlements of the rest are written last. After
+    /// that nothing is written, unless the store hangs, or a job blocks its thread and keeps its
+    /// lease.
     pub(crate) async fn stop(&self, limit: Option<Duration>) -> StopReport {
         let Some(session) = self.session() else {
             return stop(&self.engine, limit).await;
@@ -107,19 +107,19 @@ impl Durable {
         let claimed = session.claimer_is_done();
         match limit {
             None => claimed.await,
-            // What takes longer is waited for once the jobs have been asked to end.
+            // A claim that takes longer is waited for below, once the jobs have been asked to end.
             Some(limit) => drop(timeout(limit, claimed).await),
         }
-        // Dropping a task that was not begun releases its job.
+        // Dropping a task that has not started releases its job.
         let mut released = self.engine.queue.take_waiting().len();
         let mut report = stop(&self.engine, limit).await;
-        // A claim that is done now gives its jobs back.
+        // A claim that ends only now releases its jobs.
         let _ = timeout(LAST_WORDS, session.claimer_is_done()).await;
         released += self.engine.queue.take_waiting().len();
         report.queued = released + report.interrupted.len();
         let written = session.outbox.all_is_written();
         match limit {
-            // Nothing lasts longer than its lease.
+            // No settlement outlasts its lease, so this wait ends.
             None => written.await,
             Some(limit) => drop(timeout(limit.max(LAST_WORDS), written).await),
         }
@@ -130,7 +130,7 @@ impl Durable {
         report
     }
 
-    /// The manager is gone: running jobs are dropped at their next await, and released.
+    /// Called when the manager is gone: running jobs are dropped at their next await, and released.
     pub(crate) fn abandon(&self) {
         self.ends.close();
         if let Some(session) = self.session() {
@@ -144,20 +144,20 @@ impl Durable {
         self.ends.is_closed()
     }
 
-    /// Work may be possible again that was not.
+    /// Wakes the claimer, which does not claim while the manager is paused.
     pub(crate) fn resume(&self) {
         if let Some(session) = self.session() {
             session.outbox.room.notify_one();
         }
     }
 
-    /// What keeps this manager from its work, if anything does.
+    /// The trouble that keeps this manager from its work, if there is one.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.session()?.trouble()
     }
 
-    /// Waits until the store has nothing that this manager could run now, and nothing runs.
-    /// Jobs that wait for the same are not waited for, and the caller may be one of them.
+    /// Waits until the store has no job that this manager could run now, and no job runs here. Jobs
+    /// that themselves wait for this do not count; `is_job` says that the caller is one of them.
     pub(crate) async fn idle(&self, is_job: bool) {
         if let Some(session) = self.session() {
             let _idler = is_job.then(|| session.outbox.idler());
@@ -165,17 +165,17 @@ impl Durable {
         }
     }
 
-    /// Waits until this job has ended, in this process or in another: never
+    /// Waits until this job has ended, in this process or in another. Never returns
     /// [`Ended::NotYet`].
     ///
     /// # Errors
     ///
-    /// The store says one, or the manager is gone.
+    /// The store's error; or [refused](StoreError::is_refused) if the manager is gone.
     pub(crate) async fn ended(&self, id: TaskId) -> Result<Ended, StoreError> {
         self.ends.wait(id, self.timing.poll).await
     }
 }
 
-/// How long a stop that cannot wait still does so for the store: for the end of a call that has
-/// begun, and for what became of jobs.
+/// Even a stop that has used up its limit waits this long for the store: for a call that has begun,
+/// and for settlements to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);

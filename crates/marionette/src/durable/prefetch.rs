@@ -1,17 +1,19 @@
-//! How many jobs to have in hand: one for each worker, and as many more as they do in a moment.
+//! How many jobs to have in hand: one for each worker, or as many as all of them finish in a
+//! moment, if those are more.
 
 use std::time::Duration;
 
 use crate::clock::Tick;
 
-/// What is claimed ahead is done within about this time: it is what others wait for longest.
+/// Jobs that are claimed ahead end within about this time. It is the longest that such a job waits
+/// here while another instance could have run it.
 const AHEAD: Duration = Duration::from_millis(5);
 /// No claim is larger than this.
 const CLAIM_MAX: usize = 1024;
 
 /// How fast jobs go, measured from claim to claim.
 pub(crate) struct Prefetch {
-    /// Jobs for each nanosecond.
+    /// Jobs per nanosecond.
     rate: f64,
     gone: usize,
     at: Tick,
@@ -26,14 +28,15 @@ impl Prefetch {
         }
     }
 
-    /// So many jobs are gone by now.
+    /// Measures the rate: `gone` jobs have left the hands of the workers until `now`.
     pub(crate) fn measure(&mut self, gone: usize, now: Tick) {
         let nanos = now.nanos_since(self.at);
         if nanos == 0 {
             return;
         }
         let rate = (gone.wrapping_sub(self.gone)) as f64 / nanos as f64;
-        // Up at once to half of what was seen, and down at once: a slow job must not sit on others.
+        // The rate rises half the way to a faster measurement, and falls to a slower one at once: a
+        // slow job must not hold up others that were claimed ahead.
         self.rate = if rate > self.rate {
             f64::midpoint(self.rate, rate)
         } else {
@@ -43,14 +46,14 @@ impl Prefetch {
         self.at = now;
     }
 
-    /// How many to have in hand, with so many workers.
+    /// How many jobs to have in hand, for this number of workers.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is cut to the range.
     pub(crate) fn target(&self, workers: usize) -> usize {
         let ahead = (self.rate * AHEAD.as_nanos() as f64) as usize;
         workers.max(ahead.min(CLAIM_MAX))
     }
 
-    /// With how many in hand, of this target, to claim again.
+    /// How few jobs must be in hand to claim again up to `target`.
     pub(crate) fn low(target: usize, workers: usize) -> usize {
         if target > workers {
             target / 2

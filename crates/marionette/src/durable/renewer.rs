@@ -1,5 +1,5 @@
-//! Keeps the leases: says that this process lives, hears what was lost or cancelled, and gives up
-//! by itself what it can no longer be sure of.
+//! The renewer: gives signs of life, renews leases, hears which leases are lost and which jobs are
+//! cancelled, and gives up leases that it can no longer be sure of.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,9 @@ use crate::durable::session::{Session, SessionEnd};
 use crate::durable::troubles::Role;
 use crate::store::{Duty, Lease, Renewal, StoreError, Timing};
 
-/// Begins to keep the leases of a session, until it ends: on a thread of its own, so that a runtime
-/// that is blocked does not look dead.
+/// Starts the renewer of a session, which works until the session ends: on a thread of its own, so
+/// that an instance whose runtime is blocked does not look dead; in the runtime if the store is
+/// volatile.
 pub(crate) fn begin(session: &Arc<Session>) {
     let hand = session.hand();
     let session = Arc::clone(session);
@@ -42,7 +43,7 @@ pub(crate) fn begin(session: &Arc<Session>) {
     }
 }
 
-/// The time before the end of a lease at which it is given up: until then others cannot have it.
+/// How long before its end a lease is given up. Until that end no other instance can have the job.
 fn margin(timing: &Timing) -> Duration {
     timing.lease / 5
 }
@@ -51,7 +52,8 @@ async fn keep(session: &Session) {
     let timing = &session.timing;
     let mut errors = 0;
     loop {
-        // A call that hangs must not keep us from giving up what we cannot be sure of.
+        // The call has a timeout, since a store that hangs must not keep this loop from giving up
+        // leases that it cannot be sure of.
         let leases = session.held.leases();
         let asked = Tick::now();
         session.asks(Role::Renewer, "renew");
@@ -82,9 +84,9 @@ async fn keep(session: &Session) {
     }
 }
 
-/// Waits for the time of the next renewal. While nothing is held that is seldom; what is claimed
-/// then has a lease of its own, and the usual rhythm begins; so it does after an error, or a few of
-/// them would make a worker look dead.
+/// Waits until the next renewal is due. Renewals are rare while no job is held. The first job that
+/// is claimed brings back the usual rhythm, and has a new lease until then. An error brings it back
+/// too, or a few errors in a row would make the instance look dead.
 async fn pause(session: &Session, errors: u32) -> Result<(), SessionEnd> {
     let timing = &session.timing;
     if session.held.len() == 0 && errors == 0 {
@@ -96,7 +98,7 @@ async fn pause(session: &Session, errors: u32) -> Result<(), SessionEnd> {
     }
     let paused = session.pause(timing.renew.min(sure_for(session))).await;
     if paused.is_err() && session.held.len() > 0 {
-        // It ends, and a job that blocks its thread keeps its lease until it is done.
+        // The session ends, but a job that blocks its thread keeps its lease until it is done.
         tokio::time::sleep(timing.renew).await;
     }
     paused
@@ -107,7 +109,7 @@ fn hear(session: &Session, leases: &[Lease], renewals: &[Renewal], asked: Tick) 
     for (lease, renewal) in leases.iter().zip(renewals) {
         match renewal {
             Renewal::Cancel(why) => session.held.cancel(lease, why),
-            // What was settled while we asked is not lost.
+            // A job that was settled during the call is not lost.
             Renewal::Lost if session.held.is_in_hand(lease) => {
                 session.held.lose(lease);
                 session.engine.observer.lease_lost(lease.job);
@@ -122,8 +124,8 @@ fn sure(timing: &Timing) -> Duration {
     timing.lease.saturating_sub(margin(timing))
 }
 
-/// For how long yet all that is held can be relied upon, and a moment more: then it is looked at
-/// again, whatever the store does meanwhile.
+/// How long all held leases can still be relied upon, and 1 ms more: then they are looked at again,
+/// whatever the store does meanwhile.
 fn sure_for(session: &Session) -> Duration {
     let known = session.held.known_since();
     known.map_or(Duration::MAX, |known| {

@@ -1,4 +1,5 @@
-//! One instance of a manager: what it holds, and who works for it.
+//! A session: one instance of a manager, the jobs that it holds, and the parts that work for it.
+//! The sweeper is in this file; claimer, settler and renewer have their own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,17 +30,17 @@ pub(crate) struct Session {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) held: Held,
     pub(crate) ends: Arc<Completions>,
-    /// Nothing is claimed any more.
+    /// Cancelled when no more jobs may be claimed.
     pub(crate) closing: CancellationToken,
-    /// Whoever works for it leaves once nothing is held.
+    /// Cancelled when the sweeper has to leave, and settler and renewer once no job is held.
     pub(crate) ending: CancellationToken,
     pub(crate) standing: watch::Sender<ClaimerState>,
     troubles: Troubles,
-    /// How many work for it who may still talk to the store, beside the claimer.
+    /// How many of settler, renewer and sweeper have not left, and may still call the store.
     hands: watch::Sender<usize>,
 }
 
-/// Somebody who works for a session and has not left yet.
+/// Held by settler, renewer and sweeper until they leave their session.
 pub(crate) struct SessionGuard(Arc<Session>);
 
 impl Drop for SessionGuard {
@@ -48,15 +49,15 @@ impl Drop for SessionGuard {
     }
 }
 
-/// What a session has to do with its store that has no thread to keep its leases.
+/// The call that a trouble names if the thread of the renewer could not be started.
 const NO_RENEWER: &str = "keep";
 
-/// What the claimer does.
+/// The state of the claimer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimerState {
-    /// It claims, or waits for workers.
+    /// It claims, or waits until the workers can take more jobs.
     Claims,
-    /// It found less than it asked for, and waits for the store.
+    /// It found fewer jobs than it asked for, and waits for the store.
     Waits,
     /// It has left.
     Left,
@@ -92,7 +93,8 @@ impl Session {
         session
     }
 
-    /// Whoever begins to work for it has this from before the first moment: a stop may come sooner.
+    /// A guard for a part of this session. It is taken before the part is spawned, since a stop may
+    /// come before the part first runs.
     pub(crate) fn hand(self: &Arc<Self>) -> SessionGuard {
         self.hands.send_modify(|hands| *hands += 1);
         SessionGuard(Arc::clone(self))
@@ -106,33 +108,35 @@ impl Session {
         self.closing.cancel();
     }
 
-    /// Waits until the claimer has left: nothing more comes to the workers.
+    /// Waits until the claimer has left: then no more jobs come to the workers.
     pub(crate) async fn claimer_is_done(&self) {
         let mut standing = self.standing.subscribe();
-        // An error would say that the session is gone, but we have it.
+        // An error would mean that the session is gone, but `self` is it.
         let _ = standing
             .wait_for(|standing| *standing == ClaimerState::Left)
             .await;
     }
 
-    /// Lets everybody leave, once nothing is held: a job that blocks its thread keeps its lease.
+    /// Lets settler, renewer and sweeper leave. The first two stay while a job is held, so that a
+    /// job that blocks its thread keeps its lease.
     pub(crate) fn end(&self) {
         self.ending.cancel();
         self.outbox.filled.notify_one();
     }
 
-    /// The store is asked this now.
+    /// Notes that `role` makes this call of the store now.
     pub(crate) fn asks(&self, role: Role, call: &'static str) {
         self.troubles.asks(role, call);
     }
 
-    /// The store answered with this error, for the `nth` time in a row.
+    /// Notes and reports an error of the store, the `nth` in a row.
     pub(crate) fn failed(&self, role: Role, call: &'static str, error: &StoreError, nth: u32) {
         self.troubles.is_hindered(role, call, error.chain());
         self.engine.observer.store_failed(call, error, nth);
     }
 
-    /// The thread that keeps the leases could not be started: it claims nothing.
+    /// Closes the session, since the thread of its renewer could not be started: without one it
+    /// must not claim.
     pub(crate) fn has_no_renewer(&self, error: &std::io::Error) {
         self.close();
         self.troubles
@@ -140,41 +144,43 @@ impl Session {
         self.engine.observer.no_renewer(error);
     }
 
-    /// The store answered as it should. If it had not before, that is over.
+    /// Notes that the store answered `role` without an error. Reports the end of the trouble before
+    /// it, if there was one.
     pub(crate) fn is_answered(&self, role: Role) {
         if let Some((call, lasted)) = self.troubles.is_answered(role) {
             self.engine.observer.store_answers(call, lasted);
         }
     }
 
-    /// The store refuses to take what became of this job.
+    /// Notes that the store refuses the settlement of this job.
     pub(crate) fn is_refused(&self, job: TaskId, error: &StoreError) {
         self.troubles.is_refused(job, error);
     }
 
-    /// The store has taken what became of these jobs.
+    /// Notes that the store has taken the settlements of these jobs.
     pub(crate) fn are_taken(&self, jobs: impl Iterator<Item = TaskId>) {
         self.troubles.are_taken(jobs);
     }
 
-    /// What keeps it from its work, if anything does.
+    /// The trouble that keeps the session from its work, if there is one.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         if self.is_closing() {
-            // It claims nothing because it shall not, unless nobody keeps its leases.
+            // A closing session claims nothing on purpose, unless it closed for want of a renewer.
             let renewer = self.troubles.of_role(Role::Renewer);
             return renewer.filter(|trouble| trouble.call == NO_RENEWER);
         }
         self.troubles.longest(self.timing.lease.saturating_mul(4))
     }
 
-    /// Waits until nobody works for it any more, once it has ended: nothing is written after that.
+    /// Waits until settler, renewer and sweeper have left, after [`end`](Self::end): nothing is
+    /// written after that.
     pub(crate) async fn all_have_left(&self) {
         let mut hands = self.hands.subscribe();
-        // An error would say that the session is gone, but we have it.
+        // An error would mean that the session is gone, but `self` is it.
         let _ = hands.wait_for(|hands| *hands == 0).await;
     }
 
-    /// Waits until there is nothing to claim and nothing in hand.
+    /// Waits until there is no job to claim, none in hand, and no settlement to write.
     pub(crate) async fn idle(&self) {
         let mut standing = self.standing.subscribe();
         loop {
@@ -194,7 +200,8 @@ impl Session {
     }
 }
 
-/// Clears up after dead workers, ours and others', and prunes. Tells what somebody should see to.
+/// The sweeper: lets the store take jobs from dead instances of any process and prune, reports its
+/// warnings, and looks for jobs that nobody claims.
 async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: SessionGuard) {
     let mut failed = 0;
     let mut is_warned = false;
@@ -222,7 +229,7 @@ async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: SessionGu
             }
         }
         if swept.is_ok_and(|swept| swept.more) && !session.ending.is_cancelled() {
-            // Others want the store too.
+            // Other calls of the store get their turn between two steps.
             tokio::task::yield_now().await;
             continue;
         }
@@ -233,11 +240,11 @@ async fn sweep(session: Arc<Session>, mut unclaimed: Unclaimed, _hand: SessionGu
     }
 }
 
-/// The session ends.
+/// The answer to a part that has to leave, because the session ends.
 pub(crate) struct SessionEnd;
 
 impl Session {
-    /// Waits until this is to be done again, unless the session ends.
+    /// Waits until `duty` is due again, unless the session ends.
     pub(crate) async fn rest(&self, duty: Duty) -> Result<(), SessionEnd> {
         let rested = tokio::select! {
             biased;
@@ -246,12 +253,12 @@ impl Session {
         };
         match rested {
             Ok(()) => Ok(()),
-            // It must not become a loop without a pause.
+            // Errors may come at once, and the caller must not spin.
             Err(_) => self.pause(self.timing.lease / 3).await,
         }
     }
 
-    /// Waits for so long, unless the session ends.
+    /// Waits for `pause`, unless the session ends.
     pub(crate) async fn pause(&self, pause: Duration) -> Result<(), SessionEnd> {
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! Brings what became of jobs to the store, many at once.
+//! The settler: brings settlements from the outbox to the store, many at once.
 
 use std::slice;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::durable::session::{Session, SessionGuard};
 use crate::durable::troubles::Role;
 use crate::store::{Settled, Settlement, StoreError};
 
-/// How long to wait after the first error of the store; it doubles up to `PAUSE_MAX`.
+/// The pause after errors of the store doubles from this value up to `PAUSE_MAX`.
 const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Works until the session ends and nothing is held any more.
+/// Works until the session ends and no job is held.
 pub(crate) async fn work(session: Arc<Session>, _hand: SessionGuard) {
     let _leaves = SettlerExit(Arc::clone(&session));
     loop {
@@ -29,7 +29,7 @@ pub(crate) async fn work(session: Arc<Session>, _hand: SessionGuard) {
         }
         let filled = session.outbox.filled.notified();
         if session.ending.is_cancelled() {
-            // The last that is held may also be lost, of which nobody tells here.
+            // The last held job may also be lost, which does not notify `filled`.
             let _ = timeout(session.timing.renew, filled).await;
         } else {
             tokio::select! {
@@ -41,8 +41,8 @@ pub(crate) async fn work(session: Arc<Session>, _hand: SessionGuard) {
     }
 }
 
-/// Dropped with the settler. If that is because the runtime goes, nothing can be settled any more:
-/// the leases must lapse, and not be kept for ever.
+/// Ends the session when the settler is dropped. If the runtime dropped it, no job can be settled
+/// any more: the leases must lapse, and not be renewed for ever.
 struct SettlerExit(Arc<Session>);
 
 impl Drop for SettlerExit {
@@ -53,8 +53,8 @@ impl Drop for SettlerExit {
     }
 }
 
-/// Brings these to the store, however often that takes; a job whose lease was lost meanwhile is
-/// left out.
+/// Brings settlements to the store, in as many tries as it takes. Leaves out jobs whose leases are
+/// lost meanwhile.
 async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
     let mut brought = settlements.len();
     let mut errors = 0;
@@ -77,7 +77,8 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
                     tokio::time::sleep(pause).await;
                 }
                 settlements.retain(|settlement| session.held.has(&settlement.lease));
-                // What has come meanwhile must not wait until these leases have lapsed too.
+                // Settlements that came meanwhile join the next try, so that they do not wait until
+                // these leases have lapsed.
                 let more = session.outbox.take();
                 brought += more.len();
                 settlements.extend(more);
@@ -87,14 +88,15 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
     session.outbox.were_written(brought);
 }
 
-/// Whether another try would end the same.
+/// Whether another try would fail in the same way.
 fn is_final(error: &StoreError) -> bool {
     error.is_refused() || error.is_broken()
 }
 
-/// One of them is refused: the others must not wait for it. What is refused alone is given up, and
-/// its lease lapses; if it was a success, that is kept, so that it does not run again whenever it
-/// is claimed. Returns those for which another try makes sense.
+/// Settles jobs one by one after a refusal, so that one refused settlement does not hold up the
+/// others. A settlement that is refused alone is given up, and its lease lapses; a success among
+/// these is kept, so that its job does not run again whenever it is claimed. Returns the
+/// settlements for which another try makes sense.
 async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Settlement> {
     let mut again = Vec::new();
     for settlement in settlements {
@@ -114,13 +116,13 @@ async fn one_by_one(session: &Session, settlements: Vec<Settlement>) -> Vec<Sett
     again
 }
 
-/// The store has taken these.
+/// Lets go of jobs whose settlements the store has taken, and resolves their handles.
 fn taken(session: &Session, settlements: Vec<Settlement>, settled: &[Settled]) {
     session
         .held
         .remove(settlements.iter().map(|settlement| &settlement.lease));
     session.are_taken(settlements.iter().map(|settlement| settlement.lease.job));
-    // Who waits for places among what is held.
+    // The claimer may wait for room among the held jobs.
     session.outbox.room.notify_one();
     let mut stale = 0;
     for (settlement, settled) in settlements.into_iter().zip(settled) {

@@ -1,4 +1,4 @@
-//! The engine of jobs over the store in memory.
+//! Sessions over the store in memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

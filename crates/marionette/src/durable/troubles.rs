@@ -1,4 +1,4 @@
-//! What the store answers with an error, or not at all, and since when.
+//! The troubles of a session with its store: calls that fail or get no answer, and since when.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::observe::stats::Trouble;
 use crate::store::StoreError;
 use crate::sync::Mutex;
 
-/// Of so many jobs at most it is known that the store refuses what became of them.
+/// The most jobs that are remembered because the store refuses their settlements.
 const REFUSED_MAX: usize = 1_000;
 
-/// Who asks the store.
+/// A part of a session that calls the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Claimer,
@@ -26,23 +26,23 @@ impl Role {
     const ALL: [Self; 4] = [Self::Claimer, Self::Settler, Self::Renewer, Self::Sweeper];
 }
 
-/// What goes wrong between a session and its store.
+/// The troubles of a session with its store.
 #[derive(Default)]
 pub(crate) struct Troubles {
-    /// One for each role.
+    /// The open or failed call of each role.
     hindered: [Mutex<Option<Hindered>>; Role::ALL.len()],
-    /// Jobs of which the store refuses to take what became of them. Such a job is claimed again
-    /// when its lease has lapsed, and refused again.
+    /// Jobs whose settlements the store refuses. Such a job is claimed again when its lease has
+    /// lapsed, and refused again.
     refused: Mutex<HashMap<TaskId, FailedCall>>,
 }
 
-/// The store was asked, and has not answered as it should.
+/// A call that the store has not answered yet, or has answered with an error.
 struct Hindered {
     since: Tick,
     call: &'static str,
-    /// When it answered for the last time; `None` while it is asked.
+    /// When the last error came; `None` while a call is open.
     answered: Option<Tick>,
-    /// The last error, if it has answered.
+    /// The last error, if there was one.
     error: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl Hindered {
 }
 
 impl Troubles {
-    /// The store is asked this now.
+    /// Notes that `role` makes this call of the store now.
     pub(crate) fn asks(&self, role: Role, call: &'static str) {
         let mut hindered = self.of(role).lock();
         let hindered = hindered.get_or_insert_with(|| Hindered {
@@ -76,7 +76,7 @@ impl Troubles {
         hindered.answered = None;
     }
 
-    /// The store answered with this error.
+    /// Notes that the store answered this call with an error.
     pub(crate) fn is_hindered(&self, role: Role, call: &'static str, error: String) {
         self.asks(role, call);
         if let Some(hindered) = &mut *self.of(role).lock() {
@@ -86,15 +86,15 @@ impl Troubles {
         }
     }
 
-    /// The store answered as it should. If it had not before, this tells what was asked of it, and
-    /// for how long.
+    /// Notes an answer without an error. If errors came before it, returns the call that failed and
+    /// how long the trouble lasted.
     pub(crate) fn is_answered(&self, role: Role) -> Option<(&'static str, Duration)> {
         let hindered = self.of(role).lock().take()?;
         hindered.error?;
         Some((hindered.call, Tick::now().since(hindered.since)))
     }
 
-    /// The store refuses to take what became of this job.
+    /// Notes that the store refuses the settlement of this job.
     pub(crate) fn is_refused(&self, job: TaskId, error: &StoreError) {
         let now = Tick::now();
         let mut refused = self.refused.lock();
@@ -110,7 +110,7 @@ impl Troubles {
         refused.error = error.chain();
     }
 
-    /// The store has taken what became of these jobs.
+    /// Notes that the store has taken the settlements of these jobs.
     pub(crate) fn are_taken(&self, jobs: impl Iterator<Item = TaskId>) {
         let mut refused = self.refused.lock();
         if !refused.is_empty() {
@@ -118,22 +118,22 @@ impl Troubles {
         }
     }
 
-    /// One of the troubles that have lasted for longest: if claims are among them, theirs. What was
-    /// answered with an error, and was not tried again for so long, is none any more: nothing may
-    /// be left of what was asked for.
+    /// The trouble that has lasted longest; or the claimer's, if it has lasted at least half as
+    /// long. An error older than `again` does not count if the call was not tried again: nothing
+    /// may be left of what it was for.
     pub(crate) fn longest(&self, again: Duration) -> Option<Trouble> {
         let since = before(Tick::now(), again);
         let all = self.hindered.iter();
         let all = all.filter_map(|hindered| hindered.lock().as_ref()?.trouble(since));
         let all = all.chain(self.of_refused(since));
         let longest = all.max_by_key(|trouble| trouble.lasts)?;
-        // They begin within a moment of each other when the store as a whole has stopped.
+        // When the whole store has stopped, its troubles begin within a moment of each other.
         let claims = self.of_role(Role::Claimer);
         let is_as_long = |claims: &Trouble| claims.lasts >= longest.lasts / 2;
         Some(claims.filter(is_as_long).unwrap_or(longest))
     }
 
-    /// What keeps this role from its work.
+    /// The trouble of this role, if it has one.
     pub(crate) fn of_role(&self, role: Role) -> Option<Trouble> {
         self.of(role).lock().as_ref()?.trouble(Tick::default())
     }

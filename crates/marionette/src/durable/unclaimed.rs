@@ -1,4 +1,4 @@
-//! Warns of jobs that wait for a handler which this process does not have.
+//! Warns of jobs that wait for a handler that this process does not have.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::durable::guarded::guarded;
 use crate::durable::session::Session;
 use crate::store::Wanted;
 
-/// Of how many kinds it warns.
+/// The most kinds that it warns of.
 const KINDS_MAX: usize = 1_000;
 
-/// What was said of such jobs, and when to look again.
+/// The kinds that it has warned of, and when to look again.
 pub(crate) struct Unclaimed {
     wanted: Wanted,
-    /// How long they have waited at least: another process that has the handler is faster, unless
-    /// it is far behind. It is looked for them as often.
+    /// Jobs count once they have been due for longer than this: an instance that has their handler
+    /// takes them sooner, unless it is far behind. Also the time from one look to the next.
     overdue: Duration,
     next: Tick,
     told: HashSet<String>,
@@ -32,7 +32,7 @@ impl Unclaimed {
         }
     }
 
-    /// Looks for them, if it is time to.
+    /// Looks for jobs that nobody claims, if it is time to, and warns once of each kind.
     pub(crate) async fn look(&mut self, session: &Session) {
         let now = Tick::now();
         if now < self.next {
@@ -40,7 +40,7 @@ impl Unclaimed {
         }
         self.next = now.saturating_add(self.overdue);
         let unclaimed = session.store.unclaimed(self.wanted.clone(), self.overdue);
-        // That the store does not answer is told by those who cannot work without it.
+        // An error is not reported here: the parts that cannot work without the store report it.
         for waiting in guarded(unclaimed).await.unwrap_or_default() {
             if self.told.len() < KINDS_MAX && self.told.insert(waiting.kind.clone()) {
                 session.engine.observer.unclaimed(&waiting);

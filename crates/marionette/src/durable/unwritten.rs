@@ -1,5 +1,6 @@
-//! Successes that the store could not be told before their leases lapsed: a disk was full for too
-//! long. When such a job is claimed here again, its success is written, and it does not run again.
+//! Successes that the store could not take before their leases lapsed, as when a disk was full for
+//! too long. When such a job is claimed here again, its success is written, and it does not run
+//! again.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,16 +9,16 @@ use crate::durable::job_task::before;
 use crate::id::TaskId;
 use crate::store::{Attempted, Claimed, Lease, Next, Settlement};
 
-/// At most this many successes are kept, with a limit on the bytes of all results; beyond it the
-/// oldest go, and their jobs run again.
+/// At most this many successes are kept, with at most `BYTES_MAX` bytes of results in all. Beyond
+/// that the oldest go, and their jobs run again.
 const KEPT_MAX: usize = 16 * 1024;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The successes that were not written, by their jobs.
+/// The successes that were not written, by job.
 #[derive(Default)]
 pub(crate) struct Unwritten {
     successes: HashMap<TaskId, Success>,
-    /// The oldest first. A job may stand here more than once; its last token counts.
+    /// Their leases, the oldest first. A job may stand here more than once; its last token counts.
     order: VecDeque<Lease>,
     bytes: usize,
 }
@@ -31,8 +32,8 @@ struct Success {
 }
 
 impl Unwritten {
-    /// Keeps a success whose lease lapsed at this time. What did not succeed is to be tried again
-    /// anyway.
+    /// Keeps a success whose lease lapsed at this time. Drops any other settlement: its job is to
+    /// be tried again anyway.
     pub(crate) fn keep(&mut self, settlement: Settlement, lapsed: Tick) {
         let Settlement {
             lease,
@@ -68,10 +69,10 @@ impl Unwritten {
         Some(success)
     }
 
-    /// The success of a job that is claimed again, if it still counts.
+    /// Takes the success of a job that is claimed again, if it still counts.
     ///
-    /// It counts if nobody has claimed the job in between, and nobody has told it to begin anew:
-    /// then it is due since a time after its lease lapsed.
+    /// The success counts if the job was not claimed in between, and was not told to begin anew, in
+    /// which case it would be due since a time after its lease lapsed.
     pub(crate) fn of(&mut self, claimed: &Claimed, now: Tick) -> Option<(Option<Attempted>, Next)> {
         let kept = self.successes.get(&claimed.lease.job)?.lease;
         let success = self.forget(kept)?;
