@@ -1,4 +1,4 @@
-//! Tasks that block their thread: they run on threads of their own, and count as workers.
+//! `blocking`: code that blocks its thread runs on a thread of its own, and counts as a worker.
 
 use std::fmt;
 use std::future::Future;
@@ -18,17 +18,17 @@ use crate::task::draft::Draft;
 use crate::task::job::{Job, JobHandler};
 use crate::task::{IntoTask, Repeatable};
 
-/// Marks code that blocks its thread, as a task or as the handler of a job: it runs on a thread
-/// apart, not on the runtime's.
+/// Marks code that blocks its thread, as a task or as the handler of a job, so that it runs on a
+/// thread of its own and not on one of the runtime's.
 ///
-/// It counts as a worker while it runs, so a manager with four workers runs at most four. Use it
-/// for work that computes for long or calls what is not async.
+/// Blocking code counts as a worker while it runs, so a manager with four workers runs at most four
+/// of them. Use it for long computations and for calls that are not async.
 ///
 /// **A thread cannot be stopped from outside.** At a timeout or a cancellation the attempt ends
-/// after its grace and its worker goes on, while the thread runs until the code returns; look at
-/// [`Context::is_cancelled`] in loops. Such threads stay counted against a pool of their own, as
-/// many as there are workers: when all of them are stuck, further blocking attempts wait. A stop
-/// reports them as [abandoned](crate::StopReport::abandoned).
+/// after its grace and its worker goes on, while the thread runs until the code returns; check
+/// [`Context::is_cancelled`] in loops. Such threads keep their places in a pool, which has as many
+/// places as the manager has workers: when all of them are stuck, further blocking attempts wait. A
+/// stop reports such tasks as [abandoned](crate::StopReport::abandoned).
 ///
 /// Attempts of one task never overlap: the next one waits for the thread of the one before. The
 /// next attempt of a job does not wait, since any process may make it.
@@ -84,7 +84,7 @@ where
     Blocking(code)
 }
 
-/// What [`blocking`] takes.
+/// Code that [`blocking`] accepts.
 ///
 /// It is implemented for
 ///
@@ -137,7 +137,7 @@ pub struct ByThread<T>(PhantomData<fn() -> T>);
 
 impl<T> Repeatable for ByThread<T> {}
 
-/// The code; its lock keeps the attempts apart.
+/// The code of a task, with a lock so that its attempts do not overlap.
 struct Alone<F>(Arc<AsyncMutex<F>>);
 
 impl<F: Send> Source for Alone<F> {
@@ -187,7 +187,8 @@ where
     J: Job,
     F: Fn(J, Context) -> Result<J::Output, TaskError> + Send + Sync + 'static,
 {
-    /// On the present thread: a manager calls [`handle_shared`](JobHandler::handle_shared).
+    /// Runs the code on the present thread. A manager calls
+    /// [`handle_shared`](JobHandler::handle_shared) instead.
     async fn handle(&self, job: J, context: Context) -> Result<J::Output, TaskError> {
         (self.0)(job, context)
     }
@@ -201,7 +202,7 @@ where
     }
 }
 
-/// Runs the code on a thread apart, as soon as the pool of the present worker has a place.
+/// Runs the code on a blocking thread, as soon as the pool of the manager has a place.
 async fn run<T>(
     context: Context,
     code: impl FnOnce(Context) -> Result<T, TaskError> + Send + 'static,
@@ -216,7 +217,7 @@ where
     };
     let span = QuietSpan::current();
     let ran = tokio::task::spawn_blocking(move || {
-        // It is held until the thread is free, also if nobody waits for it any more.
+        // The place is held until the thread is free, even if nobody waits for the thread any more.
         let _place = place;
         let run = move || {
             span.enter();
@@ -231,7 +232,7 @@ where
     });
     match ran.await {
         Ok(Ok(result)) => result,
-        // The panic goes on as data, with the place that is known only on its thread.
+        // The panic goes on as data, with its location, which only its own thread knows.
         Ok(Err(panic)) => std::panic::resume_unwind(panic),
         Err(_) => Err("the runtime shut down before a thread was free".into()),
     }

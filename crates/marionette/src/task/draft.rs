@@ -1,4 +1,5 @@
-//! A task that has not been accepted yet, with what it asks for.
+//! `Draft`: a task before it is accepted. `Maker` makes an `Offer` of it: a cell for a queue, which
+//! gives the draft back if the cell is refused.
 
 use std::fmt;
 
@@ -13,9 +14,10 @@ use crate::task::IntoTask;
 use crate::task::encoded_job::Unstorable;
 use crate::task::registry::Registry;
 
-/// A task that has not been accepted yet, with what it asks for.
+/// A task before it is accepted, with its options.
 ///
-/// It becomes a cell when it is offered to a queue, and comes back out of it when it is refused.
+/// A draft becomes a cell when it is offered to a queue, and leaves the cell again when it is
+/// refused.
 #[doc(hidden)]
 pub struct Draft<S> {
     pub(crate) source: S,
@@ -52,18 +54,18 @@ impl<S> fmt::Debug for Draft<S> {
     }
 }
 
-/// How tasks of one type become cells, and are tasks again when they are refused.
+/// The functions that make cells of tasks of one type, and take refused tasks back.
 ///
-/// Functions, where a bound `H: IntoTask<M>` would do: the compiler forgets lifetimes in what a
-/// future keeps across an await, and then cannot show that `H` is `'static`, which the bound needs.
-/// So the futures of the ways in have parameters without a bound, and stay `Send` whatever a task
-/// captures.
+/// These are function pointers instead of a bound `H: IntoTask<M>`: the compiler forgets lifetimes
+/// in what a future keeps across an await, and then cannot show that `H` is `'static`, which the
+/// bound needs. Without the bound, the futures of `queue` and `queue_many` stay `Send` whatever a
+/// task captures.
 pub(crate) struct Maker<H, S, T> {
     make: fn(Draft<S>, &Registry, Tick) -> OfferedCell<S, T>,
     take_back: fn(Draft<S>) -> H,
 }
 
-/// An offer and the side that waits, or what cannot be made one.
+/// An offer and its waiting side, or a draft that cannot become a cell, and why.
 pub(crate) type OfferedCell<S, T> = Result<(Offer<S, T>, Waiting), (Box<Unstorable>, Draft<S>)>;
 
 impl<H, S, T> Maker<H, S, T> {
@@ -78,7 +80,7 @@ impl<H, S, T> Maker<H, S, T> {
         }
     }
 
-    /// Makes the cell, as of now, for a manager with these handlers.
+    /// Makes the cell of a draft, as of `now`, for a manager with these handlers.
     #[inline]
     pub(crate) fn make(
         &self,
@@ -106,13 +108,13 @@ pub(crate) fn make<H: IntoTask<M>, M>(
     }
 }
 
-/// A draft that became a cell: kept by type until it is accepted.
+/// A draft that has become a cell: it keeps the type of the task until the cell is accepted.
 pub(crate) struct Offer<S, T> {
     cell: Shared<dyn Offered<S, T>>,
 }
 
 impl<S, T> Offer<S, T> {
-    /// The offer, made now, and the side that waits and is run.
+    /// Makes the offer, as of `now`, and its waiting side, which a worker will run.
     #[inline]
     pub(crate) fn new<M, H>(draft: Draft<S>, now: Tick) -> (Self, Waiting)
     where
@@ -124,12 +126,13 @@ impl<S, T> Offer<S, T> {
         (Self { cell }, waiting)
     }
 
-    /// The side that is awaited, once the other is accepted.
+    /// The handle of the task, once the waiting side is accepted.
     pub(crate) fn into_handle(self) -> JoinHandle<T> {
         JoinHandle::new(Joined::new(self.cell))
     }
 
-    /// The draft again, once the other side was refused.
+    /// Takes the draft out of the cell, once the waiting side is refused. `None` if the task was
+    /// begun.
     pub(crate) fn into_draft(self) -> Option<Draft<S>> {
         let source = self.cell.withdraw()?;
         let details = self

@@ -1,5 +1,5 @@
-//! A job on its way in: its arguments, encoded once, where it wants to wait, and why it is not let
-//! in.
+//! `EncodedJob`: a job before it is accepted, its arguments, and where it wants to wait.
+//! `Unstorable` says why a manager or a store cannot take it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,10 +31,10 @@ pub struct ByJob(());
 impl Repeatable for ByJob {}
 impl OfJobs for ByJob {}
 
-/// A job on its way in, or in the queue of a manager without a store.
+/// A job before it is accepted, or in the queue of a manager without a store.
 #[doc(hidden)]
 pub struct EncodedJob<J> {
-    /// Until its first attempt: that decodes it, as does every other.
+    /// The job until its first attempt: every attempt decodes its own.
     job: Option<J>,
     pub(crate) queue: Cow<'static, str>,
     pub(crate) priority: Priority,
@@ -48,7 +48,8 @@ enum Encoding {
         payload: Vec<u8>,
         runner: Arc<dyn Runner>,
     },
-    /// It runs nevertheless if it is executed at once: its attempt fails with this.
+    /// The reason why the manager cannot take the job. If the job is executed at once, it runs
+    /// nevertheless, and its attempt fails with this text.
     Unstorable(String),
 }
 
@@ -83,7 +84,7 @@ impl<J: Job> EncodedJob<J> {
         Ok(payload)
     }
 
-    /// Packs it for the handlers of this process.
+    /// Encodes the job for its handler in this process.
     fn pack(&mut self, registry: &Registry) -> Result<(), Box<Unstorable>> {
         let packed = match registry.get(J::KIND) {
             Some((_, runner)) => self.encode().map(|payload| (payload, Arc::clone(runner))),
@@ -160,7 +161,7 @@ impl<J: Job> IntoTask<ByJob> for J {
 }
 
 impl<J: Job> TaskHandler<J, ByJob> {
-    /// The same job as a row for a store.
+    /// The job as a row for a store.
     pub(crate) fn new_job(&mut self, due: Due) -> Result<NewJob, Box<Unstorable>> {
         check_name(J::KIND)
             .map_err(|what| Unstorable::Name(format!("the name of its kind {what}")))?;
@@ -191,7 +192,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
             Some(backoff) => Some(StoredBackoff::of(backoff).ok_or(Unstorable::Backoff)?),
             None => None,
         };
-        // The error is taken to be read, and put back for a job that is refused.
+        // The error has to be taken to be read, and is put back for a job that is refused.
         let user = details.take_error().into_user();
         let error = user.as_ref().map(|user| clip(chain(user.as_ref())));
         if let Some(user) = user {
@@ -212,7 +213,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
     }
 }
 
-/// Why a job is not let in.
+/// Why a manager or a store cannot take a job.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Unstorable {
@@ -263,7 +264,7 @@ impl fmt::Display for Unstorable {
 impl std::error::Error for Unstorable {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The text has the reason already.
+            // The text has the reason already, so this is the cause behind it.
             Self::Codec(error) => error.source()?.source(),
             _ => None,
         }

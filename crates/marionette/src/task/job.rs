@@ -1,4 +1,4 @@
-//! A task as data, and the code that runs it.
+//! `Job`: a task as data. `JobHandler`: the code that runs jobs of one kind.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -16,12 +16,12 @@ use crate::task::task_handler::TaskHandler;
 /// A task as data: arguments that can be stored, under a name that says which [`JobHandler`] runs
 /// them.
 ///
-/// A job is what a manager with a store takes, since it outlives the process that queued it. A
-/// manager without a store takes it as well, so a service can begin in memory and add the store
+/// A manager with a store takes only jobs, since a job outlives the process that queued it. A
+/// manager without a store takes jobs as well, so a service can begin in memory and add the store
 /// later. A type is a job or a [`Task`](crate::Task), not both.
 ///
-/// The arguments travel between versions of a program: what was stored yesterday is read today.
-/// Give a new field `#[serde(default)]`, and leave old names as they are.
+/// The arguments travel between versions of a program: today's version reads what yesterday's
+/// stored. Give a new field `#[serde(default)]`, and leave old names as they are.
 ///
 /// # Examples
 ///
@@ -67,15 +67,15 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// and do not change it while jobs wait. 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
     const KIND: &'static str;
 
-    /// What a successful attempt results in.
+    /// The result of a successful attempt.
     type Output: Serialize + DeserializeOwned + Send + 'static;
 
-    /// The queue in which jobs of this type wait, unless one is told otherwise
-    /// ([`Enqueue::in_queue`](crate::Enqueue::in_queue)). Default is "default". Named as kinds are.
+    /// The queue in which jobs of this type wait, unless a job asks for another
+    /// ([`Enqueue::in_queue`](crate::Enqueue::in_queue)). Default is "default". Its name follows
+    /// the rules of [`KIND`](Self::KIND).
     const QUEUE: &'static str = "default";
 
-    /// What every job of this type asks for, unless it asks for something else itself. Default is
-    /// nothing.
+    /// The options of every job of this type, unless the job sets them itself. Default is none.
     ///
     /// # Examples
     ///
@@ -102,48 +102,48 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
         job
     }
 
-    /// The arguments as they are stored. Default is JSON.
+    /// Encodes the arguments for the store. Default is JSON.
     ///
-    /// What it gives is [decoded](Self::decode) once before the job is accepted: where that fails,
-    /// the job is refused. JSON, for instance, has no keys that are not texts, and is read to a
+    /// The encoded arguments are [decoded](Self::decode) once before the job is accepted; a job is
+    /// refused if that fails. JSON, for instance, has no keys that are not texts, and is read to a
     /// depth of 127. It has neither `NaN` nor infinity, so a job with one is refused too.
     ///
     /// # Errors
     ///
-    /// They cannot be stored: the job is refused.
+    /// The arguments cannot be stored: the job is refused.
     fn encode(&self) -> Result<Vec<u8>, BoxError> {
         let payload = serde_json::to_vec(self)?;
         finite::check(self)?;
         Ok(payload)
     }
 
-    /// The arguments from what was stored. Default is JSON.
+    /// Decodes the arguments that were stored. Default is JSON.
     ///
     /// # Errors
     ///
-    /// They cannot be read: the job is buried, with this error.
+    /// The arguments cannot be read: the job is buried, with this error.
     fn decode(payload: &[u8]) -> Result<Self, BoxError> {
         Ok(serde_json::from_slice(payload)?)
     }
 
-    /// The result as it is stored. Default is JSON.
+    /// Encodes the result for the store. Default is JSON.
     ///
     /// # Errors
     ///
-    /// It cannot be stored: the job is done all the same, and who awaits it gets this error
-    /// ([`Error::is_unreadable`](crate::Error::is_unreadable)).
+    /// The result cannot be stored: the job is done all the same, and its handle resolves to this
+    /// error ([`Error::is_unreadable`](crate::Error::is_unreadable)).
     fn encode_output(output: &Self::Output) -> Result<Vec<u8>, BoxError> {
         let result = serde_json::to_vec(output)?;
         finite::check(output)?;
         Ok(result)
     }
 
-    /// The result from what was stored. Default is JSON.
+    /// Decodes the result that was stored. Default is JSON.
     ///
     /// # Errors
     ///
-    /// It cannot be read: the job is done all the same, and who awaits it gets this error
-    /// ([`Error::is_unreadable`](crate::Error::is_unreadable)).
+    /// The result cannot be read: the job is done all the same, and its handle resolves to this
+    /// error ([`Error::is_unreadable`](crate::Error::is_unreadable)).
     fn decode_output(result: &[u8]) -> Result<Self::Output, BoxError> {
         Ok(serde_json::from_slice(result)?)
     }
@@ -152,12 +152,12 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// The code that runs jobs of one type: a closure over the job and a [`Context`], a type, or
 /// [`blocking`](crate::task::blocking) code.
 ///
-/// A handler has what the code needs and the arguments are not: a connection, a client, a key. It
-/// is registered once ([`Builder::handle`](crate::Builder::handle)) and called for every attempt.
+/// A handler owns what the code needs beside the arguments: a connection, a client, a key. It is
+/// registered once ([`Builder::handle`](crate::Builder::handle)) and called for every attempt.
 ///
 /// # Examples
 ///
-/// A closure clones for each attempt what it lends out:
+/// A closure clones what each attempt needs:
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -176,7 +176,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// });
 /// ```
 ///
-/// A type lends its attempts what it has:
+/// A type lends its fields to its attempts:
 ///
 /// ```
 /// use marionette::{Context, JobHandler, Job, TaskError, TaskManager};
@@ -209,7 +209,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
             error converts with `?`, and the result of another call with `Ok(call.await?)`"
 )]
 pub trait JobHandler<J: Job>: Send + Sync + 'static {
-    /// One attempt.
+    /// Makes one attempt.
     ///
     /// # Errors
     ///
@@ -224,7 +224,8 @@ pub trait JobHandler<J: Job>: Send + Sync + 'static {
         context: Context,
     ) -> impl Future<Output = Result<J::Output, TaskError>> + Send;
 
-    /// One attempt of a handler that may outlive the attempt, as on a thread that goes on.
+    /// Makes one attempt that shares the handler, since it may leave a thread behind that still
+    /// uses it.
     #[doc(hidden)]
     fn handle_shared(
         shared: impl Deref<Target = Self> + Send + Sync + 'static,

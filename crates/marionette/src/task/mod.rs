@@ -1,4 +1,5 @@
-//! What can be queued: a closure, an async function, a plain future, a type that is a task.
+//! `Task` and `IntoTask`: what a user gives, a closure, a future, a type or a job.
+//! `task_handler.rs` wraps it, `draft.rs` makes a cell of it, `registry.rs` has the job handlers.
 
 pub(crate) mod job;
 pub(crate) mod task_handler;
@@ -21,8 +22,8 @@ use crate::task::registry::Registry;
 
 /// A task that is a type: state, a name, and what to do.
 ///
-/// Each attempt calls [`run`](Self::run) on the same value, one attempt after the other.
-/// For code without a name a closure is shorter.
+/// Each attempt calls [`run`](Self::run) on the same value, one attempt after the other. A closure
+/// is shorter for code that needs no name.
 ///
 /// # Examples
 ///
@@ -57,10 +58,10 @@ use crate::task::registry::Registry;
 /// # }
 /// ```
 pub trait Task: Send + Sync + 'static {
-    /// What a successful attempt returns.
+    /// The result of a successful attempt.
     type Output: Send + 'static;
 
-    /// One attempt.
+    /// Makes one attempt.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ pub trait Task: Send + Sync + 'static {
     }
 }
 
-/// What [`TaskManager`](crate::TaskManager) accepts as a task.
+/// A value that [`TaskManager`](crate::TaskManager) accepts as a task.
 ///
 /// It is implemented for
 ///
@@ -109,7 +110,7 @@ pub trait Task: Send + Sync + 'static {
             move it into an `async move` block"
 )]
 pub trait IntoTask<M>: Sized + Send + 'static {
-    /// What the task results in.
+    /// The result of the task.
     type Output: Send + 'static;
 
     #[doc(hidden)]
@@ -124,7 +125,8 @@ pub trait IntoTask<M>: Sized + Send + 'static {
     #[doc(hidden)]
     fn from_draft(draft: Draft<Self::Source>) -> Self;
 
-    /// Makes it ready for a manager with these handlers, or says why it cannot be.
+    /// Makes the draft ready for a manager with these handlers, or says why such a manager cannot
+    /// take it.
     #[doc(hidden)]
     #[inline]
     fn prepare(_: &mut Draft<Self::Source>, _: &Registry) -> Result<(), Box<Unstorable>> {

@@ -1,4 +1,5 @@
-//! Which handler runs which kind of job, and what the queues are limited to.
+//! `Registry`: which handler runs which kind of job, and the limits of the queues.
+//! Also how arguments and results are encoded and decoded, with `CodecError` if that fails.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,14 +16,14 @@ use crate::outcome::panic::catch;
 use crate::store::check_name;
 use crate::task::job::{Job, JobHandler};
 
-/// What one manager was told about jobs: its handlers, by the kind of job that they run, and the
+/// What one manager knows about jobs: its handlers, by the kind of job that they run, and the
 /// limits of queues.
 #[doc(hidden)]
 #[derive(Clone, Default)]
 pub struct Registry {
     runners: BTreeMap<&'static str, Arc<dyn Runner>>,
     queue_limits: BTreeMap<String, u64>,
-    /// What cannot work, in the order in which it was said.
+    /// Settings that cannot work, in the order in which they were made.
     problems: Vec<String>,
 }
 
@@ -34,11 +35,11 @@ pub(crate) trait Runner: Send + Sync {
 pub(crate) type RunnerFuture =
     Pin<Box<dyn Future<Output = Result<Encoded, TaskError>> + Send + 'static>>;
 
-/// The result of an attempt that succeeded, encoded as far as that goes.
+/// The encoded result of an attempt that succeeded, or why the result does not encode.
 pub(crate) type Encoded = Result<Vec<u8>, CodecError>;
 
 impl Registry {
-    /// Adds a handler, the only one for its kind.
+    /// Adds a handler. A second one for the same kind is a problem.
     pub(crate) fn add<J: Job, H: JobHandler<J>>(&mut self, handler: H) {
         let kind = J::KIND;
         if let Err(what) = check_name(kind) {
@@ -85,7 +86,7 @@ impl Registry {
         }
     }
 
-    /// All that cannot work.
+    /// The settings that cannot work, one text for each.
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -96,7 +97,7 @@ struct Typed<J, H> {
     job: PhantomData<fn(J)>,
 }
 
-/// The handler, for as long as somebody uses it.
+/// A handler that is kept as long as an attempt uses it.
 struct SharedHandler<J, H>(Arc<Typed<J, H>>);
 
 impl<J, H> Deref for SharedHandler<J, H> {
@@ -122,14 +123,14 @@ impl<J: Job, H: JobHandler<J>> Runner for Typed<J, H> {
     }
 }
 
-/// The arguments of a job as they are stored.
+/// Encodes the arguments of a job.
 pub(crate) fn encode<J: Job>(job: &J) -> Result<Vec<u8>, CodecError> {
     job.encode()
         .map_err(|error| CodecError::new::<J>("a payload", "encode", error))
 }
 
-/// Whether the arguments can be decoded again. Not every value of every type comes back from its
-/// encoding, and without it no attempt could begin.
+/// Checks that encoded arguments decode again. Not every value of every type comes back from its
+/// encoding, and no attempt could begin without the arguments.
 pub(crate) fn check_comes_back<J: Job>(payload: &[u8]) -> Result<(), CodecError> {
     let why = match catch(|| J::decode(payload)) {
         Ok(Ok(_)) => return Ok(()),
@@ -143,10 +144,11 @@ pub(crate) fn check_comes_back<J: Job>(payload: &[u8]) -> Result<(), CodecError>
     ))
 }
 
-/// What stands in the place of a result that cannot be kept, before the reason. No JSON begins so.
+/// The start of what is stored in place of a result that cannot be kept; the reason follows. No
+/// JSON begins so.
 const UNKEPT: &str = "!not kept: ";
 
-/// What is kept of a job that is done, and whose result cannot be: the reason.
+/// What is stored for a job that is done, in place of a result that cannot be kept: the reason.
 pub(crate) fn unkept(why: &str) -> Vec<u8> {
     format!("{UNKEPT}{why}").into_bytes()
 }
@@ -157,12 +159,12 @@ pub(crate) fn why_unkept(result: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(why).into_owned())
 }
 
-/// The result of a job from what its runner or its store gave.
+/// Decodes the result of a job, as its runner or its store gave it.
 pub(crate) fn decode_output<J: Job>(result: &[u8]) -> Result<J::Output, CodecError> {
     J::decode_output(result).map_err(|error| CodecError::new::<J>("a result", "decode", error))
 }
 
-/// Arguments or a result that cannot be stored, or cannot be read again.
+/// The error of arguments or a result that cannot be encoded, or cannot be decoded again.
 #[derive(Debug)]
 pub(crate) struct CodecError {
     text: String,

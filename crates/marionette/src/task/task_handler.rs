@@ -1,4 +1,4 @@
-//! A task with what it asks for, before it is queued.
+//! `TaskHandler`: a task with its id and its options, before it is queued.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,9 +18,9 @@ use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 /// A task wrapped with its id and its options, before it is queued: made by
 /// [`TaskManager::wrap`](crate::TaskManager::wrap).
 ///
-/// It has the option methods of [`Submit`](crate::Submit), so that options can be chosen in one
-/// place and the task queued in another. Queueing it wraps it no second time: id and options stay.
-/// It is also how the tasks of [`queue_many`](crate::TaskManager::queue_many) have options.
+/// A task handler has the option methods of [`Submit`](crate::Submit), so options can be chosen in
+/// one place and the task queued in another. Queueing a task handler keeps its id and options. The
+/// tasks of [`queue_many`](crate::TaskManager::queue_many) have options in this way too.
 ///
 /// # Examples
 ///
@@ -65,7 +65,7 @@ impl<H: IntoTask<M>, M, S> TaskHandler<H, M, S> {
 }
 
 impl<H: IntoTask<M>, M> TaskHandler<H, M> {
-    /// A handler of its own identity.
+    /// Wraps a task and gives it an identity.
     pub(crate) fn new(task: H) -> Self {
         let mut handler = Self::from_draft(task.into_draft());
         handler.draft.identity = Some(Identity::new());
@@ -183,8 +183,8 @@ where
     }
 }
 
-/// What can be wrapped with [`TaskManager::wrap`](crate::TaskManager::wrap): all but what is
-/// wrapped.
+/// A task that [`TaskManager::wrap`](crate::TaskManager::wrap) accepts: any that is not wrapped
+/// yet.
 #[diagnostic::on_unimplemented(
     message = "a `TaskHandler` is wrapped already",
     note = "queue it as it is: its id and options stay"
