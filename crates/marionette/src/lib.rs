@@ -42,22 +42,22 @@
 //! 1. It comes in by [`queue`](TaskManager::queue), [`delay`](TaskManager::delay) or
 //!    [`schedule`](TaskManager::schedule): a closure or async function over a [`Context`], a plain
 //!    future, a type that is a [`Task`] or a [`Job`], or [`blocking`] code. Options are methods of
-//!    what those return ([`Submit`]); awaiting it waits for room. A task that is refused comes back
-//!    in the [`QueueError`].
+//!    the [`Submit`] that these return; awaiting that waits for room. A task that is refused comes
+//!    back in the [`QueueError`].
 //! 2. It waits: in the queue, or for its time.
 //! 3. A worker makes an attempt. The [`Context`] says which attempt it is, how long it has, and
 //!    when it should end. A panic is an attempt that failed.
-//! 4. What follows depends on the outcome. `Ok` is the end. Any error means *retry*, if retries are
-//!    left, after a pause by its [`Backoff`]; a [`TaskError`] can say *give up*, *retry then*,
-//!    *run me again*, or *cancelled*.
+//! 4. The outcome decides what follows. `Ok` is the end. Any error means *retry*, if retries are
+//!    left, after a pause by the [`Backoff`] of the task; a [`TaskError`] can say *give up*,
+//!    *retry then*, *run me again*, or *cancelled*.
 //! 5. Its [`JoinHandle`], if somebody kept it, resolves to the result, or to the [`Error`] with
-//!    what became of every attempt; one log event reports a failure in full.
+//!    the outcome of every attempt; one log event reports a failure in full.
 //!
 //! # Jobs and stores
 //!
-//! What must outlive the process is a [`Job`]: arguments that can be stored, under a name, apart
-//! from the [`JobHandler`] that runs them. With a [store](Builder::store), a manager takes jobs and
-//! nothing else, by the same verbs and with the same options.
+//! Work that must outlive the process is a [`Job`]: arguments that can be stored, under a name,
+//! apart from the [`JobHandler`] that runs them. With a [store](Builder::store), a manager takes
+//! jobs and nothing else, by the same verbs and with the same options.
 //!
 //! ```
 //! use std::time::Duration;
@@ -90,31 +90,31 @@
 //! # }
 //! ```
 //!
-//! - A process may only store jobs, only work on them, or both. A worker takes only the kinds that
-//!   it has handlers for, whoever stored them.
+//! - A process may only store jobs, only work on them, or both. A manager claims only jobs of the
+//!   kinds that it has handlers for, whoever stored them.
 //! - A [`JobHandle`] awaits, asks and cancels a job from any process;
 //!   [`TaskManager::handle`] makes one from an id.
-//! - Jobs run without a store too: leave out `.store(…)`, and the same types run in memory. What
-//!   does not survive encoding is found there, before there is anything to lose.
+//! - Jobs run without a store too: leave out `.store(…)`, and the same types run in memory. A job
+//!   that does not survive its encoding is found there, before there is anything to lose.
 //! - A closure is code and cannot be stored: giving one to a manager with a store does not compile.
-//! - [`store`] is the contract for whoever writes a store, [`inspect`] what a person asks of one.
+//! - [`store`] is the contract for authors of stores; [`inspect`] has the questions of a person.
 //!
 //! # Guarantees
 //!
 //! - A task that was accepted runs, unless it is cancelled: [`stop`](TaskManager::stop) finishes
-//!   what is in the queue and reports which future tasks still wait. They stay, for the next start.
+//!   the queue and reports how many future tasks still wait. They stay, for the next start.
 //! - A future task never runs before its time.
-//! - The queue is bounded, and full queues wait, refuse or give up as you say.
+//! - The queue is bounded. When it is full, a producer waits, gives up or is refused, as you say.
 //! - A task that panics, fails, hangs at an await or is cancelled harms no other.
 //! - An idle manager uses no CPU.
 //! - A handle never waits for ever: dropping the manager resolves it.
 //!
 //! # What it does not do
 //!
-//! Without a store it lives in the process: what was accepted is gone when the process is. With
-//! one, a job runs at least once, and twice if a process dies between its work and the news of it.
-//! It does not promise an order between workers, or real time. It cannot stop code that blocks its
-//! thread.
+//! Without a store, accepted tasks are gone when the process is. With a store, a job runs at least
+//! once, and twice if a process dies after the work and before the store knows that it is done.
+//! The manager promises no order between workers and no real time, and cannot stop code that blocks
+//! its thread.
 //!
 //! # Features
 //!
