@@ -49,8 +49,8 @@ pub(crate) struct Stuck {
 /// store.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 
-/// Inserts jobs, and tries those for which there is no room again until `room` forbids it. Any
-/// process may make room, without notice to others, so this polls.
+/// Inserts jobs, and tries again those without room, for as long as `room` allows. Any process may
+/// make room, without notice to others, so this polls.
 pub(crate) async fn insert_as_room_allows(
     durable: &Durable,
     mut jobs: Vec<NewJob>,
@@ -100,8 +100,8 @@ pub(crate) async fn insert_as_room_allows(
     }
 }
 
-/// If other jobs have the ids of some of these: all jobs that were not accepted. Jobs that still
-/// wait for room are among them, since the whole insertion ends here.
+/// All jobs that were not accepted, if another job has the id of one of them. Jobs that still wait
+/// for room are included, since the whole insertion ends here.
 fn taken(places: &[usize], ids: &[TaskId], inserted: &[Inserted]) -> Option<Stuck> {
     let first = inserted.iter().position(|one| *one == Inserted::Taken)?;
     let stuck = places.iter().zip(inserted);
