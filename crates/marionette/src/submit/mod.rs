@@ -97,8 +97,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self.with(|details| details.options.retries = retries)
     }
 
-    /// How long the task waits before each retry. Default is [`Exponential::default`]: 500 ms, ×
-    /// 1.5, ± 50 %, at most 60 s.
+    /// How long the task waits before each retry. Default is [`Exponential::default`]:
+    /// 500 ms, × 1.5, ± 50 %, at most 60 s.
     ///
     /// [`Exponential::default`]: crate::Exponential
     #[inline]

@@ -150,7 +150,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 }
 
 /// The code that runs jobs of one type: a closure over the job and a [`Context`], a type, or
-/// [`blocking`](crate::task::blocking) code.
+/// [`blocking`](crate::blocking) code.
 ///
 /// A handler owns what the code needs beside the arguments: a connection, a client, a key. It is
 /// registered once ([`Builder::handle`](crate::Builder::handle)) and called for every attempt.

@@ -93,7 +93,7 @@ pub trait Task: Send + Sync + 'static {
 ///   `move |_: Context| { let to = to.clone(); async move { … } }` for the rest;
 /// - futures with that output: they run once;
 /// - types that implement [`Task`], or [`Job`](crate::Job), but not both;
-/// - [`blocking`](crate::task::blocking) code;
+/// - [`blocking`](crate::blocking) code;
 /// - a [`TaskHandler`](crate::TaskHandler), which is taken as it is.
 ///
 /// The parameter `M` tells these apart and is never written.

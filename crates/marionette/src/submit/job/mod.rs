@@ -79,9 +79,9 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.retries(retries))
     }
 
-    /// How long the job waits before each retry. Default is [`Exponential::default`]: 500 ms, ×
-    /// 1.5, ± 50 %, at most 60 s. The time of a retry is in the store, so it survives every
-    /// process.
+    /// How long the job waits before each retry. Default is [`Exponential::default`]:
+    /// 500 ms, × 1.5, ± 50 %, at most 60 s. The time of a retry is in the store, so it survives
+    /// every process.
     ///
     /// A job with [`Backoff::from_fn`] is refused, since code cannot be stored.
     ///
