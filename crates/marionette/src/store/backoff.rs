@@ -1,4 +1,4 @@
-//! A backoff as data: there and back again, with the same pauses.
+//! Conversions between a backoff and its stored form, which has the same pauses.
 
 use crate::backoff::{Backoff, BackoffPolicy, Constant, Exponential, Jitter, Linear, Polynomial};
 use crate::store::job::{StoredBackoff, StoredJitter};
@@ -65,7 +65,7 @@ impl From<Jitter> for StoredJitter {
     fn from(jitter: Jitter) -> Self {
         match jitter {
             Jitter::None => Self::None,
-            // As it is applied; and JSON has no word for what is not a number.
+            // The share is stored as it is applied. JSON has no number for NaN.
             Jitter::Share(share) if share.is_nan() => Self::Share(0.0),
             Jitter::Share(share) => Self::Share(share.clamp(0.0, 1.0)),
             Jitter::Full => Self::Full,

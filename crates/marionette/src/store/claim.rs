@@ -1,4 +1,4 @@
-//! The claim of jobs: who asks, which jobs it gets, and how it keeps them.
+//! Claims: the instance that asks, the jobs that it gets, and the leases by which it keeps them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,12 @@ use crate::id::TaskId;
 use crate::store::job::{JobOptions, Priority};
 use crate::store::settle::PastAttempt;
 
-/// One manager from a start to its stop: made anew at each start, never a name that can be used
-/// again.
+/// The id of one manager from a start to its stop: new at each start, and never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub Uuid);
 
 impl InstanceId {
-    /// A new one.
+    /// A new id.
     #[must_use]
     pub fn new() -> Self {
         Self(TaskId::new().uuid())
@@ -38,56 +37,56 @@ impl fmt::Display for InstanceId {
 /// An instance as it introduces itself; only the id decides anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceInfo {
-    /// Which one.
+    /// Its id.
     pub id: InstanceId,
     /// The name of its manager.
     pub server: Arc<str>,
-    /// The process.
+    /// The id of its process.
     pub process: u32,
     /// How many jobs it runs at once.
     pub workers: usize,
 }
 
-/// Which jobs somebody can run.
+/// The jobs that an instance can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The kinds it has handlers for.
     pub kinds: Arc<[String]>,
-    /// The queues it works on; none named means all.
+    /// The queues it works on; empty for all queues.
     pub queues: Arc<[String]>,
 }
 
-/// An instance asks for jobs.
+/// A request of an instance for jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The instance that asks. It has [renewed](crate::store::Store::renew) before.
     pub instance: InstanceId,
-    /// What it can run.
+    /// The jobs that it can run.
     pub wanted: Wanted,
-    /// How many at most.
+    /// The most jobs that it gets.
     pub limit: usize,
-    /// How many of those may be suspects at most: jobs whose instance has died before.
+    /// The most suspects among them: jobs whose instance has died before.
     ///
-    /// What ran when a process died is run one at a time, so that a job that kills its process
-    /// does not drag others into the quarantine.
+    /// Jobs that ran when a process died are run one at a time, so that a job that kills its
+    /// process does not drag others into the quarantine.
     pub suspects: usize,
 }
 
-/// One claim of one job: the fence between this instance and all that claim the job later.
+/// One claim of one job: the fence between its instance and all that claim the job later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The job.
     pub job: TaskId,
-    /// By what the store finds the job fastest; it comes back unchanged.
+    /// The key by which the store finds the job fastest; instances give it back unchanged.
     pub key: i64,
     /// Grows with every claim of the job.
     pub token: i64,
 }
 
-/// A job that an instance has got.
+/// A claimed job, as its instance gets it.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// The right to write about it.
+    /// The lease, which every write about the job names.
     pub lease: Lease,
     /// Its kind.
     pub kind: Arc<str>,
@@ -97,40 +96,40 @@ pub struct Claimed {
     pub priority: Priority,
     /// Its arguments.
     pub payload: Vec<u8>,
-    /// What it asked for.
+    /// Its options.
     pub options: JobOptions,
     /// How many attempts have failed.
     pub failed: u32,
-    /// How often an instance died while it had the job: a suspect if not zero.
+    /// How often an instance died while it had the job. The job is a suspect if this is not zero.
     pub crashes: u32,
     /// How long it has been due.
     pub late: Duration,
-    /// How long ago it was first due; limits in total count from there. Retries and snoozes do not
-    /// change it; a person who [retries](crate::store::inspect::Inspect::retry) or
-    /// [reschedules](crate::store::inspect::Inspect::reschedule) it does.
+    /// How long ago it was first due: its limits in total count from there. Retries and snoozes do
+    /// not change it; a person who [retries](crate::store::inspect::Inspect::retry) or
+    /// [reschedules](crate::store::inspect::Inspect::reschedule) the job does.
     pub age: Duration,
     /// The [failures](crate::store::PastOutcome::is_failure) among its attempts, as far as they are
     /// kept; the oldest first.
     pub attempts: Vec<PastAttempt>,
 }
 
-/// What became of a lease that an instance wanted to keep.
+/// The answer to the renewal of one lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// It holds.
+    /// The lease holds.
     Kept,
-    /// It holds, and somebody wants the job cancelled, for this reason.
+    /// The lease holds, and somebody wants the job cancelled, for this reason.
     Cancel(String),
-    /// The job has gone to somebody else, has ended, or is gone.
+    /// The lease is lost: the job has gone to another instance, has ended, or is gone.
     Lost,
 }
 
-/// What a manager does again and again, and rests from in between: see
+/// Work that a manager does again and again, with a rest in between: see
 /// [`Store::rest`](crate::store::Store::rest).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Duty {
-    /// To claim jobs of these.
+    /// To claim jobs that it can run.
     Claim(Wanted),
     /// To ask how these jobs have ended.
     Ask(Vec<TaskId>),

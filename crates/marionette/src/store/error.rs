@@ -1,4 +1,4 @@
-//! What goes wrong in a store.
+//! The errors of a store.
 
 use std::fmt;
 
@@ -29,32 +29,34 @@ impl StoreError {
         }
     }
 
-    /// It cannot be reached or is busy; another try later may succeed.
+    /// An error of a store that cannot be reached or is busy; another try later may succeed.
     pub fn unavailable(what: impl Into<String>) -> Self {
         Self::new(Kind::Unavailable, what)
     }
 
-    /// There is no room: the disk, or a limit of the store.
+    /// An error for want of room: the disk is full, or a limit of the store is reached.
     pub fn full(what: impl Into<String>) -> Self {
         Self::new(Kind::Full, what)
     }
 
-    /// What was asked for is not possible: another try would end the same.
+    /// An error of a call that asks for something impossible: another try would fail in the same
+    /// way.
     pub fn refused(what: impl Into<String>) -> Self {
         Self::new(Kind::Refused, what)
     }
 
-    /// The task manager that would have to ask the store is gone: another try would end the same.
+    /// An error for a task manager that would have to ask the store and is gone: another try would
+    /// fail in the same way.
     pub(crate) fn manager_gone() -> Self {
         Self::refused("the task manager is gone")
     }
 
-    /// It is damaged, of another version, or not a store.
+    /// An error of a store that is damaged, of another version, or not a store.
     pub fn broken(what: impl Into<String>) -> Self {
         Self::new(Kind::Broken, what)
     }
 
-    /// The error behind it.
+    /// Adds the error behind this one.
     #[must_use]
     pub fn with_source(self, source: impl Into<BoxError>) -> Self {
         Self {
@@ -75,7 +77,7 @@ impl StoreError {
         self.kind == Kind::Full
     }
 
-    /// Whether what was asked for is not possible.
+    /// Whether the call asked for something impossible.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.kind == Kind::Refused

@@ -1,4 +1,4 @@
-//! What a person asks of a store, and changes in it.
+//! What a person can ask of a store and change in it: the trait [`Inspect`] and its data.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,14 +8,14 @@ use crate::store::{
     Wanted,
 };
 
-/// What a person asks of a store, and changes in it.
+/// What a person can ask of a store and change in it.
 ///
-/// Every change names the jobs that it is for, and answers how many it changed: a job in a state
+/// Every change names the jobs that it is for, and answers how many it changed. A job in a state
 /// for which the change makes no sense is left as it is.
 ///
 /// # Examples
 ///
-/// Everything that failed for good on a queue is tried again, once the reason is mended.
+/// Retries all jobs of a queue that failed for good, once the cause is mended:
 ///
 /// ```
 /// # use marionette::store::StoreError;
@@ -38,14 +38,14 @@ use crate::store::{
 /// # }
 /// ```
 pub trait Inspect: Store {
-    /// How many jobs there are, by queue, kind and state.
+    /// Counts the jobs by queue, kind and state.
     fn counts(&self) -> StoreFuture<'_, Vec<Count>>;
 
-    /// Jobs that match, newest first (by their ids), page by page. A page goes on behind a job also
-    /// when that one is gone by then.
+    /// Lists the jobs that match, newest first (by their ids), page by page. A page goes on after a
+    /// job even if that job is gone by then.
     fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed>;
 
-    /// One job in full; `None` if the store does not know it.
+    /// Shows one job in full; `None` if the store does not know it.
     fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>>;
 
     /// Makes jobs ready at once: those that wait for their time, and those that ended as dead,
@@ -53,41 +53,42 @@ pub trait Inspect: Store {
     /// keep their history. The limits in total of both count from now.
     fn retry(&self, which: Which) -> StoreFuture<'_, u64>;
 
-    /// Cancels jobs: one that waits ends at once, one that runs is told by its instance's next
-    /// [`renew`](Store::renew), and does not run again unless it succeeds or fails for good first.
-    /// The first reason stays.
+    /// Cancels jobs. A job that waits ends at once. A job that runs hears of it through its
+    /// instance's next [`renew`](Store::renew), and does not run again: it ends as cancelled,
+    /// unless it succeeds or fails for good first. The first reason stays.
     fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64>;
 
-    /// Deletes jobs, with their history. One that runs is left.
+    /// Deletes jobs with their history, except jobs that run.
     fn delete(&self, which: Which) -> StoreFuture<'_, u64>;
 
-    /// Changes when a job that waits is due; its limits in total count from there.
+    /// Changes when waiting jobs are due; their limits in total count from there.
     fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64>;
 
-    /// Nobody claims from this queue until it is resumed; what runs goes on, and jobs are accepted.
+    /// Pauses a queue: no instance claims from it until it is resumed. Jobs that run go on, and new
+    /// jobs are accepted.
     fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()>;
 
-    /// Ends a pause.
+    /// Resumes a paused queue.
     fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()>;
 
-    /// The queues that are paused.
+    /// Lists the queues that are paused.
     fn paused_queues(&self) -> StoreFuture<'_, Vec<String>>;
 
-    /// The instances that count as alive.
+    /// Lists the instances that count as alive.
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>>;
 
-    /// Jobs that nobody claims who wants these: those of other kinds that have been due for longer
-    /// than this, in the queues that are wanted and are not paused. They are counted by queue and
-    /// kind, up to [`UNCLAIMED_MAX`] or a few more.
+    /// Counts jobs of kinds that are not in `wanted` and that have been due for longer than
+    /// `overdue`, in wanted queues that are not paused. They are counted by queue and kind, up to
+    /// [`UNCLAIMED_MAX`] or a few more.
     ///
-    /// A manager asks seldom, and warns once of each kind. Default is none.
+    /// A manager asks rarely, and warns once of each kind. Default is none.
     fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
         let _ = (wanted, overdue);
         Box::pin(async { Ok(Vec::new()) })
     }
 }
 
-/// Up to how many jobs of one queue and kind [`Inspect::unclaimed`] counts: 1,000.
+/// The number up to which [`Inspect::unclaimed`] counts the jobs of one queue and kind: 1,000.
 pub const UNCLAIMED_MAX: u32 = 1_000;
 
 /// How many jobs of one queue and kind are in one state.
@@ -100,7 +101,7 @@ pub struct Count {
     pub kind: String,
     /// The state.
     pub state: JobState,
-    /// How many.
+    /// How many jobs.
     pub jobs: u64,
 }
 
@@ -120,36 +121,37 @@ impl Count {
 /// Which jobs a change is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// These.
+    /// The jobs with these ids.
     Ids(Vec<TaskId>),
-    /// All that match. A store works through them in steps, and none of them twice.
+    /// All jobs that match. A store changes them in steps, and none of them twice.
     Matching(Filter),
 }
 
 /// Which jobs match: all conditions that are set hold. The default matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// In one of these states; none named means any.
+    /// In one of these states; empty for any state.
     pub states: Vec<JobState>,
-    /// Of one of these kinds.
+    /// Of one of these kinds; empty for any kind.
     pub kinds: Vec<String>,
-    /// In one of these queues.
+    /// In one of these queues; empty for any queue.
     pub queues: Vec<String>,
     /// Accepted at this time or later.
     pub accepted_from: Option<SystemTime>,
     /// Accepted before this time.
     pub accepted_before: Option<SystemTime>,
-    /// With this text in the payload, the name, or, if it has ended, the
-    /// [reason](JobSummary::reason); as it is, with its case.
+    /// With this text in the payload, in the name, or, if the job has ended, in the
+    /// [reason](JobSummary::reason). Upper and lower case differ.
     pub text: Option<String>,
 }
 
-/// Which part of a list.
+/// The part of a list that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Jobs that were listed behind this one; `None` for the first page.
+    /// The job after which the page begins; `None` for the first page.
     pub after: Option<TaskId>,
-    /// How many at most: 1 to 1,000, and the nearer of the two for what lies beyond.
+    /// The most jobs on the page: 1 to 1,000, and the nearer of the two for a number beyond.
+    /// Default is 100.
     pub limit: usize,
 }
 
@@ -167,10 +169,10 @@ impl Default for Page {
 pub struct Listed {
     /// The jobs.
     pub jobs: Vec<JobSummary>,
-    /// Where the next page begins; `None` if this is the last.
+    /// The job after which the next page begins; `None` if this is the last.
     pub next: Option<TaskId>,
-    /// Jobs that were met on the way and cannot be read, so that nobody knows whether they match;
-    /// a store may leave some out where there are many. They keep nobody from the others.
+    /// Jobs that were met on the way and cannot be read, so that it is not known whether they
+    /// match. A store may leave some out where there are many. The others are listed all the same.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -178,7 +180,7 @@ pub struct Listed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// Where it stands in the store, for whoever looks there with other tools.
+    /// Its row in the store, for whoever looks there with other tools.
     pub row: i64,
     /// Its id, if at least that can be read. [`Inspect::delete`] takes it.
     pub id: Option<TaskId>,
@@ -194,7 +196,7 @@ impl Unreadable {
     }
 }
 
-/// A job in a line.
+/// A job in one line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobSummary {
     /// Its id.
@@ -205,7 +207,7 @@ pub struct JobSummary {
     pub queue: String,
     /// Its priority.
     pub priority: Priority,
-    /// Where it stands.
+    /// Its state.
     pub state: JobState,
     /// When it was accepted.
     pub accepted: SystemTime,
@@ -217,7 +219,7 @@ pub struct JobSummary {
     pub ended: Option<SystemTime>,
     /// How many attempts have failed.
     pub failed: u32,
-    /// How often its instance died.
+    /// How often an instance died while it had the job.
     pub crashes: u32,
     /// The instance that has it, if one has.
     pub instance: Option<InstanceId>,
@@ -229,29 +231,29 @@ pub struct JobSummary {
 /// A job in full.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobDetails {
-    /// The job in a line.
+    /// The job in one line.
     pub summary: JobSummary,
     /// Its arguments.
     pub payload: Vec<u8>,
-    /// What it asked for.
+    /// Its options.
     pub options: JobOptions,
     /// Its result, if it is done.
     pub result: Option<Vec<u8>>,
-    /// Every attempt that is kept, snoozed, interrupted and crashed ones too; the oldest first.
+    /// Every attempt that is kept, the oldest first; snoozed, interrupted and crashed ones too.
     pub attempts: Vec<TimedAttempt>,
 }
 
 /// An attempt with its times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimedAttempt {
-    /// Which attempt it was, from 1; a snoozed, interrupted or crashed one has the number of the
-    /// one that follows it.
+    /// Which attempt it was, from 1. A snoozed, interrupted or crashed attempt has the number of
+    /// the one that follows it.
     pub number: u32,
     /// When it was claimed.
     pub started: SystemTime,
     /// When the store heard of its end.
     pub ended: SystemTime,
-    /// How long it ran, as its instance tells it.
+    /// How long it ran, as its instance reports it.
     pub ran: Duration,
     /// How it ended.
     pub outcome: PastOutcome,

@@ -1,4 +1,4 @@
-//! A job as data: what it is, what it asks for, where it stands.
+//! A job as data: the row that is inserted, its options, and its states.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -40,9 +40,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// A job on its way into a store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// Its id, by which inserting it twice is known.
+    /// Its id, by which a store knows a job that is inserted twice.
     pub id: TaskId,
-    /// Which handler runs it.
+    /// Its kind, which decides the handler that runs it.
     pub kind: Cow<'static, str>,
     /// The queue in which it waits.
     pub queue: Cow<'static, str>,
@@ -52,10 +52,10 @@ pub struct NewJob {
     pub due: Due,
     /// Its arguments, at most [`PAYLOAD_BYTES_MAX`].
     pub payload: Vec<u8>,
-    /// What else it asks for.
+    /// Its options.
     pub options: JobOptions,
-    /// How many jobs may wait in its queue, this one included; `None` for no limit. What is
-    /// scheduled waits, what runs does not.
+    /// How many jobs may wait in its queue, this one included; `None` for no limit. Scheduled jobs
+    /// count, running jobs do not.
     pub queue_limit: Option<u64>,
 }
 
@@ -70,7 +70,7 @@ pub enum Due {
     At(SystemTime),
 }
 
-/// Which of the jobs that are due goes first: the higher one. Default is 0.
+/// The priority of a job: of the jobs that are due, the highest goes first. Default is 0.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -83,15 +83,15 @@ impl fmt::Display for Priority {
     }
 }
 
-/// What became of a job that was to be inserted.
+/// The answer to one job of an insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
-    /// It is in the store, and was not before.
+    /// It is in the store now, and was not before.
     Accepted,
     /// It was in the store already, with the same kind, queue and arguments, and nothing has
-    /// changed: what a call is told that is repeated.
+    /// changed. A repeated call gets this answer.
     Known,
-    /// Its id is that of a job with another kind, queue or arguments, which stays as it is.
+    /// Its id belongs to a job with another kind, queue or arguments, which stays as it is.
     Taken,
     /// Its queue is full; it is not in the store.
     Full,
@@ -105,8 +105,7 @@ impl Inserted {
     }
 }
 
-/// What a job asks for, as stores keep it: they give it back as it was, and look at `keep_result`
-/// alone.
+/// The options of a job. A store gives them back as they were, and reads `keep_result` alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -132,8 +131,8 @@ pub struct JobOptions {
     /// The error to report when it has failed for good.
     #[serde(skip_serializing_if = "is_default")]
     pub error: Option<String>,
-    /// For how long the store keeps it and its result once it is done; `None` for as long as the
-    /// store keeps what is done.
+    /// How long the store keeps the job and its result once it is done; `None` for as long as the
+    /// store keeps done jobs.
     #[serde(skip_serializing_if = "is_default")]
     pub keep_result: Option<Duration>,
 }
@@ -181,7 +180,7 @@ pub enum StoredJitter {
     Full,
 }
 
-/// Where a job stands, in the words of a person.
+/// The state of a job, in the words of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -205,7 +204,7 @@ pub enum JobState {
 }
 
 impl JobState {
-    /// All of them, in the order of a job's life.
+    /// All states, in the order of a job's life.
     pub const ALL: [Self; 8] = [
         Self::Ready,
         Self::Scheduled,
@@ -217,7 +216,7 @@ impl JobState {
         Self::Quarantined,
     ];
 
-    /// The word for it.
+    /// The word for the state.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -232,7 +231,7 @@ impl JobState {
         }
     }
 
-    /// Whether nothing follows any more by itself.
+    /// Whether the job has ended: nothing follows by itself.
     #[must_use]
     pub fn is_end(self) -> bool {
         matches!(

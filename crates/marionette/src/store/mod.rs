@@ -1,4 +1,5 @@
-//! The contract of a store: where jobs wait and are kept. This is all that an author of one needs.
+//! The contract of a store: where jobs wait and are kept. This module is all that the author of a
+//! store needs.
 //!
 //! # The life of a job
 //!
@@ -9,21 +10,20 @@
 //!                   └── its instance died ──────┴─ sweep ──▶ quarantined (the third time)
 //! ```
 //!
-//! There is no state *ready*: a job that waits is ready once its time has come by the store's
-//! clock.
+//! *Ready* is not stored: a job that waits is ready once its time has come by the store's clock.
 //!
 //! # What every method keeps to
 //!
-//! - *Many at once.* Each takes many, answers in their order, and commits them together or not at
-//!   all. Callers do not wait for each other: a store may put calls that come at the same time into
-//!   one commit.
+//! - *Many at once.* Each method takes many items, answers in their order, and commits them
+//!   together or not at all. Callers do not wait for each other: a store may put calls that come at
+//!   the same time into one commit.
 //! - *May be repeated.* A caller that got an error does not know whether the call had its effect,
 //!   and calls again with the same arguments: that must end as if it had been called once.
 //! - *May be dropped.* A future that is dropped has had its effect or will have none; either is
 //!   right, and nothing else is lost.
-//! - *Fenced.* A [`Lease`] is one claim of one job. Whatever is written about a claimed job names
-//!   it, and has no effect if the job has been claimed again since.
-//! - *The store's clock.* Callers tell durations; the store alone says what is due.
+//! - *Fenced.* A [`Lease`] is one claim of one job. Every write about a claimed job names its
+//!   lease, and has no effect if the job has been claimed again since.
+//! - *The store's clock.* Callers pass durations; the store alone decides which jobs are due.
 //! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own (unless
 //!   the store [is volatile](Store::is_volatile)), so no future may rely on the runtime in which
 //!   the store was made.
@@ -53,12 +53,12 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// Where jobs wait and are kept.
 ///
-/// The module's text says what holds for every method. `marionette-conformance` has the tests that
-/// decide when a store is done.
+/// The module's documentation says what holds for every method. `marionette-conformance` has the
+/// tests that decide when a store is done.
 ///
 /// # Examples
 ///
-/// What a manager does all day, by hand.
+/// The work of a manager, by hand:
 ///
 /// ```
 /// use marionette::store::{Claim, Next, Settlement, Store, StoreError, Wanted, InstanceInfo};
@@ -90,43 +90,43 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Accepts jobs. Once this returns `Ok`, they are committed and synced by the store's rules.
     ///
-    /// A job whose id is known already changes nothing, whatever became of the one that has it: it
-    /// is [`Inserted::Known`] if both have the same kind, queue and payload, and
+    /// A job whose id the store knows already changes nothing, whatever became of the job that has
+    /// it: the answer is [`Inserted::Known`] if both have the same kind, queue and payload, and
     /// [`Inserted::Taken`] otherwise. A job for a queue that has reached [`NewJob::queue_limit`] is
-    /// [`Inserted::Full`]. The others of the call are accepted.
+    /// [`Inserted::Full`]. The other jobs of the call are accepted.
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), and nothing of the call is kept, if a name is none by
-    /// [`check_name`] or a payload is longer than [`PAYLOAD_BYTES_MAX`].
+    /// [Refused](StoreError::is_refused), and nothing of the call is kept, if [`check_name`] finds
+    /// fault with a name or a payload is longer than [`PAYLOAD_BYTES_MAX`].
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
 
-    /// Gives an instance jobs that are due: those of the highest priority first, and of one
-    /// priority those that have been due for longest. Each gets a new lease.
+    /// Gives an instance jobs that are due: the highest priority first, and within a priority the
+    /// job that has been due for longest. Each job gets a new lease.
     ///
     /// A lost claim is harmless (the lease lapses), so it need not be synced.
     ///
     /// # Errors
     ///
     /// [Unavailable](StoreError::is_unavailable) if the instance is not known: it has never
-    /// renewed, or was found dead. It renews and tries again.
+    /// renewed, or was found dead. Such an instance renews and tries again.
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
-    /// Says that this instance lives, and extends these leases; makes the instance known when it is
-    /// new. The answers say, in order, which leases still hold.
+    /// Gives a sign of life of an instance and extends its leases; makes the instance known when it
+    /// is new. The answers say, in order, which leases still hold.
     ///
-    /// An instance names all leases that it has. One that it does not name for the length of a
+    /// An instance names all leases that it has. A lease that it does not name for the length of a
     /// lease lapses, since its claim was lost on the way to the instance.
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
 
     /// Writes what became of claimed jobs.
     ///
-    /// What names a lease that no longer holds has no effect and is [`Settled::Stale`]. Repeating a
-    /// settlement that had its effect is [`Settled::Applied`] until the job is claimed again; after
-    /// that it may be either.
+    /// A settlement whose lease no longer holds has no effect and is [`Settled::Stale`]. Repeating
+    /// a settlement that had its effect is [`Settled::Applied`] until the job is claimed again;
+    /// after that it may be either.
     ///
-    /// A job that somebody wants cancelled does not wait again: what would be a retry, a snooze or
-    /// a release ends it as cancelled, for the reason that came with that wish.
+    /// A job that somebody wants cancelled does not wait again: a retry, a snooze or a release ends
+    /// it as cancelled, for the reason that was given for the cancellation.
     ///
     /// # Errors
     ///
@@ -134,43 +134,44 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// than [`PAYLOAD_BYTES_MAX`].
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>>;
 
-    /// Clears up: takes the jobs of dead instances from them, quarantines those whose instances
-    /// died three times, forgets dead instances, prunes what has been kept for long enough.
+    /// Clears up: takes jobs from dead instances, quarantines those whose instances died three
+    /// times, forgets dead instances, and prunes jobs that have been kept for long enough.
     ///
     /// A job that is taken from a dead instance waits again as it did before, with one crash more
-    /// and [`PastOutcome::Crashed`] in its history; no attempt was used. A lease that lapsed while
-    /// its instance lived is given back without either.
+    /// and [`PastOutcome::Crashed`] in its history; no attempt was used. A job whose lease lapsed
+    /// while its instance lived is given back without either.
     ///
-    /// It does a bounded amount of work in each call, and says if [more](Swept::more) is to be done
-    /// at once. What is beyond the number of done jobs that are kept does not pile up between two
-    /// sweeps, however fast jobs end: [`settle`](Store::settle) then forgets as many as it ends, so
-    /// that no more than 10,000 are there beyond those.
+    /// Each call does a bounded amount of work, and says whether [more](Swept::more) is to be done
+    /// at once. Done jobs beyond the number that is kept do not pile up between two sweeps, however
+    /// fast jobs end: [`settle`](Store::settle) then forgets as many as it ends, so that at most
+    /// 10,000 are there beyond that number.
     fn sweep(&self) -> StoreFuture<'_, Swept>;
 
-    /// Waits until a claim of these may find a job; returns early whenever it likes, and at the
-    /// latest after [`Timing::poll`].
+    /// Waits until a claim for `wanted` may find a job. It may return early at any time, and
+    /// returns at the latest after [`Timing::poll`].
     ///
-    /// An instance that waits again and again must not use a processor for it. So what nobody who
-    /// waits may claim now is no reason to return at once: another kind, a paused queue, and a
-    /// suspect that was due before the wait began, since the instance may have its suspects
-    /// already.
+    /// An instance that waits again and again must not keep a processor busy. So a job that the
+    /// instance may not claim now is no reason to return at once: one of another kind, one in a
+    /// paused queue, or a suspect that was due before the wait began, since the instance may have
+    /// its suspects already.
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
 
-    /// Waits until a manager has to see to this again: at the latest when [`Timing`] says so,
-    /// unless the store knows that there will be nothing to do until then.
+    /// Waits until `duty` is due again: at the latest when [`Timing`] says so, unless the store
+    /// knows that there will be nothing to do until later.
     ///
-    /// A manager gives no sign of life while it rests from that, so a store that lets it rest for
-    /// longer than a lease does not count it as dead meanwhile.
+    /// An instance gives no sign of life while it rests from [`Duty::Beat`], so a store that lets
+    /// it rest for longer than a lease does not count it as dead meanwhile.
     ///
     /// Default is [`wait`](Self::wait) for a claim, and the intervals of [`timing`](Self::timing)
     /// for all else. [`MemoryStore`](crate::MemoryStore) knows more where a test owns the clock: it
-    /// wakes nobody for nothing, so that a virtual day passes at once.
+    /// wakes no manager in vain, so that a virtual day passes at once.
     fn rest(&self, duty: Duty) -> StoreFuture<'_, ()> {
         let timing = self.timing();
         let pause = match duty {
             Duty::Claim(wanted) => return self.wait(wanted),
             Duty::Ask(_) => timing.poll,
-            // A quarter to both sides, so that processes that were started together part.
+            // Up to a quarter sooner or later, so that processes that were started together drift
+            // apart.
             Duty::Sweep => {
                 let quarter = timing.sweep / 4;
                 let part = quarter.saturating_mul(2).mul_f64(fastrand::f64());
@@ -184,12 +185,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    /// How these jobs have ended, in order.
+    /// Says how these jobs have ended, in order.
     fn ended(&self, jobs: Vec<crate::id::TaskId>) -> StoreFuture<'_, Vec<Ended>>;
 
-    /// Whether all that it holds goes with this process. Then leases are renewed in the runtime of
-    /// the manager and on its clock, since nobody could take over from a process that is blocked.
-    /// Default is no: they are renewed on a thread of its own.
+    /// Whether everything in the store goes with this process. Then leases are renewed in the
+    /// runtime of the manager and on its clock, since no other process could take over from one
+    /// that is blocked. Default is no: leases are renewed on a thread of their own.
     fn is_volatile(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! What became of claimed jobs, and what is kept of it.
+//! Settlements: what became of claimed jobs, and the history that is kept of it.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::store::job::JobState;
 
 /// What became of a claimed job.
 ///
-/// Whether the job has one failed attempt more depends on the outcome of the attempt alone
-/// ([`PastOutcome::is_failure`]), not on what follows.
+/// Only the outcome of the attempt ([`PastOutcome::is_failure`]) decides whether the job has one
+/// failed attempt more, not the verdict in `next`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
-    /// The claim that it belongs to.
+    /// The lease under which the job was claimed.
     pub lease: Lease,
     /// The attempt that was made, if one was; it becomes part of the job's history.
     pub attempt: Option<Attempted>,
@@ -21,7 +21,7 @@ pub struct Settlement {
     pub next: Next,
 }
 
-/// An attempt, as its instance tells of it. Its end is when the store hears of it.
+/// An attempt, as its instance reports it. Its end is the time at which the store gets the report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attempted {
     /// How long it ran.
@@ -43,7 +43,7 @@ pub enum PastOutcome {
     Failed,
     /// It panicked.
     Panicked,
-    /// It was out of time.
+    /// It ran out of time.
     TimedOut,
     /// It was cancelled.
     Cancelled,
@@ -80,7 +80,7 @@ pub enum Next {
     Cancel(String),
 }
 
-/// What became of a settlement.
+/// The answer to one settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     /// It is written.
@@ -89,7 +89,7 @@ pub enum Settled {
     Stale,
 }
 
-/// An attempt as it is kept. A store keeps the first 5 and the last 20 of a job at least.
+/// An attempt as it is kept. A store keeps at least the first 5 and the last 20 attempts of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PastAttempt {
     /// Which attempt it was, from 1: one more than had failed before it.
@@ -108,7 +108,7 @@ pub struct PastAttempt {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Ended {
-    /// It has not.
+    /// It has not ended.
     NotYet,
     /// It succeeded, with this result.
     Done(Vec<u8>),
@@ -116,7 +116,7 @@ pub enum Ended {
     Otherwise {
         /// Dead, cancelled or quarantined.
         state: JobState,
-        /// Why, if not by its last attempt.
+        /// Why, unless its last attempt is the reason.
         reason: Option<String>,
         /// The error that its options named.
         error: Option<String>,
@@ -139,7 +139,7 @@ pub struct Swept {
     pub pruned: u64,
     /// Whether there is more to do at once.
     pub more: bool,
-    /// Something about the store that somebody should see to, in words, for as long as it is so. A
-    /// manager warns of it when it begins.
+    /// Something about the store that somebody should see to, in words, for as long as it lasts. A
+    /// manager warns of it once, when it begins.
     pub warning: Option<String>,
 }
