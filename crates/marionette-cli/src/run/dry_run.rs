@@ -8,7 +8,7 @@ use crate::command::{Text, Veil, What};
 use crate::console::Console;
 use crate::input::{File, Task};
 
-/// Says what each task of a list would run.
+/// Prints the command of each task of a list.
 pub(super) fn tell(file: &File, console: &Console) {
     let here = env::current_dir().unwrap_or_default();
     for task in &file.tasks {
@@ -43,7 +43,7 @@ fn value(task: &Task) -> Value {
     Value::Object(value)
 }
 
-/// The text, unless it is a secret.
+/// The text; `***` in place of a secret.
 fn plain(text: &Text, veil: &Veil) -> Value {
     match text {
         Text::Plain(text) => json!(veil.over(text)),

@@ -1,4 +1,4 @@
-//! What is noted of a run: any bytes.
+//! Fuzzes the note of a run: any bytes are read or refused.
 
 use super::ledger::{Note, parts};
 use crate::fuzz::fuzz;

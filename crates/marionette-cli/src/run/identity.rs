@@ -1,8 +1,8 @@
-//! What a run is known by, however the list of its tasks changes.
+//! The identity of a run: it stays the same however the list of its tasks changes.
 //!
-//! A file is known by its path and a name by itself: each has one run at a time. A list that is not
-//! in a file (from a pipe, from the command line) is known by the folder, in which several may be
-//! unfinished; which of them a list goes on with is decided in [`choice`](super::choice).
+//! A file has its path and a name has itself as identity: each has one run at a time. A list that
+//! is not in a file (from a pipe, from the command line) has its folder, which may have several
+//! unfinished runs; [`choice`](super::choice) decides which of them a list goes on with.
 
 use std::borrow::Cow;
 use std::env;
@@ -18,27 +18,27 @@ use crate::command::quoted;
 use crate::console::text::{self, safe};
 use crate::input;
 
-/// What the keys of files are derived under…
+/// The namespace for the keys of files.
 const FILES: Uuid = Uuid::from_u128(0x6a1d_9a2e_3c41_4d5b_9a0f_7e52_b1c8_04d3);
-/// …those of names…
+/// The namespace for the keys of names.
 const NAMES: Uuid = Uuid::from_u128(0x0c5e_27f1_94a8_4b6d_8e13_5d70_c2fb_a961);
-/// …and those of lists that are not in a file.
+/// The namespace for the keys of lists that are not in a file.
 const LISTS: Uuid = Uuid::from_u128(0xe83b_6f04_71d9_4a52_b7c6_1f9e_408d_32ab);
 
-/// What a run is known by.
+/// The identity of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Identity {
     /// The file of this path.
     File(PathBuf),
-    /// This name, which was given with `--as`.
+    /// The name that was given with `--as`.
     Named(String),
     /// A list that is not in a file, made in this folder.
     List(PathBuf),
 }
 
 impl Identity {
-    /// The identity of what was read.
+    /// The identity of the run of a list that was read.
     pub(super) fn of(file: &input::File, args: &Run) -> Result<Self> {
         match (&args.known_as, &file.path) {
             (Some(name), _) => Ok(Self::Named(name.clone())),
@@ -47,7 +47,7 @@ impl Identity {
         }
     }
 
-    /// The identity that the arguments name, without reading anything. A file may be gone.
+    /// The identity that the arguments name, without reading the list: a file may be gone.
     pub(super) fn named_by(args: &Run) -> Result<Self> {
         if let Some(name) = &args.known_as {
             return Ok(Self::Named(name.clone()));
@@ -60,7 +60,7 @@ impl Identity {
         Ok(Self::File(path))
     }
 
-    /// What its notes and queues are called. Only lists have more than one slot.
+    /// The key in the names of its notes and queues. Only lists have more than one slot.
     pub(super) fn key(&self, slot: u32) -> String {
         let id = match self {
             Self::File(path) => Uuid::new_v5(&FILES, path.as_os_str().as_encoded_bytes()),
@@ -73,12 +73,12 @@ impl Identity {
         id.simple().to_string()[..16].to_owned()
     }
 
-    /// Whether several of them may be unfinished.
+    /// Whether it may have several unfinished runs.
     pub(super) fn is_list(&self) -> bool {
         matches!(self, Self::List(_))
     }
 
-    /// As it can be noted: paths need not be UTF-8, but notes are.
+    /// The identity as a note has it: paths need not be UTF-8, but notes are.
     pub(super) fn notable(&self) -> Self {
         let lossy = |path: &Path| PathBuf::from(path.to_string_lossy().into_owned());
         match self {
@@ -88,7 +88,7 @@ impl Identity {
         }
     }
 
-    /// What it is called in lists, safe to print.
+    /// Its name in lists, safe to print.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => safe(&from_here(path).to_string_lossy()),
@@ -97,7 +97,7 @@ impl Identity {
         }
     }
 
-    /// The words for it in a sentence, safe to print.
+    /// Its name within a sentence, safe to print.
     pub(super) fn of_it(&self) -> String {
         match self {
             Self::List(_) => format!("the {}", self.name()),
@@ -105,7 +105,7 @@ impl Identity {
         }
     }
 
-    /// The command line that goes on with it, safe to print.
+    /// The command line that goes on with the run, safe to print.
     pub(crate) fn command(&self) -> String {
         match self {
             Self::File(path) => {
@@ -131,7 +131,7 @@ fn here() -> Result<PathBuf> {
     env::current_dir().context("there is no current folder")
 }
 
-/// Where a file was that is not there any more.
+/// The absolute path of a file that no longer exists.
 fn gone(path: &Path) -> std::io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
     let name = absolute.file_name().unwrap_or_default();
@@ -139,13 +139,13 @@ fn gone(path: &Path) -> std::io::Result<PathBuf> {
     Ok(fs::canonicalize(folder)?.join(name))
 }
 
-/// The path as it is written in the current folder.
+/// The path relative to the current folder, if it lies within it.
 fn from_here(path: &Path) -> Cow<'_, Path> {
-    // In the root folder all are written in full, as everywhere else.
+    // In the root folder every path is written in full, as everywhere else.
     let here = env::current_dir().ok();
     let here = here.filter(|here| here.parent().is_some());
     match here.and_then(|here| path.strip_prefix(here).ok()) {
-        // It would be taken for an option, or for standard input.
+        // The shell or the parser would take the name for an option or for standard input.
         Some(name) if name.as_os_str().as_encoded_bytes().starts_with(b"-") => {
             Cow::Owned(Path::new(".").join(name))
         }

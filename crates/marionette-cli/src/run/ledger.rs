@@ -1,7 +1,7 @@
-//! How far a run has come: which generation, and whether it is finished.
+//! The ledger of a run: which generation is the latest, and whether it is finished.
 //!
-//! The note is beside the store, one small file for each run, and is written anew in one step. A
-//! lock on its neighbour, which goes with the process, keeps a second process away.
+//! The note lies beside the store, one small file for each run, and is replaced in one step. A lock
+//! on a file beside the note keeps a second process away; the lock ends with its process.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
@@ -19,42 +19,43 @@ use crate::console::clock;
 use crate::console::text;
 use crate::files::{Folder, Place};
 
-/// How long a lock is tried that another process has: one that only looks has it for a moment.
+/// How long to try for a lock that another process has: a process that only looks has it for a
+/// moment.
 const LOCK_PATIENCE: Duration = Duration::from_millis(25);
-/// How long it is tried if the process that took it has ended or was this one: then a program that
-/// is being started has it, until its first instruction.
+/// How long to try for a lock if the process that took it has ended or is this one: then a program
+/// that is being started has inherited the lock, and keeps it until its first instruction.
 const INHERITED_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Whether what was begun goes on.
+/// Whether a run goes on or begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// An unfinished generation goes on.
     GoesOn,
-    /// A new one begins.
+    /// A new generation begins.
     Begins,
 }
 
-/// What comes of an attempt to take a note.
+/// The result of an attempt to take a note.
 #[derive(Debug)]
 pub(super) enum Taken {
-    /// It is ours.
+    /// The note is ours.
     Ours(Ledger),
-    /// Another process has it.
+    /// Another process has the note.
     Theirs(OtherRunner),
 }
 
 /// A note that another process has.
 #[derive(Debug)]
 pub(super) struct OtherRunner {
-    /// The number of that process, if it has written it down yet.
+    /// The number of that process, if the process has written it down yet.
     process: Option<String>,
-    /// The queue of the generation that it runs.
+    /// The queue of the generation that the process runs.
     pub(super) queue: String,
 }
 
 impl OtherRunner {
-    /// Why this process cannot run it as well.
+    /// The error that says why this process cannot run it as well.
     pub(super) fn refusal(&self, name: &str) -> anyhow::Error {
         match &self.process {
             None => anyhow::anyhow!("another process runs {name}"),
@@ -69,22 +70,22 @@ pub(super) struct Ledger {
     folder: Folder,
     key: String,
     note: Note,
-    /// Held for as long as this lives.
+    /// Held for as long as the ledger lives.
     _lock: File,
 }
 
-/// What is noted of a run.
+/// The file beside the store that says how far a run has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Note {
-    /// The file as it was named, for a person who looks here.
+    /// The name of the file, for a person who looks at the note.
     pub(super) file: String,
-    /// What the run is known by; versions before this one did not write it.
+    /// The identity of the run; older versions did not write it.
     #[serde(default)]
     pub(super) identity: Option<Identity>,
     pub(super) generation: u64,
     pub(super) finished: bool,
-    /// The generation that counts as the one before the first: those up to it may have been those
-    /// of a note that was removed.
+    /// The last generation before the first of this note: an earlier note of the run, since
+    /// removed, may have had generations up to this number.
     #[serde(default, skip_serializing_if = "is_zero")]
     before: u64,
 }
@@ -108,8 +109,7 @@ impl Note {
 }
 
 impl Ledger {
-    /// Takes the note of a run, unless another process has it. `name` is what the run is called in
-    /// a new note.
+    /// Takes the note of a run, unless another process has it. A new note calls the run `name`.
     pub(super) fn take(place: &Place, identity: &Identity, slot: u32, name: &str) -> Result<Taken> {
         let folder = place.make();
         let folder = folder
@@ -144,17 +144,17 @@ impl Ledger {
         }))
     }
 
-    /// Whether there is a note in this slot.
+    /// Whether this slot has a note.
     pub(super) fn exists(place: &Place, identity: &Identity, slot: u32) -> bool {
         let folder = place.open().ok().flatten();
         let note = note_of(&identity.key(slot));
         folder.is_some_and(|folder| folder.stat(note).is_ok_and(|note| note.is_some()))
     }
 
-    /// Goes on with the last generation, or begins one.
+    /// Goes on with the last generation if it is unfinished, else begins one.
     pub(super) fn begin(&mut self) -> Result<Turn> {
         if self.is_unfinished() {
-            // The process that had it was killed, maybe while it wrote.
+            // The process that had the note was killed, maybe while it wrote.
             for name in [note_of(&self.key), order_of(&self.key)] {
                 let _ = self.folder.tidy(name);
             }
@@ -166,14 +166,14 @@ impl Ledger {
         Ok(Turn::Begins)
     }
 
-    /// Goes on with the last generation although it is finished.
+    /// Goes on with the last generation although that is finished.
     pub(super) fn reopen(&mut self) -> Result<()> {
         ensure!(self.was_begun(), "this was never run");
         self.note.finished = false;
         self.write()
     }
 
-    /// The generation is finished.
+    /// Notes that the generation is finished.
     pub(super) fn finish(&mut self) -> Result<()> {
         self.note.finished = true;
         self.write()
@@ -183,12 +183,12 @@ impl Ledger {
         !self.note.finished
     }
 
-    /// Whether there was a generation yet.
+    /// Whether the run has had a generation since its note was made.
     pub(super) fn was_begun(&self) -> bool {
         self.note.generation > self.note.before
     }
 
-    /// Whether this is the first generation.
+    /// Whether the generation is the first since the note was made.
     pub(super) fn is_first(&self) -> bool {
         self.note.generation <= self.note.before + 1
     }
@@ -199,24 +199,24 @@ impl Ledger {
         note.metadata().ok()?.modified().ok()
     }
 
-    /// The queue of the generation.
+    /// The queue of the present generation.
     pub(super) fn queue(&self) -> String {
         queue(&self.key, self.note.generation)
     }
 
-    /// That queue, and the one of the generation before, in which something may have been retried
-    /// since.
+    /// The queues of the present generation and of the one before, whose tasks may have been
+    /// retried since.
     pub(super) fn queues(&self) -> [String; 2] {
         let last = self.note.generation.saturating_sub(1);
         [self.queue(), queue(&self.key, last)]
     }
 
-    /// The queue of the last generation but one.
+    /// The queue of the generation two before the present one.
     pub(super) fn earlier_queue(&self) -> String {
         queue(&self.key, self.note.generation.saturating_sub(2))
     }
 
-    /// Notes in which order the tasks of the generation are, for lists of them. It may be lost.
+    /// Notes the order of the generation's tasks, in which they are listed. The file may be lost.
     pub(super) fn note_order(&self, ids: impl Iterator<Item = TaskId>) -> io::Result<()> {
         self.folder.replace(order_of(&self.key), |file| {
             let mut file = BufWriter::new(file);
@@ -233,15 +233,15 @@ impl Ledger {
             file.write_all(&serde_json::to_vec(&self.note)?)?;
             file.sync_all()
         });
-        // The name is in the folder, which has to reach the disk as well.
+        // The file's name is in the folder, which has to reach the disk as well.
         let written = written.and_then(|()| self.folder.sync());
         let path = || self.folder.path().join(&name);
         written.with_context(|| format!("cannot write {}", text::path(&path())))
     }
 }
 
-/// The highest generation of the runs whose notes were removed. No generation comes twice: the ids
-/// of its tasks follow from it, and by them it is known what was done.
+/// The file with the highest generation of all runs whose notes were removed. No generation number
+/// comes twice: the ids of its tasks are derived from it, and an id says whether its task is done.
 const REMOVED: &str = "removed";
 
 fn last_removed(folder: &Folder) -> Result<u64> {
@@ -254,7 +254,8 @@ fn last_removed(folder: &Folder) -> Result<u64> {
     number.with_context(|| format!("{} is not what `run` wrote", path()))
 }
 
-/// Removes the note of a run that is finished and that no process has, unless `stays`.
+/// Removes the note of a run that is finished and that no process has, unless `stays` says
+/// otherwise.
 pub(super) fn remove(
     folder: &Folder,
     key: &str,
@@ -263,7 +264,7 @@ pub(super) fn remove(
     let Ok(_lock) = lock(folder, &lock_of(key))? else {
         return Ok(false);
     };
-    // A process that looks for a place for a list leaves a lock without a note.
+    // A process that looks for a slot for a list leaves a lock without a note.
     if let Some(note) = Note::read(folder, key)? {
         if !note.finished || stays(&note) {
             return Ok(false);
@@ -285,7 +286,7 @@ fn order_of(key: &str) -> String {
     format!("{key}.order")
 }
 
-/// The tasks of the last generation in their order, as far as it is noted.
+/// The tasks of the last generation in their order, as far as the order is noted.
 pub(super) fn order(folder: &Folder, key: &str) -> Vec<TaskId> {
     let bytes = folder.read_all(order_of(key)).ok().flatten();
     let bytes = bytes.unwrap_or_default();
@@ -306,13 +307,13 @@ fn queue(key: &str, generation: u64) -> String {
     format!("run.{key}.{generation}")
 }
 
-/// The key and the generation in the name of a queue; `None` if it is not that of a run.
+/// The key and the generation in the name of a queue; `None` for a queue that belongs to no run.
 pub(super) fn parts(queue: &str) -> Option<(&str, u64)> {
     let (key, generation) = queue.strip_prefix("run.")?.split_once('.')?;
     Some((key, generation.parse().ok()?))
 }
 
-/// The process that has this note now, if one has.
+/// The process that has this note now, if any.
 pub(super) fn holder(folder: &Folder, key: &str) -> Option<String> {
     let mut file = folder.read(lock_of(key)).ok()??;
     if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
@@ -323,7 +324,7 @@ pub(super) fn holder(folder: &Folder, key: &str) -> Option<String> {
     Some(holder.trim().to_owned())
 }
 
-/// Locks a file; else says who has it, if that is written there.
+/// Locks a file; else returns the process that holds the lock, if the file names it.
 fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
     let path = || folder.path().join(name);
     let opened = folder.open_or_new(name);
@@ -348,7 +349,7 @@ fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
         clock::pause(LOCK_PAUSE);
     }
     if !folder.is_at(&file, name)? {
-        // Its run was removed with it.
+        // The lock file was removed together with its run.
         return lock(folder, name);
     }
     file.rewind()?;
@@ -357,7 +358,7 @@ fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
     Ok(Ok(file))
 }
 
-/// Whether this is the number of a process other than this one, which has not ended.
+/// Whether `holder` is the number of a process that is alive and is not this one.
 fn is_another_that_lives(holder: &str) -> bool {
     let number = holder.parse().ok().and_then(Pid::from_raw);
     number.is_some_and(|number| {

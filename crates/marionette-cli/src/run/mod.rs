@@ -1,13 +1,13 @@
-//! `marionette run`: the commands of a file, each brought to its end once, however often this
-//! process is killed in between.
+//! `marionette run`: runs each command of a file to its end once, however often this process is
+//! killed in between.
 //!
-//! 1. The list is read, and the run that it belongs to is locked: nobody else runs it meanwhile.
-//! 2. The ledger says whether a generation of it is unfinished; then that goes on, else a new one
-//!    begins. A generation has a queue of its own.
-//! 3. Each task becomes a job whose id follows from the generation and from what it runs, so that
-//!    storing it twice is storing it once.
-//! 4. A worker runs that queue until all has ended in the store, or a signal comes.
-//! 5. The ledger notes that the generation is finished, and the summary is told.
+//! 1. The list is read and its run is locked, so that no other process runs it meanwhile.
+//! 2. The ledger says whether a generation of the run is unfinished; if so that generation goes on,
+//!    else a new one begins. Each generation has a queue of its own.
+//! 3. Each task becomes a job whose id is derived from the generation and from the command, so that
+//!    storing it twice stores it once.
+//! 4. An instance runs that queue until the store says that all jobs have ended, or a signal comes.
+//! 5. The ledger notes that the generation is finished, and the summary is printed.
 
 mod identity;
 mod ledger;
@@ -55,11 +55,11 @@ pub(crate) use names::{ListOrder, Runs};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
-/// How often the store is asked whether all has ended, which this process may not have seen.
+/// How often to ask the store whether all jobs have ended: other processes may have ended some.
 const LOOK: Duration = Duration::from_secs(1);
-/// How soon the store knows what happened here.
+/// How long to wait, at first, until the store knows what has happened here; doubled up to `LOOK`.
 const SETTLING: Duration = Duration::from_millis(5);
-/// After so many looks at a store in which nothing moves, that is said.
+/// The number of looks at a store in which nothing moves after which `STUCK` is printed.
 const STUCK_LOOKS: u32 = 10;
 const STUCK: &str = "tasks are due, and nothing moves: the queue is paused, or the store cannot be \
                      written (is the disk full?); it goes on by itself once that has changed";
@@ -96,7 +96,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
             return Ok(0);
         }
     }
-    // Until here a signal just ends this process, also while it waits for a list that never comes.
+    // Until here a signal just ends this process, even while it waits for a list that never comes.
     let mut signals = Signals::listen()?;
     let (opened, mut ready) = if let Some(file) = file {
         let opened = open_or_make(common).await?;
@@ -116,7 +116,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     let worker = Worker::new(&opened, queues, args.jobs, args.keep_outputs)?;
     let teller = view::tell(worker.tasks.events(), &progress, &console);
     worker.start(&opened).await?;
-    // Of a queue that is paused it is told below.
+    // `until_all_has_ended` tells of a queue that is paused.
     let watch = Watch::begin(&opened, &worker, &[], &console);
     let work = until_all_has_ended(&opened, &ready, &progress, &view, &console);
     let asked = tokio::select! {
@@ -138,7 +138,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     }
     watch.end().await;
     worker.close().await;
-    // It ends with the manager, once it has told all that happened.
+    // The teller ends with the manager, once it has printed all events.
     let _ = teller.await;
     view.end();
     finish(&opened, &mut ready, asked, &console).await
@@ -159,7 +159,7 @@ fn note_that_it_goes_on(ready: &Ready, progress: &Progress, console: &Console) {
     }
 }
 
-/// Drops what is left of the run that the arguments name.
+/// Cancels the tasks that are left of the run that the arguments name.
 async fn drop_open(common: &Common, args: &Run, console: &Console) -> Result<u8> {
     let identity = Identity::named_by(args)?;
     let opened = open_existing(common, Purpose::Change).await?;
@@ -172,7 +172,7 @@ async fn drop_open(common: &Common, args: &Run, console: &Console) -> Result<u8>
     Ok(0)
 }
 
-/// The run of a list that was read.
+/// Prepares the run of a list that was read.
 async fn listed(
     opened: &Opened,
     args: &Run,
@@ -183,14 +183,14 @@ async fn listed(
     let mut ledger = choice::ledger(opened, args, &identity, file, console).await?;
     let turn = choice::turn(args, opened, &mut ledger, console).await?;
     let plan = Plan::new(file, &ledger.queue(), &defaults(args))?;
-    // Where it cannot be written, lists of its tasks are in another order.
+    // If the order cannot be written, the tasks are listed in another order.
     let _ = ledger.note_order(plan.ids());
     let stored = match turn {
         Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, console).await?,
         Turn::Begins => StoredTasks::default(),
     };
     if turn == Turn::Begins && ledger.is_first() {
-        // What cannot be removed now is removed when another list is new.
+        // A note that cannot be removed now is removed when the next new list begins.
         let _ = old::remove(opened).await;
     }
     Ok(Ready {
@@ -202,7 +202,7 @@ async fn listed(
     })
 }
 
-/// A run that goes on with what is stored of it, whatever its list says now.
+/// Prepares a run that goes on with its stored tasks, whatever its list says now.
 async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready> {
     let identity = Identity::named_by(args)?;
     let ledger = choice::to_resume(opened, &identity, console).await?;
@@ -248,7 +248,7 @@ fn defaults(args: &Run) -> Options {
     }
 }
 
-/// Brings what is stored of this generation into line with the file, which may have changed.
+/// Brings the stored tasks of this generation into line with the file, which may have changed.
 async fn reconcile(
     opened: &Opened,
     identity: &Identity,
@@ -279,7 +279,7 @@ async fn reconcile(
     Ok(stored)
 }
 
-/// Takes from a runner that was killed what it had in hand.
+/// Takes over the jobs in hand of a runner that was killed.
 async fn take_over(opened: &Opened) -> Result<()> {
     orphans_have_gone(&opened.minders()).await?;
     while opened.store.sweep().await.map_err(explain)?.more {}
@@ -297,7 +297,7 @@ fn in_queue(queue: String) -> Filter {
     }
 }
 
-/// Stores what is not stored yet, and waits until all has ended.
+/// Stores the jobs that are not stored yet, and waits until all have ended.
 async fn until_all_has_ended(
     opened: &Opened,
     ready: &Ready,
@@ -323,8 +323,8 @@ async fn until_all_has_ended(
     let (mut settling, mut stuck) = (SETTLING, 0);
     loop {
         tokio::select! {
-            // What was told here may not be written yet; what others did is not told here at all.
-            // So the store is asked in the end.
+            // An end that was seen here may not be written yet, and the ends of other processes are
+            // not seen here at all, so the store has the last word.
             () = progress.all_has_ended() => {
                 sleep(settling).await;
                 settling = (settling * 2).min(LOOK);
@@ -344,14 +344,14 @@ async fn until_all_has_ended(
         } else {
             0
         };
-        // Of a full disk it is told elsewhere.
+        // `Watch` tells of a full disk.
         if stuck == STUCK_LOOKS && !opened.is_on_full_disk() {
             console.warn(STUCK);
         }
     }
 }
 
-/// Notes whether the generation is finished, tells the summary, and returns the exit status.
+/// Notes whether the generation is finished, prints the summary, and returns the exit status.
 async fn finish(
     opened: &Opened,
     ready: &mut Ready,

@@ -1,4 +1,4 @@
-//! Which run a queue belongs to, for whoever looks at a store.
+//! The names of runs, from the names of their queues, for anyone who looks at a store.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use super::ledger::{Note, holder, order, parts};
 use crate::console::text::safe;
 use crate::files::{Folder, Place};
 
-/// The runs of which there are notes beside a store.
+/// The runs that have notes beside a store.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
-    /// `None`: there is none that can be read.
+    /// `None` if no folder of notes can be read.
     folder: Option<Folder>,
-    /// By the keys in the names of their queues.
+    /// By the keys that are part of the queues' names.
     notes: HashMap<String, Note>,
 }
 
-/// Where tasks stand in the lists of their runs, read when it is asked.
+/// The places of tasks in the lists of their runs; each order is read when first needed.
 #[derive(Debug)]
 pub(crate) struct ListOrder<'a> {
     runs: &'a Runs,
@@ -33,7 +33,7 @@ impl<'a> ListOrder<'a> {
         }
     }
 
-    /// The place of a task of this queue; behind all others if nobody knows it.
+    /// The place of a task of this queue; behind all others if no order names it.
     pub(crate) fn of(&mut self, queue: &str, id: TaskId) -> usize {
         let Some((key, _)) = parts(queue) else {
             return usize::MAX;
@@ -78,7 +78,7 @@ impl Runs {
         }
     }
 
-    /// The run that this queue belongs to, if it is one of a run.
+    /// The run that this queue belongs to, if any.
     pub(crate) fn of<'a>(&'a self, queue: &'a str) -> Option<RunOf<'a>> {
         let (key, generation) = parts(queue)?;
         let note = self.notes.get(key)?;
@@ -90,14 +90,14 @@ impl Runs {
         })
     }
 
-    /// What a queue is called in lists, safe to print: by its run, if it has one.
+    /// The name of a queue in lists, safe to print: the name of its run, if it belongs to one.
     pub(crate) fn name(&self, queue: &str) -> String {
         self.of(queue).map_or_else(|| safe(queue), |run| run.name())
     }
 }
 
 impl RunOf<'_> {
-    /// What it is called; that of an earlier turn is told from the last.
+    /// The name of the run; a generation before the last is marked as such.
     pub(crate) fn name(&self) -> String {
         let name = match &self.note.identity {
             Some(identity) => identity.name(),
@@ -109,8 +109,8 @@ impl RunOf<'_> {
         name
     }
 
-    /// The command line that goes on with it, if anything does: what is older than the last turn
-    /// but one is left alone.
+    /// The command line that goes on with the run; `None` for a generation before the last but one,
+    /// which nothing goes on with.
     pub(crate) fn command(&self) -> Option<String> {
         let goes_on = self.generation + 1 >= self.note.generation;
         goes_on.then(|| match &self.note.identity {
@@ -119,7 +119,7 @@ impl RunOf<'_> {
         })
     }
 
-    /// The process that runs it now, if one does.
+    /// The process that runs it now, if any.
     pub(crate) fn process(&self) -> Option<String> {
         holder(self.runs.folder.as_ref()?, self.key)
     }

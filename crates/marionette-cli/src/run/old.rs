@@ -1,5 +1,5 @@
-//! Notes of runs of which nothing is left: each list that is new makes some files, so it removes
-//! some of those that were used last of all.
+//! Removes old notes: each new list makes some files, so it removes the notes of the finished runs
+//! that were used least recently.
 
 use std::collections::HashSet;
 
@@ -9,11 +9,11 @@ use super::ledger::{Note, parts, remove as remove_note};
 use crate::files::Folder;
 use crate::store::{Opened, explain};
 
-/// How many runs have notes that the store knows nothing of any more.
+/// The number of notes above which old ones are removed.
 const KEPT: usize = 1_000;
 /// How many notes are removed at once.
 const STEP: usize = 100;
-/// How many lists of one folder are told apart.
+/// How many slots of one folder are searched for a note.
 const SLOTS: u32 = 64;
 
 /// Removes the oldest notes of runs that are finished and of whose tasks the store has none.
@@ -27,7 +27,7 @@ pub(super) async fn remove(opened: &Opened) -> Result<()> {
             keys.push(key.to_owned());
         }
     }
-    // One process at a time, since it also keeps what all of them have in common.
+    // One process at a time: the file with the highest removed generation is common to all runs.
     if keys.len() <= KEPT || !folder.lock_now()? {
         return Ok(());
     }
@@ -42,14 +42,15 @@ pub(super) async fn remove(opened: &Opened) -> Result<()> {
         stat.map(|stat| (stat.st_mtime as i64, stat.st_mtime_nsec as i64))
     });
     for key in keys.iter().take(surplus.min(STEP)) {
-        // What cannot be read stays for a person to look at.
+        // A note that cannot be read stays for a person to look at.
         let _ = remove_note(&folder, key, |note| is_followed(&folder, key, note));
     }
     Ok(())
 }
 
-/// Whether a note has to stay because others are found by it: the lists of one folder are numbered,
-/// and who looks for them stops where one is missing. So it is for a run that cannot be told.
+/// Whether a note has to stay because others are found by it: the slots of one folder are numbered,
+/// and a search for a list stops at the first that is missing. A note without an identity stays
+/// too.
 fn is_followed(folder: &Folder, key: &str, note: &Note) -> bool {
     let Some(identity) = &note.identity else {
         return true;

@@ -1,4 +1,4 @@
-//! The tasks of a file as jobs, with ids that are the same whenever the same file is read.
+//! The tasks of a file as jobs, with the same ids whenever the same file is read.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::input::to_job;
 use crate::input::{File, Options, Task};
 
-/// What ids of tasks are derived under.
+/// The namespace for the ids of tasks.
 const TASKS: Uuid = Uuid::from_u128(0x1f0b_7c36_58d2_4e0c_8c5a_93d4_0a6e_f7b1);
-/// For how long it is remembered that a task is done: a file can be gone on with for so long.
+/// For how long the store remembers that a task is done, and so for how long a file can be resumed.
 const REMEMBERED: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// The tasks of a file as jobs.
@@ -24,7 +24,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The jobs of a file in this queue; what a task does not say is said by `defaults`.
+    /// The jobs of a file in this queue; `defaults` has the options that a task does not set.
     pub(super) fn new(file: &File, queue: &str, defaults: &Options) -> Result<Self> {
         let mut jobs = Vec::with_capacity(file.tasks.len());
         let mut seen = HashMap::new();
@@ -40,7 +40,7 @@ impl Plan {
         Ok(Self { jobs, places })
     }
 
-    /// The plan of what is stored already, in this order.
+    /// The plan of tasks that are all stored already, in this order.
     pub(super) fn of_stored(ids: Vec<TaskId>) -> Self {
         Self {
             jobs: Vec::new(),
@@ -59,7 +59,7 @@ impl Plan {
         ids.into_iter().map(|(id, _)| *id)
     }
 
-    /// What may have to be stored; nothing if all of it is.
+    /// The jobs that may have to be stored; none in a plan of stored tasks.
     pub(super) fn jobs(&self) -> impl Iterator<Item = &NewJob> {
         self.jobs.iter()
     }
@@ -68,7 +68,7 @@ impl Plan {
         self.places.contains_key(&id)
     }
 
-    /// Where in the file this job is.
+    /// The position of this job in the file.
     pub(super) fn place(&self, id: TaskId) -> Option<usize> {
         self.places.get(&id).copied()
     }

@@ -1,4 +1,4 @@
-//! Where every task of a run stands, as far as this process has seen it.
+//! The state of every task of a run, as far as this process has seen it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use super::plan::Plan;
 use super::stored::StoredTasks;
 use crate::console::clock;
 
-/// The tasks of a run, and how they stand.
+/// The tasks of a run and their states.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// The tasks of this run. Its worker may also have some of an earlier one.
+    /// The tasks of this run. Its instance may also run some of an earlier generation.
     ids: HashSet<TaskId>,
     standing: Mutex<Counted>,
-    /// Wakes who waits for the end of all.
+    /// Wakes the caller that waits until all tasks have ended.
     over: Notify,
 }
 
@@ -30,7 +30,7 @@ struct Counted {
     tally: Tally,
 }
 
-/// How many have ended in which way.
+/// The number of tasks by the way in which they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) done: usize,
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-/// A task that runs.
+/// A task that is running.
 #[derive(Clone, Debug)]
 pub(super) struct RunningTask {
     pub(super) name: String,
@@ -88,14 +88,14 @@ impl Progress {
         self.standing().tally
     }
 
-    /// What runs, the longest first.
+    /// The tasks that are running, the longest first.
     pub(super) fn running(&self) -> Vec<RunningTask> {
         let mut running: Vec<_> = self.standing().running.values().cloned().collect();
         running.sort_by_key(|running| running.since);
         running
     }
 
-    /// Takes note of what happened.
+    /// Takes in one event.
     pub(super) fn hear(&self, event: &Event) {
         let mut standing = self.standing();
         let end = match &event.kind {
@@ -126,7 +126,7 @@ impl Progress {
         }
     }
 
-    /// Waits until all has ended, as far as this process sees it.
+    /// Waits until all tasks have ended, as far as this process sees it.
     pub(super) async fn all_has_ended(&self) {
         let over = self.over.notified();
         if self.ended() < self.total() {
@@ -134,8 +134,8 @@ impl Progress {
         }
     }
 
-    /// Takes note of what the store says, which includes what others did. The first queue is that
-    /// of this run. Returns whether nothing is left in either.
+    /// Takes in the counts of the store, which include what other processes did. The first queue
+    /// belongs to this run. Returns whether nothing is left in either queue.
     pub(super) fn correct(&self, counts: &[Count], queues: &[String; 2]) -> bool {
         let here = || counts.iter().filter(|count| count.queue == queues[0]);
         let of = |states: &[JobState]| {
@@ -152,7 +152,7 @@ impl Progress {
         left.all(|count| count.state.is_end() || count.jobs == 0)
     }
 
-    /// Whether nothing runs here although the store has something that should.
+    /// Whether nothing runs here although the store has a job that is due or running.
     pub(super) fn is_stuck(&self, counts: &[Count], queues: &[String; 2]) -> bool {
         let is_due = |count: &Count| {
             queues.contains(&count.queue)
@@ -163,13 +163,13 @@ impl Progress {
     }
 
     fn standing(&self) -> MutexGuard<'_, Counted> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Counted {
-    /// It may have ended before: somebody wants it tried again.
+    /// A task that ended before may begin again: somebody has retried it.
     fn begun(&mut self, id: TaskId, running: RunningTask) {
         self.running.insert(id, running);
         if let Some(end) = self.ends.remove(&id) {

@@ -1,9 +1,9 @@
-//! The terminal on which the bars are drawn, also while its width changes.
+//! The terminal on which the bars are drawn, even while its width changes.
 //!
-//! `indicatif` fills each line with blanks up to the edge and lets the terminal wrap, and when it
-//! draws anew it goes up by as many rows as there were. A terminal that becomes wider or narrower
-//! wraps anew, and has another number of rows then. So lines end here with a line feed and without
-//! blanks, and the rows are counted at the width that the terminal has when it is drawn on again.
+//! `indicatif` fills each line with blanks up to the edge and lets the terminal wrap; to draw anew
+//! it goes up by the number of rows that it drew before. A terminal that becomes wider or narrower
+//! wraps anew and then has another number of rows. So here lines end with a line feed and without
+//! blanks, and rows are counted at the width that the terminal has when it is next drawn on.
 
 use std::env;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::console::text;
 
-/// How often it is drawn at most in a second.
+/// The highest number of draws a second.
 const HERTZ: u8 = 20;
 
 /// Rows and columns of the terminal.
@@ -27,7 +27,7 @@ pub(super) fn size() -> (u16, u16) {
 /// Standard error, for bars.
 pub(super) fn target() -> ProgressDrawTarget {
     let is_set = |name: &str| env::var_os(name).is_some();
-    // These two cut lines off and do not wrap them anew.
+    // `screen` and `xterm` cut lines off and do not wrap them anew.
     let is_screen = is_set("STY") && !is_set("TMUX");
     let drawn = Drawn {
         wraps_anew: !is_screen && !is_set("XTERM_VERSION"),
@@ -43,19 +43,19 @@ struct BarsTerminal(Mutex<Drawn>);
 #[derive(Debug, Default)]
 struct Drawn {
     wraps_anew: bool,
-    /// How wide each line is without the blanks at its end.
+    /// The width of each line without the blanks at its end.
     lines: Vec<usize>,
-    /// How wide the line is that is being drawn, with its blanks.
+    /// The width of the line that is being drawn, with its blanks.
     filled: usize,
-    /// How wide the terminal was.
+    /// The width of the terminal when it was last drawn on.
     columns: usize,
-    /// What is not written yet.
+    /// The bytes that are not written yet.
     bytes: String,
 }
 
 impl Drawn {
     fn text(&mut self, text: &str, columns: usize) {
-        // Where a line needs no blanks.
+        // `indicatif` writes an empty text where a line needs no blanks.
         if text.is_empty() {
             return;
         }
@@ -69,7 +69,7 @@ impl Drawn {
         }
         let trimmed = text.trim_end_matches(' ');
         if !trimmed.is_empty() {
-            // Blanks that are followed by something count.
+            // Blanks before a further text count.
             let visible = self.filled + trimmed.width();
             let blanks = self.filled - self.lines.last().copied().unwrap_or_default();
             self.bytes.extend(std::iter::repeat_n(' ', blanks));
@@ -93,7 +93,7 @@ impl Drawn {
         self.filled = 0;
         self.step(rows + surplus, 'A');
         if surplus > 0 {
-            // Row by row: some terminals keep in their history what is cleared at once.
+            // Row by row: some terminals keep in their history the rows that are cleared at once.
             for _ in 0..rows + surplus {
                 self.bytes.push_str("\r\x1b[2K");
                 self.step(1, 'B');
@@ -113,7 +113,7 @@ impl Drawn {
 
 impl BarsTerminal {
     fn drawn(&self) -> MutexGuard<'_, Drawn> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

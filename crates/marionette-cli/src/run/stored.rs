@@ -1,4 +1,4 @@
-//! What the store has of a generation that goes on.
+//! The stored tasks of a generation that goes on.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -11,12 +11,12 @@ use marionette::store::JobState;
 use super::plan::Plan;
 use crate::store::explain;
 
-/// Why a task was cancelled that was taken out of the file or the list.
+/// Why a task was cancelled that the file or the list no longer has.
 pub(super) const REMOVED: &str = "no longer has it";
-/// How many jobs are listed at once.
+/// How many jobs are listed in one call.
 const PAGE: usize = 1_000;
 
-/// Where every job of a generation stands.
+/// The state of every job of a generation.
 #[derive(Debug, Default)]
 pub(super) struct StoredTasks(HashMap<TaskId, StoredTask>);
 
@@ -66,14 +66,14 @@ impl StoredTasks {
         standing.state.is_end().then_some(standing.state)
     }
 
-    /// All that was not taken out, in the order in which it was accepted.
+    /// The ids of all tasks that the file still has, in the order in which they were accepted.
     pub(super) fn ids(&self) -> Vec<TaskId> {
         let mut kept: Vec<_> = self.0.iter().filter(|(_, job)| !job.was_removed).collect();
         kept.sort_by_key(|(id, job)| (job.accepted, **id));
         kept.into_iter().map(|(id, _)| *id).collect()
     }
 
-    /// What has not ended and is not in the plan.
+    /// The tasks that have not ended and are not in the plan.
     pub(super) fn without(&self, plan: &Plan) -> Vec<TaskId> {
         let left = self
             .0
@@ -82,10 +82,11 @@ impl StoredTasks {
         left.map(|(id, _)| *id).collect()
     }
 
-    /// What has ended and is to be run all the same: what was cancelled because the file did not
-    /// have it, and now has again; and what was in quarantine. That is for jobs that kill their
-    /// workers. A command is a process of its own and cannot; who killed the runner three times and
-    /// starts it once more wants it to go on.
+    /// The tasks that have ended and are to run all the same. Those are tasks that were cancelled
+    /// because the file did not have them, and that it has again; and tasks in quarantine.
+    /// Quarantine is for jobs that kill their instances, and a command, which is a process of its
+    /// own, cannot. Somebody who killed the runner three times and starts it again wants the task
+    /// to go on.
     pub(super) fn to_revive(&self, plan: &Plan) -> Vec<TaskId> {
         let revived = self.0.iter().filter(|(id, standing)| {
             let is_due = match standing.state {

@@ -1,4 +1,4 @@
-//! How a run ended: a table, and the sum of it.
+//! How a run ended: a table of tasks, and the totals.
 
 use anyhow::Result;
 use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Page};
@@ -14,18 +14,19 @@ use crate::console::text::clip;
 use crate::console::time::show_duration;
 use crate::store::explain;
 
-/// A run of so many tasks is told in full; of a larger one only what failed, and as many of these.
+/// The summary of a run with at most this many tasks lists all of them; of a larger run it lists
+/// only the failed ones, and no more than this.
 const ROWS_MAX: usize = 20;
-/// How much of a name is shown where there is room.
+/// The width of a name where there is room.
 const NAME_COLUMNS: usize = 40;
 
-/// How many tasks ended in which way.
+/// The number of tasks by the way in which they ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ends {
     pub(super) done: u64,
     pub(super) failed: u64,
     pub(super) cancelled: u64,
-    /// Those that have not ended.
+    /// The tasks that have not ended.
     pub(super) left: u64,
 }
 
@@ -107,7 +108,7 @@ async fn rows(
     jobs.sort_by_key(|job| plan.place(job.id).unwrap_or(usize::MAX));
     let mut rows = Vec::new();
     for job in &jobs {
-        // One that was deleted meanwhile is no longer worth a row.
+        // A job that was deleted meanwhile has no row.
         if let Some(details) = store.job(job.id).await.map_err(explain)? {
             rows.push(row(&details));
         }
@@ -133,7 +134,7 @@ fn row(job: &JobDetails) -> Vec<String> {
     ]
 }
 
-/// The reason of a job that was done is of an earlier attempt, and no longer matters.
+/// The reason of a failure; empty for a job that is done, whose reason is of an earlier attempt.
 fn why(job: &JobSummary) -> String {
     match job.state {
         JobState::Done => String::new(),

@@ -1,4 +1,4 @@
-//! What is seen of a run while it goes on: bars on a terminal, else a line for each task that ends.
+//! Shows a run while it goes on: bars on a terminal, else a line for each task that ends.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::console::report;
 use crate::console::text::{clip, count};
 use crate::console::time::show_duration;
 
-/// How many running commands have a line of their own.
+/// The highest number of running commands with a line of their own.
 const LINES_MAX: usize = 12;
 /// A terminal that is narrower than this has no room for all of the bar's figures.
 const COLUMNS_FULL: u16 = 70;
@@ -28,7 +28,7 @@ pub(super) struct View {
     bars: Option<Bars>,
 }
 
-/// A line for each command that runs, and below them how far it is in all.
+/// A line for each running command, and below them the progress of the whole run.
 #[derive(Debug)]
 struct Bars {
     multi: Arc<MultiProgress>,
@@ -49,7 +49,7 @@ impl View {
         Self { progress, bars }
     }
 
-    /// Shows where it stands.
+    /// Draws the bars anew.
     pub(super) fn draw(&self) {
         if let Some(bars) = &self.bars {
             let tally = self.progress.tally();
@@ -73,7 +73,7 @@ impl Bars {
         let (rows, columns) = screen::size();
         let overall = multi.add(ProgressBar::new(progress.total() as u64));
         overall.set_style(overall_style(columns));
-        // What ended before says nothing about how fast it goes now.
+        // The tasks that ended before say nothing about the speed now.
         overall.set_position(progress.ended() as u64);
         overall.reset_eta();
         Self {
@@ -117,7 +117,7 @@ impl Bars {
         if tally.cancelled > 0 {
             notes.push(format!("{} cancelled", tally.cancelled));
         }
-        // It may be wider or narrower than it was.
+        // The terminal may have become wider or narrower.
         self.overall.set_style(overall_style(screen::size().1));
         self.overall.set_message(notes.join(", "));
         self.overall.set_position(tally.ended() as u64);
@@ -143,7 +143,7 @@ fn shown(running: &RunningTask) -> String {
         1 => String::new(),
         attempt => format!(" (attempt {attempt})"),
     };
-    // Whole seconds: what changes ten times a second cannot be read.
+    // Whole seconds: a figure that changes ten times a second cannot be read.
     let seconds = running.since.elapsed().as_secs();
     let time = match seconds {
         0..10 => format!("{seconds}s"),
@@ -153,7 +153,7 @@ fn shown(running: &RunningTask) -> String {
     format!("{mark} {time:>7}  {}{again}", clip(&running.name, 200))
 }
 
-/// Tells what happens, until the manager is gone.
+/// Prints what happens until the manager is gone.
 pub(super) fn tell(
     mut events: Events,
     progress: &Arc<Progress>,
