@@ -1,4 +1,4 @@
-//! One command, from its start until nothing of it is left.
+//! Attends one command, from its start until nothing of it is left.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -21,30 +21,30 @@ use super::recorder::Recorder;
 use super::{Attempt, Ended, How, reason};
 use crate::command::Stream;
 
-/// How much is read at once.
+/// The size of the buffers for reading.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// How much a pipe holds at most, if nobody with privileges has made it larger.
+/// The most that a pipe holds, unless somebody with privileges has made it larger.
 const PIPE_BYTES_MAX: usize = 1024 * 1024;
-/// How often a group that outlived its command is looked at.
+/// How often to look at a group that outlived its command.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a killed group may take to go; what stays for longer hangs in the kernel, or nobody
-/// collects it. As long may its output take to get into its files.
+/// How long a killed group may take to end; a process that stays longer hangs in the kernel, or
+/// nobody collects it. Its output may take as long again to get into its files.
 const GOING: Duration = Duration::from_millis(500);
-/// How long the output may take for that if nobody wants the attempt to end.
+/// How long the output may take to get into its files if nobody wants the attempt to end.
 const WRITING: Duration = Duration::from_secs(10);
 
-/// What a minder has for each of its attempts.
+/// The means that all attempts of a minder share.
 #[derive(Clone, Debug)]
 pub(super) struct Means {
-    /// The file of its presence.
+    /// The file of the minder's presence.
     pub(super) presence: Arc<Path>,
-    /// One for each command that is being started.
+    /// A permit for each command that is being started.
     pub(super) places: Arc<Semaphore>,
 }
 
-/// Runs an attempt to its end. `on_start` hears the number of its process.
+/// Runs an attempt to its end. `on_start` gets the number of its process.
 ///
-/// What comes over `asks` is the grace after which it is killed; zero kills at once.
+/// `asks` carries the grace after which the attempt is killed; a grace of zero kills at once.
 pub(super) async fn attend(
     attempt: Attempt,
     means: &Means,
@@ -102,7 +102,7 @@ pub(super) async fn attend(
     }
 }
 
-/// Waits until the command runs, or can be given up.
+/// Waits until the command runs or is given up.
 async fn until_begun(
     attempt: &Arc<Attempt>,
     means: &Means,
@@ -126,7 +126,7 @@ async fn until_begun(
     }
 }
 
-/// Notes in the output why nothing ran, since of an attempt that is out of time only that is told.
+/// Notes in the output why nothing ran, since the reason of a timed-out attempt does not say it.
 async fn noted(attempt: &Attempt, how: How) -> How {
     if let How::NotStarted(why) = &how {
         let mut recorder = Recorder::of(attempt);
@@ -166,41 +166,41 @@ fn how(status: io::Result<ExitStatus>) -> How {
     }
 }
 
-/// When no more is waited for.
+/// A future that completes at the deadline of a wait.
 type Deadline = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A command that was killed and is still there. It hangs in the system, which lets it do nothing
-/// more once it goes on.
+/// How a command ended that was killed and is still there: it hangs in the kernel, and will run no
+/// further instruction once the kernel lets it go.
 const HANGS: How = How::Signal(9);
 
-/// Whether and when an attempt has to end.
+/// Whether and when the attempt has to end.
 struct Ending {
     asks: mpsc::UnboundedReceiver<Duration>,
     was_asked: bool,
-    /// When it is made to end.
+    /// When the attempt is killed.
     kill: Option<Pin<Box<Sleep>>>,
-    /// Whether it was.
+    /// Whether the attempt was killed.
     was_killed: bool,
 }
 
-/// A command that runs, as its minder sees it.
+/// A running command, as its minder sees it.
 struct WatchedCommand {
     group: Option<Group>,
     asked: Ending,
     recorder: Recorder,
-    /// What takes its secrets out of what is kept of its standard output…
+    /// Takes the secrets out of the standard output that is kept.
     out: Stream,
-    /// …and of its standard error.
+    /// Takes the secrets out of the standard error that is kept.
     err: Stream,
-    /// On its standard output.
+    /// The last line of its standard output.
     said: LastLine,
-    /// On its standard error.
+    /// The last line of its standard error.
     complained: LastLine,
 }
 
 impl WatchedCommand {
-    /// Waits for the command itself, and keeps what it writes meanwhile. `None` if it was killed
-    /// and does not go.
+    /// Waits for the command itself to end, and meanwhile keeps its output. `None` if the command
+    /// was killed and does not go.
     async fn until_exit(&mut self, child: &mut Child) -> Option<io::Result<ExitStatus>> {
         let mut going = None;
         let (mut out, mut err) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
@@ -231,7 +231,8 @@ impl WatchedCommand {
         status
     }
 
-    /// Ends what the command left behind in its group, and keeps what that writes meanwhile.
+    /// Ends the processes that the command left behind in its group, and meanwhile keeps their
+    /// output.
     async fn end_the_rest(&mut self, child: &mut Child, grace: Duration) {
         let (mut out, mut err) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
         let (stdout, stderr) = (&mut child.stdout, &mut child.stderr);
@@ -262,11 +263,11 @@ impl WatchedCommand {
         }
     }
 
-    /// Keeps what was written last.
+    /// Keeps the last output.
     async fn keep_the_rest(&mut self, child: &mut Child) {
         let mut limit = self.writing_limit();
-        // A process that has left the group may hold the pipes for ever: only what is there is
-        // read.
+        // A process that has left the group may hold the pipes open for ever, so only the bytes
+        // that are in them now are read.
         if let Some(stdout) = child.stdout.take() {
             self.rest(stdout, Self::heard, &mut limit).await;
         }
@@ -281,7 +282,7 @@ impl WatchedCommand {
         }
     }
 
-    /// How long what it wrote may take to get into its files.
+    /// How long the rest of the output may take to get into its files.
     fn writing_limit(&mut self) -> Deadline {
         match self.asked.kill.take() {
             Some(kill) => Box::pin(async {
@@ -293,7 +294,8 @@ impl WatchedCommand {
         }
     }
 
-    /// Reads what lies in a pipe, without waiting for more, and not more than a pipe holds.
+    /// Reads the bytes that are in a pipe, at most as many as a pipe holds, without waiting for
+    /// more.
     async fn rest(&mut self, pipe: impl AsFd, heard: fn(&mut Self, &[u8]), limit: &mut Deadline) {
         let mut buffer = vec![0; BUFFER_BYTES];
         for _ in 0..PIPE_BYTES_MAX / BUFFER_BYTES {
@@ -305,14 +307,14 @@ impl WatchedCommand {
         }
     }
 
-    /// Waits until all that was heard is in its files, and breaks that off after this time, or
-    /// when somebody wants the attempt to end.
+    /// Waits until all bytes that were heard are in their files; breaks off at `limit`, or when
+    /// somebody wants the attempt to end.
     async fn is_written(&mut self, limit: &mut Deadline) -> bool {
         while !self.recorder.is_free() {
             tokio::select! {
                 biased;
                 () = self.recorder.written() => {}
-                // The command itself has ended before, so it was not asked.
+                // The command itself has ended already, so this does not count as asking it.
                 Some(grace) = self.asked.asks.recv() => *limit = Box::pin(sleep(grace.max(GOING))),
                 () = &mut *limit => {
                     self.recorder.break_off();
@@ -335,7 +337,7 @@ impl WatchedCommand {
         self.complained.push(bytes);
     }
 
-    /// Nothing more comes.
+    /// The output has ended.
     fn has_ended(&mut self) {
         self.out.end(|bytes| self.recorder.take(bytes));
         self.err.end(|bytes| self.recorder.take(bytes));
@@ -346,9 +348,9 @@ impl WatchedCommand {
         self.group.is_some_and(Group::is_there)
     }
 
-    /// Somebody wants it to end.
+    /// Somebody wants the attempt to end.
     fn ask(&mut self, grace: Duration) {
-        // One that is killed at once hears nothing: if it succeeds, it had before.
+        // A command that is killed at once hears nothing: if it succeeds, it had succeeded before.
         self.asked.was_asked |= !grace.is_zero();
         self.end(grace);
     }
@@ -369,7 +371,7 @@ impl WatchedCommand {
     }
 }
 
-/// Reads what is there; `None` at the end, and never when there is nothing to read from.
+/// Reads the bytes that are there; `None` at the end. Without a pipe, waits for ever.
 async fn read(from: &mut Option<impl AsyncRead + Unpin>, into: &mut [u8]) -> Option<usize> {
     let Some(from) = from else {
         return std::future::pending().await;

@@ -1,9 +1,9 @@
-//! How a command gets started. All of it is done on a thread that may block: what a task names
-//! (files with values, its folder, its program) may lie on a file system that does not answer.
+//! Starts a command, on a thread that may block: the files with values, the folder and the program
+//! that a task names may lie on a file system that does not answer.
 //!
-//! Until the system starts the command, nothing of it is there, and it is given up at once. While
-//! the system starts it, there is a process that hangs in its folder or in its program; that one is
-//! killed, and ends before it is the program. So none runs later than its minder says.
+//! Before the kernel starts the command, no process exists for it, and it can be given up at once.
+//! While the kernel starts it, its process may hang in its folder or in its program; that process
+//! is killed, and so ends before it is the program. So no command runs later than its minder says.
 
 use std::fs;
 use std::path::Path;
@@ -23,8 +23,8 @@ use crate::command::{self, Resolved};
 use crate::console::text;
 use crate::process::lack;
 
-/// How many may be on their way at once, those included that were given up and still hang. Each
-/// has a thread.
+/// How many commands may be on their way at once, with those that were given up and still hang.
+/// Each has a thread.
 pub(super) const BEGINNING_MAX: usize = 512;
 
 /// An attempt that is being started.
@@ -66,7 +66,7 @@ impl Beginning {
         };
         spawn_blocking(move || {
             if let Err(Ok(late)) = tell.send(thread.begin()) {
-                // Nobody waits for it any more.
+                // The caller has given it up.
                 late.group.into_iter().for_each(Group::kill);
             }
         });
@@ -77,7 +77,7 @@ impl Beginning {
         })
     }
 
-    /// Waits until it has started, or cannot.
+    /// Waits until the command has started, or cannot start.
     ///
     /// # Cancel safety
     ///
@@ -87,13 +87,14 @@ impl Beginning {
         begun.unwrap_or_else(|_| Err(How::NotStarted("its start panicked".to_owned())))
     }
 
-    /// Gives it up, unless the system starts it already. Returns what it was at.
+    /// Gives the command up, unless the kernel is already starting it. Returns how the attempt
+    /// ended.
     pub(super) fn give_up(&self) -> Option<How> {
         let step = self.progress.give_up()?;
         Some(self.given_up(&step))
     }
 
-    /// Gives it up also if the system starts it.
+    /// Gives the command up even while the kernel is starting it.
     pub(super) fn kill(self) -> How {
         self.given_up(&self.progress.kill())
     }
@@ -104,21 +105,21 @@ impl Beginning {
     }
 }
 
-/// What a beginning is at.
+/// The step at which a start is.
 #[derive(Debug, Default)]
 enum Step {
-    /// It waits for a thread, or looks into the folder of its output.
+    /// It waits for a thread, or looks into the folder of the output.
     #[default]
     Output,
-    /// It reads the files with its values.
+    /// It reads the files with the values.
     Values,
-    /// It looks into its folder.
+    /// It looks into the command's folder.
     Folder,
-    /// It looks for its program.
+    /// It looks for the program.
     Program,
-    /// The system starts it, asked by this thread.
+    /// The kernel starts the command, asked by this thread.
     Start(Option<Pid>),
-    /// Nobody wants it any more.
+    /// The caller has given it up.
     GivenUp,
 }
 
@@ -139,23 +140,23 @@ impl Step {
     }
 }
 
-/// How far a beginning is, as both its thread and its minder see it.
+/// The step of a start, as both its thread and its minder see it.
 #[derive(Debug, Default)]
 struct StartProgress(Mutex<Step>);
 
 impl StartProgress {
-    /// Whether it goes on with this.
+    /// Goes on to the next step, unless the start was given up.
     fn reaches(&self, next: Step) -> Result<(), How> {
         let mut step = self.step();
         if matches!(*step, Step::GivenUp) {
-            // Nobody hears it.
+            // The receiver is gone, so nobody hears this.
             return Err(How::NotStarted("nobody wants it any more".to_owned()));
         }
         *step = next;
         Ok(())
     }
 
-    /// Ends it where nothing of the command is there yet.
+    /// Gives the start up, unless the kernel is already starting the command.
     fn give_up(&self) -> Option<Step> {
         let mut step = self.step();
         match *step {
@@ -173,14 +174,14 @@ impl StartProgress {
     }
 
     fn step(&self) -> MutexGuard<'_, Step> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Kills what this thread of ours has started and does not know yet, where `/proc` tells it. It may
-/// have started others before, which are programs of their own by now; this one still looks like
-/// this process.
+/// Kills the process that `thread` is just starting, whose number is not known yet, where `/proc`
+/// shows it. The thread may have started others before, which have become other programs by now;
+/// this one still has the command line of this process.
 fn kill_beginning_of(thread: Pid) {
     let thread = thread.as_raw_nonzero();
     let children = fs::read_to_string(format!("/proc/self/task/{thread}/children"));
@@ -191,13 +192,13 @@ fn kill_beginning_of(thread: Pid) {
         let words = fs::read(format!("/proc/{child}/cmdline"));
         let is_beginning = words.is_ok_and(|words| words == own_words);
         if is_beginning && let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
-            // An error says that it has just ended.
+            // An error means that the process has just ended.
             let _ = kill_process(child, Signal::KILL);
         }
     }
 }
 
-/// What the thread has that starts a command.
+/// The data of the thread that starts a command.
 struct Thread {
     attempt: Arc<Attempt>,
     presence: Arc<Path>,
@@ -215,12 +216,12 @@ impl Thread {
         self.progress.reaches(Step::Values)?;
         let resolved = Resolved::of(command, last_line::seen);
         let resolved = resolved.map_err(|why| match lack::now() {
-            // A file that cannot be opened for that is not the fault of the task.
+            // A lack of the system, such as too many open files, is not the fault of the task.
             Some(lack) => How::Hindered(format!("cannot look up what a command needs: {lack}")),
             None => How::NotStarted(text::safe(&why)),
         })?;
-        // So a file system that does not answer is met while the command can still be given up.
-        // Whatever else is wrong with its folder, the start says.
+        // Touches the folder while the command can still be given up, in case its file system does
+        // not answer. Any other error of the folder shows when the command starts.
         self.progress.reaches(Step::Folder)?;
         let _ = fs::metadata(&command.cwd);
         self.progress.reaches(Step::Program)?;
@@ -257,11 +258,11 @@ impl Thread {
     }
 }
 
-/// This thread, as the system knows it, where it can be asked for its children.
+/// The number of this thread, where the kernel can list its children.
 fn own_thread() -> Option<Pid> {
     cfg!(target_os = "linux").then(rustix::thread::gettid)
 }
 
-/// What the system says when it has no room for one more command: too many open files, of this
+/// The errors of a kernel that has no room for one more command: too many open files, of this
 /// process or of all; too many processes; too little memory.
 const OF_THE_SYSTEM: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM];

@@ -1,4 +1,4 @@
-//! The worker's side: it gives orders to its minder and hears what became of them.
+//! The instance's end of the minder: gives it orders and hears what became of them.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -19,47 +19,48 @@ use super::{ARGUMENT, Attempt, Ended, News, Order, SENT, TRUSTS, Unable};
 use crate::console::clock;
 use crate::files::{Place, Whose};
 
-/// How long a minder may take to begin.
+/// How long a minder may take to get ready.
 const READY: Duration = Duration::from_secs(30);
-/// How much longer than the grace of a command a minder may take to say how it ended. The minder
-/// itself waits for nothing as long as that.
+/// How much longer than the grace of a command its minder may take to say how it ended. No wait
+/// within the minder is as long.
 const ANSWERS: Duration = Duration::from_secs(5);
-/// How long a minder may take to end what runs, and to leave.
+/// How long a minder may take to end the commands that run, and to leave.
 const LEAVES: Duration = Duration::from_secs(10);
-/// How long its process may take to go then, or once it was killed.
+/// How long its process may take to go after it has left or was killed.
 const GOES: Duration = Duration::from_secs(2);
-/// For how long it is heard what a process said last that has ended.
+/// How long to go on reading the output of a minder whose process has ended.
 const REST: Duration = Duration::from_millis(200);
 
-/// Starts commands through a minder, and another one if that dies.
-/// [`close`](Self::close) ends them all.
+/// Starts commands through a minder process, and starts another one if that dies.
+/// [`close`](Self::close) ends all commands.
 #[derive(Clone, Debug)]
 pub(crate) struct Minder {
-    /// Where it is seen which minders are there.
+    /// The folder where the minders have their presences.
     place: Arc<Place>,
     state: Arc<Mutex<ClientState>>,
 }
 
 #[derive(Debug, Default)]
 struct ClientState {
-    /// What it is told; `None` while there is no minder.
+    /// The way to the minder; `None` while there is none.
     orders: Option<mpsc::UnboundedSender<Order>>,
-    /// Counts the minders, so that the end of one is not taken for that of its successor.
+    /// The number of the present minder, so that the end of one is not taken for the end of its
+    /// successor.
     which: u64,
-    /// Hears that minder until it is gone.
+    /// The task that hears the present minder until it is gone.
     listener: Option<JoinHandle<()>>,
-    /// Tells the listener that it does not answer, and has to be killed.
+    /// Tells the listener that the minder does not answer and has to be killed.
     hangs: Option<Arc<Notify>>,
-    /// The caller that waits until it is there.
+    /// The caller that waits until the minder is ready.
     ready: Option<oneshot::Sender<Result<(), Unable>>>,
-    /// Why it cannot work; `None` once it has said that it can.
+    /// Why the minder cannot work; `None` once it has said that it can.
     unable: Option<String>,
-    /// When it got a signal that asks a process to end, for the last time.
+    /// When the minder last got a signal that asks a process to end.
     signalled: Option<Instant>,
     /// The number of the last attempt.
     last: u64,
     running: HashMap<u64, RunningAttempt>,
-    /// Attempts that have lost their minder by a fault of its own: it had no memory, or no room.
+    /// Attempts that have lost their minder by a fault of its own, such as too little memory.
     blameless: HashSet<u64>,
 }
 
@@ -69,7 +70,7 @@ struct RunningAttempt {
     group: Option<Group>,
 }
 
-/// An attempt that has begun. Dropping it before it has ended kills it.
+/// An attempt that has begun. Dropping it before it has ended kills its command.
 #[derive(Debug)]
 pub(crate) struct Begun {
     number: u64,
@@ -78,7 +79,7 @@ pub(crate) struct Begun {
 }
 
 impl Minder {
-    /// Nobody is started yet.
+    /// A handle without a minder process; the first start makes one.
     pub(crate) fn new(place: Place) -> Self {
         Self {
             place: place.into(),
@@ -86,7 +87,7 @@ impl Minder {
         }
     }
 
-    /// Starts it, and waits until it is there.
+    /// Starts a minder process, and waits until it is ready.
     pub(crate) async fn start(&self) -> Result<(), Unable> {
         let (ready, is_ready) = oneshot::channel();
         {
@@ -104,18 +105,18 @@ impl Minder {
         told.unwrap_or_else(|_| Err(Unable::of(&gone)))
     }
 
-    /// Why it could not work, if it could not: then nobody has killed it.
+    /// Why the minder could not work, if it could not; then nobody has killed it.
     pub(crate) fn unable(&self) -> Option<String> {
         self.state().unable.clone()
     }
 
-    /// When its process got a signal that asks a process to end, and so its commands too. What it
-    /// says of a command that fails by it, it says later.
+    /// When the minder's process last got a signal that asks a process to end, which its commands
+    /// have got as well. The minder says so before it says that a command failed by the signal.
     pub(crate) fn signalled(&self) -> Option<Instant> {
         self.state().signalled
     }
 
-    /// Whether a command runs that it has started.
+    /// Whether a command of this minder is running.
     pub(crate) fn runs_something(&self) -> bool {
         let state = self.state();
         state
@@ -143,28 +144,28 @@ impl Minder {
         })
     }
 
-    /// Ends what still runs, and waits until nothing of it is left; a minder that does not answer
-    /// is killed. The store knows of all that was done.
+    /// Ends the commands that still run, and waits until nothing of them is left; a minder that
+    /// does not answer is killed. Call it once the store knows all that was done.
     pub(crate) async fn close(&self) {
         let listener = {
             let mut state = self.state();
             state.tell(Order::Leave);
-            // The writer ends with its channel, and with it the minder's input.
+            // The writer ends with its channel, and the minder's input with the writer.
             state.orders = None;
             state.listener.take()
         };
         let Some(mut listener) = listener else {
             return;
         };
-        // An error says that it panicked: then there is nothing to wait for.
+        // An error means that the listener panicked: then there is nothing to wait for.
         if timeout(LEAVES, &mut listener).await.is_err() {
             self.hangs();
             let _ = listener.await;
         }
     }
 
-    /// The minder does not answer. It is killed with its commands, and then it is gone like any
-    /// other that somebody killed.
+    /// The minder does not answer. The listener kills it with its commands, and then treats it like
+    /// any other minder that was killed.
     fn hangs(&self) {
         self.state()
             .hangs
@@ -197,7 +198,7 @@ impl Minder {
         Ok(())
     }
 
-    /// Hears what the minder says until it says no more.
+    /// Hears the minder until it says no more.
     async fn listen(self, which: u64, stdout: ChildStdout, mut process: Child, hangs: Arc<Notify>) {
         let minder = process.id();
         let mut words = BufReader::new(stdout).lines();
@@ -211,11 +212,11 @@ impl Minder {
                     match serde_json::from_str(&line) {
                         Ok(News::Left) => has_left = true,
                         Ok(word) => self.state().hear(word),
-                        // Only a minder of another version, or none, talks otherwise.
+                        // Only a minder of another version, or another program, talks otherwise.
                         Err(_) => break,
                     }
                 }
-                // A process that hangs may hold its output open.
+                // A process that hangs may hold the output open after the minder has ended.
                 ended = process.wait(), if status.is_none() => status = Some(ended),
                 () = sleep(REST), if status.is_some() => break,
                 () = hangs.notified() => {
@@ -225,10 +226,10 @@ impl Minder {
             }
         }
         if is_hung {
-            // An error says that it has just ended.
+            // An error means that the process has just ended.
             let _ = process.start_kill();
         }
-        // One that hangs in the system goes when that lets it, and nothing waits for that.
+        // A process that hangs in the kernel goes when the kernel lets it; nothing waits for that.
         let status = match status {
             Some(status) => Ok(status),
             None => timeout(GOES, process.wait()).await,
@@ -245,28 +246,29 @@ impl Minder {
     }
 
     fn state(&self) -> MutexGuard<'_, ClientState> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Begun {
-    /// How it ends; `None` if its minder is gone and it was killed.
+    /// How the attempt ends; `None` if its minder is gone and the command was killed.
     pub(crate) async fn ended(&mut self) -> Option<Ended> {
         (&mut self.ended).await.ok()
     }
 
-    /// Whether its minder, which is gone, has ended by a fault of its own.
+    /// Whether the minder of this attempt has ended by a fault of its own.
     pub(crate) fn is_blameless(&self) -> bool {
         self.minder.state().blameless.remove(&self.number)
     }
 
-    /// Asks it to end, and makes it end after this grace. `None` if its minder is gone, or is
-    /// killed now because it does not answer.
+    /// Asks the attempt to end, and kills it after this grace. `None` if its minder is gone, or
+    /// does not answer and is killed now.
     pub(crate) async fn end(&mut self, grace: Duration) -> Option<Ended> {
         self.minder.state().tell(Order::End(self.number, grace));
-        // One after the other: of a machine that sleeps, or a job that is stopped and goes on, the
-        // first is over at once, and the minder has not gone on for longer either.
+        // Two limits, one after the other: if the machine sleeps, or the job is stopped and
+        // continued, the first is over at once although the minder has not run meanwhile either,
+        // and the second still gives it time.
         for limit in [grace, ANSWERS] {
             if let Ok(ended) = timeout(limit, self.ended()).await {
                 return ended;
@@ -289,7 +291,7 @@ impl Drop for Begun {
 impl ClientState {
     fn tell(&self, order: Order) {
         if let Some(orders) = &self.orders {
-            // An error says that the minder is gone, which is heard elsewhere.
+            // An error means that the minder is gone, which the listener notices.
             let _ = orders.send(order);
         }
     }
@@ -313,7 +315,7 @@ impl ClientState {
             }
             News::Ended(number, ended) => {
                 if let Some(running) = self.running.remove(&number) {
-                    // An error says that nobody waits for it any more.
+                    // An error means that nobody waits for the attempt any more.
                     let _ = running.ended.send(ended);
                 }
             }
@@ -322,12 +324,12 @@ impl ClientState {
 
     fn is_ready(&mut self, ready: Result<(), Unable>) {
         if let Some(waiting) = self.ready.take() {
-            // An error says that nobody waits for it any more.
+            // An error means that nobody waits for the minder any more.
             let _ = waiting.send(ready);
         }
     }
 
-    /// Somebody killed the minder: nobody minds its commands, so they are killed here.
+    /// The minder is gone: its commands have nobody who minds them, so they are killed here.
     fn is_gone(&mut self, which: u64, is_own_fault: bool) {
         if self.which != which {
             return;
@@ -344,18 +346,18 @@ impl ClientState {
     }
 }
 
-/// Ends what a minder left that was killed, on a thread of its own: one that hangs is not waited
-/// for.
+/// Ends the commands that a killed minder left, on a thread of its own, so that a process that
+/// hangs delays nothing.
 async fn clear_up(place: &Place, minder: u32) {
     let place = place.clone();
     let (tell, is_clear) = oneshot::channel();
     let cleared = std::thread::Builder::new().spawn(move || {
         clear_up_after(&place, minder);
-        // An error says that it took too long.
+        // An error means that it took too long.
         let _ = tell.send(());
     });
     if cleared.is_ok() {
-        // An error says that it panicked.
+        // An error means that it panicked.
         let _ = timeout(GOES, is_clear).await;
     }
 }
@@ -374,7 +376,7 @@ async fn write(mut stdin: ChildStdin, mut told: mpsc::UnboundedReceiver<Order>) 
     Ok(())
 }
 
-/// Whether a minder ended by itself, and not because somebody killed it.
+/// Whether a minder ended by itself, and was not killed.
 fn is_own_fault(status: &io::Result<ExitStatus>) -> bool {
     status.as_ref().is_ok_and(|status| match status.signal() {
         Some(signal) => !SENT.contains(&signal),
@@ -382,7 +384,7 @@ fn is_own_fault(status: &io::Result<ExitStatus>) -> bool {
     })
 }
 
-/// This program, also when its file was replaced since it was started.
+/// The path of this program, valid even if its file was replaced since it was started.
 fn own_program() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") {
         return Ok("/proc/self/exe".into());

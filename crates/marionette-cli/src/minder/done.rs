@@ -1,19 +1,19 @@
-//! Which commands have succeeded although the store does not know it: their worker was killed
-//! between hearing of it and telling the store.
+//! Marks the jobs whose commands have succeeded although the store does not know it: their instance
+//! was killed after it heard of the success and before it told the store.
 //!
-//! Such a job is claimed again, and must not run again. Its minder outlives the worker, so it
-//! writes down what it knows; the next attempt looks there first. What was settled after all is
-//! written down as well, and does no harm: such a job is never claimed again.
+//! Such a job is claimed again, and must not run again. Its minder outlives the instance, so it
+//! marks the jobs that have succeeded; the next attempt looks for the mark first. Jobs that were
+//! settled after all are marked as well, which does no harm: they are never claimed again.
 
 use std::collections::VecDeque;
 use std::fs;
 
 use crate::files::Place;
 
-/// How many are remembered. A worker has far fewer in hand of which the store has not heard.
+/// How many jobs are remembered. An instance has far fewer in hand that the store does not know of.
 const KEPT: usize = 4096;
 
-/// The name of the file that says so.
+/// The name of the mark.
 const MARK: &str = "done";
 
 /// The folders of the jobs that succeeded last.
@@ -28,10 +28,10 @@ impl Done {
         self.0.push_back(output);
     }
 
-    /// Writes all of them down.
+    /// Marks all these jobs.
     pub(super) fn write_down(&self) {
         for output in &self.0 {
-            // A disk that refuses means that the job runs again, as after a loss of power.
+            // If the disk refuses, the job runs again, as after a loss of power.
             let _ = output.make().and_then(|folder| {
                 let marked = folder.open_or_new(MARK);
                 marked.or_else(|_| folder.new_file_instead(MARK))
@@ -40,10 +40,10 @@ impl Done {
     }
 }
 
-/// Whether it is written down that the job with this folder has succeeded.
-/// A mark of somebody else says nothing.
+/// Whether the job with this folder is marked as done. A mark that belongs to another user says
+/// nothing.
 pub(super) fn was_done(output: &Place) -> bool {
-    // Nearly always there is nothing, and nothing else has to be asked.
+    // Nearly always there is no mark, and this check is enough.
     if fs::symlink_metadata(output.path().join(MARK)).is_err() {
         return false;
     }

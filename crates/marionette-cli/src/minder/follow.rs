@@ -7,22 +7,22 @@ use std::os::unix::fs::MetadataExt;
 use super::log::{attempts, old_tail, tail};
 use crate::files::{Folder, Place};
 
-/// What is said where something was written faster than it was read.
+/// Stands for bytes that were overwritten before they could be read.
 const GAP: &[u8] = "\n[… something is left out …]\n".as_bytes();
-/// By so much of what was read last its place is found again.
+/// How many of the last bytes read are searched for to find their place again.
 const KNOWN_BYTES: usize = 64;
 
 /// Follows the output of one job.
 #[derive(Debug)]
 pub(crate) struct Follower {
     place: Place,
-    /// The logs that were begun to be read.
+    /// The logs whose reading has begun.
     seen: Vec<String>,
     reading: Option<Reading>,
 }
 
 impl Follower {
-    /// From the start of the first attempt that is kept.
+    /// A follower that starts with the first attempt that is kept.
     pub(crate) fn new(place: Place) -> Self {
         Self {
             place,
@@ -31,7 +31,7 @@ impl Follower {
         }
     }
 
-    /// What was written since this was asked last; nothing if nothing was.
+    /// The bytes that were written since the last call; empty if there are none.
     pub(crate) fn more(&mut self) -> io::Result<Vec<u8>> {
         loop {
             if let Some(reading) = &mut self.reading {
@@ -47,7 +47,7 @@ impl Follower {
             let Some(next) = logs.into_iter().find(|log| !self.seen.contains(log)) else {
                 return Ok(Vec::new());
             };
-            // What was written last before its successor began.
+            // The bytes that were written last before the next attempt began.
             let rest = match &mut self.reading {
                 Some(reading) => reading.more()?,
                 None => Vec::new(),
@@ -61,19 +61,19 @@ impl Follower {
     }
 }
 
-/// The output of one attempt while it is read.
+/// The output of one attempt that is being read.
 #[derive(Debug)]
 struct Reading {
     folder: Folder,
     log: String,
     begin: File,
     tail: Option<File>,
-    /// What was read of the tail last.
+    /// The last bytes that were read of the tail.
     end: Vec<u8>,
 }
 
 impl Reading {
-    /// `None`: it was removed.
+    /// Opens a log; `None` if it was removed.
     fn open(folder: Folder, log: &str) -> io::Result<Option<Self>> {
         let Some(begin) = folder.read(log)? else {
             return Ok(None);
@@ -103,7 +103,7 @@ impl Reading {
         match newest {
             Some(newest) if is_same(&newest, current)? => {}
             Some(newest) => {
-                // It may have been written to between the read and its replacement.
+                // The file may have been written to after the read and before its replacement.
                 bytes.extend(read(current)?);
                 let old = self.folder.read(old_tail(&self.log))?;
                 if let Some(mut old) = old
@@ -125,10 +125,12 @@ impl Reading {
         Ok(bytes)
     }
 
-    /// The tail was put behind the start, so the attempt has ended. What of it was not read?
+    /// The bytes that are new once the tail was put behind the start, which means that the attempt
+    /// has ended.
     ///
-    /// Where what was read last is found again, what follows is new. If the same text comes more
-    /// than once, its last place counts: rather too little than the same again.
+    /// The last bytes read are searched for in the joined file; the bytes behind them are new. If
+    /// they occur more than once, the last place counts: better to skip some output than to repeat
+    /// it.
     fn rest_when_joined(&mut self) -> io::Result<Vec<u8>> {
         let joined = read(&mut self.begin)?;
         let kept = without_gap(&joined);
@@ -139,7 +141,7 @@ impl Reading {
         if let Some(place) = kept.windows(known.len()).rposition(|bytes| bytes == known) {
             return Ok(kept[place + known.len()..].to_vec());
         }
-        // What is kept may begin within what was read last.
+        // The kept part may begin within the last bytes read.
         let overlap = (1..known.len())
             .rev()
             .find(|&bytes| kept.starts_with(&known[known.len() - bytes..]));
@@ -157,7 +159,7 @@ impl Reading {
     }
 }
 
-/// The tail without what says how much was left out before it.
+/// The tail without the line that says how much was left out before it.
 fn without_gap(joined: &[u8]) -> &[u8] {
     if !joined.starts_with("\n[… ".as_bytes()) {
         return joined;
@@ -187,7 +189,7 @@ mod tests {
         Place::new(folder.path(), Whose::Ours)
     }
 
-    /// Writes the alphabet in pieces of this size, and follows after every so many.
+    /// Writes the alphabet in pieces of this size, and follows after each `pieces_between` pieces.
     fn followed(limit: u64, piece: usize, pieces_between: usize) -> String {
         let folder = tempfile::tempdir().unwrap();
         let mut follower = Follower::new(place(&folder));

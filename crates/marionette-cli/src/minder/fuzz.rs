@@ -1,4 +1,4 @@
-//! What a worker and its minder tell each other, and what commands write: any bytes.
+//! Fuzzes the messages between an instance and its minder, and the output of commands: any bytes.
 
 use super::last_line::LastLine;
 use super::{News, Order};

@@ -1,4 +1,4 @@
-//! A process group: the command and all that it started, unless that went away by itself.
+//! A process group: the command and all that it started, except processes that left the group.
 
 use std::{fs, io};
 
@@ -18,44 +18,45 @@ impl Group {
         Pid::from_raw(number).map(Self)
     }
 
-    /// Asks all of it to end.
+    /// Asks all processes of the group to end.
     pub(crate) fn ask(self) {
         self.send(Signal::TERM);
-        // A process that is stopped hears nothing until it goes on.
+        // A stopped process gets the signal only when it continues.
         self.send(Signal::CONT);
     }
 
-    /// Makes all of it end.
+    /// Kills all processes of the group.
     pub(crate) fn kill(self) {
         self.send(Signal::KILL);
     }
 
-    /// Whether anything of it still runs.
+    /// Whether a process of the group still runs.
     pub(crate) fn is_there(self) -> bool {
         test_kill_process_group(self.0).is_ok() && self.has_a_live_process().unwrap_or(true)
     }
 
-    /// A process that has ended belongs to its group until somebody collects it, which in a
-    /// container can take long. `/proc` tells those that run; without it, all count.
+    /// Whether a process of the group has not ended. An ended process belongs to its group until
+    /// its parent collects it, which can take long in a container. `/proc` tells the two apart;
+    /// without it, every process counts.
     fn has_a_live_process(self) -> io::Result<bool> {
         let group = self.0.as_raw_nonzero().get();
         let processes = fs::read_dir("/proc")?.flatten();
-        // What cannot be read has just ended, or is no process.
+        // An entry that cannot be read has just ended, or is no process.
         let mut stats =
             processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
         Ok(stats.any(|stat| running_in(&stat) == Some(group)))
     }
 
     fn send(self, signal: Signal) {
-        // An error says that nothing of the group is left, or that it has become somebody else's:
-        // there is nothing more to do in either case.
+        // An error means that nothing of the group is left, or that the number belongs to somebody
+        // else by now; there is nothing more to do in either case.
         let _: Result<(), io::Error> = kill_process_group(self.0, signal).map_err(Into::into);
     }
 }
 
-/// The group of a process that runs, from its line in `/proc`; `None` if it has ended.
+/// The group of a running process, from its line in `/proc`; `None` if the process has ended.
 fn running_in(stat: &str) -> Option<i32> {
-    // The name, in parentheses, may contain anything; behind it are state, parent and group.
+    // The name, in parentheses, may contain anything; behind it come state, parent and group.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace();
     let has_ended = matches!(fields.next()?, "Z" | "X");

@@ -1,5 +1,5 @@
-//! The last line of what a command wrote, as a terminal would show it: most often the reason why it
-//! failed.
+//! The last line of a command's output, as a terminal would show it: most often the reason why the
+//! command failed.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use crate::console::text;
 
 /// A longer line is shortened in its middle.
 const BYTES_MAX: usize = 512;
-/// How much of its start stays then.
+/// The length of the start that a shortened line keeps.
 const START_BYTES: usize = 160;
-/// Of a longer piece without a line end, only so much of its start…
+/// How much of the start of a longer piece without a line end is looked at.
 const PIECE_START: usize = 1024;
-/// …and so much of its end is looked at.
+/// How much of the end of such a piece is looked at.
 const PIECE_END: usize = 4096;
 
-/// Remembers the last line with something to be seen on it.
+/// Remembers the last line with a visible character.
 #[derive(Debug, Default)]
 pub(crate) struct LastLine {
     screen: Screen,
@@ -25,7 +25,7 @@ pub(crate) struct LastLine {
 }
 
 impl LastLine {
-    /// Takes what came next. Of a long piece, little more than its end is looked at.
+    /// Takes the next bytes. Of a long piece, little more than the end is looked at.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let is_end = |byte: &u8| *byte == b'\n';
         let joined;
@@ -95,13 +95,14 @@ impl LastLine {
         }
     }
 
-    /// The last line, safe to print and without the secrets; `None` if nothing is to be seen.
+    /// The last line, safe to print and without the secrets; `None` if no line has anything
+    /// visible.
     pub(crate) fn get(mut self, veil: &Veil) -> Option<String> {
         if !self.cut.is_empty() {
             self.screen.put(char::REPLACEMENT_CHARACTER);
         }
         let (before, behind) = self.screen.last()?.text();
-        // Before the line is cut: half a secret is not found any more.
+        // Before the line is shortened: half a secret would not be found.
         let line = match (&behind, self.screen.is_open()) {
             (None, false) => veil.over(&before),
             (None, true) => veil.over_unfinished(&before),
@@ -115,13 +116,13 @@ impl LastLine {
     }
 }
 
-/// What a terminal would show of this, if it shows anything.
+/// The text that a terminal would show for this line, if it shows any.
 pub(super) fn seen(line: &str) -> Option<String> {
     let (text, _) = shown(line.as_bytes())?.last()?.text();
     Some(text)
 }
 
-/// The line on a screen of its own, if something is to be seen on it.
+/// A screen with only this line, if the line shows anything.
 fn shown(line: &[u8]) -> Option<Screen> {
     if line.trim_ascii().is_empty() {
         return None;
@@ -248,7 +249,7 @@ mod tests {
             Some("no: ***")
         );
         assert_eq!(last(&["pass\nphrase\n"]).as_deref(), Some("***"));
-        // Wherever the middle that is left out begins and ends.
+        // Wherever the part that is left out begins and ends.
         for before in 1015..1030 {
             for filling in [4_000, 100_000] {
                 let filling = "y".repeat(filling);
@@ -270,8 +271,8 @@ mod tests {
         assert_eq!(line.get(&veil(&["hunter2"])).as_deref(), Some("…!"));
     }
 
-    /// Pieces of what programs write. What follows a return or a step back is at least as long as
-    /// what it overwrites, or erases that: else a terminal would show a mixture.
+    /// Pieces of the output of programs. The text behind a return or a step back is at least as
+    /// long as the text that it overwrites, or erases it: else a terminal would show a mixture.
     fn written() -> impl Strategy<Value = String> {
         let text = "[a-z%é]{1,12}";
         let piece = prop_oneof![
@@ -297,7 +298,7 @@ mod tests {
         cells.try_into().expect("it is not zero")
     }
 
-    /// Bytes, and often those that a terminal obeys.
+    /// Random bytes, among them many that control a terminal.
     fn noise() -> impl Strategy<Value = Vec<u8>> {
         let obeyed = prop::sample::select(b"\r\n\x1b[];m0K".to_vec());
         vec(prop_oneof![any::<u8>(), obeyed], 0..300)
@@ -325,7 +326,7 @@ mod tests {
             let told = last_of(&[&bytes]).unwrap_or_default();
             prop_assert!(!told.contains(char::is_control));
             prop_assert!(told.len() <= 4 * BYTES_MAX);
-            // Whatever came before, what is said in a line of its own is told.
+            // Whatever came before, text in a line of its own is the last line.
             let told = last_of(&[&bytes, b"\n", end.as_bytes()]);
             prop_assert_eq!(told, Some(end));
         }

@@ -1,6 +1,6 @@
-//! Ends what has left the group of a command that was ended: by a session or a group of its own.
+//! Ends processes that have left the group of an ended command, by a session or group of their own.
 //!
-//! After a success nothing is looked for: a command may leave a service behind on purpose.
+//! After a success none is looked for: a command may leave a service behind on purpose.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use super::orphans::{self, Marks};
 
-/// How long it may take to look for them: what `/proc` has of a process that hangs may hang too.
+/// How long a look may take: reading `/proc` may hang for a process that hangs.
 const LOOKING: Duration = Duration::from_secs(2);
 
-/// Looks for what has left, for all commands at once that were ended meanwhile: each look takes a
-/// time that grows with the number of processes.
+/// Looks once for the leavers of all commands that were ended meanwhile, since the time of a look
+/// grows with the number of processes.
 #[derive(Debug, Default)]
 pub(super) struct Leavers {
     wanted: Mutex<Vec<Marks>>,
@@ -23,29 +23,29 @@ pub(super) struct Leavers {
 }
 
 impl Leavers {
-    /// Ends all that has these marks.
+    /// Ends all processes with these marks.
     pub(super) async fn end(&self, marks: Marks) {
         self.wanted().push(marks);
         let _turn = self.turn.lock().await;
         let wanted = std::mem::take(&mut *self.wanted());
         if wanted.is_empty() {
-            // Whoever had the turn before has looked for it as well.
+            // The previous holder of the turn has looked for these marks as well.
             return;
         }
         let (tell, told) = oneshot::channel();
         let look = move || {
             orphans::kill(&Marks::any(wanted));
-            // An error says that it took longer.
+            // An error means that the look took too long.
             let _ = tell.send(());
         };
-        // Without room for a thread they live on; the runtime would panic.
+        // Without room for a thread the processes live on; `spawn_blocking` would panic.
         if thread::Builder::new().spawn(look).is_ok() {
             let _ = timeout(LOOKING, told).await;
         }
     }
 
     fn wanted(&self) -> MutexGuard<'_, Vec<Marks>> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

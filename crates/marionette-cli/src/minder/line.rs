@@ -1,26 +1,26 @@
-//! The line of a terminal on which something is written: what is to be seen on it in the end.
+//! A line of a terminal that is written on: the characters that are visible on it in the end.
 
-/// How many characters are kept before something is left out.
+/// The number of characters above which the middle is left out.
 const CELLS_MAX: usize = 4096;
-/// How many of them stay at either end then.
+/// How many characters stay at either end when the middle is left out.
 const END_CELLS: usize = 1024;
 
-/// A line, and where on it is written.
+/// A line and its cursor.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     cells: Vec<char>,
     column: usize,
-    /// Whether the cursor came back to the start, and what is there has not been written over yet.
+    /// Whether the cursor came back to the start and no visible character was written since.
     is_old: bool,
-    /// Where characters were left out.
+    /// The place where characters were left out.
     gap: Option<usize>,
 }
 
 impl Line {
-    /// Writes a character over what is there.
+    /// Writes a character over the one under the cursor.
     ///
-    /// Behind the first one that can be seen, what was there before the cursor came back is gone: a
-    /// terminal leaves the end of a longer text standing, but it means nothing any more.
+    /// The first visible character after a return to the start erases the rest of the line: a
+    /// terminal would leave the end of a longer text standing, but it means nothing any more.
     pub(super) fn put(&mut self, char: char) {
         if self.is_old && !char.is_whitespace() {
             self.erase_behind();
@@ -45,7 +45,7 @@ impl Line {
         self.is_old |= column == 0;
     }
 
-    /// Moves the cursor back by one, as programs do to correct what they just wrote.
+    /// Moves the cursor back by one, as programs do to correct a character.
     pub(super) fn step_back(&mut self) {
         self.column = self.column.saturating_sub(1);
     }
@@ -54,13 +54,13 @@ impl Line {
         self.column
     }
 
-    /// Erases what is under the cursor and behind it.
+    /// Erases the character under the cursor and all behind it.
     pub(super) fn erase_behind(&mut self) {
         self.cells.truncate(self.column);
         self.gap = self.gap.filter(|gap| *gap < self.column);
     }
 
-    /// Erases what is before the cursor and under it.
+    /// Erases the characters before the cursor and the one under it.
     pub(super) fn erase_before(&mut self) {
         let end = self.cells.len().min(self.column + 1);
         self.cells[..end].fill(' ');
@@ -71,7 +71,7 @@ impl Line {
         self.gap = None;
     }
 
-    /// Goes on behind something that was not looked at.
+    /// Goes on behind characters that were not looked at.
     pub(super) fn leave_out(&mut self) {
         let gap = *self.gap.get_or_insert(self.cells.len());
         self.cells.truncate(gap);
@@ -87,12 +87,12 @@ impl Line {
         self.column = self.column.saturating_sub(left_out);
     }
 
-    /// Whether there is nothing to be seen on it.
+    /// Whether the line has no visible character.
     pub(super) fn is_blank(&self) -> bool {
         self.cells.iter().all(|char| char.is_whitespace())
     }
 
-    /// Its text: all of it, or what is before and what is behind the gap.
+    /// The text of the line: all of it, or the parts before and behind the gap.
     pub(super) fn text(&self) -> (String, Option<String>) {
         match self.gap.filter(|gap| *gap <= self.cells.len()) {
             Some(gap) => {

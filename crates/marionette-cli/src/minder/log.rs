@@ -1,29 +1,30 @@
 //! The output of an attempt in a file: its start and its end, and how much was left out between.
 //!
-//! The start goes into `<attempt>.log`. What follows goes into `<attempt>.tail`; when that is full
-//! it becomes `<attempt>.tail.old` in place of the one before. So all that is kept is on the disk
-//! while the command runs, can be followed, and outlives every process. At the end the tail is put
-//! behind the start, and one file is left.
+//! The start goes into `<attempt>.log`. The rest goes into `<attempt>.tail`; a full tail becomes
+//! `<attempt>.tail.old` in place of the tail before. So all that is kept is on the disk while the
+//! command runs, can be followed, and outlives every process. At the end the tail is put behind the
+//! start, and one file is left.
 
 use std::fs::File;
 use std::io::{self, Write};
 
 use crate::files::{Folder, Place};
 
-/// How often one attempt can be interrupted and begun again with its own file each time.
+/// How many files an attempt can have: it gets a new one each time it is interrupted and begins
+/// again.
 const TRIES_MAX: u32 = 9;
 
-/// The output of one attempt, while it is written.
+/// The output of one attempt that is being written.
 #[derive(Debug)]
 pub(crate) struct Log {
     place: Place,
     attempt: u32,
-    /// How much of each end is kept.
+    /// How many bytes of the start and of the end are kept.
     limit: u64,
     open: Option<Open>,
-    /// How much came in all.
+    /// How many bytes came in all.
     total: u64,
-    /// Whether the disk refused: then nothing more is kept, and the command goes on.
+    /// Whether the disk refused a write: then nothing more is kept, and the command goes on.
     is_broken: bool,
 }
 
@@ -38,7 +39,7 @@ struct Open {
 }
 
 impl Log {
-    /// Nothing is made on the disk before something is written.
+    /// A log without a file; the first write makes one.
     pub(crate) fn new(place: Place, attempt: u32, limit: u64) -> Self {
         Self {
             place,
@@ -55,12 +56,12 @@ impl Log {
         self.open.is_some()
     }
 
-    /// Whether the disk refused something: then nothing more is kept.
+    /// Whether the disk refused a write: then nothing more is kept.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
     }
 
-    /// Takes what came next.
+    /// Takes the next bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         if self.limit > 0 && !self.is_broken {
@@ -71,7 +72,8 @@ impl Log {
     /// Puts the tail behind the start.
     pub(crate) fn finish(mut self) {
         if let Some(open) = self.open.take() {
-            // The disk refused: the parts stay as they are, and are read like a running attempt's.
+            // If the disk refuses, the parts stay as they are and are read like those of a running
+            // attempt.
             let _ = open.join(self.total, self.limit);
         }
     }
@@ -96,7 +98,8 @@ impl Open {
     fn create(place: &Place, attempt: u32) -> io::Result<Self> {
         for _ in 1..TRIES_MAX {
             match Self::create_in(place.make()?, attempt) {
-                // It was empty, and went because it was: what was in it was let go.
+                // The folder was removed because it was empty: its outputs were forgotten
+                // meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 created => return created,
             }
@@ -132,7 +135,7 @@ impl Open {
         }
     }
 
-    /// Keeps as much as fits into the tail, and returns what is left.
+    /// Writes as many bytes as fit into the tail, and returns the rest.
     fn keep_tail<'a>(&mut self, bytes: &'a [u8], limit: u64) -> io::Result<&'a [u8]> {
         if let Some((_, size)) = &self.tail
             && *size >= limit
@@ -187,7 +190,7 @@ pub(crate) fn stem(log: &str) -> &str {
     log.strip_suffix(".log").unwrap_or(log)
 }
 
-/// The last bytes of a tail that is in two files.
+/// The last bytes of the tail, which may lie in two files.
 fn read_tail(folder: &Folder, log: &str, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = folder.read_all(old_tail(log))?.unwrap_or_default();
     bytes.extend(folder.read_all(tail(log))?.unwrap_or_default());
@@ -195,8 +198,8 @@ fn read_tail(folder: &Folder, log: &str, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes.split_off(bytes.len().saturating_sub(limit)))
 }
 
-/// The names of the logs of a job's attempts that wrote something, in the order in which they were
-/// made.
+/// The names of the logs of a job, in the order in which they were made. Only attempts that wrote
+/// something have one.
 pub(crate) fn attempts(folder: &Folder) -> io::Result<Vec<String>> {
     let mut logs = Vec::new();
     for name in folder.names()? {
@@ -212,13 +215,13 @@ pub(crate) fn attempts(folder: &Folder) -> io::Result<Vec<String>> {
     Ok(logs.into_iter().map(|(_, name)| name).collect())
 }
 
-/// `3-2.log` is the second run of the third attempt.
+/// The attempt and its run: `3-2.log` is the second run of the third attempt.
 fn order(stem: &str) -> Option<(u32, u32)> {
     let (attempt, again) = stem.split_once('-').unwrap_or((stem, "1"));
     Some((attempt.parse().ok()?, again.parse().ok()?))
 }
 
-/// What is kept of an attempt's output, whether it still runs or not.
+/// The output that is kept of an attempt, whether it still runs or not.
 pub(crate) fn read_log(folder: &Folder, log: &str) -> io::Result<Vec<u8>> {
     let mut bytes = folder.read_all(log)?.unwrap_or_default();
     let rest = read_tail(folder, log, u64::MAX)?;

@@ -1,11 +1,11 @@
 //! The minder of the commands: a second process, which starts them, keeps their output, and ends
-//! them when it is told to, or when the process that it works for is gone.
+//! them when it is told to, or when the instance's process is gone.
 //!
-//! A worker that is killed can end nothing any more. So each has a minder, which is this program
+//! An instance that is killed cannot end its commands. So each has a minder, which is this program
 //! started again, in a session of its own, without a terminal. Orders come in on its standard input
-//! and words go out on its standard output, each a line of JSON. When its input ends, whatever
-//! still runs is killed at once: another worker may run those jobs again within a second, and must
-//! not meet them.
+//! and news goes out on its standard output, each a line of JSON. When its input ends, it kills
+//! whatever still runs: another instance may run those jobs again within a second, and must not
+//! meet them.
 
 mod client;
 mod serve;
@@ -39,47 +39,47 @@ pub(crate) use log::{attempts, read_log, stem};
 pub(crate) use presence::orphans_have_gone;
 pub(crate) use serve::serve;
 
-/// The argument by which this program knows that it is a minder.
+/// The argument by which this program knows that it is to be a minder.
 pub(crate) const ARGUMENT: &str = "__minder";
-/// The last argument of one that works also with files of others.
+/// The last argument of a minder that may use files of other users.
 const TRUSTS: &str = "trust";
 
-/// What a worker tells its minder.
+/// An order of an instance to its minder.
 #[derive(Debug, Serialize, Deserialize)]
 enum Order {
-    /// Start this; it is called so in all that follows.
+    /// Start this attempt; the number names it in all later messages.
     Start(u64, Box<Attempt>),
-    /// Ask it to end, and make it end after this grace.
+    /// Ask this attempt to end, and kill it after this grace.
     End(u64, Duration),
-    /// The worker leaves in good order: the store knows of all that was done.
+    /// The instance leaves in good order: the store knows of all that was done.
     Leave,
 }
 
-/// What a minder tells its worker.
+/// News of a minder for its instance.
 #[derive(Debug, Serialize, Deserialize)]
 enum News {
-    /// It is there: whatever it needs for itself it has.
+    /// The minder is ready, and has all that it needs for itself.
     Ready,
-    /// It cannot work, for this reason.
+    /// The minder cannot work, for this reason.
     Unable(Unable),
-    /// A signal came that asks a process to end. Nobody sends one to a minder alone, so its
-    /// commands have got it too.
+    /// The minder got a signal that asks a process to end. Nobody sends one to a minder alone, so
+    /// its commands have got it too.
     Signalled,
-    /// It runs, as this process, which is also its process group.
+    /// This attempt runs, as this process, which is also its process group.
     Started(u64, i32),
-    /// It has ended, and nothing of its group is left.
+    /// This attempt has ended, and nothing of its group is left.
     Ended(u64, Ended),
-    /// It has done all that it was told, and leaves. What hangs in the system may keep its process
-    /// and its output for longer.
+    /// The minder has done all that it was told, and leaves. A thread that hangs in the kernel may
+    /// keep its process and its output for longer.
     Left,
 }
 
 /// Why a minder cannot work.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Unable {
-    /// In words.
+    /// The reason, in words.
     pub(crate) why: String,
-    /// Whether it is only that the disk is full, which may pass.
+    /// Whether the only reason is a full disk, which may pass.
     pub(crate) is_full: bool,
 }
 
@@ -97,54 +97,55 @@ impl Unable {
 pub(crate) struct Attempt {
     /// The command.
     pub(crate) command: Command,
-    /// The id of its job; it finds it in its environment.
+    /// The id of its job, which the command finds in its environment.
     pub(crate) job: String,
     /// Which attempt it is, from 1.
     pub(crate) number: u32,
-    /// The folder for the output of the job. It is made when there is something to keep.
+    /// The folder for the output of the job; made with the first output.
     pub(crate) output: Place,
 }
 
 /// How an attempt ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Ended {
-    /// In which way.
+    /// The way in which it ended.
     pub(crate) how: How,
-    /// Whether it had been asked to end, and could have heard it.
+    /// Whether it had been asked to end, and could have heard that.
     pub(crate) was_asked: bool,
     /// How many bytes it wrote.
     pub(crate) output_bytes: u64,
-    /// Whether some of that was not kept: the disk refused it, or did not answer in time.
+    /// Whether some of the output was not kept: the disk refused it, or did not answer in time.
     pub(crate) is_cut: bool,
-    /// What it said last, on its standard error if it said something there; safe to print.
+    /// The last line of its standard error, or of its standard output if the former is empty; safe
+    /// to print.
     pub(crate) last_line: Option<String>,
-    /// What may help; safe to print.
+    /// A hint that may help; safe to print.
     pub(crate) hint: Option<String>,
 }
 
 /// In which way an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum How {
-    /// With this exit status.
+    /// The command ended with this exit status.
     Exit(i32),
-    /// By this signal.
+    /// The command ended by this signal.
     Signal(i32),
-    /// It could not be started.
+    /// The command could not be started, for this reason.
     NotStarted(String),
-    /// It could not be started, which is no fault of its own: the system has no room for another
-    /// process, or its minder none for another file.
+    /// The command could not be started, through no fault of its own: the system has no room for
+    /// another process, or the minder none for another file.
     Hindered(String),
-    /// It was not started: it is written down that its job was done before.
+    /// The command was not started: its job is marked as done.
     WasDone,
 }
 
-/// The signals by which somebody ends a process, by their numbers: HUP, INT, QUIT, KILL and TERM,
-/// which are the same everywhere.
+/// The signals by which a process is ended from outside, by their numbers: HUP, INT, QUIT, KILL and
+/// TERM, which are the same everywhere.
 const SENT: [i32; 5] = [1, 2, 3, 9, 15];
 
 impl How {
-    /// Whether somebody may have ended it from outside: by a signal that says so, or it says that
-    /// it got one, by the exit status that shells have for that.
+    /// Whether the command may have been ended from outside: by such a signal, or with the exit
+    /// status by which shells report one.
     pub(crate) fn is_sent(&self) -> bool {
         match self {
             Self::Signal(signal) => SENT.contains(signal),

@@ -1,9 +1,9 @@
-//! Commands that nobody minds any more: their minder was killed, or they have left the group of a
-//! command that was ended. They are found by what they have in their environment, and after the
-//! end of their minder by its session too.
+//! Finds and kills orphans: commands whose minder was killed, and processes that have left the
+//! group of an ended command. They are known by entries of their environment, and after the end of
+//! their minder by its session too.
 //!
-//! This is for Linux, where `/proc` shows it; elsewhere such commands live on. So do those that
-//! have shed what they could be found by.
+//! This works on Linux, where `/proc` shows both; elsewhere orphans live on, and so do those that
+//! have shed environment and session.
 
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
@@ -16,13 +16,13 @@ use super::ARGUMENT;
 
 /// The variable that names a command's minder, by the file of its presence.
 pub(super) const VARIABLE: &str = "MARIONETTE_MINDER";
-/// A process may start others while it is looked for, but not for ever.
+/// How many times to look: a process may start others meanwhile, but not for ever.
 const ROUNDS: usize = 10;
 
-/// What a stray is known by.
+/// The marks by which an orphan is known.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    /// Entries of the environment, of which one has all in one of these lists.
+    /// Lists of environment entries; a process with all entries of one list is an orphan.
     environments: Vec<Vec<Vec<u8>>>,
     /// The session of a minder that is gone.
     session: Option<Session>,
@@ -50,7 +50,7 @@ impl Marks {
         }
     }
 
-    /// The marks of all of these attempts.
+    /// The marks of all of these attempts together.
     pub(super) fn any(all: Vec<Self>) -> Self {
         let environments = all.into_iter().flat_map(|marks| marks.environments);
         Self {
@@ -64,11 +64,12 @@ fn entry(name: &str, value: &[u8]) -> Vec<u8> {
     [name.as_bytes(), b"=", value].concat()
 }
 
-/// The session that a minder has led: all that it started is in it, unless it began one of its own.
+/// The session that a minder has led: all its commands are in it, except those that began their
+/// own.
 ///
-/// The number of a session is that of a process, so it may come back after a while. It counts only
-/// within the start of the system and the name space of processes in which it was written down, for
-/// what has begun later than the minder, and while no other process has that number.
+/// The number of a session is that of a process, so it may be used again after a while. So the
+/// session counts only within the boot and the process namespace in which it was noted, only for
+/// processes that began later than the minder, and only while no other process has that number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     minder: i32,
@@ -77,7 +78,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// The session of this process, where the system tells it.
+    /// The session of this process, where the system shows it.
     pub(super) fn own() -> Option<Self> {
         let stat = Stat::of(Path::new("/proc/self"))?;
         Some(Self {
@@ -87,12 +88,12 @@ impl Session {
         })
     }
 
-    /// As it is written down, in words.
+    /// The session as words, for a presence file.
     pub(super) fn words(&self) -> String {
         format!("{} {} {}", self.minder, self.began, self.place)
     }
 
-    /// As it was written down.
+    /// The session from its words.
     pub(super) fn read<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Self> {
         Some(Self {
             minder: words.next()?.parse().ok().filter(|minder| *minder > 1)?,
@@ -101,8 +102,8 @@ impl Session {
         })
     }
 
-    /// Whether it can still be told from another one of its number. Its minder may be there as a
-    /// process that has ended, until somebody collects it.
+    /// Whether the session can still be told from another one of its number. Its minder may still
+    /// be there as an ended process that nobody has collected.
     fn counts(&self) -> bool {
         let leader = Stat::of(Path::new(&format!("/proc/{}", self.minder)));
         let is_ours = leader.is_none_or(|leader| leader.began == self.began);
@@ -110,7 +111,7 @@ impl Session {
     }
 }
 
-/// When the system was started, and in which name space the numbers of processes count here.
+/// The boot of the system and the process namespace of this process.
 fn place() -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let space = fs::metadata("/proc/self/ns/pid").ok()?.ino();
@@ -127,14 +128,15 @@ pub(super) fn kill(marks: &Marks) {
         if strays.is_empty() {
             return;
         }
-        // All of them stop before the first one dies: a shell that outlived its child, if only for
-        // a moment, would go on with its next line.
+        // All orphans are stopped before the first is killed: a shell that outlived its child, if
+        // only for a moment, would go on with its next line.
         for &stray in &strays {
-            // An error says that it has just ended.
+            // An error means that the process has just ended.
             let _ = kill_process(stray, Signal::STOP);
         }
         for stray in strays {
-            // What is stopped does not end by itself, so from here on the number is not another's.
+            // A stopped process does not end by itself, so from here on its number cannot change
+            // owners.
             let signal = if looker.is_stray(stray) {
                 Signal::KILL
             } else {
@@ -145,17 +147,17 @@ pub(super) fn kill(marks: &Marks) {
     }
 }
 
-/// Looks for strays.
+/// Looks for orphans.
 struct Looker<'a> {
     marks: &'a Marks,
     session: Option<&'a Session>,
-    /// The name space in which the numbers of processes count here.
+    /// The process namespace of this process.
     space: FileId,
     program: FileId,
     program_path: Option<PathBuf>,
 }
 
-/// What tells a file from every other.
+/// The device and the inode of a file, which no other file has.
 type FileId = (u64, u64);
 
 fn identity(file: &Metadata) -> FileId {
@@ -189,12 +191,13 @@ impl<'a> Looker<'a> {
     fn is_stray(&self, number: Pid) -> bool {
         let process = PathBuf::from(format!("/proc/{}", number.as_raw_nonzero()));
         let is_marked = self.is_of_environment(&process) || self.is_of_session(&process);
-        // In a container the same names and numbers mean others.
+        // In a container the same names and numbers mean other processes.
         let is_here = || {
             let space = fs::metadata(process.join("ns/pid"));
             space.is_ok_and(|space| identity(&space) == self.space)
         };
-        // A command can be a runner with a minder, which ends with its input and clears up first.
+        // A command may itself be an instance with a minder, which ends with its input and clears
+        // up first.
         is_marked && is_here() && !self.is_minder(&process)
     }
 
@@ -219,7 +222,7 @@ impl<'a> Looker<'a> {
         })
     }
 
-    /// Whether it is this program as a minder, or was before its file was replaced.
+    /// Whether the process is a minder: this program, or this program before its file was replaced.
     fn is_minder(&self, process: &Path) -> bool {
         let words = fs::read(process.join("cmdline")).unwrap_or_default();
         let mut words = words.split(|&byte| byte == 0);
@@ -233,19 +236,19 @@ impl<'a> Looker<'a> {
     }
 }
 
-/// The path of a program, without what the system adds once its file is gone.
+/// The path of a program, without the mark that the system adds once the file is gone.
 fn without_mark(path: Option<PathBuf>) -> Option<Vec<u8>> {
     let path = path?.into_os_string();
     let path = path.as_bytes();
     Some(path.strip_suffix(b" (deleted)").unwrap_or(path).to_owned())
 }
 
-/// What `/proc` says of a process in one line.
+/// The line of `/proc` about a process.
 struct Stat {
     number: i32,
     has_ended: bool,
     session: i32,
-    /// In ticks since the system was started.
+    /// In clock ticks since the boot.
     began: u64,
 }
 
@@ -255,8 +258,8 @@ impl Stat {
     }
 
     fn read(line: &str) -> Option<Self> {
-        // The name, in parentheses, may contain anything. Behind it are the state, the parent, the
-        // group and the session, and the start as the 22nd of all.
+        // The name, in parentheses, may contain anything. Behind it come state, parent, group and
+        // session; the start time is the 22nd field of all.
         let (before, behind) = line.rsplit_once(')')?;
         let fields: Vec<_> = behind.split_ascii_whitespace().collect();
         Some(Self {
@@ -274,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    /// How many there are between the one that dies first and the one that would go on.
+    /// The number of processes between the one that dies first and the one that would go on.
     const BETWEEN: usize = 200;
 
     #[test]
@@ -292,7 +295,7 @@ mod tests {
         let mut all = vec![first];
         all.extend((0..BETWEEN).map(|_| begin("exec sleep 300", Stdio::null())));
         all.push(begin("read -r _; echo went on > log", its_output.into()));
-        // One that is just being started has no environment for a moment.
+        // A process that is just being started has no environment for a moment.
         let marks = Marks::of_minder(&presence, None);
         let strays = || Looker::new(&marks).unwrap().strays();
         while strays().len() < all.len() {
@@ -307,7 +310,7 @@ mod tests {
         assert!(!folder.path().join("log").exists());
     }
 
-    /// Waits until it is there as what it becomes.
+    /// Waits until the child has become the expected process.
     fn begun(child: &Child, is_so: impl Fn(&Path) -> bool) {
         let process = PathBuf::from(format!("/proc/{}", child.id()));
         while !is_so(&process) {
@@ -382,7 +385,7 @@ mod tests {
         assert_eq!(read.as_ref(), Some(&session));
         assert_eq!(strays(&session), 1);
         kill(&Marks::of_minder(Path::new("/nowhere"), Some(session)));
-        // Nobody of ours collects it, so it may stay for a while as one that has ended.
+        // No process of ours collects it, so it may stay for a while as an ended one.
         while Stat::of(&stray).is_some_and(|stat| !stat.has_ended) {
             std::thread::yield_now();
         }

@@ -1,8 +1,8 @@
-//! That a minder is there, as a locked file which names its worker.
+//! The presence of a minder: a locked file that names the process of its instance.
 //!
-//! A minder outlives a worker that was killed, by the moment that it takes to end the commands and
-//! to write down which were done. A process that takes over waits for that moment, or it would
-//! begin again what has just been done.
+//! A minder outlives an instance that was killed by the moment that it takes to end the commands
+//! and to mark the jobs that are done. A process that takes over waits for that moment, or it would
+//! begin again a job that was just done.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,12 +18,12 @@ use tokio::time::sleep;
 use super::orphans::{self, Marks, Session};
 use crate::files::{Folder, Place};
 
-/// How often it is looked whether a minder has gone.
+/// How often to look whether a minder has gone.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long they are waited for; what takes longer hangs, and must not hang others.
+/// How long to wait for minders; one that takes longer hangs, and must not block others.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// A minder is there for as long as this lives.
+/// The minder is present for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Presence {
     folder: Folder,
@@ -33,22 +33,22 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// The presence of this process, for this worker.
+    /// Makes the presence of this process, as the minder of this instance's process.
     pub(super) fn take(place: &Place, worker: Option<Pid>) -> io::Result<Self> {
         let folder = place.make()?;
         let name = std::process::id().to_string();
         let path = folder.path().join(&name);
         loop {
             let opened = folder.open_or_new(&name);
-            // What else has the name of this process is nobody's.
+            // Anything else of this name is no presence of a process, and is replaced.
             let mut lock = opened.or_else(|_| folder.new_file_instead(&name))?;
-            // A process that looks for orphans between these two lines takes the file for that of a
-            // minder which was killed: it has the lock for a moment, and removes the file.
+            // A process that looks for orphans between these two lines takes the file for the file
+            // of a killed minder: it has the lock for a moment, and removes the file.
             retry_on_intr(|| flock(&lock, FlockOperation::LockExclusive))?;
             if folder.is_at(&lock, &name)? {
                 if lock.metadata()?.len() > 0 {
-                    // Another minder had this number, and was killed: nobody would look for what it
-                    // left, now that the file is that of one that lives.
+                    // A minder that had this number was killed. Nobody would look for its commands
+                    // any more, because from now on the file belongs to a live minder.
                     orphans::kill(&Marks::of_minder(&path, None));
                 }
                 let worker = worker.map_or(0, |worker| worker.as_raw_nonzero().get());
@@ -72,14 +72,14 @@ impl Presence {
     }
 }
 
-/// Ends what a minder left that was killed.
+/// Ends the commands that a killed minder left.
 pub(super) fn clear_up_after(place: &Place, minder: u32) {
     let name = minder.to_string();
     let folder = place.open().ok().flatten();
     let file = folder.as_ref().and_then(|folder| folder.read(&name).ok()?);
     let session = file.and_then(|mut file| Said::read(&mut file)?.session);
     orphans::kill(&Marks::of_minder(&place.path().join(&name), session));
-    // It may stay: without its lock it counts for nothing.
+    // The file may stay: without its lock it counts for nothing.
     if let Some(folder) = folder {
         let _ = folder.remove(name);
     }
@@ -87,12 +87,12 @@ pub(super) fn clear_up_after(place: &Place, minder: u32) {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // It may stay: without its lock it counts for nothing.
+        // The file may stay: without its lock it counts for nothing.
         let _ = self.folder.remove(&self.name);
     }
 }
 
-/// Waits until the minders have gone whose workers are gone.
+/// Waits until the minders of instances that are gone have gone too.
 pub(crate) async fn orphans_have_gone(place: &Place) -> io::Result<()> {
     let Some(folder) = place.open()? else {
         return Ok(());
@@ -107,13 +107,13 @@ pub(crate) async fn orphans_have_gone(place: &Place) -> io::Result<()> {
             sleep(LOOK).await;
         }
     };
-    // If one hangs, its commands are no worse than those of a worker that hangs.
+    // If a minder hangs, its commands are no worse than those of an instance that hangs.
     let _ = tokio::time::timeout(WAIT, gone).await;
     Ok(())
 }
 
-/// Whether this minder is there, and its worker is not. If it was killed, its commands are ended
-/// and its file is removed. What is no file of ours is nobody's presence.
+/// Whether this minder is alive and its instance is not. If the minder was killed, ends its
+/// commands and removes its file. A file that is not ours is nobody's presence.
 fn is_orphan(folder: &Folder, name: &OsStr) -> bool {
     let Ok(Some(mut file)) = folder.read(name) else {
         return false;
@@ -128,16 +128,16 @@ fn is_orphan(folder: &Folder, name: &OsStr) -> bool {
     worker.is_some_and(|worker| test_kill_process(worker) == Err(rustix::io::Errno::SRCH))
 }
 
-/// What the file of a minder says.
+/// The contents of a presence file.
 struct Said {
     worker: Option<Pid>,
-    /// The session that the minder leads; `None` if it is not told.
+    /// The session that the minder leads; `None` if the file does not name one.
     session: Option<Session>,
 }
 
 impl Said {
     fn read(file: &mut File) -> Option<Self> {
-        /// It is far shorter.
+        /// The file is far shorter.
         const BYTES_MAX: u64 = 1024;
         let mut text = String::new();
         file.take(BYTES_MAX).read_to_string(&mut text).ok()?;
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::files::Whose;
 
-    /// A place, and the way to what has this name in it.
+    /// A place, and the path of the file with this name in it.
     fn place(name: &str) -> (tempfile::TempDir, Place, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::new(folder.path(), Whose::Ours);
@@ -184,14 +184,15 @@ mod tests {
     #[test]
     fn a_minder_that_was_taken_for_a_dead_one_while_it_began_is_seen_all_the_same() {
         let (_folder, place, path) = place(&std::process::id().to_string());
-        // As who looks for orphans has it.
+        // Held as by a process that looks for orphans.
         let looked_at = File::create(&path).unwrap();
         flock(&looked_at, FlockOperation::LockExclusive).unwrap();
         std::thread::scope(|scope| {
             let taken = scope.spawn(|| Presence::take(&place, getppid()));
             let path_seen = path.canonicalize().unwrap();
             let is_it = |fd: fs::DirEntry| fs::read_link(fd.path()).is_ok_and(|at| at == path_seen);
-            // Until it has opened the file too; where nothing shows that, this test sees less.
+            // Until the other thread has opened the file too; where `/proc` does not show that,
+            // this test proves less.
             while let Ok(fds) = fs::read_dir("/proc/self/fd")
                 && fds.flatten().map(is_it).filter(|is_it| *is_it).count() < 2
                 && !taken.is_finished()

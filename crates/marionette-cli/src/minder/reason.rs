@@ -1,5 +1,5 @@
-//! Why an attempt is no success, in the words that are kept: how it ended, what it said last, and
-//! where that helps, what to do about it.
+//! Why an attempt failed, in the words that are kept: how it ended, its last line, and where that
+//! helps, what to do about it.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,18 +10,18 @@ use super::{Ended, How};
 use crate::command::{Resolved, quoted};
 use crate::console::text::{safe, shorten};
 
-/// The exit status of a shell that does not find a program.
+/// The exit status of a shell that did not find a program.
 const NOT_FOUND: i32 = 127;
-/// What is said of output that is not complete.
+/// Said of output that is not complete.
 const CUT: &str = "not all of its output is kept: the disk refused it, or did not answer";
 /// A longer PATH is shortened in its middle.
 const PATH_BYTES: usize = 200;
-/// The number of the error of a file that the system does not know how to run, on Linux, macOS and
+/// The number of the error for a file that the system does not know how to run, on Linux, macOS and
 /// the BSDs.
 const NO_EXECUTABLE: i32 = 8;
 
 impl Ended {
-    /// Why it is no success; `None` if it is one.
+    /// Why the attempt failed; `None` if it succeeded.
     pub(crate) fn failure(&self) -> Option<String> {
         let what = match &self.how {
             How::Exit(0) | How::WasDone => return None,
@@ -40,14 +40,14 @@ impl Ended {
     }
 }
 
-/// The signal that a shell says with this exit status.
+/// The signal that a shell reports with this exit status.
 fn by_shell(status: i32) -> Option<String> {
     let name = signal_name(status.checked_sub(128)?);
     let (name, _) = name.split_once(" (")?;
     Some(name.to_owned())
 }
 
-/// What to say of a shell that did not find something, and looked for it in this PATH.
+/// A hint for a shell that did not find a program in this PATH.
 pub(super) fn hint(how: &How, last_line: Option<&str>, path: &str) -> Option<String> {
     let is_missing = *how == How::Exit(NOT_FOUND) && last_line?.contains("not found");
     is_missing.then(|| where_to_look(path))
@@ -58,14 +58,14 @@ fn where_to_look(path: &str) -> String {
     format!("PATH is `{path}`; `add --env PATH=…`, or `env` in a file, sets another")
 }
 
-/// Why a program could not be started in this folder; safe to print, and without the secrets.
+/// Why a program could not be started in this folder; safe to print and without the secrets.
 pub(super) fn not_started(resolved: &Resolved, cwd: &Path, error: &io::Error) -> String {
     let why = why_not_started(resolved, cwd, error);
     safe(&resolved.veil.over(&why))
 }
 
 fn why_not_started(resolved: &Resolved, cwd: &Path, error: &io::Error) -> String {
-    // The operating system does not say which of the two it did not find.
+    // The system does not say whether the folder or the program is missing.
     if !cwd.is_dir() {
         return format!("the folder {} is not there", cwd.display());
     }

@@ -1,6 +1,6 @@
-//! The output of an attempt on its way into its files. A disk may keep a write for as long as it
-//! likes, so each is done on a thread that may block, one at a time; while one is on its way no
-//! more is read, and the pipe of the command fills.
+//! Writes the output of an attempt into its files. A disk may delay a write for as long as it
+//! likes, so each is done on a thread that may block, one at a time; during a write no more is
+//! read, and the pipe of the command fills.
 
 use std::future::pending;
 
@@ -12,11 +12,11 @@ use super::log::Log;
 /// Writes the output of one attempt.
 #[derive(Debug)]
 pub(super) struct Recorder {
-    /// `None` while it is written to, and when it was broken off.
+    /// `None` during a write, and after `finish` or `break_off`.
     log: Option<Log>,
-    /// It gives the log back unless that is finished.
+    /// The write on its thread; it returns the log unless it finishes it.
     writing: Option<JoinHandle<Option<Log>>>,
-    /// What is not yet being written.
+    /// Bytes that are not yet being written.
     pieces: Vec<u8>,
     total: u64,
     keeps: bool,
@@ -24,7 +24,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Nothing is made on the disk before something is written.
+    /// A recorder without a file; the first write makes one.
     pub(super) fn of(attempt: &Attempt) -> Self {
         let output_bytes = attempt.command.output_bytes;
         Self {
@@ -46,17 +46,17 @@ impl Recorder {
         self.total
     }
 
-    /// Whether some of it is not kept, because the disk refused it or did not answer.
+    /// Whether some bytes are not kept, because the disk refused them or did not answer.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Whether it takes more now.
+    /// Whether no write is under way, so that it takes more.
     pub(super) fn is_free(&self) -> bool {
         self.writing.is_none()
     }
 
-    /// Takes a piece of what came next.
+    /// Takes the next bytes.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         if self.keeps {
@@ -64,7 +64,7 @@ impl Recorder {
         }
     }
 
-    /// Begins to write what it has taken. It has to be free.
+    /// Begins to write the bytes that it has taken. No write may be under way.
     pub(super) fn write(&mut self) {
         if self.pieces.is_empty() {
             return;
@@ -78,7 +78,7 @@ impl Recorder {
         }
     }
 
-    /// Waits until what it has taken is written; for ever if that is so.
+    /// Waits for the end of the write that is under way; without one, waits for ever.
     ///
     /// # Cancel safety
     ///
@@ -89,9 +89,9 @@ impl Recorder {
         };
         let written = writing.await;
         self.writing = None;
-        // An error says that it panicked: then no more is kept.
+        // An error means that the write panicked: then no more is kept.
         let is_kept = written.as_ref().is_ok_and(|log| {
-            // One that is finished has said before whether the disk refused.
+            // A log that is finished has said before whether the disk refused.
             log.as_ref().is_none_or(|log| !log.is_broken())
         });
         self.log = written.ok().flatten();
@@ -101,16 +101,16 @@ impl Recorder {
         }
     }
 
-    /// Waits until all that it has taken is written.
+    /// Waits until no write is under way.
     pub(super) async fn settled(&mut self) {
         while !self.is_free() {
             self.written().await;
         }
     }
 
-    /// Begins to bring the files into their last form. It has to be free.
+    /// Begins to bring the files into their last form. No write may be under way.
     pub(super) fn finish(&mut self) {
-        // A close can wait for the disk as well.
+        // Closing a file can wait for the disk as well.
         if let Some(log) = self.log.take().filter(Log::is_open) {
             self.writing = Some(spawn_blocking(move || {
                 log.finish();
@@ -119,7 +119,7 @@ impl Recorder {
         }
     }
 
-    /// Waits no longer for what hangs, and keeps no more.
+    /// Abandons a write that hangs, and keeps no more.
     pub(super) fn break_off(&mut self) {
         self.is_cut = true;
         self.keeps = false;

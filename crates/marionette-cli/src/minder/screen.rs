@@ -1,13 +1,14 @@
-//! What a command writes, as a terminal takes it: characters, and what moves the cursor or erases.
+//! A screen as a terminal has it: takes characters and the sequences that move the cursor or erase.
 
 use super::line::Line;
 
-/// A longer escape sequence is none.
+/// A sequence that is longer counts as none, and what follows is text.
 const SEQUENCE_CHARS_MAX: usize = 64;
-/// A longer title, or whatever else is between its marks, is none.
+/// A title, or other text between its marks, that is longer counts as none, and what follows is
+/// text.
 const STRING_CHARS_MAX: usize = 4096;
 
-/// The last line with something on it, and the one on which the cursor is.
+/// The last line with a visible character, and the line of the cursor.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
     last: Line,
@@ -15,16 +16,17 @@ pub(super) struct Screen {
     state: EscapeState,
 }
 
-/// Within what the next character stands.
+/// The place within an escape sequence.
 #[derive(Debug, Default)]
 enum EscapeState {
     #[default]
     Text,
-    /// Behind an escape character.
+    /// Behind the escape character.
     Escape,
-    /// Within `ESC [ …`: its parameters.
+    /// Within `ESC [ …`, with the parameters so far.
     Sequence(String),
-    /// Within `ESC ] …` and the like, which ends with a bell or `ESC \`, after so many characters.
+    /// Within `ESC ] …` and the like, which end with a bell or `ESC \`, with the number of
+    /// characters so far.
     Titles(usize),
 }
 
@@ -46,7 +48,7 @@ impl Screen {
         };
     }
 
-    /// The cursor goes to another line.
+    /// Moves the cursor to a new line.
     pub(super) fn end_line(&mut self) {
         self.state = EscapeState::Text;
         let ended = std::mem::take(&mut self.open);
@@ -55,7 +57,7 @@ impl Screen {
         }
     }
 
-    /// Goes on behind something that was not looked at, with or without a return to the start.
+    /// Goes on behind characters that were not looked at, with or without a return to the start.
     pub(super) fn leave_out(&mut self, has_returned: bool) {
         self.state = EscapeState::Text;
         if has_returned {
@@ -64,13 +66,13 @@ impl Screen {
         self.open.leave_out();
     }
 
-    /// The last line with something to be seen on it.
+    /// The last line with a visible character.
     pub(super) fn last(&self) -> Option<&Line> {
         let mut lines = [&self.open, &self.last].into_iter();
         lines.find(|line| !line.is_blank())
     }
 
-    /// Whether that line may go on: the cursor is still on it.
+    /// Whether the cursor is still on that line, so that it may go on.
     pub(super) fn is_open(&self) -> bool {
         !self.open.is_blank()
     }
@@ -121,12 +123,12 @@ impl Screen {
     }
 }
 
-/// What follows behind an escape character and this one.
+/// The state behind an escape character and this one.
 fn escape(char: char) -> EscapeState {
     match char {
         '[' => EscapeState::Sequence(String::new()),
         ']' | 'P' | 'X' | '^' | '_' => EscapeState::Titles(0),
-        // Further ones come before the last.
+        // Intermediate characters come before the last one.
         '\u{20}'..='\u{2f}' | '\u{1b}' => EscapeState::Escape,
         _ => EscapeState::Text,
     }

@@ -1,4 +1,4 @@
-//! The minder's own process: it reads orders until there are no more, and then ends what runs.
+//! The minder's own process: obeys orders until there are no more, and then ends what runs.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -34,10 +34,10 @@ use crate::process::signals::ignored;
 /// How many threads may block at once: one for each command that is being started, and as many for
 /// output that is being written.
 const THREADS_MAX: usize = 2 * BEGINNING_MAX;
-/// How long it may take to write down which jobs are done, before this process ends.
+/// How long it may take to mark the jobs that are done, before this process ends.
 const NOTING: Duration = Duration::from_secs(2);
 
-/// Runs the minder until this worker, its parent, is gone. Its presence is in this folder.
+/// Runs the minder until its parent, the instance's process, is gone. `folder` has its presence.
 pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
     let whose = if trusts == TRUSTS {
         Whose::Anybodys
@@ -50,8 +50,8 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder
         .max_blocking_threads(THREADS_MAX)
-        // One stays for as long as this process, so that a system without room for another thread
-        // makes work wait, and nothing panics.
+        // One thread stays for as long as this process, so that on a system without room for
+        // another thread work waits and nothing panics.
         .thread_keep_alive(Duration::MAX);
     let runtime = runtime::begin(builder, is_unable);
     let runtime = runtime.inspect_err(|error| is_unable(&error.to_string()));
@@ -71,17 +71,17 @@ pub(crate) fn serve(folder: &Path, worker: &OsStr, trusts: &OsStr) -> ExitCode {
     }
 }
 
-/// Lets go of the pipes that others read to their end. A thread that hangs in the system keeps this
-/// process, and what it has open, for longer than it runs.
+/// Lets go of the pipes that other processes read to their end. A thread that hangs in the kernel
+/// keeps this process, and its open files, beyond its end.
 fn let_go() {
     if let Ok(null) = File::options().write(true).open("/dev/null") {
-        // An error would leave them open, and nothing more.
+        // After an error they stay open, and that is all.
         let _ = dup2_stdout(&null);
         let _ = dup2_stderr(&null);
     }
 }
 
-/// Tells the worker that it cannot even begin.
+/// Tells the instance that the minder cannot even begin.
 fn is_unable(why: &str) {
     let word = News::Unable(Unable {
         why: why.to_owned(),
@@ -89,13 +89,14 @@ fn is_unable(why: &str) {
     });
     if let Ok(mut line) = serde_json::to_vec(&word) {
         line.push(b'\n');
-        // An error says that nobody listens.
+        // An error means that nobody listens.
         let _ = rustix::io::write(rustix::stdio::stdout(), &line);
     }
 }
 
 async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
-    // First: until it hears them, a signal that is meant for all would end it.
+    // First of all: until the signals are caught, one that is meant for all processes would end
+    // this one.
     let mut deaf = Deaf::new()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
@@ -116,12 +117,13 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
     loop {
         tokio::select! {
             line = orders.next_line() => match line {
-                // An order of a worker that is gone may still lie in the pipe; it may have gone
-                // before this process knew who its parent was.
+                // An order of an instance that is gone may still lie in the pipe; the instance may
+                // have gone before this process knew its parent.
                 Ok(Some(line)) if getppid() == worker => {
                     minded.obey(order(&line)?, &words);
                 }
-                // The worker is gone. Whoever takes over its jobs must find nothing of them.
+                // The instance is gone. A process that takes over its jobs must find nothing of
+                // them.
                 _ => break,
             },
             Some(Ok(over)) = minded.attempts.join_next() => minded.forget(over),
@@ -131,12 +133,12 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
     minded.close().await;
     drop(words.send(News::Left));
     drop(words);
-    // Nobody listens any more when the worker is gone.
+    // Once the instance is gone nobody listens.
     let _ = timeout(NOTING, teller).await;
     Ok(())
 }
 
-/// Leaves the terminal of the worker, and takes the presence.
+/// Leaves the terminal of the instance, and takes the presence.
 async fn begin(place: &Place, worker: Option<Pid>) -> io::Result<Presence> {
     leave_terminal()?;
     // The runtime panics if it cannot have its first thread.
@@ -146,22 +148,23 @@ async fn begin(place: &Place, worker: Option<Pid>) -> io::Result<Presence> {
     taken.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// Begins a session without a terminal, for this process and all that it starts: nothing can wait
-/// at a terminal for an answer, or write to it past the output that is kept.
+/// Begins a session without a terminal, for this process and all its commands, so that none can
+/// wait at a terminal for an answer, or write to it past the output that is kept.
 ///
 /// The leader of a session that opens a terminal gets it, so none is opened here without
 /// `O_NOCTTY`.
 fn leave_terminal() -> io::Result<()> {
-    // The leader of a group cannot; from the group of its worker it can.
+    // The leader of a group cannot begin a session, so this process joins the group of its parent
+    // first.
     if let Some(worker) = getppid() {
-        // An error says that the worker has just gone, and then the next one does too.
+        // An error means that the parent has just gone; then the next call fails too.
         let _ = getpgid(Some(worker)).and_then(|group| setpgid(None, Some(group)));
     }
     setsid()?;
     Ok(())
 }
 
-/// An order, or that there is none: errors of JSON may quote the secret of a command.
+/// Reads an order. Errors of JSON may quote the secret of a command, so only the column is told.
 fn order(line: &str) -> io::Result<Order> {
     serde_json::from_str(line).map_err(|error| {
         let column = error.column();
@@ -169,7 +172,7 @@ fn order(line: &str) -> io::Result<Order> {
     })
 }
 
-/// How a command ends that was made to: by SIGKILL, whose number is the same everywhere.
+/// How a killed command ends: by SIGKILL, whose number is the same everywhere.
 const KILLED: How = How::Signal(9);
 
 /// The commands that run.
@@ -177,16 +180,16 @@ struct Minded {
     means: Means,
     attempts: JoinSet<Over>,
     asks: HashMap<u64, mpsc::UnboundedSender<Duration>>,
-    /// Ends the processes that have left the groups of commands that were ended.
+    /// Ends the processes that have left the groups of ended commands.
     leavers: Arc<Leavers>,
-    /// Those that succeeded of late, of which the worker may not have told the store yet.
+    /// The jobs that succeeded last, which the store may not know of yet.
     done: Done,
 }
 
 /// An attempt that is over.
 struct Over {
     number: u64,
-    /// Where it has to be written down that it succeeded, if it did.
+    /// The folder of the job to mark as done, if the attempt succeeded.
     done: Option<Place>,
 }
 
@@ -209,7 +212,7 @@ impl Minded {
             Order::Start(number, attempt) => self.start(number, *attempt, words.clone()),
             Order::End(number, grace) => {
                 if let Some(ask) = self.asks.get(&number) {
-                    // An error says that it has ended just now.
+                    // An error means that the attempt has just ended.
                     let _ = ask.send(grace);
                 }
             }
@@ -234,8 +237,8 @@ impl Minded {
             }
             let is_done = ended.failure().is_none() && !ended.was_asked;
             if ended.failure().is_some() {
-                // A signal that came before this end is told before it: the system may show the
-                // end first.
+                // A signal that came before this end is told before it; the system may show the end
+                // first.
                 yield_now().await;
             }
             drop(words.send(News::Ended(number, ended)));
@@ -256,19 +259,19 @@ impl Minded {
             let _ = ask.send(Duration::ZERO);
         }
         while let Some(over) = self.attempts.join_next().await {
-            // An error says that it panicked: then nothing is known of it.
+            // An error means that the attempt panicked: then nothing is known of it.
             if let Ok(over) = over {
                 self.forget(over);
             }
         }
         let done = self.done;
         let noted = spawn_blocking(move || done.write_down());
-        // What cannot be written means that a job runs again, as after a loss of power.
+        // If a mark cannot be written, its job runs again, as after a loss of power.
         let _ = timeout(NOTING, noted).await;
     }
 }
 
-/// Tells the worker what happens, many words at once.
+/// Sends the news to the instance, many at a time.
 async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<News>) -> io::Result<()> {
     let mut words = Vec::new();
     let mut lines = Vec::new();
@@ -283,15 +286,15 @@ async fn tell(mut stdout: pipe::Sender, mut told: mpsc::UnboundedReceiver<News>)
     Ok(())
 }
 
-/// Signals that are meant for the worker, which says what follows from them. They are caught and
-/// not ignored, because a process that is started inherits what is ignored; so is whatever the
-/// worker was started to ignore. Hence no command ignores anything from its start.
+/// Signals that are meant for the instance, which decides what follows from them. They are caught
+/// and not ignored, because commands would inherit an ignored signal; so are the signals that the
+/// instance was started to ignore. Hence no command starts with an ignored signal.
 struct Deaf {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
     quit: Signal,
-    /// Those that its worker was started to ignore, like a hangup by `nohup`.
+    /// The signals that the instance was started to ignore, such as a hangup by `nohup`.
     _ignored: Vec<Signal>,
 }
 
@@ -302,12 +305,12 @@ impl Deaf {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             quit: signal(SignalKind::quit())?,
-            // What cannot be caught is ignored by nobody.
+            // A signal that cannot be caught is ignored by no process.
             _ignored: ignored().filter_map(|kind| signal(kind).ok()).collect(),
         })
     }
 
-    /// Waits for one of them.
+    /// Waits for one of these signals.
     async fn signalled(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
