@@ -1,4 +1,4 @@
-//! What a person asks of a store in this process, and changes in it.
+//! What a person can ask of the store in this process and change in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -130,7 +130,7 @@ impl Tables {
         live.collect()
     }
 
-    /// Does something to each job that is meant, once; says for how many it answered yes.
+    /// Runs `change` once for each job that `which` names; returns for how many it said `true`.
     fn each(
         &mut self,
         which: &Which,

@@ -1,5 +1,5 @@
-//! When a job is due, and the jobs that wait, in the order in which they are handed out.
-//! A pause ends by the monotonic clock, a date is reached by the wall clock.
+//! Lanes: the jobs that wait, in the order in which they are claimed, and the moments at which they
+//! are due. A pause ends by the monotonic clock, a date is reached by the wall clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use crate::clock::Tick;
 use crate::store::inspect::{Count, UNCLAIMED_MAX};
 use crate::store::{Due, JobState, Priority, Wanted};
 
-/// What is shown of a time that no calendar has: the end of the year 9999.
+/// The time that is shown instead of one beyond every calendar: the end of the year 9999, from
+/// 1970.
 const FAR: Duration = Duration::from_secs(253_402_300_799);
 
 /// Both clocks, read once for all that one call does.
@@ -19,10 +20,10 @@ pub(super) struct Clocks {
     pub(super) wall: SystemTime,
 }
 
-/// When something is due.
+/// The moment at which a job is due.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {
-    /// At this tick; for a person, it is shown as this time.
+    /// At this tick; a person is shown this time.
     Tick(Tick, SystemTime),
     /// At this time of the wall clock.
     Date(SystemTime),
@@ -42,7 +43,7 @@ impl Moment {
         Self::Tick(now.tick.saturating_add(pause), shown)
     }
 
-    /// How long it has been due; `None` if it is not yet.
+    /// How long a job has been due at this moment; `None` if it is not due yet.
     pub(super) fn late(self, now: Clocks) -> Option<Duration> {
         match self {
             Self::Tick(tick, _) => (tick <= now.tick).then(|| now.tick.since(tick)),
@@ -50,7 +51,7 @@ impl Moment {
         }
     }
 
-    /// How long until it is due; zero if it is.
+    /// How long until a job is due at this moment; zero if it is.
     fn ahead(self, now: Clocks) -> Duration {
         match self {
             Self::Tick(tick, _) => tick.since(now.tick),
@@ -66,7 +67,7 @@ impl Moment {
     }
 }
 
-/// What the jobs of a lane have in common: all that decides who may claim them, and when.
+/// The name of a lane: all that decides which instances may claim its jobs, and when.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneName {
     pub(super) queue: Arc<str>,
@@ -75,7 +76,7 @@ pub(super) struct LaneName {
     pub(super) suspect: bool,
 }
 
-/// The jobs of one name that wait, by when they are due and in which order they came.
+/// The jobs of one lane, by when they are due and then in the order in which they came.
 #[derive(Debug, Default)]
 struct Lane {
     by_tick: BTreeSet<(Tick, i64)>,
@@ -87,7 +88,7 @@ impl Lane {
         self.by_tick.len() + self.by_date.len()
     }
 
-    /// The first jobs of both orders that are due, and for how long.
+    /// The first `limit` due jobs of each order, with how long they have been due.
     fn due(&self, now: Clocks, limit: usize) -> impl Iterator<Item = (Duration, i64)> {
         let ticks = self.by_tick.range(..=(now.tick, i64::MAX));
         let dates = self.by_date.range(..=(now.wall, i64::MAX));
@@ -153,8 +154,8 @@ impl Lanes {
         lanes.map(|(_, lane)| lane.len()).sum()
     }
 
-    /// The jobs that are due, in the order in which they are to be claimed. Of each lane there are
-    /// at least `limit`, if it has them, so the first `limit` of all are the right ones.
+    /// The due jobs of the wanted lanes, in the order in which they are to be claimed. Each lane
+    /// gives at least `limit`, if it has them, so the first `limit` of all are the right ones.
     pub(super) fn candidates(
         &self,
         wish: &WantedLanes<'_>,
@@ -180,8 +181,8 @@ impl Lanes {
         candidates
     }
 
-    /// How many jobs of each queue and kind have been due for longer than this, of other kinds than
-    /// those that are wanted.
+    /// How many jobs of each queue and each kind that is not wanted have been due for longer than
+    /// `overdue`.
     pub(super) fn unclaimed(
         &self,
         wish: &WantedLanes<'_>,
@@ -201,10 +202,11 @@ impl Lanes {
         counts.map(count).collect()
     }
 
-    /// How long until a job of these lanes is due; zero if one is.
+    /// How long until a job of the wanted lanes is due; zero if one is.
     ///
-    /// A suspect that is due already does not count. Whoever waits may be unable to take one more
-    /// now, and would come back again and again without a pause; what lets it take one is news.
+    /// A suspect that is due already does not count: an instance that waits may be unable to take
+    /// another one now, and would come back again and again without a pause. A change that lets it
+    /// take one is news.
     pub(super) fn soonest(&self, wish: &WantedLanes<'_>, now: Clocks) -> Option<Duration> {
         let lanes = self.0.iter().filter(|(name, _)| wish.allows(name));
         let soonest = lanes.filter_map(|(name, lane)| {
@@ -215,17 +217,17 @@ impl Lanes {
     }
 }
 
-/// What somebody wants, to be asked of many lanes.
+/// The jobs that an instance wants, prepared for a comparison with many lanes.
 #[derive(Debug)]
 pub(super) struct WantedLanes<'a> {
     kinds: Names<'a>,
-    /// Any, if none is named.
+    /// `None` for any queue.
     queues: Option<Names<'a>>,
     paused: &'a BTreeSet<String>,
 }
 
 impl<'a> WantedLanes<'a> {
-    /// To be asked of these lanes.
+    /// Prepares `wanted` for a comparison with all of `lanes`.
     pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>, lanes: &Lanes) -> Self {
         let names = |names: &'a [String]| Names::new(names, lanes.0.len());
         Self {
@@ -239,7 +241,7 @@ impl<'a> WantedLanes<'a> {
         self.kinds.contain(&lane.kind) && self.is_of_queue(&lane.queue)
     }
 
-    /// Whether the lane is left alone for its kind only.
+    /// Whether only its kind keeps the lane from being wanted.
     fn leaves(&self, lane: &LaneName) -> bool {
         !self.kinds.contain(&lane.kind) && self.is_of_queue(&lane.queue)
     }
@@ -250,7 +252,7 @@ impl<'a> WantedLanes<'a> {
     }
 }
 
-/// Some names. Thousands are put in order if they are to be compared with many others.
+/// Some names. A long list is sorted if it is to be compared with many others.
 #[derive(Debug)]
 enum Names<'a> {
     Few(&'a [String]),

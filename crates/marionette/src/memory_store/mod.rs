@@ -1,5 +1,6 @@
-//! Jobs in this process: a [`Store`] without a file or a server, for tests and for development,
-//! and the reference for all other stores. One mutex, simple orders, no await under the lock.
+//! The store in this process: a [`Store`] without a file or a server, for tests and for
+//! development, and the reference for all other stores. It has one mutex, simple orders, and no
+//! await under the lock.
 
 mod state;
 mod row;
@@ -28,19 +29,19 @@ use crate::store::{
 };
 use crate::sync::Mutex;
 
-/// A store of jobs that lives in this process: what is in it ends with the process.
+/// A store of jobs that lives in this process: its jobs end with the process.
 ///
 /// It is for tests, and for working on a service that will keep its jobs in a file or on a server:
 /// it does all that those stores do, and follows tokio's clock, so that a paused test owns its
-/// time. There nobody wakes while nothing is due, so days pass at once. Clones are the same store,
-/// so several managers can share one.
+/// time. In such a test no manager wakes while nothing is due, so days pass at once. Clones are the
+/// same store, so several managers can share one.
 ///
 /// A service that wants nothing to survive the process needs no store: a
 /// [`TaskManager`](crate::TaskManager) runs closures, and those are faster.
 ///
 /// # Examples
 ///
-/// One manager queues, another one runs, as two processes would on a file or a server:
+/// One manager queues and another one runs, as two processes would on a file or a server:
 ///
 /// ```
 /// use marionette::{Context, Job, MemoryStore, TaskManager};
@@ -78,11 +79,11 @@ struct Inner {
     timing: Timing,
     wall: Wall,
     state: Mutex<Tables>,
-    /// Told of everything by which a job may become one that can be claimed.
+    /// Notified when a job may have become one that can be claimed.
     news: Notify,
-    /// Told of all that happens to a job or an instance.
+    /// Notified when anything happens to a job or an instance.
     stirred: Notify,
-    /// By how many nanoseconds its monotonic clock is ahead of that of this process.
+    /// How many nanoseconds its monotonic clock is ahead of the clock of this process.
     #[cfg(feature = "test-util")]
     ahead: std::sync::atomic::AtomicU64,
 }
@@ -96,7 +97,7 @@ pub struct MemoryStoreBuilder {
     wall: Wall,
 }
 
-/// What is kept of jobs that have ended.
+/// How long jobs that have ended are kept, and how many.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
     done: Duration,
@@ -127,7 +128,7 @@ impl MemoryStore {
         MemoryStoreBuilder::default()
     }
 
-    /// Does something at once and alone, when the future is first polled.
+    /// Runs `work` under the lock, when the future is first polled.
     fn alone<'a, T: 'a>(
         &'a self,
         work: impl FnOnce(&mut Tables, Clocks) -> Result<T, StoreError> + Send + 'a,
@@ -135,7 +136,8 @@ impl MemoryStore {
         Box::pin(async move {
             let answer = {
                 let mut state = self.shared.state.lock();
-                // Read under the lock: whoever comes later does not come with an earlier time.
+                // The clocks are read under the lock, so a later call never comes with an earlier
+                // time.
                 let now = self.now();
                 work(&mut state, now)
             };
@@ -144,7 +146,8 @@ impl MemoryStore {
         })
     }
 
-    /// The same for what may make a job claimable: who waits is told after the unlock.
+    /// Runs `work` like [`alone`](Self::alone), for changes that may make a job claimable: notifies
+    /// `news` after the unlock.
     fn with_news<'a, T: Send + 'a>(
         &'a self,
         work: impl FnOnce(&mut Tables, Clocks) -> Result<T, StoreError> + Send + 'a,
@@ -172,13 +175,14 @@ impl MemoryStore {
 
     #[cfg(feature = "test-util")]
     fn tick(&self, tick: Tick) -> Tick {
-        // It is all that moves, so it needs no order.
+        // No other memory depends on this counter, so it needs no order.
         let nanos = self.shared.ahead.load(std::sync::atomic::Ordering::Relaxed);
         tick.saturating_add(Duration::from_nanos(nanos))
     }
 
-    /// Lets the store's monotonic clock go ahead of that of its managers, as if these had been
-    /// suspended for so long and the store had not. Its wall clock is stepped apart from this.
+    /// Puts the store's monotonic clock ahead of its managers' clocks by `time`, as if the managers
+    /// had been suspended for so long and the store had not. The wall clock of the store is stepped
+    /// separately.
     #[cfg(feature = "test-util")]
     pub fn outlive(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -188,7 +192,7 @@ impl MemoryStore {
         self.shared.stirred.notify_waiters();
     }
 
-    /// How long until a job of these is due, if one waits.
+    /// How long until a wanted job is due, if one waits.
     fn soonest(&self, wanted: &Wanted) -> Option<Duration> {
         let state = self.shared.state.lock();
         let wish = WantedLanes::new(wanted, &state.paused, &state.lanes);
@@ -213,7 +217,7 @@ impl fmt::Debug for MemoryStore {
 impl MemoryStoreBuilder {
     /// After how long without a sign of life an instance counts as dead. Default is 15 s.
     ///
-    /// Instances give one at least three times as often.
+    /// Instances give at least three signs of life in this time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.timing.lease = lease;
         self.timing.renew = Timing::default().renew.min(lease / 3);
@@ -232,27 +236,26 @@ impl MemoryStoreBuilder {
         self
     }
 
-    /// For how long jobs are kept that are done, if they do not say it themselves. Default is a
-    /// day.
+    /// How long done jobs are kept, unless their own options say it. Default is a day.
     pub fn keep_done(mut self, time: Duration) -> Self {
         self.retention.done = time;
         self
     }
 
-    /// How many jobs are kept that are done and do not say for how long, the latest. Default is
+    /// How many done jobs are kept whose options do not say how long: the latest. Default is
     /// 10,000.
     pub fn keep_done_count(mut self, count: usize) -> Self {
         self.retention.done_count = count;
         self
     }
 
-    /// For how long jobs are kept that are dead, cancelled or quarantined. Default is 30 days.
+    /// How long dead, cancelled and quarantined jobs are kept. Default is 30 days.
     pub fn keep_failed(mut self, time: Duration) -> Self {
         self.retention.failed = time;
         self
     }
 
-    /// The wall clock by which it goes; [`testing`](crate::manager::testing) lets others say it.
+    /// The wall clock that the store follows; [`testing`](crate::manager::testing) passes its own.
     #[cfg(feature = "test-util")]
     pub(crate) fn wall(mut self, wall: Wall) -> Self {
         self.wall = wall;
@@ -306,7 +309,7 @@ impl Store for MemoryStore {
                 .soonest(&wanted)
                 .map_or(poll, |soonest| soonest.min(poll));
             if !pause.is_zero() {
-                // Either way the caller looks for itself.
+                // After news and after a timeout, the caller looks for itself.
                 let _ = tokio::time::timeout(pause, news).await;
             }
             Ok(())

@@ -1,5 +1,5 @@
-//! For how long a manager may rest. Where a test owns the clock nobody wakes for nothing: all that
-//! can happen is known here, and is told to whoever rests.
+//! How long a manager may rest. Where a test owns the clock no manager wakes in vain: everything
+//! that can happen is known here, and ends the rests that it concerns.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use crate::store::{Duty, Ended, InstanceId, Store, Wanted};
 
 impl MemoryStore {
     pub(super) async fn rest_from(&self, duty: Duty) {
-        // The system's wall clock may be stepped, and its processes die, without a word.
+        // With the system's clock, the wall clock may be stepped and processes may die without
+        // notice.
         let is_told = !is_the_systems();
         let timing = self.shared.timing;
         match duty {
             Duty::Claim(wanted) if is_told => self.until_claimable(&wanted).await,
-            // It has no errors.
+            // The wait of this store has no errors.
             Duty::Claim(wanted) => drop(self.wait(wanted).await),
             Duty::Ask(jobs) if is_told => self.until_one_has_ended(&jobs).await,
             Duty::Ask(_) => sleep(timing.poll).await,
@@ -48,7 +49,8 @@ impl MemoryStore {
         }
     }
 
-    /// …and a poll longer: so often it is asked at most, however many end.
+    /// Waits until one of these jobs has ended, and a poll longer: so the manager asks at most once
+    /// in a poll, however many jobs end.
     async fn until_one_has_ended(&self, jobs: &[TaskId]) {
         loop {
             let mut stirred = pin!(self.shared.stirred.notified());
@@ -73,14 +75,14 @@ impl MemoryStore {
             };
             match next {
                 Some(Duration::ZERO) => return,
-                // Either way it is looked at again.
+                // After a notification and after a timeout, the loop looks again.
                 Some(next) => drop(timeout(next, stirred).await),
                 None => stirred.await,
             }
         }
     }
 
-    /// For as long as this future lives, so does the instance.
+    /// Keeps an instance alive for as long as this future lives.
     async fn alive(&self, id: InstanceId) {
         let Some(_rest) = RestingInstance::begin(self, id) else {
             return sleep(self.shared.timing.lease / 3).await;
@@ -89,7 +91,7 @@ impl MemoryStore {
     }
 }
 
-/// An instance that rests.
+/// An instance that rests, and counts as alive until this is dropped.
 struct RestingInstance<'a> {
     store: &'a MemoryStore,
     id: InstanceId,

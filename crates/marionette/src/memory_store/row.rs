@@ -25,16 +25,16 @@ pub(super) struct Row {
     pub(super) payload: Vec<u8>,
     pub(super) options: JobOptions,
     pub(super) accepted: SystemTime,
-    /// When it is due, or was when it was claimed.
+    /// When it is due, or was due when it was claimed.
     pub(super) due: Moment,
-    /// From when its limits in total count.
+    /// When it was first due: its limits in total count from there.
     pub(super) first_due: Moment,
     pub(super) started: Option<SystemTime>,
     pub(super) failed: u32,
     pub(super) crashes: u32,
-    /// Of the last claim; each has the next one.
+    /// The token of the last claim; the next claim has the next one.
     pub(super) token: i64,
-    /// Of the last claim that was settled, by which a repeated settlement is known.
+    /// The token of the last claim that was settled, by which a repeated settlement is known.
     pub(super) settled: Option<i64>,
     pub(super) attempts: Vec<TimedAttempt>,
     pub(super) phase: RowState,
@@ -44,9 +44,9 @@ pub(super) struct Row {
 pub(super) enum RowState {
     /// It is in its lane.
     Waiting,
-    /// It is among its instance's jobs.
+    /// It is among the jobs of its instance.
     Running(Holding),
-    /// It is among what will be pruned.
+    /// It is among the jobs that will be pruned.
     Over(Ending),
 }
 
@@ -54,7 +54,7 @@ pub(super) enum RowState {
 pub(super) struct Holding {
     pub(super) instance: InstanceId,
     pub(super) claimed: Tick,
-    /// When its instance last named it.
+    /// When its instance last named its lease.
     pub(super) renewed: Tick,
     /// Why somebody wants it cancelled.
     pub(super) cancel: Option<String>,
@@ -66,13 +66,13 @@ pub(super) struct Ending {
     pub(super) at: SystemTime,
     pub(super) reason: Option<String>,
     pub(super) result: Option<Vec<u8>>,
-    /// Where it lies among what will be pruned.
+    /// Its place, with `expires`, among the jobs that will be pruned.
     pub(super) ended: Tick,
     pub(super) expires: Tick,
 }
 
 impl Row {
-    /// Whether this is what became of such a job.
+    /// Whether this row came from such a job: its kind, queue and payload are the same.
     pub(super) fn is_of(&self, job: &NewJob) -> bool {
         *self.kind == *job.kind && *self.queue == *job.queue && self.payload == job.payload
     }
@@ -125,7 +125,7 @@ impl Row {
         }
     }
 
-    /// When its lease was renewed last, if it runs.
+    /// When its lease was last renewed, if it runs.
     pub(super) fn renewed(&self) -> Option<Tick> {
         match &self.phase {
             RowState::Running(running) => Some(running.renewed),
@@ -153,7 +153,7 @@ impl Row {
         }
     }
 
-    /// The attempts that failed, for who runs the job next.
+    /// The failed attempts, for the instance that runs the job next.
     pub(super) fn failures(&self) -> Vec<PastAttempt> {
         let failures = self.attempts.iter().filter(|it| it.outcome.is_failure());
         failures.map(past).collect()
@@ -174,7 +174,7 @@ impl Row {
         }
     }
 
-    /// Why it ended, or else the error of the last attempt since it began that failed.
+    /// Why it ended, or else the error of its last failed attempt since it began (anew).
     fn reason(&self) -> Option<&str> {
         if let RowState::Over(Ending {
             reason: Some(reason),
@@ -267,7 +267,7 @@ fn past(attempt: &TimedAttempt) -> PastAttempt {
     }
 }
 
-/// The text up to its limit.
+/// Cuts a text to at most [`ERROR_BYTES_MAX`].
 fn cut(mut text: String) -> String {
     let mut end = text.len().min(ERROR_BYTES_MAX);
     while !text.is_char_boundary(end) {

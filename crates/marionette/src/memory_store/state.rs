@@ -1,6 +1,6 @@
-//! All jobs of a store in this process, and what is done with them all day: insert, claim, renew,
-//! settle.
-//! Every change of a job's phase goes through the four transitions at the end of this file.
+//! The tables of the store in this process, and the calls that managers make all day: insert,
+//! claim, renew, settle. Every change of a job's phase goes through the four transitions of
+//! `transitions.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,17 +19,17 @@ use crate::store::{
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) retention: Retention,
-    /// By the key that leases name; a key is used once.
+    /// The jobs, by the key that leases name. A key is never used again.
     pub(super) rows: BTreeMap<i64, Row>,
     pub(super) keys: BTreeMap<TaskId, i64>,
     pub(super) lanes: Lanes,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) paused: BTreeSet<String>,
-    /// What has ended, by when it is pruned.
+    /// Jobs that have ended, by when they are pruned.
     pub(super) expiring: BTreeSet<(Tick, i64)>,
-    /// What is done and asked for no time of its own, by when it ended.
+    /// Done jobs whose options do not say how long to keep them, by when they ended.
     pub(super) done: BTreeSet<(Tick, i64)>,
-    /// Whether the last sweep left jobs that are to be forgotten.
+    /// Whether the last pruning left jobs that are to be forgotten.
     pub(super) is_behind: bool,
     last_key: i64,
 }
@@ -39,7 +39,7 @@ pub(super) struct Instance {
     pub(super) info: InstanceInfo,
     pub(super) since: Clocks,
     pub(super) seen: Clocks,
-    /// How many wait for when it has to give the next sign of life. It lives while one does.
+    /// How many rests until its next sign of life are going on. It lives while one is.
     pub(super) resting: usize,
     /// The keys of its jobs.
     pub(super) jobs: BTreeSet<i64>,
@@ -69,7 +69,7 @@ impl Tables {
         jobs: Vec<NewJob>,
         now: Clocks,
     ) -> Result<Vec<Inserted>, StoreError> {
-        // All or nothing: what is refused is found before anything is written.
+        // All or nothing: a refusal is found before anything is written.
         for job in &jobs {
             check(job)?;
         }
@@ -103,7 +103,7 @@ impl Tables {
 
     pub(super) fn claim(&mut self, claim: &Claim, now: Clocks) -> Result<Vec<Claimed>, StoreError> {
         if !self.instances.contains_key(&claim.instance) {
-            // Its jobs would be nobody's: only an instance that is known can be found dead.
+            // Only a known instance can be found dead, so jobs of an unknown one would be lost.
             let instance = claim.instance;
             let what = format!("the worker {instance} is not known here: it has to renew first");
             return Err(StoreError::unavailable(what));
@@ -162,7 +162,7 @@ impl Tables {
         }
     }
 
-    /// The job of a lease that holds.
+    /// The row of a lease, if the lease holds.
     fn held(&mut self, lease: Lease) -> Option<&mut Row> {
         let row = self.rows.get_mut(&lease.key)?;
         let holds = row.id == lease.job

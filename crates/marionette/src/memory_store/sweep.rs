@@ -1,5 +1,5 @@
-//! What is cleared up now and then: jobs of dead instances, leases that nobody renews, what has
-//! been kept for long enough.
+//! The sweep: takes jobs from dead instances, ends leases that are not renewed, and prunes jobs
+//! that have been kept for long enough.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::memory_store::state::Tables;
 use crate::memory_store::transitions::End;
 use crate::store::{Attempted, InstanceId, JobState, PastOutcome, Swept, Timing};
 
-/// How many jobs one sweep takes from instances, and how many it prunes, at most.
+/// One sweep takes at most this many jobs from instances, and prunes at most this many.
 const STEP: usize = 1_000;
-/// How often an instance may die with a job.
+/// The number of crashes at which a job is quarantined.
 const CRASHES_MAX: u32 = 3;
 
 impl Tables {
@@ -43,7 +43,7 @@ impl Tables {
         Some(next.since(now.tick))
     }
 
-    /// Takes their jobs from the instances that are dead.
+    /// Takes jobs from dead instances.
     fn rescue(&mut self, timing: &Timing, now: Clocks, swept: &mut Swept) {
         let instances = self.instances.iter();
         let dead = instances.filter(|(_, instance)| instance.is_dead(timing.lease, now));
@@ -54,7 +54,7 @@ impl Tables {
             let seen = instance.seen;
             let keys: Vec<i64> = instance.jobs.iter().copied().take(left).collect();
             let all = keys.len() == instance.jobs.len() && left > 0;
-            // To forget an instance is work too.
+            // Forgetting an instance counts as a job.
             left = left.saturating_sub(keys.len() + 1);
             for key in keys {
                 self.crash(key, seen, now, swept);
@@ -90,10 +90,11 @@ impl Tables {
         }
     }
 
-    /// Gives back what an instance that lives has not named for the length of a lease: it was lost
-    /// on its way to the instance, and nobody runs it.
+    /// Gives back jobs that a live instance has not named for the length of a lease: their claim
+    /// was lost on its way to the instance, and no worker runs them.
     fn free(&mut self, timing: &Timing, now: Clocks, swept: &mut Swept) {
-        // Only a sign of life that came so much later shows that it lived and did not name it.
+        // Only a sign of life that came a lease later shows that the instance lived and did not
+        // name the job.
         let lapsed = self.instances.values().flat_map(|instance| {
             let lapsed = |key: &&i64| match &self.rows[key].phase {
                 RowState::Running(running) => {
@@ -113,7 +114,7 @@ impl Tables {
         }
     }
 
-    /// Forgets as many as a sweep may.
+    /// Prunes as many jobs as a sweep may.
     fn prune_in_sweep(&mut self, now: Clocks, swept: &mut Swept) {
         let pruned = self.prune(now, STEP);
         self.is_behind = pruned == STEP;
@@ -121,8 +122,8 @@ impl Tables {
         swept.pruned += pruned as u64;
     }
 
-    /// So many jobs were settled: forgets twice as many, if more are to be forgotten than a sweep
-    /// may. So these do not pile up, however fast jobs end.
+    /// Prunes twice as many jobs as were `settled`, if more are to be pruned than a sweep may. So
+    /// jobs that are to be pruned do not pile up, however fast jobs end.
     pub(super) fn prune_after(&mut self, settled: usize, now: Clocks) {
         let many = self.retention.done_count.saturating_add(STEP);
         if self.is_behind || self.done.len() > many {
@@ -131,8 +132,8 @@ impl Tables {
         }
     }
 
-    /// Forgets up to so many jobs that were kept for long enough, or are beyond the number that is
-    /// kept; says how many.
+    /// Prunes up to `limit` jobs that were kept for long enough, or are beyond the number that is
+    /// kept; returns how many.
     fn prune(&mut self, now: Clocks, limit: usize) -> usize {
         let expired = self.expiring.range(..=(now.tick, i64::MAX));
         let expired: Vec<i64> = expired.map(|&(_, key)| key).take(limit).collect();

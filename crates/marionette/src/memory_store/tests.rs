@@ -1,4 +1,4 @@
-//! What only this store can show: its wall clock is stepped.
+//! Tests that only this store allows: its wall clock is stepped.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! How a job gets from one phase to the next. Where a job lies follows from its row, so every
-//! change that matters to its place is made between taking it out and putting it in again.
+//! The transitions of a job from one phase to the next. The place of a job follows from its row, so
+//! every change that affects its place is made between taking it out and putting it in again.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::memory_store::row::{Ending, Holding, Row, RowState};
 use crate::memory_store::state::Tables;
 use crate::store::{Claimed, InstanceId, JobState, Lease};
 
-/// What is known of an end beyond its state.
+/// The result or the reason with which a job ends.
 #[derive(Debug)]
 pub(super) enum End {
     /// Its result.
     With(Vec<u8>),
     /// Its reason.
     For(String),
-    /// The last attempt tells why.
+    /// Neither: the last attempt tells why.
     AsTried,
 }
 
 impl Tables {
-    /// Waiting to running.
+    /// From waiting to running.
     pub(super) fn start(&mut self, key: i64, instance: InstanceId, now: Clocks) -> Claimed {
         self.change(key, |row| {
             row.token += 1;
@@ -53,8 +53,8 @@ impl Tables {
         }
     }
 
-    /// Running to waiting, or to cancelled if somebody asked for that meanwhile: its instance may
-    /// never have heard of it. Says whether it waits.
+    /// From running to waiting; or to cancelled if somebody asked for that meanwhile, since the
+    /// instance may never have heard of it. Returns whether the job waits.
     pub(super) fn give_back(&mut self, key: i64, due: Moment, now: Clocks) -> bool {
         let running = self.rows.get_mut(&key).and_then(Row::running);
         if let Some(reason) = running.and_then(|running| running.cancel.take()) {
@@ -68,7 +68,7 @@ impl Tables {
         true
     }
 
-    /// Anything to its end.
+    /// From any phase to the end.
     pub(super) fn end(&mut self, key: i64, state: JobState, end: End, now: Clocks) {
         let (result, reason) = match end {
             End::With(result) => (Some(result), None),
@@ -92,7 +92,7 @@ impl Tables {
         });
     }
 
-    /// Ended to waiting, as if it were new; only its history stays.
+    /// From the end to waiting, as if the job were new; only its history stays.
     pub(super) fn begin_anew(&mut self, key: i64, due: Moment) {
         self.change(key, |row| {
             row.failed = 0;
@@ -145,7 +145,7 @@ impl Tables {
                 }
             }
             RowState::Over(over) => {
-                // What never expires by time would only fill the order of what does.
+                // Jobs that never expire would only fill the order of those that do.
                 if over.expires < Tick::MAX {
                     self.expiring.insert((over.expires, key));
                 }
