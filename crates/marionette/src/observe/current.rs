@@ -1,4 +1,4 @@
-//! Which manager's worker the present code runs on, for calls that a task makes to its own manager.
+//! The worker that the present code runs on, for calls that a task makes to its own manager.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ tokio::task_local! {
 /// The worker that runs the present code.
 #[derive(Clone)]
 pub(crate) struct Current {
-    /// Tells managers apart; it is compared and never followed.
+    /// Tells managers apart; the number is compared and never followed.
     pub(crate) manager: usize,
     pub(crate) worker: usize,
     pub(crate) post: Arc<WorkerView>,
     pub(crate) blocking: Arc<Pool>,
-    /// On a thread where code of a task blocks: of which task. The worker may have given up waiting
-    /// for it, and have another one by now.
+    /// The task whose code blocks this thread; `None` off such a thread. The worker may have given
+    /// up waiting for that task, and have another one by now.
     task: Option<Identity>,
 }
 
@@ -40,7 +40,7 @@ impl Current {
         }
     }
 
-    /// The same worker for a thread on which code of its task will block.
+    /// The caller's worker, for a thread on which code of `task` will block.
     pub(crate) fn on_thread(task: Identity) -> Option<Self> {
         let current = CURRENT.try_with(Self::clone).ok()?;
         Some(Self {
@@ -57,7 +57,7 @@ impl Current {
         CURRENT.sync_scope(self, code)
     }
 
-    /// Where the caller runs, if that is a worker of this manager.
+    /// The worker that the caller runs on, if it is one of this manager.
     pub(crate) fn of(manager: usize) -> Option<Self> {
         let current = CURRENT.try_with(Self::clone).ok()?;
         let is_with_it = current.task.is_none_or(|task| current.post.has(task));

@@ -1,4 +1,4 @@
-//! What happens to tasks, as a bounded stream for code.
+//! Events: what happens to tasks, as a bounded stream for code.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub enum EventKind {
         /// How long the task waits for the next.
         pause: Duration,
     },
-    /// An attempt asked to be run again, and did not count.
+    /// An attempt asked to be run again; it does not count.
     Snoozed {
         /// How long the task waits for the next.
         pause: Duration,
@@ -70,7 +70,7 @@ pub enum EventKind {
 #[derive(Debug)]
 pub struct Events(broadcast::Receiver<Event>);
 
-/// What [`Events::next`] gives.
+/// What [`Events::next`] returns.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Received {
@@ -95,11 +95,11 @@ impl Events {
     }
 }
 
-/// The sending side: nothing until somebody subscribes.
+/// The sending side of [`Events`]. There is no channel until somebody subscribes.
 #[derive(Debug, Default)]
 pub(crate) struct Feed(OnceLock<broadcast::Sender<Event>>);
 
-/// Events that are kept for a reader that is slow.
+/// How many events are kept for a slow reader.
 const KEPT: usize = 1024;
 
 impl Feed {
@@ -119,8 +119,8 @@ impl Feed {
     }
 }
 
-/// An error says that nobody listens any more. This wakes the listener, by code that may be the
-/// application's own.
+/// Sends an event. An error means that nobody listens any more. Sending wakes the listener by code
+/// that may be the application's own.
 #[cold]
 fn send(sender: &broadcast::Sender<Event>, event: impl FnOnce() -> Event) {
     let _ = quietly(|| sender.send(event()));

@@ -1,5 +1,5 @@
-//! What can be seen from outside: log events, spans, the event stream, metrics.
-//! All of it costs next to nothing when nobody looks, and changes nothing when who looks panics.
+//! What can be seen from outside: log events, spans, the event stream, metrics. All of it costs
+//! next to nothing when nobody looks, and a listener that panics changes nothing.
 
 pub(crate) mod event;
 pub(crate) mod stats;
@@ -25,7 +25,7 @@ use crate::quiet::{QuietSpan, quietly};
 use crate::store::StoreError;
 use crate::store::inspect::Count;
 
-/// One log event of a manager.
+/// Logs an event of a manager.
 macro_rules! log {
     ($observer:expr, $level:ident, $($fields:tt)+) => {
         if $observer.is_heard(Level::$level) {
@@ -36,7 +36,7 @@ macro_rules! log {
     };
 }
 
-/// One log event about a task.
+/// Logs an event about a task.
 macro_rules! log_task {
     ($observer:expr, $cell:expr, $level:ident, $($fields:tt)+) => {
         log!(
@@ -62,7 +62,8 @@ impl Observer {
         }
     }
 
-    /// Whether anybody may listen at this level: asked before all else, since it costs the least.
+    /// Whether anybody may listen at this level. Ask this before all else, since it costs the
+    /// least.
     #[inline]
     fn is_heard(&self, level: Level) -> bool {
         level <= LevelFilter::current() || self.goes_to_log
@@ -97,7 +98,8 @@ impl Observer {
         }
         let parent = cell.details().and_then(|details| details.options.span());
         let (server, id, name) = (&*self.server, cell.id(), context::name(cell));
-        // Without a parent of its own it is a child of the span in which the worker was started.
+        // Without a parent of its own, the span is a child of the one in which the worker was
+        // started.
         let parent = parent.and_then(QuietSpan::id);
         let parent = parent.or_else(|| QuietSpan::current().id());
         QuietSpan::new(|| {
@@ -176,8 +178,8 @@ impl Observer {
         );
     }
 
-    /// A task was cancelled while it waited, and has now been found: by a worker, or by who makes
-    /// room, stops or takes out what waits.
+    /// Reports a task that was cancelled while it waited and has been found only now: by a worker,
+    /// or by a call that makes room, stops or takes out waiting tasks.
     #[cold]
     pub(crate) fn cancelled_early<B: ?Sized>(&self, cell: &Cell<B>) {
         metrics::ended(&self.server, "cancelled", 0);
@@ -185,7 +187,7 @@ impl Observer {
         log_task!(self, cell, INFO, "cancelled before it was started");
     }
 
-    /// The one event that reports a failure in full.
+    /// Reports in full how a task ended without success, in one event.
     #[cold]
     pub(crate) fn failed<B: ?Sized>(&self, cell: &Cell<B>, error: &Error, ran: u64) {
         let dict = Arc::new(error.dict());
@@ -193,7 +195,7 @@ impl Observer {
             None | Some(FailureKind::Failed | FailureKind::Panicked | FailureKind::TimedOut) => {
                 ("failed", false)
             }
-            // It is no fault of the task, but it will not run, which somebody must know.
+            // The task is not at fault, but it will not run, which somebody must know.
             Some(FailureKind::Abandoned) => ("abandoned", false),
             Some(_) => ("cancelled", true),
         };
@@ -237,7 +239,7 @@ impl Observer {
         log!(self, INFO, done, failed, %report, "the task manager has stopped");
     }
 
-    /// The workers were dropped in mid-work.
+    /// Reports that the workers were dropped while they worked.
     #[cold]
     pub(crate) fn runtime_gone(&self) {
         log!(
@@ -247,7 +249,7 @@ impl Observer {
         );
     }
 
-    /// A worker panicked outside of its task.
+    /// Reports that a worker panicked outside of its task.
     #[cold]
     pub(crate) fn worker_panicked(&self, panic: &Panic) {
         log!(
@@ -256,8 +258,8 @@ impl Observer {
         );
     }
 
-    /// A call of the store failed, for the `nth` time in a row: told the first time, and then ever
-    /// more seldom.
+    /// Reports that a call of the store failed for the `nth` time in a row: at the powers of two,
+    /// so less and less often.
     #[cold]
     pub(crate) fn store_failed(&self, what: &str, error: &StoreError, nth: u32) {
         if nth.is_power_of_two() {
@@ -273,7 +275,7 @@ impl Observer {
         }
     }
 
-    /// The store, which had failed for so long, answers again.
+    /// Reports that the store answers again, after it failed for `lasted`.
     #[cold]
     pub(crate) fn store_answers(&self, what: &str, lasted: Duration) {
         quietly(|| {
@@ -284,7 +286,7 @@ impl Observer {
         });
     }
 
-    /// Jobs were taken from dead workers.
+    /// Reports jobs that were taken from dead instances.
     #[cold]
     pub(crate) fn swept(&self, released: u64, quarantined: u64) {
         log!(
@@ -296,13 +298,13 @@ impl Observer {
         );
     }
 
-    /// Something about the store that somebody should see to.
+    /// Reports something about the store that somebody should see to.
     #[cold]
     pub(crate) fn store_warns(&self, warning: &str) {
         log!(self, WARN, "{warning}");
     }
 
-    /// Jobs that have waited for long are of a kind that has no handler here.
+    /// Reports jobs that have waited for long and whose kind has no handler here.
     #[cold]
     pub(crate) fn unclaimed(&self, waiting: &Count) {
         let Count {
@@ -319,7 +321,7 @@ impl Observer {
         );
     }
 
-    /// A job was cancelled here, since its lease no longer holds.
+    /// Reports a job that was cancelled here, since its lease no longer holds.
     #[cold]
     pub(crate) fn lease_lost(&self, job: TaskId) {
         log!(
@@ -328,7 +330,7 @@ impl Observer {
         );
     }
 
-    /// The store did not take what became of so many jobs.
+    /// Reports how many settlements the store refused as stale.
     #[cold]
     pub(crate) fn were_stale(&self, jobs: u64) {
         log!(
@@ -339,15 +341,15 @@ impl Observer {
         );
     }
 
-    /// Nobody could say that this process lives.
+    /// Reports that the thread of the renewer could not be started.
     #[cold]
     pub(crate) fn no_renewer(&self, error: &std::io::Error) {
         log!(self, ERROR, %error, "leases cannot be kept, so no job is claimed");
     }
 }
 
-/// Whether events go to the crate `log` while there is no subscriber: a feature of `tracing` that
-/// any part of a program can switch on. A span is not nothing then, though nobody listens.
+/// Whether events go to the crate `log` while there is no subscriber, by a feature of `tracing`
+/// that any part of a program can switch on. A span exists then, although nobody listens.
 fn goes_to_log() -> bool {
     LevelFilter::current() == LevelFilter::OFF
         && !QuietSpan::new(|| tracing::trace_span!("task manager")).is_none()

@@ -1,4 +1,4 @@
-//! A manager in numbers.
+//! The figures of a manager, and what troubles it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::observe::tally::{Counter, Histogram, Tally};
 use crate::observe::worker_view::WorkerView;
 
-/// A manager in numbers, at one moment; counts are of its whole life.
+/// The figures of a manager at one moment. Counts are of its whole life.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Workers that there are.
+    /// Workers of the manager.
     pub workers: usize,
     /// Tasks that wait for a worker.
     pub queued: usize,
@@ -45,31 +45,31 @@ pub struct Stats {
     pub run_time: Histogram,
 }
 
-/// What keeps a manager from its work with jobs: its store answers with an error, or not at all.
+/// Why a manager cannot do its work with jobs: its store answers with an error, or not at all.
 ///
-/// [`TaskManager::trouble`](crate::TaskManager::trouble) tells it.
+/// [`TaskManager::trouble`](crate::TaskManager::trouble) returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Trouble {
     /// What the manager asks of the store, and so what is not done meanwhile:
     ///
     /// - `"claim"`, `"wait"`: nothing is claimed.
-    /// - `"settle"`: what became of jobs is not noted. If this goes on until a lease lapses, the
-    ///   job is claimed again; one that had succeeded here does not run again here.
-    /// - `"renew"`: leases lapse, and what runs is asked to end. A new worker claims nothing before
-    ///   its first call.
-    /// - `"sweep"`: what dead workers had is not taken over, and nothing is pruned.
-    /// - `"keep"`: the thread that keeps the leases could not be started, and nothing is claimed.
-    ///   This one does not pass by itself; [`start`](crate::TaskManager::start) tries it again.
+    /// - `"settle"`: what became of jobs is not written. If this goes on until a lease lapses, the
+    ///   job is claimed again; a job that had succeeded here does not run again here.
+    /// - `"renew"`: leases lapse, and running jobs are asked to end. A new instance claims nothing
+    ///   before its first call.
+    /// - `"sweep"`: jobs of dead instances are not taken over, and nothing is pruned.
+    /// - `"keep"`: the thread that renews the leases could not be started, and nothing is claimed.
+    ///   This trouble does not pass by itself; [`start`](crate::TaskManager::start) tries it again.
     pub call: &'static str,
     /// The last error with its sources; `None` if there was no answer yet.
     pub error: Option<String>,
-    /// For how long it has not been done because of it.
+    /// For how long the work behind `call` has not been done.
     pub lasts: Duration,
 }
 
 impl Stats {
-    /// The sums over these posts, without the counts that belong to the moment.
+    /// The sums over these worker views, without the figures of the moment.
     pub(crate) fn of(posts: &[Arc<WorkerView>]) -> Self {
         let sum = |counter: fn(&Tally) -> &Counter| {
             posts.iter().map(|post| counter(&post.tally).count()).sum()

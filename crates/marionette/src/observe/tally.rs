@@ -1,11 +1,12 @@
-//! What a worker counts. Each tally has one writer, so counting costs no locked instruction.
+//! The tally: what a worker counts. Each tally has one writer, so counting costs no locked
+//! instruction.
 
 use std::fmt;
 use std::iter::Sum;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often something was done: written by one, read by anybody.
+/// A counter with one writer and any number of readers.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -25,7 +26,7 @@ impl Counter {
     }
 }
 
-/// What one worker has seen.
+/// The counts of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) done: Counter,
@@ -42,10 +43,10 @@ pub(crate) struct Tally {
     pub(crate) run_time: Recorder,
 }
 
-/// Eight steps for each power of two: a duration is known to within 12.5 %.
+/// Buckets for each power of two: eight, so that a duration is known to within 12.5 %.
 const STEPS: usize = 8;
 const STEPS_LOG2: u32 = 3;
-/// All of `u64`: the steps below eight nanoseconds are exact.
+/// Buckets for all of `u64`: those below eight nanoseconds are exact.
 const BUCKETS: usize = (64 - STEPS_LOG2 as usize + 1) * STEPS;
 
 /// The writing side of a [`Histogram`].
@@ -78,7 +79,7 @@ impl Recorder {
 
 #[inline]
 fn bucket(nanos: u64) -> usize {
-    // Below eight, a value is its own bucket; the cast is of a value below eight or of a bit count.
+    // Below eight, a value is its own bucket. The casts are of such a value and of a bit count.
     #[allow(clippy::cast_possible_truncation)]
     if nanos < STEPS as u64 {
         nanos as usize
@@ -137,8 +138,8 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
-    /// The duration below which this share of all lies (0.5 for the median, 1 for the longest),
-    /// at most 12.5 % too long; zero if there are none.
+    /// The duration below which this share of all durations lies (0.5 for the median, 1 for the
+    /// longest), at most 12.5 % too long; zero if none were counted.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         let count = self.count();

@@ -1,4 +1,4 @@
-//! What others can see of a worker: what it has counted, and which task it has.
+//! The view of a worker for others: what the worker has counted, and which task it has.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -15,10 +15,10 @@ use crate::sync::Mutex;
 pub(crate) struct WorkerView {
     pub(crate) tally: Tally,
     /// The identity of the task, in two words that one worker writes. A reader may see the halves
-    /// of two tasks; it asks when the worker is stuck with one.
+    /// of two tasks, but readers ask about a worker that is stuck with one.
     created: AtomicU64,
     serial: AtomicU32,
-    /// Whether `named` is of the task: for most, which have no name, there is no lock.
+    /// Whether `named` belongs to the task. Most tasks have no name, and take no lock.
     has_name: AtomicBool,
     named: Mutex<TaskName>,
 }

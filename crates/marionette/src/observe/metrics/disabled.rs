@@ -1,4 +1,4 @@
-//! Without the feature `metrics` nothing is reported.
+//! Without the feature `metrics`, nothing is reported.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! With the feature `metrics` each step is reported to the recorder that the application installed.
+//! With the feature `metrics`, each step is reported to the recorder that the application
+//! installed.
 
 use std::sync::Arc;
 use std::time::Duration;
