@@ -1,4 +1,4 @@
-//! How an attempt ended, and what is kept of one that failed.
+//! How an attempt ended, and what is kept of a failed one.
 
 pub(crate) mod error;
 pub(crate) mod panic;
@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use crate::outcome::error::{BoxError, chain};
 
-/// What a task says when it does not succeed. Any error is one, through `?`, and means *retry*.
+/// What a task returns when it does not succeed. Any error converts into it, through `?`, and means
+/// *retry*.
 ///
-/// The four constructors say something else. It does not implement [`std::error::Error`], so that
-/// every type that does converts into it, as do strings, `anyhow::Error` and `eyre::Report`.
+/// The four constructors mean something else. `TaskError` does not implement [`std::error::Error`],
+/// so that every type that does can convert into it, as strings, `anyhow::Error` and `eyre::Report`
+/// do.
 ///
 /// # Examples
 ///
@@ -36,8 +38,8 @@ pub struct TaskError(pub(crate) Said);
 
 /// The vocabulary behind a [`TaskError`].
 ///
-/// It is as large as its tag and one error, whole words all of them: every task returns one, and
-/// is moved on quickest so. The other enums of this module are like it.
+/// It is as large as its tag and one error, in whole words: every task returns one, and such a
+/// value is moved fastest. The other enums of this module are built like it.
 pub(crate) enum Said {
     Retry(BoxError),
     RetryAfter(Box<(Duration, BoxError)>),
@@ -113,16 +115,16 @@ pub(crate) enum Outcome {
     TimedOut(Duration),
     /// The task was out of time in total.
     GivenUp(Duration),
-    /// Somebody asked the task to end: its handle, or its parent context.
+    /// The task was asked to end, by its handle or its parent context.
     Cancelled(Box<str>),
-    /// The manager stopped in mid-attempt.
+    /// The manager stopped during the attempt.
     Interrupted,
 }
 
-/// Why a task ends whose parent was cancelled.
+/// The reason of a task that ends since its parent was cancelled.
 pub(crate) const PARENT_CANCELLED: &str = "its parent context was cancelled";
 
-/// Which limit on time was reached.
+/// A limit on time: of one attempt, or of the task in total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     Attempt,
@@ -146,7 +148,7 @@ impl fmt::Display for Panic {
     }
 }
 
-/// What became of one attempt that did not succeed, or of a task that ended without one.
+/// Why one attempt did not succeed, or why a task ended without an attempt.
 pub struct Failure {
     reason: Reason,
     /// How long the attempt ran.
@@ -162,12 +164,12 @@ pub(crate) enum Reason {
     Cancelled(Box<str>),
     Expired(Duration),
     Abandoned,
-    /// As a store tells it.
+    /// A reason that came from a store: its kind and its text.
     Stored(Box<(FailureKind, String)>),
 }
 
 impl Reason {
-    /// As a store tells it.
+    /// A reason that came from a store.
     pub(crate) fn stored(kind: FailureKind, text: impl Into<String>) -> Self {
         Self::Stored(Box::new((kind, text.into())))
     }
@@ -201,7 +203,7 @@ pub enum FailureKind {
     Expired,
     /// The manager or its runtime went away.
     Abandoned,
-    /// The job's worker died three times while it had it.
+    /// Three times, the instance that had the job died.
     Quarantined,
     /// The store does not know the job.
     Unknown,
@@ -213,7 +215,7 @@ impl Failure {
         Self::of_attempt(reason, nanos)
     }
 
-    /// Of an attempt that ran for so many nanoseconds.
+    /// The failure of an attempt that ran for `nanos` nanoseconds.
     pub(crate) fn of_attempt(reason: Reason, nanos: u64) -> Self {
         Self { reason, nanos }
     }
@@ -237,7 +239,7 @@ impl Failure {
         }
     }
 
-    /// How long the attempt ran; zero for what was no attempt.
+    /// How long the attempt ran; zero if there was no attempt.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.nanos)

@@ -14,7 +14,7 @@ thread_local! {
     static LOCATION: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// Notes where panics happen, from now on: the payload of a panic does not say it.
+/// Notes where panics happen, from now on: the payload of a panic does not carry the place.
 ///
 /// The hook that was there before is still called. A hook that is set later hides the place, and
 /// nothing else.
@@ -36,7 +36,7 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<Panic>> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(describe)
 }
 
-/// Waits for the future; a panic in a poll of it is returned as data, and ends it.
+/// Awaits the future. A panic in a poll of it is returned as data, and ends it.
 pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Box<Panic>> {
     let mut future = pin!(future);
     poll_fn(|poller| match catch(|| future.as_mut().poll(poller)) {
@@ -50,7 +50,7 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Box<Panic>
 #[allow(clippy::unnecessary_box_returns)] // It may come as one, and stays in it.
 fn describe(payload: Box<dyn Any + Send>) -> Box<Panic> {
     let payload = match payload.downcast::<Panic>() {
-        // It was caught on another thread before, and its place is known.
+        // The panic was caught on another thread before, and its place is known.
         Ok(panic) => return panic,
         Err(payload) => payload,
     };

@@ -54,8 +54,8 @@ impl Error {
         Self::new(message.into().into_owned())
     }
 
-    /// A record without a user's error, and without an attempt so far: what a task without
-    /// `.error(…)` has, for tests of code that is given one.
+    /// A record without a user's error and without attempts, as a task without `.error(…)` starts
+    /// with. It is for tests of code that takes an `Error`.
     ///
     /// # Examples
     ///
@@ -93,8 +93,8 @@ impl Error {
         self.set_since(Tick::from_instant(start));
     }
 
-    /// Counts one attempt with its failure. Gives back the one that is not kept any more: its error
-    /// is the user's, and is not dropped here.
+    /// Counts one attempt with its failure. Returns the failure that is no longer kept: its error
+    /// is the user's, and must not be dropped here.
     #[inline]
     #[must_use]
     pub(crate) fn push(&mut self, failure: Failure) -> Option<Failure> {
@@ -113,7 +113,8 @@ impl Error {
         }
     }
 
-    /// The record of a job as its store knows it: so many attempts, of which these are kept.
+    /// The record of a job as its store knows it: `attempts` were made, and these failures are
+    /// kept. The missing ones lie behind the first `KEPT_FIRST`.
     pub(crate) fn restored(failures: Vec<Failure>, attempts: u32) -> Self {
         let mut error = Self::empty();
         for failure in failures {
@@ -129,7 +130,7 @@ impl Error {
         error
     }
 
-    /// The same, where so many are missing behind the first so many.
+    /// As `restored`, with `omitted` failures missing after the first `kept_first`.
     pub(crate) fn with_gap(
         failures: impl Iterator<Item = Failure>,
         attempts: u32,
@@ -145,7 +146,7 @@ impl Error {
         error
     }
 
-    /// Completes the record of a task that ends in another way than by its last attempt.
+    /// Adds how the task ended, where that was not its last attempt.
     pub(crate) fn end(&mut self, end: Failure) {
         self.0.rest().end = Some(end);
     }
@@ -179,8 +180,8 @@ impl Error {
         self.0.failures().chain(self.0.end())
     }
 
-    /// For how long the task was tried, pauses included. For a job that its store tells of, it is
-    /// the time of the attempts that are kept.
+    /// For how long the task was tried, pauses included. For a job whose record comes from its
+    /// store, this is the time of the attempts that are kept.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.0.nanos)
@@ -231,7 +232,7 @@ impl Error {
         self.ended_by(FailureKind::Abandoned)
     }
 
-    /// Whether the job is quarantined: its worker died three times while it had it.
+    /// Whether the job is quarantined: three times, the instance that had it died.
     #[must_use]
     pub fn is_quarantined(&self) -> bool {
         self.ended_by(FailureKind::Quarantined)
@@ -243,8 +244,8 @@ impl Error {
         self.ended_by(FailureKind::Unknown)
     }
 
-    /// Whether the job is done all the same: only its result could not be stored or read again. It
-    /// does not run any more.
+    /// Whether the job is done, and only its result could not be stored or read back. The job does
+    /// not run again.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         self.unreadable().is_some()
@@ -254,15 +255,15 @@ impl Error {
         self.last()?.error()?.downcast_ref()
     }
 
-    /// Whether the user's error, or one of its sources, is an `E`; without a user's error,
-    /// whether that of any attempt is.
+    /// Whether the user's error, or one of its sources, is an `E`; without a user's error, whether
+    /// the error of any attempt is.
     #[must_use]
     pub fn is<E: StdError + 'static>(&self) -> bool {
         self.downcast_ref::<E>().is_some()
     }
 
-    /// The user's error, or the first of its sources, that is an `E`; without a user's error,
-    /// the first that is one among those of the attempts.
+    /// The first `E` among the user's error and its sources; without a user's error, among the
+    /// errors of the attempts and their sources.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         match &self.0.user {
@@ -286,12 +287,12 @@ impl Error {
     }
 }
 
-/// A job is done, and its result could not be stored or read again.
+/// The error of a job that is done, but whose result could not be stored or read back.
 #[derive(Debug)]
 pub(crate) struct UnreadableResult(String);
 
 impl UnreadableResult {
-    /// For this reason, which its codec gave.
+    /// The result cannot be read, for this reason of its codec.
     pub(crate) fn new(why: &(dyn StdError + 'static)) -> Self {
         Self(format!(
             "the job is done, but its result cannot be read: {}",
@@ -346,8 +347,8 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     join_texts(sources(error))
 }
 
-/// What these errors say. Their texts and sources are the user's code, and may fail or panic: then
-/// it is said that they did.
+/// The texts of these errors, each after a colon but the first. The texts and sources come from the
+/// user's code, which may fail or panic; then the text says so.
 fn join_texts<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> String {
     let mut text = String::new();
     let told = catch(|| {

@@ -1,37 +1,39 @@
-//! What a record is made of: which failures are kept, and of which attempt each was.
+//! The parts of a record: which failures it keeps, and which attempt each belongs to.
 
 use crate::outcome::Failure;
 use crate::outcome::error::BoxError;
 
-/// Failures kept from the beginning and from the end of a record; more than that were tried, and
-/// those in between are counted but not kept.
+/// How many failures a record keeps from its start. Behind them come the last `KEPT_LAST`; those in
+/// between are counted but not kept.
 pub(super) const KEPT_FIRST: usize = 64;
 const KEPT_LAST: usize = 64;
 
 pub(crate) struct Record {
     pub(super) user: Option<BoxError>,
     pub(super) attempts: u32,
-    /// For how many nanoseconds it was tried.
+    /// For how many nanoseconds the task was tried.
     pub(super) nanos: u64,
     /// The first failures. Most tasks that fail do so once or twice, and need no more than this.
     pub(super) first: [Option<Failure>; PLACES],
     pub(super) rest: Option<Box<Rest>>,
 }
 
-/// So few that a record is one small block, for which an allocator is quick.
+/// How many failures lie in the record itself: so few that a record is one small block, which an
+/// allocator serves quickly.
 pub(super) const PLACES: usize = 2;
 
-/// What few records have.
+/// The parts that only few records have.
 #[derive(Default)]
 pub(super) struct Rest {
     /// The failures behind the first ones.
     pub(super) failures: Vec<Failure>,
     /// How the task ended, where that was not its last attempt's failure.
     pub(super) end: Option<Failure>,
-    /// How many were not kept, and behind how many that were.
+    /// How many failures were not kept.
     pub(super) omitted: u32,
+    /// How many kept failures come before those that were not.
     pub(super) kept_first: usize,
-    /// Of which attempt each failure that is kept was, once an attempt had none.
+    /// The attempt of each kept failure; noted only once an attempt had no failure.
     pub(super) numbers: Option<Vec<u32>>,
 }
 
@@ -40,7 +42,7 @@ impl Record {
         self.rest.get_or_insert_default()
     }
 
-    /// The failures of attempts.
+    /// The kept failures of attempts.
     pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
         let rest = self.rest.iter().flat_map(|rest| &rest.failures);
         self.first.iter().flatten().chain(rest)
@@ -54,13 +56,13 @@ impl Record {
         self.rest.as_ref().map_or(0, |rest| rest.omitted)
     }
 
-    /// The place of the next failure, if it is one of the first.
+    /// The place of the next failure, if that is one of the first.
     #[inline]
     pub(super) fn place(&mut self) -> Option<&mut Option<Failure>> {
         self.first.iter_mut().find(|place| place.is_none())
     }
 
-    /// Of which attempt a failure was that is kept, by its place.
+    /// The number of the attempt that a kept failure belongs to, by its place.
     pub(super) fn number(&self, place: usize) -> u32 {
         let rest = self.rest.as_ref();
         let noted = rest.and_then(|rest| rest.numbers.as_ref()?.get(place).copied());
@@ -71,7 +73,7 @@ impl Record {
         })
     }
 
-    /// From now on it is noted of which attempt each failure was.
+    /// Notes the attempt of each kept failure, from now on.
     pub(super) fn note_numbers(&mut self) {
         let numbers = (0..self.failures().count()).map(|place| self.number(place));
         let numbers = numbers.collect();
@@ -85,7 +87,7 @@ impl Record {
         }
     }
 
-    /// Keeps one that is not among the first, and gives back one in the middle if there are too
+    /// Keeps a failure that is not one of the first. Returns one from the middle if there are too
     /// many.
     #[cold]
     pub(super) fn keep_last(&mut self, failure: Failure) -> Option<Failure> {
