@@ -1,5 +1,5 @@
-//! The only place where time comes from: the monotonic clock as ticks, and the wall clock.
-//! Both follow tokio's clock, so that a paused test owns them.
+//! The clock, the only place where time comes from: the monotonic clock as ticks, and the wall
+//! clock. Both follow Tokio's clock, so that a paused test owns them.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,7 +19,7 @@ mod recent;
     not(any(miri, marionette_loom))
 )))]
 mod recent {
-    /// The present: there is no counter here.
+    /// The present, exactly: this platform has no counter that is used.
     pub(super) fn recent() -> super::Tick {
         super::Tick::now()
     }
@@ -27,13 +27,14 @@ mod recent {
 
 /// Nanoseconds on the monotonic clock since a moment before this process began.
 ///
-/// Half the size of an `Instant`, and a word can be compared without a branch.
+/// A tick is half the size of an `Instant`, and one word is compared without a branch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tick(u64);
 
-/// Where ticks begin: ten years before the first reading, so that a paused clock which was stopped
-/// earlier than that reading still lies after it, and so does the time at which a stored job was
-/// first due. Where the platform has no such instant, what lies before the reading counts as it.
+/// The start of all ticks: ten years before the first reading. So the time of a clock that was
+/// paused before that reading lies after the start, and so does the time at which a stored job was
+/// first due. Where the platform has no such instant, the first reading is the start, and earlier
+/// times count as it.
 static ORIGIN: LazyLock<Origin> = LazyLock::new(|| {
     const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
     let (instant, wall) = together();
@@ -57,11 +58,11 @@ impl Tick {
         Self::from_instant(monotonic())
     }
 
-    /// The present, or up to a microsecond before it: for what is measured, not for what is waited
-    /// for. Two threads may see it in the other order.
+    /// The present, or up to a microsecond before it: for measuring, not for waiting. Two threads
+    /// may see two such ticks in the opposite order.
     #[inline]
     pub(crate) fn recent() -> Self {
-        // With `test-util` tests own the clock.
+        // With `test-util`, tests own the clock.
         if cfg!(feature = "test-util") {
             Self::now()
         } else {
@@ -76,7 +77,8 @@ impl Tick {
         Self(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
-    /// The instant; one that is decades away where the platform's clock cannot express it.
+    /// The instant of this tick; one that is decades away where the platform's clock cannot express
+    /// it.
     pub(crate) fn to_instant(self) -> Instant {
         let decades = Duration::from_secs(30 * 365 * 24 * 60 * 60);
         let after = Duration::from_nanos(self.0);
@@ -101,7 +103,7 @@ impl Tick {
         self.0
     }
 
-    /// The tick `after` from here; the last tick where that lies beyond it.
+    /// The tick that lies `after` later; the last tick where that would lie beyond it.
     pub(crate) fn saturating_add(self, after: Duration) -> Self {
         let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(nanos))
@@ -130,7 +132,8 @@ fn system() -> SystemTime {
     SystemTime::now()
 }
 
-/// The monotonic clock and what the wall clock showed then, also where a test has moved the first.
+/// Reads the monotonic clock, and what the wall clock showed at that instant, even if a test has
+/// moved the monotonic clock.
 fn together() -> (Instant, SystemTime) {
     let (instant, really, wall) = (monotonic(), real(), system());
     let wall = match instant.into_std().checked_duration_since(really) {
@@ -140,13 +143,13 @@ fn together() -> (Instant, SystemTime) {
     (instant, wall)
 }
 
-/// The system's monotonic clock, also where a test owns tokio's.
+/// The system's monotonic clock, even if a test owns Tokio's.
 #[allow(clippy::disallowed_methods)] // This is the place that the ban points to.
 pub(crate) fn real() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-/// The monotonic clock, and whether it is the system's: not if a test owns it.
+/// Reads the monotonic clock, and whether it is the system's: not if a test owns it.
 fn look() -> (Instant, bool) {
     let earlier = real();
     let instant = monotonic();
@@ -154,7 +157,7 @@ fn look() -> (Instant, bool) {
     (instant, (earlier..=later).contains(&instant.into_std()))
 }
 
-/// Whether the monotonic clock of this thread is the system's: not if a test has paused it or moved
+/// Whether the monotonic clock of this thread is the system's: not if a test has paused or moved
 /// it.
 pub(crate) fn is_the_systems() -> bool {
     look().1
@@ -168,23 +171,24 @@ pub(crate) fn is_the_systems() -> bool {
 #[track_caller]
 pub(crate) fn runtime() -> Handle {
     let runtime = Handle::current();
-    // It panics without timers, and says what to do.
+    // `sleep` panics in a runtime without timers, and says what to do.
     drop(tokio::time::sleep(Duration::ZERO));
     runtime
 }
 
-/// Both clocks, read once for all that is compared: two readings differ, except on a paused clock.
+/// One reading of both clocks, for all times that are compared: two readings differ, except on a
+/// paused clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
     pub(crate) tick: Tick,
     /// Nanoseconds since the Unix epoch.
     pub(crate) wall: u64,
-    /// Whether somebody may step the wall clock without telling.
+    /// Whether the wall clock may be stepped without a notification.
     pub(crate) may_be_stepped: bool,
 }
 
 impl Now {
-    /// The monotonic clock alone, where nothing waits for the wall clock.
+    /// A reading of the monotonic clock alone, for when no task waits for the wall clock.
     pub(crate) fn monotonic() -> Self {
         Self {
             tick: Tick::now(),
@@ -194,18 +198,18 @@ impl Now {
     }
 }
 
-/// The wall clock: the system's. Where a test owns the monotonic clock, it is what the system's
-/// showed at the beginning, moved along with that clock.
+/// The wall clock: the system's. Where a test owns the monotonic clock, the wall clock begins with
+/// the system's time and moves along with the monotonic clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wall {
     #[cfg(feature = "test-util")]
     steps: std::sync::Arc<Steps>,
-    /// What it showed at an instant, if it goes with tokio's clock and not with the system's.
+    /// What this clock showed at an instant, if it follows Tokio's clock and not the system's.
     #[cfg(feature = "test-util")]
     since: Option<(SystemTime, Instant)>,
 }
 
-/// What a test has done to a wall clock.
+/// The steps of a wall clock that a test has made.
 #[cfg(feature = "test-util")]
 #[derive(Debug, Default)]
 struct Steps {
@@ -219,7 +223,7 @@ impl Wall {
         self.show().1
     }
 
-    /// This clock and the monotonic one.
+    /// Reads this clock and the monotonic one.
     pub(crate) fn read(&self) -> Now {
         let (tick, wall, may_be_stepped) = self.show();
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -230,14 +234,14 @@ impl Wall {
         }
     }
 
-    /// The present by both clocks, and whether this one is the system's.
+    /// The present by both clocks, and whether this wall clock is the system's.
     pub(crate) fn show(&self) -> (Tick, SystemTime, bool) {
         let (instant, is_the_systems) = look();
         let tick = Tick::from_instant(instant);
         let is_the_systems = is_the_systems && !self.goes_by_itself();
         let wall = if is_the_systems {
-            // Read after the tick: of a time that is computed from both, a thread that lost its
-            // core in between is told too early, and looks again.
+            // Read after the tick: if the thread loses its core in between, a tick that is computed
+            // from both readings is too early, and the sleeper looks again.
             system()
         } else {
             self.moved_on(tick)
@@ -261,7 +265,7 @@ impl Wall {
         now
     }
 
-    /// Waits for a step of which a test tells: there is none.
+    /// Waits for a step by a test: without `test-util` there is none.
     pub(crate) fn stepped(&self) -> std::future::Pending<()> {
         std::future::pending()
     }
@@ -286,7 +290,7 @@ impl Wall {
         if nanos < 0 { now - by } else { now + by }
     }
 
-    /// A wall clock that shows this time now, and goes with tokio's clock alone.
+    /// A wall clock that shows this time now, and follows Tokio's clock alone.
     pub(crate) fn starting_at(time: SystemTime) -> Self {
         Self {
             since: Some((time, monotonic())),
@@ -294,7 +298,7 @@ impl Wall {
         }
     }
 
-    /// Steps this wall clock by so many nanoseconds, as an operator or NTP would.
+    /// Steps this wall clock by `nanos`, as an operator or NTP would.
     pub(crate) fn step_by(&self, nanos: i64) {
         self.steps
             .nanos

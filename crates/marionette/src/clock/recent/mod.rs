@@ -1,18 +1,20 @@
-//! The present as of a microsecond ago at most, for less than half the price of the present.
+//! The present, or up to a microsecond before it, for less than half the price of the present.
 //!
-//! To read the clock takes 21 ns, which is a seventh of a task, and most of it is the wait until
-//! all that came before is done. The cycle counter, from which the system makes its clock, takes 9.
-//! So a thread that has read the clock some microseconds ago counts on from there.
+//! Reading the clock takes 21 ns, which is a seventh of a task, and most of it is the wait until
+//! all earlier instructions are done. The cycle counter, from which the system makes its clock,
+//! takes 9 ns. So a thread that has read the clock some microseconds ago counts on from that
+//! reading.
 //!
 //! # Invariants
 //!
-//! 1. It is never ahead of the clock: the cycles are those after the reading, and the rate is a
-//!    little too low. So it does not go back in a thread either.
-//! 2. It is behind by less than the cycles that a reading may take ([`INTERRUPTED`]): what took
-//!    longer is not counted on from. What the rate lacks is nothing within a [`WINDOW`].
+//! 1. A recent tick is never ahead of the clock: the cycles are those after the reading, and the
+//!    rate is a little too low. So these ticks do not go back in a thread either.
+//! 2. A recent tick is behind the clock by less than the cycles that a reading may take
+//!    ([`INTERRUPTED`]): a reading that took longer is not counted on from. The lowered rate loses
+//!    nothing to speak of within a [`WINDOW`].
 //! 3. Where the counter cannot be trusted, the clock itself is read: where the system does not
-//!    trust it, or a reading contradicts the last one (as when a virtual machine moves), or tokio's
-//!    clock is not the system's, since it is paused.
+//!    trust the counter, or a reading contradicts the last one (as when a virtual machine moves),
+//!    or Tokio's clock is not the system's, since it is paused.
 
 mod cycles;
 
@@ -24,26 +26,30 @@ use self::cycles::{cycles, is_the_clocks};
 use crate::clock::{Tick, monotonic};
 use crate::sync::Mutex;
 
-/// For so many cycles, some 40 microseconds, a thread counts on from a reading.
+/// For how many cycles a thread counts on from a reading: some 40 microseconds.
 const WINDOW: u64 = 1 << 17;
 
-/// A reading that took more cycles, about half a microsecond, was interrupted.
+/// A reading that took more cycles than this, about half a microsecond, was interrupted.
 const INTERRUPTED: u64 = 1 << 11;
 
-/// Where so many in a row were interrupted, all are: under an emulator, say.
+/// If more readings in a row than this were interrupted, all are taken to be: under an emulator,
+/// say.
 const INTERRUPTED_MAX: u32 = 64;
 
-/// The rate is taken between two readings that are so many nanoseconds apart, and no more: a
-/// machine that slept in between would show a wrong one.
+/// The rate is taken between two readings that are at least this many nanoseconds apart.
 const APART: u64 = 20_000_000;
+/// The rate is not taken between two readings that are more nanoseconds apart than this: a machine
+/// that slept in between would show a wrong one.
 const TOO_FAR_APART: u64 = 50 * APART;
 
-/// …and lowered by this share, which is more than the two readings may be wrong by.
+/// The rate is lowered by one part in this number, which is more than the two readings may be wrong
+/// by.
 const LOWERED: u64 = 1 << 13;
 
-/// Two readings within so many cycles agree if they differ by no more nanoseconds than this from
-/// what the rate says.
+/// Two readings are compared if fewer cycles than this lie between them.
 const COMPARED: u64 = 1 << 24;
+/// Two readings that are compared agree if the later one differs by no more nanoseconds than this
+/// from what the rate says.
 const AGREE: u64 = 4_000;
 
 /// The present, or up to a microsecond before it.
@@ -79,10 +85,10 @@ struct Anchor {
     rate: u64,
 }
 
-/// Nanoseconds for each cycle, in steps of 2⁻³².
+/// Rates are nanoseconds for each cycle, in steps of 2⁻³².
 const RATE_BITS: u32 = 32;
 const NO_RATE: u64 = 0;
-/// The counter is not used any more.
+/// The rate of a counter that is not used any more.
 const OFF: u64 = u64::MAX;
 
 impl Anchor {
@@ -92,7 +98,7 @@ impl Anchor {
         rate: NO_RATE,
     };
 
-    /// The clock itself is read, from now on.
+    /// With this anchor, a thread reads the clock itself from now on.
     const OFF: Self = Self {
         rate: OFF,
         ..Self::NONE
@@ -116,11 +122,11 @@ impl Anchor {
     }
 }
 
-/// The clock, and the counter before and after it was read.
+/// A reading of the clock, and the counter before and after it.
 struct Reading {
     before: u64,
     tick: Tick,
-    /// Whether it is the system's clock.
+    /// Whether the clock is the system's.
     is_real: bool,
     after: u64,
 }
@@ -146,7 +152,7 @@ struct Gauge {
     rate: AtomicU64,
     /// The reading from which the rate is taken; none before the counter is known to be trusted.
     first: Mutex<Option<Anchor>>,
-    /// Readings in a row that were interrupted.
+    /// How many readings in a row were interrupted.
     interrupted: AtomicU32,
 }
 
@@ -175,7 +181,7 @@ impl Gauge {
         self.rate.store(OFF, Ordering::Relaxed);
     }
 
-    /// What to count on from.
+    /// The anchor that a thread counts on from after this reading.
     fn anchor(&self, reading: &Reading, last: &Anchor) -> Anchor {
         if !reading.is_real {
             self.turn_off();
@@ -202,7 +208,7 @@ impl Gauge {
         Anchor::NONE
     }
 
-    /// Takes the rate, once the first reading is long ago.
+    /// Takes the rate, once the first reading is long enough ago.
     fn learn(&self, now: &Anchor) {
         let mut first = self.first.lock();
         let since = *first.get_or_insert(*now);
@@ -216,7 +222,8 @@ impl Gauge {
             return;
         }
         let rate = (u128::from(nanos) << RATE_BITS) / u128::from(cycles);
-        // Between a tenth of a nanosecond and ten: what no processor has is a fault.
+        // A rate lies between a tenth of a nanosecond and ten: no processor has any other, so it is
+        // a fault.
         let one = 1_u128 << RATE_BITS;
         let rate = match u64::try_from(rate) {
             Ok(fair) if (one / 10..=one * 10).contains(&rate) => fair - fair / LOWERED,
