@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// A policy for the pause before each retry.
 ///
-/// It is a value: giving the same one to a thousand tasks shares nothing between them.
+/// A policy is a value: a thousand tasks that have the same one share nothing.
 /// The usual policies are types that convert into it ([`Exponential`], [`Constant`], [`Linear`],
 /// [`Polynomial`]); [`Backoff::none`] retries at once, [`Backoff::from_fn`] is any other rule.
 ///
@@ -51,7 +51,7 @@ impl Backoff {
     /// A rule of your own: from the number of attempts that failed so far (1 or more) to the
     /// pause, or to `None` for "no further retry", which ends the task with its failures.
     ///
-    /// Where the rule panics, the pause is that of the default.
+    /// If the rule panics, the pause is that of the default policy.
     ///
     /// # Examples
     ///
@@ -119,7 +119,7 @@ pub enum Jitter {
     /// The pause as it is.
     None,
     /// Anything within this share of the pause to both sides: 0.5 gives ± 50 %.
-    /// Shares above 1 count as 1, shares below 0 and what is not a number as 0.
+    /// Shares above 1 count as 1; shares below 0 and NaN count as 0.
     Share(f64),
     /// Anything from zero to the pause: "full jitter", M. Brooker, Exponential Backoff And Jitter,
     /// AWS Architecture Blog, 2015.
@@ -155,8 +155,8 @@ impl Jitter {
     }
 }
 
-/// `duration × factor`, the longest duration where that is too long to express. The factor may be
-/// infinite, and of no time at all that is still none: as numbers, it would not be a number.
+/// `duration × factor`, or the longest duration where that is too long to express. No time stays no
+/// time even if the factor is infinite; as numbers, their product would be NaN.
 fn scale(duration: Duration, factor: f64) -> Duration {
     if duration.is_zero() {
         return Duration::ZERO;
@@ -248,7 +248,7 @@ impl Exponential {
     }
 
     /// By how much each pause exceeds the one before. Default is 1.5.
-    /// What is below 1 or not a number counts as 1.
+    /// Values below 1 and NaN count as 1.
     #[must_use]
     pub fn multiplier(self, multiplier: f64) -> Self {
         Self {

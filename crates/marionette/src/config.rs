@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 
-/// How a process sizes its manager: each process its own.
+/// The settings by which a process sizes its manager: each process has its own.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub struct Config {
 
 /// More workers than this are a mistake: each is a task of the runtime.
 const WORKERS_MAX: usize = 65_536;
-/// More waiting tasks than this are a mistake: they belong into a store.
+/// More waiting tasks than this are a mistake: they belong in a store.
 const QUEUE_SIZE_MAX: usize = 1 << 30;
 
 impl Default for Config {
@@ -49,13 +49,13 @@ impl Default for Config {
 impl Config {
     /// The settings from environment variables under this prefix: with `"MARIONETTE"` they are
     /// `MARIONETTE_WORKERS`, `MARIONETTE_QUEUE_SIZE` and `MARIONETTE_SERVER_NAME`. The prefix is
-    /// read in upper case, so `"marionette"` means the same. What is not set has its default; white
-    /// space around a value counts for nothing. An empty prefix means no prefix.
+    /// read in upper case, so `"marionette"` means the same. A setting without a variable has its
+    /// default; white space around a value counts for nothing. An empty prefix means no prefix.
     ///
     /// # Errors
     ///
-    /// A value that is not what was expected, or is not Unicode: the message names the variable,
-    /// the value and what was expected, for all that are wrong.
+    /// [`ConfigError`] for a value that is not Unicode or not what was expected. The message names
+    /// each such variable, its value and what was expected.
     ///
     /// # Examples
     ///
@@ -111,8 +111,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// No workers, no server name, or a count beyond all reason (65,536 workers, 2³⁰ waiting
-    /// tasks); the message names each setting that is wrong, its value and what was expected.
+    /// [`ConfigError`] for no workers, no server name, or a count beyond all reason (65,536
+    /// workers, 2³⁰ waiting tasks). The message names each setting that is wrong, its value and
+    /// what was expected.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::unless_empty(self.problems())
     }
@@ -149,12 +150,12 @@ impl Config {
 
 /// One setting, as a field and as a variable of the environment.
 struct Setting {
-    /// In capitals, as variables have it.
+    /// The name in capitals, as in the variable.
     name: &'static str,
     description: &'static str,
     default: &'static str,
     expected: &'static str,
-    /// What is said where there is none.
+    /// What the message adds if the setting is missing.
     missing: &'static str,
     read: fn(&mut Config, &str) -> Option<()>,
     show: fn(&Config) -> String,
@@ -164,7 +165,7 @@ struct Setting {
 /// What is wrong with a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// There is none.
+    /// The setting is missing.
     Lacks,
     Other,
 }
@@ -212,7 +213,7 @@ const SETTINGS: [Setting; 3] = [
 ];
 
 impl Setting {
-    /// That a variable has another value than what is expected.
+    /// The text of a problem: a variable has another value than the setting expects.
     #[allow(clippy::unnecessary_debug_formatting)] // Bytes that are not Unicode are to be seen.
     fn wrong(&self, variable: &str, value: &OsStr) -> String {
         format!("{variable} is {value:?}, expected {}", self.expected)
@@ -240,11 +241,11 @@ pub struct ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Problem {
     text: String,
-    /// The setting that there is none of.
+    /// The setting, if the problem is that it is missing.
     lacks: Option<&'static str>,
 }
 
-/// One about handlers and queues.
+/// A problem with handlers or queues.
 impl From<String> for Problem {
     fn from(text: String) -> Self {
         Self { text, lacks: None }

@@ -1,5 +1,5 @@
-//! Whether all numbers of a value are finite: JSON has no others, and `serde_json` writes `null`
-//! for them, which an `Option` reads as `None`.
+//! Checks whether all numbers of a value are finite: JSON has no others, and `serde_json` writes
+//! `null` for them, which an `Option` reads as `None`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Fails if there is a number in it that JSON does not have.
+/// Fails if the value has a number that JSON does not have.
 pub(crate) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), NotFinite> {
     value.serialize(Check)
 }
@@ -18,7 +18,7 @@ pub(crate) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), NotFinite> {
 #[derive(Clone, Copy)]
 struct Check;
 
-/// There is one, or the value could not be looked at.
+/// A value has a number that is not finite, or could not be looked at.
 #[derive(Debug)]
 pub(crate) struct NotFinite(String);
 
@@ -45,7 +45,7 @@ fn number(value: f64) -> Result<(), NotFinite> {
     )))
 }
 
-/// Parts in which no number can be.
+/// Parts that have no number, or only a finite one.
 macro_rules! nothing {
     ($($method:ident: $type:ty),*) => {
         $(fn $method(self, _: $type) -> Result<(), NotFinite> { Ok(()) })*
@@ -162,7 +162,7 @@ impl Serializer for Check {
     }
 }
 
-/// Values with parts: `$method` gets each part, behind its name if `$name` has one.
+/// Values with parts: `$method` gets each part, after its name where `$name` is given.
 macro_rules! parts {
     ($($trait:ident: $method:ident($($name:ty)?)),*) => {
         $(impl $trait for Check {

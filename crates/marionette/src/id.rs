@@ -36,7 +36,7 @@ use crate::clock::Tick;
 pub struct TaskId(Uuid);
 
 impl TaskId {
-    /// A new one.
+    /// A new id.
     #[must_use]
     #[allow(clippy::new_without_default)] // No two are the same: there is no default.
     pub fn new() -> Self {
@@ -50,7 +50,7 @@ impl TaskId {
     }
 }
 
-/// Two words from which an id is derived when somebody asks for it; most tasks are never asked.
+/// Two words from which an id is derived when it is asked for, which it is for few tasks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     pub(crate) serial: Serial,
@@ -86,7 +86,7 @@ impl Identity {
     }
 }
 
-/// What tells this process from others that make ids in the same microsecond.
+/// A number that tells this process from others that make ids in the same microsecond.
 static PROCESS: LazyLock<u32> = LazyLock::new(|| fastrand::u32(..));
 
 /// A counter that is cheap because each thread has its own; it begins at random, so that two
@@ -134,7 +134,7 @@ impl From<Uuid> for TaskId {
     }
 }
 
-/// As [`Uuid`]'s: with or without hyphens.
+/// Reads an id as [`Uuid`] does: with or without hyphens.
 impl std::str::FromStr for TaskId {
     type Err = uuid::Error;
 

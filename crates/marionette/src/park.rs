@@ -21,12 +21,12 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for the future on this thread, for so long at most; `None` if it did not resolve by then.
+/// Waits for the future on this thread, for at most `limit`; `None` if it did not resolve by then.
 pub(crate) fn block_on<F: Future + Unpin>(
     future: &mut F,
     limit: Option<Duration>,
 ) -> Option<F::Output> {
-    // Mostly there is no need to wait, and none for what wakes this thread.
+    // Most futures are ready at once, and need no waker for this thread.
     let mut first = Poller::from_waker(Waker::noop());
     if let Poll::Ready(output) = Pin::new(&mut *future).poll(&mut first) {
         return Some(output);
@@ -34,7 +34,7 @@ pub(crate) fn block_on<F: Future + Unpin>(
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut poller = Poller::from_waker(&waker);
     // A thread sleeps by the real clock, whatever a test does to the runtime's. A limit that the
-    // clock cannot express is none.
+    // clock cannot express counts as no limit.
     let deadline = limit.and_then(|limit| real().checked_add(limit));
     loop {
         if let Poll::Ready(output) = Pin::new(&mut *future).poll(&mut poller) {

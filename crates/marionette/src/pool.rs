@@ -1,4 +1,4 @@
-//! The threads of blocking code: each manager has as many places for them as workers.
+//! The pool: the places for the threads of a manager's blocking code.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,13 +8,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::cell::task_ref::TaskRef;
 use crate::sync::Mutex;
 
-/// The places of a manager's threads: as many as it has workers.
+/// The places for the threads of a manager's blocking code: as many as it has workers.
 pub(crate) struct Pool {
     places: Arc<Semaphore>,
-    /// Which tasks have them.
+    /// The tasks whose threads have a place.
     tasks: Mutex<Vec<TaskRef>>,
-    /// Places that should be gone and were taken when that was said. Whoever gets a place gives it
-    /// up while there are any, so all places but these are within the bound.
+    /// How many places should be gone, but were taken when the pool shrank. While there are any, a
+    /// thread that gets a place gives it up, so all other places are within the bound.
     surplus: AtomicUsize,
 }
 
@@ -44,6 +44,7 @@ impl Pool {
         }
     }
 
+    /// Waits for a place for a thread of this task.
     pub(crate) async fn place(self: Arc<Self>, task: TaskRef) -> Option<Place> {
         loop {
             // The semaphore is never closed.
@@ -60,12 +61,13 @@ impl Pool {
         }
     }
 
-    /// The tasks whose threads have not come back.
+    /// The tasks whose threads have not returned.
     pub(crate) fn tasks(&self) -> Vec<TaskRef> {
         self.tasks.lock().clone()
     }
 
-    /// Whether there is a place too many; if so, the caller gives up the one it has.
+    /// Takes one place off the surplus, if there is one. Returns whether the caller must give up
+    /// its own place for that.
     fn is_surplus(&self) -> bool {
         self.surplus
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |surplus| {
@@ -85,7 +87,7 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut tasks = self.pool.tasks.lock();
-        // A job may have two threads: they are alike.
+        // A task may have two threads, whose places are alike.
         if let Some(place) = tasks.iter().position(|task| *task == self.task) {
             tasks.swap_remove(place);
         }

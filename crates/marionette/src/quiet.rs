@@ -1,5 +1,5 @@
-//! What is told to code of the application's that listens: a listener that panics changes nothing
-//! for whom it hears of.
+//! Calls of listeners, which are code of the application's: a listener that panics changes nothing
+//! for the task that it hears of.
 //!
 //! Spans and events go through here and through [`observe`](crate::observe), and nowhere else:
 //! `cargo xtask tidy` sees to it.
@@ -10,7 +10,7 @@ use tracing::{Dispatch, Id, Span};
 
 use crate::outcome::panic::catch;
 
-/// Calls what tells a listener. `None` if that panics.
+/// Calls code that tells a listener something. `None` if that panics.
 #[inline]
 pub(crate) fn quietly<R>(tell: impl FnOnce() -> R) -> Option<R> {
     catch(tell).ok()
@@ -43,18 +43,18 @@ impl QuietSpan {
         self.0.id()
     }
 
-    /// For a user, who does with it as he likes.
+    /// The bare span, for the user: a panic of its subscriber is then the user's too.
     pub(crate) fn into_span(mut self) -> Span {
         mem::replace(&mut self.0, Span::none())
     }
 
-    /// What follows is in this span, until it is [left](Self::leave).
+    /// Enters the span, until [`leave`](Self::leave) is called.
     pub(crate) fn enter(&self) {
         self.tell(|id, subscriber| subscriber.enter(id));
     }
 
-    /// Also where it could not be entered: a part of the subscriber may have done so before another
-    /// one panicked.
+    /// Leaves the span, even if it could not be entered: one part of the subscriber may have
+    /// entered it before another one panicked.
     pub(crate) fn leave(&self) {
         self.tell(|id, subscriber| subscriber.exit(id));
     }

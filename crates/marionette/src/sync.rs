@@ -1,6 +1,5 @@
-//! The locks and atomics that our own waiting and waking is made of, so that loom can take their
-//! place. Under `--cfg marionette_loom` these are loom's; otherwise they are the standard
-//! library's.
+//! The locks and atomics that our own waiting and waking is made of. Under `--cfg marionette_loom`
+//! they are loom's, so that loom can check them; otherwise they are the standard library's.
 
 #[cfg(marionette_loom)]
 pub(crate) use self::model::{
@@ -61,7 +60,7 @@ mod real {
 mod model {
     pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-    /// loom's, with the standard one's words.
+    /// loom's `thread_local`, with the syntax of the standard library's.
     macro_rules! model_thread_local {
         ($(#[$doc:meta])* static $name:ident: $type:ty = const $init:block;) => {
             loom::thread_local! { $(#[$doc])* static $name: $type = $init; }

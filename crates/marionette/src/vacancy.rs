@@ -1,4 +1,5 @@
-//! Tells whoever has a full queue that a task was cancelled while it waited: its place is free.
+//! Vacancies: a task that is cancelled while it waits frees its place, and every owner of a queue
+//! hears of it, since the queue may be full.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, Weak};
@@ -9,28 +10,28 @@ static CANCELLED: AtomicUsize = AtomicUsize::new(0);
 /// Whether a task ever had a parent, in this process.
 static PARENTS: AtomicBool = AtomicBool::new(false);
 
-/// Those who may have a full queue.
+/// The owners of queues that may be full.
 static WATCHERS: Mutex<Vec<Weak<dyn Watcher>>> = Mutex::new(Vec::new());
 
 /// An owner of a queue that may be full.
 pub(crate) trait Watcher: Send + Sync {
-    /// A task was cancelled while it waited, perhaps one of theirs.
+    /// Looks for a free place: a task was cancelled while it waited, perhaps in this owner's queue.
     fn look(&self);
 }
 
-/// From now on this one is told.
+/// Adds an owner, who hears of every vacancy from now on.
 pub(crate) fn watch(watcher: Weak<dyn Watcher>) {
     let mut watchers = WATCHERS.lock().unwrap_or_else(PoisonError::into_inner);
     watchers.retain(|watcher| watcher.strong_count() > 0);
     watchers.push(watcher);
 }
 
-/// A task was cancelled while it waited. Tasks do not know who has them, so all are told: that is
-/// rare, and most find at once that nobody waits for room.
+/// Tells all watchers that a task was cancelled while it waited, since tasks do not know their
+/// queue. That is rare, and most watchers find at once that nobody waits for room.
 #[cold]
 pub(crate) fn arose() {
     CANCELLED.fetch_add(1, Ordering::SeqCst);
-    // Code of the application's may run in there, and cancel tasks as well: no lock is held.
+    // A watcher may run the application's code, which may cancel tasks as well: no lock is held.
     for watcher in watchers().iter().filter_map(Weak::upgrade) {
         watcher.look();
     }
@@ -43,8 +44,8 @@ fn watchers() -> Vec<Weak<dyn Watcher>> {
         .clone()
 }
 
-/// A task has a parent: it may be over without a word from anybody, since a token tells only those
-/// who wait for it.
+/// Notes that a task has a parent. Such a task may be over without a word from anybody, since a
+/// token tells only those who wait for it.
 pub(crate) fn may_end_with_parent() {
     if !PARENTS.load(Ordering::Relaxed) {
         PARENTS.store(true, Ordering::Relaxed);
@@ -56,7 +57,8 @@ pub(crate) fn had_parents() -> bool {
     PARENTS.load(Ordering::Relaxed)
 }
 
-/// A number that has changed if some have been cancelled since.
+/// How many tasks were cancelled while they waited, in this process. Equal counts mean that none
+/// was cancelled in between.
 pub(crate) fn count() -> usize {
     CANCELLED.load(Ordering::SeqCst)
 }
