@@ -39,12 +39,12 @@
 //!
 //! # The life of a task
 //!
-//! 1. It comes in by [`queue`](TaskManager::queue), [`delay`](TaskManager::delay) or
+//! 1. A task comes in by [`queue`](TaskManager::queue), [`delay`](TaskManager::delay) or
 //!    [`schedule`](TaskManager::schedule): a closure or async function over a [`Context`], a plain
 //!    future, a type that is a [`Task`] or a [`Job`], or [`blocking`] code. Options are methods of
 //!    the [`Submit`] that these return; awaiting that waits for room. A task that is refused comes
 //!    back in the [`QueueError`].
-//! 2. It waits: in the queue, or for its time.
+//! 2. The task waits: in the queue, or for its time.
 //! 3. A worker makes an attempt. The [`Context`] says which attempt it is, how long it has, and
 //!    when it should end. A panic is an attempt that failed.
 //! 4. The outcome decides what follows. `Ok` is the end. Any error means *retry*, if retries are

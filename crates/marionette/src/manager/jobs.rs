@@ -197,8 +197,8 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     ///
     /// # Errors
     ///
-    /// An [`EnqueueManyError`](crate::EnqueueManyError) if a job cannot be stored or the store
-    /// cannot be reached. It has the handles of the accepted jobs, and the refused jobs.
+    /// An [`EnqueueManyError`](crate::EnqueueManyError), with the handles of the accepted jobs and
+    /// the refused jobs, if a job cannot be stored or the store cannot be reached.
     ///
     /// # Cancel safety
     ///

@@ -131,9 +131,8 @@ impl TaskManager {
     ///
     /// # Errors
     ///
-    /// A [`QueueManyError`](crate::QueueManyError) if the manager does not run, or is stopped
-    /// before all tasks are accepted. It has the handles of the accepted tasks, and the refused
-    /// tasks.
+    /// A [`QueueManyError`](crate::QueueManyError), with the handles of the accepted tasks and the
+    /// refused tasks, if the manager does not run, or is stopped before all tasks are accepted.
     ///
     /// # Cancel safety
     ///

@@ -76,8 +76,8 @@ pub struct QueueingMany<'a, I, H, S, T> {
     accepted: Vec<JoinHandle<T>>,
 }
 
-/// The tasks that are not cells yet, and the functions that make cells of them. These are functions
-/// instead of bounds for the reason that [`Maker`] gives.
+/// The tasks that are not cells yet, and the functions that make cells of them: functions instead
+/// of bounds, for the reason that [`Maker`] gives.
 struct Tasks<I, H, S, T> {
     /// `None` once the future has resolved.
     iter: Option<I>,
@@ -90,7 +90,7 @@ struct Tasks<I, H, S, T> {
 type NextCell<I, H, S, T> =
     fn(&mut I, &mut NextCells<'_, H, S, T>) -> Result<(), (Box<Unstorable>, Draft<S>)>;
 
-/// What a [`NextCell`] makes cells with, and where it puts them.
+/// The means by which a [`NextCell`] makes cells, and the lists that it fills.
 struct NextCells<'a, H, S, T> {
     maker: &'a Maker<H, S, T>,
     registry: &'a Registry,

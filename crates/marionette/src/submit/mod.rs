@@ -147,7 +147,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
         self.with(|details| details.set_user(error.into()))
     }
 
-    /// What the task is called in logs and reports. Default is its own name, or "async task".
+    /// The name of the task in logs and reports. Default is its own name, or "async task".
     #[inline]
     pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.with(|details| details.options.set_name(name.into()))

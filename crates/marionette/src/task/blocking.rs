@@ -86,7 +86,7 @@ where
 
 /// Code that [`blocking`] accepts.
 ///
-/// It is implemented for
+/// The trait is implemented for
 ///
 /// - `FnMut(Context) -> Result<T, TaskError>`: a task;
 /// - `Fn(J, Context) -> Result<T, TaskError>`: the handler of a [`Job`] that results in `T`.

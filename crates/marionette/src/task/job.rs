@@ -63,8 +63,8 @@ use crate::task::task_handler::TaskHandler;
             `TaskManager::new(Config::default())`, takes closures and futures as well"
 )]
 pub trait Job: Serialize + DeserializeOwned + Send + 'static {
-    /// The name under which jobs of this type are stored. It outlives the process: choose it once,
-    /// and do not change it while jobs wait. 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
+    /// The name under which jobs of this type are stored. The name outlives the process: choose it
+    /// once, and do not change it while jobs wait. 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
     const KIND: &'static str;
 
     /// The result of a successful attempt.
@@ -106,7 +106,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     ///
     /// The encoded arguments are [decoded](Self::decode) once before the job is accepted; a job is
     /// refused if that fails. JSON, for instance, has no keys that are not texts, and is read to a
-    /// depth of 127. It has neither `NaN` nor infinity, so a job with one is refused too.
+    /// depth of 127. JSON has neither `NaN` nor infinity, so a job with one is refused too.
     ///
     /// # Errors
     ///
@@ -152,8 +152,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// The code that runs jobs of one type: a closure over the job and a [`Context`], a type, or
 /// [`blocking`](crate::blocking) code.
 ///
-/// A handler owns what the code needs beside the arguments: a connection, a client, a key. It is
-/// registered once ([`Builder::handle`](crate::Builder::handle)) and called for every attempt.
+/// A handler owns what the code needs beside the arguments: a connection, a client, a key. Register
+/// a handler once ([`Builder::handle`](crate::Builder::handle)); it is called for every attempt.
 ///
 /// # Examples
 ///

@@ -74,7 +74,7 @@ pub trait Task: Send + Sync + 'static {
     fn run(&self, context: Context)
     -> impl Future<Output = Result<Self::Output, TaskError>> + Send;
 
-    /// What the task is called in logs and reports. Default is "async task".
+    /// The name of the task in logs and reports. Default is "async task".
     fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(DEFAULT_NAME)
     }
@@ -82,7 +82,7 @@ pub trait Task: Send + Sync + 'static {
 
 /// A value that [`TaskManager`](crate::TaskManager) accepts as a task.
 ///
-/// It is implemented for
+/// The trait is implemented for
 ///
 /// - closures and functions `FnMut(Context) -> impl Future<Output = Result<T, TaskError>>`: the
 ///   future of each attempt is made anew, so they can be retried.

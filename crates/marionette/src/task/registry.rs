@@ -16,8 +16,7 @@ use crate::outcome::panic::catch;
 use crate::store::check_name;
 use crate::task::job::{Job, JobHandler};
 
-/// What one manager knows about jobs: its handlers, by the kind of job that they run, and the
-/// limits of queues.
+/// The job handlers of one manager, by the kind of job that they run, and the limits of its queues.
 #[doc(hidden)]
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -148,7 +147,8 @@ pub(crate) fn check_comes_back<J: Job>(payload: &[u8]) -> Result<(), CodecError>
 /// JSON begins so.
 const UNKEPT: &str = "!not kept: ";
 
-/// What is stored for a job that is done, in place of a result that cannot be kept: the reason.
+/// Encodes the reason why the result of a job that is done cannot be kept. The store keeps this in
+/// place of the result.
 pub(crate) fn unkept(why: &str) -> Vec<u8> {
     format!("{UNKEPT}{why}").into_bytes()
 }

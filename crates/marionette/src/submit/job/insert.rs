@@ -13,7 +13,7 @@ use crate::task::encoded_job::ByJob;
 use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
-/// What to do while a queue is full.
+/// How to go on while a queue is full.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Room {
     Wait,

@@ -117,7 +117,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
         self.with(|handler| handler.error(error))
     }
 
-    /// What the job is called in logs and reports. Default is its kind.
+    /// The name of the job in logs and reports. Default is its kind.
     pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.with(|handler| handler.name(name))
     }
@@ -126,7 +126,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     /// Default is 0.
     ///
     /// A job that is due never waits for one of a lower priority, so a flood of urgent jobs can
-    /// starve the others. It cannot starve a queue that has workers of its own
+    /// starve the others, but not those in a queue that has workers of its own
     /// ([`in_queue`](Self::in_queue)).
     pub fn priority(self, priority: i8) -> Self {
         self.with(|handler| handler.priority(priority))
