@@ -45,8 +45,8 @@ impl Completions {
         }
     }
 
-    /// Waits until this job has ended. The store is asked again every `poll`, for jobs that other
-    /// processes run.
+    /// Waits until this job has ended. For jobs that other processes run, the store is asked again
+    /// whenever its rest from [`Duty::Ask`] ends, and `poll` after it failed.
     ///
     /// # Cancel safety
     ///

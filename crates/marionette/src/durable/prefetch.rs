@@ -8,7 +8,7 @@ use crate::clock::Tick;
 /// Jobs that are claimed ahead end within about this time. It is the longest that such a job waits
 /// here while another instance could have run it.
 const AHEAD: Duration = Duration::from_millis(5);
-/// No claim is larger than this.
+/// No more jobs than this are to be in hand, unless there are more workers.
 const CLAIM_MAX: usize = 1024;
 
 /// How fast jobs go, measured from claim to claim.

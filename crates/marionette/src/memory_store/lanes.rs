@@ -9,8 +9,7 @@ use crate::clock::Tick;
 use crate::store::inspect::{Count, UNCLAIMED_MAX};
 use crate::store::{Due, JobState, Priority, Wanted};
 
-/// The time that is shown instead of one beyond every calendar: the end of the year 9999, from
-/// 1970.
+/// Shown instead of a time beyond every calendar: the end of the year 9999, from 1970.
 const FAR: Duration = Duration::from_secs(253_402_300_799);
 
 /// Both clocks, read once for all that one call does.
