@@ -1,4 +1,4 @@
-//! A folder that is open, and the files in it.
+//! An open folder and the files in it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -17,12 +17,12 @@ use rustix::io::Errno;
 use super::owner::{Whose, check_owner, refused};
 use super::umask::UMASK_TAKES_OURS;
 
-/// How often a name is tried for which somebody else is faster.
+/// How often to try again when another process makes or removes the same name.
 const TRIES: u32 = 10;
 const FOLDER: Mode = Mode::RWXU;
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// A folder that is open.
+/// An open folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     fd: Arc<OwnedFd>,
@@ -64,7 +64,8 @@ impl Folder {
                 return Ok(folder);
             }
             match fs::mkdirat(at.as_fd(), name, FOLDER) {
-                // No link is followed where this is needed: nobody else may write there.
+                // `chmodat` follows links, but the umask matters only here, where nobody else may
+                // write.
                 Ok(()) if UMASK_TAKES_OURS.load(Ordering::Relaxed) => {
                     fs::chmodat(at.as_fd(), name, FOLDER, AtFlags::empty())?;
                 }
@@ -75,13 +76,13 @@ impl Folder {
         Err(refused(path, "comes and goes"))
     }
 
-    /// A folder in this one; `None` if there is none.
+    /// Opens a folder in this one; `None` if there is none.
     pub(crate) fn folder(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Self>> {
         let name = name.as_ref();
         Self::at(&*self.fd, name, self.path.join(name), self.whose)
     }
 
-    /// A folder in this one, which is made if it is missing.
+    /// Opens a folder in this one, and makes it if it is missing.
     pub(crate) fn make_folder(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
         let name = name.as_ref();
         Self::make_at(&*self.fd, name, &self.path.join(name), self.whose)
@@ -91,7 +92,7 @@ impl Folder {
         &self.path
     }
 
-    /// What is in it.
+    /// The names in the folder.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&*self.fd)? {
@@ -108,7 +109,7 @@ impl Folder {
         self.file(name.as_ref(), OFlags::RDONLY)
     }
 
-    /// All that is in a file; `None` if there is none.
+    /// The contents of a file; `None` if there is none.
     pub(crate) fn read_all(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Vec<u8>>> {
         let Some(mut file) = self.read(name)? else {
             return Ok(None);
@@ -118,7 +119,7 @@ impl Folder {
         Ok(Some(bytes))
     }
 
-    /// Opens a file to read and write it, and makes it if there is none. Nothing in it changes.
+    /// Opens a file to read and write it, and makes it if there is none. Its contents stay.
     pub(crate) fn open_or_new(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         for _ in 0..TRIES {
@@ -133,7 +134,7 @@ impl Folder {
         Err(refused(&self.path.join(name), "comes and goes"))
     }
 
-    /// Makes a file. Whatever has its name is an error.
+    /// Makes a file. Fails if the name exists.
     pub(crate) fn new_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = File::from(fs::openat(&*self.fd, name.as_ref(), flags, FILE)?);
@@ -143,7 +144,7 @@ impl Folder {
         Ok(file)
     }
 
-    /// Makes a file, and removes whatever has its name.
+    /// Makes a file in place of whatever has its name.
     pub(crate) fn new_file_instead(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let name = name.as_ref();
         for _ in 0..TRIES {
@@ -155,7 +156,7 @@ impl Folder {
         Err(refused(&self.path.join(name), "comes and goes"))
     }
 
-    /// Writes a file under a name that nobody knows, and gives it this one once it is whole.
+    /// Replaces a file in one step: writes a temporary file, and renames it once it is whole.
     pub(crate) fn replace(
         &self,
         name: impl AsRef<OsStr>,
@@ -166,13 +167,14 @@ impl Folder {
         let mut file = self.new_file(&new)?;
         let written = write(&mut file).and_then(|()| self.rename(&new, name));
         if written.is_err() {
-            // What was wrong before is told.
+            // The first error is returned.
             let _ = self.remove(&new);
         }
         written
     }
 
-    /// Removes what processes that were killed in [`replace`](Self::replace) have left of a file.
+    /// Removes the temporary files of a file that killed processes left in
+    /// [`replace`](Self::replace).
     pub(crate) fn tidy(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         let begin = begin_of_temporary(name.as_ref());
         for found in self.names()? {
@@ -183,16 +185,16 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes a file, to see whether that can be done, and removes it.
+    /// Makes a file and removes it, to see whether that can be done.
     pub(crate) fn probe(&self) -> io::Result<()> {
         let name = temporary(OsStr::new("probe"));
         drop(self.new_file(&name)?);
-        // Somebody who tidies up may have been faster.
+        // Another process that tidies up may have been faster.
         let _ = self.remove(&name);
         Ok(())
     }
 
-    /// Gives a file another name, and removes whatever has that.
+    /// Renames a file, in place of whatever has the new name.
     pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<()> {
         Ok(fs::renameat(
             &*self.fd,
@@ -210,7 +212,7 @@ impl Folder {
         }
     }
 
-    /// What the system says of a file of ours; `None` if there is none.
+    /// The status of a file of ours; `None` if there is none.
     pub(crate) fn stat(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Stat>> {
         let name = name.as_ref();
         match fs::statat(&*self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -233,7 +235,7 @@ impl Folder {
         }))
     }
 
-    /// Locks it for as long as it is open, unless another process has: says whether this has it.
+    /// Locks the folder for as long as it is open. `false` if another process has the lock.
     pub(crate) fn lock_now(&self) -> io::Result<bool> {
         match fs::flock(&*self.fd, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(true),
@@ -242,7 +244,7 @@ impl Folder {
         }
     }
 
-    /// Brings the names in it to the disk.
+    /// Brings the names in the folder to the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(fs::fsync(&*self.fd)?)
     }
@@ -256,7 +258,7 @@ impl Folder {
         Ok(Some(File::from(fd)))
     }
 
-    /// Whether something in it is a file of ours.
+    /// Checks that the entry is a file of ours.
     fn check(&self, stat: &Stat, name: &OsStr) -> io::Result<()> {
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
@@ -283,10 +285,10 @@ fn open_at(
     match fs::openat(at, name, flags, mode) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT) => Ok(None),
-        // Some systems say the one, some the other, of a link that they do not follow.
+        // Systems differ in the error for a link that is not followed.
         Err(Errno::LOOP | Errno::MLINK) => Err(refused(path, "is a symbolic link")),
         Err(Errno::NOTDIR) => Err(refused(path, "is no folder")),
-        // Of a socket, or of a pipe that nobody reads.
+        // The error for a socket, or for a pipe that nobody reads.
         Err(Errno::NXIO) => Err(refused(path, "is no regular file")),
         Err(error) => Err(error.into()),
     }

@@ -1,9 +1,10 @@
-//! Folders of ours and the files in them. Whatever somebody else has put there is not followed, not
-//! waited for and not written over.
+//! Folders of ours and the files in them. Whatever another user has put there is not followed, not
+//! waited for and not overwritten.
 //!
-//! A folder is opened once, and everything in it is named from there, so it stays the same folder
-//! whatever becomes of its name. No link at the end of a name is followed, no open blocks, and what
-//! was opened is looked at: a regular file with one name, of this user or of root.
+//! A folder is opened once, and all names in it are relative to the open folder, so it stays the
+//! same folder whatever becomes of its own name. No link at the end of a name is followed, no open
+//! blocks, and an opened file is checked: it has to be a regular file with one name, of this user
+//! or of root.
 
 mod place;
 mod folder;

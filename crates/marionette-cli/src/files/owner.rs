@@ -1,4 +1,4 @@
-//! Whose files are worked with.
+//! The owners whose files may be used.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind};
@@ -7,16 +7,16 @@ use std::path::Path;
 use rustix::fs::Stat;
 use serde::{Deserialize, Serialize};
 
-/// Whose files are worked with.
+/// The owners whose files may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Whose {
     /// The files of this user and of root alone.
     Ours,
-    /// The files of anybody: they are trusted, or only looked at.
+    /// The files of any user: their owner is trusted, or they are only looked at.
     Anybodys,
 }
 
-/// The name of a user, if the system has one in its own list.
+/// The name of a user, if `/etc/passwd` lists it.
 pub(crate) fn user_name(id: u32) -> Option<String> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {
@@ -35,7 +35,7 @@ pub(super) fn check_owner(stat: &Stat, path: &Path) -> io::Result<()> {
     Err(refused(path, format!("belongs to {owner}")))
 }
 
-/// An error that says why something is not touched.
+/// The error for a file that is not used because of `what`.
 pub(super) fn refused(path: &Path, what: impl Display) -> io::Error {
     let what = format!(
         "{} {what}, so it is not used",

@@ -1,4 +1,4 @@
-//! Where a folder is, or will be.
+//! The place of a folder, which need not exist yet.
 
 use std::io::{self};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::folder::Folder;
 use super::owner::Whose;
 
-/// Where a folder is, or will be.
+/// The place of a folder, which need not exist yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Place {
-    /// A folder that lies in a safe one.
+    /// The topmost folder; the one around it has to be safe.
     root: PathBuf,
-    /// The way from there, in which no link is followed.
+    /// The way from the root, on which no link is followed.
     below: PathBuf,
     whose: Whose,
 }
@@ -28,7 +28,7 @@ impl Place {
         }
     }
 
-    /// A place in this one.
+    /// A place below this one.
     pub(crate) fn below(&self, way: impl AsRef<Path>) -> Self {
         Self {
             below: self.below.join(way),
@@ -36,10 +36,10 @@ impl Place {
         }
     }
 
-    /// For people, and for what only removes.
+    /// The path, to be shown, or for calls that only remove or look.
     pub(crate) fn path(&self) -> PathBuf {
         if self.below.as_os_str().is_empty() {
-            // To join nothing would put a slash behind it, through which a link is followed.
+            // Joining an empty path would add a slash, and through a slash a link is followed.
             return self.root.clone();
         }
         self.root.join(&self.below)
@@ -59,7 +59,7 @@ impl Place {
         Ok(folder)
     }
 
-    /// Opens the folder, and makes it if there is none. The folder around the root has to be there.
+    /// Opens the folder, and makes it if there is none. The folder around the root has to exist.
     pub(crate) fn make(&self) -> io::Result<Folder> {
         let mut folder = Folder::make_at(CWD, self.root.as_os_str(), &self.root, self.whose)?;
         for name in &self.below {

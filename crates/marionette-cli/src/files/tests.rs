@@ -1,4 +1,4 @@
-//! What the folders and files of ours refuse, keep and leave alone.
+//! What folders and files of ours refuse, keep and leave alone.
 
 use std::ffi::OsStr;
 use std::fs as files;

@@ -1,4 +1,4 @@
-//! The umask, where it takes permissions from the owner.
+//! The umask, if it takes permissions from the owner.
 
 use std::io::{self};
 use std::os::unix::fs::PermissionsExt;
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::Mode;
 
-/// Whether the umask takes permissions from the owner: then new files are given them back.
+/// Whether the umask takes permissions from the owner, so that new files need them back.
 pub(super) static UMASK_TAKES_OURS: AtomicBool = AtomicBool::new(false);
 
-/// Looks at the umask, which cannot be done without changing it: to be called before there are
-/// threads.
+/// Reads the umask, which cannot be done without changing it, so call this before any thread
+/// starts.
 pub(crate) fn look_at_umask() {
     let umask = rustix::process::umask(Mode::RWXG | Mode::RWXO);
     rustix::process::umask(umask);
     UMASK_TAKES_OURS.store(umask.intersects(Mode::RWXU), Ordering::Relaxed);
 }
 
-/// Gives the owner of a new folder back what the umask took.
+/// Gives the owner of a new folder the permissions that the umask took.
 pub(crate) fn mend_new(path: &Path, mode: u32) -> io::Result<()> {
     if UMASK_TAKES_OURS.load(Ordering::Relaxed) {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;

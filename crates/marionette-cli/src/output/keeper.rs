@@ -1,14 +1,14 @@
-//! Keeps the outputs within their bounds while a worker works, beside its work.
+//! Keeps the outputs within their bounds while an instance works.
 //!
-//! - What the store deletes here is let go within a second or two.
-//! - Each attempt that wrote something is counted for the folder in which its output is. After some
-//!   of them it is looked how much is in that folder, so that it costs nothing while nothing is
-//!   written, and what is more than its share goes.
-//! - What others deleted, or this process before it was killed, is found by a round through all
-//!   folders: one when it begins, and one every few hours, slowly.
+//! - The outputs of jobs that this process deletes are removed within a second or two.
+//! - Attempts that wrote something are counted for the folder of their output. After a number of
+//!   them the outputs in that folder are counted, and those beyond its share are removed. So
+//!   nothing is looked at while nothing is written.
+//! - Outputs of jobs that other processes deleted, or this process before it was killed, are found
+//!   by a round through all folders: one at the start, and one every few hours, slowly.
 //!
 //! Outputs on a file system of their own that somebody else serves (NFS, FUSE) are left alone,
-//! since a worker that waited there for an answer could not end.
+//! since an instance that waited there for an answer could not end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,21 +25,21 @@ use super::{BATCH, SHARDS, Shard, in_background, lock, remove, shard};
 use crate::console::clock;
 use crate::store::{Forgotten, Opened, explain};
 
-/// How often it is looked what the store has deleted.
+/// How often to ask which jobs the store has deleted.
 const LOOK: Duration = Duration::from_secs(1);
-/// When the first round begins: the first tasks, and runs that are short, have the disk for
+/// When the first round begins: until then the first tasks, and short runs, have the disk to
 /// themselves.
 const BEGIN: Duration = Duration::from_secs(2);
-/// How many folders are looked at when a worker ends: short runs together look at all.
+/// How many folders to look at when an instance ends, so that many short runs together look at all.
 const AT_END: usize = 2;
-/// How often all folders are gone through.
+/// How often to go through all folders.
 const ROUND: Duration = Duration::from_secs(6 * 3600);
-/// What one step of a round takes of the time, one part in so many.
+/// A step of a round takes one part in this many of the time.
 const PART: u32 = 2;
-/// The least pause between two steps of a round.
+/// The shortest pause between two steps of a round.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// At work for as long as this lives.
+/// Keeps the outputs for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     made: WrittenOutputs,
@@ -48,7 +48,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins to keep the outputs of about so many jobs.
+    /// Begins to keep the outputs of about `keep` jobs.
     pub(crate) fn begin(opened: &Opened, keep: u64) -> Self {
         let share = usize::try_from(keep.div_ceil(SHARDS as u64)).unwrap_or(usize::MAX);
         let (due, shards) = mpsc::channel(SHARDS);
@@ -70,17 +70,17 @@ impl Keeper {
         }
     }
 
-    /// The worker has nothing to do any more: lets go what has to, as far as that is soon done.
+    /// Ends the work of the keeper, and removes the outputs whose removal is quick.
     pub(crate) async fn end(&self) {
         self.task.abort();
         self.at_work.deleted().await;
         for shard in round().skip(1).take(AT_END) {
-            // What cannot be done now is done by another worker.
+            // Another instance does what cannot be done now.
             let _ = self.at_work.look(shard).await;
         }
     }
 
-    /// Where it is told what was written.
+    /// The counts of written outputs, for attempts to add to.
     pub(crate) fn made(&self) -> WrittenOutputs {
         self.made.clone()
     }
@@ -88,23 +88,23 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        // What it leaves undone the next one does.
+        // The next keeper does what this one leaves undone.
         self.task.abort();
     }
 }
 
-/// How much was written in which folder.
+/// How many attempts have written into each folder.
 #[derive(Clone, Debug)]
 pub(crate) struct WrittenOutputs {
-    /// Attempts since their folder was looked at.
+    /// The attempts since the folder was last looked at.
     counts: Arc<[AtomicUsize]>,
-    /// After how many of them that is due.
+    /// The number of attempts after which a folder is looked at.
     step: usize,
     due: mpsc::Sender<Shard>,
 }
 
 impl WrittenOutputs {
-    /// An attempt of this job wrote something.
+    /// Counts an attempt of this job that wrote something.
     pub(crate) fn note(&self, job: TaskId) {
         let shard = shard::of(job);
         let count = &self.counts[shard];
@@ -119,7 +119,7 @@ impl WrittenOutputs {
 #[derive(Debug)]
 struct AtWork {
     opened: Opened,
-    /// The output of how many jobs is kept in each folder.
+    /// The number of jobs whose output is kept in each folder.
     share: usize,
     forgotten: Forgotten,
 }
@@ -146,15 +146,15 @@ impl AtWork {
         }
     }
 
-    /// Looks at a folder, and takes a small part of the time for it. What cannot be done now is
-    /// done by another round.
+    /// Looks at a folder, then pauses so that this takes only a part of the time. Another round
+    /// does what cannot be done now.
     async fn step(&self, shard: Shard) {
         let began = clock::tick();
         let _ = self.look(shard).await;
         sleep((began.elapsed() * (PART - 1)).clamp(PAUSE, LOOK / 4)).await;
     }
 
-    /// Lets go what the store has deleted here.
+    /// Removes the outputs of the jobs that this process deleted.
     async fn deleted(&self) {
         let jobs = self.forgotten.take();
         if jobs.is_empty() || is_served(&self.opened.outputs().path()) {
@@ -171,8 +171,9 @@ impl AtWork {
         }
     }
 
-    /// Lets go what is in a folder of jobs that the store does not know, and the oldest of what is
-    /// more than is kept: that of failed jobs last, and that of jobs that have not ended never.
+    /// Removes from a folder the outputs of jobs that the store does not know, and the oldest
+    /// outputs beyond its share: those of failed jobs last, and those of jobs that have not ended
+    /// never.
     async fn look(&self, shard: Shard) -> anyhow::Result<()> {
         let most = match shard.0 {
             SHARDS => self.share.saturating_mul(SHARDS),
@@ -213,7 +214,7 @@ impl AtWork {
     }
 }
 
-/// All folders, from one on that is another each time: many a worker ends before the round does.
+/// All folders, starting at a random one, since many instances end before the round does.
 fn round() -> impl Iterator<Item = Shard> {
     let first = shard::of(TaskId::new());
     let shards = (first..first + SHARDS).map(|shard| Shard(shard % SHARDS));

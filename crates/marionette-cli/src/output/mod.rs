@@ -1,13 +1,13 @@
-//! What commands wrote, in files beside the store.
+//! The output of commands, in files beside the store.
 //!
-//! Each job that wrote something has a folder of its own, in one of 256 folders which stay for
-//! ever: none of them becomes large, and none goes while somebody makes a folder in it. Which one
-//! follows from all bytes of the id: of the ids that one process makes, most bytes are the same.
+//! Each job that wrote something has a folder of its own, in one of 256 folders that stay for ever:
+//! none of them becomes large, and none vanishes while somebody makes a folder in it. The choice
+//! depends on all bytes of the id, since most bytes are equal in the ids of one process.
 //!
-//! Output is let go when the store has forgotten its job, and the oldest of what is more than is
-//! kept. A job may be retried while that is decided, so it takes three steps: the files are listed,
-//! the store is asked about the job, and what was listed is removed. A file that an attempt has
-//! made since then stays, and with it the folder.
+//! Output is removed when the store has forgotten its job, and the oldest when there is too much. A
+//! job may be retried meanwhile, so this takes three steps: the files are listed, the store is
+//! asked about the job, and the listed files are removed. A file that an attempt has made since
+//! then stays, and with it the folder.
 
 mod keeper;
 mod served;
@@ -29,16 +29,16 @@ use crate::store::{Forgotten, Opened, explain};
 pub(crate) use keeper::{Keeper, WrittenOutputs};
 use shard::{SHARDS, Shard};
 
-/// The output of how many jobs is kept unless somebody says it.
+/// The number of jobs whose output is kept by default.
 pub(crate) const KEPT: u64 = 100_000;
-/// How many jobs are asked for at once.
+/// How many jobs the store is asked about in one call.
 const BATCH: usize = 500;
-/// How long another process is waited for that lets outputs go, and how often it is looked.
+/// How long to wait for another process that removes outputs, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Where the output of a job is, in the folder of all outputs. Versions before this one had all in
-/// one folder: what is there goes on there.
+/// The place of a job's output, in the folder of all outputs. Older versions kept all outputs in
+/// one folder; a job that has its output there keeps it there.
 pub(crate) fn of(outputs: &Place, job: TaskId) -> Place {
     let old = outputs.below(job.to_string());
     let is_old = std::fs::symlink_metadata(old.path()).is_ok_and(|found| found.is_dir());
@@ -49,8 +49,8 @@ pub(crate) fn of(outputs: &Place, job: TaskId) -> Place {
     }
 }
 
-/// Where the output of each job is, for a worker. It looks once which are where versions before
-/// this one had them: a folder that does not answer keeps the minder then, which may wait for it.
+/// The places of all outputs, for an instance. It looks once for outputs of older versions; after
+/// that only the minder touches the folders, which may wait for one that does not answer.
 #[derive(Debug)]
 pub(crate) struct Places {
     outputs: Place,
@@ -64,7 +64,7 @@ impl Places {
         Ok(Self { outputs, old })
     }
 
-    /// As [`of`], without a look.
+    /// As [`of`], without asking the file system.
     pub(crate) fn of(&self, job: TaskId) -> Place {
         if self.old.contains(&job) {
             self.outputs.below(job.to_string())
@@ -74,13 +74,13 @@ impl Places {
     }
 }
 
-/// Where new output of a job is kept, in the folder of all outputs.
+/// The place of a job's new output, within the folder of all outputs.
 fn within(job: TaskId) -> PathBuf {
     Path::new(&shard::name(shard::of(job))).join(job.to_string())
 }
 
-/// Removes the output of jobs that were deleted here. What is left, if this process is killed or
-/// the disk refuses, the next `work` removes.
+/// Removes the outputs of jobs that this process deleted. If it is killed or the disk refuses, the
+/// next `work` removes the rest.
 pub(crate) async fn forget(opened: &Opened, forgotten: &Forgotten) -> anyhow::Result<()> {
     let jobs = forgotten.take();
     if !jobs.is_empty()
@@ -91,9 +91,9 @@ pub(crate) async fn forget(opened: &Opened, forgotten: &Forgotten) -> anyhow::Re
     Ok(())
 }
 
-/// Waits until no other process lets outputs go: two that did might remove what one has listed and
-/// an attempt has made again. A process that hangs is not waited for. `None` if there are no
-/// outputs.
+/// Waits until no other process removes outputs: of two, one might remove a file that the other has
+/// listed and an attempt has made again. A process that hangs is not waited for. `None` if there
+/// are no outputs.
 async fn lock(opened: &Opened) -> io::Result<Option<Folder>> {
     let began = clock::tick();
     loop {
@@ -107,8 +107,7 @@ async fn lock(opened: &Opened) -> io::Result<Option<Folder>> {
     }
 }
 
-/// Removes the output of those of these jobs of which the store says that it may go; says of how
-/// many it did.
+/// Removes the outputs of those jobs for which `may_go` says so; returns how many these were.
 async fn remove(
     opened: &Opened,
     jobs: Vec<TaskId>,
@@ -134,7 +133,7 @@ async fn remove(
     Ok(removed)
 }
 
-/// Does something with files that may take a while.
+/// Does work on files, which may block, on a thread for that.
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

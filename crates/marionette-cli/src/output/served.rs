@@ -1,20 +1,20 @@
-//! Whether the outputs are on a file system of their own that another process or machine serves.
+//! Whether the outputs lie on a file system of their own that another process or machine serves.
 //!
-//! One that does not answer keeps whoever looks into it, and a process that is kept so cannot end.
-//! The minder may be left behind then, and the worker may not.
+//! A file system that does not answer blocks any process that looks into it, and a blocked process
+//! cannot end. The minder may be left behind like that, but not the instance.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// The beginnings of the names of such file systems.
+/// How the names of such file systems begin.
 const SERVED: [&str; 8] = [
     "fuse", "nfs", "cifs", "smb", "9p", "ceph", "lustre", "gluster",
 ];
 
-/// Whether such a file system is mounted at this folder. It is found without looking into it; where
-/// no `/proc` tells it, none is known.
+/// Whether such a file system is mounted at this folder, without looking into the folder. Without
+/// `/proc` no mount is known.
 pub(super) fn is_served(folder: &Path) -> bool {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     mounts.lines().filter_map(mount).any(|(point, kind)| {
@@ -22,14 +22,14 @@ pub(super) fn is_served(folder: &Path) -> bool {
     })
 }
 
-/// Where a line says that something is mounted, and of what kind it is.
+/// The mount point and the kind of file system in a line.
 fn mount(line: &str) -> Option<(PathBuf, &str)> {
     let (place, what) = line.split_once(" - ")?;
     let point = place.split(' ').nth(4)?;
     Some((unescaped(point), what.split(' ').next()?))
 }
 
-/// Blanks, ends of lines and backslashes are written in octal digits there.
+/// Undoes the escapes of the file, which has blanks, line ends and backslashes as octal digits.
 fn unescaped(text: &str) -> PathBuf {
     let mut pieces = text.split('\\');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! One of the folders in which the outputs of jobs are, and what is in it.
+//! One of the folders with the outputs of jobs, and the outputs in it.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,12 +8,13 @@ use marionette::TaskId;
 
 use crate::files::Place;
 
-/// In how many folders the outputs are.
+/// The number of folders for outputs.
 pub(super) const SHARDS: usize = 256;
 
-/// Which of the folders has the output of a job.
+/// The folder that has the output of a job.
 pub(super) fn of(job: TaskId) -> usize {
-    // The bytes of the time and of the counter go up together, so that no sum of them would do.
+    // The bytes of the time and of the counter go up together, so a plain sum of them would not
+    // spread.
     let bytes = job.uuid().into_bytes();
     let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
@@ -21,13 +22,13 @@ pub(super) fn of(job: TaskId) -> usize {
     usize::from(hash.to_be_bytes()[0])
 }
 
-/// The name of a folder.
+/// The name of a folder for outputs.
 pub(super) fn name(shard: usize) -> String {
     format!("{shard:02x}")
 }
 
-/// One of the folders; the one behind the last is that around them, where versions before this one
-/// had all outputs.
+/// A folder for outputs, by its number. [`SHARDS`] means the folder around them, where older
+/// versions kept all outputs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shard(pub(super) usize);
 
@@ -35,12 +36,13 @@ pub(super) struct Shard(pub(super) usize);
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) job: TaskId,
-    /// When it began to write something last; only where that was asked for.
+    /// When its newest file was made; only read if the caller needs it.
     pub(super) written: Option<SystemTime>,
 }
 
 impl Shard {
-    /// The jobs that have output in it. When they wrote is told if they are more than this.
+    /// The jobs that have output in the folder, with the times of their output if they are more
+    /// than `most`.
     pub(super) fn held(self, outputs: &Place, most: usize) -> io::Result<Vec<Held>> {
         let place = match self.0 {
             SHARDS => outputs.clone(),
@@ -73,7 +75,7 @@ pub(super) struct Listed {
     files: Vec<OsString>,
 }
 
-/// What there is of the output of these jobs.
+/// Lists the present output of these jobs.
 pub(super) fn list(outputs: &Place, jobs: &[TaskId]) -> io::Result<Vec<Listed>> {
     let mut listed = Vec::new();
     for job in jobs {
@@ -81,7 +83,7 @@ pub(super) fn list(outputs: &Place, jobs: &[TaskId]) -> io::Result<Vec<Listed>> 
             outputs.below(super::within(*job)),
             outputs.below(job.to_string()),
         ] {
-            // What is not ours is not touched.
+            // Folders that are not ours are not touched.
             let Ok(Some(folder)) = place.open() else {
                 continue;
             };
@@ -97,20 +99,20 @@ pub(super) fn list(outputs: &Place, jobs: &[TaskId]) -> io::Result<Vec<Listed>> 
 }
 
 impl Listed {
-    /// Removes it; what has come since stays.
+    /// Removes the listed files; newer ones stay.
     pub(super) fn remove(&self) -> io::Result<()> {
         let Some(folder) = self.place.open()? else {
             return Ok(());
         };
         for file in &self.files {
             match folder.remove(file) {
-                // A folder that a command has made there; it is none of ours.
+                // A folder that a command has made there is not ours.
                 Err(error) if error.kind() == io::ErrorKind::IsADirectory => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
                 removed => removed?,
             }
         }
-        // It stays if something is in it.
+        // The folder stays if it is not empty.
         let _ = std::fs::remove_dir(folder.path());
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! What this process cannot have, with the limit that keeps it from it: files, processes, memory,
-//! room. None of that is a task's fault.
+//! What this process lacks (files, processes, memory, room), with the limit that is the cause. None
+//! of these is a task's fault.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-/// Nearer than this to its limit, a file counts as one that can grow no more: SQLite writes whole
-/// pages, and several at once.
+/// A file nearer than this to its limit counts as one that can grow no more: SQLite writes whole
+/// pages, several at once.
 const NEAR: u64 = 64 * 1024;
-/// With fewer files than this, little else is as likely to be missing.
+/// The number of open files below which a limit is the likely cause of a failure.
 const FILES_FEW: u64 = 64;
-/// As [`FILES_FEW`], of memory.
+/// The bytes of memory below which a limit is the likely cause of a failure.
 const MEMORY_LITTLE: u64 = 512 * 1024 * 1024;
 
-/// How a shell sets how large files may become, which the store says too.
+/// How a shell sets the largest size of a file; the store's errors name it too.
 pub(crate) const BY_FILE_SIZE: &str = "ulimit -f";
 
 /// A limit of this process: its unit, and how a shell sets it.
@@ -28,12 +28,12 @@ const FILE_SIZE: Limit = (Resource::Fsize, " bytes", BY_FILE_SIZE);
 const ADDRESSES: Limit = (Resource::As, " bytes", "ulimit -v");
 const DATA: Limit = (Resource::Data, " bytes", "ulimit -d");
 
-/// What an error says; if something is lacking, what that is, and its limit.
+/// The text of an error; if the cause is a lack, the lack and its limit.
 pub(crate) fn words(error: &io::Error) -> String {
     of(error).unwrap_or_else(|| error.to_string())
 }
 
-/// What is lacking, if that is the error.
+/// The lack that is the cause of an error, with its limit, if there is one.
 pub(crate) fn of(error: &io::Error) -> Option<String> {
     match Errno::from_io_error(error)? {
         Errno::MFILE => Some(limited("no more files may be opened", FILES)),
@@ -47,7 +47,7 @@ pub(crate) fn of(error: &io::Error) -> Option<String> {
     }
 }
 
-/// An error with its causes in one line; if something is lacking, with its limit.
+/// An error with its causes in one line; if one of them is a lack, with its limit.
 pub(crate) fn with_limit(error: &anyhow::Error) -> String {
     let told = format!("{error:#}");
     let lack = error.chain().find_map(|cause| of(cause.downcast_ref()?));
@@ -57,14 +57,14 @@ pub(crate) fn with_limit(error: &anyhow::Error) -> String {
     }
 }
 
-/// What is lacking at this moment, as far as trying shows it.
+/// The lack of this moment, as far as opening a file and starting a thread show it.
 pub(crate) fn now() -> Option<String> {
     let file = File::open("/dev/null").err();
     let thread = || std::thread::Builder::new().spawn(|| ()).err();
     file.or_else(thread).and_then(|error| of(&error))
 }
 
-/// Limits that are so low that one of them is likely to be the cause.
+/// The limits that are so low that one of them is likely to be the cause.
 pub(crate) fn low() -> Option<String> {
     let is_low = |limit: Option<u64>, than| limit.filter(|limit| *limit < than);
     let files = is_low(getrlimit(Resource::Nofile).current, FILES_FEW)
@@ -75,7 +75,7 @@ pub(crate) fn low() -> Option<String> {
     (!low.is_empty()).then(|| low.join("; "))
 }
 
-/// That one of these files can grow no more, if it is so.
+/// Says that one of these files can grow no more, if that is so.
 pub(crate) fn grown_files(paths: impl IntoIterator<Item = PathBuf>) -> Option<String> {
     let limit = getrlimit(Resource::Fsize).current?;
     let mut sizes = paths.into_iter().filter_map(|path| fs::metadata(path).ok());
@@ -89,7 +89,7 @@ fn file_size() -> String {
 
 fn processes() -> String {
     let what = "no more processes or threads may be started";
-    // A thread that has no place for its stack is refused with the same error.
+    // A thread without room for its stack is refused with the same error.
     if let Some(limit) = getrlimit(Resource::As)
         .current
         .filter(|limit| *limit < MEMORY_LITTLE)

@@ -1,8 +1,8 @@
-//! This process: its runtime, the signals that it gets, and the limits that the system sets it.
+//! This process: its runtime, the signals that it gets, and its limits.
 
 pub(crate) mod runtime;
 pub(crate) mod signals;
 pub(crate) mod lack;
 
-/// The exit status of what could not begin, or go on.
+/// The exit status of a command that could not begin, or not go on.
 pub(crate) const NOT_BEGUN: u8 = 2;

@@ -1,5 +1,5 @@
-//! The runtime of this process, where there may be no room for it, and the limits that would end
-//! the process by a signal.
+//! Begins the runtime of this process, even where there is no room for it, and catches the signal
+//! of a limit that would end the process.
 
 use std::io;
 use std::panic::{PanicHookInfo, set_hook, take_hook};
@@ -14,12 +14,12 @@ use crate::process::lack;
 
 /// Makes the runtime.
 ///
-/// Tokio panics if it cannot have a thread or the pipe for its signals. Then `tell` is told what is
-/// lacking, and the process ends: threads that have begun already would wait for ever.
+/// Tokio panics if it cannot have a thread or the pipe for its signals. Then `tell` gets the lack,
+/// and the process ends: threads that have begun already would wait for ever.
 ///
 /// # Errors
 ///
-/// As the system says.
+/// If the system refuses what the runtime needs.
 pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime> {
     let hook = take_hook();
     set_hook(Box::new(move |panic| {
@@ -31,15 +31,15 @@ pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime>
     set_hook(hook);
     let runtime = built.map_err(|error| io::Error::new(error.kind(), lack::words(&error)))?;
     let inside = runtime.enter();
-    // A file that has grown to its limit is like a full disk, once nothing ends by the signal. It
-    // is caught and not ignored, because a process that is started inherits what is ignored.
-    // Once it was listened to, it stays caught.
+    // Once the signal no longer ends the process, a file that has grown to its limit is like a full
+    // disk. The signal is caught and not ignored, because commands would inherit an ignored signal.
+    // A signal that was listened to once stays caught.
     drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
     drop(inside);
     Ok(runtime)
 }
 
-/// Tells whoever started this process.
+/// Tells whoever started this process that it cannot begin.
 pub(crate) fn refuse(lack: &str) {
     console::complain(&format!("cannot begin: {lack}"));
 }

@@ -1,5 +1,5 @@
 //! The signals that ask this process to end: the first drains, the second hurries, the third
-//! leaves. A hangup drains as well; it comes together with others, and so it never hurries.
+//! leaves. A hangup drains too; it comes together with others, so it never hurries.
 
 use std::fs;
 use std::future::pending;
@@ -7,16 +7,16 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// All of them, from now on.
+/// All these signals, from `listen` on.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// `None` where hangups are ignored, as `nohup` wants it.
+    /// `None` if hangups are ignored, as with `nohup`.
     hangup: Option<Signal>,
 }
 
-/// One of them came.
+/// The signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Hangup,
@@ -36,7 +36,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next.
+    /// Waits for the next signal.
     ///
     /// # Cancel safety
     ///
@@ -55,11 +55,11 @@ impl Signals {
         }
     }
 
-    /// Waits for one that comes after another.
+    /// Waits for another signal after the first.
     pub(crate) async fn again(&mut self) -> Asked {
         loop {
             match self.next().await {
-                // A scope of systemd sends it right behind the SIGTERM.
+                // A systemd scope sends a hangup right after the SIGTERM.
                 Asked::Hangup => {}
                 asked => return asked,
             }
@@ -67,15 +67,15 @@ impl Signals {
     }
 }
 
-/// Whether this process was started to ignore hangups. Where nobody tells, they keep the meaning
-/// that they have.
+/// Whether this process was started to ignore hangups. Where the system does not tell, hangups keep
+/// their meaning, whatever it is.
 fn ignores_hangups() -> bool {
     // The lowest bit is that of signal 1.
     ignored_mask().is_none_or(|mask| mask & 1 == 1)
 }
 
-/// The signals that this process ignores, as far as that is known; without a broken pipe, which
-/// every program of this language ignores, and nothing that it starts.
+/// The signals that this process ignores, as far as the system tells; without SIGPIPE, which every
+/// Rust program ignores, but none of its child processes.
 pub(crate) fn ignored() -> impl Iterator<Item = SignalKind> {
     let mask = ignored_mask().unwrap_or_default();
     let signals = (1..=64).filter(move |signal| mask & (1 << (signal - 1)) != 0);
@@ -93,7 +93,7 @@ fn ignored_mask() -> Option<u64> {
 }
 
 impl Asked {
-    /// The exit status of a process that was ended by this signal.
+    /// The exit status of a process that this signal ended.
     pub(crate) fn status(self) -> u8 {
         match self {
             Self::Hangup => 129,

@@ -1,4 +1,4 @@
-//! What depends on the kind of store. All other code asks a [`dyn Inspect`](Inspect).
+//! The code that depends on the kind of store. All other code asks a [`dyn Inspect`](Inspect).
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Backend {
         }
     }
 
-    /// A manager on the store, which works on these queues.
+    /// A manager on the store that runs these queues.
     pub(super) fn manager(
         &self,
         builder: Builder,
@@ -49,7 +49,7 @@ pub(crate) enum Forgotten {
 }
 
 impl Forgotten {
-    /// Those that were deleted since the last call.
+    /// The jobs that were deleted since the last call.
     pub(crate) fn take(&self) -> Vec<TaskId> {
         match self {
             Self::Sqlite(forgotten) => forgotten.take().ids,

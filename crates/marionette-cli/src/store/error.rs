@@ -1,4 +1,4 @@
-//! What an error of the store says.
+//! The text of an error of the store.
 
 use std::error::Error;
 
@@ -8,11 +8,12 @@ use marionette::store::StoreError;
 use crate::console::text::{self, safe};
 use crate::process::lack;
 
-/// A longer error is shortened in its middle. What SQLite quotes in one can be as long as the file.
+/// The length above which an error is shortened in its middle: SQLite may quote as much as the
+/// whole file.
 const TOLD_BYTES_MAX: usize = 4 * 1024;
 
-/// An error of the store with its sources in one line: SQLite quotes what is in the file. What a
-/// source says that stands there already is not said again.
+/// An error of the store and its sources in one safe line, since SQLite quotes the contents of the
+/// file. A source whose text stands there already is left out.
 #[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
 pub(crate) fn explain(error: StoreError) -> anyhow::Error {
     let is_full = error.is_full();

@@ -1,5 +1,5 @@
-//! Where a store is, as people write it: `sqlite:PATH`. What means something elsewhere, such as
-//! `sqlite://x.db`, means the same here or is refused; it is never taken for the name of a file.
+//! The place of a store, as people write it: `sqlite:PATH`. Forms of other programs, such as
+//! `sqlite://x.db`, mean the same here or are refused; they are never taken for the name of a file.
 
 use std::env;
 use std::ffi::OsStr;
@@ -29,7 +29,7 @@ pub(crate) fn path(option: Option<&OsStr>) -> Result<PathBuf> {
     Ok(state.join("marionette/tasks.db"))
 }
 
-/// What somebody wrote there, as a path.
+/// The path of a text from this option or variable.
 fn named(place: &str, text: &OsStr) -> Result<PathBuf> {
     let read = match text.to_str() {
         Some(text) => read(text, folder("HOME").as_deref()),
@@ -38,7 +38,7 @@ fn named(place: &str, text: &OsStr) -> Result<PathBuf> {
     read.map_err(|what| anyhow!("{place} \"{}\": {what}", safe(&text.to_string_lossy())))
 }
 
-/// A folder that the environment names; a relative one counts as not named, as the XDG rules say.
+/// A folder that the environment names; a relative one does not count, as the XDG rules say.
 fn folder(variable: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os(variable)?);
     path.is_absolute().then_some(path)
@@ -84,7 +84,7 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     }
 }
 
-/// What is no name of a file, whatever a system would make of it.
+/// Refuses a text that is no name of a file, whatever a system would make of it.
 fn refuse(file: &str) -> Result<(), String> {
     let what = if file.is_empty() {
         "no file is named; write it like `sqlite:tasks.db`"

@@ -1,4 +1,4 @@
-//! The store that the options name, and what lies beside it.
+//! The store that the options name, and the files beside it.
 
 mod opening;
 mod opened;

@@ -1,4 +1,4 @@
-//! What is made for a new store, and taken away again if it cannot be opened.
+//! Makes the file and the folders of a new store, and removes them if the store cannot be opened.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::paths::{beside, folder, shown};
 use crate::files::{self};
 
-/// What was made for a new store, in the order in which it can be taken away again.
+/// The file and the folders that were made, in the order in which they can be removed.
 #[derive(Debug)]
 pub(super) struct NewStore {
     file: Option<PathBuf>,
@@ -19,8 +19,8 @@ pub(super) struct NewStore {
 }
 
 impl NewStore {
-    /// Makes the file, so that it is readable by its owner alone from its first moment. The folder
-    /// is made as well, if it is missing.
+    /// Makes the file, readable by its owner alone from its first moment, and any folder that is
+    /// missing.
     pub(super) fn new(path: &Path) -> Result<Self> {
         let missing = path.ancestors().skip(1);
         let missing = missing.take_while(|folder| {
@@ -63,13 +63,13 @@ impl NewStore {
         Ok(())
     }
 
-    /// Takes it away again, if nothing is in it.
+    /// Removes the file and the folders, as far as they are empty.
     pub(super) fn undo(&self) {
         let is_empty =
             |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_file() && it.len() == 0);
         if let Some(file) = self.file.as_deref().filter(|file| is_empty(file)) {
             let _ = fs::remove_file(file);
-            // In a folder for all their names were taken first.
+            // In a folder that everybody can write, these names were taken first.
             for ending in ["-journal", "-wal", "-shm"] {
                 let path = beside(file, ending);
                 if is_empty(&path) {
@@ -83,7 +83,7 @@ impl NewStore {
     }
 }
 
-/// Makes a folder that is for its owner alone, if it is missing.
+/// Makes a folder for its owner alone, if it is missing.
 fn make_folder(folder: &Path) -> Result<()> {
     let made = match DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => files::mend_new(folder, 0o700),

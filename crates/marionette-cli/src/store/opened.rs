@@ -1,4 +1,4 @@
-//! A store that is open, and what lies beside it.
+//! An open store and the files beside it.
 
 use std::fmt;
 use std::fs;
@@ -19,10 +19,10 @@ use crate::console::text::safe;
 use crate::files::{Place, Whose};
 use crate::process::lack;
 
-/// With less than this the disk counts as full: SQLite writes whole pages, and several at once.
+/// The free bytes below which the disk counts as full: SQLite writes whole pages, several at once.
 const ROOM: u64 = 256 * 1024;
 
-/// A store that is open, and the files beside it.
+/// An open store, with the places of the files beside it.
 #[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Inspect>,
@@ -41,7 +41,7 @@ impl fmt::Debug for Opened {
 }
 
 impl Opened {
-    /// A store that was opened, and lies at this path.
+    /// The store that was opened at this path.
     pub(super) fn new(backend: Backend, path: PathBuf, whose: Whose) -> Self {
         Self {
             store: backend.erased(),
@@ -51,7 +51,7 @@ impl Opened {
         }
     }
 
-    /// A manager on the store, which works on these queues.
+    /// A manager on the store that runs these queues.
     pub(crate) fn manager(
         &self,
         builder: Builder,
@@ -65,17 +65,17 @@ impl Opened {
         self.backend.forgotten()
     }
 
-    /// Where the output of all jobs is kept.
+    /// The folder with the output of all jobs.
     pub(crate) fn outputs(&self) -> Place {
         self.beside("-output")
     }
 
-    /// Where it is seen which minders of commands are there.
+    /// The folder with the presences of the minders.
     pub(crate) fn minders(&self) -> Place {
         self.beside("-minders")
     }
 
-    /// Where it is written how far which file has come.
+    /// The folder with the notes of the runs.
     pub(crate) fn runs(&self) -> Place {
         self.beside("-runs")
     }
@@ -84,7 +84,7 @@ impl Opened {
         Place::new(beside(&self.path, what), self.whose)
     }
 
-    /// Whether a worker can do its own work beside the store: all of it is tried once.
+    /// Checks that an instance can write the store and the folders beside it, by trying each once.
     pub(crate) fn check(&self, console: &Console) -> Result<()> {
         for path in [self.path.clone(), beside(&self.path, "-wal")] {
             let may = Access::READ_OK | Access::WRITE_OK;
@@ -102,9 +102,9 @@ impl Opened {
             };
             match tried {
                 Ok(()) => {}
-                // That passes, and is told elsewhere.
+                // A full disk may pass, and is told elsewhere.
                 Err(error) if is_no_room(&error) => {}
-                // It says itself what it refuses, and why.
+                // This error says itself what it refuses, and why.
                 Err(error) if error.get_ref().is_some() => bail!("{}", safe(&error.to_string())),
                 Err(error) => {
                     let why = lack::of(&error).unwrap_or_else(|| error.kind().to_string());
@@ -123,7 +123,7 @@ impl Opened {
         Ok(())
     }
 
-    /// The mode of a store that everybody can read. One that this program has made is never so.
+    /// The mode of a store that everybody can read. This program never makes one.
     fn read_by_others(&self) -> Option<u32> {
         const READ: u32 = 0o004;
         const ENTER: u32 = 0o001;
@@ -132,19 +132,19 @@ impl Opened {
         (file & READ != 0 && folder & ENTER != 0).then_some(file)
     }
 
-    /// Whether the disk on which it is has no room. A quota is not seen.
+    /// Whether the disk of the store has no room. A quota is not noticed.
     pub(crate) fn is_on_full_disk(&self) -> bool {
         let disk = rustix::fs::statvfs(self.folder());
         disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM)
     }
 
-    /// That one of its files may not become larger, if it is so.
+    /// Says that a file of the store may not become larger, if that is so.
     pub(crate) fn grown(&self) -> Option<String> {
         let files = ["", "-wal", "-shm"].map(|what| beside(&self.path, what));
         lack::grown_files(files)
     }
 
-    /// The folder in which all of it is.
+    /// The folder of the store.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("/"))
     }

@@ -1,4 +1,4 @@
-//! How a store is opened, made and brought to the version of this program.
+//! Opens, makes and migrates a store.
 
 use std::fs::{self};
 use std::io::{self, ErrorKind};
@@ -19,12 +19,14 @@ use crate::common::Common;
 use crate::files::Whose;
 use crate::process::lack;
 
-/// Opens the store, and makes it if there is none. Of one that cannot be opened nothing is left.
+/// Opens the store, and makes it if there is none. If a new one cannot be opened, nothing of it
+/// stays.
 pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     let path = path(common)?;
     let whose = check_owner(common, &path, Purpose::Change)?;
     if path.exists() {
-        // Nobody's tables are in an empty one, also where whoever made it was killed.
+        // An empty file belongs to no other program, and may be left from a process that was
+        // killed.
         if !is_empty(&path).unwrap_or(false) {
             is_ours(common, &path, whose).await?;
         }
@@ -38,8 +40,7 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     opened
 }
 
-/// Whether a file has no tables: it is empty, or has the first page of a database and no more, on
-/// which nothing is listed.
+/// Whether a file has no tables: it is empty, or is a database of one page that lists none.
 fn is_empty(path: &Path) -> io::Result<bool> {
     const PAGE_SIZE: usize = 16;
     const TABLES: usize = 100;
@@ -49,7 +50,7 @@ fn is_empty(path: &Path) -> io::Result<bool> {
     if length == 0 {
         return Ok(fs::metadata(path)?.is_file());
     }
-    // Tables may still be in the log.
+    // Tables may still be in the write-ahead log.
     if bytes(&beside(path, "-wal")).unwrap_or(0) > 0 {
         return Ok(false);
     }
@@ -64,7 +65,7 @@ fn is_empty(path: &Path) -> io::Result<bool> {
         && page[TABLES + 3..] == [0, 0])
 }
 
-/// Opens a store that is there. A database that is somebody else's is not given our tables.
+/// Opens an existing store. A database of another program does not get our tables.
 pub(crate) async fn open_existing(common: &Common, purpose: Purpose) -> Result<Opened> {
     let path = path(common)?;
     exists(&path)?;
@@ -73,12 +74,12 @@ pub(crate) async fn open_existing(common: &Common, purpose: Purpose) -> Result<O
     open(common, path, whose).await
 }
 
-/// Opens a file that is there, and gives it our tables if it has none; says which version it had.
+/// Opens an existing file, and gives it our tables if it has none; returns the version that it had.
 pub(crate) async fn migrate(common: &Common, path: &Path) -> Result<Option<u32>> {
     exists(path)?;
     let whose = check_owner(common, path, Purpose::Change)?;
     let from = version(common, path, whose).await?;
-    // Opening it is what brings it there.
+    // Opening the file migrates it.
     open(common, path.to_owned(), whose).await?;
     Ok(from)
 }
@@ -94,7 +95,7 @@ fn exists(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether the file has our tables; what it is, if not.
+/// Checks that the file has our tables, and says what it is if not.
 async fn is_ours(common: &Common, path: &Path, whose: Whose) -> Result<()> {
     exists(path)?;
     if version(common, path, whose).await?.is_none() {
@@ -107,7 +108,7 @@ async fn is_ours(common: &Common, path: &Path, whose: Whose) -> Result<()> {
     Ok(())
 }
 
-/// The version of the tables in a file that is there.
+/// The version of our tables in an existing file.
 async fn version(common: &Common, path: &Path, whose: Whose) -> Result<Option<u32>> {
     let version = options(common, whose).version_of(path).await;
     version.map_err(explain).with_context(|| unusable(path))
@@ -116,7 +117,8 @@ async fn version(common: &Common, path: &Path, whose: Whose) -> Result<Option<u3
 async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
     let store = options(common, whose).open(&path).await.map_err(explain);
     let store = store.with_context(|| unusable(&path))?;
-    // Its neighbours are the same from every folder and through every link.
+    // The canonical path makes the files beside the store the same from every folder and through
+    // every link.
     let path = path.canonicalize().unwrap_or(path);
     Ok(Opened::new(Backend::Sqlite(store), path, whose))
 }
@@ -130,7 +132,8 @@ fn options(common: &Common, whose: Whose) -> marionette_sqlite::Options {
     }
 }
 
-/// What is said before what went wrong; and if it is a matter of permissions, what it takes.
+/// The start of an error about the store, with a hint about permissions or limits if they may be
+/// the cause.
 fn unusable(path: &Path) -> String {
     let hint = match hint(path) {
         "" => lack::low().map_or(String::new(), |low| format!(" ({low})")),
@@ -139,7 +142,7 @@ fn unusable(path: &Path) -> String {
     format!("cannot use the store {}{hint}", shown(path))
 }
 
-/// The file of the store that is named.
+/// The path of the store that the options name.
 pub(crate) fn path(common: &Common) -> Result<PathBuf> {
     location::path(common.store.as_deref())
 }

@@ -1,4 +1,4 @@
-//! The paths of a store: what lies beside it, and what is said of it.
+//! The paths of a store: the files beside it, and hints about their permissions.
 
 use std::fs::{self};
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use rustix::fs::Access;
 use crate::console::text::{self};
 use crate::files::{self};
 
-/// What it takes to use a store that is there, if this user may not do that.
+/// The permissions that this user lacks to use an existing store; empty if none.
 pub(super) fn hint(path: &Path) -> &'static str {
     if !path.exists() {
         return "";
@@ -33,7 +33,7 @@ pub(super) fn shown(path: &Path) -> String {
     text::path(path)
 }
 
-/// Whose a file or a folder is, if it is somebody else's: then that is why.
+/// The owner of a file or a folder that belongs to another user, as the likely cause of an error.
 pub(super) fn owner(path: &Path) -> String {
     let owner = fs::symlink_metadata(path).map(|metadata| metadata.uid());
     let ours = rustix::process::geteuid().as_raw();

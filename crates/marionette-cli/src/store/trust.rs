@@ -1,4 +1,4 @@
-//! Whose store may be worked with.
+//! Decides whose stores may be used.
 
 use std::error::Error;
 use std::fs::{self};
@@ -17,23 +17,25 @@ use crate::console::Console;
 use crate::console::text::safe;
 use crate::files::Whose;
 
-/// What the command keeps beside a store, besides what the store keeps there itself.
+/// The endings of the folders that the command keeps beside a store, in addition to the store's
+/// own.
 const FOLDERS: [&str; 3] = ["-output", "-minders", "-runs"];
-/// What can be done about a store that is not this user's.
+/// The ways out for a store that is not this user's.
 const TRUST: &str = "; whoever can change that can have commands run as you: name another store, \
                      or trust them with --trust-owner";
 
-/// What a store is opened for.
+/// The purpose for which a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Something in it or beside it will change, or be run.
+    /// To change something in it or beside it, or to run its commands.
     Change,
-    /// It is only looked at.
+    /// To look only.
     Look,
 }
 
-/// Whose files may be worked with in this store. Whoever can write one of them decides what is run
-/// from it, so one that is not this user's is refused; who only looks is warned.
+/// Whose files may be used in this store. Anyone who can write one of them decides which commands
+/// run from it, so a store that is not this user's is refused; a process that only looks prints a
+/// warning.
 pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Result<Whose> {
     if common.trust_owner {
         ensure!(
@@ -66,14 +68,14 @@ pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Res
     Ok(Whose::Anybodys)
 }
 
-/// Whether somebody who is trusted may have done that.
+/// Whether the error is one of ownership, which `--trust-owner` would permit.
 fn is_of_trust(error: &StoreError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref());
     source.is_some_and(|source: &io::Error| source.kind() == ErrorKind::PermissionDenied)
 }
 
-/// A process that only looks also writes a log or a journal back into its store, and so must not do
-/// that with one that neither the owner of the store has made, nor this user, nor root.
+/// Refuses logs and journals that were made by neither the owner of the store, nor this user, nor
+/// root: even a process that only looks writes them back into the store.
 fn refuse_foreign_logs(path: &Path) -> Result<()> {
     let Ok(store) = fs::metadata(path) else {
         return Ok(());
