@@ -10,16 +10,16 @@ use jiff::{Timestamp, ZonedDateTime};
 
 use crate::console::text::safe;
 
-/// The file that says which zone is the local one if `TZ` does not.
+/// The file that names the local zone if `TZ` does not.
 const LOCAL: &str = "/etc/localtime";
 
-/// When summer time begins and ends for a zone that only says that it has one. The C library does
-/// the same.
+/// The start and the end of summer time for a zone that only says that it has one, as in the C
+/// library.
 const SUMMER: &str = ",M3.2.0,M11.1.0";
 
 static ZONE: LazyLock<Result<TimeZone, String>> = LazyLock::new(local);
 
-/// Whether the local zone is known; else no time can be read or shown, and this says why.
+/// Fails if the local zone is not known: then no time can be read or shown.
 pub(crate) fn check() -> Result<(), String> {
     ZONE.as_ref().map(drop).map_err(Clone::clone)
 }
@@ -31,7 +31,7 @@ fn local() -> Result<TimeZone, String> {
         Err(error) => error,
     };
     let Some(name) = variable else {
-        // A system that says nothing is in UTC.
+        // A system without the file is in UTC.
         if Path::new(LOCAL).symlink_metadata().is_err() {
             return Ok(TimeZone::UTC);
         }
@@ -55,43 +55,43 @@ fn local() -> Result<TimeZone, String> {
     })
 }
 
-/// Now, in the local zone, or in UTC if that is not known, which [`check`] tells.
+/// Now, in the local zone, or in UTC if [`check`] fails.
 pub(crate) fn here() -> ZonedDateTime {
     let zone = ZONE.as_ref().map_or(TimeZone::UTC, Clone::clone);
     Timestamp::now().to_zoned_datetime(zone)
 }
 
-/// Now, as stores have it.
+/// Now, in the type that stores use.
 #[allow(clippy::disallowed_methods)] // This is the clock.
 pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// How long ago this was; zero if it is yet to come.
+/// The time since `then`; zero if that is yet to come.
 pub(crate) fn since(then: SystemTime) -> Duration {
     now().duration_since(then).unwrap_or_default()
 }
 
-/// A time as a person reads it, in the local zone; `None` if no calendar reaches it.
+/// A time in the local zone, for a person; `None` if no calendar reaches it.
 pub(crate) fn zoned(time: SystemTime) -> Option<ZonedDateTime> {
     let time = Timestamp::try_from(time).ok()?;
     Some(time.to_zoned_datetime(here().time_zone().clone()))
 }
 
-/// A time as programs read it.
+/// A time for programs; empty if no calendar reaches it.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     zoned(time).map_or_else(String::new, |zoned| {
         zoned.strftime("%FT%T%.3f%:z").to_string()
     })
 }
 
-/// Waits on this thread for a moment.
+/// Blocks this thread for a moment.
 #[allow(clippy::disallowed_methods)] // This is the clock.
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// The clock that only goes forward, for what is shown as running for so long.
+/// The clock that only goes forward, for lengths of time.
 #[allow(clippy::disallowed_methods)] // This is the clock.
 pub(crate) fn tick() -> Instant {
     Instant::now()

@@ -1,10 +1,10 @@
-//! The characters that are drawn, where the locale has them, and plain ones where it has not.
+//! The characters that we draw, with plain ones for locales without UTF-8.
 
 use std::borrow::Cow;
 use std::env;
 use std::sync::LazyLock;
 
-/// Whether the locale has no UTF-8, by the variables in the order in which they count.
+/// Whether the locale has no UTF-8, by its variables in the order of their rank.
 static IS_PLAIN: LazyLock<bool> = LazyLock::new(|| {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
@@ -16,17 +16,17 @@ fn has_utf8(locale: &str) -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// What stands before a command that runs.
+/// The mark of a running command.
 pub(crate) fn running() -> &'static str {
     if *IS_PLAIN { ">" } else { "▸" }
 }
 
-/// The bar: what is done, where it ends, and what is to come.
+/// The characters of a bar: the part that is done, its end, and the part to come.
 pub(crate) fn bar() -> &'static str {
     if *IS_PLAIN { "##." } else { "━╸ " }
 }
 
-/// A text of ours as the locale can show it, in as many columns where it was clipped.
+/// A text of ours as the locale can show it; a clipped one keeps its width.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     if *IS_PLAIN && text.contains(['…', '▸', '━']) {
         plain(text).into()
@@ -35,7 +35,7 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `…` before a word becomes `...`; at the end of what was clipped it keeps its width.
+/// `…` before a word becomes `...`; at the end of a clipped text it becomes one character.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

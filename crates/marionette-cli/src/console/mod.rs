@@ -1,9 +1,9 @@
-//! What is said, and where: results on standard output, notes on standard error. A reader that has
-//! gone away stops nothing.
+//! Prints results on standard output and notes on standard error. A reader that has gone away stops
+//! nothing.
 //!
-//! All that is printed goes through here, for whatever reason and from whatever command, and is
-//! looked at a last time: what is not ours moves no cursor and changes no colour. `cargo xtask
-//! tidy` sees to it. The bars are in [`run::screen`](crate::run).
+//! All output of all commands goes through here and is checked a last time: foreign text moves no
+//! cursor and changes no colour. `cargo xtask tidy` sees to it. The bars are in
+//! [`run::screen`](crate::run).
 
 pub(crate) mod report;
 pub(crate) mod table;
@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::common::Common;
 
-/// Says things, above the progress bars if there are any.
+/// Prints, above the progress bars if there are any.
 #[derive(Clone, Debug)]
 pub(crate) struct Console {
     pub(crate) json: bool,
@@ -40,35 +40,35 @@ impl Console {
         }
     }
 
-    /// From now on it is said above these bars.
+    /// Prints above these bars from now on.
     pub(crate) fn above(&mut self, bars: Arc<MultiProgress>) {
         self.bars = Some(bars);
     }
 
-    /// Whether somebody watches bars.
+    /// Whether bars are shown.
     pub(crate) fn has_bars(&self) -> bool {
         self.bars.is_some()
     }
 
-    /// A result: text, maybe with colours.
+    /// Prints a result: text, maybe with colours.
     pub(crate) fn result(&self, text: &str) {
-        // An error says that nobody reads any more.
+        // An error means that nobody reads any more.
         self.aside(|| drop(print(text)));
     }
 
-    /// A result for programs.
+    /// Prints a result for programs.
     pub(crate) fn value(&self, value: &Value) {
         self.aside(|| drop(print_values(std::slice::from_ref(value))));
     }
 
-    /// Something worth knowing, unless somebody wants to be left alone.
+    /// Prints something worth knowing, unless the user wants quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             self.warn(text);
         }
     }
 
-    /// Something that has to be known.
+    /// Prints something that has to be known.
     pub(crate) fn warn(&self, text: &str) {
         self.aside(|| complain(text));
     }
@@ -81,13 +81,13 @@ impl Console {
     }
 }
 
-/// Prints a text, maybe with colours, and ends its line. An error says that nobody reads any more.
+/// Prints a text, maybe with colours, and ends its line. An error means that nobody reads any more.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let text = text::coloured(text);
     writeln!(anstream::stdout().lock(), "{}", glyphs::shown(&text))
 }
 
-/// As [`print`], on a terminal that is cleared before.
+/// As [`print`], after clearing the terminal.
 pub(crate) fn print_anew(text: &str) -> io::Result<()> {
     let text = text::coloured(text);
     writeln!(
@@ -97,7 +97,7 @@ pub(crate) fn print_anew(text: &str) -> io::Result<()> {
     )
 }
 
-/// Prints values for programs, each in a line.
+/// Prints values for programs, one a line.
 pub(crate) fn print_values(values: &[Value]) -> io::Result<()> {
     let mut lines = String::new();
     for value in values {
@@ -107,14 +107,14 @@ pub(crate) fn print_values(values: &[Value]) -> io::Result<()> {
     print_bytes(lines.as_bytes())
 }
 
-/// Prints bytes as they are, for callers that asked for just these.
+/// Prints bytes as they are, for commands whose result they are.
 pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
 }
 
-/// Says on standard error what went wrong, in lines of which each says who says it.
+/// Prints on standard error what went wrong; each line begins with the name of the program.
 pub(crate) fn complain(text: &str) {
     let text = text::safe_lines(text);
     let mut stderr = anstream::stderr().lock();
@@ -123,7 +123,7 @@ pub(crate) fn complain(text: &str) {
     }
 }
 
-/// Says on standard error why nothing was begun, and below that how it is done right.
+/// Prints on standard error why nothing was begun, with the hint on how to do it right below.
 pub(crate) fn refuse(text: &str) {
     let text = text::safe_lines(text);
     let _ = writeln!(
@@ -133,7 +133,7 @@ pub(crate) fn refuse(text: &str) {
     );
 }
 
-/// Shows something on standard error, maybe with colours, and leaves the cursor behind it.
+/// Prints a question on standard error, maybe with colours, and leaves the cursor behind it.
 pub(crate) fn ask(text: &str) -> io::Result<()> {
     let text = text::coloured(text);
     let mut stderr = anstream::stderr().lock();
@@ -141,7 +141,7 @@ pub(crate) fn ask(text: &str) -> io::Result<()> {
     stderr.flush()
 }
 
-/// From now on a panic is told like all else. Its message may quote what is not ours.
+/// Prints panics like all other errors from now on. Their messages may quote foreign text.
 pub(crate) fn tell_of_panics() {
     panic::set_hook(Box::new(|panic| {
         complain(&format!(

@@ -1,4 +1,4 @@
-//! What happens to tasks, in a line each: for a person, or for a program.
+//! Prints the events of tasks, a line each, for a person or for a program.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::console::clock;
 use crate::console::text::safe;
 use crate::console::time::show_duration;
 
-/// How wide the word at the start of a line is.
+/// The width of the word at the start of a line.
 const WORD_COLUMNS: usize = 9;
 
-/// Tells what happened, as far as it is to be told.
+/// Prints an event, if the user wants it.
 pub(crate) fn tell(event: &Event, console: &Console) {
     if console.json {
         if let Some(value) = value(event) {
@@ -22,7 +22,7 @@ pub(crate) fn tell(event: &Event, console: &Console) {
         }
         return;
     }
-    // Above bars, which count what is done, only what went wrong is worth a line.
+    // Bars count the tasks that are done, so above them only a failure is worth a line.
     let is_wanted = match &event.kind {
         EventKind::Done { .. } => !console.has_bars() && !console.quiet,
         EventKind::Failed(_) | EventKind::Ended(_) | EventKind::Cancelled => true,
@@ -33,7 +33,7 @@ pub(crate) fn tell(event: &Event, console: &Console) {
     }
 }
 
-/// The line of what ended, or of what is to be tried again; nothing for what only began.
+/// The line of an attempt's end; `None` for events that only begin something.
 fn line(event: &Event) -> Option<String> {
     let name = safe(&event.name);
     Some(match &event.kind {
@@ -74,7 +74,7 @@ fn line(event: &Event) -> Option<String> {
         EventKind::Interrupted => {
             format!("{} {name}: it will run again", word("stopped").yellow())
         }
-        // A command snoozes when it is given back in a stop; a worker in trouble tells of that
+        // A command snoozes for no time when a stop gives it back; an instance in trouble says so
         // itself.
         EventKind::Snoozed { pause } if pause.is_zero() => {
             format!("{} {name}: it will run again", word("stopped").yellow())
@@ -83,7 +83,7 @@ fn line(event: &Event) -> Option<String> {
     })
 }
 
-/// The same for a program, what began as well.
+/// The JSON of an event, for a program.
 fn value(event: &Event) -> Option<Value> {
     let (what, more) = match &event.kind {
         EventKind::Started { attempt } => ("started", json!({ "attempt": attempt })),
@@ -118,7 +118,7 @@ fn error_json(error: &ErrorDict) -> Value {
     json!({ "attempts": error.attempts, "error": error.errors.last() })
 }
 
-/// Why it ended so, and how often it was tried if that was more than once.
+/// Why a task ended so, and the number of attempts if there was more than one.
 fn why(error: &ErrorDict) -> (String, String) {
     let why = error
         .errors
@@ -139,7 +139,7 @@ fn in_time(duration: Duration) -> String {
     format!("in {}", show_duration(duration))
 }
 
-/// What was done until a stop, and what that left, in a line.
+/// The work until a stop and the tasks that the stop left, in a line.
 pub(crate) fn stopped(stats: &Stats, report: &StopReport) -> String {
     let interrupted = match report.interrupted.len() as u64 + stats.snoozed {
         0 => String::new(),

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use marionette::TaskId;
 
-/// The digits that a table shows: a counter that begins anywhere. Those before are a time, which
-/// tasks that were added together share, and those behind tell processes apart, not tasks.
+/// The digits that a table shows: a counter with a random start. The digits before are a time,
+/// which is the same for tasks that were added together; the digits behind differ by process, not
+/// by task.
 const SHORT: Range<usize> = 18..26;
-/// How many these are.
+/// The number of these digits.
 pub(crate) const SHORT_DIGITS: usize = SHORT.end - SHORT.start;
 
-/// The piece of an id that a table shows.
+/// The part of an id that a table shows.
 pub(crate) fn short(id: TaskId) -> String {
     digits(id)[SHORT].to_owned()
 }

@@ -5,16 +5,16 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::console::text;
 
-/// How wide a table is that nobody looks at: long texts stay whole.
+/// The width of a table that is no terminal's: long texts stay whole.
 const PIPE_COLUMNS: usize = 100_000;
 
-/// How many columns standard output has; `None` if it is no terminal.
+/// The columns of standard output; `None` if it is no terminal.
 pub(crate) fn columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     (size.ws_col > 0).then(|| size.ws_col.into())
 }
 
-/// A table with these heads. In each row the cell `flexible` gives way where there is no room.
+/// A table with these heads. The column `flexible` gives way if there is no room.
 pub(crate) fn show(heads: &[&str], rows: &[Vec<String>], flexible: usize) -> String {
     fit(heads, rows, flexible, columns().unwrap_or(PIPE_COLUMNS))
 }
@@ -50,7 +50,7 @@ fn fit(heads: &[&str], rows: &[Vec<String>], flexible: usize, columns: usize) ->
 }
 
 const GAP: usize = 2;
-/// A column that gives way keeps so much.
+/// The width that the flexible column keeps.
 const FLEXIBLE_LEAST: usize = 8;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Texts that are not ours, made safe to print: nothing in them can move the cursor, change a
-//! colour, or turn the direction of what follows.
+//! Makes foreign text safe to print: nothing in it can move the cursor, change a colour, or turn
+//! the direction of the text behind it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -41,9 +41,9 @@ pub(crate) fn path(path: &Path) -> String {
     safe(&path.to_string_lossy())
 }
 
-/// The lines of a text in which some pieces have a colour of ours. Whatever else a terminal would
-/// obey is written out: this is the last look at what is printed, so that a piece that nobody made
-/// safe before can do no more than be red or bold.
+/// The lines of a text, with the colours that are ours. Every other character that a terminal would
+/// obey is written out: this is the last check of all output, so that text that nobody made safe
+/// before can do no more than be red or bold.
 pub(crate) fn coloured(text: &str) -> Cow<'_, str> {
     let is_harmless = |char: char| !is_obeyed(char) || matches!(char, '\n' | '\t');
     if text.chars().all(is_harmless) {
@@ -73,8 +73,8 @@ const COLOURS: [&str; 11] = [
     "\x1b[35m", "\x1b[36m", "\x1b[39m",
 ];
 
-/// A value for programs, in one line. JSON's own rules let through some characters that a terminal
-/// obeys; they are escaped as well.
+/// A value for programs, in one line. JSON lets through some characters that a terminal obeys; they
+/// are escaped too.
 pub(crate) fn json(value: &Value) -> String {
     let text = value.to_string();
     if !text.contains(is_obeyed) {
@@ -94,7 +94,7 @@ pub(crate) fn json(value: &Value) -> String {
     line
 }
 
-/// A safe text, cut so that it takes at most `columns`; `…` says that it was cut.
+/// A safe text, cut to at most `columns`; `…` marks the cut.
 pub(crate) fn clip(text: &str, columns: usize) -> String {
     let safe = safe(text);
     if safe.width() <= columns {
@@ -115,8 +115,8 @@ pub(crate) fn clip(text: &str, columns: usize) -> String {
     clipped
 }
 
-/// The text if it has so many bytes at most, else this much of its start and the rest of its end,
-/// with `…` between them.
+/// The text if it has at most `bytes_max` bytes, else `start` bytes of its start and the rest of
+/// its end, with `…` between them.
 pub(crate) fn shorten(text: &str, bytes_max: usize, start: usize) -> Cow<'_, str> {
     const BETWEEN: &str = "…";
     if text.len() <= bytes_max {
@@ -135,7 +135,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// The word of these that is most likely meant; `None` if none is close.
+/// The known word that is most likely meant; `None` if none is close.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let far = 1 + word.chars().count() / 4;
     let known = known.into_iter();
@@ -163,8 +163,8 @@ fn push_safe(safe: &mut String, char: char) {
     }
 }
 
-/// Whether a terminal, or who lays out text, would act on this character and not show it: controls,
-/// what turns the direction, and what has no width.
+/// Whether a terminal, or a layout of text, would act on this character and not show it: controls,
+/// marks of direction, and characters without width.
 pub(crate) fn is_obeyed(char: char) -> bool {
     char.is_control()
         || matches!(

@@ -1,20 +1,20 @@
-//! A day, as somebody names it.
+//! A day, as a person names it.
 
 use jiff::civil::{self, Date, Weekday};
 
-/// A day, as somebody names it.
+/// A day, as a person names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Day {
     /// This many days from today.
     From(i64),
     Tonight,
     Weekday(Weekday, Side),
-    /// A day of a month, in the year in which it is due.
+    /// A day of a month; the year follows from now.
     Yearly(i8, i8),
     Date(Date),
 }
 
-/// Which of the days of one name.
+/// Which of several days of one name is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     /// Today too, if the time of day allows it.
@@ -28,7 +28,7 @@ pub(super) enum Side {
 pub(super) const BEYOND: &str = "no calendar reaches it";
 
 impl Day {
-    /// This date, if there is one.
+    /// This date, if it exists.
     pub(super) fn date(year: i16, month: i8, day: i8) -> Result<Self, String> {
         let first = first_of(year, month)?;
         let days = first.days_in_month();
@@ -41,7 +41,7 @@ impl Day {
         Ok(Self::Date(civil::date(year, month, day)))
     }
 
-    /// This day of a month, if there is one in any year.
+    /// This day of a month, if it exists in any year.
     pub(super) fn month_day(month: i8, day: i8) -> Result<Self, String> {
         let first = first_of(2024, month)?;
         let days = first.days_in_month();

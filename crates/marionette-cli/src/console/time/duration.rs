@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A hundred years: longer than anybody waits, and far from where calendars end.
+/// The longest duration: a hundred years, longer than anybody waits, and far from where calendars
+/// end.
 const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Reads `90s`, `10m`, `1h30m`, `2d`, `250ms`, `1.5h`, `1h 30m`.
@@ -61,7 +62,7 @@ fn unit_seconds(unit: &str) -> Option<f64> {
     })
 }
 
-/// A duration as a person reads it, with two units at most: `340ms`, `2.3s`, `1h 30m`, `2d 3h`.
+/// A duration for a person, with two units at most: `340ms`, `2.3s`, `1h 30m`, `2d 3h`.
 pub(crate) fn show_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if duration < Duration::from_secs(1) {

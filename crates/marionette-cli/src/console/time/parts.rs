@@ -1,4 +1,4 @@
-//! The parts of a time: its day, its time of day and its zone, in whatever order.
+//! The parts of a time (its day, its time of day and its zone), in any order.
 
 use std::iter::successors;
 
@@ -10,7 +10,7 @@ use super::day::{Day, Side};
 pub(super) const FORMS: &str = "write it like `18:00`, `tomorrow 06:00`, `monday 06:00`, \
                                 `2026-11-24 18:00` or `in 10m`";
 
-/// What a text says about a time.
+/// The parts that a text names.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) day: Option<Day>,
@@ -22,12 +22,12 @@ pub(super) struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clock {
     At(civil::Time),
-    /// Of a day that is named it is not clear at which end.
+    /// The midnight at either end of a day; with a named day it is ambiguous.
     Midnight,
 }
 
 impl Parts {
-    /// Reads a text in lower case, or says what is wrong with it.
+    /// Reads a text in lower case; the error says what is wrong with it.
     pub(super) fn read(lower: &str) -> Result<Self, String> {
         let mut words = Vec::new();
         for word in lower.split(|char: char| char.is_whitespace() || char == ',') {
@@ -39,13 +39,13 @@ impl Parts {
             rest = parts.take(rest)?;
         }
         if parts.day.is_none() && parts.clock.is_none() {
-            // A zone alone.
+            // The text has only a zone.
             return Err(FORMS.to_owned());
         }
         Ok(parts)
     }
 
-    /// Takes what the first of the words say, and returns the others.
+    /// Reads the part at the start of the words, and returns the words behind it.
     fn take<'a>(&mut self, words: &'a [&'a str]) -> Result<&'a [&'a str], String> {
         if let Some((month, day, rest)) = day_and_month(words) {
             let (day, rest) = with_year(month, day, rest)?;
@@ -114,7 +114,7 @@ impl Parts {
     }
 }
 
-/// A word, or those of which it is made: `2026-11-24t18:00`, `18:00z`, `18:00+02:00`.
+/// Splits a word into its parts: `2026-11-24t18:00`, `18:00z`, `18:00+02:00`.
 fn pieces(word: &str) -> impl Iterator<Item = &str> {
     successors(Some(("", word)), |(_, rest)| {
         if rest.is_empty() {
@@ -130,26 +130,26 @@ fn pieces(word: &str) -> impl Iterator<Item = &str> {
             _ => rest.len(),
         };
         let (piece, behind) = rest.split_at(end);
-        // Of what divides them only the letter goes.
+        // Of the dividers only the letter is dropped.
         Some((piece, behind.strip_prefix('t').unwrap_or(behind)))
     })
     .map(|(piece, _)| piece)
 }
 
-/// Where an offset to the west begins: at a `-` behind the time of day.
+/// The place of an offset to the west: a `-` behind the time of day.
 fn behind_clock(word: &str) -> Option<usize> {
     let colon = word.find(':')?;
     word[colon..].find('-').map(|minus| colon + minus)
 }
 
-/// What one word can say.
+/// One part of a time.
 enum TimePart {
     Day(Day),
     Clock(Clock),
     Zone(TimeZone),
 }
 
-/// What a word says that needs no other.
+/// Reads a word that is a part by itself.
 fn part(word: &str) -> Result<TimePart, String> {
     if month(word).is_some() {
         return Err(format!(
@@ -183,7 +183,7 @@ fn part(word: &str) -> Result<TimePart, String> {
     }
 }
 
-/// `6pm`, `6:30am`: what stands before the half of the day, and whether that is the second.
+/// Splits `6pm` or `6:30am`: the number, and whether `pm` follows.
 fn split_half(word: &str) -> Option<(&str, bool)> {
     let halves = [("am", false), ("a.m.", false), ("pm", true), ("p.m.", true)];
     halves.into_iter().find_map(|(letters, is_pm)| {
@@ -194,7 +194,7 @@ fn split_half(word: &str) -> Option<(&str, bool)> {
     })
 }
 
-/// Reads `18:00`, `18:00:05`, and, before a half of the day, `6` and `6:30`.
+/// Reads `18:00`, `18:00:05`, and, before `am` or `pm`, `6` and `6:30`.
 fn clock(text: &str, is_pm: Option<bool>) -> Result<civil::Time, String> {
     let mut numbers = [0_i8; 3];
     let parts: Vec<_> = text.split(':').collect();
@@ -229,7 +229,7 @@ fn clock(text: &str, is_pm: Option<bool>) -> Result<civil::Time, String> {
     Ok(civil::time(hour, minute, second, 0))
 }
 
-/// `31 jul`, `31st of july` or `jul 31`: the month, the day, and the words that follow.
+/// Reads `31 jul`, `31st of july` or `jul 31`: the month, the day, and the words behind.
 fn day_and_month<'a>(words: &'a [&'a str]) -> Option<(i8, i8, &'a [&'a str])> {
     if let [day, "of", name, rest @ ..] | [day, name, rest @ ..] = words
         && let (Some(month), Some(day)) = (month(name), day_of_month(day))
@@ -242,7 +242,7 @@ fn day_and_month<'a>(words: &'a [&'a str]) -> Option<(i8, i8, &'a [&'a str])> {
     }
 }
 
-/// A day of a month, with the year that may follow.
+/// A day of a month, with its year if one follows.
 fn with_year<'a>(month: i8, day: i8, rest: &'a [&'a str]) -> Result<(Day, &'a [&'a str]), String> {
     let is_year = |word: &&str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
     let (day, rest) = match rest {
@@ -297,7 +297,7 @@ fn of_numbers(year: &str, month: &str, day: &str) -> Result<Day, String> {
     }
 }
 
-/// `31`, `31st`, `31.`
+/// Reads `31`, `31st` and `31.`.
 fn day_of_month(word: &str) -> Option<i8> {
     let ends = ["st", "nd", "rd", "th", "."];
     let number = ends.iter().find_map(|end| word.strip_suffix(end));

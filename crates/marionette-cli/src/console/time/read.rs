@@ -1,8 +1,8 @@
-//! Times as people write them.
+//! Reads times as people write them.
 //!
-//! Times are in the local zone unless another is named. A time that the clocks skip, in spring,
-//! means as much later: 02:30 becomes 03:30. A time that comes twice, in autumn, means the first.
-//! Either is said.
+//! Times are in the local zone unless the text names another. A time that the clocks skip, in
+//! spring, means as much later: 02:30 becomes 03:30. A time that comes twice, in autumn, means the
+//! first that is to come. A note says so in either case.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,12 +16,12 @@ use super::parse_duration;
 use super::parts::{FORMS, Parts};
 use super::resolve::Toward;
 
-/// A time that somebody asked for.
+/// A time that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct When {
     /// The time.
     pub(crate) time: SystemTime,
-    /// What has to be said about how it was read.
+    /// A note on how it was read, for the user.
     pub(crate) note: Option<String>,
 }
 
@@ -39,15 +39,15 @@ pub(crate) fn parse_time(text: &str, now: &ZonedDateTime) -> Result<When, String
     read(text, now, Toward::Next)
 }
 
-/// Reads a time that has come: as [`parse_time`], but of the days that it could be the last one and
-/// not the next, and `10m` is ten minutes ago.
+/// Reads a past time: as [`parse_time`], but of several days it takes the last and not the next,
+/// and `10m` is ten minutes ago.
 pub(crate) fn parse_past_time(text: &str, now: &ZonedDateTime) -> Result<SystemTime, String> {
     read(text, now, Toward::Last).map(|when| when.time)
 }
 
 fn read(text: &str, now: &ZonedDateTime, toward: Toward) -> Result<When, String> {
     let text = text.trim();
-    // What is told may have words of the text.
+    // The error may quote words of the text.
     let wrong = |what: &str| format!("{text:?} is no time; {}", safe(what));
     let lower = text.to_lowercase();
     let mut words = lower.split_whitespace();
@@ -93,10 +93,10 @@ fn since_1970(text: &str) -> Result<Timestamp, String> {
         .map_err(|_| "no calendar reaches it; `@` goes with seconds, not milliseconds".to_owned())
 }
 
-/// How far from now, and whether that is before it.
+/// A length of time from now, and its direction.
 type Distance = (Duration, Toward);
 
-/// What is said as a distance from now; `None` if it is said otherwise.
+/// Reads a distance from now; `None` if the text is something else.
 fn distance(lower: &str, toward: Toward) -> Option<Result<Distance, String>> {
     let behind_now = lower.strip_prefix("now").map(str::trim_start);
     if behind_now == Some("") {
@@ -113,7 +113,7 @@ fn distance(lower: &str, toward: Toward) -> Option<Result<Distance, String>> {
     let (length, toward) = match (ahead, ago) {
         (Some(length), _) => (length, Toward::Next),
         (None, Some(length)) => (length, Toward::Last),
-        // It may be anything else as well, unless it is a duration.
+        // Without a sign or a word, the text is a distance only if it is a duration.
         (None, None) => {
             return parse_duration(lower)
                 .ok()
@@ -179,7 +179,7 @@ fn in_zone(civil: DateTime, now: &ZonedDateTime, toward: Toward) -> Option<When>
 const PASSED: &str = "that time has passed; it runs at once";
 
 fn with_note(time: Timestamp, now: &ZonedDateTime, note: Option<String>) -> When {
-    // What has passed runs at once, whatever the clocks did then.
+    // A past time runs at once, whatever the clocks did then.
     let is_past = time < now.timestamp();
     When {
         time: system_time(time),

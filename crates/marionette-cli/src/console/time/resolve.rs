@@ -1,4 +1,4 @@
-//! When a time is that somebody names now.
+//! Resolves the parts of a time, which a person names now.
 
 use jiff::civil::{self, Date, DateTime};
 use jiff::{ToSpan, ZonedDateTime};
@@ -6,20 +6,20 @@ use jiff::{ToSpan, ZonedDateTime};
 use super::day::{BEYOND, Day, Side};
 use super::parts::{Clock, Parts};
 
-/// Which one is meant of the times that a text may name: `monday` comes every week.
+/// Which of several times is meant: `monday` comes every week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Toward {
     Next,
     Last,
 }
 
-/// When an evening is, if nothing else is said.
+/// The time of an evening, by default.
 const EVENING: civil::Time = civil::time(20, 0, 0, 0);
 /// From one 29 February to the next it is eight years at most.
 const LEAP: i16 = 8;
 
 impl Parts {
-    /// The date and the time of day, for somebody who says it now.
+    /// The date and the time of day that these parts mean now.
     pub(super) fn resolve(&self, now: &ZonedDateTime, toward: Toward) -> Result<DateTime, String> {
         let (day, clock) = match (self.day, self.clock) {
             (None | Some(Day::Tonight), Some(Clock::Midnight)) => {
@@ -84,7 +84,7 @@ impl Parts {
     }
 }
 
-/// The next or the last time that the clock shows this.
+/// The next or the last moment at which the clock shows this time.
 fn nearest_day(time: civil::Time, now: &ZonedDateTime, toward: Toward) -> Result<DateTime, String> {
     let today = now.date().to_datetime(time);
     let is_past = today <= now.datetime();
@@ -97,7 +97,7 @@ fn nearest_day(time: civil::Time, now: &ZonedDateTime, toward: Toward) -> Result
         .map_err(|_| BEYOND.to_owned())
 }
 
-/// The evening of today, or a time of the night behind it.
+/// This evening, or a time of the night behind it.
 fn tonight(
     clock: Option<civil::Time>,
     now: &ZonedDateTime,

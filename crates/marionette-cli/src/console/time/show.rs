@@ -1,4 +1,4 @@
-//! Times as they are shown.
+//! Shows times.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use jiff::{Timestamp, ZonedDateTime};
 
 use super::show_duration;
 
-/// A time as a person reads it: `18:00:05` today, `2026-11-24 18:00:05` on another day.
+/// A time for a person: `18:00:05` today, `2026-11-24 18:00:05` on another day.
 pub(crate) fn show_time(time: SystemTime, now: &ZonedDateTime) -> String {
     let Ok(time) = Timestamp::try_from(time) else {
         return "beyond every calendar".to_owned();
@@ -18,11 +18,12 @@ pub(crate) fn show_time(time: SystemTime, now: &ZonedDateTime) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// How far away a time is: `in 10m`, `2h 5m ago`, `now`.
+/// The distance of a time: `in 10m`, `2h 5m ago`, `now`.
 pub(crate) fn show_relative(time: SystemTime, now: SystemTime) -> String {
     match time.duration_since(now) {
         Ok(ahead) if ahead.as_secs() > 0 => {
-            // Half a second more, so that what was just delayed by 10m is not shown as 9m 59s.
+            // Half a second more, so that a task that was just delayed by 10m is not shown as 9m
+            // 59s.
             format!("in {}", show_duration(ahead + Duration::from_millis(500)))
         }
         Ok(_) => "now".to_owned(),

@@ -1,4 +1,4 @@
-//! What people write as a time is read as they mean it, or refused with the reason.
+//! Times as people write them are read as people mean them, or refused with the reason.
 
 use std::collections::BTreeSet;
 
@@ -173,14 +173,14 @@ fn a_time_that_comes_twice_is_the_first_that_is_to_come() {
         note,
         "02:30 on 2026-10-25 comes twice; it runs at the first, 02:30 +02:00"
     );
-    // Between the two it is the second: the first has passed.
+    // Between the two it means the second: the first has passed.
     let (_, note) = read("02:30", "2026-10-25T02:15+01:00");
     let note = note.unwrap();
     assert!(
         note.ends_with("it runs at the second, 02:30 +01:00"),
         "{note}"
     );
-    // With an offset it comes once.
+    // With an offset it comes only once.
     let (time, note) = read("2026-10-25 02:30 +01:00", "2026-10-24T12:00");
     assert_eq!((time.as_str(), note), ("2026-10-25 02:30:00", None));
 }
@@ -347,7 +347,7 @@ fn a_time_that_is_written_in_any_way_is_read_back() {
             let read = parse_time(text, &now).unwrap_or_else(|error| panic!("{error}"));
             let zoned = Timestamp::try_from(read.time).unwrap();
             let zoned = zoned.to_zoned_datetime(time.time_zone().clone());
-            // It may be the other one of two.
+            // The reading may be the other of two equal times.
             assert_eq!(zoned.datetime(), time.datetime(), "{text} for {time}");
             readings.insert(read.time);
         }
@@ -358,7 +358,7 @@ fn a_time_that_is_written_in_any_way_is_read_back() {
 #[test]
 fn a_time_of_day_is_the_next_or_the_last_one_at_any_moment_in_any_zone() {
     let mut numbers = Numbers(12);
-    // Two days, of which one may have no such time.
+    // Two days, one of which may not have such a time.
     let far = Duration::from_secs(2 * 86_400);
     for _ in 0..5_000 {
         let now = some_time(&mut numbers);
