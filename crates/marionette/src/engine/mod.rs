@@ -62,7 +62,7 @@ struct Posts {
 pub(crate) struct Run {
     pub(crate) number: u64,
     pub(crate) signals: StopSignals,
-    /// Where its workers run: the runtime in which it was started. None before the first run.
+    /// The runtime in which the run was started and its workers run. `None` before the first run.
     pub(crate) runtime: Option<Handle>,
     /// How many workers there should be, without stand-ins.
     pub(crate) workers: usize,
@@ -141,7 +141,7 @@ impl Engine {
         self.run.lock()
     }
 
-    /// Tells this engine from others.
+    /// The number that tells this engine from others.
     pub(crate) fn number(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }

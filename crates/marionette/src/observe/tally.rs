@@ -43,10 +43,10 @@ pub(crate) struct Tally {
     pub(crate) run_time: Recorder,
 }
 
-/// Buckets for each power of two: eight, so that a duration is known to within 12.5 %.
+/// How many buckets each power of two has: a duration is known to within 12.5 %.
 const STEPS: usize = 8;
 const STEPS_LOG2: u32 = 3;
-/// Buckets for all of `u64`: those below eight nanoseconds are exact.
+/// How many buckets all of `u64` has. Those below eight nanoseconds are exact.
 const BUCKETS: usize = (64 - STEPS_LOG2 as usize + 1) * STEPS;
 
 /// The writing side of a [`Histogram`].
