@@ -1,5 +1,5 @@
-//! `marionette retry`, `cancel`, `delete` and `reschedule`: of tasks that are named, or of all that
-//! match.
+//! `marionette retry`, `cancel`, `delete` and `reschedule`: change tasks that are named, or all
+//! that match.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,10 @@ use super::operator::Operator;
 use super::pick::Pages;
 use super::report::{Refusals, Report, faster, tell};
 
-/// How many of the tasks are shown before somebody is asked.
+/// How many of the tasks are shown with the question.
 const PREVIEW: usize = 5;
 
-/// Changes what is named, and returns the exit status.
+/// Changes the tasks, and returns the exit status.
 pub(super) async fn apply(
     operator: &Operator,
     which: &args::pick::Which,
@@ -100,12 +100,12 @@ async fn named_ones(
     })
 }
 
-/// Notes in which queue a task is, and whether it is a command.
+/// Notes the queue of a task, and whether the task is a command.
 fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
     *queues.entry(job.queue.clone()).or_default() |= job.kind == Command::KIND;
 }
 
-/// `None`: somebody was asked, and does not want it.
+/// Changes all tasks that match; `None` if the user was asked and does not want it.
 async fn matching(
     operator: &Operator,
     which: &args::pick::Which,
@@ -116,7 +116,7 @@ async fn matching(
     if filter.states.is_empty() {
         filter.states = change.usual();
     }
-    // What is accepted after this is not what somebody was shown.
+    // The user was not shown the tasks that are accepted after this.
     filter.accepted_before.get_or_insert_with(clock::now);
     let Survey {
         counts,
@@ -166,13 +166,13 @@ async fn matching(
     Ok(Some(report))
 }
 
-/// What matches some conditions.
+/// The tasks that match some conditions.
 struct Survey {
-    /// How many in which state.
+    /// The number of tasks in each state.
     counts: BTreeMap<JobState, usize>,
-    /// A few of those that would be changed.
+    /// A few of the tasks that would be changed.
     preview: String,
-    /// In which queues these are.
+    /// The queues of these tasks, and whether they have commands.
     queues: BTreeMap<String, bool>,
 }
 

@@ -1,4 +1,4 @@
-//! What is done with tasks.
+//! A change of tasks, as an operator asks for it.
 
 use std::time::SystemTime;
 
@@ -8,11 +8,11 @@ use marionette::store::JobState;
 
 use crate::store::explain;
 
-/// What is done with tasks.
+/// A change of tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Retry,
-    /// For this reason.
+    /// With this reason.
     Cancel(String),
     Delete,
     /// To this time.
@@ -38,7 +38,7 @@ impl Change {
         }
     }
 
-    /// Why it makes no sense for a task in this state, if it makes none.
+    /// Why the change makes no sense for a task in this state; `None` if it does.
     pub(super) fn refuses(&self, state: JobState) -> Option<&'static str> {
         match (self, state) {
             (Self::Retry, JobState::Ready) => Some("ready already: it waits for a worker"),
@@ -53,7 +53,7 @@ impl Change {
         }
     }
 
-    /// Which tasks are meant by conditions that name no state.
+    /// The states of the tasks that are changed if no condition names a state.
     pub(super) fn usual(&self) -> Vec<JobState> {
         let is_usual = |state: &JobState| match self {
             Self::Retry => matches!(state, JobState::Dead | JobState::Quarantined),

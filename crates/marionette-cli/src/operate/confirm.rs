@@ -1,4 +1,4 @@
-//! Asking before much is changed.
+//! Asks before many tasks are changed.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::console;
 
-/// Shows what would be changed and asks; an error where there is nobody to ask.
+/// Shows the tasks that would be changed, and asks; an error if there is no terminal to ask on.
 pub(super) fn confirm(preview: &str, question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         bail!(

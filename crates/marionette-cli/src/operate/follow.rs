@@ -1,4 +1,4 @@
-//! `marionette follow`: what the commands of a task write, as they write it.
+//! `marionette follow`: prints the output of a task's commands while they write it.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::ids;
 use super::operator::Operator;
 use super::show::veil;
 
-/// How often it is looked whether there is more.
+/// How often to look for more output.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) async fn follow(operator: &Operator, args: &Follow) -> Result<u8> {
@@ -38,7 +38,7 @@ pub(super) async fn follow(operator: &Operator, args: &Follow) -> Result<u8> {
         line: Vec::new(),
     };
     loop {
-        // Before it is read: what is written before a task ends is there when it has ended.
+        // Before the output is read: all output of a task that has ended is there by then.
         let Some(job) = summary(operator, *id).await? else {
             operator.console.warn("the task was deleted");
             return Ok(1);
@@ -64,24 +64,24 @@ pub(super) async fn follow(operator: &Operator, args: &Follow) -> Result<u8> {
     }
 }
 
-/// `None`: it was deleted.
+/// The summary of a task; `None` if the task was deleted.
 async fn summary(operator: &Operator, id: TaskId) -> Result<Option<JobSummary>> {
     let details = operator.opened.store.job(id).await.map_err(explain)?;
     Ok(details.map(|details| details.summary))
 }
 
-/// Prints lines once they are whole, since a piece of a character cannot be shown.
+/// Prints lines once they are whole, since a part of a character cannot be shown.
 struct Printer {
     is_raw: bool,
     veil: Veil,
     line: Vec<u8>,
 }
 
-/// A line that is longer than this is printed before it ends.
+/// The length from which on a line is printed before it ends.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
 impl Printer {
-    /// Whether anybody still reads.
+    /// Prints bytes; returns whether anybody still reads.
     fn print(&mut self, bytes: &[u8]) -> bool {
         if self.is_raw {
             return write(bytes);

@@ -1,4 +1,4 @@
-//! Ids as a person types them: a piece is enough, if no other task has it; so is a name.
+//! Ids as a person types them: a piece that no other task has is enough, and so is a name.
 
 use std::fmt::Write;
 
@@ -13,14 +13,14 @@ use crate::store::explain;
 use super::pick::Pages;
 use super::{list, words};
 
-/// The shortest piece that is looked for.
+/// The shortest piece of an id that is searched for.
 const DIGITS_MIN: usize = 4;
-/// All digits of an id.
+/// The number of digits of an id.
 const DIGITS: usize = 32;
-/// How many tasks are named if a piece is not enough.
+/// The number of tasks that are listed if a piece is ambiguous.
 const CANDIDATES_MAX: usize = 8;
 
-/// What a person typed, as digits alone; else why it is no id.
+/// The digits of a typed id; else the reason why it is none.
 fn parse(text: &str) -> Result<String, String> {
     let piece: String = text.trim().chars().filter(|char| *char != '-').collect();
     let piece = piece.to_lowercase();
@@ -39,10 +39,10 @@ fn parse(text: &str) -> Result<String, String> {
     Ok(piece)
 }
 
-/// What was typed, and the task that is meant, if there is one.
+/// A typed text, and the task that it means, if there is one.
 pub(super) type Meant<'a> = (&'a str, Option<TaskId>);
 
-/// Finds the tasks that are meant.
+/// Finds the tasks that these texts mean.
 pub(super) async fn find<'a>(store: &dyn Inspect, texts: &'a [String]) -> Result<Vec<Meant<'a>>> {
     let pieces: Vec<_> = texts.iter().map(|text| parse(text)).collect();
     let mut found: Vec<Vec<JobSummary>> = vec![Vec::new(); pieces.len()];
@@ -82,7 +82,7 @@ pub(super) async fn find<'a>(store: &dyn Inspect, texts: &'a [String]) -> Result
     Ok(meant)
 }
 
-/// Finds the tasks of this name as well.
+/// Adds the tasks of this name.
 async fn called(store: &dyn Inspect, text: &str, found: &mut Vec<JobSummary>) -> Result<()> {
     if text.is_empty() {
         return Ok(());
@@ -112,7 +112,7 @@ async fn known(store: &dyn Inspect, piece: &str) -> Result<Option<TaskId>> {
     Ok(job.map(|job| job.summary.id))
 }
 
-/// Puts every job to the pieces that its id has.
+/// Adds every job to the pieces that are part of its id.
 fn sieve(jobs: Vec<JobSummary>, pieces: &[Result<String, String>], found: &mut [Vec<JobSummary>]) {
     for job in jobs {
         let digits = digits(job.id);
@@ -125,7 +125,7 @@ fn sieve(jobs: Vec<JobSummary>, pieces: &[Result<String, String>], found: &mut [
     }
 }
 
-/// What is said about a piece that no task has.
+/// The message for a text that no task has.
 pub(super) fn unknown(text: &str) -> String {
     format!(
         "no task has {:?} in its id or as its name; `marionette list` shows what there is",

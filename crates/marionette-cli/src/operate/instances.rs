@@ -1,4 +1,4 @@
-//! `marionette instances`: who lives, and what they have in hand.
+//! `marionette instances`: the instances that live, and their workers and jobs in hand.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::store::explain;
 use super::operator::Operator;
 use super::words;
 
-/// With less room the server's name is left out, and that an instance lives says when it was seen.
+/// The width below which the table has no times.
 const WIDE: usize = 90;
 
 pub(super) async fn instances(operator: &Operator) -> Result<u8> {
@@ -47,10 +47,10 @@ pub(super) async fn instances(operator: &Operator) -> Result<u8> {
     Ok(0)
 }
 
-/// What is said of a task that counts as running, and does not.
+/// Shown for a task that counts as running although its instance is dead.
 const WORKER_DIED: &str = "its worker has died; it waits for another one";
 
-/// Says so of the tasks whose worker does not live, until another one has taken them over.
+/// Marks the running tasks whose instance is dead, until another one takes them over.
 pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -> Result<()> {
     if jobs.iter().all(|job| job.state != JobState::Running) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What programs are told: objects whose fields keep their names.
+//! The JSON for programs: objects whose fields keep their names.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +15,7 @@ pub(super) fn time(time: Option<SystemTime>) -> Value {
     time.map(clock::rfc3339).into()
 }
 
-/// A job in a line.
+/// A job as an object.
 pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
     json!({
         "id": job.id.to_string(),
@@ -37,7 +37,7 @@ pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
     })
 }
 
-/// What a job asks for; what it does not ask for is null.
+/// The options of a job; an option that is not set is null.
 pub(super) fn options(options: &JobOptions) -> Value {
     let millis = |time: Option<Duration>| -> Value {
         time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
@@ -54,7 +54,7 @@ pub(super) fn options(options: &JobOptions) -> Value {
     })
 }
 
-/// A backoff as stores keep it, but for durations, which are in milliseconds.
+/// A backoff as stores keep it, except that durations are in milliseconds.
 fn backoff(backoff: StoredBackoff) -> Value {
     let mut value = json!(backoff);
     for policy in value

@@ -1,4 +1,4 @@
-//! `marionette list`: tasks in lines.
+//! `marionette list`: a table of tasks.
 
 use std::cmp::Reverse;
 
@@ -19,21 +19,21 @@ use super::pick::Pages;
 use super::{json, words};
 use crate::args::operate::List;
 
-/// From so many columns on there is room for all heads…
+/// The width from which on there is room for all columns.
 const WIDE: usize = 100;
-/// …from so many on for those that matter most; the reason has a line of its own.
+/// The width from which on the most important columns are shown; the reason has its own line.
 const MEDIUM: usize = 60;
-/// From so many on the time of day is shown as well.
+/// The width from which on the time of day is shown as well.
 const WITH_TIMES: usize = 130;
-/// How much of a name is shown where there is room.
+/// The width of a name where there is room.
 const NAME_COLUMNS: usize = 40;
-/// How many more jobs than are wanted are held in memory at once.
+/// How many jobs beyond the limit are held in memory at once.
 const SURPLUS_MAX: usize = 10_000;
 
-/// Before a reason that has its own line: it stands below the state.
+/// The indent of a reason on its own line, which puts it below the state.
 const INDENT: &str = "          ";
 
-/// A job with its name.
+/// A job and its name.
 pub(super) type Named = (JobSummary, Option<String>);
 
 pub(super) async fn list(operator: &Operator, args: &List) -> Result<u8> {
@@ -52,7 +52,7 @@ pub(super) async fn list(operator: &Operator, args: &List) -> Result<u8> {
     let jobs = named(store, jobs).await?;
     if operator.console.json {
         if !jobs.is_empty() {
-            // An error says that nobody reads any more.
+            // An error means that nobody reads any more.
             let _ = console::print_values(&values(&jobs, &operator.runs));
         }
         return Ok(0);
@@ -72,7 +72,7 @@ pub(super) async fn list(operator: &Operator, args: &List) -> Result<u8> {
     Ok(0)
 }
 
-/// All that match, for programs: page by page, so that it takes no memory.
+/// Prints all tasks that match, for programs: page by page, so that memory stays small.
 async fn every(operator: &Operator, filter: Filter) -> Result<u8> {
     let store = &*operator.opened.store;
     let mut pages = Pages::all(filter);
@@ -90,10 +90,10 @@ async fn every(operator: &Operator, filter: Filter) -> Result<u8> {
 
 /// The jobs that were accepted last, and whether there are more.
 ///
-/// Stores list by ids, and those of version 7 tell when they were made. The ids of `run` follow
-/// from what a task is and tell nothing, so where one of these is met all jobs are looked at.
+/// Stores list by id, and an id of version 7 has the time at which it was made. The ids of `run`
+/// are derived from their tasks and have no time, so all jobs are read if one of them occurs.
 ///
-/// The jobs of one run have been accepted together, and come in the order of its file.
+/// The jobs of one run were accepted together, and come in the order of its file.
 async fn newest(
     operator: &Operator,
     filter: Filter,
@@ -130,7 +130,7 @@ fn keep_newest(jobs: &mut Vec<JobSummary>, limit: usize, places: &mut ListOrder<
     jobs.truncate(limit);
 }
 
-/// The jobs with their names. One that is gone meanwhile has none.
+/// The jobs with their names; a job that was deleted meanwhile has none.
 pub(super) async fn named(store: &dyn Inspect, jobs: Vec<JobSummary>) -> Result<Vec<Named>> {
     let mut named = Vec::with_capacity(jobs.len());
     for job in jobs {
@@ -191,7 +191,7 @@ fn cell(head: &str, job: &JobSummary, name: Option<&str>, columns: usize, runs: 
     }
 }
 
-/// A line of the table with its state in colour, which is where nothing before can move it.
+/// A line of the table with its state in colour; nothing before the state can change its column.
 fn coloured(line: &str, job: &JobSummary) -> String {
     let state = job.state.as_str();
     let place = short_id::SHORT_DIGITS + 2;

@@ -1,5 +1,5 @@
-//! What an operator asks of a store, and changes in it: any store that a service uses, and that of
-//! the commands.
+//! Queries and changes of an operator, on the store of any service as well as the store of
+//! commands.
 
 mod operator;
 mod list;
@@ -34,7 +34,7 @@ use operator::Operator;
 
 pub(crate) use queue::is_paused;
 
-/// Does what an operator asks for, and returns the exit status.
+/// Does what the operator asks, and returns the exit status.
 pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {
     if let Operation::Migrate(_) = verb {
         return migrate::migrate(common).await;

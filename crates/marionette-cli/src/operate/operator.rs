@@ -1,13 +1,13 @@
-//! What every command of an operator works with.
+//! The context of every command of an operator.
 
 use crate::console::Console;
 use crate::run::Runs;
 use crate::store::Opened;
 
-/// What every command of an operator works with.
+/// The context of every command of an operator.
 pub(super) struct Operator {
     pub(super) console: Console,
     pub(super) opened: Opened,
-    /// Which queue is that of which file.
+    /// The runs that queues belong to.
     pub(super) runs: Runs,
 }

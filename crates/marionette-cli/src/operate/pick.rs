@@ -1,4 +1,4 @@
-//! From conditions on the command line to a filter of the store, and through its pages.
+//! Turns conditions on the command line into a filter of the store, and reads its pages.
 
 use anyhow::{Context, Result, anyhow};
 use marionette::TaskId;
@@ -13,14 +13,14 @@ use crate::store::explain;
 
 use crate::args::pick::{Pick, States};
 
-/// How many tasks that cannot be read are counted and named at most.
+/// The number of unreadable tasks that are counted, and below it the number that are listed.
 const UNREADABLE_MAX: usize = 1_000;
 const UNREADABLE_TOLD: usize = 5;
-/// How many jobs are asked for at once.
+/// How many jobs the store lists in one call.
 const PAGE: usize = 1_000;
 
 impl Pick {
-    /// Whether it names no condition.
+    /// Whether no condition is given.
     pub(super) fn is_empty(&self) -> bool {
         self.state.is_empty()
             && self.kind.is_empty()
@@ -32,7 +32,7 @@ impl Pick {
             && self.text.is_none()
     }
 
-    /// The filter that it means.
+    /// The filter for these conditions.
     pub(super) fn filter(&self) -> Result<Filter> {
         let ago = |age| clock::now().checked_sub(age);
         let time = |option: &str, text: &Option<String>| match text {
@@ -61,26 +61,26 @@ impl Pick {
     }
 }
 
-/// All the states that are named, each once.
+/// All states that are named, each once.
 pub(super) fn states(named: &[States]) -> Vec<JobState> {
     let is_named = |state: &JobState| named.iter().any(|states| states.0.contains(state));
     JobState::ALL.into_iter().filter(is_named).collect()
 }
 
-/// The pages of what matches, newest first.
+/// The pages of the tasks that match, newest first.
 #[derive(Debug)]
 pub(super) struct Pages {
     filter: Filter,
-    /// How many are still wanted.
+    /// How many tasks are still wanted.
     left: usize,
     after: Option<TaskId>,
     has_more: bool,
-    /// What could not be read on the way.
+    /// The rows that could not be read so far.
     unreadable: Vec<Unreadable>,
 }
 
 impl Pages {
-    /// All that match.
+    /// All tasks that match.
     pub(super) fn all(filter: Filter) -> Self {
         Self::first(filter, usize::MAX)
     }
@@ -96,7 +96,7 @@ impl Pages {
         }
     }
 
-    /// The next page; `None` behind the last.
+    /// The next page; `None` after the last.
     pub(super) async fn next(&mut self, store: &dyn Inspect) -> Result<Option<Vec<JobSummary>>> {
         if !self.has_more || self.left == 0 {
             return Ok(None);
@@ -118,7 +118,7 @@ impl Pages {
         Ok(Some(listed.jobs))
     }
 
-    /// Says which tasks could not be read; all others are shown.
+    /// Names the tasks that could not be read; all others are shown.
     pub(super) fn tell_unreadable(&self, console: &Console) {
         let unreadable = &self.unreadable;
         for Unreadable { row, id, what, .. } in unreadable.iter().take(UNREADABLE_TOLD) {
@@ -136,7 +136,7 @@ impl Pages {
         }
     }
 
-    /// Whether there are more than were wanted.
+    /// Whether more tasks match than were wanted.
     pub(super) fn has_more(&self) -> bool {
         self.has_more
     }

@@ -1,4 +1,4 @@
-//! `marionette prune`: what ended long ago is deleted, in steps.
+//! `marionette prune`: deletes tasks that ended long ago, in steps.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -35,7 +35,7 @@ pub(super) async fn prune(operator: &Operator, args: &Prune) -> Result<u8> {
         states,
         kinds: args.kind.clone(),
         queues: args.queue.clone(),
-        // What ended before this was accepted before it.
+        // A task that ended before this time was accepted before it.
         accepted_before: Some(before),
         ..Filter::default()
     };
@@ -104,8 +104,8 @@ async fn survey(
     Ok(by_state)
 }
 
-/// Deletes page by page, so that between a look at a job and its end there is but a moment, in
-/// which somebody could retry it.
+/// Deletes page by page, so that between the check of a job and its deletion there is only a
+/// moment, in which somebody could retry it.
 async fn delete(store: &dyn Inspect, filter: Filter, before: SystemTime) -> Result<u64> {
     let mut changed = 0;
     let mut pages = Pages::all(filter);

@@ -33,7 +33,7 @@ pub(super) async fn resume(operator: &Operator, queue: &str) -> Result<u8> {
     Ok(0)
 }
 
-/// What is said to somebody whose task is in a queue that is paused.
+/// The note for a user whose task is in a paused queue.
 pub(crate) fn is_paused(queue: &str) -> String {
     let queue = safe(queue);
     format!("the queue {queue} is paused; `marionette resume {queue}` lets it go on")

@@ -1,4 +1,4 @@
-//! What came of a change: how many tasks were changed, and why others were not.
+//! The result of a change: how many tasks were changed, and why others were not.
 
 use std::collections::BTreeMap;
 
@@ -16,29 +16,29 @@ use super::change::Change;
 use super::operator::Operator;
 use super::{queue, words};
 
-/// What was not changed, and why.
+/// Tasks that were not changed, and the reason.
 #[derive(Debug)]
 pub(super) struct Unchanged {
-    /// `None`: the store does not know it.
+    /// `None` if the store does not know the task.
     pub(super) state: Option<JobState>,
     pub(super) why: &'static str,
     pub(super) tasks: usize,
-    /// If they were named one by one.
+    /// Only of tasks that were named one by one.
     pub(super) ids: Vec<String>,
 }
 
-/// What came of it.
+/// The result of a change.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) matched: usize,
     pub(super) changed: u64,
     pub(super) unchanged: Vec<Unchanged>,
-    /// Which queues the tasks are in that match, and whether some are commands.
+    /// The queues of the tasks that match, and whether they have commands.
     pub(super) queues: BTreeMap<String, bool>,
 }
 
 impl Report {
-    /// The workers and runs to start so that the retried tasks run. Says of some whether they run
+    /// The commands to start so that the retried tasks run, and the runs that are under way
     /// already.
     async fn waits(&self, operator: &Operator) -> Result<(Vec<String>, Vec<String>)> {
         let (mut starts, mut goes_on) = (Vec::new(), Vec::new());
@@ -73,7 +73,7 @@ impl Report {
     }
 }
 
-/// Says which of these queues are paused, since nothing in them is begun.
+/// Names the paused ones of these queues, since nothing in them begins.
 async fn tell_paused(operator: &Operator, report: &Report) -> Result<()> {
     let paused = operator
         .opened
@@ -90,7 +90,7 @@ async fn tell_paused(operator: &Operator, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// What is not changed, by state and reason.
+/// The tasks that are not changed, by state and reason.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(pub(super) Vec<Unchanged>);
 
@@ -124,7 +124,7 @@ impl Refusals {
     }
 }
 
-/// What was changed by somebody else between the question and the answer.
+/// The tasks that somebody else changed between the question and the answer.
 pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
     let tasks = able.saturating_sub(usize::try_from(changed).unwrap_or(usize::MAX));
     (tasks > 0).then(|| Unchanged {
@@ -135,7 +135,7 @@ pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
     })
 }
 
-/// Tells a person or a program what came of it.
+/// Prints the result, for a person or for a program.
 pub(super) async fn tell(
     operator: &Operator,
     which: &args::pick::Which,

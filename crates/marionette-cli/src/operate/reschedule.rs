@@ -1,4 +1,4 @@
-//! `marionette reschedule`: another time for tasks that wait.
+//! `marionette reschedule`: gives waiting tasks another time.
 
 use anyhow::{Result, anyhow};
 

@@ -1,4 +1,4 @@
-//! `marionette show`: a task in full.
+//! `marionette show`: shows a task in full.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -26,12 +26,12 @@ use super::operator::Operator;
 use super::{ids, json, story, words};
 use crate::args::operate::Show;
 
-/// How much of a payload, a result and an output is shown unless somebody wants all.
+/// How much of a payload, a result and an output is shown by default.
 const BYTES_MAX: usize = 4 * 1024;
 
-/// What one attempt wrote, as far as it is kept.
+/// The output of one attempt, as far as it is kept.
 struct AttemptOutput {
-    /// Which attempt it was; `3-2` if it is the second time that the third was begun.
+    /// The attempt; `3-2` if it is the second run of the third attempt.
     attempt: String,
     file: PathBuf,
     bytes: usize,
@@ -77,7 +77,7 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
     Ok(code)
 }
 
-/// What the attempts wrote that are kept in this place: the end of it, where it is long.
+/// The outputs of the attempts in this place; only the end of a long one.
 fn outputs(
     operator: &Operator,
     place: &Place,
@@ -99,7 +99,7 @@ fn outputs(
             }
         };
         let text = String::from_utf8_lossy(&kept);
-        // Before it is cut, since half a secret is not found any more.
+        // Before the text is cut, since half a secret would not be found.
         let text = veil.over(&text);
         let end = suffix(&text, limit);
         outputs.push(AttemptOutput {
@@ -112,13 +112,13 @@ fn outputs(
     Ok(outputs)
 }
 
-/// What cannot be read is told, and the rest is shown.
+/// Warns that the output cannot be read; the rest of the task is shown.
 fn is_left_out(operator: &Operator, error: &io::Error) -> Option<Folder> {
     operator.console.warn(&safe(&error.to_string()));
     None
 }
 
-/// Hides the secrets of a command.
+/// The veil over the secrets of a command.
 pub(super) fn veil(details: &JobDetails) -> Veil {
     let is_command = details.summary.kind == Command::KIND;
     let command = is_command.then(|| Command::decode(&details.payload).ok());
@@ -156,12 +156,11 @@ fn page(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &Ru
     page
 }
 
-/// What is said of output that is not there any more.
+/// Shown in place of output that has been removed.
 pub(super) const LET_GO: &str = "it is not kept any more: only that of the latest tasks is \
                                  (--keep-outputs of `run` and `work` says of how many)";
 
-/// Whether a task wrote something that was kept, and is not any more. Only of one that is done it
-/// is known how much it wrote.
+/// Whether the output of a task has been removed. Only a task that is done says how much it wrote.
 pub(super) fn has_let_go(details: &JobDetails) -> bool {
     let result = details.result.as_deref();
     let wrote = result.and_then(|result| serde_json::from_slice::<Success>(result).ok());
@@ -170,7 +169,7 @@ pub(super) fn has_let_go(details: &JobDetails) -> bool {
         && Command::decode(&details.payload).is_ok_and(|command| command.output_bytes > 0)
 }
 
-/// The words for an attempt: one that was interrupted is begun again under its number.
+/// The words for an attempt; one that was interrupted runs again under its number.
 fn which(attempt: &str) -> String {
     let again = attempt.split_once('-').and_then(|(number, times)| {
         let times = times.parse::<usize>().ok()?.checked_sub(2)?;
@@ -182,7 +181,7 @@ fn which(attempt: &str) -> String {
     }
 }
 
-/// From the second on, as many as are kept.
+/// The runs of one attempt from the second on; a log has no more.
 const ORDINALS: [&str; 8] = [
     "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
 ];
@@ -199,7 +198,7 @@ fn head(page: &mut String, details: &JobDetails, runs: &Runs) {
     line("State", &state);
     let why = words::why(job);
     if !why.is_empty() {
-        // All of it is in the timeline, or behind the options.
+        // The whole reason is in the timeline, or behind the options.
         line(
             "Why",
             &text::clip(why.lines().next().unwrap_or_default(), 200),
@@ -244,7 +243,7 @@ fn section(page: &mut String, title: &str, lines: &str) {
     }
 }
 
-/// Bytes as they can be read best.
+/// Bytes in their most readable form.
 enum Readable {
     Json(Value),
     Text(String),
@@ -289,7 +288,7 @@ fn readable(bytes: &[u8]) -> Readable {
     }
 }
 
-/// Takes out what a command calls secret, also where a text that is none contains it.
+/// Masks the secrets of a command, even within a text that is not secret itself.
 fn mask(value: &mut Value, veil: &Veil) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! `marionette stats`: how many tasks there are, by queue, kind and state.
+//! `marionette stats`: the number of tasks by queue, kind and state.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use super::operator::Operator;
 use super::pick::Pages;
 use crate::args::operate::Stats;
 
-/// Room for a queue, a kind and the states that are in use; with less each count has its own line.
+/// The width that a queue, a kind and the used states need; below it each count has its own line.
 const WIDE: usize = 80;
 
-/// What is counted at one moment.
+/// The counts of one moment.
 struct Numbers {
     counts: Vec<Count>,
     paused: Vec<String>,
-    /// The job that has been due for longest.
+    /// The job that has been due the longest.
     oldest_ready: Option<JobSummary>,
 }
 
@@ -38,12 +38,12 @@ pub(super) async fn stats(operator: &Operator, args: &Stats) -> Result<u8> {
         let printed = if operator.console.json {
             console::print_values(&[value(&numbers, &operator.runs)])
         } else if args.watch.is_some() && table::columns().is_some() {
-            // A terminal is cleared; what is no terminal gets one after the other.
+            // A terminal is cleared; any other output gets one page after the other.
             console::print_anew(&page(&numbers, &operator.runs))
         } else {
             console::print(&page(&numbers, &operator.runs))
         };
-        // An error says that nobody reads any more.
+        // An error means that nobody reads any more.
         let Some(seconds) = args.watch.filter(|_| printed.is_ok()) else {
             return Ok(0);
         };

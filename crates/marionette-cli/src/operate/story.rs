@@ -1,4 +1,4 @@
-//! What became of a task so far, in the order in which it happened; and what it asked for.
+//! The story of a task: its events in their order, and its options.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::console::time::show_duration;
 
 use super::words;
 
-/// Everything that is known to have happened, with its time, and what is to come.
+/// All known events with their times, those to come included.
 pub(super) fn timeline(details: &JobDetails) -> String {
     let job = &details.summary;
     let mut events: Vec<(SystemTime, String)> = vec![(job.accepted, "accepted".to_owned())];
@@ -33,7 +33,7 @@ pub(super) fn timeline(details: &JobDetails) -> String {
         _ => {}
     }
     if let Some(ended) = job.ended {
-        // What an attempt's own error says already is not said twice.
+        // The error of the last attempt is not repeated.
         let last = details
             .attempts
             .last()
@@ -42,7 +42,7 @@ pub(super) fn timeline(details: &JobDetails) -> String {
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         events.push((ended, format!("{}{why}", job.state)));
     }
-    // Of two at the same time, that one which was put in first was first.
+    // The sort is stable: events of the same time stay in the order in which they were added.
     events.sort_by_key(|(time, _)| *time);
     let shown: Vec<_> = events
         .iter()
@@ -56,7 +56,7 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     lines.join("\n")
 }
 
-/// An attempt, with its error below it in full.
+/// An attempt, with its full error below.
 fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     let TimedAttempt { number, ran, .. } = attempt;
     let outcome = words::outcome(attempt.outcome, kind);
@@ -72,7 +72,7 @@ fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     told
 }
 
-/// How often it was tried, how that went, and how often it may be.
+/// The number of attempts, how they went, and how many are allowed.
 pub(super) fn tried(details: &JobDetails) -> String {
     let job = &details.summary;
     let times = |count: u32| match count {
@@ -98,7 +98,7 @@ pub(super) fn tried(details: &JobDetails) -> String {
     tried
 }
 
-/// What it asked for, a sentence each.
+/// The options of a job, a sentence each.
 pub(super) fn options(options: &JobOptions) -> Vec<String> {
     let mut asked = Vec::new();
     if options.retries > 0 {

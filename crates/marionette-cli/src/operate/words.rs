@@ -25,7 +25,7 @@ pub(super) fn coloured(state: JobState, text: &str) -> String {
     }
 }
 
-/// How an attempt ended, in words. A command snoozes only when it is given back in a stop.
+/// The words for an outcome. A command snoozes only when a stop gives it back.
 pub(super) fn outcome(outcome: PastOutcome, kind: &str) -> &'static str {
     match outcome {
         PastOutcome::Snoozed if kind == Command::KIND => "given back",
@@ -41,13 +41,13 @@ pub(super) fn outcome(outcome: PastOutcome, kind: &str) -> &'static str {
     }
 }
 
-/// A time in the local zone and how far it is away.
+/// A time in the local zone, and its distance from now.
 pub(super) fn time(time: SystemTime) -> String {
     let shown = show_time(time, &clock::here());
     format!("{shown}, {}", show_relative(time, clock::now()))
 }
 
-/// What matters most about the times of a job: when it is due, for how long it runs, when it ended.
+/// The most important time of a job: when it is due, for how long it has run, or when it ended.
 pub(super) fn when(job: &JobSummary) -> String {
     let now = clock::now();
     match (job.state, job.ended, job.started) {
@@ -60,7 +60,7 @@ pub(super) fn when(job: &JobSummary) -> String {
     }
 }
 
-/// The time behind [`when`].
+/// The time that [`when`] is about.
 pub(super) fn at(job: &JobSummary) -> String {
     let time = match (job.state, job.ended, job.started) {
         (JobState::Running, _, Some(started)) => started,
@@ -70,7 +70,7 @@ pub(super) fn at(job: &JobSummary) -> String {
     show_time(time, &clock::here())
 }
 
-/// What a job is called: commands by their name alone, others with their kind.
+/// The title of a job: commands have their name alone, others their kind too.
 pub(super) fn task(kind: &str, name: Option<&str>) -> String {
     match name {
         Some(name) if kind == Command::KIND || kind == name => name.to_owned(),
@@ -79,13 +79,13 @@ pub(super) fn task(kind: &str, name: Option<&str>) -> String {
     }
 }
 
-/// How many attempts were made of a job, those that cost it nothing left out.
+/// The number of attempts of a job, without those that did not count.
 pub(super) fn tries(job: &JobSummary) -> u32 {
     let last = u32::from(matches!(job.state, JobState::Done | JobState::Running));
     job.failed.saturating_add(last)
 }
 
-/// Why a job stands where it stands. What is done has overcome its errors.
+/// Why a job is in its state; empty for a job that is done.
 pub(super) fn why(job: &JobSummary) -> &str {
     match job.state {
         JobState::Done => "",
