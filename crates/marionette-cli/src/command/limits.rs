@@ -1,4 +1,4 @@
-//! What can be started at all: a command that is not empty, and that the system takes.
+//! Checks whether a command can be started at all: it is not empty, and the system takes it.
 
 use std::env;
 use std::sync::OnceLock;
@@ -8,18 +8,18 @@ use rustix::process::{Resource, getrlimit};
 use super::shell::is_blank;
 use super::{Command, What};
 
-/// What an empty command is told, wherever it comes from.
+/// The error for an empty command, wherever it comes from.
 const EMPTY: &str = "the command is empty";
-/// The longest word that Linux starts a program with: 32 pages of 4 KiB with the zero byte behind
-/// it.
+/// The longest word with which Linux starts a program: 32 pages of 4 KiB, less the zero byte at the
+/// end.
 const WORD_BYTES_MAX: usize = 131_071;
-/// What the system needs beside each word: a pointer and a zero byte.
+/// The bytes that the system needs for each word in addition: a pointer and a zero byte.
 const BESIDE_WORD: usize = 9;
-/// Room for what the minder adds to the environment.
+/// Room for the variables that the minder adds.
 const MINDER_BYTES: usize = 8 * 1024;
 
 impl Command {
-    /// Refuses what could never be started.
+    /// Refuses a command that could never be started.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Command {
     }
 }
 
-/// How many bytes of the limit a word takes.
+/// The bytes of the limit that a word takes.
 fn word(text: &str, what: impl Fn() -> String) -> Result<usize, String> {
     if text.contains('\0') {
         return Err(format!("{} contains a zero byte", what()));
@@ -76,7 +76,8 @@ fn word(text: &str, what: impl Fn() -> String) -> Result<usize, String> {
     Ok(text.len() + BESIDE_WORD)
 }
 
-/// How much the environment of this process takes, and how much it and a command may take.
+/// The bytes that the environment of this process takes, and the limit for it and a command
+/// together.
 fn environment() -> &'static (usize, usize) {
     static ENVIRONMENT: OnceLock<(usize, usize)> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
@@ -86,8 +87,8 @@ fn environment() -> &'static (usize, usize) {
     })
 }
 
-/// A quarter of the stack, but between 128 KiB and 6 MiB, as Linux has it; other systems have a
-/// fixed limit, of which this is the smallest.
+/// A quarter of the stack, but between 128 KiB and 6 MiB, as in Linux; other systems have a fixed
+/// limit, of which this is the smallest.
 fn total_max() -> usize {
     if !cfg!(target_os = "linux") {
         return 256 * 1024;

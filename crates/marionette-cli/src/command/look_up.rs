@@ -1,5 +1,5 @@
 //! Reads a value from the file that a task names: a regular file, and not a large one. Anything
-//! else may keep a reader for as long as somebody likes, or have no end.
+//! else may block its reader for any time, or have no end.
 
 use std::fs::{File, FileType};
 use std::io::{self, Read};
@@ -8,16 +8,16 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-/// The longest value: 1 MiB. A system starts no program with a longer one.
+/// The longest value: 1 MiB. No system starts a program with a longer one.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// What is in the file.
+/// The contents of the file.
 ///
 /// # Errors
 ///
-/// What is wrong with it; nothing of the value itself.
+/// If the file cannot be read or is refused; the error has nothing of the value.
 pub(super) fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
-    // The open neither waits for a writer or a device, nor takes a terminal for one of ours.
+    // The open neither waits for a writer or a device, nor makes a terminal ours.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let metadata = file.metadata()?;
@@ -32,7 +32,7 @@ pub(super) fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
         return Err(refused(&format!("it has {bytes} bytes; {LIMIT}")));
     }
     let mut bytes = Vec::new();
-    // It may grow meanwhile, and files of the system do not say how long they are.
+    // The file may grow meanwhile, and files such as those of `/proc` give no length.
     file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > BYTES_MAX {
         return Err(refused(&format!("it has more bytes than it said; {LIMIT}")));
@@ -83,7 +83,7 @@ mod tests {
             let why = refusal(Path::new(device));
             assert_eq!(why, format!("it is a device; {regular}"));
         }
-        // The system opens no socket, and where there is no terminal, none of it.
+        // The system opens no socket, and no terminal where there is none.
         assert!(bytes_of(&socket).is_err());
         assert!(bytes_of(Path::new("/dev/tty")).is_err());
     }
@@ -100,7 +100,7 @@ mod tests {
         let limit = "a value that is looked up may have 1048576 at most";
         let bytes = BYTES_MAX + 1;
         assert_eq!(refusal(&path), format!("it has {bytes} bytes; {limit}"));
-        // A terabyte of nothing takes no room, and would take hours to read.
+        // A terabyte of zeros takes no room, and would take hours to read.
         file.set_len(1 << 40).unwrap();
         assert!(refusal(&path).ends_with(limit));
     }

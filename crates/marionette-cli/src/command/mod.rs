@@ -1,4 +1,5 @@
-//! A command as a job: what is run, where, with what; and what is never shown of it.
+//! A command as a job: the program or line that runs, its folder and environment; and its secrets,
+//! which are never shown.
 
 mod secret;
 mod text;
@@ -26,31 +27,31 @@ pub(crate) use shell::{Lack, Piece, Simple, pieces, simple_commands};
 pub(crate) use text::{Source, Text};
 pub(crate) use veil::{Stream, Veil};
 
-/// What stands where a secret was.
+/// Shown in place of a secret.
 const MASK: &str = "***";
 
-/// How long a command that was asked to end has until it is made to: 5 s.
+/// How long a command that was asked to end may go on before it is killed: 5 s.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// The longest such grace.
 pub(crate) const GRACE_MAX: Duration = Duration::from_secs(600);
-/// How much of the start, and of the end, of an attempt's output is kept: 1 MiB each.
+/// How much of the start and of the end of an attempt's output is kept: 1 MiB each.
 pub(crate) const OUTPUT_BYTES: u64 = 1024 * 1024;
 
-/// A command, as it is stored. Nothing of the environment in which it was added is part of it.
+/// A command as it is stored. It has nothing of the environment in which it was added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Command {
-    /// What is run.
+    /// The program or the line that runs.
     #[serde(flatten)]
     pub(crate) what: What,
-    /// In which folder; absolute.
+    /// The folder in which it runs; absolute.
     pub(crate) cwd: PathBuf,
-    /// What is added to the environment of the worker.
+    /// The variables that are added to the environment of the instance.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) env: BTreeMap<String, Text>,
-    /// How long it has between being asked to end and being made to.
+    /// How long it may go on after it was asked to end.
     #[serde(default = "grace", skip_serializing_if = "is_grace")]
     pub(crate) grace: Duration,
-    /// How much of each end of its output is kept, in bytes.
+    /// How many bytes of each end of its output are kept.
     #[serde(default = "output_bytes", skip_serializing_if = "is_output_bytes")]
     pub(crate) output_bytes: u64,
 }
@@ -59,18 +60,18 @@ pub(crate) struct Command {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
-    /// A program and its arguments, of which there is at least the program.
+    /// A program and its arguments; never empty.
     Command(Vec<Text>),
     /// A line for `sh -c`.
     Run(String),
 }
 
-/// What is kept of a command that succeeded.
+/// The stored result of a command that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Success {
     /// How many bytes it wrote.
     pub(crate) output_bytes: u64,
-    /// Whether some of that was not kept: the disk refused it, or did not answer in time.
+    /// Whether some of the output was not kept: the disk refused it, or did not answer in time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) output_is_cut: bool,
 }
@@ -79,7 +80,8 @@ impl Job for Command {
     const KIND: &'static str = "command";
     type Output = Success;
 
-    /// The errors of JSON quote what they do not understand, which may be a secret.
+    /// Reads a command. JSON errors quote the input, which may have a secret, so only the place is
+    /// told.
     fn decode(payload: &[u8]) -> Result<Self, BoxError> {
         serde_json::from_slice(payload).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -89,7 +91,7 @@ impl Job for Command {
 }
 
 impl Command {
-    /// A command with the usual grace and bounds.
+    /// A command with the default grace and limits.
     pub(crate) fn new(what: What, cwd: PathBuf) -> Self {
         Self {
             what,
@@ -100,7 +102,7 @@ impl Command {
         }
     }
 
-    /// It as a person would type it, without its secrets and not yet safe to print.
+    /// The command as a person would type it, without its secrets; not yet safe to print.
     pub(crate) fn shown(&self) -> String {
         let veil = Veil::stored(self);
         match &self.what {
@@ -117,8 +119,8 @@ impl Command {
         }
     }
 
-    /// It as a line that a person in the folder `here` can paste into a shell: safe to print, and
-    /// without its secrets.
+    /// The command as a line that a person in the folder `here` can paste into a shell: safe to
+    /// print and without its secrets.
     pub(crate) fn typed(&self, here: &Path) -> String {
         let is_bare = self.cwd == here && self.env.is_empty();
         let veil = Veil::stored(self);
@@ -146,14 +148,13 @@ impl Command {
         format!("(cd {} && {line})", quoted(&folder))
     }
 
-    /// Whether it has a secret, stored with it, that is too short to be looked for.
+    /// Whether it has a stored secret that is too short to be hidden.
     pub(crate) fn has_short_secret(&self) -> bool {
         let is_short = |secret: &Secret| secret.reveal().chars().count() < veil::CHARS_MIN;
         veil::stored(self).any(is_short)
     }
 
-    /// What makes it this command and no other: all that decides what it does, and nothing of how
-    /// it is tried.
+    /// The identity of the command: all that decides what it does, and nothing of how it is tried.
     pub(crate) fn identity(&self) -> Result<Vec<u8>, BoxError> {
         Ok(serde_json::to_vec(&(&self.what, &self.cwd, &self.env))?)
     }

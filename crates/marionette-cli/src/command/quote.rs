@@ -1,20 +1,20 @@
-//! Words as a shell reads them back: safe to print on a terminal and safe to paste from it.
+//! Quotes words so that a shell reads them back: safe to print on a terminal and to paste from it.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::console::text::is_obeyed;
 
-/// Words that mean something else than a program where a program is expected.
+/// Words that are no programs in the place of one.
 const RESERVED: &[&str] = &[
     "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
     "select", "then", "time", "until", "while",
 ];
 
-/// The word, quoted if a shell needs it.
+/// The word, quoted if a shell needs that.
 ///
-/// A word with line ends or other control characters becomes `$'…'`, which bash, zsh, ksh and
-/// every newer POSIX shell understand; all other words are understood by every shell.
+/// A word with line ends or other control characters becomes `$'…'`, which bash, zsh, ksh and newer
+/// POSIX shells understand; every shell understands all other words.
 pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |char: char| char.is_alphanumeric() || "-_./:=,@%+".contains(char);
     if !word.is_empty() && !word.starts_with('=') && word.chars().all(is_plain) {
@@ -26,7 +26,7 @@ pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
     Cow::Owned(in_quotes(word))
 }
 
-/// The word where a program is expected: there `if` and `A=b` have to be quoted as well.
+/// The word in the place of a program, where `if` and `A=b` have to be quoted as well.
 pub(crate) fn quoted_program(word: &str) -> Cow<'_, str> {
     match quoted(word) {
         Cow::Borrowed(word) if word.contains('=') || RESERVED.contains(&word) => {
@@ -49,7 +49,7 @@ fn escaped(word: &str) -> String {
             '\t' => escaped.push_str("\\t"),
             '\'' | '\\' => escaped.extend(['\\', char]),
             char if is_obeyed(char) => {
-                // Octal digits have a fixed number, and bytes mean the same in every locale.
+                // Octal escapes have a fixed length, and bytes mean the same in every locale.
                 for byte in char.encode_utf8(&mut [0; 4]).bytes() {
                     write!(escaped, "\\{byte:03o}").expect("a string takes all that is written");
                 }

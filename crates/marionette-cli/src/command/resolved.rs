@@ -1,4 +1,4 @@
-//! A command with everything looked up, for whoever starts it.
+//! A command with all its values looked up, ready to be started.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,28 @@ use super::{Command, MASK, Secret, Text, Veil, What, veil};
 /// The shell that runs lines. It is not looked for in `PATH`, which a task may set for itself.
 const SHELL: &str = "/bin/sh";
 
-/// What a command is made of, with everything looked up.
+/// A command with all its values looked up.
 #[derive(Debug)]
 pub(crate) struct Resolved {
     program: Secret,
     arguments: Vec<Secret>,
     env: Vec<(String, Secret)>,
-    /// Whether it is a line for the shell.
+    /// Whether the command is a line for the shell.
     pub(crate) is_line: bool,
-    /// The program as it may be shown; `None` if it is a secret.
+    /// The program to show; `None` if it is a secret.
     pub(crate) shown_program: Option<String>,
-    /// The folders in which programs are looked for, as far as they may be shown.
+    /// The folders in which programs are searched, as far as they may be shown.
     pub(crate) shown_path: String,
-    /// Hides what must not be shown of what is said of the command.
+    /// Hides the secrets in the output and the errors of the command.
     pub(crate) veil: Veil,
 }
 
 impl Resolved {
-    /// Looks everything up; `seen` is what a terminal shows of a line.
+    /// Looks up all values; `seen` returns what a terminal shows of a line.
     ///
     /// # Errors
     ///
-    /// What cannot be looked up, and why, without the secrets.
+    /// If a value cannot be looked up; the error has no secrets.
     pub(crate) fn of(
         command: &Command,
         seen: impl Fn(&str) -> Option<String>,
@@ -64,11 +64,11 @@ impl Resolved {
         })
     }
 
-    /// The process to be started, with what the command says of it and nothing else.
+    /// The process to start, with all that the command says of it and nothing else.
     pub(crate) fn process(&self) -> process::Command {
         let mut process = process::Command::new(self.program.reveal());
         if self.is_line {
-            // So the shell calls itself in what it says.
+            // With this name the shell calls itself `sh` in its messages.
             process.arg0("sh");
         }
         process.args(self.arguments.iter().map(Secret::reveal));
@@ -77,8 +77,8 @@ impl Resolved {
         process
     }
 
-    /// Looks for the file of the program where the system will, and so meets a file system that
-    /// does not answer. Whatever else is wrong with it, the start says.
+    /// Searches for the program's file as the system will, so that a file system that does not
+    /// answer blocks here already. Any other error of the file shows when the command starts.
     pub(crate) fn look_for_program(&self, cwd: &Path) {
         if let Some(file) = self.file(cwd) {
             let _ = file.metadata();
@@ -94,7 +94,7 @@ impl Resolved {
         let _ = folders.find(|folder| cwd.join(folder).join(program).metadata().is_ok());
     }
 
-    /// The file of the program, if its name says where that is.
+    /// The file of the program, if its name is a path.
     pub(crate) fn file(&self, cwd: &Path) -> Option<PathBuf> {
         let program = self.program.reveal();
         program.contains('/').then(|| cwd.join(program))
@@ -128,7 +128,7 @@ struct Lookup {
 }
 
 impl Lookup {
-    /// The secrets that are stored are known before anything is looked up.
+    /// Starts with the stored secrets, which are known before any value is looked up.
     fn of(command: &Command) -> Self {
         Self {
             secrets: veil::stored(command).cloned().collect(),

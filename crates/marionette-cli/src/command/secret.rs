@@ -1,11 +1,11 @@
-//! A text that nothing formats by accident.
+//! A text that no format shows by accident.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that must not be shown: there is no `Display`, and `Debug` says `***`. Whoever needs the
-/// text itself says [`reveal`](Self::reveal), which can be searched for.
+/// A text that must not be shown: it has no `Display`, and `Debug` shows `***`. Code that needs the
+/// text calls [`reveal`](Self::reveal), which can be searched for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Secret(String);
@@ -15,7 +15,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for the command that needs it and for nobody else.
+    /// The text itself, for the command that needs it and for nothing else.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,32 +1,32 @@
-//! Where a command ends, by the rules of the shell.
+//! Finds the ends of commands by the rules of the shell.
 //!
-//! A line goes on in the next if it ends with a backslash that no other backslash and no single
-//! quote takes, or within quotes or parentheses. A comment ends with its line. Of the rest of the
-//! language nothing is understood here: a loop over several lines is several commands.
+//! A line goes on in the next one after a backslash that no other backslash and no single quote
+//! takes, and within quotes or parentheses. A comment ends with its line. The rest of the language
+//! is not understood here: a loop over several lines is several commands.
 
-/// A command of a text, or what stands in its place.
+/// A command in a text, blank ones and comments included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece<'a> {
-    /// In which line it begins, from 1.
+    /// The line in which it begins, from 1.
     pub(crate) line: usize,
     /// Its text, without blanks around it.
     pub(crate) text: &'a str,
-    /// Whether there is anything but blanks and comments.
+    /// Whether it has anything but blanks and comments.
     pub(crate) has_words: bool,
-    /// The first `$1`, `$@` or the like in it, which a line for a shell has not.
+    /// The first `$1`, `$@` or the like in it; a line for the shell has no arguments.
     pub(crate) argument: Option<char>,
-    /// What keeps it from being whole.
+    /// Why it is not complete, if it is not.
     pub(crate) lacks: Option<Lack>,
 }
 
-/// Why a command is not whole.
+/// Why a command is not complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lack {
     /// It ends with a backslash, and nothing follows.
     Line,
     /// This was opened and is not closed.
     Close(char),
-    /// A here-document is in the lines that follow.
+    /// A here-document is in the next lines.
     Document,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn is_blank(text: &str) -> bool {
     text.trim().is_empty() || pieces(text).all(|piece| !piece.has_words)
 }
 
-/// The commands of a text, blank ones and comments too.
+/// The commands of a text, blank ones and comments included.
 pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     let (mut rest, mut line) = (text, 1);
     std::iter::from_fn(move || {
@@ -58,16 +58,16 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
-/// A command of a line that has several, like `cd a` in `cd a || exit 1`.
+/// One of several commands in a line, like `cd a` in `cd a || exit 1`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Simple<'a> {
-    /// What stands before it: `;`, `&`, `|`, `&&`, `||`, or nothing.
+    /// The separator before it: `;`, `&`, `|`, `&&`, `||`, or nothing.
     pub(crate) joint: &'a str,
     /// Its words as they are written, with their quotes.
     pub(crate) words: Vec<&'a str>,
 }
 
-/// The commands of a line that `pieces` found. What is in parentheses is part of a word.
+/// The commands of a line that `pieces` found. A part in parentheses belongs to a word.
 pub(crate) fn simple_commands(text: &str) -> Vec<Simple<'_>> {
     let mut scan = Scan::new(text);
     scan.run();
@@ -104,20 +104,20 @@ pub(crate) fn simple_commands(text: &str) -> Vec<Simple<'_>> {
     commands
 }
 
-/// A longer command is refused, and its words are not looked at.
+/// The length beyond which the words of a command are not looked at; such a command is refused.
 const MARKED_BYTES_MAX: usize = 1024 * 1024;
 
-/// What separates words within a line.
+/// The separators of words within a line.
 const BLANKS: [char; 2] = [' ', '\t'];
 
-/// Without the blanks around it, unless a backslash makes the last one part of a word.
+/// The text without the blanks around it, unless a backslash makes the last one part of a word.
 fn trimmed(text: &str) -> &str {
     let text = text.trim_start_matches(BLANKS);
     let end = text.trim_end_matches(BLANKS);
     if end.ends_with('\\') { text } else { end }
 }
 
-/// In what the next character stands.
+/// The context of the next character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Within {
     Single,
@@ -140,7 +140,7 @@ struct Scan<'a> {
     /// Whether a word would begin with the next character.
     is_between: bool,
     has_words: bool,
-    /// Where blanks, separators of commands and comments are, outside of quotes and parentheses.
+    /// The blanks, separators of commands and comments outside of quotes and parentheses.
     marks: Vec<(usize, char)>,
     argument: Option<char>,
     lacks: Option<Lack>,
@@ -188,7 +188,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A character outside of all quotes.
+    /// Takes a character outside of all quotes.
     fn plain(&mut self, within: Option<Within>, at: usize, char: char) {
         let is_comment = char == '#' && self.is_between;
         let is_marked = within.is_none() && at < MARKED_BYTES_MAX;
@@ -233,7 +233,7 @@ impl<'a> Scan<'a> {
         self.is_between = false;
     }
 
-    /// What follows a backslash is part of a word, and a line end is nothing at all.
+    /// Takes a backslash: the next character is part of a word, and a line end is nothing at all.
     fn backslash(&mut self) {
         match self.chars.next() {
             Some((_, '\n')) if self.chars.peek().is_some() => {}
@@ -265,7 +265,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Notes what an argument of a script is called, if that comes next.
+    /// Notes the name of an argument of a script, if one comes next.
     fn argument(&mut self, is_argument: impl Fn(char) -> bool) {
         let next = self.chars.peek().map(|(_, char)| *char);
         self.argument = self.argument.or(next.filter(|char| is_argument(*char)));

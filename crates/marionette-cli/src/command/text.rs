@@ -14,25 +14,25 @@ use super::{MASK, Secret, Veil};
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub(crate) enum Text {
-    /// As it is.
+    /// Stored and shown as it is.
     Plain(String),
     /// Stored, but never shown.
     Secret(Secret),
-    /// Not stored: each attempt looks it up. Never shown.
+    /// Not stored, but looked up by each attempt. Never shown.
     From(Source),
 }
 
-/// Where a text is looked up.
+/// The source of a text that is looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum Source {
-    /// A variable in the environment of the worker.
+    /// A variable in the environment of the instance.
     Env(String),
-    /// A file, without the line end at its end.
+    /// A file, without its last line end.
     File(PathBuf),
 }
 
-/// How a text is written down: a string, or a table that says what kind it is.
+/// The stored form of a text: a string, or a table that names the kind.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Stored {
@@ -42,8 +42,8 @@ enum Stored {
 }
 
 impl Text {
-    /// As it may be shown, quoted as a shell would need it. What is plain may contain what is
-    /// secret elsewhere in its command.
+    /// The text as it may be shown, quoted as a shell needs it. A plain text may contain a secret
+    /// of its command.
     pub(super) fn shown(&self, veil: &Veil) -> String {
         match self {
             Self::Plain(text) => quoted(&veil.over(text)).into_owned(),
@@ -51,7 +51,7 @@ impl Text {
         }
     }
 
-    /// What is stored of it, for whoever measures it; nothing if it is looked up.
+    /// The stored text, to be measured; `None` if it is looked up.
     pub(super) fn stored(&self) -> Option<&str> {
         match self {
             Self::Plain(text) => Some(text),
@@ -60,7 +60,7 @@ impl Text {
         }
     }
 
-    /// The text itself, or why there is none, without anything of it.
+    /// The text itself, or why there is none; the error has nothing of the text.
     pub(super) fn look_up(&self) -> Result<Secret, String> {
         match self {
             Self::Plain(text) => Ok(Secret::new(text.as_str())),
@@ -70,11 +70,11 @@ impl Text {
     }
 }
 
-/// What a text has to be that is looked up.
+/// The error for a text that is looked up and is not UTF-8.
 const NOT_UTF_8: &str = "it is not UTF-8, which words and variables of a command have to be";
 
 impl Source {
-    /// The errors of the standard library quote what they do not understand, so they are told in
+    /// Looks the text up. The errors of the standard library quote their input, so they are put in
     /// words of our own.
     fn read(&self) -> Result<Secret, String> {
         match self {
@@ -110,7 +110,7 @@ impl TryFrom<String> for Source {
             }
             Some(("file", path)) if path.starts_with('/') => Ok(Self::File(path.into())),
             Some(("file", _)) => Err(format!("{text:?}: the path of a file must be absolute")),
-            // What was written is not told: it may be the secret itself.
+            // The input is not quoted: it may be the secret itself.
             _ => Err("it is neither `env:NAME` nor `file:/PATH`".to_owned()),
         }
     }

@@ -1,10 +1,10 @@
-//! The secrets of a command, taken out of what is said of it and of what it wrote.
+//! Hides the secrets of a command in its output and in all that is said of it.
 //!
 //! A secret is looked for line by line, since programs print it so, and in the forms in which it
-//! comes back: as it is, without what a terminal obeys, with that written out, as words of a shell
-//! that were separated anew, and as a terminal shows it. A line of fewer than [`CHARS_MIN`]
-//! characters is not looked for: it would take pieces out of texts that have nothing to do with
-//! it. Whatever the command makes of its secrets otherwise, like base64, is not known here.
+//! comes back: as it is, without the characters that a terminal obeys, with those written out, as
+//! words that a shell separated anew, and as a terminal shows it. A line of fewer than
+//! [`CHARS_MIN`] characters is not looked for: it would hide parts of texts that have nothing to do
+//! with it. Other forms that the command makes of its secrets, like base64, are not known here.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -24,13 +24,13 @@ pub(super) const CHARS_MIN: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Veil(Option<Arc<Hidden>>);
 
-/// What is hidden, if anything is.
+/// The secrets to hide.
 struct Hidden {
     /// All forms of all secrets.
     forms: Vec<String>,
-    /// Finds each of them, also those that overlap.
+    /// Finds all forms in a text, even where they overlap.
     finder: AhoCorasick,
-    /// How many bytes the longest form has.
+    /// The bytes of the longest form.
     longest: usize,
 }
 
@@ -40,7 +40,7 @@ impl Veil {
         Self::new(stored(command), |_| None)
     }
 
-    /// Hides these secrets; `seen` is what a terminal shows of a line.
+    /// Hides these secrets; `seen` returns what a terminal shows of a line.
     pub(crate) fn new<'a>(
         secrets: impl Iterator<Item = &'a Secret>,
         seen: impl Fn(&str) -> Option<String>,
@@ -76,29 +76,29 @@ impl Veil {
         }
     }
 
-    /// The text, which was cut off at its end, without the secrets and without what may be a piece
-    /// of one there.
+    /// A text that was cut off at its end, without the secrets and without a possible piece of one
+    /// at the cut.
     pub(crate) fn over_start<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let starts: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
         let pieces: Vec<_> = starts.iter().rev().map(|at| &text[*at..]).collect();
         self.over_but(text, text.len() - self.longest_piece(&pieces)..text.len())
     }
 
-    /// The text, which was cut off at its start, without the secrets and without what may be a
-    /// piece of one there.
+    /// A text that was cut off at its start, without the secrets and without a possible piece of
+    /// one at the cut.
     pub(crate) fn over_end<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
         let pieces: Vec<_> = ends.map(|end| &text[..end]).collect();
         self.over_but(text, 0..self.longest_piece(&pieces))
     }
 
-    /// The text, of which more may have been to come, without the secrets and without the start of
-    /// one at its end, if that is long enough to be a secret itself.
+    /// A text that may not be complete, without the secrets and without the start of one at its
+    /// end, if that start is long enough to be a secret itself.
     pub(crate) fn over_unfinished<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(hidden) = &self.0 else {
             return Cow::Borrowed(text);
         };
-        // What stands for a character of which the end did not come.
+        // Replacement characters stand for a character whose end did not come.
         let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
         let starts = hidden.forms.iter().flat_map(|form| {
             let ends = form.char_indices().map(|(at, _)| at).skip(CHARS_MIN);
@@ -120,11 +120,11 @@ impl Veil {
         let mut found = hidden.find(text.as_bytes());
         let overlaps = |one: &Range<usize>| one.start < piece.end && piece.start < one.end;
         if found.iter().any(overlaps) {
-            // Both are gone, and a mask says so.
+            // The secret and the piece are masked together.
             add(&mut found, piece);
             return without(text, &found);
         }
-        // A piece of a few letters is most likely none.
+        // A piece of a few letters is most likely no piece of a secret.
         let rest = if piece.start == 0 {
             &text[piece.end..]
         } else {
@@ -133,8 +133,8 @@ impl Veil {
         self.over(rest)
     }
 
-    /// The length of the longest of these pieces that is in a secret. They are in the order of
-    /// their lengths, and each has the one before it in itself.
+    /// The length of the longest of these pieces that occurs in a secret. Each piece contains the
+    /// one before it.
     fn longest_piece(&self, pieces: &[&str]) -> usize {
         let forms = self.0.iter().flat_map(|hidden| &hidden.forms);
         let longest = forms.map(|form| pieces.partition_point(|piece| form.contains(piece)));
@@ -142,7 +142,7 @@ impl Veil {
         longest.map_or(0, |place| pieces[place].len())
     }
 
-    /// Hides the secrets in what comes piece by piece.
+    /// Hides the secrets in a text that comes in pieces.
     pub(crate) fn stream(&self) -> Stream {
         Stream {
             veil: self.clone(),
@@ -153,10 +153,10 @@ impl Veil {
 }
 
 impl Hidden {
-    /// Where the secrets are, in order; what overlaps is one.
+    /// The places of the secrets, in order; places that overlap are joined.
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
-        // They come in the order of their ends.
+        // The finder returns them in the order of their ends.
         for one in self.finder.find_overlapping_iter(bytes) {
             add(&mut found, one.range());
         }
@@ -164,7 +164,8 @@ impl Hidden {
     }
 }
 
-/// Adds a place that ends at the end of the last one or behind it, or is before all of them.
+/// Adds a place, joined with those that it overlaps. It ends at or behind the end of the last one,
+/// or starts at 0.
 fn add(found: &mut Vec<Range<usize>>, mut one: Range<usize>) {
     if one.start == 0 {
         let inside = found.iter().take_while(|found| found.start < one.end);
@@ -180,7 +181,7 @@ fn add(found: &mut Vec<Range<usize>>, mut one: Range<usize>) {
     found.push(one);
 }
 
-/// The text with a mask in each of these places.
+/// The text with a mask in place of each of these ranges.
 fn without<'a>(text: &'a str, places: &[Range<usize>]) -> Cow<'a, str> {
     if places.is_empty() {
         return Cow::Borrowed(text);
@@ -201,7 +202,7 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// Hides the secrets in what comes piece by piece. No more is held back than the end of a line
+/// Hides the secrets in a text that comes in pieces. It holds back no more than the end of a line
 /// that may become a secret.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -212,24 +213,24 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Takes what came next, and passes on what is known to be no secret.
+    /// Takes the next bytes, and passes on those that are known to be no secret.
     pub(crate) fn push(&mut self, bytes: &[u8], pass: impl FnMut(&[u8])) {
         let Some(hidden) = self.veil.0.clone() else {
             let mut pass = pass;
             return pass(bytes);
         };
         self.held.extend_from_slice(bytes);
-        // No form has the end of a line in it.
+        // No form contains a line end.
         let line = self.held.iter().rposition(|byte| b"\n\r".contains(byte));
         let line = line.map_or(0, |at| at + 1);
-        // Not for each byte: all that is held is looked at again.
+        // Not for each byte, since all held bytes are searched again.
         if line > 0 || self.held.len() > 2 * hidden.longest {
             let end = line.max(self.held.len().saturating_sub(hidden.longest - 1));
             self.pass_on(&hidden, end, pass);
         }
     }
 
-    /// Nothing more comes: passes on what is left.
+    /// The text has ended: passes on the rest.
     pub(crate) fn end(&mut self, pass: impl FnMut(&[u8])) {
         if let Some(hidden) = self.veil.0.clone() {
             self.pass_on(&hidden, self.held.len(), pass);
@@ -259,7 +260,7 @@ impl Stream {
     }
 }
 
-/// What a program may print of a line of a secret.
+/// The forms in which a program may print a line of a secret.
 fn forms_of(line: &str) -> Vec<String> {
     let words: Vec<_> = line.split_whitespace().collect();
     let mut forms = vec![
@@ -272,7 +273,7 @@ fn forms_of(line: &str) -> Vec<String> {
     forms
 }
 
-/// Whether a terminal goes to another line.
+/// Whether a terminal moves to another line.
 fn ends_line(char: char) -> bool {
     matches!(char, '\n' | '\r' | '\u{b}' | '\u{c}')
 }
