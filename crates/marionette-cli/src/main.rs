@@ -1,5 +1,5 @@
 //! The command `marionette`: durable tasks for anyone with a shell, and the operator's tool for
-//! every store. Here is only which part runs, and the exit status.
+//! every store. This file chooses the part that runs, and the exit status.
 
 mod add;
 mod work;
@@ -31,16 +31,16 @@ use crate::args::{Args, Verb};
 use crate::common::ColorChoice;
 use crate::process::NOT_BEGUN;
 
-/// How long what is done beside the work may take to end with it.
+/// How long background work may take to end with the process.
 const LEAVING: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // Before there is a second thread, and before a file of ours is open: whatever the shell left
-    // open behind 0, 1 and 2 ends with this process, and no command gets it.
+    // open besides 0, 1 and 2 ends with this process, and no command inherits it.
     close_fds::set_fds_cloexec(3, &[]);
     console::tell_of_panics();
     files::look_at_umask();
-    // Before the options, which know nothing of it.
+    // Before the options are parsed, which do not know this argument.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == minder::ARGUMENT) {
         let [folder, worker, trusts] = [(); 3].map(|()| words.next().unwrap_or_default());
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
-    // What it is about was told where it happened.
+    // The cause of a panic was told where it happened.
     match panic::catch_unwind(AssertUnwindSafe(|| perform(args))) {
         Ok(Ok(code)) => code.into(),
         Ok(Err(error)) => {
@@ -70,10 +70,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked for, and returns the exit status.
+/// Does what the arguments say, and returns the exit status.
 fn perform(args: Args) -> anyhow::Result<u8> {
     let Args { common, verb } = args;
-    // Before anything happens: these show times, or read them.
+    // Before anything happens, since these commands show or read times.
     let has_times = common.json || matches!(verb, Verb::Add(_) | Verb::Operate(_));
     if has_times {
         console::clock::check().map_err(anyhow::Error::msg)?;
@@ -91,7 +91,7 @@ fn perform(args: Args) -> anyhow::Result<u8> {
         Verb::Completions { shell } => help::manual::completions(shell),
         Verb::Man => help::manual::page(),
     };
-    // A disk that does not answer keeps a thread for as long as it likes, but not this process.
+    // A disk that does not answer may block a thread for any time, but not this process.
     runtime.shutdown_timeout(LEAVING);
     done
 }

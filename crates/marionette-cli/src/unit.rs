@@ -1,4 +1,4 @@
-//! `marionette unit`: a unit for systemd.
+//! `marionette unit`: prints a unit for systemd.
 
 use std::env;
 use std::fmt::Write;
@@ -26,7 +26,7 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
         );
     }
     let store = std::path::absolute(store::path(common)?)?;
-    // The unit would run whatever somebody else puts there.
+    // The unit would run whatever another user puts into the store.
     let whose = store::check_owner(common, &store, Purpose::Change)?;
     let unit = page(
         &command(&program, &store, &trusts(common, whose), args)?,
@@ -37,7 +37,7 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
     Ok(0)
 }
 
-/// The options that say what is trusted of the store.
+/// The options that say whom the unit trusts.
 fn trusts(common: &Common, whose: Whose) -> Vec<String> {
     let owner = (whose == Whose::Anybodys).then_some("--trust-owner");
     let additions = common.trust_additions.then_some("--trust-additions");
@@ -45,7 +45,7 @@ fn trusts(common: &Common, whose: Whose) -> Vec<String> {
     trusts.map(str::to_owned).collect()
 }
 
-/// The line that starts the worker.
+/// The line that starts `marionette work`.
 fn command(program: &Path, store: &Path, trusts: &[String], args: &Unit) -> Result<String> {
     let mut words = vec![
         text(program)?,
@@ -62,8 +62,8 @@ fn command(program: &Path, store: &Path, trusts: &[String], args: &Unit) -> Resu
     for queue in &args.queue {
         words.extend(["--queue".to_owned(), queue.clone()]);
     }
-    // Before the program it says that a dollar is a dollar; with a `$` to be doubled, the rules for
-    // the program and its arguments would differ.
+    // Before the program, `:` makes every dollar an ordinary character; doubling dollars instead
+    // would need different rules for the program and its arguments.
     let plain = if words.iter().any(|word| word.contains('$')) {
         ":"
     } else {
@@ -95,7 +95,7 @@ fn quoted(word: &str) -> String {
 
 /// The whole unit.
 fn page(command: &str, store: &Path, args: &Unit) -> Result<String> {
-    // All that runs has been asked to end by then, with the longest grace that a command can have.
+    // By then all commands have been asked to end, with the longest grace that a command can have.
     let patience = args.stop_within + GRACE_MAX + CLEARING_UP + Duration::from_secs(30);
     let patience = patience.as_secs();
     let folder = quoted(&text(store.parent().unwrap_or(Path::new("/")))?);
@@ -156,7 +156,7 @@ WantedBy={target}
     Ok(unit)
 }
 
-/// The user that runs this, by name if that is known.
+/// The user of this process, by name if that is known.
 fn this_user() -> String {
     let id = rustix::process::getuid().as_raw();
     files::user_name(id).unwrap_or_else(|| id.to_string())

@@ -1,4 +1,4 @@
-//! `marionette work`: the daemon that runs what was added.
+//! `marionette work`: the daemon that runs the tasks that were added.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::instance::worker::Worker;
 use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, explain, open_or_make};
 
-/// How often a store is asked whether there is something left that nobody works on.
+/// How often to ask the store whether a task is left that nobody works on.
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
@@ -47,14 +47,14 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let stats = worker.tasks.stats();
     watch.end().await;
     worker.close().await;
-    // It ends with the manager, once it has told all that happened.
+    // The teller ends with the manager, once it has printed all events.
     let _ = teller.await;
     console.note(&format!("stopped: {}", report::stopped(&stats, &report)));
     status(&opened, args, asked, &stats).await
 }
 
-/// The exit status. A daemon has done what it should when it is told to stop; whoever wanted it to
-/// end by itself is told how that went, as by `run`.
+/// The exit status. A daemon that is told to stop has succeeded; one that was to end by itself
+/// reports how its tasks went, as `run` does.
 async fn status(opened: &Opened, args: &Work, asked: Option<Asked>, stats: &Stats) -> Result<u8> {
     let Some(states) = counts_as_left(args) else {
         return Ok(0);
@@ -65,7 +65,7 @@ async fn status(opened: &Opened, args: &Work, asked: Option<Asked>, stats: &Stat
     }
 }
 
-/// In which states tasks keep it from ending by itself; `None` if it never does.
+/// The states of tasks that keep it from ending by itself; `None` if it never ends by itself.
 fn counts_as_left(args: &Work) -> Option<&'static [JobState]> {
     if args.once {
         Some(&[JobState::Ready, JobState::Running])
@@ -85,20 +85,20 @@ fn counts_as_left(args: &Work) -> Option<&'static [JobState]> {
 async fn is_left(opened: &Opened, args: &Work, states: &[JobState]) -> Result<bool> {
     let counts = opened.store.counts().await.map_err(explain)?;
     Ok(counts.iter().any(|count| {
-        // The tasks of others are nothing that this program could run.
+        // This program cannot run the tasks of other applications.
         let is_ours = args.queue.contains(&count.queue) && count.kind == Command::KIND;
         is_ours && states.contains(&count.state) && count.jobs > 0
     }))
 }
 
-/// Resolves when it shall end by itself: never, unless an option says so.
+/// Waits until it shall end by itself: for ever, unless an option says so.
 async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Result<()> {
     let Some(states) = counts_as_left(args) else {
         return std::future::pending().await;
     };
     loop {
         worker.tasks.idle().await;
-        // What could not be begun is tried again in a moment, until `is_hindered`.
+        // A task that could not begin is tried again in a moment, until `is_hindered`.
         if !worker.trouble.has_put_off() && !is_left(opened, args, states).await? {
             return Ok(());
         }
@@ -106,7 +106,7 @@ async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Resul
     }
 }
 
-/// Says what happens, until the manager is gone.
+/// Prints what happens until the manager is gone.
 async fn tell(mut events: Events, console: Console) {
     while let Some(next) = events.next().await {
         match next {

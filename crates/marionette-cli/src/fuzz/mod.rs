@@ -1,8 +1,8 @@
-//! Any bytes for everything here that reads some: nothing panics, nothing hangs, and what is told
-//! of them is clean.
+//! Feeds any bytes to every reader of this program: nothing panics, nothing hangs, and all messages
+//! are safe to print.
 //!
-//! As tests these take a moment and always the same bytes. `cargo xtask fuzz` gives them others,
-//! for as long as one likes; a failure names the seed that repeats it.
+//! As tests these take a moment and always use the same bytes. `cargo xtask fuzz` gives them
+//! others, for as long as you like; a failure names the seed that repeats it.
 
 mod mutate;
 mod readers;
@@ -16,14 +16,14 @@ use crate::console::clock;
 
 use mutate::Mutator;
 
-/// How many inputs there are if nobody says for how long.
+/// The number of inputs if no duration is given.
 const CASES: u64 = 400;
-/// The seed that the tests have.
+/// The seed of the tests.
 const SEED: u64 = 1;
-/// What takes longer than this for an input of some KiB does not end soon enough, on any machine.
+/// The longest time for an input of some KiB, on any machine.
 const CASE_MAX: Duration = Duration::from_secs(20);
 
-/// Puts inputs that were made of those in `corpus` to a property, which panics where it fails.
+/// Checks a property, which panics where it fails, on inputs made from those in `corpus`.
 pub(crate) fn fuzz(corpus: &[&[u8]], property: impl Fn(&[u8])) {
     let number = |name: &str| {
         env::var(name)
@@ -57,7 +57,7 @@ pub(crate) fn fuzz(corpus: &[&[u8]], property: impl Fn(&[u8])) {
     }
 }
 
-/// Fails if the text could be obeyed by a terminal, or is longer than anybody reads.
+/// Fails if a terminal could obey the text, or if it is longer than anybody reads.
 #[track_caller]
 pub(crate) fn is_fit_to_print(text: &str) {
     assert!(!text.contains(crate::console::text::is_obeyed), "{text:?}");

@@ -1,9 +1,9 @@
-//! Inputs made of others: a seed makes the same one wherever and whenever.
+//! Makes inputs from others: one seed makes the same inputs everywhere and always.
 
 /// Longer inputs cost time and find nothing new.
 const BYTES_MAX: usize = 16 * 1024;
 
-/// Pieces that mean something to one reader or the other, and what a terminal obeys.
+/// Pieces that mean something to some reader, and sequences that a terminal obeys.
 const PIECES: [&[u8]; 44] = [
     b"\0",
     b"\n",
@@ -51,7 +51,7 @@ const PIECES: [&[u8]; 44] = [
     b"2026-02-30",
 ];
 
-/// Where random numbers come from: the generator is `SplitMix64`.
+/// The source of random numbers, a `SplitMix64` generator.
 pub(super) struct Mutator(u64);
 
 impl Mutator {
@@ -67,7 +67,7 @@ impl Mutator {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below this one, which is not 0.
+    /// A random number below `end`, which is not 0.
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).expect("it is below a usize")
     }
@@ -76,7 +76,7 @@ impl Mutator {
         all[self.below(all.len())]
     }
 
-    /// One of the corpus, or several, with some changes.
+    /// One input of the corpus, or several joined, with some changes.
     pub(super) fn input(&mut self, corpus: &[&[u8]]) -> Vec<u8> {
         let mut bytes = self.of(corpus).to_vec();
         for _ in 0..self.below(8) {

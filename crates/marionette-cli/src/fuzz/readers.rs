@@ -1,4 +1,4 @@
-//! Files of tasks, times, places of stores, commands that a store has kept.
+//! Fuzzes files of tasks, times, places of stores, and stored commands.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -41,8 +41,8 @@ const LINES: [&[u8]; 3] = [
     b"#!/bin/sh\nset -e\ncd /tmp\n* * * * * root true\n",
 ];
 
-/// What is read as a list of tasks is either refused in words that can be shown, or commands that
-/// can be stored, shown and read back.
+/// A list of tasks is either refused in words that can be shown, or read as commands that can be
+/// stored, shown and read back.
 fn list(format: Option<Format>, corpus: &[&[u8]]) {
     let folder = tempfile::tempdir().expect("there is room");
     let path = folder.path().join("tasks");

@@ -1,4 +1,4 @@
-//! What is shown of any text.
+//! Fuzzes the display of texts.
 
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -56,7 +56,7 @@ fn any_line_for_a_shell_is_taken_to_pieces() {
         let word = text.replace('\0', "");
         let shown = quoted(&word);
         is_fit_to_print(&shown);
-        // One word, whatever was in it.
+        // The text is one word, whatever was in it.
         assert!(pieces(&shown).count() <= 1, "{shown}");
     });
 }

@@ -1,4 +1,4 @@
-//! Completions and the manual page, made from the options themselves.
+//! Shell completions and the manual page, made from the options.
 
 use std::io::{self, Write};
 
@@ -15,7 +15,7 @@ pub(crate) fn completions(shell: Shell) -> anyhow::Result<u8> {
     print(&script)
 }
 
-/// Prints the manual page, the commands included.
+/// Prints the manual page, with all commands.
 pub(crate) fn page() -> anyhow::Result<u8> {
     let mut page = Vec::new();
     let mut command = Args::command();

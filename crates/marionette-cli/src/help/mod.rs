@@ -1,5 +1,4 @@
-//! What explains the command: completions, the manual page, and what is said of options that cannot
-//! be meant.
+//! Help for the command line: completions, the manual page, and messages about wrong options.
 
 pub(crate) mod manual;
 pub(crate) mod refuse;

@@ -1,4 +1,4 @@
-//! What is said of options that cannot be meant, where clap alone does not know what to write.
+//! Messages about wrong options, where clap alone does not know the right hint.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,10 +11,11 @@ use crate::args::Args;
 use crate::console;
 use crate::console::text::nearest;
 
-/// Prints the help, if that was asked for; else says what is wrong, and what is most likely meant.
+/// Prints the help, if that was asked for; else the error, and the option that was most likely
+/// meant.
 pub(crate) fn tell(error: clap::Error) {
     let help = error.render();
-    // An error of these says that nobody reads any more.
+    // An error of printing means that nobody reads any more.
     let _ = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             console::ask(&help.ansi().to_string())
@@ -27,13 +28,13 @@ pub(crate) fn tell(error: clap::Error) {
     };
 }
 
-/// What is wrong, without any colour: one that is in it was in an argument.
+/// The error without any colour, since one in it can only come from an argument.
 fn wrong(error: clap::Error) -> String {
     let mut error = plain(error);
     hide_secret(&mut error);
     let hint = hint(&error);
     if hint.is_some() {
-        // It would be about one word, and not about what is missing.
+        // The suggestion would be about one word, and not about what is missing.
         error.remove(ContextKind::Suggested);
     }
     let told = error.render().ansi().to_string();
@@ -44,8 +45,8 @@ fn wrong(error: clap::Error) -> String {
     }
 }
 
-/// The same error as clap writes it without colours, of arguments without line ends: it quotes them
-/// as they are.
+/// The error without colours, and with the line ends of arguments escaped, since clap quotes
+/// arguments as they are.
 fn plain(error: clap::Error) -> clap::Error {
     let words = env::args_os().map(|word| match word.to_str() {
         Some(text) => OsString::from(text.replace('\n', "\\n").replace('\r', "\\r")),
@@ -56,12 +57,12 @@ fn plain(error: clap::Error) -> clap::Error {
         .try_get_matches_from(words);
     match again {
         Err(again) if again.kind() == error.kind() => again,
-        // It was a line end that was wrong. The bare words say that.
+        // A line end itself was wrong. The original error says that.
         _ => error.with_cmd(&Args::command().styles(Styles::plain())),
     }
 }
 
-/// What was written where a number or a source should be may be the secret itself.
+/// Removes the argument of an option for a number or a source: it may be the secret itself.
 fn hide_secret(error: &mut clap::Error) {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
         return;
@@ -86,7 +87,7 @@ fn hint(error: &clap::Error) -> Option<String> {
             "A command for many items comes after `--`: marionette run -- optipng {} ::: *.png"
                 .to_owned(),
         ),
-        // It is most likely an option of the command.
+        // The word is most likely an option of the command.
         ErrorKind::UnknownArgument if has("add") => Some(
             "A command with options of its own comes after `--`: \
              marionette add -- ./report.sh --send"
