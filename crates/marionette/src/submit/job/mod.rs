@@ -149,7 +149,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     }
 
     /// How long to wait for room at most in a queue that has a
-    /// [limit](crate::Builder::queue_limit), counted from this call. Default is no limit on the
+    /// [limit](crate::Builder::queue_limit), counted from the await. Default is no limit on the
     /// wait.
     pub fn within(self, patience: Duration) -> Self {
         Self {
