@@ -34,22 +34,10 @@ const TASK_KEYS: &[&str] = &[
     "grace",
     "output",
 ];
+/// How many of them, the first, are of a task alone.
+const OWN_KEYS: usize = 3;
 /// What may be said for all tasks of a file at once.
-pub(super) const DEFAULTS_KEYS: &[&str] = &[
-    "cwd",
-    "env",
-    "retries",
-    "backoff",
-    "timeout",
-    "give_up_after",
-    "expires",
-    "delay",
-    "at",
-    "priority",
-    "queue",
-    "grace",
-    "output",
-];
+pub(super) const DEFAULTS_KEYS: &[&str] = TASK_KEYS.split_at(OWN_KEYS).1;
 
 /// A task while it is read.
 #[derive(Clone, Debug)]
