@@ -14,7 +14,7 @@ use crate::common::Common;
 use crate::console::Console;
 use crate::console::clock;
 use crate::console::text;
-use crate::console::time::{parse_time, show_duration, show_relative, show_time};
+use crate::console::time::{show_duration, show_relative, show_time};
 use crate::input::to_job::{self, DEFAULT_QUEUE};
 use crate::input::{self, Due, Options, Reader, Task};
 use crate::operate;
@@ -30,15 +30,14 @@ const JUST_NOW: Duration = Duration::from_secs(60);
 
 pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     let console = Console::new(common);
-    let options = options(args)?;
+    let options = args.options.options()?;
     let tasks = match &args.file {
-        Some(file) => input::read(file, args.format, Reader::Add)?.tasks,
-        None => vec![task(args)?],
+        Some(file) => input::read(file, args.format, Reader::Add, options)?.tasks,
+        None => vec![task(args, options)?],
     };
     let mut jobs = Vec::with_capacity(tasks.len());
     let mut has_short_secret = false;
-    for mut task in tasks {
-        task.options = task.options.or(&options);
+    for task in tasks {
         if let Some(Due::At(when)) = &task.options.due
             && let Some(note) = &when.note
         {
@@ -75,28 +74,8 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     Ok(0)
 }
 
-fn options(args: &Add) -> Result<Options> {
-    let due = match (&args.at, args.delay) {
-        (Some(at), _) => match parse_time(at, &clock::here()) {
-            Ok(when) => Some(Due::At(when)),
-            Err(error) => bail!("--at: {error}"),
-        },
-        (None, delay) => delay.map(Due::After),
-    };
-    Ok(Options {
-        retries: args.retries,
-        backoff: args.backoff,
-        timeout: args.timeout,
-        give_up_after: args.give_up_after,
-        expires: args.expires,
-        priority: args.priority,
-        queue: args.queue.clone(),
-        due,
-    })
-}
-
 /// The task of the command line.
-fn task(args: &Add) -> Result<Task> {
+fn task(args: &Add, options: Options) -> Result<Task> {
     ensure!(
         !args.words.iter().any(|word| word == ":::"),
         "items behind `:::` are for `run`: marionette run -- optipng {{}} ::: *.png"
@@ -121,9 +100,9 @@ fn task(args: &Add) -> Result<Task> {
     command.check().map_err(|error| anyhow!(error))?;
     Ok(Task {
         line: 1,
-        name: args.name.clone(),
+        name: args.options.name.clone(),
         command,
-        options: Options::default(),
+        options,
         identity: None,
     })
 }

@@ -3,14 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use marionette::store::StoredBackoff;
-
 use crate::command::Source;
-use crate::console::time::parse_duration;
-use crate::input::{
-    Format, parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
-    parse_size, parse_variable,
-};
+use crate::input::{Format, OptionArguments, parse_grace, parse_size, parse_variable};
 
 /// Add a command, to be run by `marionette work`: now, later, or at a time
 ///
@@ -31,37 +25,8 @@ pub(crate) struct Add {
     /// How that file is written [default: by its name: .toml, .jsonl, else lines]
     #[arg(long, value_name = "FORMAT", requires = "file")]
     pub(crate) format: Option<Format>,
-    /// Not before so long from now, like `10m` or `1h30m`
-    #[arg(long, short, value_name = "TIME", value_parser = parse_duration, conflicts_with = "at")]
-    pub(crate) delay: Option<Duration>,
-    /// Not before this time: `18:00`, `6pm tomorrow`, `monday 06:00`, `2026-11-24 18:00`; --help
-    /// has all of them
-    #[arg(long, short, value_name = "TIME")]
-    pub(crate) at: Option<String>,
-    /// How often it is retried if it fails
-    #[arg(long, short, value_name = "NUMBER", value_parser = parse_retries)]
-    pub(crate) retries: Option<u32>,
-    /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
-    #[arg(long, value_name = "PAUSE", value_parser = parse_backoff)]
-    pub(crate) backoff: Option<StoredBackoff>,
-    /// How long each attempt may run
-    #[arg(long, short, value_name = "TIME", value_parser = parse_positive)]
-    pub(crate) timeout: Option<Duration>,
-    /// How long it may take in total, with all its retries
-    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
-    pub(crate) give_up_after: Option<Duration>,
-    /// How late it may be started; later it is not run at all
-    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
-    pub(crate) expires: Option<Duration>,
-    /// Whether it goes before others: -128 to 127, the higher one first
-    #[arg(long, value_name = "NUMBER", value_parser = parse_priority, allow_hyphen_values = true)]
-    pub(crate) priority: Option<i8>,
-    /// What it is called in lists [default: the command]
-    #[arg(long, short, value_name = "NAME", value_parser = parse_name)]
-    pub(crate) name: Option<String>,
-    /// In which queue it waits [default: default]
-    #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
-    pub(crate) queue: Option<String>,
+    #[command(flatten)]
+    pub(crate) options: OptionArguments,
     /// In which folder it runs [default: the current one]
     #[arg(long, short = 'C', value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
@@ -116,13 +81,6 @@ Without a zone, a time is in the local one: that of TZ, else that of the system.
 clocks skip is moved as much later as they skip, and of a time that comes twice the first is meant;
 the answer says so. A time that has passed means at once. A task runs once: for one that recurs,
 let cron add it.";
-
-fn parse_name(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() {
-        return Err("the name is empty".to_owned());
-    }
-    Ok(text.to_owned())
-}
 
 fn parse_env(text: &str) -> Result<(String, String), String> {
     let (name, value) = text

@@ -10,7 +10,7 @@ use marionette::store::StoredBackoff;
 
 use crate::command::quoted;
 use crate::input::{
-    self, Format, Reader, Words, parse_backoff, parse_count, parse_kept, parse_positive,
+    self, Format, Options, Reader, Words, parse_backoff, parse_count, parse_kept, parse_positive,
     parse_retries, parse_run_name,
 };
 
@@ -105,10 +105,20 @@ impl Run {
         self.file.as_deref().unwrap_or(Path::new("-"))
     }
 
+    /// How the tasks are tried of which the file does not say it.
+    fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.job.retries = self.retries.unwrap_or(0);
+        options.job.backoff = self.backoff;
+        options.job.timeout = self.timeout;
+        options
+    }
+
     /// Reads what is to be run.
     pub(crate) fn list(&self) -> Result<input::File> {
+        let options = self.options();
         if self.words.is_empty() {
-            return input::read(self.file(), self.format, Reader::Run);
+            return input::read(self.file(), self.format, Reader::Run, options);
         }
         if let Some(file) = self.file.as_deref().filter(|file| *file != Path::new("-")) {
             let file = quoted(&file.to_string_lossy()).into_owned();
@@ -118,8 +128,9 @@ impl Run {
             );
         }
         let words = Words {
-            words: &self.words,
+            arguments: &self.words,
             is_null: self.null,
+            options: &options,
         };
         words.read()
     }

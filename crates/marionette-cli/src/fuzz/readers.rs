@@ -18,8 +18,8 @@ use crate::console::time::{
     parse_duration, parse_past_time, parse_time, show_duration, show_relative, show_time,
 };
 use crate::input::{
-    self, Format, Reader, parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue,
-    parse_retries, parse_size, parse_variable,
+    self, Format, Options, Reader, parse_backoff, parse_grace, parse_positive, parse_priority,
+    parse_queue, parse_retries, parse_size, parse_variable,
 };
 use crate::store::location;
 
@@ -48,7 +48,7 @@ fn list(format: Option<Format>, corpus: &[&[u8]]) {
     let path = folder.path().join("tasks");
     fuzz(corpus, |bytes| {
         fs::write(&path, bytes).expect("there is room");
-        match input::read(&path, format, Reader::Run) {
+        match input::read(&path, format, Reader::Run, Options::default()) {
             Ok(file) => {
                 for task in &file.tasks {
                     is_fit_to_print(&safe(&task.command.typed(Path::new("/"))));

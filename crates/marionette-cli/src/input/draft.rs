@@ -5,39 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::node::{Entry, Node, Value};
-use super::value::{
-    parse_backoff, parse_grace, parse_positive, parse_priority, parse_queue, parse_retries,
-    parse_size, parse_variable,
-};
-use super::{Due, Fault, Options, Task, all_or_faults, hint};
+use super::options::OPTION_KEYS;
+use super::value::{parse_grace, parse_size, parse_variable};
+use super::{Fault, Options, Task, all_or_faults, hint};
 use crate::command::{Command, GRACE, OUTPUT_BYTES, Secret, Source, Text, What};
-use crate::console::clock;
 use crate::console::text::nearest;
-use crate::console::time::{parse_duration, parse_time};
 
-/// What a task may have.
-const TASK_KEYS: &[&str] = &[
-    "run",
-    "command",
-    "name",
-    "cwd",
-    "env",
-    "retries",
-    "backoff",
-    "timeout",
-    "give_up_after",
-    "expires",
-    "delay",
-    "at",
-    "priority",
-    "queue",
-    "grace",
-    "output",
-];
-/// How many of them, the first, are of a task alone.
-const OWN_KEYS: usize = 3;
-/// What may be said for all tasks of a file at once.
-pub(super) const DEFAULTS_KEYS: &[&str] = TASK_KEYS.split_at(OWN_KEYS).1;
+/// What a task alone may have.
+const OWN_KEYS: &[&str] = &["run", "command", "name"];
 
 /// A task while it is read.
 #[derive(Clone, Debug)]
@@ -53,13 +28,19 @@ pub(crate) struct Draft {
     options: Options,
 }
 
+/// What may be said for all tasks of a file at once.
+pub(super) fn defaults_keys() -> Vec<&'static str> {
+    [&["cwd", "env"], OPTION_KEYS, &["grace", "output"]].concat()
+}
+
 /// Reads all tasks, or all that is wrong with them.
 pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fault>> {
     let mut tasks = Vec::with_capacity(nodes.len());
     let mut faults = Vec::new();
+    let keys = [OWN_KEYS, &defaults_keys()].concat();
     for node in nodes {
         let mut draft = base.clone();
-        match draft.fill(node, TASK_KEYS) {
+        match draft.fill(node, &keys) {
             Ok(()) => match draft.finish(node.line) {
                 Ok(task) => tasks.push(task),
                 Err(fault) => faults.push(fault),
@@ -71,8 +52,8 @@ pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fa
 }
 
 impl Draft {
-    /// A task of which nothing is known but where its file lies.
-    pub(crate) fn new(folder: PathBuf) -> Self {
+    /// A task of which nothing is known but where its file lies and what the command line says.
+    pub(crate) fn new(folder: PathBuf, options: Options) -> Self {
         Self {
             folder,
             what: None,
@@ -81,7 +62,7 @@ impl Draft {
             env: BTreeMap::new(),
             grace: GRACE,
             output_bytes: OUTPUT_BYTES,
-            options: Options::default(),
+            options,
         }
     }
 
@@ -118,7 +99,6 @@ impl Draft {
     }
 
     fn set(&mut self, key: &str, node: &Node) -> Result<(), Fault> {
-        let options = &mut self.options;
         match key {
             "run" => self.what = Some(What::Run(line(node)?)),
             "command" => self.what = Some(What::Command(words(node)?)),
@@ -136,24 +116,9 @@ impl Draft {
                     self.env.insert(name, text(&entry.node, &entry.key)?);
                 }
             }
-            "retries" => options.retries = Some(read(node, key, parse_retries)?),
-            "backoff" => options.backoff = Some(read(node, key, parse_backoff)?),
-            "timeout" => options.timeout = Some(read(node, key, parse_positive)?),
-            "give_up_after" => options.give_up_after = Some(read(node, key, parse_positive)?),
-            "expires" => options.expires = Some(read(node, key, parse_positive)?),
-            "priority" => options.priority = Some(read(node, key, parse_priority)?),
-            "queue" => options.queue = Some(read(node, key, parse_queue)?),
-            "delay" => options.due = Some(Due::After(read(node, key, parse_duration)?)),
-            "at" => {
-                let when = read(node, key, |text| {
-                    clock::check()?;
-                    parse_time(text, &clock::here())
-                })?;
-                options.due = Some(Due::At(when));
-            }
             "grace" => self.grace = read(node, key, parse_grace)?,
             "output" => self.output_bytes = read(node, key, parse_size)?,
-            key => return Err(node.fault(format!("`{key}` cannot be read"))),
+            key => read(node, key, |text| self.options.set(key, text))?,
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod words;
 mod template;
 mod code;
 mod draft;
+mod options;
 mod hint;
 mod node;
 mod value;
@@ -19,23 +20,24 @@ mod value;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use marionette::BoxError;
-use marionette::store::{PAYLOAD_BYTES_MAX, StoredBackoff};
+use marionette::store::PAYLOAD_BYTES_MAX;
 
 use crate::command::{Command, Veil};
 use crate::console::text;
-use crate::console::time::When;
 
 use draft::Draft;
 use source::ListSource;
 
+pub(crate) use options::{Due, OptionArguments, Options};
+#[cfg(test)]
+pub(crate) use value::parse_priority;
 pub(crate) use value::{
-    parse_backoff, parse_count, parse_grace, parse_kept, parse_positive, parse_priority,
-    parse_queue, parse_retries, parse_run_name, parse_size, parse_variable,
+    parse_backoff, parse_count, parse_grace, parse_kept, parse_positive, parse_queue,
+    parse_retries, parse_run_name, parse_size, parse_variable,
 };
 pub(crate) use words::Words;
 
@@ -80,53 +82,6 @@ pub(crate) struct Task {
     pub(crate) options: Options,
     /// What makes it this task of its list and no other, if that is not its command.
     pub(crate) identity: Option<Vec<u8>>,
-}
-
-/// How a task is tried.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Options {
-    /// How often it is retried.
-    pub(crate) retries: Option<u32>,
-    /// The pauses before its retries.
-    pub(crate) backoff: Option<StoredBackoff>,
-    /// How long each attempt may run.
-    pub(crate) timeout: Option<Duration>,
-    /// How long it may take in total.
-    pub(crate) give_up_after: Option<Duration>,
-    /// How late it may be started.
-    pub(crate) expires: Option<Duration>,
-    /// Whether it goes before others.
-    pub(crate) priority: Option<i8>,
-    /// In which queue it waits.
-    pub(crate) queue: Option<String>,
-    /// When it is due; at once if not said.
-    pub(crate) due: Option<Due>,
-}
-
-/// When a task is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// This long after it is accepted.
-    After(Duration),
-    /// At this time.
-    At(When),
-}
-
-impl Options {
-    /// These options, and where they say nothing, the others.
-    pub(crate) fn or(self, other: &Self) -> Self {
-        let other = other.clone();
-        Self {
-            retries: self.retries.or(other.retries),
-            backoff: self.backoff.or(other.backoff),
-            timeout: self.timeout.or(other.timeout),
-            give_up_after: self.give_up_after.or(other.give_up_after),
-            expires: self.expires.or(other.expires),
-            priority: self.priority.or(other.priority),
-            queue: self.queue.or(other.queue),
-            due: self.due.or(other.due),
-        }
-    }
 }
 
 impl Task {
@@ -179,11 +134,17 @@ pub(crate) enum Reader {
     Add,
 }
 
-/// Reads a list of tasks from a file or a pipe; `-` is standard input.
-pub(crate) fn read(path: &Path, format: Option<Format>, reader: Reader) -> Result<File> {
+/// Reads a list of tasks from a file or a pipe; `-` is standard input. The tasks have these options
+/// where the list says nothing.
+pub(crate) fn read(
+    path: &Path,
+    format: Option<Format>,
+    reader: Reader,
+    options: Options,
+) -> Result<File> {
     let source = ListSource::read(path)?;
     let text = source.text()?;
-    let base = Draft::new(source.folder.clone());
+    let base = Draft::new(source.folder.clone(), options);
     let tasks = match format.or_else(|| guess::by_name(source.path.as_deref())) {
         Some(Format::Toml) => toml::read(text, &base),
         Some(Format::Jsonl) => jsonl::read(text, &base),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use marionette::store::{Due as When, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority};
+use marionette::store::{Due as When, NewJob, PAYLOAD_BYTES_MAX};
 use marionette::{Job, TaskId};
 
 use crate::command::Command;
@@ -27,12 +27,7 @@ pub(crate) fn job(id: TaskId, task: &Task, queue: &str) -> Result<NewJob> {
             payload.len()
         );
     }
-    let mut asked = JobOptions::default();
-    asked.retries = options.retries.unwrap_or(0);
-    asked.backoff = options.backoff;
-    asked.timeout = options.timeout;
-    asked.give_up_after = options.give_up_after;
-    asked.expires = options.expires;
+    let mut asked = options.job.clone();
     asked.name = Some(crate::console::text::clip(&task.title(), NAME_COLUMNS));
     Ok(NewJob {
         id,
@@ -42,7 +37,7 @@ pub(crate) fn job(id: TaskId, task: &Task, queue: &str) -> Result<NewJob> {
             .clone()
             .unwrap_or_else(|| queue.to_owned())
             .into(),
-        priority: Priority(options.priority.unwrap_or(0)),
+        priority: options.priority,
         due: match &options.due {
             None | Some(Due::After(Duration::ZERO)) => When::Now,
             Some(Due::After(delay)) => When::After(*delay),

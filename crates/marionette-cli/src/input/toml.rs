@@ -4,7 +4,7 @@ use marionette::store::PAYLOAD_BYTES_MAX;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::draft::{DEFAULTS_KEYS, Draft};
+use super::draft::{Draft, defaults_keys};
 use super::node::{Entry, Node, Value};
 use super::{Fault, Task, all_or_faults};
 
@@ -25,7 +25,7 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
             }
             ("defaults", _) => {
                 // Its own faults must not hide those of the tasks.
-                let filled = base.fill(&entry.node, DEFAULTS_KEYS);
+                let filled = base.fill(&entry.node, &defaults_keys());
                 faults.extend(filled.err().unwrap_or_default());
             }
             (key, _) => faults.push(unknown(&entry, key)),

@@ -28,15 +28,17 @@ const NOT_UTF_8: &str = "is not UTF-8, which the words of a command have to be";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
     /// The command, and behind `:::` its items.
-    pub(crate) words: &'a [OsString],
+    pub(crate) arguments: &'a [OsString],
     /// Whether each item on standard input ends with a zero byte, and not with its line.
     pub(crate) is_null: bool,
+    /// How its tasks are tried.
+    pub(crate) options: &'a Options,
 }
 
 impl Words<'_> {
     /// Makes a task for each item, or for each combination of the items of several lists.
     pub(crate) fn read(self) -> Result<File> {
-        let words = self.words.iter().zip(0..).map(|(word, number)| {
+        let words = self.arguments.iter().zip(0..).map(|(word, number)| {
             let shown = || escaped(word.as_encoded_bytes());
             let text = word.to_str().map(str::to_owned);
             text.with_context(|| format!("word {number} behind `--` {NOT_UTF_8}: {}", shown()))
@@ -66,7 +68,7 @@ impl Words<'_> {
         if lists.is_empty() {
             lists.push(self.standard_input()?);
         }
-        let tasks = tasks(command, &template, &lists, &folder)?;
+        let tasks = tasks(command, &template, &lists, &folder, self.options)?;
         let shown: Vec<_> = command.iter().map(|word| quoted(word)).collect();
         Ok(File {
             path: None,
@@ -128,6 +130,7 @@ fn tasks(
     template: &Template,
     lists: &[Vec<String>],
     folder: &Path,
+    options: &Options,
 ) -> Result<Vec<Task>> {
     let lengths = || lists.iter().map(Vec::len);
     let total = lengths().try_fold(1, usize::checked_mul);
@@ -142,7 +145,7 @@ fn tasks(
         let items = combination(lists, place);
         // Without its number, which changes with the list.
         let identity = serde_json::to_vec(&(words, folder, &items))?;
-        task(template, &items, place + 1, folder, identity)
+        task(template, &items, place + 1, folder, identity, options)
     });
     tasks.collect()
 }
@@ -165,6 +168,7 @@ fn task(
     number: usize,
     folder: &Path,
     identity: Vec<u8>,
+    options: &Options,
 ) -> Result<Task> {
     let words = template.fill(items, number).into_iter().map(Text::Plain);
     let command = Command::new(What::Command(words.collect()), folder.to_owned());
@@ -177,7 +181,7 @@ fn task(
         line: number,
         name: None,
         command,
-        options: Options::default(),
+        options: options.clone(),
         identity: Some(identity),
     })
 }

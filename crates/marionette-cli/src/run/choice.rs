@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::{BATCH, count_of, in_queue};
 use crate::args::Run;
 use crate::console::Console;
-use crate::input::{self, Options};
+use crate::input;
 use crate::output;
 use crate::store::{Opened, explain};
 
@@ -105,7 +105,7 @@ async fn of_list(
 
 /// How many tasks of a list a queue knows, and how many there are.
 async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(usize, usize)> {
-    let plan = Plan::new(file, queue, &Options::default())?;
+    let plan = Plan::new(file, queue)?;
     let ids: Vec<_> = plan.ids().collect();
     let mut stored = 0;
     for ids in ids.chunks(BATCH) {

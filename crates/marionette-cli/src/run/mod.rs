@@ -35,7 +35,7 @@ use crate::args::Run;
 use crate::common::Common;
 use crate::console::Console;
 use crate::console::text::count;
-use crate::input::{self, Options};
+use crate::input;
 use crate::instance::health::{is_broken, is_hindered};
 use crate::instance::stop;
 use crate::instance::watch::Watch;
@@ -182,7 +182,7 @@ async fn listed(
     let identity = Identity::of(file, args)?;
     let mut ledger = choice::ledger(opened, args, &identity, file, console).await?;
     let turn = choice::turn(args, opened, &mut ledger, console).await?;
-    let plan = Plan::new(file, &ledger.queue(), &defaults(args))?;
+    let plan = Plan::new(file, &ledger.queue())?;
     // If the order cannot be written, the tasks are listed in another order.
     let _ = ledger.note_order(plan.ids());
     let stored = match turn {
@@ -237,15 +237,6 @@ fn refuse_queues(file: &input::File) -> Result<()> {
         file.name,
         task.line
     )
-}
-
-fn defaults(args: &Run) -> Options {
-    Options {
-        retries: args.retries,
-        backoff: args.backoff,
-        timeout: args.timeout,
-        ..Options::default()
-    }
 }
 
 /// Brings the stored tasks of this generation into line with the file, which may have changed.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::input::to_job;
-use crate::input::{File, Options, Task};
+use crate::input::{File, Task};
 
 /// The namespace for the ids of tasks.
 const TASKS: Uuid = Uuid::from_u128(0x1f0b_7c36_58d2_4e0c_8c5a_93d4_0a6e_f7b1);
@@ -24,13 +24,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The jobs of a file in this queue; `defaults` has the options that a task does not set.
-    pub(super) fn new(file: &File, queue: &str, defaults: &Options) -> Result<Self> {
+    /// The jobs of a file in this queue.
+    pub(super) fn new(file: &File, queue: &str) -> Result<Self> {
         let mut jobs = Vec::with_capacity(file.tasks.len());
         let mut seen = HashMap::new();
         for task in &file.tasks {
             let at = |error: anyhow::Error| anyhow!("{}:{}: {error}", file.name, task.line);
-            jobs.push(job(task, queue, defaults, &mut seen).map_err(at)?);
+            jobs.push(job(task, queue, &mut seen).map_err(at)?);
         }
         let places = jobs
             .iter()
@@ -74,12 +74,7 @@ impl Plan {
     }
 }
 
-fn job(
-    task: &Task,
-    queue: &str,
-    defaults: &Options,
-    seen: &mut HashMap<Vec<u8>, u64>,
-) -> Result<NewJob> {
+fn job(task: &Task, queue: &str, seen: &mut HashMap<Vec<u8>, u64>) -> Result<NewJob> {
     let identity = match task.identity() {
         Ok(identity) => identity,
         Err(error) => bail!("the command cannot be stored: {error}"),
@@ -91,9 +86,7 @@ fn job(
         &TASKS,
         &[queue.as_bytes(), &nth.to_be_bytes(), &identity].concat(),
     );
-    let mut task = task.clone();
-    task.options = task.options.or(defaults);
-    let mut job = to_job::job(id.into(), &task, queue)?;
+    let mut job = to_job::job(id.into(), task, queue)?;
     job.options.keep_result = Some(REMEMBERED);
     Ok(job)
 }
@@ -104,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::command::{Command, What};
+    use crate::input::Options;
 
     fn plan(lines: &[&str], queue: &str) -> Plan {
         let task = |line: &&str| Task {
@@ -118,7 +112,7 @@ mod tests {
             name: "f".to_owned(),
             tasks: lines.iter().map(task).collect(),
         };
-        Plan::new(&file, queue, &Options::default()).unwrap()
+        Plan::new(&file, queue).unwrap()
     }
 
     fn ids(plan: &Plan) -> Vec<TaskId> {

@@ -1,0 +1,137 @@
+//! How a task is tried: the arguments of `add`, the keys of a file, and what the store keeps of
+//! both. A new option of the library has its argument and its key here, and nowhere else.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use marionette::store::{JobOptions, Priority, StoredBackoff};
+
+use super::value::{parse_backoff, parse_positive, parse_priority, parse_queue, parse_retries};
+use crate::console::clock;
+use crate::console::time::{When, parse_duration, parse_time};
+
+/// The keys that options have in a file.
+pub(super) const OPTION_KEYS: &[&str] = &[
+    "retries",
+    "backoff",
+    "timeout",
+    "give_up_after",
+    "expires",
+    "delay",
+    "at",
+    "priority",
+    "queue",
+];
+
+/// How a task is tried: first as the command line says, then as a file says over it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Options {
+    /// What the library knows of the attempts; the name of a task is no option here.
+    pub(crate) job: JobOptions,
+    /// Whether it goes before others.
+    pub(crate) priority: Priority,
+    /// In which queue it waits, if it names one.
+    pub(crate) queue: Option<String>,
+    /// When it is due; at once if not said.
+    pub(crate) due: Option<Due>,
+}
+
+/// When a task is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// This long after it is accepted.
+    After(Duration),
+    /// At this time.
+    At(When),
+}
+
+impl Options {
+    /// Takes the value that a file has for one of `OPTION_KEYS`.
+    pub(super) fn set(&mut self, key: &str, text: &str) -> Result<(), String> {
+        let job = &mut self.job;
+        match key {
+            "retries" => job.retries = parse_retries(text)?,
+            "backoff" => job.backoff = Some(parse_backoff(text)?),
+            "timeout" => job.timeout = Some(parse_positive(text)?),
+            "give_up_after" => job.give_up_after = Some(parse_positive(text)?),
+            "expires" => job.expires = Some(parse_positive(text)?),
+            "delay" => self.due = Some(Due::After(parse_duration(text)?)),
+            "at" => {
+                clock::check()?;
+                self.due = Some(Due::At(parse_time(text, &clock::here())?));
+            }
+            "priority" => self.priority = Priority(parse_priority(text)?),
+            "queue" => self.queue = Some(parse_queue(text)?),
+            _ => return Err("it cannot be read".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// The options as `add` takes them, in the order of its help.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OptionArguments {
+    /// Not before so long from now, like `10m` or `1h30m`
+    #[arg(long, short, value_name = "TIME", value_parser = parse_duration, conflicts_with = "at")]
+    delay: Option<Duration>,
+    /// Not before this time: `18:00`, `6pm tomorrow`, `monday 06:00`, `2026-11-24 18:00`; --help
+    /// has all of them
+    #[arg(long, short, value_name = "TIME")]
+    at: Option<String>,
+    /// How often it is retried if it fails
+    #[arg(long, short, value_name = "NUMBER", value_parser = parse_retries)]
+    retries: Option<u32>,
+    /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
+    #[arg(long, value_name = "PAUSE", value_parser = parse_backoff)]
+    backoff: Option<StoredBackoff>,
+    /// How long each attempt may run
+    #[arg(long, short, value_name = "TIME", value_parser = parse_positive)]
+    timeout: Option<Duration>,
+    /// How long it may take in total, with all its retries
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    give_up_after: Option<Duration>,
+    /// How late it may be started; later it is not run at all
+    #[arg(long, value_name = "TIME", value_parser = parse_positive)]
+    expires: Option<Duration>,
+    /// Whether it goes before others: -128 to 127, the higher one first
+    #[arg(long, value_name = "NUMBER", value_parser = parse_priority, allow_hyphen_values = true)]
+    priority: Option<i8>,
+    /// What it is called in lists [default: the command]
+    #[arg(long, short, value_name = "NAME", value_parser = parse_name)]
+    pub(crate) name: Option<String>,
+    /// In which queue it waits [default: default]
+    #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
+    queue: Option<String>,
+}
+
+impl OptionArguments {
+    /// The options that they mean.
+    pub(crate) fn options(&self) -> Result<Options> {
+        let due = match (&self.at, self.delay) {
+            (Some(at), _) => match parse_time(at, &clock::here()) {
+                Ok(when) => Some(Due::At(when)),
+                Err(error) => bail!("--at: {error}"),
+            },
+            (None, delay) => delay.map(Due::After),
+        };
+        let mut job = JobOptions::default();
+        job.retries = self.retries.unwrap_or(0);
+        job.backoff = self.backoff;
+        job.timeout = self.timeout;
+        job.give_up_after = self.give_up_after;
+        job.expires = self.expires;
+        Ok(Options {
+            job,
+            priority: Priority(self.priority.unwrap_or(0)),
+            queue: self.queue.clone(),
+            due,
+        })
+    }
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("the name is empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
