@@ -15,7 +15,7 @@ use crate::console::report;
 use crate::instance::health::{is_broken, is_hindered};
 use crate::instance::stop;
 use crate::instance::watch::Watch;
-use crate::instance::worker::Worker;
+use crate::instance::worker::Instance;
 use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, explain, open_or_make};
 
@@ -27,26 +27,26 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common).await?;
     opened.check(&console)?;
-    let worker = Worker::new(&opened, args.queue.clone(), args.jobs, args.keep_outputs)?;
-    let teller = tokio::spawn(tell(worker.tasks.events(), console.clone()));
-    worker.start(&opened).await?;
-    let watch = Watch::begin(&opened, &worker, &args.queue, &console);
+    let instance = Instance::new(&opened, args.queue.clone(), args.jobs, args.keep_outputs)?;
+    let teller = tokio::spawn(tell(instance.tasks.events(), console.clone()));
+    instance.start(&opened).await?;
+    let watch = Watch::begin(&opened, &instance, &args.queue, &console);
     console.note(&format!("working on the queue {}", args.queue.join(", ")));
     let asked = tokio::select! {
         asked = signals.next() => Some(asked),
-        found = nothing_is_left(&worker, &opened, args) => { found?; None }
+        found = nothing_is_left(&instance, &opened, args) => { found?; None }
         broken = is_broken(&opened) => return Err(broken),
-        hindered = is_hindered(&opened, &worker), if counts_as_left(args).is_some() => {
+        hindered = is_hindered(&opened, &instance), if counts_as_left(args).is_some() => {
             return Err(hindered);
         }
     };
     let report = match asked {
-        Some(_) => stop::stop(&worker, &mut signals, args.stop_within, &console).await,
-        None => worker.tasks.stop().await,
+        Some(_) => stop::stop(&instance, &mut signals, args.stop_within, &console).await,
+        None => instance.tasks.stop().await,
     };
-    let stats = worker.tasks.stats();
+    let stats = instance.tasks.stats();
     watch.end().await;
-    worker.close().await;
+    instance.close().await;
     // The teller ends with the manager, once it has printed all events.
     let _ = teller.await;
     console.note(&format!("stopped: {}", report::stopped(&stats, &report)));
@@ -92,14 +92,14 @@ async fn is_left(opened: &Opened, args: &Work, states: &[JobState]) -> Result<bo
 }
 
 /// Waits until it shall end by itself: for ever, unless an option says so.
-async fn nothing_is_left(worker: &Worker, opened: &Opened, args: &Work) -> Result<()> {
+async fn nothing_is_left(instance: &Instance, opened: &Opened, args: &Work) -> Result<()> {
     let Some(states) = counts_as_left(args) else {
         return std::future::pending().await;
     };
     loop {
-        worker.tasks.idle().await;
+        instance.tasks.idle().await;
         // A task that could not begin is tried again in a moment, until `is_hindered`.
-        if !worker.trouble.has_put_off() && !is_left(opened, args, states).await? {
+        if !instance.trouble.has_put_off() && !is_left(opened, args, states).await? {
             return Ok(());
         }
         sleep(LOOK).await;

@@ -1,5 +1,5 @@
-//! When a worker has to end because it cannot work: its store is broken, or something has kept it
-//! from its work for too long.
+//! When an instance has to end because it cannot work: its store is broken, or something has kept
+//! it from its work for too long.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use tokio::time::{sleep, timeout};
 
 use crate::console::time::show_duration;
-use crate::instance::worker::Worker;
+use crate::instance::worker::Instance;
 use crate::store::{Opened, explain};
 
 /// How often it is looked.
@@ -27,22 +27,22 @@ pub(crate) async fn is_broken(opened: &Opened) -> anyhow::Error {
     }
 }
 
-/// Resolves when a worker has been kept from its work for the length of a lease, and nothing runs
-/// any more that it has begun; says why. This is for workers that shall end by themselves.
-pub(crate) async fn is_hindered(opened: &Opened, worker: &Worker) -> anyhow::Error {
+/// Resolves when an instance has been kept from its work for the length of a lease, and nothing
+/// runs any more that it has begun; says why. This is for instances that shall end by themselves.
+pub(crate) async fn is_hindered(opened: &Opened, instance: &Instance) -> anyhow::Error {
     let lease = opened.store.timing().lease;
     loop {
         sleep(LOOK).await;
-        if worker.minder().runs_something() {
+        if instance.minder().runs_something() {
             continue;
         }
-        if let Some((why, lasts)) = worker.trouble.get()
+        if let Some((why, lasts)) = instance.trouble.get()
             && lasts >= lease
         {
             let lasts = show_duration(Duration::from_secs(lasts.as_secs()));
             return anyhow!("nothing could be begun for {lasts}: {why}");
         }
-        if let Some(why) = worker.store_trouble.get() {
+        if let Some(why) = instance.store_trouble.get() {
             // One that does not answer would never be closed, and whoever waits for that hangs too.
             std::mem::forget(opened.clone());
             return anyhow!(why);

@@ -1,4 +1,4 @@
-//! How a worker stops after a signal.
+//! How an instance stops after a signal.
 
 use std::future::{pending, ready};
 use std::pin::pin;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use marionette::StopReport;
 
 use crate::console::Console;
-use crate::instance::worker::Worker;
+use crate::instance::worker::Instance;
 use crate::process::signals::Signals;
 
 /// Stops after a first signal: lets finish what runs; ends it after a second, or once `limit` is
 /// over; and after a third leaves this process at once, with its minder to clear up behind it.
 pub(crate) async fn stop(
-    worker: &Worker,
+    instance: &Instance,
     signals: &mut Signals,
     limit: Option<Duration>,
     console: &Console,
 ) -> StopReport {
-    let tasks = &worker.tasks;
+    let tasks = &instance.tasks;
     let mut stopping = pin!(tasks.stop());
     // It is said when it is so: from here on nothing is claimed.
     tokio::select! {
@@ -26,7 +26,7 @@ pub(crate) async fn stop(
         report = &mut stopping => return report,
         () = ready(()) => {}
     }
-    worker.is_stopping();
+    instance.is_stopping();
     console.note("stopping: what runs may finish (again: end it)");
     let limit = async {
         match limit {

@@ -1,7 +1,7 @@
-//! What keeps a worker from its work and is no task's fault: a full disk, a store that does not
+//! What keeps an instance from its work and is no task's fault: a full disk, a store that does not
 //! answer, no room for another process, no minder, a queue that is paused. It costs no task an
-//! attempt. It is said once, and again when it is over, so a worker that does nothing is not silent
-//! for longer than a minute.
+//! attempt. It is said once, and again when it is over, so an instance that does nothing is not
+//! silent for longer than a minute.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ const CALM: Duration = Duration::from_secs(5);
 /// What was put off is tried again sooner than this, unless somebody cancelled it.
 const STALE: Duration = Duration::from_secs(20);
 
-/// What keeps a worker from beginning tasks that it has claimed, if anything does.
+/// What keeps an instance from beginning tasks that it has claimed, if anything does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trouble(Arc<Mutex<State>>);
 
@@ -92,7 +92,7 @@ impl Trouble {
     }
 }
 
-/// Why a worker gets nothing from its store, or cannot tell it anything, once that has lasted.
+/// Why an instance gets nothing from its store, or cannot tell it anything, once that has lasted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreTrouble(Arc<Mutex<Option<String>>>);
 

@@ -1,4 +1,4 @@
-//! Watches over a worker, and says what keeps it from its work.
+//! Watches over an instance, and says what keeps it from its work.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::console::clock;
 use crate::console::text::{self, safe};
 use crate::console::time::show_duration;
-use crate::instance::worker::Worker;
+use crate::instance::worker::Instance;
 use crate::minder::{Minder, orphans_have_gone};
 use crate::process::lack;
 use crate::store::Opened;
@@ -27,7 +27,7 @@ const LOOK_FOR_STRAYS: Duration = Duration::from_millis(500);
 /// After so many looks it is asked whether tasks are ready although nothing runs: that costs more.
 const IDLE_LOOKS: u32 = 8;
 
-/// Watches over a worker until it is dropped.
+/// Watches over an instance until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch([JoinHandle<()>; 2]);
 
@@ -35,17 +35,17 @@ impl Watch {
     /// `queues` are those of which it is said when they are paused.
     pub(crate) fn begin(
         opened: &Opened,
-        worker: &Worker,
+        instance: &Instance,
         queues: &[String],
         console: &Console,
     ) -> Self {
         let seen = Seen {
             opened: opened.clone(),
-            tasks: worker.tasks.clone(),
-            minder: worker.minder(),
-            own: worker.trouble.clone(),
-            of_store: worker.store_trouble.clone(),
-            works_on: worker.queues.clone(),
+            tasks: instance.tasks.clone(),
+            minder: instance.minder(),
+            own: instance.trouble.clone(),
+            of_store: instance.store_trouble.clone(),
+            works_on: instance.queues.clone(),
             queues: queues.to_vec(),
             console: console.clone(),
         };
@@ -53,7 +53,7 @@ impl Watch {
         Self([tokio::spawn(seen.watch()), tokio::spawn(strays)])
     }
 
-    /// Ends it, and waits until it holds nothing of the worker any more.
+    /// Ends it, and waits until it holds nothing of the instance any more.
     pub(crate) async fn end(mut self) {
         for watch in &mut self.0 {
             watch.abort();
@@ -69,7 +69,7 @@ impl Drop for Watch {
     }
 }
 
-/// Ends the commands of other workers that were killed with their minders. Nobody may ever try
+/// Ends the commands of other instances that were killed with their minders. Nobody may ever try
 /// their tasks again: they may be cancelled by now, deleted, or in a queue that is paused.
 async fn end_strays(opened: Opened) {
     loop {
@@ -242,8 +242,8 @@ impl Seen {
     }
 }
 
-/// Whether a worker does nothing although the store says that tasks are ready: the store has rows
-/// that it counts and never gives out.
+/// Whether an instance does nothing although the store says that tasks are ready: the store has
+/// rows that it counts and never gives out.
 #[derive(Default)]
 struct Idle {
     looks: u32,

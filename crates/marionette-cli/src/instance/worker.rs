@@ -1,4 +1,4 @@
-//! A worker for commands: a task manager on the store, and a minder for what it runs.
+//! An instance for commands: a task manager on the store, and a minder for what it runs.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -23,18 +23,18 @@ use crate::store::Opened;
 pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
 
 /// For how long a command that somebody ended from outside is not judged yet: whoever ends it may
-/// be about to stop this worker as well, and its signal arrives in any order.
+/// be about to stop this instance as well, and its signal arrives in any order.
 const STOP_ARRIVES: Duration = Duration::from_secs(2);
 
-/// How soon a task is tried again that the worker could not begin.
+/// How soon a task is tried again that the instance could not begin.
 const AGAIN: Duration = Duration::from_secs(1);
-/// A task has failed whose minder was killed this often while it ran; one that takes its worker
+/// A task has failed whose minder was killed this often while it ran; one that takes its instance
 /// down as often is quarantined.
 const DEATHS_MAX: u32 = 3;
 
 /// Runs commands from these queues.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct Instance {
     pub(crate) tasks: TaskManager<dyn Inspect>,
     minder: Minder,
     outputs: output::Keeper,
@@ -48,8 +48,8 @@ pub(crate) struct Worker {
     pub(crate) queues: Vec<String>,
 }
 
-impl Worker {
-    /// A worker that has not started.
+impl Instance {
+    /// An instance that has not started.
     pub(crate) fn new(
         opened: &Opened,
         queues: Vec<String>,
@@ -92,7 +92,7 @@ impl Worker {
     }
 
     /// Starts it, once its minder is there: until then a signal for all would end that one too.
-    /// Nothing is left by then of the commands of workers that were killed with their minders.
+    /// Nothing is left by then of the commands of instances that were killed with their minders.
     pub(crate) async fn start(&self, opened: &Opened) -> Result<()> {
         let gone = orphans_have_gone(&opened.minders()).await;
         gone.map_err(|error| anyhow!(lack::words(&error)))
@@ -147,7 +147,7 @@ impl Runner {
     async fn attempt(&self, command: Command, context: &Context) -> Result<Success, TaskError> {
         let id = context.id();
         let output = self.places.of(id);
-        // The job may come from a worker that was killed a moment ago.
+        // The job may come from an instance that was killed a moment ago.
         if let Err(error) = orphans_have_gone(&self.opened.minders()).await {
             let error = lack::words(&error);
             let why = format!("cannot see which minders of commands are there: {error}");
@@ -198,12 +198,12 @@ impl Runner {
             Some(_) if !was_ended_here && self.is_of_a_stop(&ended).await => {
                 Err(TaskError::snooze(Duration::ZERO))
             }
-            // Its minder has taken the secrets out: the worker never looks them up.
+            // Its minder has taken the secrets out: the instance never looks them up.
             Some(failure) => Err(failure.into()),
         }
     }
 
-    /// The worker cannot begin a task, which is no failure of the task.
+    /// The instance cannot begin a task, which is no failure of the task.
     fn hindered(&self, task: TaskId, why: String) -> TaskError {
         self.trouble.puts_off(task, why);
         TaskError::snooze(AGAIN)

@@ -39,7 +39,7 @@ use crate::input;
 use crate::instance::health::{is_broken, is_hindered};
 use crate::instance::stop;
 use crate::instance::watch::Watch;
-use crate::instance::worker::Worker;
+use crate::instance::worker::Instance;
 use crate::minder::orphans_have_gone;
 use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, Purpose, explain, open_existing, open_or_make};
@@ -113,17 +113,17 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     note_that_it_goes_on(&ready, &progress, &console);
     let view = View::start(&mut console, &progress);
     let queues = ready.ledger.queues().to_vec();
-    let worker = Worker::new(&opened, queues, args.jobs, args.keep_outputs)?;
-    let teller = view::tell(worker.tasks.events(), &progress, &console);
-    worker.start(&opened).await?;
+    let instance = Instance::new(&opened, queues, args.jobs, args.keep_outputs)?;
+    let teller = view::tell(instance.tasks.events(), &progress, &console);
+    instance.start(&opened).await?;
     // `until_all_has_ended` tells of a queue that is paused.
-    let watch = Watch::begin(&opened, &worker, &[], &console);
+    let watch = Watch::begin(&opened, &instance, &[], &console);
     let work = until_all_has_ended(&opened, &ready, &progress, &view, &console);
     let asked = tokio::select! {
         ended = work => ended.map(|()| None),
         asked = signals.next() => Ok(Some(asked)),
         broken = is_broken(&opened) => Err(broken),
-        hindered = is_hindered(&opened, &worker) => Err(hindered),
+        hindered = is_hindered(&opened, &instance) => Err(hindered),
     };
     let asked = match asked {
         Ok(asked) => asked,
@@ -133,11 +133,11 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
         }
     };
     match asked {
-        Some(_) => drop(stop::stop(&worker, &mut signals, None, &console).await),
-        None => drop(worker.tasks.stop().await),
+        Some(_) => drop(stop::stop(&instance, &mut signals, None, &console).await),
+        None => drop(instance.tasks.stop().await),
     }
     watch.end().await;
-    worker.close().await;
+    instance.close().await;
     // The teller ends with the manager, once it has printed all events.
     let _ = teller.await;
     view.end();
