@@ -2,7 +2,7 @@
 
 mod add;
 pub(crate) mod operate;
-pub(crate) mod pick;
+pub(crate) mod selection;
 mod run;
 mod unit;
 mod work;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueHint};
 
-use super::pick::{Pick, States, Which, ends, parse_name};
+use super::selection::{Conditions, Selection, States, ends, parse_name};
 use crate::console::time::parse_duration;
 use crate::input::parse_count;
 
@@ -32,7 +32,7 @@ pub(crate) enum Operation {
 #[command(after_long_help = LIST_HELP)]
 pub(crate) struct List {
     #[command(flatten)]
-    pub(crate) pick: Pick,
+    pub(crate) conditions: Conditions,
     /// How many at most
     #[arg(
         long,
@@ -114,7 +114,7 @@ pub(crate) struct Follow {
 #[command(after_long_help = RETRY_HELP)]
 pub(crate) struct Retry {
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) selection: Selection,
 }
 
 const RETRY_HELP: &str = "\
@@ -140,7 +140,7 @@ With --json one object: verb, dry_run, matched, changed, unchanged (state, why, 
 #[command(after_long_help = CANCEL_HELP)]
 pub(crate) struct Cancel {
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) selection: Selection,
     /// Why, for whoever looks at it later
     #[arg(
         long,
@@ -170,7 +170,7 @@ With --json one object: verb, dry_run, matched, changed, unchanged (state, why, 
 #[command(after_long_help = DELETE_HELP)]
 pub(crate) struct Delete {
     #[command(flatten)]
-    pub(crate) which: Which,
+    pub(crate) selection: Selection,
 }
 
 const DELETE_HELP: &str = "\
@@ -197,7 +197,7 @@ pub(crate) struct Reschedule {
     #[arg(required = true, value_name = "ID|TIME", value_hint = ValueHint::Other)]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
-    pub(crate) pick: Pick,
+    pub(crate) conditions: Conditions,
     /// All tasks that wait, if nothing else is named
     #[arg(long)]
     pub(crate) all: bool,

@@ -20,7 +20,7 @@ use super::confirm::confirm;
 use super::ids;
 use super::list::{self, named};
 use super::operator::Operator;
-use super::pick::Pages;
+use super::pages::Pages;
 use super::report::{Refusals, Report, faster, tell};
 
 /// How many of the tasks are shown with the question.
@@ -29,13 +29,13 @@ const PREVIEW: usize = 5;
 /// Changes the tasks, and returns the exit status.
 pub(super) async fn apply(
     operator: &Operator,
-    which: &args::pick::Which,
+    selection: &args::selection::Selection,
     change: &Change,
 ) -> Result<u8> {
-    let by_ids = !which.ids.is_empty();
+    let by_ids = !selection.ids.is_empty();
     let forgotten = operator.opened.forgotten();
-    let report = match (by_ids, which.pick.is_empty(), which.all) {
-        (true, true, _) => named_ones(operator, which, change).await?,
+    let report = match (by_ids, selection.conditions.is_empty(), selection.all) {
+        (true, true, _) => named_ones(operator, selection, change).await?,
         (true, false, _) => bail!("name tasks by their ids or by conditions, not by both"),
         (false, true, false) => bail!(
             "nothing says which tasks to {0}: name their ids, or conditions like --state and \
@@ -43,7 +43,7 @@ pub(super) async fn apply(
             change.verb()
         ),
         (false, ..) => {
-            let Some(report) = matching(operator, which, change).await? else {
+            let Some(report) = matching(operator, selection, change).await? else {
                 operator.console.note("nothing was changed");
                 return Ok(1);
             };
@@ -51,21 +51,21 @@ pub(super) async fn apply(
         }
     };
     output::forget(&operator.opened, &forgotten).await?;
-    tell(operator, which, change, &report).await?;
+    tell(operator, selection, change, &report).await?;
     let is_short = by_ids && !report.unchanged.is_empty();
     Ok(u8::from(is_short))
 }
 
 async fn named_ones(
     operator: &Operator,
-    which: &args::pick::Which,
+    selection: &args::selection::Selection,
     change: &Change,
 ) -> Result<Report> {
     let store = &*operator.opened.store;
     let mut able: Vec<TaskId> = Vec::new();
     let mut unchanged = Refusals::default();
     let mut queues = BTreeMap::new();
-    for (text, id) in ids::find(store, &which.ids).await? {
+    for (text, id) in ids::find(store, &selection.ids).await? {
         let job = match id {
             Some(id) => store.job(id).await.map_err(explain)?,
             None => None,
@@ -84,12 +84,12 @@ async fn named_ones(
         }
     }
     let tasks = able.len();
-    let changed = match (which.dry_run, tasks) {
+    let changed = match (selection.dry_run, tasks) {
         (true, _) | (_, 0) => 0,
         _ => change.perform(store, Which::Ids(able)).await?,
     };
     let mut unchanged = unchanged.0;
-    if !which.dry_run {
+    if !selection.dry_run {
         unchanged.extend(faster(tasks, changed));
     }
     Ok(Report {
@@ -108,11 +108,11 @@ fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
 /// Changes all tasks that match; `None` if the user was asked and does not want it.
 async fn matching(
     operator: &Operator,
-    which: &args::pick::Which,
+    selection: &args::selection::Selection,
     change: &Change,
 ) -> Result<Option<Report>> {
     let store = &*operator.opened.store;
-    let mut filter = which.pick.filter()?;
+    let mut filter = selection.conditions.filter()?;
     if filter.states.is_empty() {
         filter.states = change.usual();
     }
@@ -143,10 +143,10 @@ async fn matching(
         unchanged: refused.0,
         queues,
     };
-    if which.dry_run && !operator.console.json && matched > 0 {
+    if selection.dry_run && !operator.console.json && matched > 0 {
         operator.console.result(&preview);
     }
-    if which.dry_run || matched == 0 {
+    if selection.dry_run || matched == 0 {
         return Ok(Some(report));
     }
     let states = filter
@@ -158,7 +158,7 @@ async fn matching(
         .collect();
     let tasks = count(matched, "task");
     let question = format!("{} {tasks} ({})", change.verb(), states.join(", "));
-    if !which.yes && !confirm(&preview, &question)? {
+    if !selection.yes && !confirm(&preview, &question)? {
         return Ok(None);
     }
     report.changed = change.perform(store, Which::Matching(filter)).await?;

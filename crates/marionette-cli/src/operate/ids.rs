@@ -10,7 +10,7 @@ use crate::console::short_id::digits;
 use crate::console::text::safe;
 use crate::store::explain;
 
-use super::pick::Pages;
+use super::pages::Pages;
 use super::{list, words};
 
 /// The shortest piece of an id that is searched for.

@@ -15,7 +15,7 @@ use crate::store::explain;
 
 use super::instances::mark_orphans;
 use super::operator::Operator;
-use super::pick::Pages;
+use super::pages::Pages;
 use super::{json, words};
 use crate::args::operate::List;
 
@@ -37,7 +37,7 @@ const INDENT: &str = "          ";
 pub(super) type Named = (JobSummary, Option<String>);
 
 pub(super) async fn list(operator: &Operator, args: &List) -> Result<u8> {
-    let filter = args.pick.filter()?;
+    let filter = args.conditions.filter()?;
     if args.all && operator.console.json {
         return every(operator, filter).await;
     }
@@ -59,7 +59,7 @@ pub(super) async fn list(operator: &Operator, args: &List) -> Result<u8> {
     }
     if !jobs.is_empty() {
         operator.console.result(&rows(&jobs, &operator.runs));
-    } else if args.pick.is_empty() {
+    } else if args.conditions.is_empty() {
         operator.console.note("there are no tasks");
     } else {
         operator.console.note("no task matches");

@@ -16,7 +16,7 @@ mod queue;
 mod stats;
 mod instances;
 mod migrate;
-mod pick;
+mod pages;
 mod ids;
 mod words;
 mod json;
@@ -49,12 +49,12 @@ pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {
         Operation::List(args) => list::list(&operator, &args).await,
         Operation::Show(args) => show::show(&operator, &args).await,
         Operation::Follow(args) => follow::follow(&operator, &args).await,
-        Operation::Retry(args) => apply::apply(&operator, &args.which, &Change::Retry).await,
+        Operation::Retry(args) => apply::apply(&operator, &args.selection, &Change::Retry).await,
         Operation::Cancel(args) => {
             let change = Change::Cancel(args.reason);
-            apply::apply(&operator, &args.which, &change).await
+            apply::apply(&operator, &args.selection, &change).await
         }
-        Operation::Delete(args) => apply::apply(&operator, &args.which, &Change::Delete).await,
+        Operation::Delete(args) => apply::apply(&operator, &args.selection, &Change::Delete).await,
         Operation::Reschedule(args) => reschedule::reschedule(&operator, &args).await,
         Operation::Pause(args) => queue::pause(&operator, &args.queue).await,
         Operation::Resume(args) => queue::resume(&operator, &args.queue).await,

@@ -17,14 +17,14 @@ use crate::store::explain;
 
 use super::confirm::confirm;
 use super::operator::Operator;
-use super::pick::{self, Pages};
+use super::pages::{self, Pages};
 use crate::args::operate::Prune;
 
 pub(super) async fn prune(operator: &Operator, args: &Prune) -> Result<u8> {
     let Some(before) = clock::now().checked_sub(args.older) else {
         bail!("--older {}: nothing is so old", show_duration(args.older));
     };
-    let mut states = pick::states(&args.state);
+    let mut states = pages::states(&args.state);
     if states.is_empty() {
         states = JobState::ALL
             .into_iter()

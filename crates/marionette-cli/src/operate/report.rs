@@ -138,7 +138,7 @@ pub(super) fn faster(able: usize, changed: u64) -> Option<Unchanged> {
 /// Prints the result, for a person or for a program.
 pub(super) async fn tell(
     operator: &Operator,
-    which: &args::pick::Which,
+    selection: &args::selection::Selection,
     change: &Change,
     report: &Report,
 ) -> Result<()> {
@@ -150,10 +150,10 @@ pub(super) async fn tell(
         Default::default()
     };
     if console.json {
-        console.value(&value(which, change, report, &starts));
+        console.value(&value(selection, change, report, &starts));
         return Ok(());
     }
-    if which.dry_run {
+    if selection.dry_run {
         let tasks = count(report.matched, "task");
         console.result(&format!("{tasks} would be {}", change.done()));
     } else if !console.quiet {
@@ -192,14 +192,19 @@ pub(super) async fn tell(
         tell_paused(operator, report).await?;
     }
     if let Change::Reschedule(due) = change
-        && (report.changed > 0 || which.dry_run)
+        && (report.changed > 0 || selection.dry_run)
     {
         console.note(&format!("due: {}", words::time(*due)));
     }
     Ok(())
 }
 
-fn value(which: &args::pick::Which, change: &Change, report: &Report, waits: &[String]) -> Value {
+fn value(
+    selection: &args::selection::Selection,
+    change: &Change,
+    report: &Report,
+    waits: &[String],
+) -> Value {
     let unchanged: Vec<_> = report
         .unchanged
         .iter()
@@ -218,7 +223,7 @@ fn value(which: &args::pick::Which, change: &Change, report: &Report, waits: &[S
     };
     let mut value = json!({
         "verb": change.verb(),
-        "dry_run": which.dry_run,
+        "dry_run": selection.dry_run,
         "matched": report.matched,
         "changed": report.changed,
         "unchanged": unchanged,

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 
 use crate::args::operate::Reschedule;
-use crate::args::pick::Which;
+use crate::args::selection::Selection;
 use crate::console::clock;
 use crate::console::time::parse_time;
 
@@ -20,12 +20,12 @@ pub(super) async fn reschedule(operator: &Operator, args: &Reschedule) -> Result
     if let Some(note) = &when.note {
         operator.console.note(note);
     }
-    let which = Which {
+    let selection = Selection {
         ids: ids.to_vec(),
-        pick: args.pick.clone(),
+        conditions: args.conditions.clone(),
         all: args.all,
         dry_run: args.dry_run,
         yes: args.yes,
     };
-    apply::apply(operator, &which, &Change::Reschedule(when.time)).await
+    apply::apply(operator, &selection, &Change::Reschedule(when.time)).await
 }

@@ -18,7 +18,7 @@ use crate::run::Runs;
 use crate::store::explain;
 
 use super::operator::Operator;
-use super::pick::Pages;
+use super::pages::Pages;
 use crate::args::operate::Stats;
 
 /// The width that a queue, a kind and the used states need; below it each count has its own line.

@@ -12,7 +12,7 @@ use crate::console::time::parse_duration;
 /// Which tasks: all conditions hold that are named.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which tasks")]
-pub(crate) struct Pick {
+pub(crate) struct Conditions {
     /// In one of these states: ready, scheduled, retrying, running, done, dead, cancelled,
     /// quarantined; or waiting (the first three), failed (dead, quarantined), ended (the last four)
     #[arg(
@@ -120,12 +120,12 @@ pub(super) fn ends() -> impl TypedValueParser<Value = States> {
 
 /// By ids or by conditions.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Which {
+pub(crate) struct Selection {
     /// The ids of tasks, or enough of each, or their names
     #[arg(value_name = "ID", value_hint = ValueHint::Other)]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
-    pub(crate) pick: Pick,
+    pub(crate) conditions: Conditions,
     /// All tasks for which it makes sense, if nothing else is named
     #[arg(long, conflicts_with = "ids")]
     pub(crate) all: bool,

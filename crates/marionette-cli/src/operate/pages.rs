@@ -11,7 +11,7 @@ use crate::console::text::safe;
 use crate::console::time::parse_past_time;
 use crate::store::explain;
 
-use crate::args::pick::{Pick, States};
+use crate::args::selection::{Conditions, States};
 
 /// The number of unreadable tasks that are counted, and below it the number that are listed.
 const UNREADABLE_MAX: usize = 1_000;
@@ -19,7 +19,7 @@ const UNREADABLE_TOLD: usize = 5;
 /// How many jobs the store lists in one call.
 const PAGE: usize = 1_000;
 
-impl Pick {
+impl Conditions {
     /// Whether no condition is given.
     pub(super) fn is_empty(&self) -> bool {
         self.state.is_empty()
