@@ -27,7 +27,12 @@ pub(crate) async fn work(common: &Common, args: &Work) -> Result<u8> {
     let mut signals = Signals::listen()?;
     let opened = open_or_make(common).await?;
     opened.check(&console)?;
-    let instance = Instance::new(&opened, args.queue.clone(), args.jobs, args.keep_outputs)?;
+    let instance = Instance::new(
+        &opened,
+        args.queue.clone(),
+        args.jobs,
+        args.outputs.keep_outputs,
+    )?;
     let teller = tokio::spawn(tell(instance.tasks.events(), console.clone()));
     instance.start(&opened).await?;
     let watch = Watch::begin(&opened, &instance, &args.queue, &console);

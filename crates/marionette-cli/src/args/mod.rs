@@ -3,6 +3,7 @@
 mod add;
 pub(crate) mod operate;
 pub(crate) mod selection;
+mod outputs;
 mod run;
 mod unit;
 mod work;

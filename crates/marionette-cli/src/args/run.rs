@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use marionette::store::StoredBackoff;
 
+use super::outputs::OutputArguments;
 use crate::command::quoted;
 use crate::input::{
-    self, Format, Options, Reader, Words, parse_backoff, parse_count, parse_kept, parse_positive,
+    self, Format, Options, Reader, Words, parse_backoff, parse_count, parse_positive,
     parse_retries, parse_run_name,
 };
 
@@ -88,15 +89,8 @@ pub(crate) struct Run {
     /// The run is known by this name, and not by its file or its folder
     #[arg(long = "as", value_name = "NAME", value_parser = parse_run_name)]
     pub(crate) known_as: Option<String>,
-    /// The output of about how many tasks is kept, the latest: of more, that of tasks that are done
-    /// goes first, that of tasks that have not ended never; at least 1,000
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        value_parser = parse_kept,
-        default_value_t = crate::output::KEPT,
-    )]
-    pub(crate) keep_outputs: u64,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArguments,
 }
 
 impl Run {

@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::outputs::OutputArguments;
 use crate::console::time::parse_duration;
-use crate::input::{parse_count, parse_kept, parse_queue};
+use crate::input::{parse_count, parse_queue};
 
 /// Run what was added, until told to stop
 ///
@@ -43,15 +44,8 @@ pub(crate) struct Work {
     /// [default: as long as they take]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stop_within: Option<Duration>,
-    /// The output of about how many tasks is kept, the latest: of more, that of tasks that are done
-    /// goes first, that of tasks that have not ended never; at least 1,000
-    #[arg(
-        long,
-        value_name = "NUMBER",
-        value_parser = parse_kept,
-        default_value_t = crate::output::KEPT,
-    )]
-    pub(crate) keep_outputs: u64,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArguments,
 }
 
 const AFTER_HELP: &str = "\

@@ -113,7 +113,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     note_that_it_goes_on(&ready, &progress, &console);
     let view = View::start(&mut console, &progress);
     let queues = ready.ledger.queues().to_vec();
-    let instance = Instance::new(&opened, queues, args.jobs, args.keep_outputs)?;
+    let instance = Instance::new(&opened, queues, args.jobs, args.outputs.keep_outputs)?;
     let teller = view::tell(instance.tasks.events(), &progress, &console);
     instance.start(&opened).await?;
     // `until_all_has_ended` tells of a queue that is paused.
