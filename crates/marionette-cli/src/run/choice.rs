@@ -48,38 +48,8 @@ async fn of_list(
     file: &input::File,
     console: &Console,
 ) -> Result<Ledger> {
-    let mut goes_on: Option<Ledger> = None;
-    let mut free = None;
-    let mut others = 0;
-    for slot in 0.. {
-        let is_new = !Ledger::exists(&opened.runs(), identity, slot);
-        match Ledger::take(&opened.runs(), identity, slot, &file.name)? {
-            Taken::Theirs(held) => {
-                let (stored, all) = in_common(opened, file, &held.queue).await?;
-                if stored == all {
-                    return Err(held.refusal(&file.name));
-                }
-            }
-            Taken::Ours(ledger) => {
-                let left = left(opened, &ledger).await?;
-                let is_open = left > 0 || ledger.is_unfinished();
-                let is_known = in_common(opened, file, &ledger.queue()).await?.0 > 0;
-                if is_known && (is_open || args.retry_failed) {
-                    let is_newer = |other: &Ledger| ledger.written() > other.written();
-                    if goes_on.as_ref().is_none_or(is_newer) {
-                        goes_on = Some(ledger);
-                    }
-                } else if left > 0 {
-                    others += left;
-                } else if free.is_none() {
-                    free = Some(ledger);
-                }
-            }
-        }
-        if is_new {
-            break;
-        }
-    }
+    let found = FolderRuns::find(opened, args, identity, file).await?;
+    let others = found.left_of_others;
     if others > 0 {
         console.note(&format!(
             "{} of another list in this folder {} left, and this list has none of them: `{}` goes \
@@ -89,7 +59,7 @@ async fn of_list(
             identity.command(),
         ));
     }
-    match (goes_on, free) {
+    match (found.goes_on, found.free) {
         (Some(ledger), _) => Ok(ledger),
         (None, _) if args.retry_failed => bail!("this list was never run in this folder"),
         (None, Some(mut ledger)) => {
@@ -100,6 +70,58 @@ async fn of_list(
             Ok(ledger)
         }
         (None, None) => bail!("another process has just begun a list in this folder; try again"),
+    }
+}
+
+/// The runs of the lists of a folder, as a list sees them that is to be run there.
+#[derive(Default)]
+struct FolderRuns {
+    /// The latest run that has a task in common with the list and goes on.
+    goes_on: Option<Ledger>,
+    /// The first slot that the list may have for a run of its own.
+    free: Option<Ledger>,
+    /// How many tasks are left of lists that have none in common with it.
+    left_of_others: u64,
+}
+
+impl FolderRuns {
+    async fn find(
+        opened: &Opened,
+        args: &Run,
+        identity: &Identity,
+        file: &input::File,
+    ) -> Result<Self> {
+        let mut found = Self::default();
+        for slot in 0.. {
+            let is_new = !Ledger::exists(&opened.runs(), identity, slot);
+            match Ledger::take(&opened.runs(), identity, slot, &file.name)? {
+                Taken::Theirs(held) => {
+                    let (stored, all) = in_common(opened, file, &held.queue).await?;
+                    if stored == all {
+                        return Err(held.refusal(&file.name));
+                    }
+                }
+                Taken::Ours(ledger) => {
+                    let left = left(opened, &ledger).await?;
+                    let is_open = left > 0 || ledger.is_unfinished();
+                    let is_known = in_common(opened, file, &ledger.queue()).await?.0 > 0;
+                    if is_known && (is_open || args.retry_failed) {
+                        let is_newer = |other: &Ledger| ledger.written() > other.written();
+                        if found.goes_on.as_ref().is_none_or(is_newer) {
+                            found.goes_on = Some(ledger);
+                        }
+                    } else if left > 0 {
+                        found.left_of_others += left;
+                    } else if found.free.is_none() {
+                        found.free = Some(ledger);
+                    }
+                }
+            }
+            if is_new {
+                break;
+            }
+        }
+        Ok(found)
     }
 }
 
