@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueHint};
 
-use super::selection::{Conditions, Selection, States, ends, parse_name};
+use super::selection::{Conditions, Selection, States, ends};
 use crate::console::time::parse_duration;
-use crate::input::parse_count;
+use crate::input::{parse_count, parse_name};
 
 /// The operator's commands.
 #[derive(Debug, Subcommand)]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use marionette::store::{JobState, check_name};
+use marionette::store::JobState;
 
 use crate::console::text::nearest;
 use crate::console::time::parse_duration;
+use crate::input::parse_name;
 
 /// Which tasks: all conditions hold that are named.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -107,11 +108,6 @@ fn parse_states(text: &str) -> Result<States, String> {
             .filter(|state| is_meant(*state))
             .collect(),
     ))
-}
-
-pub(super) fn parse_name(text: &str) -> Result<String, String> {
-    check_name(text).map_err(|what| format!("the name {what}"))?;
-    Ok(text.to_owned())
 }
 
 pub(super) fn ends() -> impl TypedValueParser<Value = States> {

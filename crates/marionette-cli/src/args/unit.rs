@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::console::time::parse_duration;
-use crate::input::{parse_count, parse_queue};
+use crate::input::{parse_count, parse_name};
 
 /// Print a unit for systemd that keeps `marionette work` running
 ///
@@ -20,7 +20,7 @@ pub(crate) struct Unit {
     #[arg(long, short, value_name = "NUMBER", value_parser = parse_count::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Which queues it works on [default: default]
-    #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
+    #[arg(long, value_name = "QUEUE", value_parser = parse_name)]
     pub(crate) queue: Vec<String>,
     /// How long commands may go on when it is stopped, before they are ended and given back
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1m")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::outputs::OutputArguments;
 use crate::console::time::parse_duration;
-use crate::input::{parse_count, parse_queue};
+use crate::input::{parse_count, parse_name};
 
 /// Run what was added, until told to stop
 ///
@@ -32,7 +32,7 @@ pub(crate) struct Work {
     #[arg(long, short, value_name = "NUMBER", value_parser = parse_count::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Which queues it works on
-    #[arg(long, value_name = "QUEUE", value_parser = parse_queue, default_value = "default")]
+    #[arg(long, value_name = "QUEUE", value_parser = parse_name, default_value = "default")]
     pub(crate) queue: Vec<String>,
     /// Stop when nothing is due and nothing runs; tasks that wait for their time stay
     #[arg(long)]

@@ -18,8 +18,8 @@ use crate::console::time::{
     parse_duration, parse_past_time, parse_time, show_duration, show_relative, show_time,
 };
 use crate::input::{
-    self, Format, Options, Reader, parse_backoff, parse_grace, parse_positive, parse_priority,
-    parse_queue, parse_retries, parse_size, parse_variable,
+    self, Format, Options, Reader, parse_backoff, parse_grace, parse_name, parse_positive,
+    parse_priority, parse_retries, parse_size, parse_variable,
 };
 use crate::store::location;
 
@@ -133,7 +133,7 @@ fn any_time_and_any_number_is_read_or_refused() {
             parse_retries(&text),
             parse_priority(&text),
         );
-        let _ = (parse_queue(&text), parse_variable(&text));
+        let _ = (parse_name(&text), parse_variable(&text));
     });
 }
 

@@ -36,8 +36,8 @@ pub(crate) use options::{Due, OptionArguments, Options};
 #[cfg(test)]
 pub(crate) use value::parse_priority;
 pub(crate) use value::{
-    parse_backoff, parse_count, parse_grace, parse_kept, parse_positive, parse_queue,
-    parse_retries, parse_run_name, parse_size, parse_variable,
+    parse_backoff, parse_count, parse_grace, parse_kept, parse_name, parse_positive, parse_retries,
+    parse_run_name, parse_size, parse_variable,
 };
 pub(crate) use words::Words;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use marionette::store::{JobOptions, Priority, StoredBackoff};
 
-use super::value::{parse_backoff, parse_positive, parse_priority, parse_queue, parse_retries};
+use super::value::{parse_backoff, parse_name, parse_positive, parse_priority, parse_retries};
 use crate::console::clock;
 use crate::console::time::{When, parse_duration, parse_time};
 
@@ -61,7 +61,7 @@ impl Options {
                 self.due = Some(Due::At(parse_time(text, &clock::here())?));
             }
             "priority" => self.priority = Priority(parse_priority(text)?),
-            "queue" => self.queue = Some(parse_queue(text)?),
+            "queue" => self.queue = Some(parse_name(text)?),
             _ => return Err("it cannot be read".to_owned()),
         }
         Ok(())
@@ -97,10 +97,10 @@ pub(crate) struct OptionArguments {
     #[arg(long, value_name = "NUMBER", value_parser = parse_priority, allow_hyphen_values = true)]
     priority: Option<i8>,
     /// What it is called in lists [default: the command]
-    #[arg(long, short, value_name = "NAME", value_parser = parse_name)]
+    #[arg(long, short, value_name = "NAME", value_parser = parse_title)]
     pub(crate) name: Option<String>,
     /// In which queue it waits [default: default]
-    #[arg(long, value_name = "QUEUE", value_parser = parse_queue)]
+    #[arg(long, value_name = "QUEUE", value_parser = parse_name)]
     queue: Option<String>,
 }
 
@@ -129,7 +129,7 @@ impl OptionArguments {
     }
 }
 
-fn parse_name(text: &str) -> Result<String, String> {
+fn parse_title(text: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Err("the name is empty".to_owned());
     }

@@ -115,8 +115,8 @@ pub(crate) fn parse_variable(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// Reads the name of a queue.
-pub(crate) fn parse_queue(name: &str) -> Result<String, String> {
+/// Reads the name of a queue or a kind.
+pub(crate) fn parse_name(name: &str) -> Result<String, String> {
     check_name(name).map_err(|error| format!("the name {error}"))?;
     Ok(name.to_owned())
 }
