@@ -5,10 +5,11 @@
 
 mod common;
 
+use std::process::Child;
 use std::time::Duration;
 
 use common::silent::{Answers, Silent};
-use common::{FINISHES, HURRIES, Sandbox, now, processes_with, said, suspend, until};
+use common::{FINISHES, HURRIES, Said, Sandbox, now, processes_with, said, suspend, until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -46,6 +47,16 @@ fn add_all_that_hang(sandbox: &Sandbox, silent: &Silent, options: &[&str]) -> us
         add(sandbox, &[options, own].concat(), words);
     }
     hanging.len()
+}
+
+/// Stops a worker by two signals; it ends soon.
+fn stop_twice(sandbox: &Sandbox, worker: Child) -> Said {
+    let begin = now();
+    sandbox.ask(&worker, Signal::TERM, FINISHES);
+    sandbox.ask(&worker, Signal::TERM, HURRIES);
+    let ended = said(worker.wait_with_output().expect("it ends"));
+    assert!(begin.elapsed() < FAR, "{ended:?}");
+    ended
 }
 
 #[test]
@@ -98,11 +109,7 @@ fn two_signals_end_a_worker_whose_tasks_hang_and_cost_no_attempt() {
     until("all are claimed", || {
         tasks(&sandbox, "running").len() == hanging
     });
-    let begin = now();
-    sandbox.ask(&worker, Signal::TERM, FINISHES);
-    sandbox.ask(&worker, Signal::TERM, HURRIES);
-    let ended = said(worker.wait_with_output().expect("it ends"));
-    assert!(begin.elapsed() < FAR, "{ended:?}");
+    let ended = stop_twice(&sandbox, worker);
     assert_eq!(ended.status, Some(0), "{ended:?}");
     let ready = tasks(&sandbox, "ready");
     assert_eq!(ready.len(), hanging, "{ended:?}");
@@ -169,11 +176,7 @@ fn a_task_whose_output_cannot_be_written_ends_all_the_same() {
     // The longer one would wait for as long as nobody asks it to end.
     add(&sandbox, &[], &["sh", "-c", "yes; :"]);
     until("it runs", || tasks(&sandbox, "running").len() == 1);
-    let begin = now();
-    sandbox.ask(&worker, Signal::TERM, FINISHES);
-    sandbox.ask(&worker, Signal::TERM, HURRIES);
-    let ended = said(worker.wait_with_output().expect("it ends"));
-    assert!(begin.elapsed() < FAR, "{ended:?}");
+    stop_twice(&sandbox, worker);
     drop(silent);
     let id = tasks(&sandbox, "done")[0]["id"].as_str().map(str::to_owned);
     let shown = sandbox
@@ -195,11 +198,7 @@ fn a_minder_that_hangs_keeps_no_worker_from_its_end() {
             words.split(|&byte| byte == 0).nth(1) == Some(b"__minder")
         });
     suspend(minder.expect("there is one"));
-    let begin = now();
-    sandbox.ask(&worker, Signal::TERM, FINISHES);
-    sandbox.ask(&worker, Signal::TERM, HURRIES);
-    let ended = said(worker.wait_with_output().expect("it ends"));
-    assert!(begin.elapsed() < FAR, "{ended:?}");
+    let ended = stop_twice(&sandbox, worker);
     assert_eq!(ended.status, Some(0), "{ended:?}");
     until("nothing is left", || {
         processes_with(&sandbox.store()).is_empty()
