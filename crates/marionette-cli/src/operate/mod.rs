@@ -18,6 +18,7 @@ mod instances;
 mod migrate;
 mod pages;
 mod ids;
+mod options;
 mod words;
 mod json;
 

@@ -23,7 +23,7 @@ use crate::store::explain;
 
 use super::instances::mark_orphans;
 use super::operator::Operator;
-use super::{ids, json, story, words};
+use super::{ids, json, options, story, words};
 use crate::args::operate::Show;
 
 /// How much of a payload, a result and an output is shown by default.
@@ -219,7 +219,7 @@ fn head(page: &mut String, details: &JobDetails, runs: &Runs) {
         &format!("{}, priority {}", safe(&job.queue), job.priority),
     );
     line("Tried", &story::tried(details));
-    for asked in story::options(&details.options) {
+    for asked in options::sentences(&details.options) {
         line("Asked", &safe(&asked));
     }
     if job.kind == Command::KIND
@@ -367,7 +367,7 @@ fn value(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &R
             })
         })
         .collect();
-    value["options"] = json::options(&details.options);
+    value["options"] = options::value(&details.options);
     value["payload"] = payload;
     value["payload_bytes"] = details.payload.len().into();
     value["payload_cut"] = is_cut.into();

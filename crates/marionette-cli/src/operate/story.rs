@@ -1,9 +1,9 @@
-//! The story of a task: its events in their order, and its options.
+//! The story of a task: its events in their order.
 
 use std::time::SystemTime;
 
 use marionette::inspect::{JobDetails, TimedAttempt};
-use marionette::store::{JobOptions, JobState};
+use marionette::store::JobState;
 
 use crate::console::short_id;
 use crate::console::text;
@@ -96,38 +96,4 @@ pub(super) fn tried(details: &JobDetails) -> String {
         tried = format!("{tried}; its worker died {}", times(job.crashes));
     }
     tried
-}
-
-/// The options of a job, a sentence each.
-pub(super) fn options(options: &JobOptions) -> Vec<String> {
-    let mut asked = Vec::new();
-    if options.retries > 0 {
-        let retries = match options.retries {
-            1 => "1 retry".to_owned(),
-            count => format!("{count} retries"),
-        };
-        asked.push(format!("{retries}, {}", words::backoff(options.backoff)));
-    }
-    if let Some(timeout) = options.timeout {
-        asked.push(format!(
-            "each attempt may run for {}",
-            show_duration(timeout)
-        ));
-    }
-    if let Some(time) = options.give_up_after {
-        asked.push(format!("it may take {} in total", show_duration(time)));
-    }
-    if let Some(late) = options.expires {
-        asked.push(format!(
-            "it is not begun if it is {} late",
-            show_duration(late)
-        ));
-    }
-    if let Some(time) = options.keep_result {
-        asked.push(format!("its result is kept for {}", show_duration(time)));
-    }
-    if let Some(error) = &options.error {
-        asked.push(format!("if it fails for good, it says: {error}"));
-    }
-    asked
 }
