@@ -1,4 +1,4 @@
-//! How an instance stops after a signal.
+//! Stops an instance after a signal.
 
 use std::future::{pending, ready};
 use std::pin::pin;
@@ -10,8 +10,9 @@ use crate::console::Console;
 use crate::instance::worker::Instance;
 use crate::process::signals::Signals;
 
-/// Stops after a first signal: lets finish what runs; ends it after a second, or once `limit` is
-/// over; and after a third leaves this process at once, with its minder to clear up behind it.
+/// Stops after a first signal. Running attempts may finish; after a second signal, or once `limit`
+/// is over, they are asked to end; after a third, this process leaves at once, and its minder
+/// clears up.
 pub(crate) async fn stop(
     instance: &Instance,
     signals: &mut Signals,
@@ -20,7 +21,7 @@ pub(crate) async fn stop(
 ) -> StopReport {
     let tasks = &instance.tasks;
     let mut stopping = pin!(tasks.stop());
-    // It is said when it is so: from here on nothing is claimed.
+    // Once this has been polled nothing more is claimed, and only then is the stop announced.
     tokio::select! {
         biased;
         report = &mut stopping => return report,

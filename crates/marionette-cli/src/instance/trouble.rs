@@ -1,7 +1,7 @@
-//! What keeps an instance from its work and is no task's fault: a full disk, a store that does not
-//! answer, no room for another process, no minder, a queue that is paused. It costs no task an
-//! attempt. It is said once, and again when it is over, so an instance that does nothing is not
-//! silent for longer than a minute.
+//! The troubles of an instance that are no task's fault: a full disk, a store that does not answer,
+//! no room for another process, no minder, a paused queue. They cost no task an attempt. Each is
+//! told once, and again when it is over, so an instance that does nothing is not silent for longer
+//! than a minute.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,20 +11,21 @@ use marionette::TaskId;
 
 use crate::console::clock;
 
-/// A trouble is over once it has not come back for so long: where there is room for three commands
-/// and not for four, it comes and goes.
+/// How long a trouble has to stay away until it is over: with room for three commands and not for
+/// four, it comes and goes.
 const CALM: Duration = Duration::from_secs(5);
-/// What was put off is tried again sooner than this, unless somebody cancelled it.
+/// A task that was put off is tried again sooner than this, unless somebody cancelled it.
 const STALE: Duration = Duration::from_secs(20);
 
-/// What keeps an instance from beginning tasks that it has claimed, if anything does.
+/// The trouble that keeps an instance from beginning the tasks that it has claimed, if there is
+/// one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trouble(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     what: Option<Hindrance>,
-    /// The tasks that could not be begun, and when that was tried for the last time.
+    /// The tasks that could not begin, with the time of the last try.
     put_off: HashMap<TaskId, Instant>,
 }
 
@@ -37,7 +38,7 @@ struct Hindrance {
 }
 
 impl Trouble {
-    /// This task could not be begun, and waits.
+    /// Notes that this task could not begin, and waits.
     pub(crate) fn puts_off(&self, task: TaskId, why: String) {
         let now = clock::tick();
         let mut state = self.state();
@@ -54,7 +55,7 @@ impl Trouble {
         });
     }
 
-    /// This task was begun, so others can be too.
+    /// Notes that this task has begun, so others can too.
     pub(crate) fn is_over_for(&self, task: TaskId) {
         let mut state = self.state();
         state.put_off.remove(&task);
@@ -63,7 +64,7 @@ impl Trouble {
         }
     }
 
-    /// What it is, and for how long it has lasted.
+    /// The present trouble, and how long it has lasted.
     pub(crate) fn get(&self) -> Option<(String, Duration)> {
         let state = self.state();
         let what = state.what.as_ref()?;
@@ -71,7 +72,7 @@ impl Trouble {
         lasts.then(|| (what.why.clone(), what.since.elapsed()))
     }
 
-    /// What it is, or was a moment ago.
+    /// The present trouble, or one that was over only a moment ago.
     pub(crate) fn recent(&self) -> Option<String> {
         let state = self.state();
         let what = state.what.as_ref()?;
@@ -79,7 +80,7 @@ impl Trouble {
         (what.last.elapsed() < calm).then(|| what.why.clone())
     }
 
-    /// Whether tasks wait that could not be begun.
+    /// Whether tasks wait that could not begin.
     pub(crate) fn has_put_off(&self) -> bool {
         let mut state = self.state();
         state.put_off.retain(|_, last| last.elapsed() < STALE);
@@ -87,12 +88,12 @@ impl Trouble {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why an instance gets nothing from its store, or cannot tell it anything, once that has lasted.
+/// Why an instance gets nothing from its store, or cannot write to it, once that has lasted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreTrouble(Arc<Mutex<Option<String>>>);
 
@@ -106,7 +107,7 @@ impl StoreTrouble {
     }
 
     fn what(&self) -> MutexGuard<'_, Option<String>> {
-        // As above.
+        // No holder of the lock can leave the data half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Watches over an instance, and says what keeps it from its work.
+//! Watches over an instance, and tells its troubles.
 
 use std::time::{Duration, Instant};
 
@@ -20,11 +20,11 @@ use crate::store::Opened;
 
 use crate::instance::trouble::{StoreTrouble, Trouble};
 
-/// How often it is looked, which costs a few calls of the system.
+/// How often to look, which costs a few system calls.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often it is looked for commands whose minder was killed.
+/// How often to look for commands whose minder was killed.
 const LOOK_FOR_STRAYS: Duration = Duration::from_millis(500);
-/// After so many looks it is asked whether tasks are ready although nothing runs: that costs more.
+/// After this many idle looks the store is asked whether tasks are ready, which costs more.
 const IDLE_LOOKS: u32 = 8;
 
 /// Watches over an instance until it is dropped.
@@ -32,7 +32,7 @@ const IDLE_LOOKS: u32 = 8;
 pub(crate) struct Watch([JoinHandle<()>; 2]);
 
 impl Watch {
-    /// `queues` are those of which it is said when they are paused.
+    /// `queues` are the queues whose pauses are told.
     pub(crate) fn begin(
         opened: &Opened,
         instance: &Instance,
@@ -53,11 +53,11 @@ impl Watch {
         Self([tokio::spawn(seen.watch()), tokio::spawn(strays)])
     }
 
-    /// Ends it, and waits until it holds nothing of the instance any more.
+    /// Ends the watch, and waits until it holds nothing of the instance any more.
     pub(crate) async fn end(mut self) {
         for watch in &mut self.0 {
             watch.abort();
-            // An error says that it was ended.
+            // An error means that the task was aborted.
             let _ = watch.await;
         }
     }
@@ -69,17 +69,17 @@ impl Drop for Watch {
     }
 }
 
-/// Ends the commands of other instances that were killed with their minders. Nobody may ever try
-/// their tasks again: they may be cancelled by now, deleted, or in a queue that is paused.
+/// Ends the commands of other instances that were killed together with their minders. Nobody may
+/// ever try their tasks again: those may be cancelled by now, deleted, or in a paused queue.
 async fn end_strays(opened: Opened) {
     loop {
-        // That they cannot be seen is told by whoever begins a task, and keeps it from that.
+        // If the presences cannot be read, each attempt says so, and does not begin.
         let _ = orphans_have_gone(&opened.minders()).await;
         sleep(LOOK_FOR_STRAYS).await;
     }
 }
 
-/// What is looked at.
+/// The objects that are watched.
 struct Seen {
     opened: Opened,
     tasks: TaskManager<dyn Inspect>,
@@ -91,7 +91,7 @@ struct Seen {
     console: Console,
 }
 
-/// Whether a trouble was said that is not over.
+/// Whether a trouble was told and is not over.
 #[derive(Default)]
 struct Told(bool);
 
@@ -124,7 +124,7 @@ impl Seen {
             let again = "commands can be started again";
             own.see(trouble.as_deref(), again, &self.console);
 
-            // Of a full disk it is told above, and afterwards it takes a moment to go on.
+            // The full disk is told above; after it, work takes a moment to go on.
             if is_full {
                 was_full = Some(clock::tick());
             }
@@ -146,7 +146,7 @@ impl Seen {
             let again = "the store answers again: it goes on";
             store.see(trouble.as_deref(), again, &self.console);
 
-            // What is paused for a moment is nobody's trouble.
+            // A short pause is no trouble.
             let trouble = paused_now.unwrap_or_default();
             paused_looks = trouble.as_ref().map_or(0, |_| paused_looks + 1);
             let lasts = LOOK * paused_looks >= self.lease();
@@ -160,16 +160,16 @@ impl Seen {
         self.tasks.store().timing().lease
     }
 
-    /// Why nothing is taken from the store, or why it is not told what happens here, once that has
-    /// lasted for a lease with room on the disk.
+    /// Why nothing is claimed from the store, or why the store is not told what happens here, once
+    /// that has lasted for a lease with room on the disk.
     fn store_fails(&self, since_full: Option<Duration>) -> Option<String> {
         let trouble = self.tasks.trouble()?;
         if trouble.call == "keep" {
-            // Nothing but this mends it, and it does not pass by itself.
+            // Nothing but a start mends this, and it does not pass by itself.
             self.tasks.start();
         }
         let lasts = trouble.lasts.min(since_full.unwrap_or(Duration::MAX));
-        // The time of a thread that could not be started begins anew with each try.
+        // For a thread that could not be started, the time begins anew with each try.
         if lasts < self.lease() && trouble.call != "keep" {
             return None;
         }
@@ -196,7 +196,7 @@ impl Seen {
         )
     }
 
-    /// What is due and waits for `marionette resume`.
+    /// The due tasks that wait for `marionette resume`.
     async fn paused(&self) -> Option<String> {
         let store = self.tasks.store();
         let paused = store.paused_queues().await.ok()?;
@@ -220,13 +220,13 @@ impl Seen {
         ))
     }
 
-    /// How much has happened here.
+    /// A number that grows with everything that happens to tasks here.
     fn progress(&self) -> u64 {
         let stats = self.tasks.stats();
         stats.ended() + stats.retried + stats.snoozed + stats.interrupted
     }
 
-    /// A task of ours that the store calls ready, in a queue that is not paused.
+    /// The tasks of ours that the store calls ready, in one queue that is not paused.
     async fn ready(&self) -> Option<(String, u64)> {
         let store = self.tasks.store();
         let paused = store.paused_queues().await.ok()?;
@@ -242,13 +242,13 @@ impl Seen {
     }
 }
 
-/// Whether an instance does nothing although the store says that tasks are ready: the store has
-/// rows that it counts and never gives out.
+/// Whether an instance does nothing although the store says that tasks are ready: then the store
+/// has rows that it counts and never gives out.
 #[derive(Default)]
 struct Idle {
     looks: u32,
     progress: u64,
-    /// How often in a row tasks were ready while nothing happened.
+    /// How many looks in a row found ready tasks while nothing happened.
     ready: u32,
     trouble: Option<String>,
 }

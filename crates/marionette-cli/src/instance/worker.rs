@@ -1,4 +1,4 @@
-//! An instance for commands: a task manager on the store, and a minder for what it runs.
+//! An instance for commands: a task manager on the store, and a minder for the commands.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -22,29 +22,29 @@ use crate::store::Opened;
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
 pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
 
-/// For how long a command that somebody ended from outside is not judged yet: whoever ends it may
-/// be about to stop this instance as well, and its signal arrives in any order.
+/// How long to wait before judging a command that was ended from outside: the same signal may be
+/// meant for this instance as well, and signals arrive in any order.
 const STOP_ARRIVES: Duration = Duration::from_secs(2);
 
 /// How soon a task is tried again that the instance could not begin.
 const AGAIN: Duration = Duration::from_secs(1);
-/// A task has failed whose minder was killed this often while it ran; one that takes its instance
-/// down as often is quarantined.
+/// A task fails once its minder was killed this many times while the task ran, just as a task that
+/// takes its instance down as often is quarantined.
 const DEATHS_MAX: u32 = 3;
 
-/// Runs commands from these queues.
+/// Runs the commands in these queues.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) tasks: TaskManager<dyn Inspect>,
     minder: Minder,
     outputs: output::Keeper,
-    /// Whether somebody has asked it to stop.
+    /// Whether the instance was asked to stop.
     stopping: watch::Sender<bool>,
-    /// What keeps it from beginning tasks.
+    /// The trouble that keeps it from beginning tasks.
     pub(crate) trouble: Trouble,
-    /// What keeps it from claiming them, once that has lasted.
+    /// The trouble that keeps it from claiming tasks, once that has lasted.
     pub(crate) store_trouble: StoreTrouble,
-    /// On what it works.
+    /// The queues that it runs.
     pub(crate) queues: Vec<String>,
 }
 
@@ -91,15 +91,15 @@ impl Instance {
         })
     }
 
-    /// Starts it, once its minder is there: until then a signal for all would end that one too.
-    /// Nothing is left by then of the commands of instances that were killed with their minders.
+    /// Starts the instance once its minder is ready: until then a signal to all processes would end
+    /// the minder too. By then no command is left of instances that were killed with their minders.
     pub(crate) async fn start(&self, opened: &Opened) -> Result<()> {
         let gone = orphans_have_gone(&opened.minders()).await;
         gone.map_err(|error| anyhow!(lack::words(&error)))
             .context("cannot see which minders of commands are there")?;
         match self.minder.start().await {
             Ok(()) => {}
-            // That is told elsewhere, and passes.
+            // A full disk is told elsewhere, and passes.
             Err(unable) if unable.is_full => {}
             Err(unable) => bail!("cannot start the minder of commands: {}", unable.why),
         }
@@ -107,24 +107,24 @@ impl Instance {
         Ok(())
     }
 
-    /// The minder that starts its commands.
+    /// The minder that starts the commands.
     pub(crate) fn minder(&self) -> Minder {
         self.minder.clone()
     }
 
-    /// Somebody has asked it to stop, and it claims nothing any more.
+    /// Notes that the instance was asked to stop and claims nothing any more.
     pub(crate) fn is_stopping(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Waits until nothing of any command is left, after the manager was stopped.
+    /// Waits until nothing of any command is left. Call it after the manager has stopped.
     pub(crate) async fn close(self) {
         self.minder.close().await;
         self.outputs.end().await;
     }
 }
 
-/// How many commands run at once if nobody says it.
+/// How many commands run at once by default.
 pub(crate) fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
@@ -132,14 +132,14 @@ pub(crate) fn processors() -> NonZeroUsize {
 /// Runs attempts through the minder.
 struct Runner {
     opened: Opened,
-    /// Where the output of each task is.
+    /// The places of the outputs.
     places: output::Places,
     minder: Minder,
     stopping: watch::Receiver<bool>,
     trouble: Trouble,
-    /// How often the minder of a task was killed while it had it.
+    /// How often the minder of a task was killed while the task ran.
     deaths: Mutex<HashMap<TaskId, u32>>,
-    /// Where it is told which tasks wrote something.
+    /// Counts the attempts that wrote something.
     outputs: output::WrittenOutputs,
 }
 
@@ -189,7 +189,7 @@ impl Runner {
         }
         self.trouble.is_over_for(id);
         match ended.failure() {
-            // Being asked to end, it may have ended well: what it should do may still be undone.
+            // A command that was asked to end may have ended well with a part of its work undone.
             None if ended.was_asked => Err("ended when it was asked to".into()),
             None => Ok(Success {
                 output_bytes: ended.output_bytes,
@@ -198,7 +198,8 @@ impl Runner {
             Some(_) if !was_ended_here && self.is_of_a_stop(&ended).await => {
                 Err(TaskError::snooze(Duration::ZERO))
             }
-            // Its minder has taken the secrets out: the instance never looks them up.
+            // The minder has taken the secrets out of the failure; the instance never looks them
+            // up.
             Some(failure) => Err(failure.into()),
         }
     }
@@ -209,8 +210,8 @@ impl Runner {
         TaskError::snooze(AGAIN)
     }
 
-    /// The minder of a task is gone, and with it the task. A task that brings that about each time
-    /// would do so for ever.
+    /// The minder of a task is gone, and with it the command. The task is tried again, but not for
+    /// ever, since it may be the cause.
     fn without_minder(&self, task: TaskId, is_blameless: bool) -> TaskError {
         if let Some(why) = self.minder.unable() {
             let why = format!("cannot start the minder of commands: {why}");
@@ -234,13 +235,13 @@ impl Runner {
     }
 
     fn deaths(&self) -> MutexGuard<'_, HashMap<TaskId, u32>> {
-        // Nothing that holds the lock can leave it half done.
+        // No holder of the lock can leave the data half changed.
         self.deaths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a command that failed did so because all is stopped: the signal for that may reach
-    /// the command, its minder and this process in any order. A command that fails by a signal of
-    /// its own meanwhile cannot be told from that, and is tried again rather than given up.
+    /// Whether a command failed because everything is being stopped: the signal may reach the
+    /// command, its minder and this process in any order. A command that fails by a signal of its
+    /// own just then looks the same, so it is tried again rather than given up.
     async fn is_of_a_stop(&self, ended: &Ended) -> bool {
         let is_sent = ended.how.is_sent().then(clock::tick);
         let Some(signalled) = is_sent.or_else(|| self.minder.signalled()) else {

@@ -1,9 +1,9 @@
-//! Which run a list of tasks belongs to, and whether that goes on or begins anew.
+//! Chooses the run that a list of tasks belongs to, and whether that goes on or begins anew.
 //!
-//! A run is open while something of it is left, which can also be what somebody retried after its
-//! end. A list that is not in a file goes on with the open run of its folder that has a task in
-//! common with it, so it may grow, shrink and change its order. One that has none in common is
-//! another list: what is left of the older one stays as it is, and is told.
+//! A run is open while some of its tasks are left, which may also be tasks that somebody retried
+//! after its end. A list that is not in a file goes on with the open run of its folder that has a
+//! task in common with it, so the list may grow, shrink and change its order. A list with no task
+//! in common is another one: the tasks of the older list stay as they are, and are mentioned.
 
 use anyhow::{Result, bail};
 use marionette::inspect::{Filter, Which};
@@ -19,12 +19,12 @@ use crate::input;
 use crate::output;
 use crate::store::{Opened, explain};
 
-/// Why tasks were cancelled by `--anew`…
+/// Why `--anew` cancels tasks.
 const BEGUN_ANEW: &str = "its file was begun anew";
-/// …and by `--drop`.
+/// Why `--drop` cancels tasks.
 const DROPPED: &str = "its run was dropped";
 
-/// The note of the run that this list belongs to.
+/// The ledger of the run that this list belongs to.
 pub(super) async fn ledger(
     opened: &Opened,
     args: &Run,
@@ -63,7 +63,7 @@ async fn of_list(
         (Some(ledger), _) => Ok(ledger),
         (None, _) if args.retry_failed => bail!("this list was never run in this folder"),
         (None, Some(mut ledger)) => {
-            // It was killed between its last task and the note of it.
+            // The process was killed between its last task and the note of it.
             if ledger.is_unfinished() {
                 ledger.finish()?;
             }
@@ -137,7 +137,7 @@ async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(
     Ok((stored, ids.len()))
 }
 
-/// How many tasks of a run are left, also those that were retried after its end.
+/// The number of tasks of a run that are left, including those that were retried after its end.
 async fn left(opened: &Opened, ledger: &Ledger) -> Result<u64> {
     let queues = ledger.queues();
     let counts = opened.store.counts().await.map_err(explain)?;
@@ -147,7 +147,7 @@ async fn left(opened: &Opened, ledger: &Ledger) -> Result<u64> {
     Ok(left.map(|count| count.jobs).sum())
 }
 
-/// Whether a generation goes on or a new one begins, and what that means for the last.
+/// Decides whether a generation goes on or a new one begins, and cleans up after the last one.
 pub(super) async fn turn(
     args: &Run,
     opened: &Opened,
@@ -174,7 +174,7 @@ pub(super) async fn turn(
             count_of(retried, "failed task")
         ));
     } else if is_left && !ledger.is_unfinished() {
-        // Somebody has retried what this run had brought to its end.
+        // Somebody has retried tasks of this finished run.
         ledger.reopen()?;
     }
     let turn = ledger.begin()?;
@@ -184,7 +184,7 @@ pub(super) async fn turn(
     Ok(turn)
 }
 
-/// Cancels what is left of a run, which is over then.
+/// Cancels the tasks that are left of a run, which is finished then.
 async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u64> {
     let left = Which::Matching(Filter {
         queues: ledger.queues().to_vec(),
@@ -195,7 +195,7 @@ async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u6
     cancelled.map_err(explain)
 }
 
-/// Of finished generations only the last is kept.
+/// Deletes the tasks of a queue: of finished generations only the last is kept.
 async fn forget(opened: &Opened, queue: &str) -> Result<()> {
     let jobs = Which::Matching(in_queue(queue.to_owned()));
     let forgotten = opened.forgotten();
@@ -203,7 +203,7 @@ async fn forget(opened: &Opened, queue: &str) -> Result<()> {
     output::forget(opened, &forgotten).await
 }
 
-/// The run of this identity that is open and was worked on last, without its list.
+/// The open run of this identity that was worked on last, to go on without its list.
 pub(super) async fn to_resume(
     opened: &Opened,
     identity: &Identity,
@@ -230,7 +230,7 @@ pub(super) async fn to_resume(
     Ok(ledger)
 }
 
-/// Cancels what is left of all open runs of this identity; says how many tasks that were.
+/// Cancels the tasks that are left of all open runs of this identity; returns their number.
 pub(super) async fn drop_open(opened: &Opened, identity: &Identity) -> Result<u64> {
     let mut cancelled = 0;
     for mut ledger in open(opened, identity).await?.0 {
