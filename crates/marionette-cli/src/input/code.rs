@@ -1,10 +1,10 @@
-//! Commands that take a word as code: an item in such a word would be code as well.
+//! Refuses items in words that a command takes as code, since the item would be code as well.
 
 use crate::command::quoted;
 
 use super::template::Template;
 
-/// Programs with an option that takes code, its letters, and its long name.
+/// Programs with an option that takes code, the letters of the option, and its long names.
 const INTERPRETERS: &[(&[&str], &str, &[&str])] = &[
     (
         &[
@@ -39,9 +39,9 @@ const INTERPRETERS: &[(&[&str], &str, &[&str])] = &[
     (&["php"], "r", &["--run"]),
     (&["env"], "S", &["--split-string"]),
 ];
-/// Of these programs the option may come behind other words.
+/// Programs whose option may come behind other words.
 const FREE_ORDER: &[&str] = &["su", "runuser", "script", "nix-shell"];
-/// Options of shells and interpreters that take the next word.
+/// Options of shells and interpreters that take a value in the next word.
 const WITH_VALUE: &[&str] = &[
     "-o",
     "+o",
@@ -53,13 +53,13 @@ const WITH_VALUE: &[&str] = &[
     "--rcfile",
     "--init-file",
 ];
-/// Options of `ssh` that take the next word.
+/// Options of `ssh` that take a value in the next word.
 const WITH_VALUE_OF_SSH: &str = "BbcDEeFIiJLlmOoPpQRSWw";
-/// Options of `flock` that take the next word.
+/// Options of `flock` that take a value in the next word.
 const WITH_VALUE_OF_FLOCK: &str = "wE";
-/// Options of `awk` that take the next word.
+/// Options of `awk` that take a value in the next word.
 const WITH_VALUE_OF_AWK: &str = "Ffv";
-/// Programs that run the program which their words name.
+/// Programs that run the program that their words name.
 const WRAPPERS: &[&str] = &[
     "sudo", "doas", "env", "nice", "ionice", "nohup", "timeout", "time", "setsid", "stdbuf",
     "chrt", "taskset", "xargs", "sshpass",
@@ -103,7 +103,7 @@ fn name_of(program: &str) -> &str {
     name.trim_end_matches(|char: char| char.is_ascii_digit() || char == '.')
 }
 
-/// Refuses items among the words of a program that gives these to a shell, or reads them as code.
+/// Refuses items among the words of a program that passes these to a shell, or reads them as code.
 fn check_shells_of_others(command: &[String], template: &Template) -> Result<(), String> {
     let is_before = |word: &&String| {
         WRAPPERS.contains(&name_of(word))
@@ -117,7 +117,7 @@ fn check_shells_of_others(command: &[String], template: &Template) -> Result<(),
     };
     let words = &command[place + 1..];
     let takes_items = |from: usize| {
-        // One more: the item that follows the command.
+        // One place more, for an item that follows the command.
         (place + 1 + from..=command.len()).any(|word| template.takes_items(word))
     };
     let is_code = |from: Option<usize>| from.is_some_and(takes_items);
@@ -149,12 +149,12 @@ fn given_to_shell(program: &str) -> String {
     )
 }
 
-/// Where the words begin that `ssh` gives to a shell.
+/// The place of the words that `ssh` passes to a shell.
 fn behind_host(words: &[String]) -> usize {
     behind_options(words, WITH_VALUE_OF_SSH) + 1
 }
 
-/// Where the line for a shell begins that `flock` is given, which stands behind its file.
+/// The place of the line for a shell that `flock` takes behind its file.
 fn line_of_flock(words: &[String]) -> Option<usize> {
     let option = behind_options(words, WITH_VALUE_OF_FLOCK) + 1;
     let is_line = words
@@ -163,7 +163,7 @@ fn line_of_flock(words: &[String]) -> Option<usize> {
     is_line.then_some(option + 1)
 }
 
-/// Which is the first word that is no option and no value of one.
+/// The place of the first word that is neither an option nor the value of one.
 fn behind_options(words: &[String], with_value: &str) -> usize {
     let mut place = 0;
     while let Some(word) = words.get(place) {
@@ -185,12 +185,12 @@ fn behind_options(words: &[String], with_value: &str) -> usize {
 struct CodeOption<'a> {
     letters: &'a str,
     long: &'a [&'a str],
-    /// Whether it may come behind other words.
+    /// Whether the option may come behind other words.
     is_free: bool,
 }
 
 impl CodeOption<'_> {
-    /// Which of the arguments of an interpreter is code.
+    /// The place of the argument of an interpreter that is code.
     fn code(&self, arguments: &[String]) -> Option<usize> {
         let mut is_code = false;
         let mut is_value = false;
@@ -213,7 +213,7 @@ impl CodeOption<'_> {
                 is_value = false;
             }
         }
-        // An item that follows the command.
+        // An item that follows the command would be code.
         (is_code && !is_value).then_some(arguments.len())
     }
 }

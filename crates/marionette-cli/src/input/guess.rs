@@ -1,5 +1,5 @@
-//! How a list is written, and what is no list of commands: that is refused, and never run line by
-//! line to see what happens.
+//! Guesses the format of a list, and recognises texts that are no list of commands: they are
+//! refused, and never run line by line to see what happens.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,21 +9,21 @@ use super::source::ListSource;
 use super::{Format, Reader};
 use crate::command::quoted;
 
-/// What a text is that is no list of commands.
+/// The kinds of texts that are no list of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    /// A script, with what runs it if it cannot run by itself.
+    /// A script, with the program that runs it unless it is executable itself.
     Script(String),
-    /// Something for a program that reads files of this kind, by this option.
+    /// Input for a program, which reads such files by an option.
     For(&'static str, &'static str),
     Toml,
     Json,
     Crontab,
-    /// Anything else that has a name.
+    /// Anything else with a name.
     Other(&'static str),
 }
 
-/// Scripts by the ends of their names, and what runs them.
+/// The endings of scripts, with the program that runs each.
 const SCRIPTS: &[(&str, &str)] = &[
     ("sh", "sh"),
     ("bash", "bash"),
@@ -53,7 +53,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("bat", "cmd /c"),
     ("cmd", "cmd /c"),
 ];
-/// Other files by the ends of their names.
+/// The endings of other files.
 const OTHERS: &[(&[&str], Kind)] = &[
     (&["toml"], Kind::Toml),
     (&["json", "jsonc", "json5", "jsonl", "ndjson"], Kind::Json),
@@ -99,7 +99,7 @@ const OTHERS: &[(&[&str], Kind)] = &[
         Kind::Other("source code"),
     ),
 ];
-/// Files by their whole names, in small letters.
+/// Whole names of files, in lower case.
 const NAMES: &[(&[&str], Kind)] = &[
     (
         &["makefile", "gnumakefile", "bsdmakefile"],
@@ -125,7 +125,7 @@ const NAMES: &[(&[&str], Kind)] = &[
         Kind::Other("source code"),
     ),
 ];
-/// The format that the name of a file says.
+/// The format that the name of a file implies.
 pub(super) fn by_name(path: Option<&Path>) -> Option<Format> {
     match path?.extension()?.to_str()? {
         "toml" => Some(Format::Toml),
@@ -134,7 +134,7 @@ pub(super) fn by_name(path: Option<&Path>) -> Option<Format> {
     }
 }
 
-/// What to say of a text that nobody has said is a list of commands, and that is none.
+/// The refusal of a text that is no list of commands, unless the user said that it is one.
 pub(super) fn refusal(
     source: &ListSource,
     text: &str,
@@ -144,7 +144,7 @@ pub(super) fn refusal(
     let real = source.path.as_deref();
     let named = real.and_then(|real| named(path).or_else(|| named(real)));
     let kind = match by_first_line(text) {
-        // What it says itself is more than its name.
+        // A `#!` line says more than the name of the file.
         Some(kind @ Kind::Script(_)) => kind,
         found => named.or(found)?,
     };
@@ -191,7 +191,7 @@ pub(super) fn refusal(
     ))
 }
 
-/// A path that no program takes for an option or looks for elsewhere.
+/// The path in a form that no program takes for an option or searches elsewhere.
 fn in_folder(path: &str) -> String {
     if path.contains('/') {
         return quoted(path).into_owned();
@@ -223,7 +223,7 @@ fn named(path: &Path) -> Option<Kind> {
     other.map(|(_, kind)| kind.clone())
 }
 
-/// What the first lines of a text say that it is.
+/// The kind that the first lines of a text show.
 fn by_first_line(text: &str) -> Option<Kind> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let first = lines.clone().next()?.trim_end();
@@ -330,8 +330,8 @@ fn is_crontab(words: &[&str]) -> bool {
     }
 }
 
-/// Whether a line like `import os` or `import os, sys` is Python, and no call of the program that
-/// takes pictures of a screen.
+/// Whether a line like `import os` or `import os, sys` is Python, and not a call of the program
+/// that takes screenshots.
 fn is_import(words: &[&str]) -> bool {
     let is_module = |word: &&str| {
         let word = word.trim_end_matches(',');

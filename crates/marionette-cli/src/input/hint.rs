@@ -1,4 +1,4 @@
-//! What somebody means who writes a key that there is not, as other tools have it.
+//! Hints for keys that other tools have and this one does not.
 
 /// Keys of other tools, and what to write here.
 const KNOWN: &[(&[&str], &str)] = &[

@@ -19,7 +19,7 @@ pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
     all_or_faults(super::draft::read_all(base, &nodes), faults)
 }
 
-/// The error without the line, which is that of its text and always the first.
+/// The error without its line, which counts within the text and is always the first.
 fn json_fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Tasks one in each line: a line for the shell. Blank lines and lines that begin with `#` are
-//! passed over; where a line goes on in the next is the shell's own rule.
+//! Reads tasks from lines for the shell, one each. Blank lines and lines that begin with `#` are
+//! skipped; the rules of the shell say where a line goes on in the next one.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use super::draft::Draft;
 use super::{Fault, Task, all_or_faults, script};
 use crate::command::{Lack, Piece, What, pieces};
 
-/// Reads lines that somebody has said are commands.
+/// Reads lines that the user has called commands.
 pub(super) fn read(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
     read_if(text, base, |_| None)
 }
 
-/// Reads lines that nobody has said are commands; what only a script would have is a fault.
+/// Reads lines of unknown kind; a line that only a script would have is a fault.
 pub(super) fn read_careful(text: &str, base: &Draft) -> Result<Vec<Task>, Vec<Fault>> {
     read_if(text, base, script::refusal)
 }

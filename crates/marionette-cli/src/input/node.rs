@@ -1,8 +1,8 @@
-//! A value of a file with its line, whatever the file is written in.
+//! A value of a file with its line, in any format.
 
 use super::Fault;
 
-/// A value and where it stands.
+/// A value and its line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     pub(crate) line: usize,
@@ -13,7 +13,7 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
-    /// A text of so many bytes, which is longer than any command may be.
+    /// The length of a text that is longer than any command may be.
     Long(usize),
     Number(String),
     Bool(bool),
@@ -31,12 +31,12 @@ pub(crate) struct Entry {
 }
 
 impl Node {
-    /// A fault at this place.
+    /// A fault in the line of the value.
     pub(crate) fn fault(&self, text: impl Into<String>) -> Fault {
         Fault::new(self.line, text)
     }
 
-    /// The value as the text that it must be.
+    /// The value as a text; a fault if it is none.
     pub(crate) fn text(&self, key: &str) -> Result<&str, Fault> {
         match &self.value {
             Value::Text(text) => Ok(text),
@@ -45,7 +45,7 @@ impl Node {
         }
     }
 
-    /// The value as text, also if it was written as a number.
+    /// The value as a text, even if it was written as a number.
     pub(crate) fn text_or_number(&self, key: &str) -> Result<&str, Fault> {
         match &self.value {
             Value::Number(text) => Ok(text),

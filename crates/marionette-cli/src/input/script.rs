@@ -1,12 +1,12 @@
-//! Lines that are of use in a script alone: in a list, where each line has a shell of its own, they
-//! do nothing, and what follows them runs in the wrong folder or with an empty variable.
+//! Recognises lines that only a script can use. In a list, where each line has a shell of its own,
+//! they do nothing, and the lines behind them run in the wrong folder or with an empty variable.
 
 use crate::command::{Piece, Simple, simple_commands};
 use crate::console::text::clip;
 
-/// How much of a line is shown.
+/// The width of a line in a message.
 const LINE_COLUMNS: usize = 60;
-/// What a shell only does for the lines that follow.
+/// Commands whose only effect is on the lines behind them.
 const FOR_LATER: &[&str] = &[
     "cd",
     "pushd",
@@ -39,7 +39,7 @@ const FOR_LATER: &[&str] = &[
     "setenv",
     "unsetenv",
 ];
-/// Words that begin, go on with or end something over several lines.
+/// Words that begin, continue or end a block of several lines.
 const IN_BLOCKS: &[&str] = &[
     "then", "else", "elif", "fi", "do", "done", "esac", "{", "}", ";;",
 ];
@@ -47,7 +47,7 @@ const IN_BLOCKS: &[&str] = &[
 const IF_SCRIPT: &str = "if this is a script, run it as one task: marionette add -- sh FILE; if it \
                          is not, say `--format lines`";
 
-/// What to say of a line that is of use in a script alone.
+/// The refusal of a line that only a script can use.
 pub(super) fn refusal(piece: &Piece<'_>) -> Option<String> {
     let text = piece.text.trim_end_matches([';', ' ', '\t']);
     let commands = simple_commands(piece.text);
@@ -100,16 +100,16 @@ pub(super) fn is_key(word: &str) -> bool {
     })
 }
 
-/// Whether a loop, a condition or a function begins in this line and does not end in it, or the
-/// other way round.
+/// Whether a loop, a condition or a function begins in this line and does not end in it, or ends in
+/// it and did not begin in it.
 fn is_piece_of_block(text: &str, first: &str) -> bool {
     let begins = ["if", "while", "until", "for", "case", "select"].contains(&first);
     let ends = ["fi", "done", "esac"].iter().any(|end| has_word(text, end));
     IN_BLOCKS.contains(&first) && !(first == "{" && has_word(text, "}")) || begins && !ends
 }
 
-/// Whether the last that a line does is for the lines below it, as in `mkdir a && cd a`. What is
-/// done if that fails (`|| exit 1`, `|| { echo no; exit 1; }`) changes nothing of it.
+/// Whether the last command of a line is for the lines below, as in `mkdir a && cd a`. A command
+/// for the case that it fails (`|| exit 1`, `|| { echo no; exit 1; }`) does not matter.
 fn ends_for_later(commands: &[Simple<'_>]) -> bool {
     let mut commands = commands;
     while let [before @ .., last] = commands {

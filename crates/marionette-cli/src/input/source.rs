@@ -1,4 +1,4 @@
-//! Where a list of tasks comes from, and its text, whatever it was saved by.
+//! Reads the text of a list of tasks from a file or a pipe, in any encoding that is UTF-8.
 
 use std::fs;
 use std::io::{ErrorKind, Read, stdin};
@@ -10,29 +10,29 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crate::command::quoted;
 use crate::console::text;
 
-/// The largest list that is read: 256 MiB.
+/// The largest list: 256 MiB.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// The longest line of a list, however its command is written: 16 MiB. A command has 1 MiB at most.
+/// The longest line of a list, in any format: 16 MiB. A command has at most 1 MiB.
 const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest item: 1 MiB.
 const ITEM_BYTES_MAX: usize = 1024 * 1024;
-/// How much is read at once.
+/// The size of the buffer for reading.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// What some editors begin a file with.
+/// The bytes with which some editors begin a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// What compiled programs begin with on Linux and macOS.
+/// The bytes with which compiled programs begin on Linux and macOS.
 const PROGRAMS: &[&[u8]] = &[b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
-/// Where the system shows what this process has open.
+/// The folders in which the system shows the open files of this process.
 const OPEN_FILES: &[&str] = &["/dev/fd", "/proc/self/fd"];
 
-/// A list that was read, as it is written.
+/// A list as it is written.
 #[derive(Debug)]
 pub(super) struct ListSource {
     /// The canonical path of its file; `None` for a pipe.
     pub(super) path: Option<PathBuf>,
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(super) name: String,
-    /// Where relative folders begin: that of a file, else the current one.
+    /// The folder that relative paths start from: the folder of the file, else the current one.
     pub(super) folder: PathBuf,
     pub(super) bytes: Vec<u8>,
 }
@@ -78,7 +78,7 @@ impl ListSource {
         })
     }
 
-    /// Its bytes without the byte order mark of UTF-8; that of another encoding is refused.
+    /// The bytes without the byte order mark of UTF-8; a mark of another encoding is an error.
     pub(super) fn without_mark(&self) -> Result<&[u8]> {
         if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = *self.bytes {
             bail!("{}:1: it is UTF-16; save it as UTF-8", self.name);
@@ -93,7 +93,7 @@ impl ListSource {
         Ok(bytes)
     }
 
-    /// Its text, without the byte order mark.
+    /// The text without the byte order mark.
     pub(super) fn text(&self) -> Result<&str> {
         let bytes = self.without_mark()?;
         ensure!(
@@ -124,8 +124,8 @@ fn is_utf16(bytes: &[u8]) -> bool {
     is_zero(0) != is_zero(1)
 }
 
-/// Whether the path is a name for something that this process has open, like `/dev/stdin`: such a
-/// name means another thing in every process.
+/// Whether the path names an open file of this process, like `/dev/stdin`: such a name means
+/// something else in every process.
 fn is_open_here(path: &Path) -> bool {
     path == Path::new("/dev/stdin") || OPEN_FILES.iter().any(|folder| path.starts_with(folder))
 }
@@ -134,10 +134,10 @@ pub(super) fn current_folder() -> Result<PathBuf> {
     std::env::current_dir().context("there is no current folder")
 }
 
-/// What is read one after the other, and how long each may be.
+/// The kind of the pieces of a list, and their limit.
 pub(super) struct PieceRule {
     noun: &'static str,
-    /// The byte that ends one.
+    /// The byte that ends a piece.
     end: u8,
     bytes_max: usize,
 }
@@ -159,7 +159,7 @@ impl PieceRule {
     }
 }
 
-/// Reads no more than it has to, to know that something is too long.
+/// Reads all bytes, but stops as soon as a piece is too long.
 fn bytes(mut from: impl Read, name: &str, part: &PieceRule) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; BUFFER_BYTES];

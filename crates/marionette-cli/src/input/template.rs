@@ -1,9 +1,9 @@
-//! A command with places for items, as GNU parallel has them: `{}`, `{.}`, `{/}`, `{//}`, `{/.}`,
-//! `{#}`, and with the number of a list in front of it.
+//! A command with places for items, as in GNU parallel: `{}`, `{.}`, `{/}`, `{//}`, `{/.}`, `{#}`,
+//! and each of them with the number of a list, as in `{2}`.
 
 use std::fmt;
 
-/// A command with places for items. Each of its words becomes a word, and never a line for a shell.
+/// A command with places for items. Each filled word is one word, and never a line for a shell.
 #[derive(Debug)]
 pub(super) struct Template {
     words: Vec<Vec<WordPart>>,
@@ -16,13 +16,13 @@ enum WordPart {
     /// The number of the task, from 1.
     Number,
     Item {
-        /// Of which list, from 0; `None` for the items of all.
+        /// The list, from 0; `None` for the items of all lists.
         list: Option<usize>,
         cut: Cut,
     },
 }
 
-/// How much of an item is wanted.
+/// The part of an item that a place takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     Whole,
@@ -39,15 +39,15 @@ enum Cut {
 /// A place that cannot be filled.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// It names a list that is not there.
+    /// The place names a list that does not exist.
     List { place: String, lists: usize },
-    /// It means something elsewhere, and nothing here.
+    /// The place has a meaning in GNU parallel and none here.
     Unknown { place: String },
 }
 
 impl Template {
-    /// Reads the words of a command for items from so many lists. If it has no place for an item,
-    /// the items follow it.
+    /// Reads the words of a command for items from `lists` lists. If no word has a place, the items
+    /// follow the command.
     pub(super) fn parse(words: &[String], lists: usize) -> Result<Self, Unfit> {
         let words = words.iter().map(|word| parse(word, lists));
         let mut words = words.collect::<Result<Vec<_>, _>>()?;
@@ -60,7 +60,7 @@ impl Template {
         Ok(Self { words })
     }
 
-    /// Whether an item, or a piece of one, is put into the word of this number.
+    /// Whether an item, or a part of one, is put into the word of this number.
     pub(super) fn takes_items(&self, word: usize) -> bool {
         let is_item = |part: &WordPart| matches!(part, WordPart::Item { .. });
         self.words
@@ -72,7 +72,7 @@ impl Template {
     pub(super) fn fill(&self, items: &[String], number: usize) -> Vec<String> {
         let mut filled = Vec::with_capacity(self.words.len() + items.len());
         for parts in &self.words {
-            // Alone in its word, a place for the items of several lists is as many words.
+            // Alone in its word, a place for the items of all lists becomes one word for each list.
             if let [WordPart::Item { list: None, cut }] = parts.as_slice() {
                 filled.extend(items.iter().map(|item| cut.of(item).to_owned()));
             } else {
@@ -108,7 +108,7 @@ fn parse(word: &str, lists: usize) -> Result<Vec<WordPart>, Unfit> {
     Ok(parts)
 }
 
-/// What `{…}` stands for; `None` if it is only a text.
+/// The meaning of `{…}`; `None` if it is only text.
 fn place(text: &str, lists: usize) -> Option<Result<WordPart, Unfit>> {
     let inner = text.strip_prefix('{')?.strip_suffix('}')?;
     match inner {
@@ -191,7 +191,7 @@ impl Cut {
     }
 }
 
-/// All before the last dot of the last name.
+/// The path up to the last dot of its last name.
 fn stem(path: &str) -> &str {
     match path.rfind(['.', '/']) {
         Some(at) if path[at..].starts_with('.') => &path[..at],
@@ -199,12 +199,12 @@ fn stem(path: &str) -> &str {
     }
 }
 
-/// All behind the last slash.
+/// The path behind its last slash.
 fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// As `dirname` has it.
+/// The folder of a path, as `dirname` prints it.
 fn folder(path: &str) -> &str {
     let path = match path.trim_end_matches('/') {
         "" if !path.is_empty() => return "/",
@@ -250,7 +250,7 @@ mod tests {
         template.fill(&items, 7)
     }
 
-    /// What GNU parallel 20221122 answers, but for a folder that ends with a line end.
+    /// Compared with GNU parallel 20221122, except for a folder that ends with a line end.
     #[test]
     fn places_are_filled_as_by_gnu_parallel() {
         let places = ["{}", "{.}", "{/}", "{//}", "{/.}"];

@@ -8,7 +8,7 @@ use marionette::store::{StoredBackoff, StoredJitter, check_name};
 
 use crate::console::time::parse_duration;
 
-/// The largest bound of an output.
+/// The largest limit of an output.
 const OUTPUT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Reads a number of retries.
@@ -21,13 +21,13 @@ pub(crate) fn parse_priority(text: &str) -> Result<i8, String> {
     parse_number(text, i8::MIN.into()..=i8::MAX.into())
 }
 
-/// Reads how many of something there are to be: at least one.
+/// Reads a number of at least one.
 pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     let number = text.parse();
     number.map_err(|_| format!("{text:?} is no whole number of 1 or more"))
 }
 
-/// The output of how many tasks is kept.
+/// Reads the number of tasks whose output is kept.
 pub(crate) fn parse_kept(text: &str) -> Result<u64, String> {
     parse_number(text, 1_000..=i64::MAX)
 }
@@ -69,7 +69,7 @@ pub(crate) fn parse_backoff(text: &str) -> Result<StoredBackoff, String> {
         initial,
         multiplier: 2.0,
         max,
-        // Those that failed together are not to come back together.
+        // Tasks that failed together should not come back together.
         jitter: StoredJitter::Share(0.5),
     })
 }
@@ -121,7 +121,7 @@ pub(crate) fn parse_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// Reads a duration with a limit.
+/// Reads a duration of at most [`GRACE_MAX`](crate::command::GRACE_MAX).
 pub(crate) fn parse_grace(text: &str) -> Result<Duration, String> {
     let grace = parse_duration(text)?;
     if grace > crate::command::GRACE_MAX {
