@@ -14,7 +14,7 @@ use crate::console;
 use crate::console::text;
 use crate::console::time::show_duration;
 use crate::files::{self, Whose};
-use crate::instance::worker::CLEARING_UP;
+use crate::instance::manager::CLEARING_UP;
 use crate::store::{self, Purpose};
 
 pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {

@@ -13,9 +13,9 @@ use crate::common::Common;
 use crate::console::Console;
 use crate::console::report;
 use crate::instance::health::{is_broken, is_hindered};
+use crate::instance::manager::Instance;
 use crate::instance::stop;
 use crate::instance::watch::Watch;
-use crate::instance::worker::Instance;
 use crate::process::signals::{Asked, Signals};
 use crate::store::{Opened, explain, open_or_make};
 

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use tokio::time::{sleep, timeout};
 
 use crate::console::time::show_duration;
-use crate::instance::worker::Instance;
+use crate::instance::manager::Instance;
 use crate::store::{Opened, explain};
 
 /// How often to look.

@@ -4,5 +4,6 @@
 pub(crate) mod watch;
 pub(crate) mod health;
 pub(crate) mod stop;
-pub(crate) mod worker;
+pub(crate) mod manager;
+mod runner;
 pub(crate) mod trouble;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use marionette::StopReport;
 
 use crate::console::Console;
-use crate::instance::worker::Instance;
+use crate::instance::manager::Instance;
 use crate::process::signals::Signals;
 
 /// Stops after a first signal. Running attempts may finish; after a second signal, or once `limit`

@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::console::clock;
 use crate::console::text::{self, safe};
 use crate::console::time::show_duration;
-use crate::instance::worker::Instance;
+use crate::instance::manager::Instance;
 use crate::minder::{Minder, orphans_have_gone};
 use crate::process::lack;
 use crate::store::Opened;

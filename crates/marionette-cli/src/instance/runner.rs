@@ -1,26 +1,20 @@
-//! An instance for commands: a task manager on the store, and a minder for the commands.
+//! How an instance runs one attempt of a command, through its minder.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use marionette::inspect::Inspect;
-use marionette::{Context, TaskError, TaskId, TaskManager};
+use marionette::{Context, TaskError, TaskId};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::command::{Command, GRACE_MAX, Success};
+use crate::command::{Command, Success};
 use crate::console::clock;
-use crate::instance::trouble::{StoreTrouble, Trouble};
+use crate::instance::trouble::Trouble;
 use crate::minder::{Attempt, Ended, How, Minder, orphans_have_gone};
 use crate::output;
 use crate::process::lack;
 use crate::store::Opened;
-
-/// How much longer than the longest grace an attempt may take to end: its group has to be gone.
-pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
 
 /// How long to wait before judging a command that was ended from outside: the same signal may be
 /// meant for this instance as well, and signals arrive in any order.
@@ -32,119 +26,26 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// takes its instance down as often is quarantined.
 const DEATHS_MAX: u32 = 3;
 
-/// Runs the commands in these queues.
-#[derive(Debug)]
-pub(crate) struct Instance {
-    pub(crate) tasks: TaskManager<dyn Inspect>,
-    minder: Minder,
-    outputs: output::Keeper,
-    /// Whether the instance was asked to stop.
-    stopping: watch::Sender<bool>,
-    /// The trouble that keeps it from beginning tasks.
-    pub(crate) trouble: Trouble,
-    /// The trouble that keeps it from claiming tasks, once that has lasted.
-    pub(crate) store_trouble: StoreTrouble,
-    /// The queues that it runs.
-    pub(crate) queues: Vec<String>,
-}
-
-impl Instance {
-    /// An instance that has not started.
-    pub(crate) fn new(
-        opened: &Opened,
-        queues: Vec<String>,
-        jobs: Option<NonZeroUsize>,
-        keep_outputs: u64,
-    ) -> Result<Self> {
-        let minder = Minder::new(opened.minders());
-        let stopping = watch::Sender::new(false);
-        let trouble = Trouble::default();
-        let outputs = output::Keeper::begin(opened, keep_outputs);
-        let places = output::Places::look(opened.outputs());
-        let places = places.map_err(|error| anyhow!(lack::words(&error)));
-        let runner = Arc::new(Runner {
-            opened: opened.clone(),
-            places: places.context("cannot see which outputs are there")?,
-            minder: minder.clone(),
-            stopping: stopping.subscribe(),
-            trouble: trouble.clone(),
-            deaths: Mutex::default(),
-            outputs: outputs.made(),
-        });
-        let builder = TaskManager::builder()
-            .workers(jobs.unwrap_or_else(processors).get())
-            .grace(GRACE_MAX + CLEARING_UP)
-            .handle(move |command: Command, context: Context| {
-                let runner = Arc::clone(&runner);
-                async move { runner.attempt(command, &context).await }
-            });
-        let tasks = opened.manager(builder, &queues);
-        let tasks = tasks.context("cannot make a worker")?;
-        Ok(Self {
-            tasks,
-            minder,
-            stopping,
-            outputs,
-            trouble,
-            store_trouble: StoreTrouble::default(),
-            queues,
-        })
-    }
-
-    /// Starts the instance once its minder is ready: until then a signal to all processes would end
-    /// the minder too. By then no command is left of instances that were killed with their minders.
-    pub(crate) async fn start(&self, opened: &Opened) -> Result<()> {
-        let gone = orphans_have_gone(&opened.minders()).await;
-        gone.map_err(|error| anyhow!(lack::words(&error)))
-            .context("cannot see which minders of commands are there")?;
-        match self.minder.start().await {
-            Ok(()) => {}
-            // A full disk is told elsewhere, and passes.
-            Err(unable) if unable.is_full => {}
-            Err(unable) => bail!("cannot start the minder of commands: {}", unable.why),
-        }
-        self.tasks.start();
-        Ok(())
-    }
-
-    /// The minder that starts the commands.
-    pub(crate) fn minder(&self) -> Minder {
-        self.minder.clone()
-    }
-
-    /// Notes that the instance was asked to stop and claims nothing any more.
-    pub(crate) fn is_stopping(&self) {
-        self.stopping.send_replace(true);
-    }
-
-    /// Waits until nothing of any command is left. Call it after the manager has stopped.
-    pub(crate) async fn close(self) {
-        self.minder.close().await;
-        self.outputs.end().await;
-    }
-}
-
-/// How many commands run at once by default.
-pub(crate) fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
 /// Runs attempts through the minder.
-struct Runner {
-    opened: Opened,
+pub(super) struct Runner {
+    pub(super) opened: Opened,
     /// The places of the outputs.
-    places: output::Places,
-    minder: Minder,
-    stopping: watch::Receiver<bool>,
-    trouble: Trouble,
+    pub(super) places: output::Places,
+    pub(super) minder: Minder,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) trouble: Trouble,
     /// How often the minder of a task was killed while the task ran.
-    deaths: Mutex<HashMap<TaskId, u32>>,
+    pub(super) deaths: Mutex<HashMap<TaskId, u32>>,
     /// Counts the attempts that wrote something.
-    outputs: output::WrittenOutputs,
+    pub(super) outputs: output::WrittenOutputs,
 }
 
 impl Runner {
-    async fn attempt(&self, command: Command, context: &Context) -> Result<Success, TaskError> {
+    pub(super) async fn attempt(
+        &self,
+        command: Command,
+        context: &Context,
+    ) -> Result<Success, TaskError> {
         let id = context.id();
         let output = self.places.of(id);
         // The job may come from an instance that was killed a moment ago.
