@@ -22,10 +22,10 @@ use crate::store::{explain, open_or_make};
 
 /// How many jobs are stored at once.
 const BATCH: usize = 1_000;
-/// What is said of a secret that stands in too many texts by chance.
+/// The warning about a secret so short that it occurs in too many texts by chance.
 const SHORT_SECRET: &str =
     "a secret of fewer than 4 characters is not taken out of what its command prints";
-/// A time that has passed for less is no past time for a person: `--at now` is one.
+/// A time that is past by less than this does not count as past: `--at now` is one.
 const JUST_NOW: Duration = Duration::from_secs(60);
 
 pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
@@ -74,7 +74,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     Ok(0)
 }
 
-/// The task of the command line.
+/// The task that the command line describes.
 fn task(args: &Add, options: Options) -> Result<Task> {
     ensure!(
         !args.words.iter().any(|word| word == ":::"),
@@ -107,7 +107,7 @@ fn task(args: &Add, options: Options) -> Result<Task> {
     })
 }
 
-/// The words of a command, those of these numbers secret.
+/// The words of a command; those with these numbers are secret.
 fn marked(words: &[String], secret: &[usize]) -> Result<Vec<Text>> {
     if let Some(number) = secret.iter().find(|&&number| number >= words.len()) {
         bail!(
@@ -125,7 +125,7 @@ fn marked(words: &[String], secret: &[usize]) -> Result<Vec<Text>> {
     Ok(words.collect())
 }
 
-/// The folder in which it runs: the one that is named, else the current one.
+/// The folder in which the command runs: the named one, else the current one.
 fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let folder = named.unwrap_or(Path::new("."));
     let absolute = folder

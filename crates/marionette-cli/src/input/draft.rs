@@ -1,4 +1,4 @@
-//! A task while it is read: the keys that it may have, and what is wrong with their values.
+//! A task that is being read: its possible keys, and the faults of their values.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use super::{Fault, Options, Task, all_or_faults, hint};
 use crate::command::{Command, GRACE, OUTPUT_BYTES, Secret, Source, Text, What};
 use crate::console::text::nearest;
 
-/// What a task alone may have.
+/// The keys of a task that are no defaults of a file.
 const OWN_KEYS: &[&str] = &["run", "command", "name"];
 
-/// A task while it is read.
+/// A task that is being read.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    /// Where relative folders begin: that of the file.
+    /// The folder of the file, from which relative folders start.
     folder: PathBuf,
     what: Option<What>,
     name: Option<String>,
@@ -28,12 +28,12 @@ pub(crate) struct Draft {
     options: Options,
 }
 
-/// What may be said for all tasks of a file at once.
+/// The keys of the defaults of a file.
 pub(super) fn defaults_keys() -> Vec<&'static str> {
     [&["cwd", "env"], OPTION_KEYS, &["grace", "output"]].concat()
 }
 
-/// Reads all tasks, or all that is wrong with them.
+/// Reads all tasks; else returns all faults.
 pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fault>> {
     let mut tasks = Vec::with_capacity(nodes.len());
     let mut faults = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn read_all(base: &Draft, nodes: &[Node]) -> Result<Vec<Task>, Vec<Fa
 }
 
 impl Draft {
-    /// A task of which nothing is known but where its file lies and what the command line says.
+    /// A task with nothing but the folder of its file and the options of the command line.
     pub(crate) fn new(folder: PathBuf, options: Options) -> Self {
         Self {
             folder,
@@ -66,7 +66,7 @@ impl Draft {
         }
     }
 
-    /// It runs this.
+    /// The task with this program or line to run.
     pub(super) fn with(self, what: What) -> Self {
         Self {
             what: Some(what),
@@ -74,7 +74,7 @@ impl Draft {
         }
     }
 
-    /// Takes what a table says.
+    /// Takes the values of a table.
     pub(super) fn fill(&mut self, node: &Node, keys: &[&str]) -> Result<(), Vec<Fault>> {
         let Value::Table(entries) = &node.value else {
             let text = format!("a task must be a table, and is {}", node.what());
@@ -123,7 +123,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The task, if it is whole.
+    /// The task, if it is complete.
     pub(crate) fn finish(self, line: usize) -> Result<Task, Fault> {
         let Some(what) = self.what else {
             let text = "a task needs `run` (a line for the shell) or `command` (a list of words)";
@@ -153,7 +153,7 @@ impl Draft {
     }
 }
 
-/// The path without `.` and the slash at its end, so that it is the same however it was written.
+/// The path without `.` and without a slash at its end, so that every spelling is the same.
 fn tidy(path: &Path) -> PathBuf {
     path.components().collect()
 }
@@ -203,7 +203,7 @@ fn without_zero(node: &Node, key: &str, text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// A line for the shell.
+/// Reads a line for the shell.
 fn line(node: &Node) -> Result<String, Fault> {
     if let Value::List(_) = node.value {
         let text = "`run` must be a text, and is a list; a list of words is `command`";
@@ -212,7 +212,7 @@ fn line(node: &Node) -> Result<String, Fault> {
     filled(node, "run")
 }
 
-/// A folder that is there.
+/// Reads a folder, which has to exist.
 fn folder(node: &Node, base: &Path) -> Result<PathBuf, Fault> {
     let cwd = PathBuf::from(filled(node, "cwd")?);
     let whole = base.join(&cwd);
@@ -243,7 +243,7 @@ fn words(node: &Node) -> Result<Vec<Text>, Fault> {
     nodes.iter().map(|node| text(node, "command")).collect()
 }
 
-/// A plain text, `{ secret = "…" }`, or `{ from = "env:NAME" }`.
+/// Reads a plain text, `{ secret = "…" }`, or `{ from = "env:NAME" }`.
 fn text(node: &Node, key: &str) -> Result<Text, Fault> {
     let Value::Table(entries) = &node.value else {
         let text = node.text_or_number(key)?;

@@ -1,5 +1,5 @@
-//! Lists of tasks: TOML, JSON Lines, one command in each line, or a command with its items. All of
-//! them become the same tasks.
+//! Reads lists of tasks: TOML, JSON Lines, one command on each line, or a command with its items.
+//! All become the same kind of tasks.
 
 pub(crate) mod to_job;
 mod source;
@@ -41,13 +41,13 @@ pub(crate) use value::{
 };
 pub(crate) use words::Words;
 
-/// How many faults of a file are told.
+/// How many faults of a file are listed.
 const FAULTS_MAX: usize = 20;
 
-/// How much of what is told of a fault is kept.
+/// How many bytes of a fault's text are kept.
 const FAULT_BYTES_MAX: usize = 2_000;
 
-/// How a file of tasks is written.
+/// The format of a file of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// `[[task]]` tables and `[defaults]`.
@@ -63,7 +63,7 @@ pub(crate) enum Format {
 pub(crate) struct File {
     /// The canonical path of its file; `None` for a list that is in no file.
     pub(crate) path: Option<PathBuf>,
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(crate) name: String,
     /// Its tasks, in its order.
     pub(crate) tasks: Vec<Task>,
@@ -72,20 +72,20 @@ pub(crate) struct File {
 /// One task of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Task {
-    /// In which line it begins.
+    /// The line in which it begins.
     pub(crate) line: usize,
-    /// What it is called, if it has a name of its own.
+    /// Its own name, if it has one.
     pub(crate) name: Option<String>,
-    /// What it runs.
+    /// The command that it runs.
     pub(crate) command: Command,
     /// How it is tried.
     pub(crate) options: Options,
-    /// What makes it this task of its list and no other, if that is not its command.
+    /// Its identity within the list, if that is not the identity of its command.
     pub(crate) identity: Option<Vec<u8>>,
 }
 
 impl Task {
-    /// What it is called: its name, or its command; without the secrets of the command.
+    /// Its name, or else its command, without the secrets of the command.
     pub(crate) fn title(&self) -> String {
         match &self.name {
             Some(name) => Veil::stored(&self.command).over(name).into_owned(),
@@ -93,7 +93,7 @@ impl Task {
         }
     }
 
-    /// What makes it this task of its list and no other, wherever it stands.
+    /// The identity of the task within its list, wherever it stands.
     pub(crate) fn identity(&self) -> Result<Vec<u8>, BoxError> {
         match &self.identity {
             Some(identity) => Ok(identity.clone()),
@@ -102,12 +102,12 @@ impl Task {
     }
 }
 
-/// What is wrong in a line of a file.
+/// A fault in a line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Which line, from 1.
+    /// The line, from 1.
     pub(crate) line: usize,
-    /// What, in words.
+    /// The fault in words.
     pub(crate) text: String,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The verb that wants a list read, for what a person is told to write.
+/// The verb that reads a list, for hints on what to type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     /// `marionette run FILE`
@@ -134,8 +134,8 @@ pub(crate) enum Reader {
     Add,
 }
 
-/// Reads a list of tasks from a file or a pipe; `-` is standard input. The tasks have these options
-/// where the list says nothing.
+/// Reads a list of tasks from a file or a pipe; `-` is standard input. `options` apply to a task
+/// unless the list sets its own.
 pub(crate) fn read(
     path: &Path,
     format: Option<Format>,
@@ -167,7 +167,7 @@ pub(crate) fn read(
     }
 }
 
-/// Refuses two tasks of one name, which nobody could tell apart.
+/// Refuses two tasks with the same name, which nobody could tell apart.
 fn told_apart(tasks: Vec<Task>) -> Result<Vec<Task>, Vec<Fault>> {
     let mut lines = HashMap::new();
     let mut faults = Vec::new();
@@ -182,7 +182,7 @@ fn told_apart(tasks: Vec<Task>) -> Result<Vec<Task>, Vec<Fault>> {
     all_or_faults(Ok(tasks), faults)
 }
 
-/// The tasks if nothing is wrong, else all faults in the order of their lines.
+/// The tasks if there is no fault, else all faults in the order of their lines.
 fn all_or_faults(
     tasks: Result<Vec<Task>, Vec<Fault>>,
     mut faults: Vec<Fault>,
@@ -196,7 +196,7 @@ fn all_or_faults(
     Err(faults)
 }
 
-/// What is said of a text that no command can have.
+/// The message for a text that is too long for any command.
 fn too_long(bytes: usize) -> String {
     format!("it has {bytes} bytes; the limit is {PAYLOAD_BYTES_MAX}")
 }

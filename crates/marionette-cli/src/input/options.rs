@@ -1,5 +1,5 @@
-//! How a task is tried: the arguments of `add`, the keys of a file, and what the store keeps of
-//! both. A new option of the library has its argument and its key here, and nowhere else.
+//! The options of a task: the arguments of `add`, the keys of a file, and the values that the store
+//! keeps. A new option of the library gets its argument and its key here, and nowhere else.
 
 use std::time::Duration;
 
@@ -23,16 +23,16 @@ pub(super) const OPTION_KEYS: &[&str] = &[
     "queue",
 ];
 
-/// How a task is tried: first as the command line says, then as a file says over it.
+/// The options of a task: those of the command line, and over them those of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Options {
-    /// What the library knows of the attempts; the name of a task is no option here.
+    /// The options that the library knows; the name of a task is not one of them here.
     pub(crate) job: JobOptions,
-    /// Whether it goes before others.
+    /// The priority; a higher one goes first.
     pub(crate) priority: Priority,
-    /// In which queue it waits, if it names one.
+    /// The queue, if the task names one.
     pub(crate) queue: Option<String>,
-    /// When it is due; at once if not said.
+    /// The time at which the task is due; at once by default.
     pub(crate) due: Option<Due>,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct OptionArguments {
 }
 
 impl OptionArguments {
-    /// The options that they mean.
+    /// The options that these arguments set.
     pub(crate) fn options(&self) -> Result<Options> {
         let due = match (&self.at, self.delay) {
             (Some(at), _) => match parse_time(at, &clock::here()) {

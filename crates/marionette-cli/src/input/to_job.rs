@@ -1,4 +1,4 @@
-//! A task of a file or of the command line as a job for the store.
+//! Turns a task of a file or of the command line into a job for the store.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use marionette::{Job, TaskId};
 use crate::command::Command;
 use crate::input::{Due, Task};
 
-/// The queue of what names none.
+/// The queue of a task that names none.
 pub(crate) const DEFAULT_QUEUE: &str = "default";
-/// How much of a command is its name, if it has no other.
+/// The width of a command that serves as the name of its task.
 const NAME_COLUMNS: usize = 200;
 
-/// The job of a task, in this queue unless it names one itself.
+/// The job of a task, in this queue unless the task names one itself.
 pub(crate) fn job(id: TaskId, task: &Task, queue: &str) -> Result<NewJob> {
     let options = &task.options;
     let payload = match task.command.encode() {

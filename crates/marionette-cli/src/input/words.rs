@@ -1,4 +1,4 @@
-//! A command and the items that it runs for: words, and never a line for a shell.
+//! A command and the items for which it runs: words, and never a line for a shell.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdin};
@@ -12,26 +12,26 @@ use super::{File, Options, Task, code};
 use crate::command::{Command, Text, What, quoted};
 use crate::console::text::clip;
 
-/// What separates the command from its items, and one list of them from the next.
+/// Separates the command from its items, and one list of items from the next.
 const SEPARATOR: &str = ":::";
-/// Separators of GNU parallel that are not known here.
+/// Separators of GNU parallel that have no meaning here.
 const UNKNOWN_SEPARATORS: &[&str] = &[":::+", "::::", "::::+"];
-/// How many tasks may come of several lists.
+/// The highest number of tasks that several lists may make.
 const TASKS_MAX: usize = 1_000_000;
-/// How much of a command or an item is shown in messages.
+/// The width of a command or an item in messages.
 const NAME_COLUMNS: usize = 60;
-/// How much of a name that cannot be taken is shown.
+/// The width of a refused name in messages.
 const ESCAPED_COLUMNS: usize = 200;
 const NOT_UTF_8: &str = "is not UTF-8, which the words of a command have to be";
 
-/// A command and what follows it on the command line.
+/// A command and the words behind it on the command line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
-    /// The command, and behind `:::` its items.
+    /// The command, and its items behind `:::`.
     pub(crate) arguments: &'a [OsString],
-    /// Whether each item on standard input ends with a zero byte, and not with its line.
+    /// Whether the items on standard input end with zero bytes instead of line ends.
     pub(crate) is_null: bool,
-    /// How its tasks are tried.
+    /// The options of its tasks.
     pub(crate) options: &'a Options,
 }
 
@@ -77,7 +77,7 @@ impl Words<'_> {
         })
     }
 
-    /// The items on standard input.
+    /// Reads the items on standard input.
     fn standard_input(self) -> Result<Vec<String>> {
         ensure!(
             !stdin().is_terminal(),
@@ -87,7 +87,7 @@ impl Words<'_> {
         let end = if self.is_null { b'\0' } else { b'\n' };
         let source = ListSource::standard_input(&PieceRule::item(end))?;
         if self.is_null {
-            // Names come as they are: what looks like a byte order mark may be part of one.
+            // Names are taken as they are: bytes like a byte order mark may be part of one.
             let items = source.bytes.split_inclusive(|byte| *byte == 0).zip(1..);
             let items = items
                 .map(|(bytes, number)| item(bytes.strip_suffix(b"\0").unwrap_or(bytes), number));
@@ -105,7 +105,7 @@ impl Words<'_> {
     }
 }
 
-/// The lines without their ends; an empty one is an empty item, as for GNU parallel.
+/// The lines without their ends; an empty line is an empty item, as in GNU parallel.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
     lines.map(|line| {
@@ -119,12 +119,12 @@ fn item(bytes: &[u8], number: usize) -> Result<String> {
     text.with_context(|| format!("item {number} {NOT_UTF_8}: {}", escaped(bytes)))
 }
 
-/// The bytes with all that is no plain character written out.
+/// The bytes with all but plain characters escaped.
 fn escaped(bytes: &[u8]) -> String {
     clip(&bytes.escape_ascii().to_string(), ESCAPED_COLUMNS)
 }
 
-/// A task for every combination of the items; the last list changes the quickest.
+/// A task for each combination of the items; the last list changes the fastest.
 fn tasks(
     words: &[String],
     template: &Template,
@@ -143,14 +143,14 @@ fn tasks(
     };
     let tasks = (0..total).map(|place| {
         let items = combination(lists, place);
-        // Without its number, which changes with the list.
+        // The identity leaves out the number of the task, which changes with the list.
         let identity = serde_json::to_vec(&(words, folder, &items))?;
         task(template, &items, place + 1, folder, identity, options)
     });
     tasks.collect()
 }
 
-/// The items of the combination at this place, one of each list.
+/// The items of the combination of this number, one of each list.
 fn combination(lists: &[Vec<String>], mut place: usize) -> Vec<String> {
     let items = lists.iter().rev().map(|list| {
         let item = list[place % list.len()].clone();
@@ -186,7 +186,7 @@ fn task(
     })
 }
 
-/// A line for a shell that stands in one word is no program.
+/// Refuses a line for a shell that stands in one word, which is no program.
 fn check_program(command: &[String], template: &Template) -> Result<()> {
     let program = &command[0];
     let is_line = program.contains(char::is_whitespace) && !Path::new(program).exists();

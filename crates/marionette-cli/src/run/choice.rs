@@ -73,14 +73,14 @@ async fn of_list(
     }
 }
 
-/// The runs of the lists of a folder, as a list sees them that is to be run there.
+/// The runs of the lists of one folder, as seen by a list that is to run there.
 #[derive(Default)]
 struct FolderRuns {
-    /// The latest run that has a task in common with the list and goes on.
+    /// The latest run that has a task in common with the list and can go on.
     goes_on: Option<Ledger>,
-    /// The first slot that the list may have for a run of its own.
+    /// The first free slot, for a new run of the list.
     free: Option<Ledger>,
-    /// How many tasks are left of lists that have none in common with it.
+    /// The number of tasks that are left of lists without a task in common with it.
     left_of_others: u64,
 }
 
@@ -125,7 +125,7 @@ impl FolderRuns {
     }
 }
 
-/// How many tasks of a list a queue knows, and how many there are.
+/// The number of tasks of a list that a queue has, and the number of all its tasks.
 async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(usize, usize)> {
     let plan = Plan::new(file, queue)?;
     let ids: Vec<_> = plan.ids().collect();
