@@ -100,14 +100,14 @@ impl Completions {
             Next::Retry(_) | Next::Snooze(_) | Next::Release => {}
             // The handles get the whole history of the job, which only the store has.
             Next::Bury | Next::Cancel(_) => {
-                let ends = Arc::clone(self);
+                let completions = Arc::clone(self);
                 tokio::spawn(async move {
                     // If this fails, the task that asks the store will find the end.
-                    if let Ok(mut ended) = guarded(ends.store.ended(vec![job])).await
+                    if let Ok(mut ended) = guarded(completions.store.ended(vec![job])).await
                         && let Some(ended) = ended.pop()
                         && ended != Ended::NotYet
                     {
-                        ends.resolve(job, &ended);
+                        completions.resolve(job, &ended);
                     }
                 });
             }
@@ -167,11 +167,15 @@ impl Completions {
     }
 }
 
-async fn ask(ends: Weak<Completions>, poll: Duration) {
+async fn ask(completions: Weak<Completions>, poll: Duration) {
     loop {
-        let Some((store, closed, jobs)) = ends.upgrade().and_then(|ends| {
-            let jobs = ends.waited_for()?;
-            Some((Arc::clone(&ends.store), ends.closed.clone(), jobs))
+        let Some((store, closed, jobs)) = completions.upgrade().and_then(|completions| {
+            let jobs = completions.waited_for()?;
+            Some((
+                Arc::clone(&completions.store),
+                completions.closed.clone(),
+                jobs,
+            ))
         }) else {
             return;
         };
@@ -182,14 +186,16 @@ async fn ask(ends: Weak<Completions>, poll: Duration) {
             // Errors may come at once, and this loop must not spin.
             Some(Err(_)) => sleep(poll).await,
         }
-        let Some(ends) = ends.upgrade() else { return };
-        let Some(jobs) = ends.waited_for() else {
+        let Some(completions) = completions.upgrade() else {
             return;
         };
-        let ended = match guarded(ends.store.ended(jobs.clone())).await {
+        let Some(jobs) = completions.waited_for() else {
+            return;
+        };
+        let ended = match guarded(completions.store.ended(jobs.clone())).await {
             Ok(ended) => ended,
             Err(error) if error.is_broken() => {
-                ends.give_up(&error);
+                completions.give_up(&error);
                 continue;
             }
             // The error may pass, so the handles wait on, as for a job that does not end.
@@ -197,7 +203,7 @@ async fn ask(ends: Weak<Completions>, poll: Duration) {
         };
         for (job, ended) in jobs.into_iter().zip(ended) {
             if ended != Ended::NotYet {
-                ends.resolve(job, &ended);
+                completions.resolve(job, &ended);
             }
         }
     }

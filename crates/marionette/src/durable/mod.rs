@@ -47,7 +47,7 @@ pub(crate) struct Durable {
     engine: Arc<Engine>,
     wanted: Wanted,
     timing: Timing,
-    ends: Arc<Completions>,
+    completions: Arc<Completions>,
     session: Mutex<Option<Arc<Session>>>,
 }
 
@@ -62,7 +62,7 @@ impl Durable {
         let kinds = registry.kinds().map(str::to_owned).collect();
         Self {
             timing: store.timing(),
-            ends: Arc::new(Completions::new(Arc::clone(&store))),
+            completions: Arc::new(Completions::new(Arc::clone(&store))),
             store,
             registry,
             engine,
@@ -132,7 +132,7 @@ impl Durable {
 
     /// Called when the manager is gone: running jobs are dropped at their next await, and released.
     pub(crate) fn abandon(&self) {
-        self.ends.close();
+        self.completions.close();
         if let Some(session) = self.session() {
             session.close();
             session.end();
@@ -141,7 +141,7 @@ impl Durable {
 
     /// Whether the manager is gone.
     pub(crate) fn is_gone(&self) -> bool {
-        self.ends.is_closed()
+        self.completions.is_closed()
     }
 
     /// Wakes the claimer, which does not claim while the manager is paused.
@@ -172,7 +172,7 @@ impl Durable {
     ///
     /// The store's error; or [refused](StoreError::is_refused) if the manager is gone.
     pub(crate) async fn ended(&self, id: TaskId) -> Result<Ended, StoreError> {
-        self.ends.wait(id, self.timing.poll).await
+        self.completions.wait(id, self.timing.poll).await
     }
 }
 

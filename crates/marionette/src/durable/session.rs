@@ -29,7 +29,7 @@ pub(crate) struct Session {
     pub(crate) timing: Timing,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) held: Held,
-    pub(crate) ends: Arc<Completions>,
+    pub(crate) completions: Arc<Completions>,
     /// Cancelled when no more jobs may be claimed.
     pub(crate) closing: CancellationToken,
     /// Cancelled when the sweeper has to leave, and settler and renewer once no job is held.
@@ -77,7 +77,7 @@ impl Session {
             timing: durable.timing,
             outbox: Arc::default(),
             held: Held::default(),
-            ends: Arc::clone(&durable.ends),
+            completions: Arc::clone(&durable.completions),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
             standing: watch::Sender::new(ClaimerState::Claims),

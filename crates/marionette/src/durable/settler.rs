@@ -127,7 +127,9 @@ fn taken(session: &Session, settlements: Vec<Settlement>, settled: &[Settled]) {
     let mut stale = 0;
     for (settlement, settled) in settlements.into_iter().zip(settled) {
         match settled {
-            Settled::Applied => session.ends.tell(settlement.lease.job, settlement.next),
+            Settled::Applied => session
+                .completions
+                .tell(settlement.lease.job, settlement.next),
             Settled::Stale => stale += 1,
         }
     }

@@ -48,11 +48,11 @@ pub(crate) struct Engine {
     /// Workers of the present run were dropped with their runtime.
     has_lost_workers: AtomicBool,
     run: Mutex<Run>,
-    posts: Mutex<Posts>,
+    views: Mutex<Views>,
 }
 
 #[derive(Default)]
-struct Posts {
+struct Views {
     all: Vec<Arc<WorkerView>>,
     left: Vec<Arc<WorkerView>>,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Run {
     /// Tasks that the stop interrupted.
     pub(crate) interrupted: Vec<TaskRef>,
     /// The start of the run was reported, and its stop was not.
-    pub(crate) is_told: bool,
+    pub(crate) is_announced: bool,
 }
 
 /// When a stop began, and the counts at that time. A second stop reports from there.
@@ -117,9 +117,9 @@ impl Engine {
                 stand_ins: 0,
                 stop: None,
                 interrupted: Vec::new(),
-                is_told: false,
+                is_announced: false,
             }),
-            posts: Mutex::default(),
+            views: Mutex::default(),
             config,
         }
     }
@@ -148,24 +148,24 @@ impl Engine {
 
     /// A worker view for code that is about to run tasks. The view stays when that code is done, so
     /// that its counts stay.
-    pub(crate) fn new_post(&self) -> Arc<WorkerView> {
-        let mut posts = self.posts.lock();
-        if let Some(left) = posts.left.pop() {
+    pub(crate) fn new_view(&self) -> Arc<WorkerView> {
+        let mut views = self.views.lock();
+        if let Some(left) = views.left.pop() {
             return left;
         }
-        let post = Arc::new(WorkerView::default());
-        posts.all.push(Arc::clone(&post));
-        post
+        let view = Arc::new(WorkerView::default());
+        views.all.push(Arc::clone(&view));
+        view
     }
 
     /// Returns a worker view to the free list; the next worker continues its counters.
-    pub(crate) fn return_post(&self, post: &Arc<WorkerView>) {
-        self.posts.lock().left.push(Arc::clone(post));
+    pub(crate) fn return_view(&self, view: &Arc<WorkerView>) {
+        self.views.lock().left.push(Arc::clone(view));
     }
 
     /// The counts of the manager's whole life so far.
     pub(crate) fn figures(&self) -> Stats {
-        let stats = Stats::of(&self.posts());
+        let stats = Stats::of(&self.views());
         Stats {
             cancelled: stats.cancelled + self.swept.load(Ordering::Relaxed),
             abandoned: stats.abandoned + self.abandoned.load(Ordering::Relaxed),
@@ -173,8 +173,8 @@ impl Engine {
         }
     }
 
-    pub(crate) fn posts(&self) -> Vec<Arc<WorkerView>> {
-        self.posts.lock().all.clone()
+    pub(crate) fn views(&self) -> Vec<Arc<WorkerView>> {
+        self.views.lock().all.clone()
     }
 
     /// Keeps a task until the delay has passed, and wakes the sleeper if it has to.
@@ -288,8 +288,8 @@ impl Engine {
 
     /// Reports the end of a stop, once for each run.
     pub(crate) fn tell_stop(&self, report: &dyn fmt::Display, done: u64, failed: u64) {
-        let was_told = std::mem::take(&mut self.run().is_told);
-        if was_told {
+        let was_announced = std::mem::take(&mut self.run().is_announced);
+        if was_announced {
             self.observer.has_stopped(report, done, failed);
         }
     }

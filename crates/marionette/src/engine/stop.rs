@@ -174,7 +174,7 @@ async fn in_time(event: impl Future<Output = ()>, limit: Option<Duration>) -> bo
 /// Sums up a stop that began at `begin`.
 fn report(engine: &Engine, begin: &StopBegin, caller: Option<&Current>) -> StopReport {
     let before = &begin.stats;
-    let posts = engine.posts();
+    let views = engine.views();
     let waiting = engine.sweep();
     let after = engine.figures();
     StopReport {
@@ -182,7 +182,7 @@ fn report(engine: &Engine, begin: &StopBegin, caller: Option<&Current>) -> StopR
         failed: after.failed - before.failed,
         cancelled: ended_early(&after) - ended_early(before),
         interrupted: engine.run().interrupted.clone(),
-        abandoned: still_running(engine, &posts, caller),
+        abandoned: still_running(engine, &views, caller),
         queued: engine.queue.len(),
         waiting,
         has_store: false,
@@ -197,14 +197,14 @@ fn ended_early(stats: &Stats) -> u64 {
 /// The tasks that still have a worker or a thread, without the caller's own task.
 fn still_running(
     engine: &Engine,
-    posts: &[Arc<WorkerView>],
+    views: &[Arc<WorkerView>],
     caller: Option<&Current>,
 ) -> Vec<TaskRef> {
     let is_caller =
-        |post: &Arc<WorkerView>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.post, post));
-    let others = posts.iter().filter(|post| !is_caller(post));
-    let mut tasks: Vec<_> = others.filter_map(|post| post.task()).collect();
-    let caller = caller.and_then(|caller| caller.post.task());
+        |view: &Arc<WorkerView>| caller.is_some_and(|caller| Arc::ptr_eq(&caller.view, view));
+    let others = views.iter().filter(|view| !is_caller(view));
+    let mut tasks: Vec<_> = others.filter_map(|view| view.task()).collect();
+    let caller = caller.and_then(|caller| caller.view.task());
     for task in engine.blocking.tasks() {
         if Some(&task) != caller.as_ref() && !tasks.contains(&task) {
             tasks.push(task);

@@ -150,7 +150,7 @@ impl<S: ?Sized> TaskManager<S> {
         run.runtime = Some(runtime);
         let missing = engine.queue.open(run.workers);
         self.spawn_workers(missing, &run);
-        run.is_told = true;
+        run.is_announced = true;
         let workers = run.workers;
         drop(run);
         engine.tell_start(workers);
@@ -162,8 +162,8 @@ impl<S: ?Sized> TaskManager<S> {
         let engine = self.engine();
         let Some(runtime) = &run.runtime else { return };
         for _ in 0..count {
-            let member = engine.queue.join();
-            let worker = Worker::new(Arc::clone(engine), run.signals.clone(), member);
+            let seat = engine.queue.join();
+            let worker = Worker::new(Arc::clone(engine), run.signals.clone(), seat);
             let current = worker.current();
             runtime.spawn(current.scope(worker.work()));
         }

@@ -15,21 +15,21 @@ impl MemoryStore {
     pub(super) async fn rest_from(&self, duty: Duty) {
         // With the system's clock, the wall clock may be stepped and processes may die without
         // notice.
-        let is_told = !is_the_systems();
+        let is_virtual = !is_the_systems();
         let timing = self.shared.timing;
         match duty {
-            Duty::Claim(wanted) if is_told => self.until_claimable(&wanted).await,
+            Duty::Claim(wanted) if is_virtual => self.until_claimable(&wanted).await,
             // The wait of this store has no errors.
             Duty::Claim(wanted) => drop(self.wait(wanted).await),
-            Duty::Ask(jobs) if is_told => self.until_one_has_ended(&jobs).await,
+            Duty::Ask(jobs) if is_virtual => self.until_one_has_ended(&jobs).await,
             Duty::Ask(_) => sleep(timing.poll).await,
             Duty::Sweep => {
                 sleep(timing.sweep).await;
-                if is_told {
+                if is_virtual {
                     self.until_a_sweep_may_find_something().await;
                 }
             }
-            Duty::Beat(instance) if is_told => self.alive(instance).await,
+            Duty::Beat(instance) if is_virtual => self.alive(instance).await,
             Duty::Beat(_) => sleep(timing.lease / 3).await,
         }
     }

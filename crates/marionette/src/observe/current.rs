@@ -17,7 +17,7 @@ pub(crate) struct Current {
     /// Tells managers apart; the number is compared and never followed.
     pub(crate) manager: usize,
     pub(crate) worker: usize,
-    pub(crate) post: Arc<WorkerView>,
+    pub(crate) view: Arc<WorkerView>,
     pub(crate) blocking: Arc<Pool>,
     /// The task whose code blocks this thread; `None` off such a thread. The worker may have given
     /// up waiting for that task, and have another one by now.
@@ -28,13 +28,13 @@ impl Current {
     pub(crate) fn new(
         manager: usize,
         worker: usize,
-        post: Arc<WorkerView>,
+        view: Arc<WorkerView>,
         blocking: Arc<Pool>,
     ) -> Self {
         Self {
             manager,
             worker,
-            post,
+            view,
             blocking,
             task: None,
         }
@@ -60,7 +60,7 @@ impl Current {
     /// The worker that the caller runs on, if it is one of this manager.
     pub(crate) fn of(manager: usize) -> Option<Self> {
         let current = CURRENT.try_with(Self::clone).ok()?;
-        let is_with_it = current.task.is_none_or(|task| current.post.has(task));
+        let is_with_it = current.task.is_none_or(|task| current.view.has(task));
         (current.manager == manager && is_with_it).then_some(current)
     }
 }

@@ -70,9 +70,9 @@ pub struct Trouble {
 
 impl Stats {
     /// The sums over these worker views, without the figures of the moment.
-    pub(crate) fn of(posts: &[Arc<WorkerView>]) -> Self {
+    pub(crate) fn of(views: &[Arc<WorkerView>]) -> Self {
         let sum = |counter: fn(&Tally) -> &Counter| {
-            posts.iter().map(|post| counter(&post.tally).count()).sum()
+            views.iter().map(|view| counter(&view.tally).count()).sum()
         };
         Self {
             done: sum(|tally| &tally.done),
@@ -85,13 +85,13 @@ impl Stats {
             interrupted: sum(|tally| &tally.interrupted),
             panicked: sum(|tally| &tally.panicked),
             timed_out: sum(|tally| &tally.timed_out),
-            queue_wait: posts
+            queue_wait: views
                 .iter()
-                .map(|post| post.tally.queue_wait.histogram())
+                .map(|view| view.tally.queue_wait.histogram())
                 .sum(),
-            run_time: posts
+            run_time: views
                 .iter()
-                .map(|post| post.tally.run_time.histogram())
+                .map(|view| view.tally.run_time.histogram())
                 .sum(),
             ..Self::default()
         }

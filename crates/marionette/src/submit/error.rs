@@ -92,23 +92,23 @@ impl<H> QueueError<H> {
 
     /// Whether no handler is registered for jobs of this kind, in a manager without a store.
     pub fn is_unknown_kind(&self) -> bool {
-        self.is_unfit(|unfit| matches!(unfit, Unstorable::UnknownKind { .. }))
+        self.unstorable_is(|unstorable| matches!(unstorable, Unstorable::UnknownKind { .. }))
     }
 
     /// Whether the encoded arguments of the job are longer than
     /// [`PAYLOAD_BYTES_MAX`](crate::store::PAYLOAD_BYTES_MAX), 1 MiB.
     pub fn is_too_large(&self) -> bool {
-        self.is_unfit(|unfit| matches!(unfit, Unstorable::TooLarge { .. }))
+        self.unstorable_is(|unstorable| matches!(unstorable, Unstorable::TooLarge { .. }))
     }
 
     /// Whether the job cannot be stored as it is: its arguments do not encode or are too large, its
     /// kind or queue has no proper name, or an option is code.
     pub fn is_unstorable(&self) -> bool {
-        self.is_unfit(|unfit| !matches!(unfit, Unstorable::UnknownKind { .. }))
+        self.unstorable_is(|unstorable| !matches!(unstorable, Unstorable::UnknownKind { .. }))
     }
 
-    fn is_unfit(&self, which: impl FnOnce(&Unstorable) -> bool) -> bool {
-        matches!(&self.refusal, Refusal::Unstorable(unfit) if which(unfit))
+    fn unstorable_is(&self, which: impl FnOnce(&Unstorable) -> bool) -> bool {
+        matches!(&self.refusal, Refusal::Unstorable(unstorable) if which(unstorable))
     }
 
     /// Whether the store cannot be reached or is busy: another try later may succeed.
@@ -148,7 +148,7 @@ impl fmt::Display for Refusal {
                  are others"
             ),
             Self::Unschedulable(time) => f.write_str(unschedulable(*time)),
-            Self::Unstorable(unfit) => unfit.fmt(f),
+            Self::Unstorable(unstorable) => unstorable.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -169,7 +169,7 @@ impl<H> fmt::Debug for QueueError<H> {
 impl Refusal {
     pub(crate) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unstorable(unfit) => unfit.source(),
+            Self::Unstorable(unstorable) => unstorable.source(),
             Self::Store(error) => error.source(),
             Self::Full | Self::Stopped | Self::Unschedulable(_) | Self::Taken(_) => None,
         }

@@ -150,10 +150,10 @@ impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
                 this.ticket = None;
                 this.accept(1);
             }
-            if let Err((unfit, draft)) = this.make_some() {
+            if let Err((unstorable, draft)) = this.make_some() {
                 let unfit_task = this.tasks.maker.take_back(draft);
                 return Poll::Ready(Err(
-                    this.refuse(Refusal::Unstorable(unfit), Some(unfit_task))
+                    this.refuse(Refusal::Unstorable(unstorable), Some(unfit_task))
                 ));
             }
             if this.waiting.is_empty() {
@@ -196,11 +196,11 @@ impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
 
     /// Takes back all tasks that were not accepted: those that are cells, the one that cannot
     /// become a cell, and the rest.
-    fn refuse(&mut self, why: Refusal, unfit: Option<H>) -> QueueManyError<H, T> {
+    fn refuse(&mut self, why: Refusal, unstorable: Option<H>) -> QueueManyError<H, T> {
         let tasks = &mut self.tasks;
         let drafts = self.offers.drain(..).filter_map(Offer::into_draft);
         let refused = drafts.map(|draft| tasks.maker.take_back(draft));
-        let mut refused: Vec<H> = refused.chain(unfit).collect();
+        let mut refused: Vec<H> = refused.chain(unstorable).collect();
         if let Some(rest) = tasks.iter.take() {
             (tasks.collect)(rest, &mut refused);
         }

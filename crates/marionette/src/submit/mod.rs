@@ -304,8 +304,8 @@ fn begin<H: IntoTask<M>, M>(
     let now = way.now();
     let (offer, waiting) = match draft::make::<H, M>(draft, &engine.registry, now) {
         Ok(made) => made,
-        Err((unfit, draft)) => {
-            let refused = QueueError::new(Refusal::Unstorable(unfit), H::from_draft(draft));
+        Err((unstorable, draft)) => {
+            let refused = QueueError::new(Refusal::Unstorable(unstorable), H::from_draft(draft));
             return Poll::Ready(Err(refused));
         }
     };

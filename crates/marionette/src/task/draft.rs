@@ -104,7 +104,7 @@ pub(crate) fn make<H: IntoTask<M>, M>(
 ) -> OfferedCell<H::Source, H::Output> {
     match H::prepare(&mut draft, registry) {
         Ok(()) => Ok(Offer::new::<M, H>(draft, now)),
-        Err(unfit) => Err((unfit, draft)),
+        Err(unstorable) => Err((unstorable, draft)),
     }
 }
 

@@ -39,7 +39,7 @@ pub struct EncodedJob<J> {
     pub(crate) queue: Cow<'static, str>,
     pub(crate) priority: Priority,
     pub(crate) keep_result: Option<Duration>,
-    packed: Encoding,
+    encoding: Encoding,
 }
 
 enum Encoding {
@@ -68,7 +68,7 @@ impl<J: Job> EncodedJob<J> {
             queue: J::QUEUE.into(),
             priority: Priority::default(),
             keep_result: None,
-            packed: Encoding::Open,
+            encoding: Encoding::Open,
         }
     }
 
@@ -86,21 +86,21 @@ impl<J: Job> EncodedJob<J> {
 
     /// Encodes the job for its handler in this process.
     fn pack(&mut self, registry: &Registry) -> Result<(), Box<Unstorable>> {
-        let packed = match registry.get(J::KIND) {
+        let encoding = match registry.get(J::KIND) {
             Some((_, runner)) => self.encode().map(|payload| (payload, Arc::clone(runner))),
             None => Err(Box::new(Unstorable::UnknownKind {
                 kind: J::KIND,
                 known: registry.kinds().collect(),
             })),
         };
-        match packed {
+        match encoding {
             Ok((payload, runner)) => {
-                self.packed = Encoding::Ready { payload, runner };
+                self.encoding = Encoding::Ready { payload, runner };
                 Ok(())
             }
-            Err(unfit) => {
-                self.packed = Encoding::Unstorable(chain(&*unfit));
-                Err(unfit)
+            Err(unstorable) => {
+                self.encoding = Encoding::Unstorable(chain(&*unstorable));
+                Err(unstorable)
             }
         }
     }
@@ -110,13 +110,13 @@ impl<J: Job> EncodedJob<J> {
         context: Context,
     ) -> impl Future<Output = Result<J::Output, TaskError>> + Send + use<J> {
         self.job = None;
-        let packed = match &self.packed {
+        let encoding = match &self.encoding {
             Encoding::Ready { payload, runner } => Ok((payload.clone(), Arc::clone(runner))),
             Encoding::Unstorable(why) => Err(why.clone()),
             Encoding::Open => unreachable!("a job is prepared before it is offered"),
         };
         async move {
-            let (payload, runner) = packed.map_err(TaskError::fatal)?;
+            let (payload, runner) = encoding.map_err(TaskError::fatal)?;
             let result = runner.run(payload, context).await?;
             result
                 .and_then(|result| decode_output::<J>(&result))
@@ -168,14 +168,14 @@ impl<J: Job> TaskHandler<J, ByJob> {
         check_name(&self.draft.source.queue)
             .map_err(|what| Unstorable::Name(format!("the name of its queue {what}")))?;
         let options = self.job_options()?;
-        let parcel = &self.draft.source;
+        let encoded = &self.draft.source;
         Ok(NewJob {
             id: self.draft.identity.get_or_insert_with(Identity::new).id(),
             kind: J::KIND.into(),
-            queue: parcel.queue.clone(),
-            priority: parcel.priority,
+            queue: encoded.queue.clone(),
+            priority: encoded.priority,
             due,
-            payload: parcel.encode()?,
+            payload: encoded.encode()?,
             options,
             queue_limit: None,
         })

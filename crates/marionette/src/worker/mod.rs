@@ -29,16 +29,16 @@ use crate::worker::time_slice::TimeSlice;
 /// One of the fixed number of places where tasks run.
 pub(crate) struct Worker {
     executor: Executor,
-    post: Arc<WorkerView>,
+    view: Arc<WorkerView>,
     seat: Seat<Waiting>,
 }
 
 impl Worker {
     pub(crate) fn new(engine: Arc<Engine>, signals: StopSignals, seat: Seat<Waiting>) -> Self {
-        let post = engine.new_post();
+        let view = engine.new_view();
         Self {
             executor: Executor { engine, signals },
-            post,
+            view,
             seat,
         }
     }
@@ -46,36 +46,36 @@ impl Worker {
     /// What the code of a task can find out about the worker that runs it.
     pub(crate) fn current(&self) -> Current {
         let engine = &self.executor.engine;
-        let (post, blocking) = (Arc::clone(&self.post), Arc::clone(&engine.blocking));
-        Current::new(engine.number(), self.seat.index(), post, blocking)
+        let (view, blocking) = (Arc::clone(&self.view), Arc::clone(&engine.blocking));
+        Current::new(engine.number(), self.seat.index(), view, blocking)
     }
 
     /// Claims and runs tasks until the worker has to leave.
     pub(crate) async fn work(mut self) {
-        let mut turn = TimeSlice::begin();
+        let mut slice = TimeSlice::begin();
         let mut guard = ExecutionGuard::new(&self.executor.engine);
         loop {
-            match caught(self.lap(&mut guard.execution, &mut turn)).await {
+            match caught(self.lap(&mut guard.execution, &mut slice)).await {
                 Ok(Lap::GoOn) => {}
                 Ok(Lap::Leave) => break,
                 // A panic outside of the task's own code, whose panics are outcomes: in a listener
                 // to its events, say. The task is abandoned, and the worker goes on.
                 Err(panic) => {
                     guard.abandon();
-                    self.recover(&panic, &mut turn).await;
+                    self.recover(&panic, &mut slice).await;
                 }
             }
-            if turn.is_over() {
-                turn.pause();
+            if slice.is_over() {
+                slice.pause();
                 tokio::task::yield_now().await;
             }
         }
     }
 
     /// Runs tasks until an attempt that had to wait has ended, or the time slice is over.
-    async fn lap(&mut self, execution: &mut Option<Execution>, turn: &mut TimeSlice) -> Lap {
-        match poll_fn(|poller| self.poll_turn(execution, turn, poller)).await {
-            Step::Wait => self.wait(execution, turn).await,
+    async fn lap(&mut self, execution: &mut Option<Execution>, slice: &mut TimeSlice) -> Lap {
+        match poll_fn(|poller| self.poll_slice(execution, slice, poller)).await {
+            Step::Wait => self.wait(execution, slice).await,
             Step::Yield => {}
             Step::Leave => return Lap::Leave,
         }
@@ -83,34 +83,34 @@ impl Worker {
     }
 
     #[cold]
-    async fn recover(&self, panic: &Panic, turn: &mut TimeSlice) {
-        self.post.leave();
-        turn.pause();
+    async fn recover(&self, panic: &Panic, slice: &mut TimeSlice) {
+        self.view.leave();
+        slice.pause();
         self.executor.engine.observer.worker_panicked(panic);
         tokio::task::yield_now().await;
     }
 
     /// Runs one task after the other until one has to wait or the time slice is over. A task that
     /// is retried without a pause stays on the worker.
-    fn poll_turn(
+    fn poll_slice(
         &mut self,
         execution: &mut Option<Execution>,
-        turn: &mut TimeSlice,
+        slice: &mut TimeSlice,
         poller: &mut Poller<'_>,
     ) -> Poll<Step> {
-        while !turn.is_over() {
+        while !slice.is_over() {
             if execution.is_none() {
-                match ready!(self.poll_claim(turn, poller)) {
-                    Some(ready) => self.take(ready, execution, turn),
+                match ready!(self.poll_claim(slice, poller)) {
+                    Some(ready) => self.take(ready, execution, slice),
                     None => return Poll::Ready(Step::Leave),
                 }
             }
             let Some(here) = execution else { continue };
-            here.started = turn.now();
-            let tally = &self.post.tally;
+            here.started = slice.now();
+            let tally = &self.view.tally;
             match self.executor.begin(here, poller) {
-                FirstPoll::Done => self.executor.done(here, Self::ran(turn), tally),
-                FirstPoll::Ended(made) => self.executor.settle(here, made, Self::ran(turn), tally),
+                FirstPoll::Done => self.executor.done(here, Self::ran(slice), tally),
+                FirstPoll::Ended(made) => self.executor.settle(here, made, Self::ran(slice), tally),
                 FirstPoll::Waits => return Poll::Ready(Step::Wait),
             }
             self.leave_what_has_ended(execution);
@@ -120,15 +120,15 @@ impl Worker {
 
     fn poll_claim(
         &mut self,
-        turn: &mut TimeSlice,
+        slice: &mut TimeSlice,
         poller: &mut Poller<'_>,
     ) -> Poll<Option<Ready<Waiting>>> {
-        let pace = turn.pacer.pace();
+        let pace = slice.pacer.pace();
         let engine = &self.executor.engine;
         let mut supply = DueTasks(engine);
         let polled = self.seat.poll_claim(poller, pace, &mut supply);
         if polled.is_pending() {
-            turn.pause();
+            slice.pause();
             engine.timekeeper.tell_what_is_owed();
             if self.seat.hands_over() {
                 use_up_the_budget(poller);
@@ -143,13 +143,13 @@ impl Worker {
         &self,
         Ready { at, task }: Ready<Waiting>,
         execution: &mut Option<Execution>,
-        turn: &mut TimeSlice,
+        slice: &mut TimeSlice,
     ) {
-        let tally = &self.post.tally;
+        let tally = &self.view.tally;
         match task.claim() {
             Ok(running) => {
-                self.post.take(running.cell());
-                let started = turn.now();
+                self.view.take(running.cell());
+                let started = slice.now();
                 tally.queue_wait.record(started.nanos_since(at));
                 *execution = Some(Execution::new(running, at, started));
             }
@@ -159,7 +159,7 @@ impl Worker {
 
     /// Gives the batch back, so that others may run it, and awaits the rest of an attempt that has
     /// to wait.
-    async fn wait(&self, execution: &mut Option<Execution>, turn: &mut TimeSlice) {
+    async fn wait(&self, execution: &mut Option<Execution>, slice: &mut TimeSlice) {
         self.executor.engine.timekeeper.tell_what_is_owed();
         self.seat.give_back();
         if let Some(here) = execution {
@@ -167,17 +167,17 @@ impl Worker {
                 running, attempt, ..
             } = here;
             let outcome = attempt.wait(running, &self.executor.signals).await;
-            let ran = Self::ran(turn);
+            let ran = Self::ran(slice);
             self.executor
-                .settle(here, Ok(outcome), ran, &self.post.tally);
+                .settle(here, Ok(outcome), ran, &self.view.tally);
         }
         self.leave_what_has_ended(execution);
     }
 
-    fn ran(turn: &mut TimeSlice) -> Finished {
+    fn ran(slice: &mut TimeSlice) -> Finished {
         Finished {
-            ended: turn.ended(),
-            pace: turn.pacer.pace(),
+            ended: slice.ended(),
+            pace: slice.pacer.pace(),
         }
     }
 
@@ -188,7 +188,7 @@ impl Worker {
             .is_some_and(|execution| execution.running.has_ended())
         {
             *execution = None;
-            self.post.leave();
+            self.view.leave();
         }
     }
 }
@@ -235,7 +235,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         let engine = &self.executor.engine;
         engine.timekeeper.tell_what_is_owed();
-        engine.return_post(&self.post);
+        engine.return_view(&self.view);
         if !self.seat.has_left() {
             engine.lost_worker();
         }

@@ -63,16 +63,16 @@ async fn attempt<T>(
             ended: Tick::now(),
             pace: Pace::Unknown,
         };
-        let post = engine.new_post();
-        executor.settle(execution, made, ran, &post.tally);
+        let view = engine.new_view();
+        executor.settle(execution, made, ran, &view.tally);
         if !execution.running.has_ended() {
             // A retry runs on a worker, even one without a pause.
             match execution.running.release() {
                 Some(waiting) => engine.delay(Duration::ZERO, waiting),
-                None => executor.end_cancelled(&mut execution.running, &post.tally),
+                None => executor.end_cancelled(&mut execution.running, &view.tally),
             }
         }
-        engine.return_post(&post);
+        engine.return_view(&view);
     }
     handle
 }

@@ -15,9 +15,9 @@ pub(crate) struct TimeSlice {
 }
 
 /// A worker yields its thread after this number of tasks that did not wait.
-const TURN_TASKS: u32 = 256;
+const SLICE_TASKS: u32 = 256;
 /// A worker yields its thread after this time, if at least one task has ended in it.
-const TURN_TIME: Duration = Duration::from_micros(500);
+const SLICE_TIME: Duration = Duration::from_micros(500);
 
 impl TimeSlice {
     pub(crate) fn begin() -> Self {
@@ -55,8 +55,8 @@ impl TimeSlice {
 
     /// Whether others should have the thread; never before an attempt has ended in the time slice.
     pub(crate) fn is_over(&self) -> bool {
-        let is_long = |last: Tick| last.since(self.began) >= TURN_TIME;
-        self.tasks >= TURN_TASKS || (self.tasks > 0 && self.last.is_some_and(is_long))
+        let is_long = |last: Tick| last.since(self.began) >= SLICE_TIME;
+        self.tasks >= SLICE_TASKS || (self.tasks > 0 && self.last.is_some_and(is_long))
     }
 }
 
@@ -68,14 +68,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_is_over_after_its_time_and_not_after_a_pause() {
-        let mut turn = TimeSlice::begin();
-        turn.now();
-        advance(TURN_TIME).await;
-        turn.ended();
-        assert!(turn.is_over());
-        turn.pause();
-        advance(2 * TURN_TIME).await;
-        turn.now();
-        assert!(!turn.is_over(), "it has only just begun");
+        let mut slice = TimeSlice::begin();
+        slice.now();
+        advance(SLICE_TIME).await;
+        slice.ended();
+        assert!(slice.is_over());
+        slice.pause();
+        advance(2 * SLICE_TIME).await;
+        slice.now();
+        assert!(!slice.is_over(), "it has only just begun");
     }
 }

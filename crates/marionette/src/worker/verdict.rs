@@ -81,14 +81,14 @@ impl<'a> Policy<'a> {
         }
     }
 
-    /// The pause before the retry of an attempt that failed now, `None` if no retry follows. `told`
+    /// The pause before the retry of an attempt that failed now, `None` if no retry follows. `asked`
     /// is the pause that the task asked for, if it did.
-    fn retry(&self, told: Option<Duration>, now: Tick) -> Option<Duration> {
+    fn retry(&self, asked: Option<Duration>, now: Tick) -> Option<Duration> {
         let has_retries = self.failed_before < self.options.retries;
         if !has_retries || !self.can_repeat || self.parent_cancelled {
             return None;
         }
-        let pause = told.or_else(|| self.pause())?;
+        let pause = asked.or_else(|| self.pause())?;
         // A retry that would start after the limit in total is not waited for.
         let is_in_time = |(end, _)| now.saturating_add(pause) < end;
         self.give_up().is_none_or(is_in_time).then_some(pause)
@@ -290,7 +290,7 @@ mod tests {
                 if fatal { TaskError::fatal("no") } else { TaskError::retry_after(pause, "no") };
             let verdict = judge(Outcome::Failed(error), &policy, NOW);
             let expected = retries_left > 0 && !fatal && pause < limit;
-            prop_assert!(matches!(verdict, Verdict::Retry(_, told) if told == pause) == expected);
+            prop_assert!(matches!(verdict, Verdict::Retry(_, asked) if asked == pause) == expected);
             prop_assert!(expected || matches!(verdict, Verdict::Bury(_)));
         }
     }

@@ -60,14 +60,14 @@ struct Chunk<J> {
     rows: Vec<NewJob>,
     bytes: usize,
     /// The job after these, if it cannot be stored.
-    unfit: Option<(Draft<EncodedJob<J>>, Refusal)>,
+    unstorable: Option<(Draft<EncodedJob<J>>, Refusal)>,
 }
 
 /// A chunk while the store takes it.
 struct Inserting<'a, J> {
     ids: Vec<TaskId>,
     drafts: Vec<Draft<EncodedJob<J>>>,
-    unfit: Option<(Draft<EncodedJob<J>>, Refusal)>,
+    unstorable: Option<(Draft<EncodedJob<J>>, Refusal)>,
     inserted: Pin<Box<dyn Future<Output = Result<(), Stuck>> + Send + 'a>>,
 }
 
@@ -81,7 +81,7 @@ impl<J> Chunk<J> {
             drafts: Vec::new(),
             rows: Vec::new(),
             bytes: 0,
-            unfit: None,
+            unstorable: None,
         };
         while chunk.rows.len() < CHUNK_JOBS
             && chunk.bytes < CHUNK_BYTES
@@ -95,7 +95,7 @@ impl<J> Chunk<J> {
                     chunk.rows.push(row);
                 }
                 Err(refusal) => {
-                    chunk.unfit = Some((handler.draft, refusal));
+                    chunk.unstorable = Some((handler.draft, refusal));
                     break;
                 }
             }
@@ -142,14 +142,14 @@ impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
             let jobs = this.jobs.iter.as_mut();
             let jobs = jobs.expect("`queue_many` is not polled after it has resolved");
             let chunk = (this.jobs.next)(this.durable, jobs);
-            if chunk.rows.is_empty() && chunk.unfit.is_none() {
+            if chunk.rows.is_empty() && chunk.unstorable.is_none() {
                 this.jobs.iter = None;
                 return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
             }
             this.inserting = Some(Inserting {
                 ids: chunk.rows.iter().map(|row| row.id).collect(),
                 drafts: chunk.drafts,
-                unfit: chunk.unfit,
+                unstorable: chunk.unstorable,
                 inserted: Box::pin(insert_as_room_allows(this.durable, chunk.rows, Room::Wait)),
             });
         }
@@ -175,11 +175,11 @@ impl<I, H, J> EnqueuingMany<'_, I, H, J> {
                 self.accepted.push(handle);
             }
         }
-        let (unfit, what) = part.unfit.unzip();
+        let (unstorable, what) = part.unstorable.unzip();
         let Some(why) = why.or(what) else {
             return Ok(());
         };
-        refused.extend(unfit.map(self.jobs.take_back));
+        refused.extend(unstorable.map(self.jobs.take_back));
         if let Some(rest) = self.jobs.iter.take() {
             (self.jobs.collect)(rest, &mut refused);
         }

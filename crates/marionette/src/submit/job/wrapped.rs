@@ -100,7 +100,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
     pub fn into_new_job(mut self) -> Result<NewJob, QueueError<Self>> {
         match self.new_job(Due::Now) {
             Ok(job) => Ok(job),
-            Err(unfit) => Err(QueueError::new(Refusal::Unstorable(unfit), self)),
+            Err(unstorable) => Err(QueueError::new(Refusal::Unstorable(unstorable), self)),
         }
     }
 }
