@@ -81,8 +81,8 @@ impl<'a> Policy<'a> {
         }
     }
 
-    /// The pause before the retry of an attempt that failed now, `None` if no retry follows. `asked`
-    /// is the pause that the task asked for, if it did.
+    /// The pause before the retry of an attempt that failed now, `None` if no retry follows.
+    /// `asked` is the pause that the task asked for, if it did.
     fn retry(&self, asked: Option<Duration>, now: Tick) -> Option<Duration> {
         let has_retries = self.failed_before < self.options.retries;
         if !has_retries || !self.can_repeat || self.parent_cancelled {

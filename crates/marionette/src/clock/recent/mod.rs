@@ -172,6 +172,7 @@ impl Gauge {
         }
         if self.first.lock().is_none() && !is_the_clocks() {
             self.turn_off();
+            return (Tick::now(), Anchor::OFF);
         }
         let reading = Reading::take();
         (reading.tick, self.anchor(&reading, last))
