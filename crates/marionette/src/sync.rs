@@ -2,19 +2,14 @@
 //! they are loom's, so that loom can check them; otherwise they are the standard library's.
 
 #[cfg(marionette_loom)]
-pub(crate) use self::model::{
-    AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, thread_local,
-};
+pub(crate) use self::model::{AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell};
 #[cfg(not(marionette_loom))]
-pub(crate) use self::real::{
-    AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell, thread_local,
-};
+pub(crate) use self::real::{AtomicU32, AtomicUsize, Mutex, MutexGuard, Ordering, UnsafeCell};
 
 #[cfg(not(marionette_loom))]
 mod real {
     use std::sync::PoisonError;
     pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-    pub(crate) use std::thread_local;
 
     /// A mutex without poisoning: no user code runs under our locks, so there is nothing to poison.
     #[derive(Debug, Default)]
@@ -59,14 +54,6 @@ mod real {
 #[cfg(marionette_loom)]
 mod model {
     pub(crate) use loom::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-
-    /// loom's `thread_local`, with the syntax of the standard library's.
-    macro_rules! model_thread_local {
-        ($(#[$doc:meta])* static $name:ident: $type:ty = const $init:block;) => {
-            loom::thread_local! { $(#[$doc])* static $name: $type = $init; }
-        };
-    }
-    pub(crate) use model_thread_local as thread_local;
 
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

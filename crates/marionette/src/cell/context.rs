@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use crate::cell::body::Body;
 use crate::cell::task_ref::TaskRef;
-use crate::cell::{Cell, Lent};
+use crate::cell::{Cell, Shared};
 use crate::clock::Tick;
 use crate::id::{Identity, TaskId};
 use crate::quiet::QuietSpan;
@@ -39,12 +40,12 @@ pub(crate) const DEFAULT_NAME: &str = "async task";
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    cell: Lent,
+    cell: Shared<dyn Body>,
     attempt: u32,
 }
 
 impl Context {
-    pub(crate) fn new(cell: Lent, attempt: u32) -> Self {
+    pub(crate) fn new(cell: Shared<dyn Body>, attempt: u32) -> Self {
         Self { cell, attempt }
     }
 

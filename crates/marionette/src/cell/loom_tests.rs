@@ -111,9 +111,8 @@ fn waits(live: &Progress) -> (Waiting, JoinHandle<Token>) {
 }
 
 fn begin(running: &mut Running, attempt: u32) -> Poll<Result<(), TaskError>> {
-    running.lend(attempt, |running, context| {
-        running.start(context, &mut Poller::from_waker(Waker::noop()))
-    })
+    let context = running.context(attempt);
+    running.start(context, &mut Poller::from_waker(Waker::noop()))
 }
 
 /// Runs the task to its success, unless it is over.
@@ -351,7 +350,7 @@ fn a_token_hears_of_a_cancellation_before_and_after_it_is_made() {
     check("token, cancel", |live| {
         let (waiting, handle) = succeeds(live);
         let mut running = waiting.claim().ok().expect("nobody cancels it yet");
-        let context = running.lend(1, |_, context| context);
+        let context = running.context(1);
         let asks = thread::spawn(move || context.token());
         assert!(handle.cancel("not needed"));
         assert!(asks.join().unwrap().is_cancelled());
@@ -376,7 +375,7 @@ fn a_context_that_goes_on_another_thread_leaves_nothing() {
     check("finish, drop the handle, drop the context", |live| {
         let (waiting, handle) = succeeds(live);
         let mut running = waiting.claim().ok().expect("nobody cancels it");
-        let context = running.lend(1, |_, context| context);
+        let context = running.context(1);
         let keeper = thread::spawn(move || drop(context));
         let worker = thread::spawn(move || {
             assert!(matches!(begin(&mut running, 1), Poll::Ready(Ok(()))));
@@ -385,23 +384,5 @@ fn a_context_that_goes_on_another_thread_leaves_nothing() {
         drop(handle);
         keeper.join().unwrap();
         worker.join().unwrap();
-    });
-}
-
-#[test]
-fn a_context_that_goes_elsewhere_during_its_loan_leaves_nothing() {
-    check("lend, drop the context elsewhere", |live| {
-        let (waiting, handle) = succeeds(live);
-        drop(handle);
-        let mut running = waiting.claim().ok().expect("nobody cancels it");
-        let keeper = running.lend(1, |_, context| {
-            let copy = context.clone();
-            let keeper = thread::spawn(move || drop(copy));
-            drop(context);
-            keeper
-        });
-        assert!(matches!(begin(&mut running, 2), Poll::Ready(Ok(()))));
-        running.finish(None);
-        keeper.join().unwrap();
     });
 }

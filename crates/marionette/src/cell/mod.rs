@@ -24,17 +24,15 @@
 //! # The references
 //!
 //! The bits of `state` above the flags count the references ([`Shared`]); the last one frees the
-//! cell. A new cell counts one for each of its sides and a spare one, which the context of an
-//! attempt gets ([`hold`]). Until then the spare one belongs to the side that waits or runs. If
-//! that side has all the references there are, and the handle is gone, nobody else can reach the
-//! cell: then its state changes without a locked instruction.
+//! cell. A new cell counts one for each of its sides. If the side that waits or runs has the only
+//! reference, and the handle is gone, nobody else can reach the cell: then its state changes
+//! without a locked instruction.
 
 #![allow(unsafe_code)]
 
 mod state;
 mod shared;
 mod sides;
-mod hold;
 pub(crate) mod body;
 pub(crate) mod details;
 pub(crate) mod options;
@@ -60,7 +58,6 @@ use crate::outcome::{PARENT_CANCELLED, Reason};
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell};
 use crate::vacancy;
 
-pub(crate) use self::hold::Lent;
 pub(crate) use self::shared::Shared;
 pub(crate) use self::sides::{Joined, Running, Waiting};
 

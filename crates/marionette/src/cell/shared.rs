@@ -23,13 +23,12 @@ unsafe impl<B: ?Sized + Send> Send for Shared<B> {}
 // SAFETY: as above; a shared reference gives no more than a clone would.
 unsafe impl<B: ?Sized + Send> Sync for Shared<B> {}
 
-/// The references that a new cell counts: one for the side that waits, one that is spare.
-const WITHOUT_HANDLE: usize = 2 * REFERENCE;
-/// The references that a new cell with a handle counts: those of a cell without one, and the
-/// handle's.
-const WITH_HANDLE: usize = (3 * REFERENCE) | HANDLE;
+/// The references that a new cell counts: one for the side that waits.
+const WITHOUT_HANDLE: usize = REFERENCE;
+/// The references that a new cell with a handle counts: one for each side.
+const WITH_HANDLE: usize = (2 * REFERENCE) | HANDLE;
 
-/// A new task that nobody awaits: the side that waits, with the spare reference.
+/// A new task that nobody awaits: the side that waits.
 pub(super) fn alone<B: Body + 'static>(
     body: B,
     identity: Identity,
@@ -39,7 +38,7 @@ pub(super) fn alone<B: Body + 'static>(
     Shared(NonNull::from(Box::leak(cell)))
 }
 
-/// A new task: the side that waits, with the spare reference, and the side of the handle.
+/// A new task: the side that waits, and the side of the handle.
 #[inline]
 pub(super) fn pair<B, S, T>(
     body: B,
@@ -59,13 +58,6 @@ where
 }
 
 impl<B: ?Sized> Shared<B> {
-    /// # Safety
-    ///
-    /// A reference was counted that nobody has.
-    pub(super) unsafe fn counted(&self) -> Self {
-        Self(self.0)
-    }
-
     /// Frees the cell if the reference that the caller has given back, by a change from `before`,
     /// was the last.
     ///
@@ -97,10 +89,6 @@ impl<B: ?Sized> Shared<B> {
     /// Gives this reference up without giving it back.
     pub(super) fn into_raw(self) -> NonNull<Cell<B>> {
         ManuallyDrop::new(self).0
-    }
-
-    pub(super) fn address(&self) -> *const () {
-        self.0.as_ptr().cast_const().cast()
     }
 }
 

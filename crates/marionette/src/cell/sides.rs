@@ -9,17 +9,16 @@ use crate::cell::Cell;
 use crate::cell::body::{Body, Joinable, Offered};
 use crate::cell::context::Context;
 use crate::cell::details::Details;
-use crate::cell::hold::{Hold, is_alone};
 use crate::cell::shared::{Shared, alone, pair};
-use crate::cell::state::{CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING};
+use crate::cell::state::{
+    CANCEL, HANDLE, JOIN_WAKER, OVER, PHASE, RUNNING, STARTED, WAITING, is_alone,
+};
 use crate::id::Identity;
 use crate::outcome::error::Error;
 use crate::outcome::{Reason, TaskError};
 use crate::sync::Ordering;
 
 /// An accepted task as it waits. Dropping it ends the task as abandoned.
-///
-/// Until the task is started, it has the spare reference besides its own.
 pub(crate) struct Waiting(Option<Shared<dyn Body>>);
 
 impl Waiting {
@@ -67,17 +66,15 @@ impl Waiting {
     pub(crate) fn claim(mut self) -> Result<Running, Over> {
         let cell = self.0.take().expect("nobody takes it before");
         let state = cell.state.load(Ordering::Acquire);
-        // SAFETY: this was the waiting side, and read the state; it does not start the task again.
-        let hold = unsafe { Hold::new(cell, state) };
-        if state & PHASE == WAITING && is_alone(state, hold.count()) {
+        if state & PHASE == WAITING && is_alone(state) {
             // Nobody else can reach the cell, so nobody can cancel the task.
             let running = state | RUNNING | STARTED;
-            hold.cell().state.store(running, Ordering::Relaxed);
-            return Ok(Running(Some(hold)));
+            cell.state.store(running, Ordering::Relaxed);
+            return Ok(Running(Some(cell)));
         }
-        match hold.cell().enter(RUNNING, STARTED) {
-            Some(_) => Ok(Running(Some(hold))),
-            None => Err(Over(hold)),
+        match cell.enter(RUNNING, STARTED) {
+            Some(_) => Ok(Running(Some(cell))),
+            None => Err(Over(cell)),
         }
     }
 }
@@ -87,9 +84,6 @@ impl Drop for Waiting {
         if let Some(cell) = self.0.take() {
             cell.release_job();
             cell.close(|cell| cell.details_or_new().final_error(Reason::Abandoned));
-            let state = cell.state.load(Ordering::Relaxed);
-            // SAFETY: this was the waiting side, and read the state.
-            drop(unsafe { Hold::new(cell, state) });
         }
     }
 }
@@ -101,35 +95,27 @@ impl fmt::Debug for Waiting {
 }
 
 /// A task that was cancelled while it waited.
-pub(crate) struct Over(Hold);
+pub(crate) struct Over(Shared<dyn Body>);
 
 impl Over {
     pub(crate) fn cell(&self) -> &Cell<dyn Body> {
-        self.0.cell()
+        &self.0
     }
 }
 
 /// The right to run a task, until it is given up. Dropping it ends the task as abandoned.
-pub(crate) struct Running(Option<Hold>);
+pub(crate) struct Running(Option<Shared<dyn Body>>);
 
 impl Running {
     #[inline]
-    fn hold(&mut self) -> &mut Hold {
-        self.0.as_mut().expect(GIVEN_UP)
-    }
-
-    #[inline]
     pub(crate) fn cell(&self) -> &Shared<dyn Body> {
-        self.0.as_ref().expect(GIVEN_UP).cell()
+        self.0.as_ref().expect(GIVEN_UP)
     }
 
-    /// Calls `f` with what the attempt of this number knows of itself.
+    /// What the attempt of this number knows of itself.
     #[inline]
-    pub(crate) fn lend<R>(&mut self, attempt: u32, f: impl FnOnce(&mut Self, Context) -> R) -> R {
-        let (lent, loan) = self.hold().lend();
-        let result = f(self, Context::new(lent, attempt));
-        self.hold().end_loan(loan);
-        result
+    pub(crate) fn context(&self, attempt: u32) -> Context {
+        Context::new(self.cell().clone(), attempt)
     }
 
     #[inline]
@@ -171,22 +157,22 @@ impl Running {
         self.cell()
             .update(|state| (state & CANCEL == 0).then_some(state & !PHASE))
             .ok()?;
-        Some(Waiting(self.0.take().map(Hold::into_cell)))
+        Some(Waiting(self.0.take()))
     }
 
     /// Ends the task: with the result that the body holds, or with this error.
     #[inline]
     pub(crate) fn finish(&mut self, end: Option<Error>) {
-        let hold = self.0.take().expect(GIVEN_UP);
-        let cell = hold.cell();
-        if end.is_some() || cell.state.load(Ordering::Acquire) & HANDLE != 0 {
+        let cell = self.0.take().expect(GIVEN_UP);
+        if end.is_none() && is_alone(cell.state.load(Ordering::Acquire)) {
+            // Nobody will ask for the result, and all that the user gave and got is dropped with
+            // the cell. Most tasks end here.
+            // SAFETY: there are no other references, and nobody can make one.
+            unsafe { Shared::free(cell.into_raw()) };
+        } else {
             // SAFETY: the phase is `RUNNING`, and this was the one `Running`.
             unsafe { cell.conclude(RUNNING, end) };
-            return;
         }
-        // Nobody will ask for the result. Most tasks end here.
-        // SAFETY: as above.
-        unsafe { hold.end() };
     }
 
     /// Ends the task as abandoned, and calls `tell` before the handle hears of it.
@@ -207,8 +193,7 @@ const GIVEN_UP: &str = "a task is not touched after `release` or `finish`";
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(hold) = self.0.take() else { return };
-        let cell = hold.cell();
+        let Some(cell) = self.0.take() else { return };
         cell.release_job();
         let end = cell.details_or_new().final_error(Reason::Abandoned);
         // SAFETY: the phase is `RUNNING`, and this was the one `Running`.

@@ -22,3 +22,10 @@ pub(super) const REFERENCE: usize = 0b1000_0000;
 /// The most references there may be, half of the word: whoever finds more aborts the process, long
 /// before the word overflows.
 pub(super) const REFERENCES_MAX: usize = usize::MAX / 2;
+
+/// Whether who has one reference has them all, and there is no handle: nobody else can reach the
+/// cell then, and it may be changed without a locked instruction.
+#[inline]
+pub(super) fn is_alone(state: usize) -> bool {
+    state & HANDLE == 0 && state / REFERENCE == 1
+}

@@ -1,7 +1,6 @@
 //! The two sides of a cell, one after the other; `loom_tests` has them at once.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Waker};
 
@@ -22,9 +21,8 @@ fn cell() -> (Waiting, Joined<String>) {
 
 fn run(waiting: Waiting) {
     let mut running = waiting.claim().ok().expect("it waits");
-    let polled = running.lend(1, |running, context| {
-        running.start(context, &mut Poller::from_waker(Waker::noop()))
-    });
+    let context = running.context(1);
+    let polled = running.start(context, &mut Poller::from_waker(Waker::noop()));
     assert!(matches!(polled, Poll::Ready(Ok(()))));
     running.finish(None);
 }
@@ -157,72 +155,12 @@ fn is_freed(alive: &Arc<()>) -> bool {
 #[test]
 fn a_cell_lives_as_long_as_a_context_of_it() {
     let (mut running, alive) = started();
-    let first = running.lend(1, |_, context| context);
-    let second = running.lend(2, |_, context| context);
+    let first = running.context(1);
+    let second = running.context(2);
     running.finish(None);
     drop(first);
     assert!(!is_freed(&alive));
     assert_eq!(second.attempt(), 2);
     drop(second);
-    assert!(is_freed(&alive));
-}
-
-#[test]
-fn a_context_that_comes_back_serves_the_next_attempt() {
-    let (mut running, alive) = started();
-    for attempt in 1..4 {
-        running.lend(attempt, |_, context| drop(context));
-    }
-    assert!(!is_freed(&alive));
-    running.finish(None);
-    assert!(is_freed(&alive));
-}
-
-#[test]
-fn of_two_contexts_in_one_loan_one_comes_back() {
-    let (mut running, alive) = started();
-    let kept = running.lend(1, |_, context| {
-        drop(context.clone());
-        context
-    });
-    running.lend(2, |_, context| drop(context));
-    running.finish(None);
-    assert!(!is_freed(&alive));
-    drop(kept);
-    assert!(is_freed(&alive));
-}
-
-#[test]
-fn a_loan_within_a_loan_leaves_the_outer_one_as_it_was() {
-    let ((mut outer, outer_alive), (mut inner, inner_alive)) = (started(), started());
-    outer.lend(1, |_, of_outer| {
-        let of_inner = inner.lend(1, |_, of_inner| {
-            drop(of_outer.clone());
-            of_inner
-        });
-        drop(of_outer);
-        drop(of_inner);
-    });
-    inner.finish(None);
-    assert!(is_freed(&inner_alive));
-    assert!(!is_freed(&outer_alive));
-    outer.finish(None);
-    assert!(is_freed(&outer_alive));
-}
-
-#[test]
-fn a_loan_ends_with_a_panic() {
-    let (mut running, alive) = started();
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        running.lend(1, |_, context| {
-            drop(context);
-            panic!("in the middle of a loan");
-        });
-    }));
-    assert!(panicked.is_err());
-    let kept = running.lend(2, |_, context| context);
-    running.finish(None);
-    assert!(!is_freed(&alive));
-    drop(kept);
     assert!(is_freed(&alive));
 }

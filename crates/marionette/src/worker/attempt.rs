@@ -53,9 +53,8 @@ impl Attempt {
     /// and no lock.
     #[inline]
     pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
-        let polled = running.lend(self.number, |running, context| {
-            self.within(|| running.start(context, poller))
-        });
+        let context = running.context(self.number);
+        let polled = self.within(|| running.start(context, poller));
         match polled {
             Poll::Ready(Outcome::Done) => Poll::Ready(Outcome::Done),
             Poll::Ready(outcome) => Poll::Ready(no_success(running, outcome)),
