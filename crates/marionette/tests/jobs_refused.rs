@@ -211,6 +211,12 @@ async fn a_full_queue_refuses_or_is_waited_for() {
     let refused = to("c").within(SECOND).await.expect_err("it stays full");
     assert!(refused.is_full());
     assert_eq!(began.elapsed(), SECOND);
+    // The wait counts from the await, not from the call.
+    let later = to("c").within(SECOND);
+    sleep(HOUR).await;
+    let began = now();
+    assert!(later.await.expect_err("it stays full").is_full());
+    assert_eq!(began.elapsed(), SECOND);
     // Another queue has its own room.
     tasks.queue(mail("d")).await.expect("there is no limit");
     {
