@@ -3,7 +3,7 @@
 #![deny(unsafe_code)]
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use once_cell::race::OnceBox;
 use tokio_util::sync::CancellationToken;
 
 use crate::cell::options::Options;
+use crate::cell::packed::AtomicTick;
 use crate::clock::Tick;
 use crate::outcome::error::{BoxError, Error};
 use crate::outcome::panic::catch;
@@ -37,38 +38,6 @@ pub(crate) struct Details {
     live: Mutex<Progress>,
     /// Made when an attempt asks for its token, or somebody wants it to end.
     contact: OnceBox<Mutex<Cancellation>>,
-}
-
-/// A tick that may be missing, as one word.
-struct AtomicTick(AtomicU64);
-
-/// The last tick stands for a missing one.
-const NEVER: Tick = Tick::MAX;
-
-impl Default for AtomicTick {
-    fn default() -> Self {
-        Self(AtomicU64::new(NEVER.nanos()))
-    }
-}
-
-impl AtomicTick {
-    fn set(&self, tick: Option<Tick>) {
-        self.0
-            .store(tick.unwrap_or(NEVER).nanos(), Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Option<Tick> {
-        let tick = Tick::from_nanos(self.0.load(Ordering::Relaxed));
-        (tick != NEVER).then_some(tick)
-    }
-
-    /// The tick; a missing one is set to `tick` first.
-    fn get_or_set(&self, tick: Tick) -> Tick {
-        self.get().unwrap_or_else(|| {
-            self.set(Some(tick));
-            tick
-        })
-    }
 }
 
 #[derive(Default)]

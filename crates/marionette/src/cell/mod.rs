@@ -35,6 +35,7 @@ mod shared;
 mod sides;
 pub(crate) mod body;
 pub(crate) mod details;
+mod packed;
 pub(crate) mod options;
 pub(crate) mod context;
 pub(crate) mod join;

@@ -12,6 +12,7 @@ use tracing::Span;
 use crate::backoff::Backoff;
 use crate::cell::context::Context;
 use crate::cell::leased_job::LeasedJob;
+use crate::cell::packed::Length;
 use crate::outcome::{Limit, Outcome};
 use crate::quiet::QuietSpan;
 use crate::vacancy;
@@ -41,32 +42,6 @@ struct Rare {
     span: Option<Box<QuietSpan>>,
     name: Option<String>,
     leased: Option<Arc<LeasedJob>>,
-}
-
-/// A duration that may be missing, as one word. A duration of centuries counts as missing.
-#[derive(Clone, Copy)]
-struct Length(u64);
-
-impl Default for Length {
-    fn default() -> Self {
-        Self::MISSING
-    }
-}
-
-impl From<Option<Duration>> for Length {
-    fn from(length: Option<Duration>) -> Self {
-        length
-            .and_then(|length| u64::try_from(length.as_nanos()).ok())
-            .map_or_else(Self::default, Self)
-    }
-}
-
-impl Length {
-    const MISSING: Self = Self(u64::MAX);
-
-    fn get(self) -> Option<Duration> {
-        (self.0 != Self::MISSING.0).then(|| Duration::from_nanos(self.0))
-    }
 }
 
 impl Options {
