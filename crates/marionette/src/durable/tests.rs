@@ -28,7 +28,7 @@ fn manager(registry: Registry) -> (TaskManager<MemoryStore>, Arc<Durable>, Memor
         crate::Config::default(),
         Duration::from_secs(5),
         crate::clock::Wall::default(),
-        crate::schedule::Precision::default(),
+        crate::schedule::timekeeper::Precision::default(),
     ));
     let durable = Arc::new(Durable::new(
         Arc::new(store.clone()),

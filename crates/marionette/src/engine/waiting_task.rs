@@ -9,7 +9,7 @@ use crate::cell::{Cell, Waiting};
 use crate::engine::Engine;
 use crate::id::TaskId;
 use crate::observe::Observer;
-use crate::schedule::futures::FutureTask;
+use crate::schedule::future_task::FutureTask;
 
 /// An accepted task that was taken out of its manager while it waited: made by
 /// [`TaskManager::take_waiting`](crate::TaskManager::take_waiting).

@@ -11,7 +11,7 @@ use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::manager::Memory;
 use crate::manager::TaskManager;
-use crate::schedule::Precision;
+use crate::schedule::timekeeper::Precision;
 use crate::store::inspect::Inspect;
 use crate::task::job::{Job, JobHandler};
 use crate::task::registry::Registry;

@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::engine::waiting_task::WaitingTask;
 use crate::manager::TaskManager;
 use crate::manager::builder::Builder;
-use crate::schedule::futures::FutureTask;
+use crate::schedule::future_task::FutureTask;
 use crate::submit::many::{QueueingMany, queue_many};
 use crate::submit::{Submit, Way};
 use crate::task::IntoTask;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, Moment};
 use crate::memory_store::row::RowState;
-use crate::memory_store::state::Tables;
+use crate::memory_store::tables::Tables;
 use crate::memory_store::transitions::End;
 use crate::store::inspect::{Count, Filter, JobDetails, Listed, LiveInstance, Page, Which};
 use crate::store::{Due, JobState, Timing};

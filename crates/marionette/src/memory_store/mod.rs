@@ -2,7 +2,7 @@
 //! development, and the reference for all other stores. It has one mutex, simple orders, and no
 //! await under the lock.
 
-mod state;
+mod tables;
 mod row;
 mod lanes;
 mod transitions;
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use crate::clock::{Tick, Wall};
 use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, WantedLanes};
-use crate::memory_store::state::Tables;
+use crate::memory_store::tables::Tables;
 use crate::store::inspect::{
     Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::memory_store::lanes::Clocks;
 use crate::memory_store::row::RowState;
-use crate::memory_store::state::Tables;
+use crate::memory_store::tables::Tables;
 use crate::memory_store::transitions::End;
 use crate::store::{Attempted, InstanceId, JobState, PastOutcome, Swept, Timing};
 

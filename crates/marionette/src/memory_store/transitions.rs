@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Tick;
 use crate::memory_store::lanes::{Clocks, Moment};
 use crate::memory_store::row::{Ending, Holding, Row, RowState};
-use crate::memory_store::state::Tables;
+use crate::memory_store::tables::Tables;
 use crate::store::{Claimed, InstanceId, JobState, Lease};
 
 /// The result or the reason with which a job ends.

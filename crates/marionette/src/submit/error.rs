@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::id::TaskId;
 use crate::queue::Refused;
-use crate::schedule::futures::unschedulable;
+use crate::schedule::future_task::unschedulable;
 use crate::store::StoreError;
 use crate::task::encoded_job::Unstorable;
 

@@ -27,7 +27,7 @@ use crate::engine::Engine;
 use crate::outcome::error::BoxError;
 use crate::park::block_on;
 use crate::queue::Ticket;
-use crate::schedule::futures::FutureTask;
+use crate::schedule::future_task::FutureTask;
 use crate::submit::error::{QueueError, Refusal};
 use crate::task::draft::{self, Draft, Offer};
 use crate::task::{IntoTask, OfJobs, Repeatable};

@@ -6,7 +6,7 @@ use crate::clock::Tick;
 use crate::durable::Durable;
 use crate::durable::guarded::guarded;
 use crate::id::TaskId;
-use crate::schedule::futures::FutureTask;
+use crate::schedule::future_task::FutureTask;
 use crate::store::{Due, Inserted, NewJob, StoreError};
 use crate::submit::error::Refusal;
 use crate::task::encoded_job::ByJob;
