@@ -1,5 +1,4 @@
-//! Future tasks: each a task with the time before which it must not run, and their collection in
-//! the order of time.
+//! The collection of future tasks, in the order of their times.
 
 use std::cmp::Reverse;
 use std::fmt;

@@ -30,7 +30,7 @@ const ROW_MAX: u32 = 1024;
 /// The tasks that wait for their time, and the one sleeper that waits with them.
 pub(crate) struct Timekeeper<T, O> {
     table: Arc<Table<T>>,
-    outlet: Arc<O>,
+    sink: Arc<O>,
     sleeper: Mutex<Option<Sleeper>>,
 }
 
@@ -97,7 +97,7 @@ struct Sleeper {
 
 impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
     pub(crate) fn new(
-        outlet: Arc<O>,
+        sink: Arc<O>,
         wall: Wall,
         precision: Precision,
         is_over: fn(&T) -> bool,
@@ -121,7 +121,7 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         };
         Self {
             table: Arc::new(table),
-            outlet,
+            sink,
             sleeper: Mutex::new(None),
         }
     }
@@ -216,11 +216,11 @@ impl<T: Send + 'static, O: DueSink<T>> Timekeeper<T, O> {
         self.table.state.lock().runs = true;
         let end = CancellationToken::new();
         let (ends, ended) = watch::channel(());
-        let (table, outlet) = (Arc::clone(&self.table), Arc::clone(&self.outlet));
+        let (table, sink) = (Arc::clone(&self.table), Arc::clone(&self.sink));
         let until = end.clone();
         runtime.spawn(async move {
             let _ends = ends;
-            until.run_until_cancelled(table.keep_time(&*outlet)).await;
+            until.run_until_cancelled(table.keep_time(&*sink)).await;
         });
         *sleeper = Some(Sleeper {
             _end: end.drop_guard(),
@@ -283,8 +283,8 @@ impl<T: Send + 'static> Table<T> {
         self.woken.notify_one();
     }
 
-    /// Hands out tasks as they become due, until the outlet is gone. Being dropped loses nothing.
-    async fn keep_time(&self, outlet: &impl DueSink<T>) {
+    /// Hands out tasks as they become due, until the sink is gone. Being dropped loses nothing.
+    async fn keep_time(&self, sink: &impl DueSink<T>) {
         let alarm = (self.precision == Precision::Microseconds).then(Alarm::new);
         let mut sleep = pin!(sleep_until(Tick::now().to_instant()));
         let mut due = Vec::new();
@@ -312,13 +312,13 @@ impl<T: Send + 'static> Table<T> {
                 }
                 continue;
             }
-            let Some((place, room)) = outlet.place().await else {
+            let Some((place, room)) = sink.place().await else {
                 return;
             };
             // There is no await between taking and putting, so nothing is lost.
             self.state.lock().take_due(room, |ready| due.push(ready));
             if !due.is_empty() {
-                outlet.put(place, &mut due);
+                sink.put(place, &mut due);
             }
         }
     }
