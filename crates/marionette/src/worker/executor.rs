@@ -46,6 +46,11 @@ impl Execution {
             attempt: Attempt::default(),
         }
     }
+
+    /// Awaits the rest of an attempt that has to wait.
+    pub(crate) async fn wait(&mut self, signals: &StopSignals) -> Outcome {
+        self.attempt.wait(&mut self.running, signals).await
+    }
 }
 
 /// Holds the execution of a worker, or of a task that runs in its caller. An execution that is

@@ -163,10 +163,7 @@ impl Worker {
         self.executor.engine.timekeeper.tell_what_is_owed();
         self.seat.give_back();
         if let Some(here) = execution {
-            let Execution {
-                running, attempt, ..
-            } = here;
-            let outcome = attempt.wait(running, &self.executor.signals).await;
+            let outcome = here.wait(&self.executor.signals).await;
             let ran = Self::ran(slice);
             self.executor
                 .settle(here, Ok(outcome), ran, &self.view.tally);

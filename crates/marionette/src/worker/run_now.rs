@@ -54,10 +54,7 @@ async fn attempt<T>(
         let made = match begun {
             FirstPoll::Done => Ok(Outcome::Done),
             FirstPoll::Ended(made) => made,
-            FirstPoll::Waits => Ok(execution
-                .attempt
-                .wait(&mut execution.running, &executor.signals)
-                .await),
+            FirstPoll::Waits => Ok(execution.wait(&executor.signals).await),
         };
         let ran = Finished {
             ended: Tick::now(),
