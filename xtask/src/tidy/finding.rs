@@ -20,10 +20,6 @@ impl Finding {
             text: text.into(),
         }
     }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl fmt::Display for Finding {

@@ -17,7 +17,6 @@ mod size;
 mod unsafety;
 
 mod crates;
-mod pending;
 mod prose;
 mod uses;
 

@@ -4,19 +4,11 @@
 
 use super::crates::{self, Crate};
 use super::finding::Finding;
-use super::pending::{self, Entry};
 use super::source::Source;
 use super::uses::{self, Use};
 
-/// The crates for which the rule does not hold yet.
-const PENDING: &[Entry] = &[];
-
-pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
-    pending::excuse(PENDING, "xtask/src/tidy/order.rs", look_up(sources))
-}
-
 /// Finds each path that leads to a module above its own.
-fn look_up(sources: &[Source]) -> Vec<Finding> {
+pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for krate in crates::all(sources) {
         for source in krate.built(sources) {
@@ -79,7 +71,7 @@ mod tests {
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
         let files = [&[("a/src/lib.rs", ROOT)], files].concat();
-        let findings = look_up(&crates::files(&files));
+        let findings = check(&crates::files(&files));
         findings.iter().map(ToString::to_string).collect()
     }
 

@@ -1,6 +1,5 @@
 //! The paths by which a file names parts of its own crate: each that begins with `crate`, `super`
-//! or
-//! `self`, in imports and in the middle of code, as a path from the root.
+//! or `self`, in imports and in the middle of code, as a path from the root.
 
 use std::ops::Range;
 
