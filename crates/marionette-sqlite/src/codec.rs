@@ -113,11 +113,12 @@ pub(crate) fn options_from_sql(value: ValueRef<'_>) -> FromSqlResult<JobOptions>
 }
 
 /// The words for outcomes in the file.
-const OUTCOMES: [(PastOutcome, &str); 8] = [
+const OUTCOMES: [(PastOutcome, &str); 9] = [
     (PastOutcome::Done, "done"),
     (PastOutcome::Failed, "failed"),
     (PastOutcome::Panicked, "panicked"),
     (PastOutcome::TimedOut, "timed_out"),
+    (PastOutcome::GivenUp, "given_up"),
     (PastOutcome::Cancelled, "cancelled"),
     (PastOutcome::Snoozed, "snoozed"),
     (PastOutcome::Interrupted, "interrupted"),

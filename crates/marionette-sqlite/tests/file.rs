@@ -63,7 +63,7 @@ async fn a_file_of_a_newer_version_is_refused() {
     assert!(err.is_broken());
     let text = err.to_string();
     assert!(
-        text.contains("version 7") && text.contains("up to 2"),
+        text.contains("version 7") && text.contains("up to 3"),
         "{text}"
     );
 }

@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{Place, claim, done, known_instance, settle, version_1};
+use std::time::Duration;
+
+use common::{Place, claim, done, known_instance, settle, version_1, version_2};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobDetails, Page};
 use marionette::store::{JobState, PastOutcome, Settled, Store};
@@ -15,7 +17,7 @@ const JOB: &str = "01990000-0000-7000-8000-00000000000";
 const INSTANCE: &str = "01990000-0000-7000-8000-ffffffffffff";
 
 async fn details(store: &SqliteStore, number: u8) -> JobDetails {
-    let id: TaskId = format!("{JOB}{number}").parse().expect("it is an id");
+    let id: TaskId = format!("{JOB}{number:x}").parse().expect("it is an id");
     let found = store.job(id).await.expect("an answer");
     found.expect("it is there")
 }
@@ -27,8 +29,8 @@ async fn jobs_of_version_1_are_what_they_were() {
     let version = async || SqliteStore::version_of(place.path()).await;
     assert_eq!(version().await.expect("an answer"), Some(1));
     let store = place.open().await;
-    assert_eq!(version().await.expect("an answer"), Some(2));
-    assert_eq!(SqliteStore::VERSION, 2);
+    assert_eq!(version().await.expect("an answer"), Some(3));
+    assert_eq!(SqliteStore::VERSION, 3);
 
     for (number, state, payload) in [
         (1, JobState::Ready, "ready"),
@@ -138,4 +140,141 @@ async fn what_the_application_added_to_version_1_follows_the_new_names_if_it_is_
         Ok(1)
     );
     assert_eq!(ask("SELECT jobs FROM busy"), Ok(6), "the view too");
+}
+
+#[tokio::test]
+async fn jobs_of_version_2_are_what_they_were() {
+    let place = Place::new();
+    version_2::make(&place.path());
+    let version = async || SqliteStore::version_of(place.path()).await;
+    assert_eq!(version().await.expect("an answer"), Some(2));
+    let store = place.open().await;
+    assert_eq!(version().await.expect("an answer"), Some(3));
+
+    for (number, state, payload) in [
+        (1, JobState::Ready, "ready"),
+        (2, JobState::Scheduled, "scheduled"),
+        (3, JobState::Retrying, "retrying"),
+        (4, JobState::Running, "running"),
+        (5, JobState::Done, "done"),
+        (6, JobState::Dead, "dead"),
+        (7, JobState::Cancelled, "cancelled"),
+        (8, JobState::Quarantined, "quarantined"),
+        (9, JobState::Cancelled, "expired"),
+        (10, JobState::Cancelled, "given up between attempts"),
+        (11, JobState::Dead, "given up in an attempt"),
+        (12, JobState::Cancelled, "cancelled in an attempt"),
+        (13, JobState::Running, "to be cancelled"),
+        (14, JobState::Done, "done and kept"),
+    ] {
+        let job = details(&store, number).await;
+        assert_eq!(job.summary.state, state);
+        assert_eq!(job.payload, format!("\"{payload}\"").into_bytes());
+    }
+    let options = details(&store, 2).await.options;
+    assert_eq!(options.retries, 2);
+    assert_eq!(options.expires, Some(Duration::new(90, 5)));
+    assert_eq!(options.keep_result, Some(Duration::from_secs(60)));
+    let done = details(&store, 5).await;
+    assert_eq!(done.result.as_deref(), Some(&b"{\"sent\":true}"[..]));
+    let ran: Vec<_> = done.attempts.iter().map(|it| it.ran).collect();
+    assert_eq!(ran, [Duration::from_millis(250)]);
+    for (number, reason) in [
+        (7, "expired: I mean, not needed"),
+        (8, "its worker died 3 times while it had it"),
+        (9, "expired: not started within 1.5s of its time"),
+        (10, "given up after 10s in total"),
+        (12, "shutting down"),
+    ] {
+        let job = details(&store, number).await;
+        assert_eq!(job.summary.reason.as_deref(), Some(reason));
+    }
+    let paused = store.paused_queues().await.expect("an answer");
+    assert_eq!(paused, ["closed"]);
+    let all = store.list(Filter::default(), Page::default()).await;
+    assert_eq!(all.expect("an answer").jobs.len(), 14);
+}
+
+#[tokio::test]
+async fn what_version_2_said_of_an_attempt_in_a_text_is_data_afterwards() {
+    let place = Place::new();
+    version_2::make(&place.path());
+    let store = place.open().await;
+    let attempts = async |number| {
+        let all = details(&store, number).await.attempts;
+        let each = all.into_iter().map(|it| (it.outcome, it.error));
+        each.collect::<Vec<_>>()
+    };
+    let said = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        attempts(3).await,
+        [
+            (PastOutcome::Failed, said("panicked: is what it said")),
+            (PastOutcome::Crashed, None),
+        ],
+        "the error of a handler is its own"
+    );
+    assert_eq!(
+        attempts(6).await,
+        [
+            (PastOutcome::TimedOut, said("timed out after 1s")),
+            (
+                PastOutcome::Panicked,
+                said("index out of bounds at src/a.rs:7")
+            ),
+        ]
+    );
+    assert_eq!(
+        attempts(11).await[1],
+        (PastOutcome::GivenUp, said("given up after 10s in total"))
+    );
+    assert_eq!(
+        attempts(12).await,
+        [(PastOutcome::Cancelled, said("shutting down"))]
+    );
+}
+
+#[tokio::test]
+async fn how_a_job_of_version_2_ended_is_data_afterwards() {
+    let place = Place::new();
+    version_2::make(&place.path());
+    drop(place.open().await);
+    let connection = Connection::open(place.path()).expect("it is a database");
+    let query = "SELECT seq, end_kind FROM marionette_job WHERE end_kind IS NOT NULL ORDER BY seq";
+    let mut statement = connection.prepare(query).expect("it is SQL");
+    let ends = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let ends = ends.expect("an answer").map(|end| end.expect("a row"));
+    let expected = [
+        (6, "failed"),
+        (7, "cancelled"),
+        (8, "quarantined"),
+        (9, "expired"),
+        (10, "given_up"),
+        (11, "given_up"),
+        (12, "cancelled"),
+    ];
+    let expected = expected.map(|(seq, kind)| (seq, kind.to_owned()));
+    assert_eq!(ends.collect::<Vec<(i64, String)>>(), expected);
+}
+
+#[tokio::test]
+async fn jobs_of_version_2_go_on() {
+    let place = Place::new();
+    version_2::make(&place.path());
+    let store = place.open().await;
+    let instance = known_instance(&store).await;
+    // Nobody holds the lock of the instance that had the jobs which ran.
+    let swept = store.sweep().await.expect("it is done");
+    assert_eq!(swept.released, 1, "the other one is cancelled");
+    let claimed = claim(&store, &instance, 10).await;
+    let mut payloads: Vec<_> = claimed.iter().map(|job| &*job.payload).collect();
+    payloads.sort_unstable();
+    assert_eq!(payloads, [&b"\"ready\""[..], b"\"running\""]);
+    for job in &claimed {
+        assert_eq!(settle(&store, done(job.lease)).await, Settled::Applied);
+    }
+    assert_eq!(details(&store, 4).await.summary.state, JobState::Done);
+    let cancelled = details(&store, 13).await.summary;
+    assert_eq!(cancelled.state, JobState::Cancelled);
+    assert_eq!(cancelled.reason.as_deref(), Some("not any more"));
 }

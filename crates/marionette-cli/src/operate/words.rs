@@ -33,6 +33,7 @@ pub(super) fn outcome(outcome: PastOutcome, kind: &str) -> &'static str {
         PastOutcome::Failed => "failed",
         PastOutcome::Panicked => "panicked",
         PastOutcome::TimedOut => "timed out",
+        PastOutcome::GivenUp => "given up",
         PastOutcome::Cancelled => "cancelled",
         PastOutcome::Snoozed => "snoozed",
         PastOutcome::Interrupted => "interrupted",

@@ -85,10 +85,10 @@ fn the_database_of_somebody_else_is_not_given_our_tables_unless_they_are_asked_f
     let out = place.good(&["migrate"]);
     assert_eq!(
         out,
-        "tasks.db had no tables and has those of version 2 now\n"
+        "tasks.db had no tables and has those of version 3 now\n"
     );
     assert!(tables() > 1);
-    assert_eq!(place.good(&["migrate"]), "tasks.db has version 2 already\n");
+    assert_eq!(place.good(&["migrate"]), "tasks.db has version 3 already\n");
     assert_eq!(place.run(&["list"]).err, "marionette: there are no tasks\n");
 }
 
@@ -101,7 +101,7 @@ async fn a_file_of_a_newer_version_is_told_with_what_to_do() {
     let path = fs::canonicalize(shop.place.path()).expect("it is there");
     let expected = format!(
         "cannot use the store tasks.db: {}: its tables are of version 7, this library knows \
-         versions up to 2; use a newer one",
+         versions up to 3; use a newer one",
         path.display()
     );
     all_say(&shop.place, &expected);

@@ -12,9 +12,10 @@ use crate::file::blueprint::{self, Blueprint};
 use crate::options::Additions;
 
 /// The statements that bring a file from each version to the next.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../sql/schema_1.sql"),
     include_str!("../sql/schema_2.sql"),
+    include_str!("../sql/schema_3.sql"),
 ];
 
 /// The version that this library writes.

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test uses a part of it.
 
 pub(crate) mod version_1;
+pub(crate) mod version_2;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -259,7 +259,7 @@ pub(crate) fn failure(past: &PastAttempt) -> Failure {
                 location: None,
             }))
         }
-        PastOutcome::TimedOut => Reason::stored(FailureKind::TimedOut, text),
+        PastOutcome::TimedOut | PastOutcome::GivenUp => Reason::stored(FailureKind::TimedOut, text),
         PastOutcome::Cancelled => {
             let why = text.strip_prefix("cancelled: ").unwrap_or(&text);
             Reason::Cancelled(why.into())

@@ -123,7 +123,11 @@ pub struct JobOptions {
     #[serde(skip_serializing_if = "is_default")]
     pub give_up_after: Option<Duration>,
     /// How late it may be started.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(
+        rename = "expires_after",
+        alias = "expires", // Its name in files of version 2 and older.
+        skip_serializing_if = "is_default"
+    )]
     pub expires: Option<Duration>,
     /// What it is called in logs and reports; its kind, if it has no name.
     #[serde(skip_serializing_if = "is_default")]

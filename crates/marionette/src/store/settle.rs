@@ -43,8 +43,10 @@ pub enum PastOutcome {
     Failed,
     /// It panicked.
     Panicked,
-    /// It ran out of time.
+    /// It ran out of its own time.
     TimedOut,
+    /// It ran when the time that its job may take in total was over.
+    GivenUp,
     /// It was cancelled.
     Cancelled,
     /// It asked to be run again: no failure.
@@ -59,7 +61,10 @@ impl PastOutcome {
     /// Whether it counts as one of the job's failed attempts.
     #[must_use]
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::Failed | Self::Panicked | Self::TimedOut)
+        matches!(
+            self,
+            Self::Failed | Self::Panicked | Self::TimedOut | Self::GivenUp
+        )
     }
 }
 

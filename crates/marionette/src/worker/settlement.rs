@@ -53,6 +53,9 @@ fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next)
 }
 
 fn outcome(reason: &Reason) -> PastOutcome {
+    if matches!(reason, Reason::GivenUp(_)) {
+        return PastOutcome::GivenUp;
+    }
     match reason.kind() {
         FailureKind::Failed | FailureKind::Quarantined | FailureKind::Unknown => {
             PastOutcome::Failed

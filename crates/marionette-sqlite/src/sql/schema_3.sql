@@ -1,0 +1,27 @@
+-- Version 3: how a job ended without success is a column, and the error of an attempt does not
+-- begin with its outcome. Texts of older versions are read here, once, and nowhere else: an end is
+-- recognised by the sentence that the library wrote for it, so a person who cancelled a job in just
+-- those words is taken for the library. Reasons stay as they are.
+
+-- failed, cancelled, expired, given_up or quarantined; NULL unless the job ended without success.
+ALTER TABLE marionette_job ADD COLUMN end_kind TEXT;
+
+UPDATE marionette_attempt SET error = substr(error, 1 + length('panicked: '))
+WHERE outcome = 'panicked' AND error GLOB 'panicked: *';
+UPDATE marionette_attempt SET error = substr(error, 1 + length('cancelled: '))
+WHERE outcome = 'cancelled' AND error GLOB 'cancelled: *';
+UPDATE marionette_attempt SET outcome = 'given_up'
+WHERE outcome = 'timed_out' AND error GLOB 'given up after * in total';
+
+UPDATE marionette_job SET end_kind = CASE
+    WHEN state = 7 THEN 'quarantined'
+    WHEN state = 6 AND reason GLOB 'expired: not started within * of its time' THEN 'expired'
+    WHEN state = 6 AND reason GLOB 'given up after * in total' THEN 'given_up'
+    WHEN state = 6 THEN 'cancelled'
+    WHEN EXISTS (
+        SELECT 1 FROM marionette_attempt
+        WHERE job = marionette_job.seq AND n = marionette_job.history AND outcome = 'given_up'
+    ) THEN 'given_up'
+    ELSE 'failed'
+END
+WHERE state > 4;
