@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use marionette::Job;
+use marionette::event::{Events, Received};
+use marionette::stats::Stats;
 use marionette::store::JobState;
-use marionette::{Events, Job, Received, Stats};
 use tokio::time::sleep;
 
 use crate::args::Work;
@@ -113,7 +115,7 @@ async fn nothing_is_left(instance: &Instance, opened: &Opened, args: &Work) -> R
 
 /// Prints what happens until the manager is gone.
 async fn tell(mut events: Events, console: Console) {
-    while let Some(next) = events.next().await {
+    while let Some(next) = events.recv().await {
         match next {
             Received::Event(event) => report::tell(&event, &console),
             Received::Lost(lost) => {

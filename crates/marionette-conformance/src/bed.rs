@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Listed, Page, Which};
+use marionette::inspect::{Filter, JobDetails, JobSummary, Listed, Page, Which};
 use marionette::store::{
     Attempted, Claim, Claimed, Due, Inserted, InstanceId, InstanceInfo, JobOptions, JobState,
-    Lease, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Settlement, Swept, Wanted,
+    Lease, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Settlement, Store, Swept, Wanted,
 };
 
 use crate::fixture::Fixture;
@@ -20,7 +20,7 @@ pub(crate) const QUEUE: &str = "default";
 
 pub(crate) struct Bed {
     pub(crate) fixture: Arc<dyn Fixture>,
-    pub(crate) store: Arc<dyn Inspect>,
+    pub(crate) store: Arc<dyn Store>,
     /// An instance that the store knows.
     pub(crate) instance: InstanceInfo,
 }
@@ -123,7 +123,7 @@ impl Bed {
         Self::with(self.fixture, store).await
     }
 
-    async fn with(fixture: Arc<dyn Fixture>, store: Arc<dyn Inspect>) -> Self {
+    async fn with(fixture: Arc<dyn Fixture>, store: Arc<dyn Store>) -> Self {
         let bed = Self {
             fixture,
             store,

@@ -39,7 +39,7 @@ pub struct FaultyStore {
 }
 
 struct Shared {
-    inner: Arc<dyn Inspect>,
+    inner: Arc<dyn Store>,
     plan: Mutex<Plan>,
 }
 
@@ -97,12 +97,12 @@ struct Random {
 
 impl FaultyStore {
     /// A store that does not fail yet.
-    pub fn new(inner: impl Inspect) -> Self {
+    pub fn new(inner: impl Store) -> Self {
         Self::over(Arc::new(inner))
     }
 
     /// A store that does not fail yet, over one that is shared already.
-    pub fn over(inner: Arc<dyn Inspect>) -> Self {
+    pub fn over(inner: Arc<dyn Store>) -> Self {
         let plan = Mutex::default();
         Self {
             shared: Arc::new(Shared { inner, plan }),

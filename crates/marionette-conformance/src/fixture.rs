@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
+use marionette::store::Store;
 use tokio::runtime::{Builder, Runtime};
 
 /// What the asynchronous methods of a [`Fixture`] return.
@@ -17,10 +17,10 @@ pub trait Fixture: Send + Sync + 'static {
     /// Dropping the store stands for the death of its process: its unfinished work must not go
     /// on. A lease takes [ten units](Fixture::unit) and a poll 20, by which cases tell a wake-up
     /// from a poll. Ended jobs are kept for 10,000 units or longer.
-    fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>>;
+    fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>>;
 
     /// As [`open`](Self::open), with the number of done jobs that are kept.
-    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>>;
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>>;
 
     /// Lets at least this much time pass on every clock of the store.
     ///

@@ -14,20 +14,20 @@
 //! use std::sync::Arc;
 //!
 //! use marionette::MemoryStore;
-//! use marionette::inspect::Inspect;
+//! use marionette::store::Store;
 //! use marionette_conformance::{Fixture, FixtureFuture, run};
 //!
 //! #[derive(Default)]
 //! struct InMemory(MemoryStore);
 //!
 //! impl Fixture for InMemory {
-//!     fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
-//!         Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Inspect> })
+//!     fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>> {
+//!         Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Store> })
 //!     }
 //!
-//!     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>> {
-//!         let store = MemoryStore::builder().keep_done_count(done).build();
-//!         Box::pin(async { Arc::new(store) as Arc<dyn Inspect> })
+//!     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
+//!         let store = MemoryStore::options().keep_done_count(done).build();
+//!         Box::pin(async { Arc::new(store) as Arc<dyn Store> })
 //!     }
 //! }
 //!

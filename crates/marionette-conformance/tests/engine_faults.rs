@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use marionette::backoff::Constant;
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{JobState, PastOutcome};
-use marionette::{Constant, Context, Job, MemoryStore, TaskError, TaskId, TaskManager};
+use marionette::{Context, Job, MemoryStore, TaskError, TaskId, TaskManager, wrap};
 use marionette_conformance::{Fault, FaultyStore};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
@@ -84,7 +85,7 @@ async fn queue_all(tasks: &TaskManager<FaultyStore>, what: &str) -> Vec<(TaskId,
     let mut ids = Vec::new();
     for number in 0..JOBS {
         let fails = number % 4;
-        let mut job = TaskManager::wrap(Flaky { number, fails })
+        let mut job = wrap(Flaky { number, fails })
             .retries(2)
             .backoff(Constant::new(Duration::from_secs(2)));
         ids.push((job.id(), fails));

@@ -4,26 +4,26 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
-use marionette::{MemoryStore, MemoryStoreBuilder};
+use marionette::store::Store;
+use marionette::{MemoryOptions, MemoryStore};
 use marionette_conformance::{Fixture, FixtureFuture, run};
 
 struct InMemory(MemoryStore);
 
 impl Fixture for InMemory {
-    fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
-        Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Inspect> })
+    fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>> {
+        Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Store> })
     }
 
-    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
         let store = builder().keep_done_count(done).build();
-        Box::pin(async { Arc::new(store) as Arc<dyn Inspect> })
+        Box::pin(async { Arc::new(store) as Arc<dyn Store> })
     }
 }
 
-fn builder() -> MemoryStoreBuilder {
+fn builder() -> MemoryOptions {
     let lease = Duration::from_secs(10);
-    MemoryStore::builder().lease(lease).poll(2 * lease)
+    MemoryStore::options().lease(lease).poll(2 * lease)
 }
 
 fn main() -> ExitCode {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
-use marionette::{Context, Job, TaskManager};
+use marionette::{Context, Job, TaskManager, wrap};
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
@@ -47,7 +47,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .store(SqliteStore::open(folder.join("tasks.db")).await?)
         .build()?;
     let mails = (0..MAILS).map(|nth| {
-        TaskManager::wrap(SendMail {
+        wrap(SendMail {
             to: format!("{nth}@example.org"),
         })
         .retries(3)

@@ -48,8 +48,8 @@
 //! - *A dead process is known at once.* Each instance holds a lock on a file of its own, which the
 //!   system releases when the process ends, however it ends; the next sweep, half a second later at
 //!   most, gives its jobs back. An instance that holds its lock and gives no sign of life for a
-//!   [lease](Options::lease), by the monotonic clock of the process that looks, is dead too. No
-//!   step of a clock kills an instance.
+//!   [lease](SqliteOptions::lease), by the monotonic clock of the process that looks, is dead too.
+//!   No step of a clock kills an instance.
 //! - *A job that kills its process is quarantined* the third time. Jobs that were with it when it
 //!   did are suspects: they wait in lanes of their own and are run one at a time.
 //! - *Nothing runs before its time.* Times are microseconds of the machine's wall clock, rounded
@@ -74,9 +74,9 @@
 //! | `tasks.db-wal`, `tasks.db-shm` | SQLite's journal and its index, with the same mode |
 //! | `tasks.db-workers/` | a lock file for each instance that lives (mode 0700) |
 //!
-//! Whoever may write these files decides what jobs there are. [`Options::check_owner`] refuses a
-//! store that somebody else could change; the command does so by itself. A database that exists
-//! with a wider mode keeps it, and its journal has the same.
+//! Whoever may write these files decides what jobs there are. [`SqliteOptions::check_owner`]
+//! refuses a store that somebody else could change; the command does so by itself. A database that
+//! exists with a wider mode keeps it, and its journal has the same.
 //!
 //! All tables are called `marionette_…`, and `PRAGMA user_version` is left alone, so that the
 //! application may keep its own tables in the same file. Then a job can be
@@ -160,7 +160,7 @@ pub use clock::Clock;
 #[cfg(feature = "failpoints")]
 pub use failpoint::FAIL_POINTS;
 pub use job::forgotten::{Forgot, Forgotten};
-pub use options::{Options, Synchronous};
+pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
 
 /// The README's examples are compiled and run with the others.

@@ -58,7 +58,7 @@ pub(crate) enum Additions {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct Options {
+pub struct SqliteOptions {
     pub(crate) settings: Settings,
 }
 
@@ -76,7 +76,7 @@ pub(crate) struct Settings {
     pub(crate) additions: Additions,
 }
 
-impl Default for Options {
+impl Default for SqliteOptions {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let mut timing = Timing::default();
@@ -100,7 +100,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl SqliteOptions {
     /// When a call that inserts, settles or changes jobs returns `Ok`. Default is
     /// [`Synchronous::Full`].
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
+use marionette::store::Store;
 use marionette_conformance::{Fixture, FixtureFuture, run};
-use marionette_sqlite::{Clock, Options, SqliteStore};
+use marionette_sqlite::{Clock, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -20,7 +20,7 @@ struct InFile {
 }
 
 impl InFile {
-    async fn open_with(&self, options: Options) -> Arc<dyn Inspect> {
+    async fn open_with(&self, options: SqliteOptions) -> Arc<dyn Store> {
         let options = options.lease(UNIT * 10).poll(UNIT * 20);
         let options = options.clock(self.clock.clone());
         let store = options.open(self.directory.path().join("tasks.db")).await;
@@ -29,11 +29,11 @@ impl InFile {
 }
 
 impl Fixture for InFile {
-    fn open(&self) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+    fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>> {
         Box::pin(self.open_with(SqliteStore::options()))
     }
 
-    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Inspect>> {
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
         let options = SqliteStore::options().keep_done_count(done as u64);
         Box::pin(self.open_with(options))
     }

@@ -349,7 +349,7 @@ async fn ids_of_rows_may_be_beyond_31_bits() {
     let claimed = common::claim(&store, &instance, 100).await;
     let got: Vec<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
     assert_eq!(got, ids);
-    assert!(claimed[20].lease.key > i64::from(i32::MAX));
+    assert!(claimed[20].lease.row > i64::from(i32::MAX));
     for claimed in claimed {
         let settled = common::settle(&store, common::done(claimed.lease)).await;
         assert_eq!(settled, marionette::store::Settled::Applied);

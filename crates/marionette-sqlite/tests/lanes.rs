@@ -285,6 +285,6 @@ async fn who_wants_to_know_hears_of_all_that_is_deleted() {
     let ended = store.ended(vec![pruned, deleted, stays]).await;
     assert_eq!(
         ended.expect("an answer"),
-        [Ended::Unknown, Ended::Unknown, Ended::NotYet]
+        [Ended::Missing, Ended::Missing, Ended::NotYet]
     );
 }

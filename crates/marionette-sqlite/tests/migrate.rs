@@ -173,7 +173,7 @@ async fn jobs_of_version_2_are_what_they_were() {
     }
     let options = details(&store, 2).await.options;
     assert_eq!(options.retries, 2);
-    assert_eq!(options.expires, Some(Duration::new(90, 5)));
+    assert_eq!(options.expires_after, Some(Duration::new(90, 5)));
     assert_eq!(options.keep_result, Some(Duration::from_secs(60)));
     let done = details(&store, 5).await;
     assert_eq!(done.result.as_deref(), Some(&b"{\"sent\":true}"[..]));

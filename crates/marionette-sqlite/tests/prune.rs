@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::Place;
 use marionette::inspect::Inspect;
 use marionette::store::{JobState, Store};
-use marionette::{Context, Job, TaskManager};
+use marionette::{Context, Job, TaskManager, wrap};
 use marionette_sqlite::{SqliteStore, Synchronous};
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ async fn instance(place: &Place, kept: u64) -> TaskManager<SqliteStore> {
 async fn fill(place: &Place) {
     let store = open(place, KEPT).await;
     let row = |number| {
-        let row = TaskManager::wrap(Step(number)).into_new_job();
+        let row = wrap(Step(number)).into_new_job();
         row.expect("it encodes")
     };
     for first in (0..JOBS).step_by(1_000) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::Place;
 use marionette::store::Store;
-use marionette::{Context, Job, TaskManager};
+use marionette::{Context, Job, TaskManager, wrap};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -36,7 +36,7 @@ async fn median(queues: usize) -> Duration {
     tasks.start();
     // Each queue has had a job.
     let rows = (0..queues).map(|queue| {
-        let row = TaskManager::wrap(Greet(queue)).in_queue(name(queue));
+        let row = wrap(Greet(queue)).in_queue(name(queue));
         row.into_new_job().expect("it encodes")
     });
     store.insert(rows.collect()).await.expect("there is room");

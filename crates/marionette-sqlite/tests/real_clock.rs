@@ -8,7 +8,8 @@ use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 
 use common::Place;
-use marionette::{Constant, Context, Job, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::{Context, Job, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;

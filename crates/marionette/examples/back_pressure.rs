@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use marionette::{Context, TaskError, TaskManager};
+use marionette::{Context, TaskError, TaskManager, wrap};
 use tokio::time::sleep;
 
 #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // Do without: the answer comes at once, and the task comes back with its options.
-    let sixth = TaskManager::wrap(|_: Context| thumbnail(6))
+    let sixth = wrap(|_: Context| thumbnail(6))
         .name("thumbnail six")
         .retries(1);
     let Err(refused) = tasks.queue(sixth).try_now() else {
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Wait for a while: for a request that has to be answered.
     let limit = Duration::from_millis(100);
-    let Err(refused) = tasks.queue(sixth).within(limit).await else {
+    let Err(refused) = tasks.queue(sixth).wait_at_most(limit).await else {
         return Err("there was room".into());
     };
     println!("image 6 is refused after 100 ms: {refused}");
@@ -40,7 +40,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Longer than one image takes: now there is room.
     let sixth = refused.into_task();
     let name = sixth.to_string();
-    let made = tasks.queue(sixth).within(Duration::from_secs(2)).await?;
+    let made = tasks
+        .queue(sixth)
+        .wait_at_most(Duration::from_secs(2))
+        .await?;
     println!("image 6 is accepted, as \"{name}\"");
     println!("{}", made.await?);
 

@@ -9,7 +9,9 @@ use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use marionette::{Config, Constant, Context, EventKind, Received, Task, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::event::{EventKind, Received};
+use marionette::{Config, Context, Task, TaskError, TaskManager};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -60,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .await?;
 
         // What an operator sees meanwhile.
-        while let Some(Received::Event(event)) = events.next().await {
+        while let Some(Received::Event(event)) = events.recv().await {
             match event.kind {
                 EventKind::Started { attempt } => println!("{}: attempt {attempt}", event.name),
                 EventKind::Retrying { error, pause, .. } => {

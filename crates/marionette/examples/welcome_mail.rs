@@ -6,7 +6,8 @@
 use std::error::Error;
 use std::fmt;
 
-use marionette::{Config, Context, Exponential, JoinHandle, TaskManager};
+use marionette::backoff::Exponential;
+use marionette::{Config, Context, JoinHandle, TaskManager};
 
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn main() -> Result<(), Box<dyn Error>> {

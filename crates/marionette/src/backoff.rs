@@ -15,7 +15,8 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use marionette::{Backoff, Exponential, Jitter};
+/// use marionette::Backoff;
+/// use marionette::backoff::{Exponential, Jitter};
 ///
 /// let backoff = Backoff::from(Exponential::default().jitter(Jitter::None));
 /// assert_eq!(backoff.pause(1, 0), Some(Duration::from_millis(500)));
@@ -46,6 +47,30 @@ impl Backoff {
     #[must_use]
     pub fn none() -> Self {
         Self::NONE
+    }
+
+    /// The same pause every time: [`Constant`].
+    #[must_use]
+    pub fn constant(pause: Duration) -> Self {
+        Constant::new(pause).into()
+    }
+
+    /// A pause that grows by `step` with each failed attempt: [`Linear`].
+    #[must_use]
+    pub fn linear(step: Duration) -> Self {
+        Linear::new(step).into()
+    }
+
+    /// The default: 500 ms, × 1.5, ± 50 %, at most 60 s. [`Exponential`] has its settings.
+    #[must_use]
+    pub fn exponential() -> Self {
+        Exponential::default().into()
+    }
+
+    /// Short pauses at first and long ones in the end: [`Polynomial::default`].
+    #[must_use]
+    pub fn polynomial() -> Self {
+        Polynomial::default().into()
     }
 
     /// A rule of your own: from the number of attempts that failed so far (1 or more) to the

@@ -56,8 +56,8 @@
 //! # Jobs and stores
 //!
 //! Work that must outlive the process is a [`Job`]: arguments that can be stored, under a name,
-//! apart from the [`JobHandler`] that runs them. With a [store](Builder::store), a manager takes
-//! jobs and nothing else, by the same verbs and with the same options.
+//! apart from the [`JobHandler`] that runs them. With a [store](TaskManagerBuilder::store), a
+//! manager takes jobs and nothing else, by the same verbs and with the same options.
 //!
 //! ```
 //! use std::time::Duration;
@@ -93,7 +93,7 @@
 //! - A process may only store jobs, only work on them, or both. A manager claims only jobs of the
 //!   kinds that it has handlers for, whoever stored them.
 //! - A [`JobHandle`] awaits, asks and cancels a job from any process;
-//!   [`TaskManager::handle`] makes one from an id.
+//!   [`TaskManager::job_handle`] makes one from an id.
 //! - Jobs run without a store too: leave out `.store(…)`, and the same types run in memory. A job
 //!   that does not survive its encoding is found there, before there is anything to lose.
 //! - A closure is code and cannot be stored: giving one to a manager with a store does not compile.
@@ -120,7 +120,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `serde` | [`Config`] and [`ErrorDict`] can be serialised |
+//! | `serde` | [`Config`] and [`ErrorDict`](error::ErrorDict) can be serialised |
 //! | `metrics` | counters and histograms through the `metrics` facade |
 //! | `signal` | `TaskManager::stop_on_signal` |
 //! | `test-util` | the module `testing`: run a manager until nothing is left, step the wall clock |
@@ -133,14 +133,14 @@ mod worker;
 mod engine;
 mod schedule;
 mod queue;
-mod task;
+pub mod task;
 mod observe;
 mod pool;
 mod cell;
 pub mod store;
 mod quiet;
 mod outcome;
-mod backoff;
+pub mod backoff;
 mod config;
 mod finite;
 mod id;
@@ -149,37 +149,71 @@ mod park;
 mod clock;
 mod sync;
 
-pub use backoff::{Backoff, Constant, Exponential, Jitter, Linear, Polynomial};
-pub use cell::Status;
+#[doc(inline)]
+pub use backoff::Backoff;
+pub use cell::TaskState;
 pub use cell::context::Context;
 pub use cell::join::JoinHandle;
 pub use cell::options::Parent;
-pub use cell::task_ref::TaskRef;
 pub use config::{Config, ConfigError};
 pub use engine::stop::StopReport;
-pub use engine::waiting_task::WaitingTask;
 pub use id::TaskId;
-pub use manager::builder::Builder;
+pub use manager::TaskManager;
+pub use manager::builder::TaskManagerBuilder;
 #[cfg(feature = "test-util")]
 pub use manager::testing;
-pub use manager::{Memory, TaskManager};
-pub use memory_store::{MemoryStore, MemoryStoreBuilder};
-pub use observe::event::{Event, EventKind, Events, Received};
-pub use observe::stats::{Stats, Trouble};
-pub use observe::tally::Histogram;
-pub use outcome::error::{BoxError, Error, ErrorDict};
+pub use memory_store::{MemoryOptions, MemoryStore};
+pub use outcome::error::{BoxError, Error};
 pub use outcome::{Failure, FailureKind, TaskError};
-pub use schedule::Scheduler;
-pub use schedule::future_task::{FutureTask, Unschedulable};
-pub use schedule::futures::Futures;
 pub use store::inspect;
+pub use submit::Submit;
 pub use submit::error::QueueError;
-pub use submit::job::{Enqueue, EnqueueManyError, Enqueuing, EnqueuingMany, IntoJob};
+pub use submit::job::{Enqueue, IntoJob};
 pub use submit::job_handle::JobHandle;
-pub use submit::many::{QueueManyError, QueueingMany};
-pub use submit::{Submit, Submitting};
-pub use task::blocking::{Blocking, BlockingCode, blocking};
-pub use task::encoded_job::ByJob;
+#[doc(inline)]
+pub use task::Task;
+pub use task::blocking::blocking;
 pub use task::job::{Job, JobHandler};
-pub use task::task_handler::TaskHandler;
-pub use task::{IntoTask, OfJobs, Repeatable, Task};
+pub use task::task_handler::{TaskHandler, wrap};
+
+/// What happens to tasks, as it happens.
+pub mod event {
+    pub use crate::cell::task_ref::TaskRef;
+    pub use crate::observe::event::{Event, EventKind, Events, Received};
+}
+
+/// How much a manager has done, and how long it took.
+pub mod stats {
+    pub use crate::observe::stats::{Stats, Trouble};
+    pub use crate::observe::tally::Histogram;
+}
+
+/// Tasks with the time before which they must not run, apart from a manager.
+pub mod timer {
+    pub use crate::engine::waiting_task::WaitingTask;
+    pub use crate::schedule::Scheduler;
+    pub use crate::schedule::future_task::{FutureTask, Unschedulable};
+    pub use crate::schedule::futures::Futures;
+}
+
+/// Errors that are met less often than those at the root, and the kinds of all of them.
+pub mod error {
+    pub use crate::outcome::error::ErrorDict;
+    pub use crate::submit::job::EnqueueManyError;
+    pub use crate::submit::many::QueueManyError;
+}
+
+/// The futures that the verbs return.
+pub mod future {
+    pub use crate::submit::Submitting;
+    pub use crate::submit::job::{Enqueuing, EnqueuingMany};
+    pub use crate::submit::many::QueueingMany;
+}
+
+/// The types and traits that tell the kinds of tasks and of managers apart. Bounds and signatures
+/// name them; nobody makes a value of one.
+pub mod marker {
+    pub use crate::manager::Memory;
+    pub use crate::task::encoded_job::ByJob;
+    pub use crate::task::{OfJobs, Repeatable};
+}

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use common::log::{Entry, Log};
 use common::{HOUR, SECOND, wall};
-use marionette::{Constant, Context, EventKind, Received, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::event::{EventKind, Received};
+use marionette::{Context, TaskError, TaskManager, wrap};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
@@ -88,7 +90,7 @@ async fn what_goes_with_its_manager_is_told_once_each() {
     sleep(SECOND).await;
     assert_eq!(told(&log), ALL);
     let mut abandoned = 0;
-    while let Some(Received::Event(event)) = timeout(HOUR, events.next()).await.expect("it ends") {
+    while let Some(Received::Event(event)) = timeout(HOUR, events.recv()).await.expect("it ends") {
         if let EventKind::Failed(dict) = event.kind {
             assert!(
                 dict.errors
@@ -154,7 +156,7 @@ async fn what_is_taken_out_or_executed_and_dropped_is_told() {
     let mut taken = tasks.take_waiting();
     let last = taken.pop();
     drop(taken);
-    let executed = TaskManager::wrap(hangs).error("executed");
+    let executed = wrap(hangs).error("executed");
     timeout(SECOND, tasks.exec(executed))
         .await
         .expect_err("it hangs");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use marionette::{Backoff, Constant, Exponential, Jitter, Linear, Polynomial};
+use marionette::Backoff;
+use marionette::backoff::{Constant, Exponential, Jitter, Linear, Polynomial};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 fn jitters() -> impl Strategy<Value = Jitter> {

@@ -7,10 +7,9 @@ use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::{HOUR, SECOND, quick};
-use marionette::{
-    Backoff, Config, Constant, Context, Exponential, FutureTask, Futures, Jitter, Linear,
-    Polynomial, Status, TaskError, TaskManager,
-};
+use marionette::backoff::{Constant, Exponential, Jitter, Linear, Polynomial};
+use marionette::timer::{FutureTask, Futures};
+use marionette::{Backoff, Config, Context, TaskError, TaskManager, TaskState};
 use tokio::time::{sleep, timeout};
 
 fn config(workers: usize, queue_size: usize, server_name: &str) -> Config {
@@ -267,7 +266,7 @@ async fn the_longest_delay_waits_and_harms_no_other() {
         .expect("in time")
         .expect("it succeeds");
     sleep(10_000 * HOUR).await;
-    assert_eq!(longest.status(), Status::Waiting);
+    assert_eq!(longest.state(), TaskState::Waiting);
     assert!(longest.cancel("never"));
 
     let mut futures = Futures::new();
@@ -287,8 +286,10 @@ async fn the_longest_limits_are_no_limits() {
     let queued = tasks
         .queue(slow)
         .timeout(Duration::MAX)
-        .expires(Duration::MAX);
-    let queued = queued.give_up_after(Duration::MAX).within(Duration::MAX);
+        .expires_after(Duration::MAX);
+    let queued = queued
+        .give_up_after(Duration::MAX)
+        .wait_at_most(Duration::MAX);
     queued.await.expect("it runs").await.expect("it succeeds");
     let report = tasks.stop_within(Duration::MAX).await;
     assert!(report.is_complete());
@@ -360,11 +361,11 @@ async fn the_longest_pause_before_a_retry_waits_and_can_be_cancelled() {
     let queued = queued.backoff(Constant::new(Duration::MAX));
     let handle = queued.await.expect("it runs");
     sleep(HOUR).await;
-    assert_eq!(handle.status(), Status::Retrying);
+    assert_eq!(handle.state(), TaskState::Retrying);
     let snoozes = async |_: Context| Err::<(), _>(TaskError::snooze(Duration::MAX));
     let snoozing = tasks.queue(snoozes).await.expect("it runs");
     sleep(HOUR).await;
-    assert_eq!(snoozing.status(), Status::Retrying);
+    assert_eq!(snoozing.state(), TaskState::Retrying);
     assert!(handle.cancel("never") && snoozing.cancel("never"));
     assert_eq!(tasks.stop().await.waiting, 0);
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, mpsc as threads};
 use std::time::Duration;
 
 use common::HOUR;
-use marionette::inspect::Inspect;
+use marionette::store::Store;
 use marionette::{
-    Builder, Context, FailureKind, Job, MemoryStore, TaskError, TaskId, TaskManager, blocking,
+    Context, FailureKind, Job, MemoryStore, TaskError, TaskId, TaskManager, TaskManagerBuilder,
+    blocking,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -31,7 +32,7 @@ fn thumbnail(width: u32) -> Thumbnail {
     Thumbnail { width }
 }
 
-fn stored(builder: Builder) -> TaskManager<MemoryStore> {
+fn stored(builder: TaskManagerBuilder) -> TaskManager<MemoryStore> {
     let tasks = builder.store(MemoryStore::new()).build();
     let tasks = tasks.expect("it is sound");
     tasks.start();
@@ -112,7 +113,7 @@ async fn its_timeout_asks_first() {
 }
 
 /// The job has ended, its worker is free, and the stop tells of the thread.
-async fn the_thread_goes_on<S: Inspect>(tasks: TaskManager<S>, id: TaskId) {
+async fn the_thread_goes_on<S: Store>(tasks: TaskManager<S>, id: TaskId) {
     let report = timeout(HOUR, tasks.stop()).await.expect("it does not wait");
     let abandoned: Vec<_> = report.abandoned.iter().map(|task| task.id).collect();
     assert_eq!(abandoned, [id], "{report}");

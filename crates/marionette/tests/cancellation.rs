@@ -6,7 +6,8 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{HOUR, SECOND, cooperative, started, stubborn};
-use marionette::{Constant, Context, Error, FailureKind, JoinHandle, TaskError};
+use marionette::backoff::Constant;
+use marionette::{Context, Error, FailureKind, JoinHandle, TaskError};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

@@ -7,7 +7,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use common::{HOUR, SECOND, quick, started, wall};
-use marionette::{Constant, Context, JoinHandle, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::{Context, JoinHandle, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::jobs::{SendMail, mail};
 use common::{HOUR, SECOND};
+use marionette::backoff::Constant;
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use marionette::testing::{WallClock, drain};
-use marionette::{Constant, Context, Job, MemoryStore, TaskManager};
+use marionette::{Context, Job, MemoryStore, TaskManager};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -56,7 +57,7 @@ async fn drain_runs_what_is_due_later_and_what_is_tried_again() {
     drain(&tasks).await;
     assert_eq!(calls.load(Ordering::SeqCst), 4);
     for handle in [retried, later] {
-        let state = handle.status().await.expect("it can be asked");
+        let state = handle.state().await.expect("it can be asked");
         assert_eq!(state, Some(JobState::Done));
     }
 }
@@ -91,7 +92,7 @@ async fn drain_leaves_what_the_manager_cannot_run() {
 async fn drain_asks_the_clock_of_the_store() {
     let wall = WallClock::new();
     for step_forward in [true, false] {
-        let (tasks, _) = failing(0, MemoryStore::builder().wall_clock(&wall).build());
+        let (tasks, _) = failing(0, MemoryStore::options().wall_clock(&wall).build());
         let time = wall.now() + 60 * SECOND;
         let handle = tasks.schedule(time, mail("ada")).await.expect("stored");
         if step_forward {
@@ -100,7 +101,7 @@ async fn drain_asks_the_clock_of_the_store() {
             wall.step_back(30 * SECOND);
         }
         drain(&tasks).await;
-        let state = handle.status().await.expect("it can be asked");
+        let state = handle.state().await.expect("it can be asked");
         assert_eq!(state, Some(JobState::Done));
     }
 }

@@ -9,10 +9,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use common::{HOUR, SECOND, fails, manager, quick, slow, wall};
-use marionette::{
-    Backoff, Constant, Context, EventKind, Exponential, FutureTask, Received, Scheduler, Status,
-    TaskError, TaskManager,
-};
+use marionette::backoff::{Constant, Exponential};
+use marionette::event::{EventKind, Received};
+use marionette::timer::{FutureTask, Scheduler};
+use marionette::{Backoff, Context, TaskError, TaskManager, TaskState, wrap};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ async fn keep_busy(tasks: &TaskManager) -> oneshot::Sender<()> {
     let (free, freed) = oneshot::channel::<()>();
     let busy = tasks.queue(async { Ok(freed.await?) }).await;
     let busy = busy.expect("it runs");
-    while busy.status() != Status::Running {
+    while busy.state() != TaskState::Running {
         tokio::task::yield_now().await;
     }
     free
@@ -74,8 +74,8 @@ async fn stop_loses_no_accepted_task_and_reports_what_waits() {
     let report = tasks.stop().await;
     assert_eq!(ran.load(Ordering::Relaxed), 40);
     assert_eq!((report.queued, report.waiting), (0, 2));
-    assert_eq!(retrying.status(), Status::Retrying);
-    assert_eq!(delayed.status(), Status::Waiting);
+    assert_eq!(retrying.state(), TaskState::Retrying);
+    assert_eq!(delayed.state(), TaskState::Waiting);
     assert_eq!(tasks.stats().done, 40);
 }
 
@@ -109,7 +109,7 @@ fn a_due_task_before_a_full_queue_sleeps() {
         }
         let due = tasks.delay(SECOND, quick).await.expect("accepted");
         sleep(HOUR).await;
-        assert_eq!(due.status(), Status::Waiting);
+        assert_eq!(due.state(), TaskState::Waiting);
         assert!(tasks.stats().waiting > 0, "the scheduler waits for room");
         free.send(()).expect("the task waits for it");
         queued.await.expect("it succeeds");
@@ -129,7 +129,7 @@ async fn the_users_error_is_in_the_final_event_and_in_the_handle() {
     assert_eq!(error.to_string(), "after 1 attempt: no mail to ada");
     drop(tasks);
     let mut told = Vec::new();
-    while let Some(Received::Event(event)) = events.next().await {
+    while let Some(Received::Event(event)) = events.recv().await {
         if let EventKind::Failed(dict) = event.kind {
             told.push(dict);
         }
@@ -148,7 +148,7 @@ async fn a_producer_that_waits_holds_up_nobody_and_gets_its_task_back() {
     tasks.queue(quick).await.expect("there is room");
     let producer = tokio::spawn({
         let tasks = tasks.clone();
-        async move { tasks.queue(TaskManager::wrap(quick).name("mine")).await }
+        async move { tasks.queue(wrap(quick).name("mine")).await }
     });
     sleep(SECOND).await;
     assert!(!producer.is_finished());
@@ -177,7 +177,7 @@ async fn future_tasks_of_a_stopped_manager_are_kept_counted_and_told() {
     let delayed = tasks.delay(SECOND, quick).await.expect("kept");
     let scheduled = tasks.schedule(wall() + HOUR, quick).await.expect("kept");
     sleep(2 * SECOND).await;
-    assert_eq!(delayed.status(), Status::Waiting);
+    assert_eq!(delayed.state(), TaskState::Waiting);
     assert_eq!(tasks.stats().waiting, 2);
     assert_eq!(tasks.stop().await.waiting, 2);
     tasks.start();
@@ -203,7 +203,7 @@ async fn a_backoff_is_a_value_and_may_say_stop() {
 
     // 1 s + 2 s + 4 s for each, however many use it.
     let exact = Exponential::default().initial(SECOND).multiplier(2.0);
-    let shared = Backoff::from(exact.jitter(marionette::Jitter::None));
+    let shared = Backoff::from(exact.jitter(marionette::backoff::Jitter::None));
     let mut handles = Vec::new();
     for _ in 0..4 {
         let queued = tasks.queue(fails).retries(3).backoff(shared.clone());

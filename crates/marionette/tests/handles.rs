@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{GRACE, HOUR, SECOND, now, quick, started, stubborn};
-use marionette::{Constant, Context, FailureKind, JoinHandle, Status, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::{Context, FailureKind, JoinHandle, TaskError, TaskManager, TaskState};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -31,8 +32,8 @@ async fn a_handle_gives_the_typed_result() {
     let handle = tasks.queue(async |_: Context| Ok(vec![1_u8, 2]));
     let handle = handle.name("numbers").await.expect("it runs");
     assert_eq!(
-        (handle.name(), handle.status()),
-        ("numbers", Status::Waiting)
+        (handle.name(), handle.state()),
+        ("numbers", TaskState::Waiting)
     );
     assert_eq!(handle.await.expect("it succeeds"), [1, 2]);
 }
@@ -58,18 +59,18 @@ async fn a_handle_knows_every_state() {
         .backoff(Constant::new(HOUR))
         .await
         .expect("it runs");
-    assert_eq!(handle.status(), Status::Waiting);
+    assert_eq!(handle.state(), TaskState::Waiting);
     sleep(SECOND).await;
-    assert_eq!(handle.status(), Status::Running);
+    assert_eq!(handle.state(), TaskState::Running);
     go.notify_one();
     sleep(SECOND).await;
-    assert_eq!(handle.status(), Status::Retrying);
+    assert_eq!(handle.state(), TaskState::Retrying);
     sleep(HOUR).await;
-    assert_eq!(handle.status(), Status::Running);
+    assert_eq!(handle.state(), TaskState::Running);
     assert!(!handle.is_finished());
     go.notify_one();
     sleep(SECOND).await;
-    assert_eq!(handle.status(), Status::Finished);
+    assert_eq!(handle.state(), TaskState::Finished);
     assert!(handle.is_finished());
     handle.await.expect("it succeeds");
 }
@@ -84,7 +85,7 @@ async fn cancel_while_queued_ends_at_once_and_never_runs() {
     let queued = queued.await.expect("there is room");
     let start = now();
     assert!(queued.cancel("not needed"));
-    assert_eq!(queued.status(), Status::Finished);
+    assert_eq!(queued.state(), TaskState::Finished);
     assert!(!queued.cancel("again"), "it has ended");
     assert_eq!(reason(queued).await, "cancelled: not needed");
     assert_eq!(now() - start, Duration::ZERO);
@@ -112,7 +113,7 @@ async fn cancel_between_two_attempts_ends_at_once_with_the_failures_so_far() {
     let handle = tasks.queue(fails).retries(9).backoff(Constant::new(HOUR));
     let handle = handle.await.expect("it runs");
     sleep(SECOND).await;
-    assert_eq!(handle.status(), Status::Retrying);
+    assert_eq!(handle.state(), TaskState::Retrying);
     assert!(handle.cancel("not needed"));
     let ended = timeout(SECOND, handle).await.expect("it resolves at once");
     let error = ended.expect_err("it was cancelled");
@@ -184,7 +185,7 @@ async fn abort_in_the_grace_ends_it() {
     let start = now();
     assert!(handle.cancel("please"));
     sleep(SECOND).await;
-    assert_eq!(handle.status(), Status::Running);
+    assert_eq!(handle.state(), TaskState::Running);
     assert!(
         handle.cancel("please do"),
         "a second cancel changes nothing"
@@ -237,7 +238,7 @@ async fn cancelling_a_queued_task_makes_room_for_a_producer() {
     let queued = tasks.queue(quick).await.expect("there is room");
     assert!(queued.cancel("not needed"));
     busy.abort();
-    let next = tasks.queue(quick).within(SECOND).await.expect("room");
+    let next = tasks.queue(quick).wait_at_most(SECOND).await.expect("room");
     next.await.expect("it succeeds");
 }
 

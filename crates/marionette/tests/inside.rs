@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use common::jobs::{SendMail, mail};
 use common::{quick, started};
-use marionette::{Context, JoinHandle, MemoryStore, Status, TaskError, TaskManager, blocking};
+use marionette::{
+    Context, JoinHandle, MemoryStore, TaskError, TaskManager, TaskState, blocking, wrap,
+};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio::time::timeout;
@@ -71,7 +73,7 @@ async fn from_every_place(workers: usize, verb: Verb) {
             }
             _ => {
                 let again = inner.clone();
-                let child = TaskManager::wrap(async move { Ok(does(inner, verb).await) });
+                let child = wrap(async move { Ok(does(inner, verb).await) });
                 Box::pin(async move { Ok(again.exec(child).await.await?) })
             }
         };
@@ -246,7 +248,7 @@ async fn a_thread_that_was_given_up_is_not_the_task_of_its_worker() {
         Ok("done")
     };
     let other = tasks.queue(other).await.expect("it runs");
-    while other.status() != Status::Running {
+    while other.state() != TaskState::Running {
         tokio::task::yield_now().await;
     }
     ready.send(()).expect("it waits");

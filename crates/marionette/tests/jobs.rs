@@ -7,11 +7,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use common::jobs::{Act, SendMail, builder, details, mail, producer, send, started};
 use common::{HOUR, SECOND, now, wall};
+use marionette::backoff::Constant;
 use marionette::inspect::Inspect;
-use marionette::store::{JobState, Priority, StoredBackoff, StoredJitter};
+use marionette::marker::ByJob;
+use marionette::store::{JobState, Priority, Store, StoredBackoff, StoredJitter};
 use marionette::{
-    ByJob, Constant, Context, FailureKind, Job, MemoryStore, TaskError, TaskHandler, TaskId,
-    TaskManager,
+    Context, FailureKind, Job, MemoryStore, TaskError, TaskHandler, TaskId, TaskManager, wrap,
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
@@ -23,7 +24,7 @@ async fn a_manager_that_was_not_started_accepts_jobs() {
     let store = MemoryStore::new();
     let tasks = builder(store.clone()).build().expect("it is sound");
     let handle = tasks.queue(mail("ada")).await.expect("it is accepted");
-    let state = handle.status().await.expect("it answers");
+    let state = handle.state().await.expect("it answers");
     assert_eq!(state, Some(JobState::Ready));
     tasks.start();
     assert_eq!(handle.await.expect("it succeeds"), 3);
@@ -51,7 +52,7 @@ async fn what_a_job_asks_for_is_in_the_store() {
         .backoff(Constant::new(MINUTE))
         .timeout(SECOND)
         .give_up_after(HOUR)
-        .expires(2 * HOUR)
+        .expires_after(2 * HOUR)
         .error("could not send the welcome mail")
         .name("welcome")
         .priority(7)
@@ -72,7 +73,7 @@ async fn what_a_job_asks_for_is_in_the_store() {
     assert_eq!((options.retries, options.backoff), (8, Some(backoff)));
     assert_eq!(options.timeout, Some(SECOND));
     assert_eq!(options.give_up_after, Some(HOUR));
-    assert_eq!(options.expires, Some(2 * HOUR));
+    assert_eq!(options.expires_after, Some(2 * HOUR));
     assert_eq!(options.name.as_deref(), Some("welcome"));
     assert_eq!(options.keep_result, Some(3 * HOUR));
     let error = options.error.as_deref();
@@ -123,7 +124,7 @@ async fn a_future_job_runs_at_its_time_and_never_before() {
         .await
         .expect("it is accepted");
     assert_eq!(
-        scheduled.status().await.expect("it answers"),
+        scheduled.state().await.expect("it answers"),
         Some(JobState::Scheduled)
     );
     assert_eq!(delayed.await.expect("it succeeds"), 1);
@@ -140,7 +141,7 @@ async fn the_end_of_time_is_waited_for() {
     let handle = tasks.delay(Duration::MAX, mail("ada")).await;
     let handle = handle.expect("it is accepted");
     sleep(HOUR).await;
-    let state = handle.status().await.expect("it answers");
+    let state = handle.state().await.expect("it answers");
     assert_eq!(state, Some(JobState::Scheduled));
 }
 
@@ -238,17 +239,20 @@ async fn any_process_can_await_and_cancel_a_job_by_its_id() {
     let store = MemoryStore::new();
     let (here, there) = (producer(&store), started(&store));
     let id = here.queue(mail("ada")).await.expect("it is accepted").id();
-    let handle = there.handle::<SendMail>(id);
+    let handle = there.job_handle::<SendMail>(id);
     assert_eq!(handle.id(), id);
     assert_eq!(handle.await.expect("it succeeds"), 3);
     // And again, also after it has ended.
-    assert_eq!(here.handle::<SendMail>(id).await.expect("it succeeds"), 3);
+    assert_eq!(
+        here.job_handle::<SendMail>(id).await.expect("it succeeds"),
+        3
+    );
 
     let waits = there
         .delay(HOUR, mail("ada"))
         .await
         .expect("it is accepted");
-    let handle = here.handle::<SendMail>(waits.id());
+    let handle = here.job_handle::<SendMail>(waits.id());
     assert!(handle.cancel("by mistake").await.expect("it answers"));
     assert!(!handle.cancel("again").await.expect("it answers"));
     let error = waits.await.expect_err("it was cancelled");
@@ -267,7 +271,7 @@ async fn a_running_job_hears_that_another_process_cancelled_it() {
     let handle = handle.expect("it is accepted");
     sleep(SECOND).await;
     assert_eq!(
-        handle.status().await.expect("it answers"),
+        handle.state().await.expect("it answers"),
         Some(JobState::Running)
     );
     assert!(handle.cancel("no need").await.expect("it answers"));
@@ -282,7 +286,7 @@ async fn a_running_job_hears_that_another_process_cancelled_it() {
 async fn a_job_that_was_not_started_in_time_is_expired() {
     let store = MemoryStore::new();
     let tasks = builder(store).build().expect("it is sound");
-    let handle = tasks.queue(mail("ada")).expires(MINUTE).await;
+    let handle = tasks.queue(mail("ada")).expires_after(MINUTE).await;
     let handle = handle.expect("it is accepted");
     sleep(HOUR).await;
     tasks.start();
@@ -308,11 +312,11 @@ async fn a_job_that_is_out_of_time_before_its_start_says_so() {
 #[tokio::test(start_paused = true)]
 async fn the_handle_of_a_job_that_nobody_knows_says_so() {
     let tasks = producer(&MemoryStore::new());
-    let handle = tasks.handle::<SendMail>(TaskId::new());
-    assert_eq!(handle.status().await.expect("it answers"), None);
+    let handle = tasks.job_handle::<SendMail>(TaskId::new());
+    assert_eq!(handle.state().await.expect("it answers"), None);
     assert!(!handle.cancel("no").await.expect("it answers"));
     let error = handle.await.expect_err("there is no such job");
-    assert!(error.is_unknown(), "{error:?}");
+    assert!(error.is_missing(), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -320,12 +324,12 @@ async fn a_handle_resolves_when_its_manager_goes_and_the_job_stays() {
     let store = MemoryStore::new();
     let tasks = producer(&store);
     let mut waits = tasks.queue(mail("ada")).await.expect("it is accepted");
-    let unpolled = tasks.handle::<SendMail>(waits.id());
+    let unpolled = tasks.job_handle::<SendMail>(waits.id());
     assert!(timeout(HOUR, &mut waits).await.is_err());
     drop(tasks);
     let error = timeout(SECOND, waits).await.expect("it resolves");
     assert!(error.expect_err("nobody tells").is_abandoned());
-    assert!(unpolled.status().await.is_err());
+    assert!(unpolled.state().await.is_err());
     assert!(unpolled.cancel("no").await.is_err());
     let id = unpolled.id();
     let error = timeout(SECOND, unpolled).await.expect("it resolves");
@@ -358,18 +362,18 @@ async fn a_manager_works_on_its_queues_alone_and_on_the_urgent_first() {
     tasks.idle().await;
     assert_eq!(*order.lock().expect("nobody panics"), ["c", "b", "a"]);
     assert_eq!(
-        other.status().await.expect("it answers"),
+        other.state().await.expect("it answers"),
         Some(JobState::Ready)
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_manager_does_the_same_without_the_type_of_its_store() {
-    let erased: TaskManager<dyn Inspect> = started(&MemoryStore::new()).erased();
+    let erased: TaskManager<dyn Store> = started(&MemoryStore::new()).erased();
     let handle = erased.queue(mail("ada")).await.expect("it is accepted");
     assert_eq!(
         erased
-            .handle::<SendMail>(handle.id())
+            .job_handle::<SendMail>(handle.id())
             .await
             .expect("it succeeds"),
         3
@@ -381,7 +385,7 @@ async fn a_manager_does_the_same_without_the_type_of_its_store() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_producers_and_workers_mix_nothing_up() {
     // A handle asks after each poll for a job that another manager runs.
-    let store = MemoryStore::builder()
+    let store = MemoryStore::options()
         .poll(Duration::from_millis(5))
         .build();
     let (producer, workers) = (producer(&store), [started(&store), started(&store)]);
@@ -409,7 +413,7 @@ async fn many_producers_and_workers_mix_nothing_up() {
 async fn a_wrapped_job_is_the_same_for_both_managers() {
     let store = MemoryStore::new();
     let with_store = producer(&store);
-    let wrap = || TaskManager::wrap(mail("ada")).retries(4).name("welcome");
+    let wrap = || wrap(mail("ada")).retries(4).name("welcome");
     let wrapped = wrap();
     let id = wrapped.id();
     let handle = with_store.queue(wrapped).in_queue("mail").await;
@@ -428,13 +432,13 @@ async fn a_wrapped_job_is_the_same_for_both_managers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_row_for_a_transaction_has_all_that_was_asked_for() {
-    let wrapped = TaskManager::wrap(mail("ada")).retries(4).in_queue("mail");
+    let wrapped = wrap(mail("ada")).retries(4).in_queue("mail");
     let id = wrapped.id();
     let row = wrapped.into_new_job().expect("it can be stored");
     assert_eq!((row.id, &*row.kind, &*row.queue), (id, "send_mail", "mail"));
     assert_eq!((row.options.retries, row.queue_limit), (4, None));
 
-    let wrapped = TaskManager::wrap(mail("ada")).in_queue("no good");
+    let wrapped = wrap(mail("ada")).in_queue("no good");
     let refused = wrapped.into_new_job().expect_err("the name is bad");
     assert!(refused.is_unstorable());
     // The caller mends the job that came back, and it is accepted.
@@ -449,12 +453,15 @@ async fn what_a_store_tells_lasts_as_long_as_was_asked() {
     let handle = tasks.queue(mail("ada")).keep_result(MINUTE).await;
     let id = handle.expect("it is accepted").id();
     sleep(MINUTE / 2).await;
-    assert_eq!(tasks.handle::<SendMail>(id).await.expect("it is kept"), 3);
+    assert_eq!(
+        tasks.job_handle::<SendMail>(id).await.expect("it is kept"),
+        3
+    );
     sleep(2 * MINUTE).await;
     let error = tasks
-        .handle::<SendMail>(id)
+        .job_handle::<SendMail>(id)
         .await
         .expect_err("it is pruned");
-    assert!(error.is_unknown(), "{error:?}");
+    assert!(error.is_missing(), "{error:?}");
     assert!(store.job(id).await.expect("it answers").is_none());
 }

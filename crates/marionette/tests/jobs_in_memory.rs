@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{HOUR, SECOND, now};
-use marionette::{BoxError, Constant, Context, Job, JobHandler, Status, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::{BoxError, Context, Job, JobHandler, TaskError, TaskManager, TaskState, wrap};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ async fn a_job_gives_its_typed_result() {
     for (nth, handle) in (0..).zip(many.expect("they run")) {
         assert_eq!(handle.await.expect("it succeeds"), nth + 1);
     }
-    let handler = TaskManager::wrap(Add(1, 1));
+    let handler = wrap(Add(1, 1));
     assert_eq!(tasks.exec(handler).await.await.expect("it succeeds"), 2);
 }
 
@@ -67,7 +68,7 @@ async fn every_option_of_a_task_is_there_for_a_job() {
     let handle = tasks.delay(HOUR, Add(2, 3));
     let handle = handle.retries(2).backoff(Constant::new(SECOND)).name("sum");
     let handle = handle.await.expect("it is accepted");
-    assert_eq!((handle.name(), handle.status()), ("sum", Status::Waiting));
+    assert_eq!((handle.name(), handle.state()), ("sum", TaskState::Waiting));
     assert_eq!(handle.await.expect("it succeeds"), 5);
     assert_eq!(began.elapsed(), HOUR + 2 * SECOND);
     assert_eq!(calls.load(Ordering::Relaxed), 3);
@@ -109,16 +110,15 @@ async fn a_kind_without_a_handler_is_refused_at_once() {
         .expect_err("there is none");
     assert_eq!(
         refused.to_string(),
-        "no handler for jobs of kind `add` is registered: register it with `Builder::handle`"
+        "no handler for jobs of kind `add` is registered: register it with \
+         `TaskManagerBuilder::handle`"
     );
     let many = tasks.queue_many([Multiply(1, 2), Multiply(3, 4)]).await;
     let error = many.expect_err("who would run them?");
     assert_eq!(error.refused, [Multiply(1, 2), Multiply(3, 4)]);
     assert!(error.to_string().contains("`multiply`"), "{error}");
     // Here no caller is left who could be refused: the job fails when it runs.
-    let handle = tasks
-        .exec(TaskManager::wrap(Multiply(1, 2)).retries(3))
-        .await;
+    let handle = tasks.exec(wrap(Multiply(1, 2)).retries(3)).await;
     let error = handle.await.expect_err("there is no handler");
     assert_eq!(error.attempts(), 1);
     assert!(format!("{error:?}").contains("`multiply`"), "{error:?}");

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer, send};
 use common::{HOUR, SECOND, now};
-use marionette::inspect::{Filter, Inspect, Page};
+use marionette::inspect::Inspect;
+use marionette::inspect::{Filter, Page};
 use marionette::store::{JobState, NewJob, Store, StoreError};
-use marionette::{Backoff, BoxError, Context, Job, MemoryStore, TaskId, TaskManager};
+use marionette::{Backoff, BoxError, Context, Job, MemoryStore, TaskId, TaskManager, wrap};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// All jobs of a store.
-async fn count(store: &impl Inspect) -> usize {
+async fn count(store: &impl Store) -> usize {
     let page = Page {
         limit: 1_000,
         ..Page::default()
@@ -92,7 +93,7 @@ async fn what_is_code_cannot_be_stored() {
             .contains("let its handler return `TaskError::retry_after`")
     );
 
-    let wrapped = TaskManager::wrap(mail("ada")).context(CancellationToken::new());
+    let wrapped = wrap(mail("ada")).context(CancellationToken::new());
     let refused = tasks.queue(wrapped).await.expect_err("a token is no data");
     assert!(
         refused.to_string().contains("leave out `context`"),
@@ -142,7 +143,7 @@ async fn a_wrapped_job_that_is_queued_again_is_accepted_once() {
     let tasks = TaskManager::builder().store(store.clone()).build();
     let tasks = tasks.expect("it is sound");
     store.lose_answers(true);
-    let refused = tasks.queue(TaskManager::wrap(mail("ada"))).await;
+    let refused = tasks.queue(wrap(mail("ada"))).await;
     let wrapped = refused.expect_err("the answer is lost").into_task();
     store.lose_answers(false);
     let id = wrapped.id();
@@ -156,7 +157,7 @@ async fn a_wrapped_job_that_comes_back_has_all_its_options() {
     let tasks = TaskManager::builder().store(store.clone()).build();
     let tasks = tasks.expect("it is sound");
     store.fail(true);
-    let wrapped = TaskManager::wrap(mail("ada")).error("no luck").retries(3);
+    let wrapped = wrap(mail("ada")).error("no luck").retries(3);
     let refused = tasks.queue(wrapped).in_queue("mail").priority(2).await;
     let wrapped = refused.expect_err("it fails").into_task();
     store.fail(false);
@@ -208,11 +209,14 @@ async fn a_full_queue_refuses_or_is_waited_for() {
     assert!(refused.is_full());
     assert_eq!(refused.into_task(), mail("c"));
     let began = now();
-    let refused = to("c").within(SECOND).await.expect_err("it stays full");
+    let refused = to("c")
+        .wait_at_most(SECOND)
+        .await
+        .expect_err("it stays full");
     assert!(refused.is_full());
     assert_eq!(began.elapsed(), SECOND);
     // The wait counts from the await, not from the call.
-    let later = to("c").within(SECOND);
+    let later = to("c").wait_at_most(SECOND);
     sleep(HOUR).await;
     let began = now();
     assert!(later.await.expect_err("it stays full").is_full());
@@ -237,7 +241,7 @@ async fn many_jobs_are_a_few_calls_of_the_store() {
     let store = Faulty::default();
     let tasks = TaskManager::builder().store(store.clone()).build();
     let tasks = tasks.expect("it is sound");
-    let jobs = (0..2_500).map(|nth| TaskManager::wrap(mail(&nth.to_string())).retries(1));
+    let jobs = (0..2_500).map(|nth| wrap(mail(&nth.to_string())).retries(1));
     let handles = tasks.queue_many(jobs).await.expect("they are accepted");
     assert_eq!((handles.len(), store.inserts()), (2_500, 3));
     assert!(handles.is_sorted_by_key(|handle| handle.id()));
@@ -256,7 +260,7 @@ async fn many_jobs_of_which_one_is_unfit_come_back_from_there() {
     let store = MemoryStore::new();
     let tasks = producer(&store);
     let queues = ["a", "b", "not good", "c"];
-    let jobs = queues.map(|queue| TaskManager::wrap(mail(queue)).in_queue(queue));
+    let jobs = queues.map(|queue| wrap(mail(queue)).in_queue(queue));
     let error = tasks
         .queue_many(jobs)
         .await
@@ -338,7 +342,7 @@ async fn a_refused_job_is_an_error_like_others() {
     async fn producer() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
         let handle = tasks.queue(Act::Fail).await?;
-        assert_eq!(handle.status().await?, Some(JobState::Ready));
+        assert_eq!(handle.state().await?, Some(JobState::Ready));
         tasks.queue_many([Act::Fail]).await?;
         Err(tasks
             .queue(Stubborn)
@@ -388,7 +392,7 @@ async fn user_code_that_panics_while_it_encodes_harms_only_its_caller() {
 
 /// The job that somebody else has inserted under the id of this one.
 async fn insert_as(store: &MemoryStore, id: TaskId, other: SendMail) {
-    let row = TaskManager::wrap(other).into_new_job();
+    let row = wrap(other).into_new_job();
     let row = NewJob {
         id,
         ..row.expect("it encodes")
@@ -400,7 +404,7 @@ async fn insert_as(store: &MemoryStore, id: TaskId, other: SendMail) {
 async fn a_job_whose_id_another_has_is_refused_and_the_same_again_is_not() {
     let store = MemoryStore::new();
     let tasks = producer(&store);
-    let wrapped = TaskManager::wrap(mail("ada"));
+    let wrapped = wrap(mail("ada"));
     let id = wrapped.id();
     insert_as(&store, id, mail("bob")).await;
     let refused = tasks.queue(wrapped).await.expect_err("bob has that id");
@@ -409,7 +413,7 @@ async fn a_job_whose_id_another_has_is_refused_and_the_same_again_is_not() {
     assert!(told.contains(&id.to_string()), "{told}");
     assert_eq!(refused.into_task().id(), id);
 
-    let again = TaskManager::wrap(mail("ada"));
+    let again = wrap(mail("ada"));
     insert_as(&store, again.id(), mail("ada")).await;
     tasks.queue(again).await.expect("it is the same job");
     assert_eq!(count(&store).await, 2);
@@ -419,7 +423,7 @@ async fn a_job_whose_id_another_has_is_refused_and_the_same_again_is_not() {
 async fn of_many_jobs_those_whose_ids_others_have_come_back() {
     let store = MemoryStore::new();
     let tasks = producer(&store);
-    let jobs = ["ada", "bob", "cyd"].map(|to| TaskManager::wrap(mail(to)));
+    let jobs = ["ada", "bob", "cyd"].map(|to| wrap(mail(to)));
     let ids: Vec<_> = jobs.iter().map(|job| job.id()).collect();
     insert_as(&store, ids[0], mail("ada")).await;
     insert_as(&store, ids[1], mail("dan")).await;

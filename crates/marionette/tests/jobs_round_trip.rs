@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
-use marionette::{BoxError, Context, Job, MemoryStore, TaskManager};
+use marionette::{BoxError, Context, Job, MemoryStore, TaskManager, wrap};
 use serde::{Deserialize, Serialize};
 
 /// A job of any arguments.
@@ -29,7 +29,7 @@ where
     let in_memory = in_memory.build().expect("it is sound");
     in_memory.start();
     let hour = std::time::Duration::from_secs(3600);
-    let row = TaskManager::wrap(Any(new())).into_new_job();
+    let row = wrap(Any(new())).into_new_job();
     let texts = [
         tasks
             .queue(Any(new()))
@@ -51,7 +51,7 @@ where
             .refused
             .to_string(),
         tasks
-            .queue(TaskManager::wrap(Any(new())))
+            .queue(wrap(Any(new())))
             .await
             .map(drop)
             .unwrap_err()

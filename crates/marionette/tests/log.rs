@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use common::jobs::{Act, SendMail, act, mail, send};
 use common::{HOUR, SECOND};
+use marionette::backoff::Constant;
 use marionette::inspect::Inspect;
 use marionette::{
-    Backoff, Constant, Context, Error, JoinHandle, MemoryStore, StopReport, TaskError, TaskManager,
-    blocking,
+    Backoff, Context, Error, JoinHandle, MemoryStore, StopReport, TaskError, TaskManager, blocking,
+    wrap,
 };
 use tokio::time::sleep;
 use tracing::span::{Attributes, Id, Record};
@@ -315,7 +316,7 @@ async fn those_with_others(tasks: &TaskManager, ends: &mut Ends, parent: Span) {
         }
     });
     keep(ends, "a child", parent.await.expect(sound)).await;
-    let once = TaskManager::wrap(async |cx: Context| flaky(&cx)).retries(2);
+    let once = wrap(async |cx: Context| flaky(&cx)).retries(2);
     keep(ends, "exec", tasks.exec(once).await).await;
     let letter = tasks.queue(mail("ada")).await.expect(sound);
     keep(ends, "a job", letter).await;
@@ -543,7 +544,7 @@ fn a_reader_of_events_that_panics_when_it_is_woken_changes_nothing() {
             let mut all = Vec::new();
             for retries in 0..4 {
                 let mut events = tasks.events();
-                let mut next = pin!(events.next());
+                let mut next = pin!(events.recv());
                 let waker = Waker::from(Arc::new(Sleeper));
                 if is_watched {
                     let polled = next.as_mut().poll(&mut Poller::from_waker(&waker));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use marionette::{Constant, Context, Error, JoinHandle, StopReport, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::{Context, Error, JoinHandle, StopReport, TaskError, TaskManager};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::strategy::Just;
 use proptest::test_runner::TestCaseError;
@@ -222,7 +223,7 @@ async fn add(tasks: &TaskManager, plan: Plan) -> Result<Option<Accepted>, TestCa
     let submitted = submit
         .retries(plan.retries)
         .backoff(Constant::new(millis(plan.backoff)))
-        .within(millis(20))
+        .wait_at_most(millis(20))
         .await;
     match submitted {
         Ok(handle) => {

@@ -6,7 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use common::log::Log;
 use common::{HOUR, SECOND};
-use marionette::{Backoff, Constant, Context, EventKind, Received, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::event::{EventKind, Received};
+use marionette::{Backoff, Context, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
@@ -169,7 +171,11 @@ async fn stats_count_every_kind_of_end() {
     let pending = async |_: Context| std::future::pending::<Result<(), TaskError>>().await;
     let running = tasks.queue(pending).await.expect("it runs");
     sleep(SECOND).await;
-    let late = tasks.queue(fails).expires(SECOND).await.expect("room");
+    let late = tasks
+        .queue(fails)
+        .expires_after(SECOND)
+        .await
+        .expect("room");
     let done = tasks.queue(async |_: Context| Ok(())).await.expect("room");
     let failed = tasks.queue(fails).retries(1).backoff(Backoff::none());
     let failed = failed.await.expect("room");
@@ -203,9 +209,9 @@ async fn stats_count_every_kind_of_end() {
 }
 
 /// The kinds of all events until the stream is silent, each with its name.
-async fn read(events: &mut marionette::Events) -> Vec<(String, EventKind)> {
+async fn read(events: &mut marionette::event::Events) -> Vec<(String, EventKind)> {
     let mut all = Vec::new();
-    while let Ok(Some(Received::Event(event))) = timeout(10 * HOUR, events.next()).await {
+    while let Ok(Some(Received::Event(event))) = timeout(10 * HOUR, events.recv()).await {
         all.push((event.name.to_string(), event.kind));
     }
     all
@@ -278,7 +284,7 @@ async fn events_tell_of_cancellations_snoozes_and_expiries() {
 }
 
 /// The names of the tasks that were cancelled while they waited, on which log and events agree.
-async fn cancelled_early(log: &Log, events: &mut marionette::Events) -> Vec<String> {
+async fn cancelled_early(log: &Log, events: &mut marionette::event::Events) -> Vec<String> {
     let all = read(events).await;
     let cancelled = all
         .into_iter()
@@ -391,12 +397,12 @@ async fn a_slow_reader_of_events_is_told_how_many_it_lost() {
         drop(tasks.queue(async |_: Context| Ok(())).await.expect("runs"));
     }
     tasks.idle().await;
-    let Some(Received::Lost(lost)) = events.next().await else {
+    let Some(Received::Lost(lost)) = events.recv().await else {
         panic!("2000 events do not fit");
     };
     drop(tasks);
     let mut read = 0;
-    while let Some(Received::Event(_)) = events.next().await {
+    while let Some(Received::Event(_)) = events.recv().await {
         read += 1;
     }
     assert_eq!(lost + read, 2000);
@@ -408,7 +414,7 @@ async fn the_stream_of_events_ends_with_the_manager() {
     let mut events = tasks.events();
     drop(tasks);
     assert!(
-        timeout(HOUR, events.next())
+        timeout(HOUR, events.recv())
             .await
             .expect("it ends")
             .is_none()

@@ -125,7 +125,7 @@ async fn h1_producers_get_in_early_in_a_burst() {
     for _ in 0..8 {
         let (tasks, seen) = (tasks.clone(), Arc::clone(&seen));
         producers.spawn(async move {
-            let handle = tasks.queue(quick).within(HOUR).await;
+            let handle = tasks.queue(quick).wait_at_most(HOUR).await;
             let begun = seen.begun.load(Ordering::Relaxed);
             handle
                 .expect("there is room in time")
@@ -155,7 +155,7 @@ async fn h1_producers_get_in_while_due_tasks_are_more_than_the_workers_can_do() 
     }
     sleep(10 * MILLI).await;
     for _ in 0..5 {
-        let handle = tasks.queue(quick).within(SECOND).await;
+        let handle = tasks.queue(quick).wait_at_most(SECOND).await;
         handle
             .expect("there is room in time")
             .await

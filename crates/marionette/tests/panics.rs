@@ -145,7 +145,7 @@ async fn a_panic_in_the_text_of_an_error_harms_nothing() {
         "{text}"
     );
     works_on(&tasks).await;
-    assert!(events.next().await.is_some());
+    assert!(events.recv().await.is_some());
 }
 
 #[tokio::test(start_paused = true)]

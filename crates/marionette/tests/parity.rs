@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::{HOUR, SECOND, manager, now, wall};
-use marionette::{
-    Backoff, Config, Constant, Context, Error, Exponential, FutureTask, Futures, Jitter, Linear,
-    Polynomial, Scheduler, Status, Task, TaskError, TaskManager,
-};
+use marionette::backoff::{Constant, Exponential, Jitter, Linear, Polynomial};
+use marionette::timer::{FutureTask, Futures, Scheduler};
+use marionette::{Backoff, Config, Context, Error, Task, TaskError, TaskManager, TaskState, wrap};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -454,8 +453,8 @@ async fn task_is_a_type_with_state_or_a_plain_function() {
 async fn task_handler_has_a_time_ordered_id_and_its_options() {
     let tasks = manager(1, 8);
     tasks.start();
-    let first = TaskManager::wrap(async |cx: Context| Ok((cx.id(), cx.attempts_left()))).retries(2);
-    let second = TaskManager::wrap(async |_: Context| Ok(()));
+    let first = wrap(async |cx: Context| Ok((cx.id(), cx.attempts_left()))).retries(2);
+    let second = wrap(async |_: Context| Ok(()));
     assert!(first.id() < second.id());
     assert_eq!(first.id().uuid().get_version_num(), 7);
     let id = first.id();
@@ -467,13 +466,13 @@ async fn task_handler_has_a_time_ordered_id_and_its_options() {
 #[tokio::test(start_paused = true)]
 async fn task_handler_exec_makes_one_attempt_now_and_schedules_a_retry() {
     let tasks = manager(1, 8);
-    let handler = TaskManager::wrap(async |cx: Context| match cx.attempt() {
+    let handler = wrap(async |cx: Context| match cx.attempt() {
         1 => Err("not yet".into()),
         nth => Ok(nth),
     });
     let handler = handler.retries(1).backoff(Constant::new(SECOND));
     let handle = tasks.exec(handler).await;
-    assert_eq!(handle.status(), Status::Retrying);
+    assert_eq!(handle.state(), TaskState::Retrying);
     assert_eq!(tasks.stats().waiting, 1);
     let start = now();
     tasks.start();
@@ -483,8 +482,8 @@ async fn task_handler_exec_makes_one_attempt_now_and_schedules_a_retry() {
 
 #[test]
 fn task_handler_string_is_the_tasks_own_name_or_async_task() {
-    assert_eq!(TaskManager::wrap(Named("mail")).to_string(), "mail");
-    let unnamed = TaskManager::wrap(async |_: Context| Ok(()));
+    assert_eq!(wrap(Named("mail")).to_string(), "mail");
+    let unnamed = wrap(async |_: Context| Ok(()));
     assert_eq!(unnamed.to_string(), "async task");
     assert_eq!(unnamed.name("last seen").to_string(), "last seen");
 }
@@ -512,9 +511,9 @@ async fn queue_waits_while_the_queue_is_full() {
     let (free, freed) = oneshot::channel::<()>();
     let running = tasks.queue(async { Ok(freed.await?) }).await.expect("runs");
     tokio::task::yield_now().await;
-    assert_eq!(running.status(), Status::Running);
+    assert_eq!(running.state(), TaskState::Running);
     let queued = tasks.queue(Named("second")).await.expect("there is room");
-    let third = tasks.queue(Named("third")).within(HOUR).await;
+    let third = tasks.queue(Named("third")).wait_at_most(HOUR).await;
     let refused = third.expect_err("the queue stays full");
     assert!(refused.is_full());
     assert_eq!(refused.to_string(), "the queue is full");
@@ -539,10 +538,10 @@ async fn queue_size_zero_hands_over_to_a_free_worker() {
     let (free, freed) = oneshot::channel::<()>();
     let running = tasks.queue(async { Ok(freed.await?) }).await.expect("runs");
     sleep(SECOND).await;
-    assert_eq!(running.status(), Status::Running);
+    assert_eq!(running.state(), TaskState::Running);
     let refused = tasks.queue(Named("no room")).try_now().expect_err("busy");
     assert!(refused.is_full());
-    let waits = tasks.queue(Named("handed over")).within(HOUR).await;
+    let waits = tasks.queue(Named("handed over")).wait_at_most(HOUR).await;
     assert!(waits.expect_err("busy").is_full());
     free.send(()).expect("the task waits for it");
     let handed = tasks.queue(Named("handed over")).await.expect("it is free");
@@ -589,7 +588,7 @@ async fn stop_twice_is_a_no_op_and_waits_for_all_that_was_accepted() {
 async fn wrap_task_wraps_once() {
     let tasks = manager(1, 8);
     tasks.start();
-    let handler = TaskManager::wrap(Named("mail")).name("renamed").retries(5);
+    let handler = wrap(Named("mail")).name("renamed").retries(5);
     let id = handler.id();
     tasks.stop().await;
     let refused = tasks.queue(handler).await.expect_err("stopped");
@@ -683,7 +682,7 @@ async fn with_context_is_the_parent_of_every_attempt() {
     let queued = tasks.queue(task).retries(9).context(parent.clone());
     let handle = queued.await.expect("it runs");
     sleep(HOUR).await;
-    assert_eq!(handle.status(), Status::Running);
+    assert_eq!(handle.state(), TaskState::Running);
     parent.cancel();
     handle.await.expect_err("cancelled");
     assert_eq!(*attempts.lock().expect("not poisoned"), [1, 2]);
@@ -748,7 +747,7 @@ async fn queue_many_waits_for_room_and_gives_back_what_a_stop_refuses() {
         assert_eq!(handle.await.expect("it succeeds"), nth);
     }
     let slow = (0..10).map(|_| {
-        TaskManager::wrap(async |_: Context| {
+        wrap(async |_: Context| {
             sleep(SECOND).await;
             Ok(())
         })

@@ -1,5 +1,5 @@
-//! `Builder::precise` against the real clock: never early, and on time between the milliseconds of
-//! the runtime's timer.
+//! `TaskManagerBuilder::precise` against the real clock: never early, and on time between the
+//! milliseconds of the runtime's timer.
 
 use std::time::{Duration, Instant};
 

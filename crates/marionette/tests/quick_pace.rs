@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{HOUR, now, quick, started};
-use marionette::{Constant, Context, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::{Context, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
 
 const PAUSE: Duration = Duration::from_millis(50);

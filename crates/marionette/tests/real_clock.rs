@@ -13,10 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use common::jobs::{act, mail, send};
 use common::{cooperative, manager, started, stubborn};
-use marionette::{
-    Constant, Context, Error, FutureTask, Futures, JoinHandle, MemoryStore, Scheduler, TaskError,
-    TaskManager,
-};
+use marionette::backoff::Constant;
+use marionette::timer::{FutureTask, Futures, Scheduler};
+use marionette::{Context, Error, JoinHandle, MemoryStore, TaskError, TaskManager};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -277,8 +276,8 @@ async fn a_task_expires_that_did_not_start_in_time() {
         Ok(())
     });
     drop(blocks.await.expect("accepted"));
-    let late = tasks.queue(both()).expires(SHORT).await;
-    let in_time = tasks.queue(both()).expires(LONG).await;
+    let late = tasks.queue(both()).expires_after(SHORT).await;
+    let in_time = tasks.queue(both()).expires_after(LONG).await;
     let error = result(late.expect("accepted")).await;
     assert!(error.expect_err("it is too late").is_expired());
     result(in_time.expect("accepted")).await.expect("it runs");
@@ -291,7 +290,7 @@ async fn patience_for_room_in_the_queue_ends() {
     tasks.pause();
     while tasks.queue(both()).try_now().is_ok() {}
     let began = Instant::now();
-    let refused = soon(tasks.queue(both()).within(SHORT).into_future()).await;
+    let refused = soon(tasks.queue(both()).wait_at_most(SHORT).into_future()).await;
     assert!(refused.expect_err("there is no room").is_full());
     assert!(began.elapsed() >= SHORT);
 }
@@ -393,7 +392,7 @@ async fn a_time_limit_begins_with_the_attempt_however_long_the_task_before_took_
     });
     let task = task.timeout(LAG * 2 / 3).await.expect("accepted");
     drop(tasks.queue(async |_: Context| Ok(SlowToDrop)).await);
-    let late = tasks.queue(both()).expires(LAG * 4 / 3).await;
+    let late = tasks.queue(both()).expires_after(LAG * 4 / 3).await;
     tasks.resume();
     result(task).await.expect("it had its time");
     let error = result(late.expect("accepted")).await;

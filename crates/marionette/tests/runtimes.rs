@@ -10,7 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use common::{fails, manager, quick, started};
-use marionette::{Constant, Context, Scheduler, TaskManager};
+use marionette::backoff::Constant;
+use marionette::timer::Scheduler;
+use marionette::{Context, TaskManager};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::LocalSet;
@@ -165,7 +167,7 @@ async fn the_patience_of_a_thread_ends_although_the_clock_is_paused() {
     let inner = tasks.clone();
     let waits = move || {
         let began = Instant::now();
-        let refused = inner.queue(quick).within(SHORT).blocking_wait();
+        let refused = inner.queue(quick).wait_at_most(SHORT).blocking_wait();
         (refused.is_err_and(|error| error.is_full()), began.elapsed())
     };
     // The clock stands still while a thread of the runtime is blocked.

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use common::now;
-use marionette::{FutureTask, Futures, Scheduler};
+use marionette::timer::{FutureTask, Futures, Scheduler};
 use proptest::prelude::{ProptestConfig, Strategy, prop_oneof, proptest};
 use proptest::strategy::Just;
 use proptest::test_runner::TestCaseError;

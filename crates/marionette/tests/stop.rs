@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::jobs::Act;
 use common::{GRACE, HOUR, SECOND, cooperative, manager, now, slow, stubborn};
-use marionette::{Constant, Context, MemoryStore, Status, TaskError, TaskManager, blocking};
+use marionette::backoff::Constant;
+use marionette::{Context, MemoryStore, TaskError, TaskManager, TaskState, blocking, wrap};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -19,7 +20,7 @@ async fn stop_before_start_does_nothing_and_counts_what_waits() {
     let report = tasks.stop().await;
     assert_eq!((report.done, report.waiting, report.queued), (0, 1, 0));
     assert_eq!(report.duration, Duration::ZERO);
-    assert_eq!(handle.status(), Status::Waiting);
+    assert_eq!(handle.state(), TaskState::Waiting);
     let report = tasks.stop_within(SECOND).await;
     assert_eq!((report.waiting, report.duration), (1, Duration::ZERO));
 }
@@ -135,7 +136,7 @@ async fn waiting_producers_get_their_tasks_back() {
         .map(|nth| {
             let tasks = tasks.clone();
             tokio::spawn(async move {
-                let queued = tasks.queue(TaskManager::wrap(slow).name(format!("no. {nth}")));
+                let queued = tasks.queue(wrap(slow).name(format!("no. {nth}")));
                 queued.await.expect_err("the stop comes first")
             })
         })
@@ -178,8 +179,8 @@ async fn stop_within_asks_cooperative_tasks_to_end() {
     assert_eq!(report.interrupted[0].name, "polite");
     assert_eq!((report.queued, report.done), (2, 0));
     assert!(!report.is_complete());
-    assert_ne!(queued.status(), Status::Finished);
-    assert_ne!(running.status(), Status::Finished);
+    assert_ne!(queued.state(), TaskState::Finished);
+    assert_ne!(running.state(), TaskState::Finished);
     assert_eq!(tasks.stats().interrupted, 1);
 }
 
@@ -219,7 +220,7 @@ async fn stop_within_drops_stubborn_tasks_after_the_grace() {
     );
     assert_eq!(report.interrupted.len(), 1);
     assert_eq!((report.queued, report.abandoned.len()), (1, 0));
-    assert_ne!(handle.status(), Status::Finished);
+    assert_ne!(handle.state(), TaskState::Finished);
 }
 
 #[tokio::test(start_paused = true)]
@@ -313,7 +314,7 @@ async fn a_retry_that_waits_is_reported_and_resumed() {
         .expect("it runs");
     let report = tasks.stop().await;
     assert_eq!((report.waiting, report.failed), (1, 0));
-    assert_eq!(handle.status(), Status::Retrying);
+    assert_eq!(handle.state(), TaskState::Retrying);
     assert_eq!(
         report.to_string(),
         "stopped in 0ns: 0 done, 0 failed, 0 cancelled; 0 queued and 1 future tasks wait"
@@ -346,7 +347,7 @@ async fn a_stop_ends_a_pause() {
     tasks.pause();
     let handle = tasks.queue(slow).await.expect("there is room");
     sleep(HOUR).await;
-    assert_eq!(handle.status(), Status::Waiting);
+    assert_eq!(handle.state(), TaskState::Waiting);
     let report = timeout(HOUR, tasks.stop()).await.expect("it ends");
     assert_eq!(report.done, 1);
 }
@@ -359,13 +360,13 @@ async fn dropping_the_manager_resolves_every_handle() {
     let queued = tasks.queue(slow).await.expect("there is room");
     let delayed = tasks.delay(HOUR, slow).await.expect("accepted");
     let retrying = tasks.exec(
-        TaskManager::wrap(async |_: Context| Err::<(), TaskError>("no".into()))
+        wrap(async |_: Context| Err::<(), TaskError>("no".into()))
             .retries(1)
             .backoff(Constant::new(HOUR)),
     );
     let retrying = retrying.await;
     sleep(SECOND).await;
-    assert_eq!(running.status(), Status::Running);
+    assert_eq!(running.state(), TaskState::Running);
     drop(tasks);
     for handle in [running, queued, delayed, retrying] {
         let ended = timeout(HOUR, handle).await.expect("it resolves");

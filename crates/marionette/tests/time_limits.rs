@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{GRACE, HOUR, SECOND, fails, now, started, stubborn, works_on};
+use marionette::backoff::Constant;
 use marionette::store::Store;
 use marionette::{
-    Backoff, Constant, Context, Error, FailureKind, Job, MemoryStore, Status, TaskError,
-    TaskManager, blocking,
+    Backoff, Context, Error, FailureKind, Job, MemoryStore, TaskError, TaskManager, TaskState,
+    blocking, wrap,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -126,9 +127,9 @@ async fn expires_ends_what_was_not_started_in_time() {
     let tasks = started(1, 64);
     let busy = tasks.queue(stubborn).await.expect("it runs");
     sleep(SECOND).await;
-    let late = tasks.queue(async |_: Context| Ok(1)).expires(SECOND);
+    let late = tasks.queue(async |_: Context| Ok(1)).expires_after(SECOND);
     let late = late.await.expect("there is room");
-    let patient = tasks.queue(async |_: Context| Ok(2)).expires(HOUR);
+    let patient = tasks.queue(async |_: Context| Ok(2)).expires_after(HOUR);
     let patient = patient.await.expect("there is room");
     sleep(2 * SECOND).await;
     busy.abort();
@@ -150,7 +151,7 @@ async fn expires_does_not_end_retries() {
         1 => Err("not yet".into()),
         nth => Ok(nth),
     };
-    let queued = tasks.queue(task).retries(1).expires(SECOND);
+    let queued = tasks.queue(task).retries(1).expires_after(SECOND);
     let handle = queued.backoff(Constant::new(HOUR)).await.expect("it runs");
     assert_eq!(handle.await.expect("what began may go on"), 2);
 }
@@ -315,7 +316,7 @@ async fn a_blocking_task_can_hear_that_it_should_end() {
     };
     let handle = tasks.queue(blocking(code)).retries(9).await.expect("runs");
     begins.await.expect("it begins");
-    assert_eq!(handle.status(), Status::Running);
+    assert_eq!(handle.state(), TaskState::Running);
     assert!(handle.cancel("shutting down"));
     assert_eq!(
         handle.await.expect_err("cancelled").dict().errors,
@@ -392,7 +393,7 @@ async fn a_timeout_of_zero_is_none_for_tasks_and_for_jobs() {
     };
     let queued = tasks.queue(takes_an_hour).timeout(Duration::ZERO).await;
     assert!(queued.expect("it runs").await.expect("no limit"));
-    let wrapped = TaskManager::wrap(takes_an_hour).timeout(SECOND);
+    let wrapped = wrap(takes_an_hour).timeout(SECOND);
     let delayed = tasks.delay(SECOND, wrapped.timeout(Duration::ZERO)).await;
     assert!(delayed.expect("it runs").await.expect("no limit"));
     let asks = blocking(|cx: Context| Ok(cx.deadline().is_none()));
@@ -410,11 +411,11 @@ async fn a_timeout_of_zero_is_none_for_tasks_and_for_jobs() {
     let queued = jobs.queue(Asks).timeout(Duration::ZERO).await;
     assert!(queued.expect("it is stored").await.expect("no limit"));
     // A job whose limit is stored as zero, whoever wrote it.
-    let row = TaskManager::wrap(Asks).into_new_job();
+    let row = wrap(Asks).into_new_job();
     let mut row = row.expect("it can be stored");
     row.options.timeout = Some(Duration::ZERO);
     let id = row.id;
     store.insert(vec![row]).await.expect("it is stored");
-    let stored = jobs.handle::<Asks>(id);
+    let stored = jobs.job_handle::<Asks>(id);
     assert!(stored.await.expect("no limit"));
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use common::jobs::{mail, send};
 use common::{HOUR, SECOND, started, wall};
 use marionette::inspect::Inspect;
-use marionette::{Context, MemoryStore, Scheduler, TaskManager};
+use marionette::timer::Scheduler;
+use marionette::{Context, MemoryStore, TaskManager};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 

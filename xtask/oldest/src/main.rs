@@ -6,7 +6,7 @@ use std::path::Path;
 
 use marionette::inspect::Inspect;
 use marionette::store::{Inserted, NewJob, StoreError};
-use marionette::{Context, Job, TaskManager};
+use marionette::{Context, Job, TaskManager, wrap};
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
@@ -51,7 +51,7 @@ fn options(folder: &Path) -> SqliteConnectOptions {
 }
 
 fn row(number: u32) -> Result<NewJob, Failure> {
-    Ok(TaskManager::wrap(Double(number)).into_new_job()?)
+    Ok(wrap(Double(number)).into_new_job()?)
 }
 
 async fn place_order(store: SqliteStore, shop: SqlitePool) -> Result<(), Failure> {

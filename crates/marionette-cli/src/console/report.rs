@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use marionette::{ErrorDict, Event, EventKind, Stats, StopReport};
+use marionette::StopReport;
+use marionette::error::ErrorDict;
+use marionette::event::{Event, EventKind};
+use marionette::stats::Stats;
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 

@@ -54,7 +54,7 @@ impl Options {
             "backoff" => job.backoff = Some(parse_backoff(text)?),
             "timeout" => job.timeout = Some(parse_positive(text)?),
             "give_up_after" => job.give_up_after = Some(parse_positive(text)?),
-            "expires" => job.expires = Some(parse_positive(text)?),
+            "expires" => job.expires_after = Some(parse_positive(text)?),
             "delay" => self.due = Some(Due::After(parse_duration(text)?)),
             "at" => {
                 clock::check()?;
@@ -119,7 +119,7 @@ impl OptionArguments {
         job.backoff = self.backoff;
         job.timeout = self.timeout;
         job.give_up_after = self.give_up_after;
-        job.expires = self.expires;
+        job.expires_after = self.expires;
         Ok(Options {
             job,
             priority: Priority(self.priority.unwrap_or(0)),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use marionette::inspect::Inspect;
+use marionette::store::Store;
 use marionette::{Context, TaskManager};
 use tokio::sync::watch;
 
@@ -23,7 +23,7 @@ pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
 /// Runs the commands in these queues.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    pub(crate) tasks: TaskManager<dyn Inspect>,
+    pub(crate) tasks: TaskManager<dyn Store>,
     minder: Minder,
     outputs: output::Keeper,
     /// Whether the instance was asked to stop.

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use marionette::inspect::Inspect;
 use marionette::store::JobState;
+use marionette::store::Store;
 use marionette::{Job, TaskManager};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -82,7 +82,7 @@ async fn end_strays(opened: Opened) {
 /// The objects that are watched.
 struct Seen {
     opened: Opened,
-    tasks: TaskManager<dyn Inspect>,
+    tasks: TaskManager<dyn Store>,
     minder: Minder,
     own: Trouble,
     of_store: StoreTrouble,

@@ -28,7 +28,7 @@ pub(super) fn sentences(options: &JobOptions) -> Vec<String> {
     if let Some(time) = options.give_up_after {
         asked.push(format!("it may take {} in total", show_duration(time)));
     }
-    if let Some(late) = options.expires {
+    if let Some(late) = options.expires_after {
         asked.push(format!(
             "it is not begun if it is {} late",
             show_duration(late)
@@ -54,7 +54,7 @@ pub(super) fn value(options: &JobOptions) -> Value {
         "backoff": options.backoff.map(backoff),
         "timeout_ms": millis(options.timeout),
         "give_up_after_ms": millis(options.give_up_after),
-        "expires_ms": millis(options.expires),
+        "expires_ms": millis(options.expires_after),
         "keep_result_ms": millis(options.keep_result),
         "error": options.error,
     })

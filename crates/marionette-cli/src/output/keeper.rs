@@ -165,7 +165,7 @@ impl AtWork {
                 return;
             };
             let _ = remove(&self.opened, jobs.to_vec(), |ended| {
-                *ended == Ended::Unknown
+                *ended == Ended::Missing
             })
             .await;
         }
@@ -194,7 +194,7 @@ impl AtWork {
             let ended = self.opened.store.ended(ids).await.map_err(explain)?;
             for (held, ended) in held.iter().zip(ended) {
                 match ended {
-                    Ended::Unknown => unknown.push(held.job),
+                    Ended::Missing => unknown.push(held.job),
                     Ended::Done(_) => done.push(held.job),
                     Ended::NotYet => live += 1,
                     _ => failed.push(held.job),
@@ -208,7 +208,7 @@ impl AtWork {
             return Ok(());
         }
         let _lock = lock(&self.opened).await?;
-        remove(&self.opened, unknown, |ended| *ended == Ended::Unknown).await?;
+        remove(&self.opened, unknown, |ended| *ended == Ended::Missing).await?;
         remove(&self.opened, done, |ended| *ended != Ended::NotYet).await?;
         Ok(())
     }

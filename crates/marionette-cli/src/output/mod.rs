@@ -86,7 +86,7 @@ pub(crate) async fn forget(opened: &Opened, forgotten: &Forgotten) -> anyhow::Re
     if !jobs.is_empty()
         && let Some(_lock) = lock(opened).await?
     {
-        remove(opened, jobs, |ended| *ended == Ended::Unknown).await?;
+        remove(opened, jobs, |ended| *ended == Ended::Missing).await?;
     }
     Ok(())
 }

@@ -132,7 +132,7 @@ async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(
     let mut stored = 0;
     for ids in ids.chunks(BATCH) {
         let ended = opened.store.ended(ids.to_vec()).await.map_err(explain)?;
-        stored += ended.iter().filter(|end| **end != Ended::Unknown).count();
+        stored += ended.iter().filter(|end| **end != Ended::Missing).count();
     }
     Ok((stored, ids.len()))
 }

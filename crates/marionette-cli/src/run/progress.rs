@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use marionette::TaskId;
+use marionette::event::{Event, EventKind};
 use marionette::inspect::Count;
 use marionette::store::JobState;
-use marionette::{Event, EventKind, TaskId};
 use tokio::sync::Notify;
 
 use super::plan::Plan;

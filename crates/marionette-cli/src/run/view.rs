@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use marionette::{Events, Received};
+use marionette::event::{Events, Received};
 use tokio::task::JoinHandle;
 
 use super::progress::{Progress, RunningTask, Tally};
@@ -161,7 +161,7 @@ pub(super) fn tell(
 ) -> JoinHandle<()> {
     let (progress, console) = (Arc::clone(progress), console.clone());
     tokio::spawn(async move {
-        while let Some(next) = events.next().await {
+        while let Some(next) = events.recv().await {
             match next {
                 Received::Event(event) => {
                     progress.hear(&event);

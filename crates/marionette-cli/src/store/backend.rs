@@ -1,9 +1,9 @@
-//! The code that depends on the kind of store. All other code asks a [`dyn Inspect`](Inspect).
+//! The code that depends on the kind of store. All other code asks a `dyn Store`.
 
 use std::sync::Arc;
 
-use marionette::inspect::Inspect;
-use marionette::{Builder, ConfigError, TaskId, TaskManager};
+use marionette::store::Store;
+use marionette::{ConfigError, TaskId, TaskManager, TaskManagerBuilder};
 use marionette_sqlite::SqliteStore;
 
 /// The kinds of stores.
@@ -14,7 +14,7 @@ pub(super) enum Backend {
 
 impl Backend {
     /// The store without its kind.
-    pub(super) fn erased(&self) -> Arc<dyn Inspect> {
+    pub(super) fn erased(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
         }
@@ -23,9 +23,9 @@ impl Backend {
     /// A manager on the store that runs these queues.
     pub(super) fn manager(
         &self,
-        builder: Builder,
+        builder: TaskManagerBuilder,
         queues: &[String],
-    ) -> Result<TaskManager<dyn Inspect>, ConfigError> {
+    ) -> Result<TaskManager<dyn Store>, ConfigError> {
         match self {
             Self::Sqlite(store) => {
                 let builder = builder.store(store.clone()).queues(queues);

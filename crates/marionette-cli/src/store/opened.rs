@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use marionette::inspect::Inspect;
-use marionette::{Builder, ConfigError, TaskManager};
+use marionette::store::Store;
+use marionette::{ConfigError, TaskManager, TaskManagerBuilder};
 use rustix::fs::Access;
 
 use super::backend::{Backend, Forgotten};
@@ -25,7 +25,7 @@ const ROOM: u64 = 256 * 1024;
 /// An open store, with the places of the files beside it.
 #[derive(Clone)]
 pub(crate) struct Opened {
-    pub(crate) store: Arc<dyn Inspect>,
+    pub(crate) store: Arc<dyn Store>,
     backend: Backend,
     path: PathBuf,
     whose: Whose,
@@ -54,9 +54,9 @@ impl Opened {
     /// A manager on the store that runs these queues.
     pub(crate) fn manager(
         &self,
-        builder: Builder,
+        builder: TaskManagerBuilder,
         queues: &[String],
-    ) -> Result<TaskManager<dyn Inspect>, ConfigError> {
+    ) -> Result<TaskManager<dyn Store>, ConfigError> {
         self.backend.manager(builder, queues)
     }
 

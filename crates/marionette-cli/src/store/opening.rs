@@ -123,7 +123,7 @@ async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
     Ok(Opened::new(Backend::Sqlite(store), path, whose))
 }
 
-fn options(common: &Common, whose: Whose) -> marionette_sqlite::Options {
+fn options(common: &Common, whose: Whose) -> marionette_sqlite::SqliteOptions {
     let options = SqliteStore::options().check_owner(whose == Whose::Ours);
     if common.trust_additions {
         options.trust_additions()

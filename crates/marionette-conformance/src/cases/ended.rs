@@ -111,10 +111,10 @@ async fn what_is_cancelled_says_why(bed: Bed) {
 }
 
 async fn what_is_unknown_is_unknown(bed: Bed) {
-    assert_eq!(ended(&bed, TaskId::new()).await, Ended::Unknown);
+    assert_eq!(ended(&bed, TaskId::new()).await, Ended::Missing);
     let id = bed.insert_one(job()).await;
     bed.store.delete(only(&[id])).await.expect("a change");
-    assert_eq!(ended(&bed, id).await, Ended::Unknown);
+    assert_eq!(ended(&bed, id).await, Ended::Missing);
 }
 
 async fn the_answers_come_in_the_order_of_the_jobs(bed: Bed) {
@@ -127,7 +127,7 @@ async fn the_answers_come_in_the_order_of_the_jobs(bed: Bed) {
     let expected = [
         Ended::NotYet,
         done.clone(),
-        Ended::Unknown,
+        Ended::Missing,
         done,
         Ended::NotYet,
     ];

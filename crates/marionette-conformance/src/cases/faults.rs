@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
+use marionette::store::Store;
 use marionette::store::{
     Claim, Claimed, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Settlement, StoreError,
 };
@@ -36,7 +36,7 @@ where
 
 /// Claims until no job is left. The answer of a claim may be lost; its jobs are claimed again once
 /// their leases have lapsed.
-async fn claim_all(bed: &Bed, store: &dyn Inspect, count: usize) -> Vec<Claimed> {
+async fn claim_all(bed: &Bed, store: &dyn Store, count: usize) -> Vec<Claimed> {
     let mut all: Vec<Claimed> = Vec::new();
     for _ in 0..20 {
         let asked: Claim = claim(&bed.instance, count);
@@ -55,7 +55,7 @@ async fn claim_all(bed: &Bed, store: &dyn Inspect, count: usize) -> Vec<Claimed>
 }
 
 /// Many calls in a row, each of which answers as it would without faults.
-async fn live(bed: &Bed, store: &dyn Inspect) {
+async fn live(bed: &Bed, store: &dyn Store) {
     let new: Vec<NewJob> = jobs(4);
     until_answered(|| store.insert(new.clone())).await;
     let mut claimed = claim_all(bed, store, 4).await;

@@ -41,7 +41,7 @@ async fn finish(bed: &Bed, job: NewJob, next: Next) -> TaskId {
 async fn is_known(bed: &Bed, id: TaskId) -> bool {
     let known = bed.store.job(id).await.expect("an answer").is_some();
     let ended = bed.store.ended(vec![id]).await.expect("an answer");
-    assert_eq!(ended != [Ended::Unknown], known);
+    assert_eq!(ended != [Ended::Missing], known);
     known
 }
 

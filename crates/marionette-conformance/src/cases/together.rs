@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use marionette::TaskId;
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::Which;
 use marionette::store::{
-    Claim, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement,
+    Claim, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement, Store,
 };
 
 use crate::bed::{Bed, claim, instance, job, jobs, leases, only};
@@ -29,7 +29,7 @@ const TASKS: usize = 8;
 async fn at_once<T, W, R>(bed: &Bed, work: W) -> Vec<T>
 where
     T: Send + 'static,
-    W: Fn(usize, Arc<dyn Inspect>) -> R + Send + Sync + 'static,
+    W: Fn(usize, Arc<dyn Store>) -> R + Send + Sync + 'static,
     R: Future<Output = T> + Send + 'static,
 {
     let store = Arc::clone(&bed.store);

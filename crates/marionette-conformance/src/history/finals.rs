@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use marionette::TaskId;
-use marionette::inspect::Inspect;
+use marionette::store::Store;
 use marionette::store::{JobState, PastOutcome, StoreError};
 
 use crate::history::Events;
@@ -28,7 +28,7 @@ impl Finals {
     /// # Errors
     ///
     /// The store's.
-    pub async fn of(events: &Events, store: &dyn Inspect) -> Result<Self, StoreError> {
+    pub async fn of(events: &Events, store: &dyn Store) -> Result<Self, StoreError> {
         let mut finals = Self::default();
         for id in events.accepted() {
             if let Some(details) = store.job(id).await? {

@@ -129,7 +129,7 @@ impl Drive {
         same("how many answers", ended.len(), self.ids.len())?;
         for (id, ended) in self.ids.iter().zip(ended) {
             let Some(job) = self.model.by_id(*id) else {
-                same("a job that is none", ended, Ended::Unknown)?;
+                same("a job that is none", ended, Ended::Missing)?;
                 continue;
             };
             match (&job.phase, ended) {

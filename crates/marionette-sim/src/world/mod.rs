@@ -111,7 +111,7 @@ impl World {
         if plan.skew {
             clocks.skew(&mut rng);
         }
-        let store = MemoryStore::builder()
+        let store = MemoryStore::options()
             .lease(plan.lease)
             .sweep(plan.sweep)
             .poll(plan.poll)

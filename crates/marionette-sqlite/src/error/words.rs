@@ -71,7 +71,7 @@ fn locked(waited: Option<Duration>) -> String {
     let long = waited.map_or_else(String::new, |waited| format!(" for {waited:?}"));
     format!(
         "it is locked: another connection has been writing{long} and has not ended its \
-         transaction; try again when it has, or wait for longer (`Options::busy_timeout`)"
+         transaction; try again when it has, or wait for longer (`SqliteOptions::busy_timeout`)"
     )
 }
 

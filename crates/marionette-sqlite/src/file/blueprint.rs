@@ -172,7 +172,7 @@ fn added(path: &Path, what: &str) -> StoreError {
     let path = path.display();
     StoreError::refused(format!(
         "{path}: there is {what}, which would run, or slow down, whatever the store does: drop it, \
-         or, if the application has made it, trust it (`Options::trust_additions`, or \
+         or, if the application has made it, trust it (`SqliteOptions::trust_additions`, or \
          `--trust-additions` of the command)"
     ))
 }

@@ -13,7 +13,7 @@ pub(crate) fn ended(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec
     for id in ids {
         answers.push(match statement.query_row([id], Job::read).optional() {
             Ok(Some(job)) => job.into_ended(connection)?,
-            Ok(None) => Ended::Unknown,
+            Ok(None) => Ended::Missing,
             // The job will never run, so a caller that waits for it is told.
             Err(err) if codec::is_of_one_row(&err) => Ended::Otherwise {
                 state: JobState::Quarantined,

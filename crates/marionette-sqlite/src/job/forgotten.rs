@@ -16,7 +16,7 @@ const KEPT: usize = 1_000_000;
 /// # Examples
 ///
 /// ```
-/// use marionette::TaskManager;
+/// use marionette::{TaskManager, wrap};
 /// use marionette::inspect::{Inspect, Which};
 /// use marionette::store::Store;
 /// use marionette_sqlite::SqliteStore;
@@ -30,7 +30,7 @@ const KEPT: usize = 1_000_000;
 /// # let directory = tempfile::tempdir()?;
 /// let store = SqliteStore::open(directory.path().join("tasks.db")).await?;
 /// let forgotten = store.forgotten();
-/// let mail = TaskManager::wrap(Mail).into_new_job()?;
+/// let mail = wrap(Mail).into_new_job()?;
 /// let id = mail.id;
 /// store.insert(vec![mail]).await?;
 /// store.delete(Which::Ids(vec![id])).await?;

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::error::{Failure, Fault};
 use crate::file::{owner, schema};
 use crate::job::forgotten::{Forgotten, Listeners};
-use crate::options::{Options, Settings};
+use crate::options::{Settings, SqliteOptions};
 use crate::threads::reader::{self, Reader};
 use crate::threads::writer::{Call, Durability, Operation, Writer};
 use inner::Inner;
@@ -52,7 +52,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// As [`Options::open`].
+    /// As [`SqliteOptions::open`].
     ///
     /// # Cancel safety
     ///
@@ -62,8 +62,8 @@ impl SqliteStore {
     }
 
     /// The settings, to be changed before it is opened.
-    pub fn options() -> Options {
-        Options::default()
+    pub fn options() -> SqliteOptions {
+        SqliteOptions::default()
     }
 
     /// The version of the tables that this library works with, and that a file has once it is
@@ -75,7 +75,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// As [`Options::open`], but for a newer version, which is told.
+    /// As [`SqliteOptions::open`], but for a newer version, which is told.
     ///
     /// # Cancel safety
     ///
@@ -85,8 +85,8 @@ impl SqliteStore {
     }
 
     /// Whether nobody but the effective user of this process and root can change what is in the
-    /// store of this file, by the rules of [`Options::check_owner`]. Nothing is opened or made, and
-    /// what is not there yet is no fault.
+    /// store of this file, by the rules of [`SqliteOptions::check_owner`]. Nothing is opened or
+    /// made, and what is not there yet is no fault.
     ///
     /// An application that keeps folders of its own beside the store names their endings, so that
     /// they are looked at as well.
@@ -169,7 +169,8 @@ impl SqliteStore {
     /// Wakes all managers of this process that wait for jobs.
     ///
     /// After jobs were [inserted in a transaction of the caller](Self::insert_in) and that is
-    /// committed, this saves up to a tenth of a second ([`Options::poll`]); nothing depends on it.
+    /// committed, this saves up to a tenth of a second ([`SqliteOptions::poll`]); nothing depends
+    /// on it.
     pub fn wake(&self) {
         self.inner.shared.waiters.wake_all();
     }

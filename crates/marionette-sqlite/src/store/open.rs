@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 use super::SqliteStore;
 use super::inner::Inner;
 use crate::file::{checks, opening, schema};
-use crate::options::{Additions, Options, Settings};
+use crate::options::{Additions, Settings, SqliteOptions};
 use crate::threads::{reply, spawn};
 
-impl Options {
+impl SqliteOptions {
     /// Opens the store in this file, and makes the file if there is none.
     ///
     /// # Errors

@@ -26,8 +26,9 @@ impl SqliteStore {
     /// may wait.
     ///
     /// Once it is committed, instances of this process and of others find the jobs within
-    /// [`Options::poll`](crate::Options::poll); [`wake`](Self::wake) makes those of this process
-    /// look at once. The connection's own `PRAGMA synchronous` decides how durable the commit is.
+    /// [`SqliteOptions::poll`](crate::SqliteOptions::poll); [`wake`](Self::wake) makes those of
+    /// this process look at once. The connection's own `PRAGMA synchronous` decides how durable the
+    /// commit is.
     ///
     /// # Examples
     ///

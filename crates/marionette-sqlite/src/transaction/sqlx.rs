@@ -34,7 +34,7 @@ impl SqliteStore {
     /// ```text
     /// let mut order = pool.begin_with("BEGIN IMMEDIATE").await?;
     /// sqlx::query("INSERT INTO orders (item) VALUES ('tea')").execute(&mut *order).await?;
-    /// store.insert_in_sqlx(&mut *order, [TaskManager::wrap(mail).into_new_job()?]).await?;
+    /// store.insert_in_sqlx(&mut *order, [wrap(mail).into_new_job()?]).await?;
     /// order.commit().await?;
     /// store.wake();
     /// ```

@@ -13,7 +13,7 @@ use marionette::store::{
 };
 use marionette::{Context, Job, TaskError, TaskId, TaskManager};
 use marionette_conformance::history::{Event, History};
-use marionette_sqlite::{Clock, Options, SqliteStore};
+use marionette_sqlite::{Clock, SqliteOptions, SqliteStore};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
@@ -51,7 +51,7 @@ impl Work {
     }
 }
 
-pub(crate) fn options() -> Options {
+pub(crate) fn options() -> SqliteOptions {
     SqliteStore::options().lease(LEASE)
 }
 

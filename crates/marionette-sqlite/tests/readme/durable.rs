@@ -53,7 +53,7 @@ async fn it_runs() {
 /// The types that the README names.
 #[tokio::test]
 async fn the_type_of_the_manager_can_be_written_down() {
-    use marionette::inspect::Inspect;
+    use marionette::store::Store;
 
     crate::in_a_folder_of_its_own();
     let store = SqliteStore::open("types.db").await.expect("it opens");
@@ -61,5 +61,5 @@ async fn the_type_of_the_manager_can_be_written_down() {
         .store(store)
         .build()
         .expect("it is sound");
-    let _: TaskManager<dyn Inspect> = tasks.erased();
+    let _: TaskManager<dyn Store> = tasks.erased();
 }

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
-use marionette::{Config, Constant, Context, TaskError, TaskManager};
+use marionette::{Config, Context, TaskError, TaskManager};
+use marionette::backoff::Constant;
 
 async fn call_the_webhook(url: String, cx: Context) -> Result<(), TaskError> {
     println!("attempt {} at {url}, {} left", cx.attempt(), cx.attempts_left());

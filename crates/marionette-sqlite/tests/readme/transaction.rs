@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use marionette::{Job, TaskManager};
+use marionette::{Job, wrap};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{Connection, TransactionBehavior};
 
@@ -10,7 +10,7 @@ fn order(item: &str, mail: impl Job, store: &SqliteStore) -> Result<(), Box<dyn 
     let mut connection = Connection::open("tasks.db")?; // the file of the store
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute("INSERT INTO orders (item) VALUES (?)", [item])?;
-    store.insert_in(&transaction, [TaskManager::wrap(mail).into_new_job()?])?;
+    store.insert_in(&transaction, [wrap(mail).into_new_job()?])?;
     transaction.commit()?;
     store.wake(); // workers look at once
     Ok(())

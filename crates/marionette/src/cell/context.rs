@@ -106,7 +106,8 @@ impl Context {
     ///
     /// What an attempt returns after that counts: `Ok` is a success, an error is the end that was
     /// asked for. If it does not return, its future is dropped after a grace
-    /// ([`Builder::grace`](crate::Builder::grace)). An attempt that never asked (neither this nor
+    /// ([`TaskManagerBuilder::grace`](crate::TaskManagerBuilder::grace)). An attempt that never
+    /// asked (neither this nor
     /// [`token`](Self::token) nor [`is_cancelled`](Self::is_cancelled)) cannot hear it, and its
     /// future is dropped at once.
     ///

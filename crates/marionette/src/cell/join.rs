@@ -10,7 +10,7 @@ use std::task::{Context as Poller, Poll, ready};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::cell::context;
-use crate::cell::{Joined, Status};
+use crate::cell::{Joined, TaskState};
 use crate::id::TaskId;
 use crate::outcome::error::Error;
 use crate::vacancy;
@@ -69,10 +69,10 @@ impl<T> JoinHandle<T> {
     }
 
     /// Where the task stands.
-    pub fn status(&self) -> Status {
+    pub fn state(&self) -> TaskState {
         // The task may have ended with its parent, though nobody has noticed yet.
         self.end_with_parent();
-        self.joined.cell().status()
+        self.joined.cell().task_state()
     }
 
     /// Ends it if it waits and its parent was cancelled. Returns whether it did.
@@ -86,7 +86,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended, so that awaiting the handle returns at once.
     pub fn is_finished(&self) -> bool {
-        self.status() == Status::Finished
+        self.state() == TaskState::Finished
     }
 }
 
@@ -95,8 +95,8 @@ impl<T: 'static> JoinHandle<T> {
     ///
     /// A task that waits, in the queue or for its time, ends at once and never runs. A running
     /// attempt is told through its [`Context`](crate::Context) and has a grace
-    /// ([`Builder::grace`](crate::Builder::grace)) to return: `Ok` is a success even now. After the
-    /// grace its future is dropped. No further attempt is made.
+    /// ([`TaskManagerBuilder::grace`](crate::TaskManagerBuilder::grace)) to return: `Ok` is a
+    /// success even now. After the grace its future is dropped. No further attempt is made.
     pub fn cancel(&self, reason: impl Into<String>) -> bool {
         self.joined.cell().cancel(reason.into(), false)
     }
@@ -142,7 +142,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
             .field("id", &self.id())
-            .field("status", &self.status())
+            .field("state", &self.state())
             .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use loom::thread;
 use crate::cell::body::Body;
 use crate::cell::context::Context;
 use crate::cell::join::JoinHandle;
-use crate::cell::{Cell, Running, Status, Waiting};
+use crate::cell::{Cell, Running, TaskState, Waiting};
 use crate::clock::Tick;
 use crate::outcome::TaskError;
 use crate::task::IntoTask;
@@ -180,7 +180,7 @@ fn a_result_without_a_handle_is_dropped_at_once() {
         assert!(worker.join().unwrap());
         // The cell still lives, and holds nothing of the user's.
         assert_eq!(live.count(), 0);
-        assert_eq!(cell.status(), Status::Finished);
+        assert_eq!(cell.task_state(), TaskState::Finished);
     });
 }
 

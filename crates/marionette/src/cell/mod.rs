@@ -81,7 +81,7 @@ unsafe impl<B: ?Sized + Send> Sync for Cell<B> {}
 /// Where a task stands, as its handle tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Status {
+pub enum TaskState {
     /// Accepted and not started: in the queue, or waiting for its time.
     Waiting,
     /// An attempt runs.
@@ -138,13 +138,13 @@ impl<B: ?Sized> Cell<B> {
         self.details.get_or_init(Box::default)
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn task_state(&self) -> TaskState {
         let state = self.state.load(Ordering::Acquire);
         match state & PHASE {
-            WAITING if state & STARTED == 0 => Status::Waiting,
-            WAITING => Status::Retrying,
-            RUNNING => Status::Running,
-            _ => Status::Finished,
+            WAITING if state & STARTED == 0 => TaskState::Waiting,
+            WAITING => TaskState::Retrying,
+            RUNNING => TaskState::Running,
+            _ => TaskState::Finished,
         }
     }
 

@@ -97,18 +97,18 @@ impl Options {
         self.rare_mut().give_up_after = limit.into();
     }
 
-    pub(crate) fn expires(&self) -> Option<Duration> {
+    pub(crate) fn expires_after(&self) -> Option<Duration> {
         self.rare()?.expires.get()
     }
 
-    pub(crate) fn set_expires(&mut self, limit: Option<Duration>) {
+    pub(crate) fn set_expires_after(&mut self, limit: Option<Duration>) {
         self.rare_mut().expires = limit.into();
     }
 
     /// Whether it matters when exactly an attempt begins.
     #[inline]
     pub(crate) fn has_time_limit(&self) -> bool {
-        let in_all = || self.give_up_after().or(self.expires());
+        let in_all = || self.give_up_after().or(self.expires_after());
         self.timeout().or_else(in_all).is_some()
     }
 

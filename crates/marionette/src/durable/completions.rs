@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::durable::guarded::guarded;
 use crate::id::TaskId;
-use crate::store::inspect::Inspect;
+use crate::store::Store;
 use crate::store::{Duty, Ended, Next, StoreError};
 use crate::sync::Mutex;
 
 /// The handles that await jobs. A job that is settled in this process resolves its handles at once;
 /// for jobs that other processes run, one task asks the store about all of them.
 pub(crate) struct Completions {
-    store: Arc<dyn Inspect>,
+    store: Arc<dyn Store>,
     waiting: Mutex<Waiters>,
     /// The number of jobs that handles await: a settlement looks no further while it is zero.
     count: AtomicUsize,
@@ -36,7 +36,7 @@ struct Waiters {
 }
 
 impl Completions {
-    pub(crate) fn new(store: Arc<dyn Inspect>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             waiting: Mutex::default(),

@@ -182,6 +182,6 @@ impl Held {
 
 /// Sorts leases, so that every run with the same jobs treats them in the same order.
 fn in_order(mut leases: Vec<Lease>) -> Vec<Lease> {
-    leases.sort_unstable_by_key(|lease| (lease.key, lease.token));
+    leases.sort_unstable_by_key(|lease| (lease.row, lease.token));
     leases
 }

@@ -97,7 +97,7 @@ fn options(job: JobOptions, kind: &'static str, leased: Arc<LeasedJob>) -> Optio
     }
     options.set_timeout(job.timeout);
     options.set_give_up_after(job.give_up_after);
-    options.set_expires(job.expires);
+    options.set_expires_after(job.expires_after);
     options.set_name(job.name.map_or(kind.into(), Into::into));
     options.set_leased(leased);
     options

@@ -35,14 +35,14 @@ use crate::engine::Engine;
 use crate::engine::stop::{StopReport, stop};
 use crate::id::TaskId;
 use crate::observe::stats::Trouble;
-use crate::store::inspect::Inspect;
+use crate::store::Store;
 use crate::store::{Ended, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
 use crate::task::registry::Registry;
 
 /// The durable part of a manager: its store, its job handlers and its session.
 pub(crate) struct Durable {
-    pub(crate) store: Arc<dyn Inspect>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Arc<Registry>,
     engine: Arc<Engine>,
     wanted: Wanted,
@@ -54,7 +54,7 @@ pub(crate) struct Durable {
 impl Durable {
     /// Creates the part for `store`. Empty `queues` mean all queues.
     pub(crate) fn new(
-        store: Arc<dyn Inspect>,
+        store: Arc<dyn Store>,
         engine: Arc<Engine>,
         registry: Arc<Registry>,
         queues: Arc<[String]>,

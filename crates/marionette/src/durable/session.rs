@@ -18,12 +18,12 @@ use crate::durable::{Durable, renewer, settler};
 use crate::engine::Engine;
 use crate::id::TaskId;
 use crate::observe::stats::Trouble;
-use crate::store::inspect::Inspect;
+use crate::store::Store;
 use crate::store::{Duty, InstanceId, InstanceInfo, StoreError, Timing};
 
 /// One instance, from a start to its stop. Claimer, settler, renewer and sweeper share it.
 pub(crate) struct Session {
-    pub(crate) store: Arc<dyn Inspect>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) info: InstanceInfo,
     pub(crate) timing: Timing,

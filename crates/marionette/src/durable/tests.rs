@@ -189,7 +189,7 @@ async fn a_suspect_makes_place_for_the_next_one_only_once_it_is_settled() {
     let outbox = Arc::new(crate::cell::leased_job::Outbox::default());
     let lease = crate::store::Lease {
         job: TaskId::new(),
-        key: 1,
+        row: 1,
         token: 1,
     };
     let leased = crate::cell::leased_job::LeasedJob::new(lease, true, Arc::clone(&outbox));

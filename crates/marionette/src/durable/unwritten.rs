@@ -93,7 +93,7 @@ mod tests {
     use crate::store::{JobOptions, PastOutcome, Priority};
 
     fn lease(job: TaskId, token: i64) -> Lease {
-        Lease { job, key: 7, token }
+        Lease { job, row: 7, token }
     }
 
     fn done(lease: Lease, bytes: usize) -> Settlement {

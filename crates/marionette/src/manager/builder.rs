@@ -1,4 +1,5 @@
-//! `Builder`: the settings of a manager, among them its store, its queues and its job handlers.
+//! `TaskManagerBuilder`: the settings of a manager, among them its store, its queues and its job
+//! handlers.
 //! `build` checks them, and one error names everything that is wrong.
 
 use std::fmt;
@@ -12,7 +13,7 @@ use crate::engine::Engine;
 use crate::manager::Memory;
 use crate::manager::TaskManager;
 use crate::schedule::timekeeper::Precision;
-use crate::store::inspect::Inspect;
+use crate::store::Store;
 use crate::task::job::{Job, JobHandler};
 use crate::task::registry::Registry;
 
@@ -33,7 +34,7 @@ use crate::task::registry::Registry;
 /// # Ok::<(), marionette::ConfigError>(())
 /// ```
 #[must_use = "a builder does nothing until `build`"]
-pub struct Builder<S: ?Sized = Memory> {
+pub struct TaskManagerBuilder<S: ?Sized = Memory> {
     config: Config,
     grace: Duration,
     precision: Precision,
@@ -44,7 +45,7 @@ pub struct Builder<S: ?Sized = Memory> {
     store: Arc<S>,
 }
 
-impl Default for Builder {
+impl Default for TaskManagerBuilder {
     fn default() -> Self {
         Self {
             config: Config::default(),
@@ -58,7 +59,7 @@ impl Default for Builder {
     }
 }
 
-impl<S: ?Sized> Builder<S> {
+impl<S: ?Sized> TaskManagerBuilder<S> {
     /// Takes every setting of this config. Default is [`Config::default`], which also stands for a
     /// config that [is zero](Config::is_zero).
     pub fn config(self, config: Config) -> Self {
@@ -150,7 +151,7 @@ impl<S: ?Sized> Builder<S> {
     }
 }
 
-impl Builder {
+impl TaskManagerBuilder {
     /// The store where jobs wait and are kept. Default is none.
     ///
     /// With a store, the manager takes [`Job`]s and nothing else, and accepted jobs survive
@@ -168,8 +169,8 @@ impl Builder {
     ///     .build()?;
     /// # Ok::<(), marionette::ConfigError>(())
     /// ```
-    pub fn store<S: Inspect>(self, store: S) -> Builder<S> {
-        Builder {
+    pub fn store<S: Store>(self, store: S) -> TaskManagerBuilder<S> {
+        TaskManagerBuilder {
             config: self.config,
             grace: self.grace,
             precision: self.precision,
@@ -193,7 +194,7 @@ impl Builder {
     }
 }
 
-impl<S: Inspect> Builder<S> {
+impl<S: Store> TaskManagerBuilder<S> {
     /// The queues on which this manager works. Default is [all](Self::all_queues). The manager may
     /// still store jobs in any queue.
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -226,13 +227,13 @@ impl<S: Inspect> Builder<S> {
 
     /// How many jobs may wait in a queue. Default is no limit.
     ///
-    /// When the queue is full, this manager waits before it stores more jobs ([`Enqueue::within`]),
-    /// or refuses them ([`Enqueue::try_now`]).
+    /// When the queue is full, this manager waits before it stores more jobs
+    /// ([`Enqueue::wait_at_most`]), or refuses them ([`Enqueue::try_now`]).
     ///
     /// The limit applies only to jobs that this manager stores: give the same limit to every
     /// manager that stores jobs in that queue.
     ///
-    /// [`Enqueue::within`]: crate::Enqueue::within
+    /// [`Enqueue::wait_at_most`]: crate::Enqueue::wait_at_most
     /// [`Enqueue::try_now`]: crate::Enqueue::try_now
     pub fn queue_limit(mut self, queue: impl Into<String>, jobs: u64) -> Self {
         self.registry.limit_queue(queue.into(), jobs);
@@ -254,7 +255,7 @@ impl<S: Inspect> Builder<S> {
         let queues = self.queues.as_slice().into();
         let (engine, store) = self.into_engine();
         let durable = Durable::new(
-            Arc::clone(&store) as Arc<dyn Inspect>,
+            Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&engine),
             Arc::clone(&engine.registry),
             queues,
@@ -264,7 +265,7 @@ impl<S: Inspect> Builder<S> {
     }
 }
 
-impl<S: ?Sized> Clone for Builder<S> {
+impl<S: ?Sized> Clone for TaskManagerBuilder<S> {
     fn clone(&self) -> Self {
         Self {
             config: self.config.clone(),
@@ -278,9 +279,9 @@ impl<S: ?Sized> Clone for Builder<S> {
     }
 }
 
-impl<S: ?Sized> fmt::Debug for Builder<S> {
+impl<S: ?Sized> fmt::Debug for TaskManagerBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("TaskManagerBuilder")
             .field("config", &self.config)
             .field("grace", &self.grace)
             .field("precision", &self.precision)

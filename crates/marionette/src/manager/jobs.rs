@@ -9,14 +9,14 @@ use crate::id::TaskId;
 use crate::manager::TaskManager;
 use crate::observe::stats::Trouble;
 use crate::store::Due;
-use crate::store::inspect::Inspect;
+use crate::store::Store;
 use crate::submit::job::{Enqueue, EnqueuingMany, IntoJob, enqueue_many};
 use crate::submit::job_handle::JobHandle;
 use crate::task::job::Job;
 
 /// A manager with a store takes [`Job`]s whether it was started or not: start and stop only decide
 /// whether it works on them.
-impl<S: Inspect + ?Sized> TaskManager<S> {
+impl<S: Store + ?Sized> TaskManager<S> {
     /// The store, for a person to ask questions and to make changes.
     pub fn store(&self) -> &S {
         &self.store
@@ -43,9 +43,9 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// use std::time::Duration;
     ///
     /// use marionette::TaskManager;
-    /// use marionette::inspect::Inspect;
+    /// use marionette::store::Store;
     ///
-    /// fn is_healthy<S: Inspect>(tasks: &TaskManager<S>) -> bool {
+    /// fn is_healthy<S: Store>(tasks: &TaskManager<S>) -> bool {
     ///     let trouble = tasks.trouble();
     ///     trouble.is_none_or(|trouble| trouble.lasts < Duration::from_secs(15))
     /// }
@@ -63,10 +63,10 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # Examples
     ///
     /// ```
-    /// use marionette::inspect::Inspect;
+    /// use marionette::store::Store;
     /// use marionette::{MemoryStore, TaskManager};
     ///
-    /// fn begin(url: &str) -> Result<TaskManager<dyn Inspect>, Box<dyn std::error::Error>> {
+    /// fn begin(url: &str) -> Result<TaskManager<dyn Store>, Box<dyn std::error::Error>> {
     ///     let builder = TaskManager::builder().workers(8);
     ///     match url {
     ///         "memory:" => Ok(builder.store(MemoryStore::new()).build()?.erased()),
@@ -76,13 +76,13 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// }
     /// # begin("memory:").unwrap();
     /// ```
-    pub fn erased(&self) -> TaskManager<dyn Inspect>
+    pub fn erased(&self) -> TaskManager<dyn Store>
     where
         S: Sized,
     {
         TaskManager {
             shared: Arc::clone(&self.shared),
-            store: Arc::clone(&self.store) as Arc<dyn Inspect>,
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
         }
     }
 
@@ -94,8 +94,8 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// Stores a job, which runs as soon as a worker of any process is free.
     ///
     /// Awaiting the [`Enqueue`] waits while the queue is at its
-    /// [limit](crate::Builder::queue_limit). A closure cannot be stored, and passing one does not
-    /// compile.
+    /// [limit](crate::TaskManagerBuilder::queue_limit). A closure cannot be stored, and passing one
+    /// does not compile.
     ///
     /// # Examples
     ///
@@ -193,12 +193,12 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
 
     /// Stores many jobs, up to a thousand in one call of the store, which commits them together.
     ///
-    /// Jobs get their options with [`wrap`](TaskManager::wrap).
+    /// Jobs get their options with [`wrap`](crate::wrap).
     ///
     /// # Errors
     ///
-    /// An [`EnqueueManyError`](crate::EnqueueManyError), with the handles of the accepted jobs and
-    /// the refused jobs, if a job cannot be stored or the store cannot be reached.
+    /// An [`EnqueueManyError`](crate::error::EnqueueManyError), with the handles of the accepted
+    /// jobs and the refused jobs, if a job cannot be stored or the store cannot be reached.
     ///
     /// # Cancel safety
     ///
@@ -208,7 +208,7 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # Examples
     ///
     /// ```
-    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// use marionette::{Job, MemoryStore, TaskManager, wrap};
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Serialize, Deserialize)]
     /// # struct SendMail { to: String }
@@ -218,7 +218,7 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tasks = TaskManager::builder().store(MemoryStore::default()).build()?;
     /// let mails = (0..1_000).map(|nth| {
-    ///     TaskManager::wrap(SendMail { to: format!("{nth}@example.org") }).retries(3)
+    ///     wrap(SendMail { to: format!("{nth}@example.org") }).retries(3)
     /// });
     /// let handles = tasks.queue_many(mails).await?;
     /// assert_eq!(handles.len(), 1_000);
@@ -254,13 +254,13 @@ impl<S: Inspect + ?Sized> TaskManager<S> {
     /// let tasks = TaskManager::builder().store(MemoryStore::default()).build()?;
     /// let id = tasks.queue(SendMail { to: "ada@example.org".into() }).await?.id();
     ///
-    /// let handle = tasks.handle::<SendMail>(id);
+    /// let handle = tasks.job_handle::<SendMail>(id);
     /// assert!(handle.cancel("it was a mistake").await?);
     /// assert!(handle.await.unwrap_err().is_cancelled());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn handle<J: Job>(&self, id: TaskId) -> JobHandle<J> {
+    pub fn job_handle<J: Job>(&self, id: TaskId) -> JobHandle<J> {
         JobHandle::new(id, Arc::downgrade(self.durable()))
     }
 }

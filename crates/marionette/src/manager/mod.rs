@@ -232,9 +232,9 @@ impl<S: ?Sized> TaskManager<S> {
     /// interrupted.
     ///
     /// At the limit, running attempts are asked to end; those that do not within the
-    /// [grace](crate::Builder::grace) are dropped at an await. Interrupted tasks and tasks that
-    /// were not started wait for the next start. The report lists them, and also the tasks that
-    /// block their thread and could not be dropped.
+    /// [grace](crate::TaskManagerBuilder::grace) are dropped at an await. Interrupted tasks and
+    /// tasks that were not started wait for the next start. The report lists them, and also the
+    /// tasks that block their thread and could not be dropped.
     ///
     /// If something else ends the process after a fixed time, the limit and both graces must fit
     /// into that time: with the default grace of 5 s, a limit of 20 s fits into the 30 s that
@@ -370,7 +370,7 @@ impl<S: ?Sized> TaskManager<S> {
         }
     }
 
-    /// The [events](crate::Event) of tasks from now on, as a stream for code.
+    /// The [events](crate::event::Event) of tasks from now on, as a stream for code.
     #[must_use]
     pub fn events(&self) -> Events {
         self.engine().observer.feed.subscribe()

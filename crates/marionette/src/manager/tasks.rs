@@ -8,12 +8,12 @@ use crate::cell::join::JoinHandle;
 use crate::config::{Config, ConfigError};
 use crate::engine::waiting_task::WaitingTask;
 use crate::manager::TaskManager;
-use crate::manager::builder::Builder;
+use crate::manager::builder::TaskManagerBuilder;
 use crate::schedule::future_task::FutureTask;
 use crate::submit::many::{QueueingMany, queue_many};
 use crate::submit::{Submit, Way};
 use crate::task::IntoTask;
-use crate::task::task_handler::{TaskHandler, Unwrapped};
+use crate::task::task_handler::TaskHandler;
 use crate::worker::run_now::exec;
 
 impl TaskManager {
@@ -28,8 +28,8 @@ impl TaskManager {
     }
 
     /// Builds a manager with more settings, among them a store and job handlers.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> TaskManagerBuilder {
+        TaskManagerBuilder::default()
     }
 
     /// Runs a task as soon as a worker is free. Awaiting the [`Submit`] waits while the queue is
@@ -116,23 +116,15 @@ impl TaskManager {
         Submit::new(self.engine(), Way::Schedule(time.into()), task)
     }
 
-    /// Wraps a task, so that it gets its id and its options before it is queued.
-    pub fn wrap<H, M>(task: H) -> TaskHandler<H, M>
-    where
-        H: IntoTask<M>,
-        M: Unwrapped,
-    {
-        TaskHandler::new(task)
-    }
-
     /// Queues many tasks in one call, in their order, as room allows.
     ///
-    /// Tasks get their options with [`wrap`](Self::wrap).
+    /// Tasks get their options with [`wrap`](crate::wrap).
     ///
     /// # Errors
     ///
-    /// A [`QueueManyError`](crate::QueueManyError), with the handles of the accepted tasks and the
-    /// refused tasks, if the manager does not run, or is stopped before all tasks are accepted.
+    /// A [`QueueManyError`](crate::error::QueueManyError), with the handles of the accepted tasks
+    /// and the refused tasks, if the manager does not run, or is stopped before all tasks are
+    /// accepted.
     ///
     /// # Cancel safety
     ///
@@ -141,14 +133,14 @@ impl TaskManager {
     /// # Examples
     ///
     /// ```
-    /// use marionette::{Context, TaskManager};
+    /// use marionette::{Context, TaskManager, wrap};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let tasks = TaskManager::new(Default::default())?;
     /// # tasks.start();
     /// let mails = (0..1000).map(|nth| {
-    ///     TaskManager::wrap(move |_: Context| async move { Ok(nth) }).retries(3)
+    ///     wrap(move |_: Context| async move { Ok(nth) }).retries(3)
     /// });
     /// let handles = tasks.queue_many(mails).await.expect("it runs");
     /// assert_eq!(handles.len(), 1000);
@@ -178,12 +170,12 @@ impl TaskManager {
     /// # Examples
     ///
     /// ```
-    /// use marionette::{Context, TaskManager};
+    /// use marionette::{Context, TaskManager, wrap};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tasks = TaskManager::new(Default::default())?;
-    /// let handler = TaskManager::wrap(async |cx: Context| Ok(cx.attempt())).retries(3);
+    /// let handler = wrap(async |cx: Context| Ok(cx.attempt())).retries(3);
     /// assert_eq!(tasks.exec(handler).await.await?, 1);
     /// # Ok(())
     /// # }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::clock::Wall;
 use crate::durable::Durable;
 use crate::manager::TaskManager;
-use crate::memory_store::MemoryStoreBuilder;
+use crate::memory_store::MemoryOptions;
 use crate::store::JobState;
 use crate::store::inspect::{Filter, Page};
 
@@ -115,7 +115,7 @@ async fn next_job(durable: &Durable) -> Option<Duration> {
 }
 
 /// A wall clock that a test can step, as an operator or NTP would.
-/// [`Builder::wall_clock`](crate::Builder::wall_clock) takes it.
+/// [`TaskManagerBuilder::wall_clock`](crate::TaskManagerBuilder::wall_clock) takes it.
 ///
 /// # Examples
 ///
@@ -164,7 +164,7 @@ impl WallClock {
     }
 }
 
-impl MemoryStoreBuilder {
+impl MemoryOptions {
     /// The wall clock that the store follows, for tests that step it. Default is the system's.
     pub fn wall_clock(self, clock: &WallClock) -> Self {
         self.wall(clock.0.clone())

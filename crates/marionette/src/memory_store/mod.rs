@@ -91,7 +91,7 @@ struct Inner {
 /// The settings of a [`MemoryStore`].
 #[derive(Clone, Debug, Default)]
 #[must_use]
-pub struct MemoryStoreBuilder {
+pub struct MemoryOptions {
     timing: Timing,
     retention: Retention,
     wall: Wall,
@@ -120,12 +120,12 @@ impl MemoryStore {
     /// A new, empty store with the default settings.
     #[must_use]
     pub fn new() -> Self {
-        Self::builder().build()
+        Self::options().build()
     }
 
     /// The settings, to be changed.
-    pub fn builder() -> MemoryStoreBuilder {
-        MemoryStoreBuilder::default()
+    pub fn options() -> MemoryOptions {
+        MemoryOptions::default()
     }
 
     /// Runs `work` under the lock, when the future is first polled.
@@ -214,7 +214,7 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-impl MemoryStoreBuilder {
+impl MemoryOptions {
     /// After how long without a sign of life an instance counts as dead. Default is 15 s.
     ///
     /// Instances give at least three signs of life in this time.

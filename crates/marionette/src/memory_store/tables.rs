@@ -164,7 +164,7 @@ impl Tables {
 
     /// The row of a lease, if the lease holds.
     fn held(&mut self, lease: Lease) -> Option<&mut Row> {
-        let row = self.rows.get_mut(&lease.key)?;
+        let row = self.rows.get_mut(&lease.row)?;
         let holds = row.id == lease.job
             && row.token == lease.token
             && matches!(row.phase, RowState::Running(_));
@@ -195,7 +195,7 @@ impl Tables {
             attempt,
             next,
         } = settlement;
-        let row = self.rows.get(&lease.key);
+        let row = self.rows.get(&lease.row);
         if row.is_some_and(|row| row.id == lease.job && row.settled == Some(lease.token)) {
             return Settled::Applied;
         }
@@ -207,17 +207,17 @@ impl Tables {
             row.record(attempt, now);
         }
         match next {
-            Next::Done(result) => self.end(lease.key, JobState::Done, End::With(result), now),
-            Next::Bury => self.end(lease.key, JobState::Dead, End::AsTried, now),
+            Next::Done(result) => self.end(lease.row, JobState::Done, End::With(result), now),
+            Next::Bury => self.end(lease.row, JobState::Dead, End::AsTried, now),
             Next::Cancel(reason) => {
-                self.end(lease.key, JobState::Cancelled, End::For(reason), now);
+                self.end(lease.row, JobState::Cancelled, End::For(reason), now);
             }
             Next::Retry(pause) | Next::Snooze(pause) => {
-                self.give_back(lease.key, Moment::after(pause, now), now);
+                self.give_back(lease.row, Moment::after(pause, now), now);
             }
             Next::Release => {
                 let due = row.due;
-                self.give_back(lease.key, due, now);
+                self.give_back(lease.row, due, now);
             }
         }
         Settled::Applied
@@ -226,7 +226,7 @@ impl Tables {
     pub(super) fn ended(&self, id: TaskId) -> Ended {
         match self.keys.get(&id) {
             Some(key) => self.rows[key].ended(),
-            None => Ended::Unknown,
+            None => Ended::Missing,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Tables {
         Claimed {
             lease: Lease {
                 job: row.id,
-                key,
+                row: key,
                 token: row.token,
             },
             kind: Arc::clone(&row.kind),

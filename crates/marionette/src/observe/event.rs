@@ -70,7 +70,7 @@ pub enum EventKind {
 #[derive(Debug)]
 pub struct Events(broadcast::Receiver<Event>);
 
-/// What [`Events::next`] returns.
+/// What [`Events::recv`] returns.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Received {
@@ -86,7 +86,7 @@ impl Events {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
-    pub async fn next(&mut self) -> Option<Received> {
+    pub async fn recv(&mut self) -> Option<Received> {
         match self.0.recv().await {
             Ok(event) => Some(Received::Event(event)),
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Received::Lost(count)),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::cell::body::Body;
 use crate::cell::context;
 use crate::cell::task_ref::TaskRef;
-use crate::cell::{Shared, Status};
+use crate::cell::{Shared, TaskState};
 use crate::clock::Tick;
 use crate::id::{Identity, Serial};
 use crate::observe::tally::Tally;
@@ -78,7 +78,7 @@ impl WorkerView {
             _ if !self.has_name.load(Ordering::Relaxed) => context::DEFAULT_NAME,
             TaskName::Constant(name) => name,
             TaskName::Task(cell)
-                if cell.identity().id() == id && cell.status() == Status::Running =>
+                if cell.identity().id() == id && cell.task_state() == TaskState::Running =>
             {
                 return Some(TaskRef::new(&**cell));
             }

@@ -206,7 +206,7 @@ pub enum FailureKind {
     /// Three times, the instance that had the job died.
     Quarantined,
     /// The store does not know the job.
-    Unknown,
+    Missing,
 }
 
 impl Failure {

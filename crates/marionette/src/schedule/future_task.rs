@@ -11,7 +11,7 @@ use crate::clock::{Now, Tick, Wall};
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
-/// use marionette::FutureTask;
+/// use marionette::timer::FutureTask;
 ///
 /// let report = FutureTask::at(SystemTime::now() + Duration::from_secs(3600), "report").unwrap();
 /// assert_eq!(report.into_task(), "report");

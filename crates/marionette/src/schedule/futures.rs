@@ -56,7 +56,7 @@ impl Firsts {
 ///
 /// Insertion takes constant time on average and logarithmic time at worst, so a million tasks are
 /// ordinary; memory is given back when a burst has passed. The collection has no clockwork: ask it
-/// for due tasks, or let a [`Scheduler`](crate::Scheduler) do so.
+/// for due tasks, or let a [`Scheduler`](crate::timer::Scheduler) do so.
 ///
 /// Tasks by the monotonic clock and tasks by the wall clock are kept apart, since the wall clock
 /// may be stepped. Both clocks are read together whenever the two are compared.
@@ -65,7 +65,7 @@ impl Firsts {
 ///
 /// ```
 /// use std::time::Duration;
-/// use marionette::{FutureTask, Futures};
+/// use marionette::timer::{FutureTask, Futures};
 ///
 /// let mut futures = Futures::new();
 /// futures.insert(FutureTask::after(Duration::from_secs(60), "later"));

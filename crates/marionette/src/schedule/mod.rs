@@ -29,7 +29,7 @@ use crate::schedule::timekeeper::{Precision, Timekeeper};
 ///
 /// ```
 /// use std::time::Duration;
-/// use marionette::Scheduler;
+/// use marionette::timer::Scheduler;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

@@ -77,8 +77,8 @@ pub struct Claim {
 pub struct Lease {
     /// The job.
     pub job: TaskId,
-    /// The key by which the store finds the job fastest; instances give it back unchanged.
-    pub key: i64,
+    /// Where the store finds the job fastest; instances give it back unchanged.
+    pub row: i64,
     /// Grows with every claim of the job.
     pub token: i64,
 }

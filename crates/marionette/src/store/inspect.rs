@@ -1,11 +1,12 @@
 //! What a person can ask of a store and change in it: the trait [`Inspect`] and its data.
 
+use std::any::Any;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::id::TaskId;
 use crate::store::{
-    InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority, Store, StoreFuture,
-    Wanted,
+    InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority, StoreFuture, Wanted,
 };
 
 /// What a person can ask of a store and change in it.
@@ -37,7 +38,7 @@ use crate::store::{
 /// # Ok(())
 /// # }
 /// ```
-pub trait Inspect: Store {
+pub trait Inspect: Any + fmt::Debug + Send + Sync {
     /// Counts the jobs by queue, kind and state.
     fn counts(&self) -> StoreFuture<'_, Vec<Count>>;
 
@@ -54,8 +55,8 @@ pub trait Inspect: Store {
     fn retry(&self, which: Which) -> StoreFuture<'_, u64>;
 
     /// Cancels jobs. A job that waits ends at once. A job that runs hears of it through its
-    /// instance's next [`renew`](Store::renew), and does not run again: it ends as cancelled,
-    /// unless it succeeds or fails for good first. The first reason stays.
+    /// instance's next [`renew`](crate::store::Store::renew), and does not run again: it ends as
+    /// cancelled, unless it succeeds or fails for good first. The first reason stays.
     fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64>;
 
     /// Deletes jobs with their history, except jobs that run.

@@ -123,12 +123,9 @@ pub struct JobOptions {
     #[serde(skip_serializing_if = "is_default")]
     pub give_up_after: Option<Duration>,
     /// How late it may be started.
-    #[serde(
-        rename = "expires_after",
-        alias = "expires", // Its name in files of version 2 and older.
-        skip_serializing_if = "is_default"
-    )]
-    pub expires: Option<Duration>,
+    // The alias is its name in files of version 2 and older.
+    #[serde(skip_serializing_if = "is_default", alias = "expires")]
+    pub expires_after: Option<Duration>,
     /// What it is called in logs and reports; its kind, if it has no name.
     #[serde(skip_serializing_if = "is_default")]
     pub name: Option<String>,
@@ -173,7 +170,7 @@ pub enum StoredBackoff {
     },
 }
 
-/// A [`Jitter`](crate::Jitter) as data.
+/// A [`Jitter`](crate::backoff::Jitter) as data.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

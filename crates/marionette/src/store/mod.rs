@@ -35,13 +35,13 @@ pub mod inspect;
 mod backoff;
 mod error;
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 pub use claim::{Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted};
 pub use error::StoreError;
+use inspect::Inspect;
 pub use job::{
     Due, ERROR_BYTES_MAX, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob,
     PAYLOAD_BYTES_MAX, Priority, StoredBackoff, StoredJitter, check_name,
@@ -87,7 +87,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///     }
 /// }
 /// ```
-pub trait Store: fmt::Debug + Send + Sync + 'static {
+pub trait Store: Inspect {
     /// Accepts jobs. Once this returns `Ok`, they are committed and synced by the store's rules.
     ///
     /// A job whose id the store knows already changes nothing, whatever became of the job that has

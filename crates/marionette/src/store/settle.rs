@@ -129,7 +129,7 @@ pub enum Ended {
         attempts: Vec<PastAttempt>,
     },
     /// The store does not know it: it was pruned or deleted, or never was there.
-    Unknown,
+    Missing,
 }
 
 /// What a sweep did.

@@ -114,7 +114,7 @@ impl<H> QueueError<H> {
     /// Whether the store cannot be reached or is busy: another try later may succeed.
     ///
     /// The job may have been accepted all the same. A job that was
-    /// [wrapped](crate::TaskManager::wrap) can safely be queued again: it keeps its id, and a store
+    /// [wrapped](crate::wrap) can safely be queued again: it keeps its id, and a store
     /// accepts an id once.
     pub fn is_unavailable(&self) -> bool {
         self.store_error().is_some_and(StoreError::is_unavailable)

@@ -20,7 +20,7 @@ use crate::task::job::Job;
 /// that the store has kept; any process may run the job.
 ///
 /// Dropping the handle neither cancels the job nor costs it anything.
-/// [`TaskManager::handle`](crate::TaskManager::handle) makes another handle from the id.
+/// [`TaskManager::job_handle`](crate::TaskManager::job_handle) makes another handle from the id.
 ///
 /// A handle keeps no manager alive. When the last clone of its manager is dropped, the handle
 /// resolves to an error that [`is_abandoned`](Error::is_abandoned), while the job stays in its
@@ -28,7 +28,7 @@ use crate::task::job::Job;
 /// [is](Error::is) a [`StoreError`].
 ///
 /// The result is there as long as the store keeps it ([`Enqueue::keep_result`]); after that, the
-/// handle resolves to an error that [`is_unknown`](Error::is_unknown).
+/// handle resolves to an error that [`is_missing`](Error::is_missing).
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ use crate::task::job::Job;
 ///     .build()?;
 ///
 /// let handle = tasks.queue(Add(2, 3)).await?;
-/// assert_eq!(handle.status().await?, Some(JobState::Ready));
+/// assert_eq!(handle.state().await?, Some(JobState::Ready));
 /// tasks.start();
 /// assert_eq!(handle.await?, 5);
 /// # Ok(())
@@ -104,7 +104,7 @@ impl<J> JobHandle<J> {
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
-    pub fn status(
+    pub fn state(
         &self,
     ) -> impl Future<Output = Result<Option<JobState>, StoreError>> + Send + use<J> {
         let (id, durable) = (self.id, self.durable.clone());

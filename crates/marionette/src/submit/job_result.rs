@@ -27,8 +27,8 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
             error,
             attempts,
         } => Err(record(state, reason, error, attempts)),
-        Ended::Unknown => Err(without_attempt(Reason::stored(
-            FailureKind::Unknown,
+        Ended::Missing => Err(without_attempt(Reason::stored(
+            FailureKind::Missing,
             "the store does not know the job: it was pruned or deleted, or never was there",
         ))),
         Ended::NotYet => Err(without_attempt(Reason::Failed(
@@ -179,8 +179,8 @@ mod tests {
         );
         assert!(late.is_expired());
         assert!(ended(JobState::Dead, "given up after 1s in total").is_timed_out());
-        let unknown = result::<Unit>(Ended::Unknown).expect_err("it is unknown");
-        assert!(unknown.is_unknown() && !unknown.is_abandoned());
+        let unknown = result::<Unit>(Ended::Missing).expect_err("it is unknown");
+        assert!(unknown.is_missing() && !unknown.is_abandoned());
         assert!(abandoned().is_abandoned());
     }
 

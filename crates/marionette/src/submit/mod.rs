@@ -100,7 +100,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     /// How long the task waits before each retry. Default is [`Exponential::default`]:
     /// 500 ms, × 1.5, ± 50 %, at most 60 s.
     ///
-    /// [`Exponential::default`]: crate::Exponential
+    /// [`Exponential::default`]: crate::backoff::Exponential
     #[inline]
     pub fn backoff(self, backoff: impl Into<Backoff>) -> Self
     where
@@ -112,9 +112,9 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     /// How long each attempt may run. Default is no limit, and zero means none.
     ///
     /// At the timeout, [`Context::cancelled`](crate::Context::cancelled) resolves; after a grace
-    /// ([`Builder::grace`](crate::Builder::grace)) the future of the attempt is dropped. An attempt
-    /// that timed out has failed and is retried like any other, unless it still succeeds within the
-    /// grace.
+    /// ([`TaskManagerBuilder::grace`](crate::TaskManagerBuilder::grace)) the future of the attempt
+    /// is dropped. An attempt that timed out has failed and is retried like any other, unless it
+    /// still succeeds within the grace.
     #[inline]
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|details| details.options.set_timeout(Some(timeout)))
@@ -130,8 +130,8 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
     /// How late the task may be started: if no worker was free within this time after it was due,
     /// it ends as expired. Default is no limit.
     #[inline]
-    pub fn expires(self, limit: Duration) -> Self {
-        self.with(|details| details.options.set_expires(Some(limit)))
+    pub fn expires_after(self, limit: Duration) -> Self {
+        self.with(|details| details.options.set_expires_after(Some(limit)))
     }
 
     /// The parent of every attempt: cancellation and tracing span. Default is none.
@@ -182,7 +182,7 @@ impl<'a, H: IntoTask<M, Source = S>, M, S> Submit<'a, H, M, S> {
 
     /// How long to wait for room in the queue at most, from the start of the wait. Default is no
     /// limit.
-    pub fn within(self, patience: Duration) -> Self {
+    pub fn wait_at_most(self, patience: Duration) -> Self {
         Self {
             patience: Some(patience),
             ..self

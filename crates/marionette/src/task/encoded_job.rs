@@ -205,7 +205,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
             backoff,
             timeout: options.timeout(),
             give_up_after: options.give_up_after(),
-            expires: options.expires(),
+            expires_after: options.expires_after(),
             name: name.map(|name| clip(name.to_owned())),
             error,
             keep_result,
@@ -238,7 +238,7 @@ impl fmt::Display for Unstorable {
             Self::UnknownKind { kind, known } => {
                 write!(f, "no handler for jobs of kind `{kind}` is registered")?;
                 match known.as_slice() {
-                    [] => f.write_str(": register it with `Builder::handle`"),
+                    [] => f.write_str(": register it with `TaskManagerBuilder::handle`"),
                     known => write!(f, ", only for `{}`", known.join("`, `")),
                 }
             }

@@ -81,7 +81,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use marionette::{ByJob, Job, TaskHandler};
+    /// use marionette::{Job, TaskHandler};
+    /// use marionette::marker::ByJob;
     /// # use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize)]
@@ -153,7 +154,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// [`blocking`](crate::blocking) code.
 ///
 /// A handler owns what the code needs beside the arguments: a connection, a client, a key. Register
-/// a handler once ([`Builder::handle`](crate::Builder::handle)); it is called for every attempt.
+/// a handler once ([`TaskManagerBuilder::handle`](crate::TaskManagerBuilder::handle)); it is called
+/// for every attempt.
 ///
 /// # Examples
 ///

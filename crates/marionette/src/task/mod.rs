@@ -8,6 +8,8 @@ pub(crate) mod encoded_job;
 pub(crate) mod registry;
 pub(crate) mod blocking;
 
+pub use blocking::{Blocking, BlockingCode};
+
 use std::borrow::Cow;
 use std::future::Future;
 use std::marker::PhantomData;

@@ -16,7 +16,7 @@ use crate::task::registry::Registry;
 use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 
 /// A task wrapped with its id and its options, before it is queued: made by
-/// [`TaskManager::wrap`](crate::TaskManager::wrap).
+/// [`wrap`](crate::wrap).
 ///
 /// A task handler has the option methods of [`Submit`](crate::Submit), so options can be chosen in
 /// one place and the task queued in another. Queueing a task handler keeps its id and options. The
@@ -25,13 +25,13 @@ use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 /// # Examples
 ///
 /// ```
-/// use marionette::{Context, TaskManager};
+/// use marionette::{Context, TaskManager, wrap};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let tasks = TaskManager::new(Default::default())?;
 /// # tasks.start();
-/// let handler = TaskManager::wrap(async |_: Context| Ok(())).retries(3).name("last seen");
+/// let handler = wrap(async |_: Context| Ok(())).retries(3).name("last seen");
 /// assert_eq!(handler.to_string(), "last seen");
 ///
 /// let id = handler.id();
@@ -44,10 +44,10 @@ use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 /// Wrapping a handler again does not compile:
 ///
 /// ```compile_fail,E0277
-/// use marionette::{Context, TaskManager};
+/// use marionette::{Context, TaskManager, wrap};
 ///
-/// let handler = TaskManager::wrap(async |_: Context| Ok(()));
-/// TaskManager::wrap(handler);
+/// let handler = wrap(async |_: Context| Ok(()));
+/// wrap(handler);
 /// ```
 ///
 /// The parameter `S` follows from the other two and is never written.
@@ -109,9 +109,9 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
         self
     }
 
-    /// See [`Submit::expires`](crate::Submit::expires).
-    pub fn expires(mut self, limit: Duration) -> Self {
-        self.draft.details().options.set_expires(Some(limit));
+    /// See [`Submit::expires_after`](crate::Submit::expires_after).
+    pub fn expires_after(mut self, limit: Duration) -> Self {
+        self.draft.details().options.set_expires_after(Some(limit));
         self
     }
 
@@ -183,7 +183,33 @@ where
     }
 }
 
-/// A task that [`TaskManager::wrap`](crate::TaskManager::wrap) accepts: any that is not wrapped
+/// Wraps a task, so that it gets its id and its options before it is queued.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::{Context, TaskManager, wrap};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::new(Default::default())?;
+/// tasks.start();
+/// let warm_up = wrap(async |_: Context| Ok("warm")).retries(3).name("warm up");
+/// let id = warm_up.id(); // known before it is queued
+/// let handle = tasks.queue(warm_up).await?;
+/// assert_eq!((handle.id(), handle.await?), (id, "warm"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn wrap<H, M>(task: H) -> TaskHandler<H, M>
+where
+    H: IntoTask<M>,
+    M: Unwrapped,
+{
+    TaskHandler::new(task)
+}
+
+/// A task that [`wrap`](crate::wrap) accepts: any that is not wrapped
 /// yet.
 #[diagnostic::on_unimplemented(
     message = "a `TaskHandler` is wrapped already",

@@ -57,7 +57,7 @@ fn outcome(reason: &Reason) -> PastOutcome {
         return PastOutcome::GivenUp;
     }
     match reason.kind() {
-        FailureKind::Failed | FailureKind::Quarantined | FailureKind::Unknown => {
+        FailureKind::Failed | FailureKind::Quarantined | FailureKind::Missing => {
             PastOutcome::Failed
         }
         FailureKind::Panicked => PastOutcome::Panicked,

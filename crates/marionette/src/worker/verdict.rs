@@ -118,7 +118,7 @@ pub(crate) fn admit(policy: &Policy<'_>, ready: Tick, now: Tick) -> Result<(), V
         return Err(Verdict::End(Reason::GivenUp(limit)));
     }
     // `expires` limits the wait for the first start: a task that has been started may go on.
-    if let Some(limit) = policy.options.expires()
+    if let Some(limit) = policy.options.expires_after()
         && policy.failed_before == 0
         && now.since(ready) > limit
     {

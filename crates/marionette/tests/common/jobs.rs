@@ -11,7 +11,7 @@ use marionette::store::{
     Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
     Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
-use marionette::{Builder, Context, Job, MemoryStore, TaskError, TaskId, TaskManager};
+use marionette::{Context, Job, MemoryStore, TaskError, TaskId, TaskManager, TaskManagerBuilder};
 use serde::{Deserialize, Serialize};
 
 /// A job whose result is the length of its text.
@@ -62,7 +62,7 @@ pub(crate) async fn act(act: Act, cx: Context) -> Result<(), TaskError> {
 }
 
 /// A builder with the handlers of both kinds of jobs.
-pub(crate) fn builder<S: Inspect>(store: S) -> Builder<S> {
+pub(crate) fn builder<S: Store>(store: S) -> TaskManagerBuilder<S> {
     TaskManager::builder().store(store).handle(send).handle(act)
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn producer(store: &MemoryStore) -> TaskManager<MemoryStore> {
     builder.build().expect("it is sound")
 }
 
-pub(crate) async fn details(store: &impl Inspect, id: TaskId) -> JobDetails {
+pub(crate) async fn details(store: &impl Store, id: TaskId) -> JobDetails {
     let details = store.job(id).await.expect("it answers");
     details.expect("it is there")
 }

@@ -1,9 +1,8 @@
 //! What the types of the ways in are, whatever a task captures.
 
-use marionette::{
-    Enqueuing, EnqueuingMany, JobHandle, JoinHandle, QueueError, QueueManyError, QueueingMany,
-    Submitting,
-};
+use marionette::error::QueueManyError;
+use marionette::future::{Enqueuing, EnqueuingMany, QueueingMany, Submitting};
+use marionette::{JobHandle, JoinHandle, QueueError};
 
 fn is_send<T: Send>() {}
 fn is_sync<T: Sync>() {}

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::{Config, Context, QueueManyError, TaskManager};
+use marionette::error::QueueManyError;
+use marionette::{Config, Context, TaskManager, wrap};
 use tokio::time::timeout;
 
 use crate::app::{Captured, Deliver, Mailer, deliver};
@@ -35,13 +36,13 @@ async fn a_wrapped_task_is_kept_before_it_is_queued() {
     spawned(async move {
         let closure = {
             let mailer = mailer.clone();
-            TaskManager::wrap(move |cx: Context| deliver(mailer.clone(), cx)).retries(3)
+            wrap(move |cx: Context| deliver(mailer.clone(), cx)).retries(3)
         };
         let future = {
             let mailer = mailer.clone();
-            TaskManager::wrap(async move { Ok(mailer.send_later().await) })
+            wrap(async move { Ok(mailer.send_later().await) })
         };
-        let type_ = TaskManager::wrap(Deliver(mailer));
+        let type_ = wrap(Deliver(mailer));
         tokio::task::yield_now().await;
         let _ = tasks.queue(closure).await.expect("it runs").await;
         let _ = tasks.queue(future).await.expect("it runs").await;
@@ -71,7 +72,7 @@ async fn many_that_were_refused_are_queued_again() {
     let tasks = TaskManager::new(Config::default()).expect("the defaults are valid");
     let mailer: Arc<dyn Mailer> = Captured::make();
     spawned(async move {
-        let mails = [Deliver(mailer.clone()), Deliver(mailer)].map(TaskManager::wrap);
+        let mails = [Deliver(mailer.clone()), Deliver(mailer)].map(wrap);
         let refused = tasks.queue_many(mails).await.expect_err("it does not run");
         let QueueManyError { refused, .. } = refused;
         tokio::task::yield_now().await;
@@ -97,7 +98,7 @@ async fn several_at_once() {
         };
         let executed = {
             let mailer = mailer.clone();
-            let wrapped = TaskManager::wrap(move |cx: Context| deliver(mailer.clone(), cx));
+            let wrapped = wrap(move |cx: Context| deliver(mailer.clone(), cx));
             tasks.exec(wrapped)
         };
         let many = {
@@ -164,7 +165,7 @@ async fn an_async_closure_that_captures_nothing() {
 async fn a_scheduler_of_tasks_behind_dyn() {
     type Callback = Box<dyn FnOnce() -> u8 + Send>;
     let (out, mut due) = tokio::sync::mpsc::channel::<Callback>(1);
-    let scheduler = marionette::Scheduler::new(out);
+    let scheduler = marionette::timer::Scheduler::new(out);
     scheduler.start();
     spawned(async move {
         let mailer: Arc<dyn Mailer> = Captured::make();

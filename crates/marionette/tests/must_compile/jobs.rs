@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use marionette::inspect::Inspect;
-use marionette::{Constant, Context, Job, MemoryStore, TaskError, TaskManager};
+use marionette::backoff::Constant;
+use marionette::store::Store;
+use marionette::{Context, Job, MemoryStore, TaskError, TaskManager, wrap};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{Captured, Mailer};
@@ -50,7 +51,7 @@ fn manager<T: Send + 'static>() -> TaskManager<MemoryStore> {
     tasks
 }
 
-async fn each_way<T: Clone + Send + 'static, S: Inspect + ?Sized>(
+async fn each_way<T: Clone + Send + 'static, S: Store + ?Sized>(
     tasks: &TaskManager<S>,
 ) -> Result<u8, TaskError> {
     let ms = Duration::from_millis(1);
@@ -60,10 +61,7 @@ async fn each_way<T: Clone + Send + 'static, S: Inspect + ?Sized>(
         .schedule(SystemTime::now(), mail::<T>())
         .await?
         .await?;
-    tasks
-        .queue(TaskManager::wrap(mail::<T>()).retries(3))
-        .await?
-        .await?;
+    tasks.queue(wrap(mail::<T>()).retries(3)).await?.await?;
     tasks.queue(mail::<T>()).try_now().await?.await?;
     let many = tasks.queue_many((0..10).map(|_| mail::<T>())).await?;
     let submit = tasks
@@ -72,13 +70,13 @@ async fn each_way<T: Clone + Send + 'static, S: Inspect + ?Sized>(
         .backoff(Constant::new(ms))
         .timeout(60_000 * ms)
         .give_up_after(60_000 * ms)
-        .expires(60_000 * ms)
+        .expires_after(60_000 * ms)
         .error("it was not sent")
         .name("mail")
         .priority(5)
         .in_queue("mail")
         .keep_result(60_000 * ms)
-        .within(60_000 * ms);
+        .wait_at_most(60_000 * ms);
     tokio::task::yield_now().await;
     let handle = submit.await?;
     assert_eq!(many.len(), 10);
@@ -101,7 +99,7 @@ async fn of_a_type_with_a_client_in_it() {
         let handle = tasks.queue(mail::<Client>()).retries(3).await?;
         handle.await?;
         tasks.queue_many([mail::<Client>(), mail()]).await?;
-        let wrapped = TaskManager::wrap(mail::<Client>()).retries(3);
+        let wrapped = wrap(mail::<Client>()).retries(3);
         tokio::task::yield_now().await;
         let handle = tasks.delay(Duration::ZERO, wrapped).try_now().await?;
         Ok::<u8, TaskError>(handle.await?)
@@ -112,7 +110,7 @@ async fn of_a_type_with_a_client_in_it() {
 /// A manager whose store was chosen when the service started.
 #[tokio::test]
 async fn with_a_store_behind_dyn() {
-    let tasks: TaskManager<dyn Inspect> = manager::<Plain>().erased();
+    let tasks: TaskManager<dyn Store> = manager::<Plain>().erased();
     let answer = tokio::spawn(async move { each_way::<Plain, _>(&tasks).await });
     assert_eq!(answer.await.expect("it does not panic").ok(), Some(250));
 }
@@ -131,7 +129,7 @@ async fn without_a_store() {
     let answer = tokio::spawn(async move {
         tasks.delay(Duration::ZERO, mail::<Plain>()).await?.await?;
         tasks.queue_many([mail::<Plain>(), mail()]).await?;
-        let handle = tasks.exec(TaskManager::wrap(mail::<Plain>())).await;
+        let handle = tasks.exec(wrap(mail::<Plain>())).await;
         handle.await?;
         Ok::<u8, TaskError>(tasks.queue(mail::<Plain>()).retries(3).await?.await?)
     });
@@ -149,7 +147,7 @@ async fn from_the_handler_of_another_job() {
         type Output = u8;
     }
 
-    let mails: TaskManager<dyn Inspect> = manager::<Plain>().erased();
+    let mails: TaskManager<dyn Store> = manager::<Plain>().erased();
     let tasks = TaskManager::builder()
         .store(MemoryStore::new())
         .handle(move |_: Welcome, _: Context| {
@@ -165,7 +163,7 @@ async fn from_the_handler_of_another_job() {
 
 #[tokio::test]
 async fn from_an_axum_handler() {
-    async fn welcome(State(tasks): State<TaskManager<dyn Inspect>>) -> Result<Vec<u8>, String> {
+    async fn welcome(State(tasks): State<TaskManager<dyn Store>>) -> Result<Vec<u8>, String> {
         let answer = each_way::<Plain, _>(&tasks).await;
         answer
             .map(|code| vec![code])

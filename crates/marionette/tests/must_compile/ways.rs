@@ -21,14 +21,14 @@ macro_rules! each_way {
                 tasks.queue(boxed)
             };
             wrapped_closure => |tasks, it| tasks.queue(
-                TaskManager::wrap(move |cx: Context| deliver(it.clone(), cx)).retries(3)
+                wrap(move |cx: Context| deliver(it.clone(), cx)).retries(3)
             );
             wrapped_future => |tasks, it| tasks.queue(
-                TaskManager::wrap(async move { Ok(it.answer()) }).name("wrapped")
+                wrap(async move { Ok(it.answer()) }).name("wrapped")
             );
-            wrapped_type => |tasks, it| tasks.queue(TaskManager::wrap(Deliver(it)).retries(3));
+            wrapped_type => |tasks, it| tasks.queue(wrap(Deliver(it)).retries(3));
             wrapped_blocking => |tasks, it| tasks.queue(
-                TaskManager::wrap(blocking(move |_: Context| Ok(it.answer()))).retries(3)
+                wrap(blocking(move |_: Context| Ok(it.answer()))).retries(3)
             );
             delayed_closure => |tasks, it| {
                 tasks.delay(Duration::from_millis(1), move |cx: Context| deliver(it.clone(), cx))
@@ -52,20 +52,20 @@ macro_rules! each_way {
                 .backoff(Constant::new(Duration::from_millis(1)))
                 .timeout(Duration::from_secs(60))
                 .give_up_after(Duration::from_secs(60))
-                .expires(Duration::from_secs(60))
+                .expires_after(Duration::from_secs(60))
                 .context(CancellationToken::new())
                 .error("it was not sent")
                 .name("mail")
-                .within(Duration::from_secs(60));
+                .wait_at_most(Duration::from_secs(60));
             future_with_every_option => |tasks, it| tasks
                 .queue(async move { Ok(it.answer()) })
                 .timeout(Duration::from_secs(60))
                 .give_up_after(Duration::from_secs(60))
-                .expires(Duration::from_secs(60))
+                .expires_after(Duration::from_secs(60))
                 .context(CancellationToken::new())
                 .error("it was not sent")
                 .name("mail")
-                .within(Duration::from_secs(60));
+                .wait_at_most(Duration::from_secs(60));
         }
     };
     ($place:ident: $($way:ident => |$tasks:ident, $it:ident| $submit:expr;)+) => {
@@ -86,7 +86,7 @@ macro_rules! each_way {
         #[tokio::test]
         async fn executed_at_once() {
             $place!(|tasks, it| {
-                let handler = TaskManager::wrap(move |cx: Context| deliver(it.clone(), cx));
+                let handler = wrap(move |cx: Context| deliver(it.clone(), cx));
                 tasks.exec(handler).await.await.expect("it succeeds")
             });
         }
@@ -94,7 +94,7 @@ macro_rules! each_way {
         #[tokio::test]
         async fn executed_future() {
             $place!(|tasks, it| {
-                let handler = TaskManager::wrap(async move { Ok(it.answer()) });
+                let handler = wrap(async move { Ok(it.answer()) });
                 tasks.exec(handler).await.await.expect("it succeeds")
             });
         }
@@ -117,7 +117,7 @@ macro_rules! each_way {
                 let mails: Vec<_> = (0..100)
                     .map(|_| {
                         let it = it.clone();
-                        TaskManager::wrap(async move { Ok(it.answer()) }).name("one of many")
+                        wrap(async move { Ok(it.answer()) }).name("one of many")
                     })
                     .collect();
                 let handles = tasks.queue_many(mails).await.expect("it runs");

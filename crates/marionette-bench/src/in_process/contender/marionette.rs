@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryFutureExt;
-use marionette::{
-    Backoff, Constant, Context, IntoTask, Repeatable, Submit, TaskError, TaskManager,
-};
+use marionette::backoff::Constant;
+use marionette::marker::Repeatable;
+use marionette::task::IntoTask;
+use marionette::{Backoff, Context, Submit, TaskError, TaskManager};
 use tokio_util::sync::CancellationToken;
 
 use crate::in_process::contender::{Contender, QUEUE, WORKERS};

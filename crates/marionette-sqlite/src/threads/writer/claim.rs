@@ -149,7 +149,7 @@ impl Writer<'_> {
             Ok(Claimed {
                 lease: Lease {
                     job: id.task(),
-                    key: seq,
+                    row: seq,
                     token: next.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, token))?,
                 },
                 kind: lane.kind.clone(),

@@ -25,7 +25,7 @@ impl Writer<'_> {
             let read = &mut self.sql.lease_read;
             let cancel: Option<Option<String>> = read
                 .query_row(
-                    params![lease.key, lease.token, Id::of(lease.job), id],
+                    params![lease.row, lease.token, Id::of(lease.job), id],
                     |row| codec::seen(row, 0),
                 )
                 .optional()?;
@@ -74,7 +74,7 @@ impl Writer<'_> {
     /// since nobody received the answer to their claim. They are given back once that has been so
     /// for the length of a lease.
     fn note_unnamed(&mut self, instance: Id, leases: &[Lease]) -> rusqlite::Result<()> {
-        let named: HashSet<i64> = leases.iter().map(|lease| lease.key).collect();
+        let named: HashSet<i64> = leases.iter().map(|lease| lease.row).collect();
         let mut statement = self
             .connection
             .prepare_cached(include_str!("../../sql/running_of_instance.sql"))?;

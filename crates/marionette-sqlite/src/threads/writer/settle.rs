@@ -101,7 +101,7 @@ impl Writer<'_> {
             return Ok(false);
         };
         let changes = self.sql.settle_done.execute(params![
-            lease.key,
+            lease.row,
             lease.token,
             Id::of(lease.job),
             self.now,
@@ -113,7 +113,7 @@ impl Writer<'_> {
 
     fn settle_one(&mut self, settlement: &Settlement) -> rusqlite::Result<Settled> {
         let lease = settlement.lease;
-        let Some(mut job) = self.job_row(lease.key)? else {
+        let Some(mut job) = self.job_row(lease.row)? else {
             return Ok(Settled::Stale);
         };
         // The number of a row that was deleted may be used again, so the id decides.

@@ -220,7 +220,7 @@ impl Error {
         self.ended_by(FailureKind::TimedOut)
     }
 
-    /// Whether the task was not started in time ([`expires`](crate::Submit::expires)).
+    /// Whether the task was not started in time ([`expires_after`](crate::Submit::expires_after)).
     #[must_use]
     pub fn is_expired(&self) -> bool {
         self.ended_by(FailureKind::Expired)
@@ -240,8 +240,8 @@ impl Error {
 
     /// Whether the store does not know the job: it was pruned or deleted, or never was there.
     #[must_use]
-    pub fn is_unknown(&self) -> bool {
-        self.ended_by(FailureKind::Unknown)
+    pub fn is_missing(&self) -> bool {
+        self.ended_by(FailureKind::Missing)
     }
 
     /// Whether the job is done, and only its result could not be stored or read back. The job does

@@ -43,7 +43,7 @@ pub use wrapped::IntoJob;
 /// # Cancel safety
 ///
 /// If the future is dropped before it resolves, the job may have been accepted or not. A job that
-/// was [wrapped](crate::TaskManager::wrap) can be queued again: it keeps its id, and a store
+/// was [wrapped](crate::wrap) can be queued again: it keeps its id, and a store
 /// accepts an id once, as long as it keeps the job.
 ///
 /// `H` is the type of the queued value: the job type `J`, or a wrapped `J`.
@@ -85,7 +85,7 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     ///
     /// A job with [`Backoff::from_fn`] is refused, since code cannot be stored.
     ///
-    /// [`Exponential::default`]: crate::Exponential
+    /// [`Exponential::default`]: crate::backoff::Exponential
     pub fn backoff(self, backoff: impl Into<Backoff>) -> Self {
         self.with(|handler| handler.backoff(backoff))
     }
@@ -105,8 +105,8 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
 
     /// How late the job may be started: if no worker was free within this time after it was due,
     /// it ends as cancelled. Default is no limit.
-    pub fn expires(self, limit: Duration) -> Self {
-        self.with(|handler| handler.expires(limit))
+    pub fn expires_after(self, limit: Duration) -> Self {
+        self.with(|handler| handler.expires_after(limit))
     }
 
     /// The error to report when the job has failed for good, together with the errors of its
@@ -135,9 +135,10 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     /// The queue in which the job waits. Default is [`Job::QUEUE`](crate::Job::QUEUE), which is
     /// "default".
     ///
-    /// A manager works on the queues that [`Builder::queues`](crate::Builder::queues) names, and on
-    /// all if it names none. Queues need not be created: a queue exists when a job is in it. The
-    /// name of a queue has 1 to 128 of the characters `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
+    /// A manager works on the queues that
+    /// [`TaskManagerBuilder::queues`](crate::TaskManagerBuilder::queues) names, and on all if it
+    /// names none. Queues need not be created: a queue exists when a job is in it. The name of a
+    /// queue has 1 to 128 of the characters `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
     pub fn in_queue(self, queue: impl Into<Cow<'static, str>>) -> Self {
         self.with(|handler| handler.in_queue(queue))
     }
@@ -149,9 +150,9 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     }
 
     /// How long to wait for room at most in a queue that has a
-    /// [limit](crate::Builder::queue_limit), counted from the await. Default is no limit on the
-    /// wait.
-    pub fn within(self, patience: Duration) -> Self {
+    /// [limit](crate::TaskManagerBuilder::queue_limit), counted from the await. Default is no limit
+    /// on the wait.
+    pub fn wait_at_most(self, patience: Duration) -> Self {
         Self {
             room: Room::WaitFor(patience),
             ..self

@@ -12,7 +12,7 @@ use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
 /// A value that a [`TaskManager`](crate::TaskManager) with a store accepts: a [`Job`], or one that
-/// was [wrapped](crate::TaskManager::wrap), which keeps its id and its options.
+/// was [wrapped](crate::wrap), which keeps its id and its options.
 ///
 /// The parameter `J` is the type of the job, and is never written.
 #[diagnostic::on_unimplemented(
@@ -85,14 +85,14 @@ impl<J: Job> TaskHandler<J, ByJob> {
     /// # Examples
     ///
     /// ```
-    /// use marionette::{Job, TaskManager};
+    /// use marionette::{Job, TaskManager, wrap};
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Serialize, Deserialize)]
     /// # struct SendMail { to: String }
     /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
     ///
     /// let mail = SendMail { to: "ada@example.org".into() };
-    /// let row = TaskManager::wrap(mail).retries(8).into_new_job()?;
+    /// let row = wrap(mail).retries(8).into_new_job()?;
     /// assert_eq!(row.kind, "send_mail");
     /// assert_eq!(row.payload, br#"{"to":"ada@example.org"}"#);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
