@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::install::Tool;
 use crate::step::{LIBRARY, Outcome, Step, cargo};
-use crate::{advisories, bench, loom, memcheck, miri, shell, tidy};
+use crate::{advisories, bench, docs, loom, memcheck, miri, package, releases, shell, tidy};
 
 /// The features of the library, each of which must stand alone.
 const FEATURES: [&str; 4] = ["serde", "metrics", "signal", "test-util"];
@@ -44,9 +44,27 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "doc",
-        about: "the documentation builds without a warning",
+        about: "the documentation builds without a warning, also as docs.rs shows it (nightly)",
         needs: &[],
-        run: doc,
+        run: docs::run,
+    },
+    Step {
+        name: "package",
+        about: "each published package has its licences and its README, no tests, and builds",
+        needs: &[],
+        run: package::run,
+    },
+    Step {
+        name: "msrv",
+        about: "the published packages build with the oldest Rust that they promise",
+        needs: &[],
+        run: releases::oldest_rust,
+    },
+    Step {
+        name: "semver",
+        about: "no public item of the last release is gone or changed",
+        needs: &[],
+        run: releases::semver,
     },
     Step {
         name: "oldest",
@@ -122,11 +140,5 @@ fn features() -> Result<Outcome> {
              --features {feature} -- --deny warnings"
         ))?;
     }
-    Ok(Outcome::Passed)
-}
-
-fn doc() -> Result<Outcome> {
-    let mut command = shell::cargo("doc --locked --workspace --all-features --no-deps");
-    shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))?;
     Ok(Outcome::Passed)
 }

@@ -11,9 +11,14 @@ mod advisories;
 mod loom;
 mod memcheck;
 mod miri;
+mod docs;
+mod releases;
+mod package;
 
 mod step;
 mod install;
+
+mod toolchain;
 
 mod args;
 mod shell;

@@ -5,19 +5,20 @@ use anyhow::Result;
 
 use crate::shell;
 use crate::step::{LIBRARY, Outcome};
+use crate::toolchain;
 
 /// The unit tests of the modules that may use `unsafe`.
 pub(crate) const FILTER: &str = "cell::";
 
 pub(crate) fn run() -> Result<Outcome> {
     for words in ["--version", "setup"] {
-        if !shell::succeeds(nightly("miri").args(words.split(' '))) {
+        if !shell::succeeds(toolchain::cargo("nightly", "miri").args(words.split(' '))) {
             let why = "the nightly toolchain has no working Miri \
                        (rustup toolchain install nightly --component miri,rust-src)";
             return Ok(Outcome::Skipped(why.to_owned()));
         }
     }
-    let mut command = nightly("miri");
+    let mut command = toolchain::cargo("nightly", "miri");
     command
         .args([
             "test",
@@ -35,10 +36,4 @@ pub(crate) fn run() -> Result<Outcome> {
         .env("CARGO_TARGET_DIR", shell::target().join("miri"));
     shell::run_tests(&mut command)?;
     Ok(Outcome::Passed)
-}
-
-fn nightly(subcommand: &str) -> std::process::Command {
-    let mut command = shell::program("rustup");
-    command.args(["run", "nightly", "cargo", subcommand]);
-    command
 }

@@ -139,6 +139,9 @@
 //! | `sqlx` | `SqliteStore::insert_in_sqlx`, for transactions of sqlx 0.9; it needs Rust 1.94 |
 //! | `test-util` | `Clock`, which a test moves ahead |
 
+// On docs.rs each item names the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod inspect;
 mod transaction;
 mod store;
@@ -162,6 +165,11 @@ pub use failpoint::FAIL_POINTS;
 pub use job::forgotten::{Forgot, Forgotten};
 pub use options::{SqliteOptions, Synchronous};
 pub use store::SqliteStore;
+
+/// The example of this package's README is compiled with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct PackageReadme;
 
 /// The README's examples are compiled and run with the others.
 #[cfg(doctest)]

@@ -125,6 +125,9 @@
 //! | `signal` | `TaskManager::stop_on_signal` |
 //! | `test-util` | the module `testing`: run a manager until nothing is left, step the wall clock |
 
+// On docs.rs each item names the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod manager;
 mod submit;
 mod memory_store;
@@ -217,3 +220,8 @@ pub mod marker {
     pub use crate::task::encoded_job::ByJob;
     pub use crate::task::{OfJobs, Repeatable};
 }
+
+/// The example of this package's README is compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct PackageReadme;

@@ -1,0 +1,107 @@
+//! Packs each published crate as its users get it: with licences and README, without tests. Each
+//! package builds.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+
+use crate::shell;
+use crate::step::{LIBRARY, Outcome};
+
+/// The published packages, each after those that it needs.
+pub(crate) const PUBLISHED: [&str; 3] = [LIBRARY, "marionette-sqlite", "marionette-cli"];
+
+/// What each package must have.
+const NEEDED: [&str; 5] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+];
+/// What every user would download and none needs.
+const BALLAST: [&str; 3] = ["tests/", "benches/", "examples/expected/"];
+
+pub(crate) fn run() -> Result<Outcome> {
+    for package in PUBLISHED {
+        let words = format!("package --locked --allow-dirty --list --package {package}");
+        let list = shell::output(&mut shell::cargo(&words))?;
+        check(package, &list.lines().collect::<Vec<_>>())?;
+    }
+    // All at once: a package that is not released yet finds the others only beside itself. Quietly,
+    // since cargo names each test that is left out.
+    let mut command = shell::cargo("package --quiet --locked --allow-dirty");
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    for package in PUBLISHED {
+        command.args(["--package", package]);
+    }
+    shell::run(&mut command)?;
+    if lacks_address(&fs::read_to_string(shell::root().join("Cargo.toml"))?) {
+        println!("NOTE: the address of the repository is to be filled in, in Cargo.toml");
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Whether a package of these files is complete, and has nothing else.
+fn check(package: &str, files: &[&str]) -> Result<()> {
+    for needed in NEEDED {
+        ensure!(
+            files.contains(&needed),
+            "{package} would be published without {needed}"
+        );
+    }
+    for ballast in BALLAST {
+        let file = files.iter().find(|file| file.starts_with(ballast));
+        ensure!(
+            file.is_none(),
+            "{package} would be published with {ballast}: see `include` in its manifest"
+        );
+    }
+    Ok(())
+}
+
+/// Whether nobody has filled in where the repository is.
+fn lacks_address(manifest: &str) -> bool {
+    manifest.lines().any(|line| line == "repository = \"\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_has_its_licences_and_no_tests() {
+        let mut files = NEEDED.to_vec();
+        files.push("src/lib.rs");
+        check("a", &files).unwrap();
+        files.push("tests/b.rs");
+        let wrong = check("a", &files).unwrap_err().to_string();
+        assert!(wrong.contains("with tests/"), "{wrong}");
+        let wrong = check("a", &NEEDED[..4]).unwrap_err().to_string();
+        assert!(wrong.contains("without README.md"), "{wrong}");
+    }
+
+    #[test]
+    fn every_other_crate_is_not_published() {
+        let crates = fs::read_dir(shell::root().join("crates")).unwrap();
+        let mut published = Vec::new();
+        for folder in crates {
+            let manifest = folder.unwrap().path().join("Cargo.toml");
+            let manifest = fs::read_to_string(manifest).unwrap();
+            if !manifest.contains("\npublish = false\n") {
+                let name = manifest.split('"').nth(1).unwrap().to_owned();
+                published.push(name);
+            }
+        }
+        published.sort();
+        let mut expected = PUBLISHED.to_vec();
+        expected.sort_unstable();
+        assert_eq!(published, expected);
+    }
+
+    #[test]
+    fn an_address_that_is_missing_is_noticed() {
+        assert!(lacks_address("[workspace.package]\nrepository = \"\"\n"));
+        assert!(!lacks_address("repository = \"https://example.org/a\"\n"));
+    }
+}
