@@ -176,8 +176,11 @@ pub use submit::job_handle::JobHandle;
 #[doc(inline)]
 pub use task::Task;
 pub use task::blocking::blocking;
+pub use task::handlers::Handlers;
 pub use task::job::{Job, JobHandler};
+pub use task::payload::Payload;
 pub use task::task_handler::{TaskHandler, wrap};
+pub use task::with::with;
 
 /// What happens to tasks, as it happens.
 pub mod event {

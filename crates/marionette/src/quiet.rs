@@ -43,11 +43,6 @@ impl QuietSpan {
         self.0.id()
     }
 
-    /// The bare span, for the user: a panic of its subscriber is then the user's too.
-    pub(crate) fn into_span(mut self) -> Span {
-        mem::replace(&mut self.0, Span::none())
-    }
-
     /// Enters the span, until [`leave`](Self::leave) is called.
     pub(crate) fn enter(&self) {
         self.tell(|id, subscriber| subscriber.enter(id));

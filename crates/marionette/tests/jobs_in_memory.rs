@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{HOUR, SECOND, now};
 use marionette::backoff::Constant;
-use marionette::{BoxError, Context, Job, JobHandler, TaskError, TaskManager, TaskState, wrap};
+use marionette::{
+    BoxError, Context, Job, JobHandler, Payload, TaskError, TaskManager, TaskState, wrap,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,14 +141,21 @@ async fn a_type_that_does_not_round_trip_is_found_without_a_store() {
     struct Oracle;
     impl Job for Oracle {
         const KIND: &'static str = "oracle";
-        type Output = ();
-        fn decode_output(_: &[u8]) -> Result<(), BoxError> {
+        type Output = Riddle;
+    }
+    #[derive(Debug)]
+    struct Riddle;
+    impl Payload for Riddle {
+        fn encode(&self) -> Result<Vec<u8>, BoxError> {
+            Ok(b"?".to_vec())
+        }
+        fn decode(_: &[u8]) -> Result<Self, BoxError> {
             Err("nobody understands it".into())
         }
     }
     let tasks = TaskManager::builder()
         .handle(async |_: OneWay, _: Context| Ok(()))
-        .handle(async |_: Oracle, _: Context| Ok(()))
+        .handle(async |_: Oracle, _: Context| Ok(Riddle))
         .build()
         .expect("it is sound");
     tasks.start();
@@ -172,11 +181,12 @@ async fn a_type_that_does_not_round_trip_is_found_without_a_store() {
 async fn a_job_is_encoded_once_and_decoded_when_it_comes_in_and_for_each_attempt() {
     static ENCODED: AtomicU32 = AtomicU32::new(0);
     static DECODED: AtomicU32 = AtomicU32::new(0);
-    #[derive(Serialize, Deserialize)]
     struct Counted;
     impl Job for Counted {
         const KIND: &'static str = "counted";
         type Output = u32;
+    }
+    impl Payload for Counted {
         fn encode(&self) -> Result<Vec<u8>, BoxError> {
             ENCODED.fetch_add(1, Ordering::Relaxed);
             Ok(b"sealed".to_vec())

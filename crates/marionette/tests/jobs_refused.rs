@@ -12,7 +12,9 @@ use common::{HOUR, SECOND, now};
 use marionette::inspect::Inspect;
 use marionette::inspect::{Filter, Page};
 use marionette::store::{JobState, NewJob, Store, StoreError};
-use marionette::{Backoff, BoxError, Context, Job, MemoryStore, TaskId, TaskManager, wrap};
+use marionette::{
+    Backoff, BoxError, Context, Job, MemoryStore, Payload, TaskId, TaskManager, wrap,
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,15 +30,20 @@ async fn count(store: &impl Store) -> usize {
 }
 
 /// A job that does not encode.
-#[derive(Serialize, Deserialize)]
 struct Stubborn;
 
 impl Job for Stubborn {
     const KIND: &'static str = "stubborn";
     type Output = ();
+}
 
+impl Payload for Stubborn {
     fn encode(&self) -> Result<Vec<u8>, BoxError> {
         Err("there is no key to seal it with".into())
+    }
+
+    fn decode(_: &[u8]) -> Result<Self, BoxError> {
+        Ok(Self)
     }
 }
 
@@ -330,8 +337,9 @@ fn all_that_is_wrong_is_said_at_once() {
         error.to_string(),
         "invalid configuration: workers is 0, expected a whole number from 1 to 65536: \
          at least one worker must be specified; \
-         jobs of kind `send_mail` have more than one handler; \
          the name of a kind of job is \"not good\"; ' ' is none of A–Z, a–z, 0–9, _ . : -; \
+         jobs of kind `send_mail` have more than one handler: `jobs_refused::common::jobs::send`, \
+         `jobs_refused::all_that_is_wrong_is_said_at_once::{{closure}}`; \
          the name of a queue is empty; \
          the limit of the queue `mail` is 0, so it accepts nothing"
     );
@@ -372,14 +380,18 @@ async fn an_enqueueing_that_is_dropped_loses_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn user_code_that_panics_while_it_encodes_harms_only_its_caller() {
     static PANICS: AtomicBool = AtomicBool::new(true);
-    #[derive(Serialize, Deserialize)]
     struct Moody;
     impl Job for Moody {
         const KIND: &'static str = "moody";
         type Output = ();
+    }
+    impl Payload for Moody {
         fn encode(&self) -> Result<Vec<u8>, BoxError> {
             assert!(!PANICS.load(Ordering::Relaxed), "not today");
             Ok(b"null".to_vec())
+        }
+        fn decode(_: &[u8]) -> Result<Self, BoxError> {
+            Ok(Self)
         }
     }
     let tasks = Arc::new(producer(&MemoryStore::new()));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
-use marionette::{BoxError, Context, Job, MemoryStore, TaskManager, wrap};
+use marionette::{BoxError, Context, Job, MemoryStore, Payload, TaskManager, wrap};
 use serde::{Deserialize, Serialize};
 
 /// A job of any arguments.
@@ -133,7 +133,7 @@ async fn what_does_not_come_back_from_its_encoding_is_refused_with_the_reason() 
 }
 
 /// A job with an encoding of its own.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 enum Own {
     Disagrees,
     Panics,
@@ -142,7 +142,9 @@ enum Own {
 impl Job for Own {
     const KIND: &'static str = "own";
     type Output = ();
+}
 
+impl Payload for Own {
     fn encode(&self) -> Result<Vec<u8>, BoxError> {
         Ok(format!("{self:?}").into_bytes())
     }

@@ -10,7 +10,7 @@ use marionette::backoff::Constant;
 use marionette::event::{EventKind, Received};
 use marionette::{Backoff, Context, TaskError, TaskManager};
 use tokio::time::{sleep, timeout};
-use tracing::Level;
+use tracing::{Level, Span};
 
 fn manager(server_name: &str) -> TaskManager {
     let builder = TaskManager::builder().workers(1).server_name(server_name);
@@ -90,10 +90,10 @@ async fn every_span_and_event_carries_the_server_name() {
 async fn what_a_task_logs_lies_in_the_span_of_its_attempt() {
     let (_log, _listening) = Log::listen();
     let tasks = manager("mailer");
-    let task = async |cx: Context| {
-        let before = cx.span().id();
+    let task = async |_: Context| {
+        let before = Span::current().id();
         sleep(SECOND).await;
-        Ok(before.is_some() && before == cx.span().id())
+        Ok(before.is_some() && before == Span::current().id())
     };
     let handle = tasks.queue(task).await.expect("it runs");
     assert!(handle.await.expect("it succeeds"));

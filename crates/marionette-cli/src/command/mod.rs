@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use marionette::{BoxError, Job};
+use marionette::{BoxError, Job, Payload};
 use serde::{Deserialize, Serialize};
 
 use crate::console::text::is_obeyed;
@@ -39,6 +39,7 @@ pub(crate) const OUTPUT_BYTES: u64 = 1024 * 1024;
 
 /// A command as it is stored. It has nothing of the environment in which it was added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")] // Read and written by its `Payload` alone.
 pub(crate) struct Command {
     /// The program or the line that runs.
     #[serde(flatten)]
@@ -79,11 +80,21 @@ pub(crate) struct Success {
 impl Job for Command {
     const KIND: &'static str = "command";
     type Output = Success;
+}
+
+impl Payload for Command {
+    fn encode(&self) -> Result<Vec<u8>, BoxError> {
+        let mut payload = Vec::new();
+        Self::serialize(self, &mut serde_json::Serializer::new(&mut payload))?;
+        Ok(payload)
+    }
 
     /// Reads a command. JSON errors quote the input, which may have a secret, so only the place is
     /// told.
     fn decode(payload: &[u8]) -> Result<Self, BoxError> {
-        serde_json::from_slice(payload).map_err(|error| {
+        let mut json = serde_json::Deserializer::from_slice(payload);
+        let read = Self::deserialize(&mut json).and_then(|command| json.end().map(|()| command));
+        read.map_err(|error| {
             let (line, column) = (error.line(), error.column());
             format!("no command of this version, from line {line}, column {column} on").into()
         })

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use marionette::Job;
+use marionette::Payload;
 use marionette::store::JobOptions;
 
 use super::{fuzz, is_fit_to_print};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use marionette::store::{Due as When, NewJob, PAYLOAD_BYTES_MAX};
-use marionette::{Job, TaskId};
+use marionette::{Job, Payload, TaskId};
 
 use crate::command::Command;
 use crate::input::{Due, Task};

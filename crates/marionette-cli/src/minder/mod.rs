@@ -96,6 +96,7 @@ impl Unable {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Attempt {
     /// The command.
+    #[serde(with = "Command")]
     pub(crate) command: Command,
     /// The id of its job, which the command finds in its environment.
     pub(crate) job: String,

@@ -6,8 +6,8 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use marionette::Job;
 use marionette::inspect::JobDetails;
+use marionette::{Job, Payload};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 

@@ -3,17 +3,17 @@
 #![deny(unsafe_code)]
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
 
 use crate::cell::body::Body;
+use crate::cell::options::JobPlace;
 use crate::cell::task_ref::TaskRef;
 use crate::cell::{Cell, Shared};
 use crate::clock::Tick;
 use crate::id::{Identity, TaskId};
-use crate::quiet::QuietSpan;
 
 /// The name of a task that has none of its own.
 pub(crate) const DEFAULT_NAME: &str = "async task";
@@ -22,6 +22,20 @@ pub(crate) const DEFAULT_NAME: &str = "async task";
 /// whether somebody wants it to end.
 ///
 /// Every attempt gets one of its own. It is cheap to clone, and may be kept and sent elsewhere.
+/// `testing::context` (feature `test-util`) makes one for the test of a task or a handler.
+///
+/// `anyhow` and `eyre` have a trait of the same name. Beside a `Context` of Marionette, import that
+/// trait without its name:
+///
+/// ```
+/// use anyhow::Context as _;
+/// use marionette::{Context, TaskError};
+///
+/// async fn read_the_feed(_: Context) -> Result<String, TaskError> {
+///     let feed = std::env::var("FEED").context("the feed is not configured")?;
+///     Ok(feed)
+/// }
+/// ```
 ///
 /// # Examples
 ///
@@ -70,6 +84,22 @@ impl Context {
         TaskRef::new(&*self.cell)
     }
 
+    fn place(&self) -> Option<&JobPlace> {
+        self.cell.details()?.options.place()
+    }
+
+    /// The kind of the job ([`Job::KIND`](crate::Job::KIND)); `None` for a task that is no job.
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.place().map(|place| place.kind)
+    }
+
+    /// The queue in which the job waited; `None` for a task that is no job.
+    #[must_use]
+    pub fn queue_name(&self) -> Option<&str> {
+        self.place().map(|place| &*place.queue)
+    }
+
     /// Which attempt this is, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
@@ -91,6 +121,27 @@ impl Context {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.cell.details()?.deadline().map(Tick::to_instant)
+    }
+
+    /// How long this attempt still has until its [`deadline`](Self::deadline): zero once that has
+    /// passed, `None` if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::{Context, TaskError};
+    /// # async fn fetch(_: Duration) -> Result<(), std::io::Error> { Ok(()) }
+    ///
+    /// async fn update(cx: Context) -> Result<(), TaskError> {
+    ///     let limit = cx.time_left().unwrap_or(Duration::from_secs(60));
+    ///     Ok(fetch(limit / 2).await?)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        let deadline = self.cell.details()?.deadline()?;
+        Some(deadline.since(Tick::now()))
     }
 
     /// A token that is cancelled when this attempt should end: at its deadline, by
@@ -146,13 +197,6 @@ impl Context {
     #[must_use]
     pub fn cancel_reason(&self) -> Option<String> {
         self.cell.details()?.cancel_reason()
-    }
-
-    /// The tracing span of this attempt, as long as it is used inside the attempt.
-    #[must_use]
-    #[allow(clippy::unused_self)] // The span is the current one; the context is what has it.
-    pub fn span(&self) -> Span {
-        QuietSpan::current().into_span()
     }
 }
 

@@ -42,6 +42,14 @@ struct Rare {
     span: Option<Box<QuietSpan>>,
     name: Option<String>,
     leased: Option<Arc<LeasedJob>>,
+    place: Option<JobPlace>,
+}
+
+/// Where a job belongs: its kind and its queue.
+#[derive(Clone)]
+pub(crate) struct JobPlace {
+    pub(crate) kind: &'static str,
+    pub(crate) queue: Cow<'static, str>,
 }
 
 impl Options {
@@ -184,6 +192,15 @@ impl Options {
 
     pub(crate) fn set_leased(&mut self, leased: Arc<LeasedJob>) {
         self.rare_mut().leased = Some(leased);
+    }
+
+    /// The kind and the queue, if the task is a job.
+    pub(crate) fn place(&self) -> Option<&JobPlace> {
+        self.rare()?.place.as_ref()
+    }
+
+    pub(crate) fn set_place(&mut self, place: JobPlace) {
+        self.rare_mut().place = Some(place);
     }
 }
 

@@ -8,14 +8,15 @@ use crate::cell::body::Repeat;
 use crate::cell::context::Context;
 use crate::cell::details::Details;
 use crate::cell::leased_job::{LeasedJob, clip, failure};
-use crate::cell::options::Options;
+use crate::cell::options::{JobPlace, Options};
 use crate::clock::Tick;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{Error, chain};
 use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX};
 use crate::task::Own;
-use crate::task::registry::{Runner, unkept};
+use crate::task::handlers::Runner;
+use crate::task::registry::unkept;
 
 /// The one attempt that a claim allows.
 struct HandlerAttempt {
@@ -40,7 +41,11 @@ pub(crate) fn task(
         .then(|| Error::restored(failures.map(failure).collect(), claimed.failed));
     let user = claimed.options.error.clone().map(Into::into);
     let due = before(now, claimed.age);
-    let options = options(claimed.options, kind, Arc::clone(&leased));
+    let place = JobPlace {
+        kind,
+        queue: claimed.queue.to_string().into(),
+    };
+    let options = options(claimed.options, place, Arc::clone(&leased));
     let details = Details::of_job(options, user, record, due);
     let attempt = HandlerAttempt {
         runner,
@@ -89,7 +94,7 @@ pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
     Tick::from_nanos(now.nanos().saturating_sub(nanos))
 }
 
-fn options(job: JobOptions, kind: &'static str, leased: Arc<LeasedJob>) -> Options {
+fn options(job: JobOptions, place: JobPlace, leased: Arc<LeasedJob>) -> Options {
     let mut options = Options::default();
     options.retries = job.retries;
     if let Some(backoff) = job.backoff {
@@ -98,7 +103,8 @@ fn options(job: JobOptions, kind: &'static str, leased: Arc<LeasedJob>) -> Optio
     options.set_timeout(job.timeout);
     options.set_give_up_after(job.give_up_after);
     options.set_expires_after(job.expires_after);
-    options.set_name(job.name.map_or(kind.into(), Into::into));
+    options.set_name(job.name.map_or(place.kind.into(), Into::into));
+    options.set_place(place);
     options.set_leased(leased);
     options
 }

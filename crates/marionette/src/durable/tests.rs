@@ -57,7 +57,9 @@ fn job(number: u32) -> NewJob {
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_and_its_end_is_told() {
     let mut registry = Registry::default();
-    registry.add::<Add, _>(|Add(number), _: Context| async move { Ok(number + 1) });
+    registry
+        .handlers
+        .add::<Add, _>(|Add(number), _: Context| async move { Ok(number + 1) });
     let (tasks, durable, store) = manager(registry);
     tasks.start();
     let job = job(41);
@@ -75,7 +77,7 @@ async fn a_job_is_retried_by_its_options_and_buried_with_every_error() {
     let tried = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&tried);
     let mut registry = Registry::default();
-    registry.add::<Add, _>(move |_: Add, cx: Context| {
+    registry.handlers.add::<Add, _>(move |_: Add, cx: Context| {
         count.fetch_add(1, Ordering::Relaxed);
         async move { Err::<u32, TaskError>(format!("no {}", cx.attempt()).into()) }
     });
@@ -100,7 +102,9 @@ async fn a_job_is_retried_by_its_options_and_buried_with_every_error() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_releases_what_it_interrupts_without_cost() {
     let mut registry = Registry::default();
-    registry.add::<Add, _>(|_: Add, _: Context| std::future::pending());
+    registry
+        .handlers
+        .add::<Add, _>(|_: Add, _: Context| std::future::pending());
     let (tasks, _, store) = manager(registry);
     tasks.start();
     let jobs: Vec<_> = (0..10).map(job).collect();
@@ -119,7 +123,9 @@ async fn a_stop_releases_what_it_interrupts_without_cost() {
 #[tokio::test(start_paused = true)]
 async fn a_manager_that_is_dropped_gives_its_jobs_back() {
     let mut registry = Registry::default();
-    registry.add::<Add, _>(|_: Add, _: Context| std::future::pending());
+    registry
+        .handlers
+        .add::<Add, _>(|_: Add, _: Context| std::future::pending());
     let (tasks, durable, store) = manager(registry);
     tasks.start();
     let jobs: Vec<_> = (0..10).map(job).collect();
@@ -138,10 +144,12 @@ async fn a_manager_that_is_dropped_gives_its_jobs_back() {
 #[tokio::test(start_paused = true)]
 async fn a_running_job_hears_that_somebody_cancelled_it() {
     let mut registry = Registry::default();
-    registry.add::<Add, _>(|_: Add, cx: Context| async move {
-        cx.cancelled().await;
-        Err::<u32, TaskError>("stopped half-way".into())
-    });
+    registry
+        .handlers
+        .add::<Add, _>(|_: Add, cx: Context| async move {
+            cx.cancelled().await;
+            Err::<u32, TaskError>("stopped half-way".into())
+        });
     let (tasks, durable, store) = manager(registry);
     tasks.start();
     let job = job(1);
@@ -168,7 +176,9 @@ fn jobs_of_a_runtime_that_is_gone_are_not_kept_for_ever() {
         .build();
     let runtime = runtime.expect("a runtime");
     let mut registry = Registry::default();
-    registry.add::<Add, _>(|_: Add, _: Context| std::future::pending());
+    registry
+        .handlers
+        .add::<Add, _>(|_: Add, _: Context| std::future::pending());
     let (tasks, durable, store) = manager(registry);
     runtime.block_on(async {
         tasks.start();

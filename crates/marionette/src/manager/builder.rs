@@ -14,6 +14,7 @@ use crate::manager::Memory;
 use crate::manager::TaskManager;
 use crate::schedule::timekeeper::Precision;
 use crate::store::Store;
+use crate::task::handlers::Handlers;
 use crate::task::job::{Job, JobHandler};
 use crate::task::registry::Registry;
 
@@ -133,14 +134,37 @@ impl<S: ?Sized> TaskManagerBuilder<S> {
     ///     .build()?;
     /// # Ok::<(), marionette::ConfigError>(())
     /// ```
-    pub fn handle<J: Job, H: JobHandler<J>>(mut self, handler: H) -> Self {
-        self.registry.add(handler);
+    pub fn handle<J: Job>(mut self, handler: impl JobHandler<J>) -> Self {
+        self.registry.handlers.add(handler);
+        self
+    }
+
+    /// Registers all these handlers, which were collected elsewhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, Handlers, Job, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    ///
+    /// fn mails() -> Handlers {
+    ///     Handlers::new().handle(async |_: SendMail, _: Context| Ok(()))
+    /// }
+    ///
+    /// let tasks = TaskManager::builder().handlers(mails()).build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn handlers(mut self, handlers: Handlers) -> Self {
+        self.registry.handlers.append(handlers);
         self
     }
 
     /// Fails with everything that is wrong with the settings and the handlers.
     fn problems(&self) -> Result<(), ConfigError> {
-        let jobs = self.registry.problems().iter().cloned().map(Problem::from);
+        let jobs = self.registry.problems().map(Problem::from);
         ConfigError::unless_empty(self.config.problems().into_iter().chain(jobs).collect())
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::cell::body::{Offered, Repeat, Source};
 use crate::cell::context::Context;
 use crate::cell::leased_job::clip;
+use crate::cell::options::JobPlace;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{UnreadableResult, chain};
@@ -17,10 +18,9 @@ use crate::store::{
     Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, check_name,
 };
 use crate::task::draft::Draft;
+use crate::task::handlers::Runner;
 use crate::task::job::Job;
-use crate::task::registry::{
-    CodecError, Registry, Runner, check_comes_back, decode_output, encode,
-};
+use crate::task::registry::{CodecError, Registry, check_comes_back, decode_output, encode};
 use crate::task::task_handler::TaskHandler;
 use crate::task::{IntoTask, OfJobs, Repeatable};
 
@@ -156,6 +156,12 @@ impl<J: Job> IntoTask<ByJob> for J {
         draft: &mut Draft<EncodedJob<J>>,
         registry: &Registry,
     ) -> Result<(), Box<Unstorable>> {
+        let queue = draft.source.queue.clone();
+        let place = JobPlace {
+            kind: J::KIND,
+            queue,
+        };
+        draft.details().options.set_place(place);
         draft.source.pack(registry)
     }
 }

@@ -2,15 +2,12 @@
 
 use std::future::Future;
 use std::ops::Deref;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 use crate::cell::context::Context;
-use crate::finite;
 use crate::outcome::TaskError;
-use crate::outcome::error::BoxError;
 use crate::task::encoded_job::ByJob;
+use crate::task::payload::Payload;
 use crate::task::task_handler::TaskHandler;
 
 /// A task as data: arguments that can be stored, under a name that says which [`JobHandler`] runs
@@ -62,13 +59,13 @@ use crate::task::task_handler::TaskHandler;
     note = "a manager with a store takes jobs and nothing else; one without a store, \
             `TaskManager::new(Config::default())`, takes closures and futures as well"
 )]
-pub trait Job: Serialize + DeserializeOwned + Send + 'static {
+pub trait Job: Payload {
     /// The name under which jobs of this type are stored. The name outlives the process: choose it
     /// once, and do not change it while jobs wait. 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
     const KIND: &'static str;
 
     /// The result of a successful attempt.
-    type Output: Serialize + DeserializeOwned + Send + 'static;
+    type Output: Payload;
 
     /// The queue in which jobs of this type wait, unless a job asks for another
     /// ([`Enqueue::in_queue`](crate::Enqueue::in_queue)). Default is "default". Its name follows
@@ -102,56 +99,10 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     fn defaults(job: TaskHandler<Self, ByJob>) -> TaskHandler<Self, ByJob> {
         job
     }
-
-    /// Encodes the arguments for the store. Default is JSON.
-    ///
-    /// The encoded arguments are [decoded](Self::decode) once before the job is accepted; a job is
-    /// refused if that fails. JSON, for instance, has no keys that are not texts, and is read to a
-    /// depth of 127. JSON has neither `NaN` nor infinity, so a job with one is refused too.
-    ///
-    /// # Errors
-    ///
-    /// The arguments cannot be stored: the job is refused.
-    fn encode(&self) -> Result<Vec<u8>, BoxError> {
-        let payload = serde_json::to_vec(self)?;
-        finite::check(self)?;
-        Ok(payload)
-    }
-
-    /// Decodes the arguments that were stored. Default is JSON.
-    ///
-    /// # Errors
-    ///
-    /// The arguments cannot be read: the job is buried, with this error.
-    fn decode(payload: &[u8]) -> Result<Self, BoxError> {
-        Ok(serde_json::from_slice(payload)?)
-    }
-
-    /// Encodes the result for the store. Default is JSON.
-    ///
-    /// # Errors
-    ///
-    /// The result cannot be stored: the job is done all the same, and its handle resolves to this
-    /// error ([`Error::is_unreadable`](crate::Error::is_unreadable)).
-    fn encode_output(output: &Self::Output) -> Result<Vec<u8>, BoxError> {
-        let result = serde_json::to_vec(output)?;
-        finite::check(output)?;
-        Ok(result)
-    }
-
-    /// Decodes the result that was stored. Default is JSON.
-    ///
-    /// # Errors
-    ///
-    /// The result cannot be read: the job is done all the same, and its handle resolves to this
-    /// error ([`Error::is_unreadable`](crate::Error::is_unreadable)).
-    fn decode_output(result: &[u8]) -> Result<Self::Output, BoxError> {
-        Ok(serde_json::from_slice(result)?)
-    }
 }
 
-/// The code that runs jobs of one type: a closure over the job and a [`Context`], a type, or
-/// [`blocking`](crate::blocking) code.
+/// The code that runs jobs of one type: a closure over the job and a [`Context`], code
+/// [`with`](crate::with) its state, a type, or [`blocking`](crate::blocking) code.
 ///
 /// A handler owns what the code needs beside the arguments: a connection, a client, a key. Register
 /// a handler once ([`TaskManagerBuilder::handle`](crate::TaskManagerBuilder::handle)); it is called
@@ -159,11 +110,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 ///
 /// # Examples
 ///
-/// A closure clones what each attempt needs:
+/// [`with`](crate::with) gives a function what it needs; each attempt gets a clone:
 ///
 /// ```
 /// # use std::sync::Arc;
-/// use marionette::{Context, Job, TaskManager};
+/// use marionette::{Context, Job, TaskError, TaskManager, with};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize)]
 /// # struct SendMail { to: String }
@@ -171,11 +122,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
 /// # struct Mailer;
 /// # impl Mailer { async fn send(&self, _: &str) -> std::io::Result<()> { Ok(()) } }
 ///
-/// let mailer = Arc::new(Mailer);
-/// let builder = TaskManager::builder().handle(move |mail: SendMail, _: Context| {
-///     let mailer = Arc::clone(&mailer);
-///     async move { Ok(mailer.send(&mail.to).await?) }
-/// });
+/// async fn send(mailer: Arc<Mailer>, mail: SendMail, _: Context) -> Result<(), TaskError> {
+///     Ok(mailer.send(&mail.to).await?)
+/// }
+///
+/// let builder = TaskManager::builder().handle(with(Arc::new(Mailer), send));
 /// ```
 ///
 /// A type lends its fields to its attempts:
@@ -203,8 +154,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     note = "a closure takes the job and a `marionette::Context`, with their types: \
             `async |mail: SendMail, cx: Context| {{ …; Ok(()) }}`",
     note = "an async closure that captures something lends it to its future, and is no handler: \
-            write \
-            `move |mail: SendMail, cx: Context| {{ let m = mailer.clone(); async move {{ … }} }}`",
+            pass it what it needs, \
+            `with(mailer, async |mailer: Mailer, mail: SendMail, cx: Context| {{ … }})`; each \
+            attempt gets a clone",
     note = "code that blocks its thread is a handler in \
             `blocking(|mail: SendMail, cx: Context| {{ …; Ok(()) }})`",
     note = "its result is `Result<_, marionette::TaskError>` with the `Output` of the job: every \
@@ -253,5 +205,24 @@ where
         context: Context,
     ) -> impl Future<Output = Result<J::Output, TaskError>> + Send {
         self(job, context)
+    }
+}
+
+/// A handler that several managers share, or that a service keeps as well.
+impl<J: Job, H: JobHandler<J>> JobHandler<J> for Arc<H> {
+    fn handle(
+        &self,
+        job: J,
+        context: Context,
+    ) -> impl Future<Output = Result<J::Output, TaskError>> + Send {
+        H::handle(self, job, context)
+    }
+
+    fn handle_shared(
+        shared: impl Deref<Target = Self> + Send + Sync + 'static,
+        job: J,
+        context: Context,
+    ) -> impl Future<Output = Result<J::Output, TaskError>> + Send {
+        H::handle_shared(Arc::clone(&shared), job, context)
     }
 }

@@ -2,13 +2,18 @@
 //! `task_handler.rs` wraps it, `draft.rs` makes a cell of it, `registry.rs` has the job handlers.
 
 pub(crate) mod job;
+pub(crate) mod payload;
+mod details;
+pub(crate) mod with;
 pub(crate) mod task_handler;
 pub(crate) mod draft;
 pub(crate) mod encoded_job;
 pub(crate) mod registry;
+pub(crate) mod handlers;
 pub(crate) mod blocking;
 
 pub use blocking::{Blocking, BlockingCode};
+pub use with::With;
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -91,8 +96,8 @@ pub trait Task: Send + Sync + 'static {
 ///   `async |_: Context| { … }` is one as long as it captures nothing. Otherwise it lends what it
 ///   captured to its future, and rustc says "async closure does not implement `FnMut` because it
 ///   captures state from its environment" (or `Fn`), before a hint of ours can come. Write
-///   `move |_: Context| async move { … }` for what is `Copy`, and
-///   `move |_: Context| { let to = to.clone(); async move { … } }` for the rest;
+///   [`with(to, async |to: String, _: Context| { … })`](crate::with);
+/// - code [`with`](crate::with) its state, of which each attempt gets a clone;
 /// - futures with that output: they run once;
 /// - types that implement [`Task`], or [`Job`](crate::Job), but not both;
 /// - [`blocking`](crate::blocking) code;
@@ -104,12 +109,12 @@ pub trait Task: Send + Sync + 'static {
     label = "neither a closure over `Context`, nor a future, nor a `Task`, nor a `Job`",
     note = "a closure takes a `marionette::Context`: `async |cx: Context| {{ …; Ok(()) }}`",
     note = "an async closure that captures something lends it to its future, and cannot be queued: \
-            write `move |cx: Context| async move {{ … }}` for what is `Copy`, and \
-            `move |cx: Context| {{ let to = to.clone(); async move {{ … }} }}` for the rest",
+            pass it what it needs, `with(to, async |to: String, cx: Context| {{ … }})`; each \
+            attempt gets a clone",
     note = "its result is `Result<_, marionette::TaskError>`: every error converts with `?`, and \
             the result of another call with `Ok(call.await?)`",
-    note = "its future is `Send + 'static`: let the closure clone what each attempt needs and \
-            move it into an `async move` block"
+    note = "its future is `Send + 'static`: what an attempt needs is in `with(…)`, or the closure \
+            clones it and moves it into an `async move` block"
 )]
 pub trait IntoTask<M>: Sized + Send + 'static {
     /// The result of the task.

@@ -4,6 +4,9 @@
 //! backoffs and timeouts pass at once and in their order, and the wall clock of schedules moves
 //! along.
 
+mod context;
+mod queued;
+
 use std::time::{Duration, SystemTime};
 
 use tokio::time::sleep;
@@ -14,6 +17,9 @@ use crate::manager::TaskManager;
 use crate::memory_store::MemoryOptions;
 use crate::store::JobState;
 use crate::store::inspect::{Filter, Page};
+
+pub use context::{ContextBuilder, context, perform};
+pub use queued::queued;
 
 /// Runs all tasks of the manager, future tasks and retries included, until none is left.
 ///
