@@ -69,7 +69,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     }
     let workers = opened.store.instances().await.map_err(explain)?;
     if workers.is_empty() && !console.json {
-        console.note("no worker lives now; `marionette work` is the one that runs this");
+        console.note("no instance lives now; `marionette work` is the one that runs this");
     }
     Ok(0)
 }
@@ -142,9 +142,9 @@ fn folder(named: Option<&Path>) -> Result<PathBuf> {
 fn tell(console: &Console, job: &NewJob, is_paused: bool) {
     let now = clock::now();
     let due = match job.due {
-        Stored::Now => now,
         Stored::After(delay) => now + delay,
         Stored::At(time) => time,
+        _ => now,
     };
     let name = job.options.name.as_deref().unwrap_or_default();
     if console.json {
@@ -155,8 +155,6 @@ fn tell(console: &Console, job: &NewJob, is_paused: bool) {
         }));
     }
     let when = match job.due {
-        Stored::Now if is_paused => format!("runs once the queue {} goes on", job.queue),
-        Stored::Now => "runs as soon as a worker is free".to_owned(),
         Stored::After(delay) => {
             let at = show_time(due, &clock::here());
             format!("runs in {}, at {at}", show_duration(delay))
@@ -175,6 +173,8 @@ fn tell(console: &Console, job: &NewJob, is_paused: bool) {
             let at = show_time(time, &clock::here());
             format!("runs at {at}, {}", show_relative(time, now))
         }
+        _ if is_paused => format!("runs once the queue {} goes on", job.queue),
+        _ => "runs as soon as a worker is free".to_owned(),
     };
     if console.quiet {
         return console.result(&job.id.to_string());

@@ -275,7 +275,7 @@ fn who_adds_while_nobody_works_is_told_how_to_work() {
     let said = sandbox.run(&["add", "true"]);
     assert_eq!(
         said.err,
-        "marionette: no worker lives now; `marionette work` is the one that runs this\n"
+        "marionette: no instance lives now; `marionette work` is the one that runs this\n"
     );
     let mut worker = sandbox.start(&["work"]);
     until("it lives", || {

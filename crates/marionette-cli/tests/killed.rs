@@ -83,7 +83,7 @@ fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
         "{live}"
     );
     let listed = sandbox.run(&["list"]).out;
-    assert!(!listed.contains("its worker has died"), "{listed}");
+    assert!(!listed.contains("its instance has died"), "{listed}");
     worker.kill().expect("it runs");
     worker.wait().expect("it ends");
     let said = sandbox.run(&["instances"]);
@@ -91,7 +91,7 @@ fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
     for verb in [&["list"][..], &["list", "--json"]] {
         let listed = sandbox.run(verb).out;
         assert!(
-            listed.contains("its worker has died; it waits for another one"),
+            listed.contains("its instance has died; it waits for another one"),
             "{listed}"
         );
     }
@@ -101,7 +101,7 @@ fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
         sandbox.read("begun").lines().count() == 2
     });
     let listed = sandbox.run(&["list"]).out;
-    assert!(!listed.contains("its worker has died"), "{listed}");
+    assert!(!listed.contains("its instance has died"), "{listed}");
     other.kill().expect("it runs");
     other.wait().expect("it ends");
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, JobDetails, JobSummary, Listed, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, Inserted, InstanceId, InstanceInfo, JobOptions, JobState,
-    Lease, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Settlement, Store, Swept, Wanted,
+    Attempted, Claim, Claimed, Due, EndKind, Inserted, InstanceId, InstanceInfo, JobOptions,
+    JobState, Lease, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Settlement, Store,
+    Swept, Wanted,
 };
 
 use crate::fixture::Fixture;
@@ -79,6 +80,14 @@ pub(crate) fn failure(error: &str) -> Attempted {
         ran: Duration::from_millis(7),
         outcome: PastOutcome::Failed,
         error: Some(error.to_owned()),
+    }
+}
+
+/// A cancellation for this reason.
+pub(crate) fn cancel_for(reason: impl Into<String>) -> Next {
+    Next::Cancel {
+        reason: reason.into(),
+        kind: EndKind::Cancelled,
     }
 }
 

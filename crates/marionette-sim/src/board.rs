@@ -122,9 +122,9 @@ impl Board {
 
     fn when(&self, due: Due) -> When {
         match due {
-            Due::Now => When::Instant(self.clock.instant()),
             Due::After(pause) => When::Instant(self.clock.instant() + pause),
             Due::At(date) => When::Date(date),
+            _ => When::Instant(self.clock.instant()),
         }
     }
 
@@ -245,8 +245,8 @@ impl Board {
     /// A settlement was applied, which it may only while its lease holds; or it is repeated.
     pub(crate) fn settled(&self, lease: Lease, next: &Next) {
         let again = match next {
-            Next::Retry(pause) | Next::Snooze(pause) => Some(self.when(Due::After(*pause))),
-            Next::Done(_) | Next::Bury | Next::Cancel(_) | Next::Release => None,
+            Next::Retry(due) | Next::Snooze(due) => Some(self.when(*due)),
+            _ => None,
         };
         self.with(|state| {
             let Lease { job, token, .. } = lease;

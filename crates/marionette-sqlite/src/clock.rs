@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use marionette::store::Due;
+
 /// The clocks of a store: those of the system, or a pair that a test moves.
 // It is public where a test can name it.
 #[cfg_attr(not(feature = "test-util"), allow(unreachable_pub))]
@@ -171,6 +173,17 @@ pub(crate) fn round_up(length: Duration) -> i64 {
     i64::try_from(length.as_nanos().div_ceil(1000))
         .unwrap_or(FAR)
         .min(FAR)
+}
+
+/// The time at which a job is due that is accepted, or waits again, at `now`; `None` if this
+/// library is older than the way in which the time is told.
+pub(crate) fn due(due: Due, now: i64) -> Option<i64> {
+    match due {
+        Due::Now => Some(now),
+        Due::After(pause) => Some(now.saturating_add(round_up(pause))),
+        Due::At(time) => Some(micros(time)),
+        _ => None,
+    }
 }
 
 /// The furthest time: 100,000 years ahead, so that the sum of two does not overflow.

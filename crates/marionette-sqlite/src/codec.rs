@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{InstanceId, JobOptions, PAYLOAD_BYTES_MAX, PastOutcome, check_name};
+use marionette::store::{
+    EndKind, InstanceId, JobOptions, PAYLOAD_BYTES_MAX, PastOutcome, check_name, clip_error,
+};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, Row, Rows, ffi};
 use uuid::Uuid;
-
-/// The longest text of a job or of an instance that is read, in bytes.
-const TEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes that are stored as a text if they are UTF-8, and else as a blob.
 #[derive(Debug)]
@@ -139,6 +138,12 @@ pub(crate) fn outcome_from_sql(value: ValueRef<'_>) -> FromSqlResult<PastOutcome
         .ok_or(FromSqlError::InvalidType)
 }
 
+/// How a job ended; `None` for no word, and for a word that this library does not know.
+pub(crate) fn end_kind(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<EndKind>> {
+    let word = row.get_ref(index)?.as_str_or_null().unwrap_or(None);
+    Ok(word.and_then(EndKind::from_word))
+}
+
 /// A number of attempts or the like; a number out of range counts as the nearest in range.
 pub(crate) fn tally(row: &Row<'_>, index: usize) -> rusqlite::Result<u32> {
     let number: i64 = row.get(index)?;
@@ -153,7 +158,7 @@ pub(crate) fn lenient(row: &Row<'_>, index: usize) -> rusqlite::Result<i64> {
 /// A text that people see, cut to a harmless length; `None` for a value of another type.
 pub(crate) fn seen(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
     let text = row.get_ref(index)?.as_str_or_null().unwrap_or(None);
-    Ok(text.map(|text| cut(text, TEXT_BYTES_MAX).to_owned()))
+    Ok(text.map(|text| clip_error(text).into_owned()))
 }
 
 /// The name of a queue or a kind; an error if it is not a valid one.
@@ -170,15 +175,6 @@ pub(crate) fn names<C: Default + Extend<String>>(mut rows: Rows<'_>) -> rusqlite
         names.extend(name(row, 0).ok().map(|name| name.to_string()));
     }
     Ok(names)
-}
-
-/// The start of a text, up to this number of bytes.
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Whether an error concerns one row, so that the others can still be read.

@@ -50,7 +50,7 @@ async fn a_failed_job_waits_and_has_its_history() {
     for round in 1..=30_u32 {
         let claimed = claim(&store, &instance, 1).await.remove(0);
         assert_eq!(claimed.failed, round - 1);
-        let settlement = failed(claimed.lease, "no route", Next::Retry(Duration::ZERO));
+        let settlement = failed(claimed.lease, "no route", Next::Retry(Due::Now));
         assert_eq!(settle(&store, settlement).await, Settled::Applied);
     }
     let details = store.job(id).await.expect("an answer").expect("it is kept");

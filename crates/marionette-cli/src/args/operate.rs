@@ -60,9 +60,10 @@ more, is enough if no other task has it; so is a name that no other task has. Ta
 run` have the name of their file as their queue.
 
 With --json each task is an object in a line of its own: id, short, kind, name, queue, run,
-priority, state, accepted, due, started, ended, failed, crashes, instance, reason. What is not known
-is null; times are as RFC 3339 has them. With --all as well the order is that of the ids: the newest
-first, but for the tasks of `marionette run`.";
+priority, state, accepted, due, started, ended, failed, crashes, instance, end, reason. What is not
+known is null; times are as RFC 3339 has them. A task that ended without success has its `end`:
+failed, cancelled, expired, given_up or quarantined. With --all as well the order is that of the
+ids: the newest first, but for the tasks of `marionette run`.";
 
 /// Show a task in full: its way so far, every attempt with its error, its output
 #[derive(Debug, clap::Args)]

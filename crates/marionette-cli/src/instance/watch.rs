@@ -175,8 +175,8 @@ impl Seen {
         }
         let what = match trouble.call {
             "settle" => "what became of tasks cannot be noted in the store",
-            "renew" => "the store cannot be told that this worker lives",
-            "sweep" => "what dead workers had cannot be taken from them in the store",
+            "renew" => "the store cannot be told that this instance lives",
+            "sweep" => "what dead instances had cannot be taken from them in the store",
             "keep" => "no thread can be started for the store",
             _ => "nothing can be taken from the store",
         };

@@ -48,7 +48,7 @@ pub(super) async fn instances(operator: &Operator) -> Result<u8> {
 }
 
 /// Shown for a task that counts as running although its instance is dead.
-const WORKER_DIED: &str = "its worker has died; it waits for another one";
+const INSTANCE_DIED: &str = "its instance has died; it waits for another one";
 
 /// Marks the running tasks whose instance is dead, until another one takes them over.
 pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -> Result<()> {
@@ -65,7 +65,7 @@ pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -
             .instance
             .is_some_and(|instance| !live.contains(&instance));
         if job.state == JobState::Running && is_dead {
-            job.reason = Some(WORKER_DIED.to_owned());
+            job.reason = Some(INSTANCE_DIED.to_owned());
         }
     }
     Ok(())

@@ -32,6 +32,7 @@ pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
         "failed": job.failed,
         "crashes": job.crashes,
         "instance": job.instance.map(|instance| instance.to_string()),
+        "end": job.end,
         "reason": job.reason,
     })
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use marionette::inspect::{JobDetails, TimedAttempt};
-use marionette::store::JobState;
+use marionette::store::{InstanceId, JobState};
 
 use crate::console::short_id;
 use crate::console::text;
@@ -20,9 +20,8 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     }
     match (job.state, job.started) {
         (JobState::Running, Some(started)) => {
-            let worker = job.instance.map(|worker| short_id::short(worker.0.into()));
-            let worker = worker.map_or_else(String::new, |worker| format!(", by worker {worker}"));
-            events.push((started, format!("runs{worker}")));
+            let instance = job.instance.map(by).unwrap_or_default();
+            events.push((started, format!("runs{instance}")));
         }
         (JobState::Ready | JobState::Scheduled | JobState::Retrying, _) => {
             events.push((job.due, "due".to_owned()));
@@ -34,11 +33,14 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     }
     if let Some(ended) = job.ended {
         // The error of the last attempt is not repeated.
-        let last = details
-            .attempts
-            .last()
-            .and_then(|attempt| attempt.error.as_deref());
-        let why = Some(words::why(job)).filter(|why| !why.is_empty() && Some(*why) != last);
+        let last = details.attempts.last();
+        let told = |why: &str| {
+            last.is_some_and(|last| {
+                let error = last.error.as_deref();
+                error.is_some_and(|error| error == why || last.outcome.describe(error) == why)
+            })
+        };
+        let why = Some(words::why(job)).filter(|why| !why.is_empty() && !told(why));
         let why = why.map_or_else(String::new, |why| format!(": {why}"));
         events.push((ended, format!("{}{why}", job.state)));
     }
@@ -56,14 +58,18 @@ pub(super) fn timeline(details: &JobDetails) -> String {
     lines.join("\n")
 }
 
+/// The instance that makes or made an attempt.
+fn by(instance: InstanceId) -> String {
+    format!(", by instance {}", short_id::short(instance.0.into()))
+}
+
 /// An attempt, with its full error below.
 fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
     let TimedAttempt { number, ran, .. } = attempt;
     let outcome = words::outcome(attempt.outcome, kind);
     let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));
-    if let Some(worker) = attempt.instance {
-        let worker = short_id::short(worker.0.into());
-        told = format!("{told}, by worker {worker}");
+    if let Some(instance) = attempt.instance {
+        told.push_str(&by(instance));
     }
     for line in attempt.error.iter().flat_map(|error| error.lines()) {
         told.push_str("\n    ");
@@ -93,7 +99,7 @@ pub(super) fn tried(details: &JobDetails) -> String {
         tried = format!("{tried}; {} at most", text::count(attempts, "attempt"));
     }
     if job.crashes > 0 {
-        tried = format!("{tried}; its worker died {}", times(job.crashes));
+        tried = format!("{tried}; its instance died {}", times(job.crashes));
     }
     tried
 }

@@ -37,7 +37,7 @@ pub(super) fn outcome(outcome: PastOutcome, kind: &str) -> &'static str {
         PastOutcome::Cancelled => "cancelled",
         PastOutcome::Snoozed => "snoozed",
         PastOutcome::Interrupted => "interrupted",
-        PastOutcome::Crashed => "its worker died",
+        PastOutcome::Crashed => "its instance died",
         _ => "ended",
     }
 }

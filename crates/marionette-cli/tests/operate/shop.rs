@@ -41,13 +41,13 @@ impl Shop {
             jobs: vec![(JobState::Quarantined, quarantined)],
         };
         let retrying = shop.add(JobState::Retrying, mail("bob")).await;
-        shop.fail(retrying, "no route to host", Next::Retry(HOUR))
+        shop.fail(retrying, "no route to host", Next::Retry(Due::After(HOUR)))
             .await;
         let dead = shop.add(JobState::Dead, mail("ada")).await;
         shop.fail(
             dead,
             "connection refused\n  caused by: os error 111",
-            Next::Retry(Duration::ZERO),
+            Next::Retry(Due::Now),
         )
         .await;
         shop.fail(dead, "mailbox unavailable", Next::Bury).await;

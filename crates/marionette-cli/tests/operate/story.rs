@@ -42,7 +42,7 @@ async fn all_that_happened_to_a_job_is_shown_in_order() {
         "1 retry, after pauses from 1.0s up to 1m, each 2 times the one before",
         "each attempt may run for 30s",
         "accepted",
-        "attempt 1: failed after 1.5s, by worker",
+        "attempt 1: failed after 1.5s, by instance",
         "connection refused\n        caused by: os error 111",
         "attempt 2: failed",
         "mailbox unavailable",

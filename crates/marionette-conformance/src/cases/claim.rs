@@ -1,7 +1,5 @@
 //! Which instance gets which job, and in which order.
 
-use std::time::Duration;
-
 use marionette::store::{Due, JobState, NewJob, Next, PastOutcome, Priority};
 
 use crate::bed::{Bed, attempt, claim, ids, job, jobs, leases};
@@ -108,7 +106,7 @@ async fn a_claimed_job_says_how_late_and_how_old_it_is(bed: Bed) {
     let claimed = bed.claim_one(id).await;
     assert!(claimed.late >= bed.units(3), "{:?}", claimed.late);
     assert!(claimed.age >= bed.units(3), "{:?}", claimed.age);
-    let snooze = Next::Snooze(bed.units(2));
+    let snooze = Next::Snooze(Due::After(bed.units(2)));
     bed.settle_attempt(claimed.lease, attempt(PastOutcome::Snoozed), snooze)
         .await;
     bed.pass_alive(3, &[(&bed.instance, &[])]).await;
@@ -135,9 +133,9 @@ async fn a_claimed_job_has_its_failures_with_it(bed: Bed) {
         let mut attempt = attempt(outcome);
         attempt.error = Some(format!("{outcome:?}"));
         let next = if outcome.is_failure() {
-            Next::Retry(Duration::ZERO)
+            Next::Retry(Due::Now)
         } else {
-            Next::Snooze(Duration::ZERO)
+            Next::Snooze(Due::Now)
         };
         bed.settle_attempt(claimed.lease, attempt, next).await;
         claimed = bed.claim_one(claimed.lease.job).await;

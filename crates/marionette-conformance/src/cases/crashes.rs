@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use marionette::store::{
-    Ended, InstanceInfo, JobState, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Swept,
+    Due, Ended, InstanceInfo, JobState, NewJob, Next, PastOutcome, Priority, Renewal, Settled,
+    Swept,
 };
 
 use crate::bed::{Bed, claim, failure, ids, job, jobs, kinds, leases, only};
@@ -56,7 +57,7 @@ async fn a_dead_instances_job_runs_again_and_no_attempt_was_used(bed: Bed) {
 async fn a_job_whose_instance_died_keeps_its_failures_and_its_place(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
-    let retry = Next::Retry(std::time::Duration::ZERO);
+    let retry = Next::Retry(Due::Now);
     bed.settle_attempt(claimed.lease, failure("first"), retry)
         .await;
     let due = bed.summary(id).await.due;
@@ -185,7 +186,7 @@ async fn a_suspect_that_ends_well_is_no_matter(bed: Bed) {
 async fn a_suspect_stays_one_through_its_retries(bed: Bed) {
     let id = suspects(&bed, 1).await[0];
     let claimed = bed.claim_one(id).await;
-    let retry = Next::Retry(std::time::Duration::ZERO);
+    let retry = Next::Retry(Due::Now);
     bed.settle_attempt(claimed.lease, failure("x"), retry).await;
     let mut asked = claim(&bed.instance, 1);
     asked.suspects = 0;
@@ -279,8 +280,12 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
         .await;
     bed.settle(claimed[1].lease, Next::Done(b"result".to_vec()))
         .await;
-    bed.settle_attempt(claimed[2].lease, failure("y"), Next::Retry(bed.units(500)))
-        .await;
+    bed.settle_attempt(
+        claimed[2].lease,
+        failure("y"),
+        Next::Retry(Due::After(bed.units(500))),
+    )
+    .await;
     bed.store
         .cancel(only(&all[5..]), "enough".to_owned())
         .await

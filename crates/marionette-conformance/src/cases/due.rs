@@ -124,7 +124,10 @@ async fn the_end_of_time_is_far_away_and_harmless(bed: Bed) {
 }
 
 async fn a_pause_without_end_is_harmless(bed: Bed) {
-    for next in [Next::Retry(Duration::MAX), Next::Snooze(Duration::MAX)] {
+    for next in [
+        Next::Retry(Due::After(Duration::MAX)),
+        Next::Snooze(Due::After(Duration::MAX)),
+    ] {
         let claimed = bed.claimed().await;
         let outcome = match next {
             Next::Retry(_) => PastOutcome::Failed,

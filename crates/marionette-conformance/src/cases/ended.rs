@@ -3,7 +3,7 @@
 use marionette::TaskId;
 use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, failure, job, only};
+use crate::bed::{Bed, attempt, cancel_for, failure, job, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -35,7 +35,7 @@ async fn what_has_not_ended_has_not(bed: Bed) {
     for id in [claimed.lease.job, later, ready] {
         assert_eq!(ended(&bed, id).await, Ended::NotYet);
     }
-    let retry = Next::Retry(bed.units(500));
+    let retry = Next::Retry(Due::After(bed.units(500)));
     bed.settle_attempt(claimed.lease, failure("x"), retry).await;
     assert_eq!(ended(&bed, claimed.lease.job).await, Ended::NotYet);
 }
@@ -53,7 +53,7 @@ async fn what_is_dead_has_its_attempts_and_the_error_that_it_named(bed: Bed) {
     new.options.error = Some("could not send the mail".to_owned());
     let id = bed.insert_one(new).await;
     let claimed = bed.claim_one(id).await;
-    let retry = Next::Retry(std::time::Duration::ZERO);
+    let retry = Next::Retry(Due::Now);
     bed.settle_attempt(claimed.lease, failure("first"), retry)
         .await;
     let claimed = bed.claim_one(id).await;
@@ -89,8 +89,7 @@ async fn what_is_cancelled_says_why(bed: Bed) {
         .await
         .expect("a change");
     let claimed = bed.claimed().await;
-    bed.settle(claimed.lease, Next::Cancel("b".to_owned()))
-        .await;
+    bed.settle(claimed.lease, cancel_for("b")).await;
     for (id, expected) in [(waiting, "a"), (claimed.lease.job, "b")] {
         let Ended::Otherwise {
             state,

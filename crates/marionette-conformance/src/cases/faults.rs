@@ -2,11 +2,11 @@
 //! plan.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use marionette::store::Store;
 use marionette::store::{
-    Claim, Claimed, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Settlement, StoreError,
+    Claim, Claimed, Due, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Settlement,
+    StoreError,
 };
 
 use crate::bed::{Bed, attempt, claim, failure, jobs, leases, only};
@@ -69,7 +69,7 @@ async fn live(bed: &Bed, store: &dyn Store) {
     until_answered(|| store.cancel(which.clone(), "enough".to_owned())).await;
     let nexts = [
         (attempt(PastOutcome::Done), Next::Done(b"result".to_vec())),
-        (failure("x"), Next::Retry(Duration::ZERO)),
+        (failure("x"), Next::Retry(Due::Now)),
         (failure("y"), Next::Bury),
         (attempt(PastOutcome::Interrupted), Next::Release),
     ];

@@ -1,10 +1,8 @@
 //! An instance that lost its lease can change nothing any more.
 
-use std::time::Duration;
+use marionette::store::{Claimed, Due, Lease, NewJob, Next, Renewal, Settled};
 
-use marionette::store::{Claimed, Lease, NewJob, Next, Renewal, Settled};
-
-use crate::bed::{Bed, claim, failure, ids, job, only};
+use crate::bed::{Bed, cancel_for, claim, failure, ids, job, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -23,11 +21,11 @@ pub(crate) fn cases() -> Vec<Case> {
 fn nexts() -> Vec<Next> {
     vec![
         Next::Done(b"late".to_vec()),
-        Next::Retry(Duration::ZERO),
-        Next::Snooze(Duration::ZERO),
+        Next::Retry(Due::Now),
+        Next::Snooze(Due::Now),
         Next::Release,
         Next::Bury,
-        Next::Cancel("late".to_owned()),
+        cancel_for("late"),
     ]
 }
 

@@ -6,7 +6,7 @@ use marionette::TaskId;
 use marionette::inspect::{Count, Filter, Which};
 use marionette::store::{Due, JobState, NewJob, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, failure, job, jobs, only, present};
+use crate::bed::{Bed, attempt, cancel_for, failure, job, jobs, only, present};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -35,7 +35,7 @@ pub(crate) async fn one_of_each(bed: &Bed) -> Vec<TaskId> {
         bed.crash(quarantined).await;
     }
     let retrying = bed.claimed().await.lease;
-    let retry = Next::Retry(bed.units(5_000));
+    let retry = Next::Retry(Due::After(bed.units(5_000)));
     bed.settle_attempt(retrying, failure("try again"), retry)
         .await;
     let done = bed.claimed().await.lease;
@@ -45,8 +45,7 @@ pub(crate) async fn one_of_each(bed: &Bed) -> Vec<TaskId> {
     let dead = bed.claimed().await.lease;
     bed.settle_attempt(dead, failure("fatal"), Next::Bury).await;
     let cancelled = bed.claimed().await.lease;
-    bed.settle(cancelled, Next::Cancel("expired".to_owned()))
-        .await;
+    bed.settle(cancelled, cancel_for("expired")).await;
     let running = bed.claimed().await.lease;
     let scheduled = NewJob {
         due: Due::After(bed.units(5_000)),
@@ -125,7 +124,7 @@ async fn a_retry_makes_what_waits_ready(bed: Bed) {
     };
     let scheduled = bed.insert_one(later).await;
     let lease = bed.claimed().await.lease;
-    let retry = Next::Retry(bed.units(5_000));
+    let retry = Next::Retry(Due::After(bed.units(5_000)));
     bed.settle_attempt(lease, failure("x"), retry).await;
     let which = only(&[scheduled, lease.job]);
     assert_eq!(bed.store.retry(which).await.expect("a change"), 2);

@@ -1,10 +1,12 @@
 //! The cases, one file for each topic. A claim is the name of its function.
 
 mod batches;
+mod checks;
 mod claim;
 mod crashes;
 mod due;
 mod ended;
+mod ends;
 mod faults;
 mod fences;
 mod insert;
@@ -26,6 +28,7 @@ use crate::case::Case;
 pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("insert", insert::cases()),
+        ("checks", checks::cases()),
         ("payloads", payloads::cases()),
         ("claim", claim::cases()),
         ("queues", queues::cases()),
@@ -36,6 +39,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("crashes", crashes::cases()),
         ("wait", wait::cases()),
         ("ended", ended::cases()),
+        ("ends", ends::cases()),
         ("retention", retention::cases()),
         ("inspect", inspect::cases()),
         ("lists", lists::cases()),

@@ -1,8 +1,8 @@
 //! Signs of life: which leases hold, what a renewal answers, and which instances are known.
 
-use marionette::store::{JobState, Next, Renewal, Settled};
+use marionette::store::{Due, JobState, Next, Renewal, Settled};
 
-use crate::bed::{Bed, claim, ids, jobs, leases, only};
+use crate::bed::{Bed, cancel_for, claim, ids, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -54,11 +54,11 @@ async fn the_answers_come_in_the_order_of_the_leases(bed: Bed) {
 async fn a_lease_that_ended_is_lost(bed: Bed) {
     let nexts = [
         Next::Done(Vec::new()),
-        Next::Retry(bed.units(1)),
-        Next::Snooze(bed.units(1)),
+        Next::Retry(Due::After(bed.units(1))),
+        Next::Snooze(Due::After(bed.units(1))),
         Next::Release,
         Next::Bury,
-        Next::Cancel("enough".to_owned()),
+        cancel_for("enough"),
     ];
     for next in nexts {
         let claimed = bed.claimed().await;
@@ -89,8 +89,7 @@ async fn a_cancelled_job_is_told_by_its_renewal_again_and_again(bed: Bed) {
         let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
         assert_eq!(renewed, [Renewal::Cancel(reason.clone())]);
     }
-    bed.settle(claimed.lease, Next::Cancel(reason.clone()))
-        .await;
+    bed.settle(claimed.lease, cancel_for(reason.clone())).await;
     let summary = bed.summary(id).await;
     assert_eq!(summary.state, JobState::Cancelled);
     assert_eq!(summary.reason, Some(reason));

@@ -4,12 +4,11 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use marionette::inspect::Which;
-use marionette::store::{JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
+use marionette::store::{Due, JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
 
-use crate::bed::{Bed, claim, failure, ids, job, jobs, leases, only};
+use crate::bed::{Bed, cancel_for, claim, failure, ids, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -66,7 +65,7 @@ fn failed(lease: Lease, next: Next) -> Vec<Settlement> {
 async fn a_settlement_that_is_dropped_and_repeated_is_written_once(bed: Bed) {
     for polls in POLLS {
         let lease = bed.claimed().await.lease;
-        let settlement = failed(lease, Next::Retry(bed.units(500)));
+        let settlement = failed(lease, Next::Retry(Due::After(bed.units(500))));
         dropped_after(polls, bed.store.settle(settlement.clone())).await;
         assert_eq!(bed.settle_all(settlement).await, [Settled::Applied]);
         let details = bed.details(lease.job).await;
@@ -78,11 +77,11 @@ async fn a_settlement_that_is_dropped_and_repeated_is_written_once(bed: Bed) {
 async fn every_settlement_can_be_repeated(bed: Bed) {
     let nexts = [
         Next::Done(b"x".to_vec()),
-        Next::Retry(bed.units(500)),
-        Next::Snooze(bed.units(500)),
+        Next::Retry(Due::After(bed.units(500))),
+        Next::Snooze(Due::After(bed.units(500))),
         Next::Release,
         Next::Bury,
-        Next::Cancel("x".to_owned()),
+        cancel_for("x"),
     ];
     for next in nexts {
         let lease = bed.claimed().await.lease;
@@ -110,7 +109,7 @@ async fn every_settlement_can_be_repeated(bed: Bed) {
 /// Once the job has been claimed again, the answer may be either.
 async fn a_settlement_that_is_repeated_too_late_changes_nothing(bed: Bed) {
     let lease = bed.claimed().await.lease;
-    let settlement = failed(lease, Next::Retry(Duration::ZERO));
+    let settlement = failed(lease, Next::Retry(Due::Now));
     assert_eq!(bed.settle_all(settlement.clone()).await, [Settled::Applied]);
     let again = bed.claim_one(lease.job).await.lease;
     let before = bed.details(lease.job).await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::store::{Ended, JobState, NewJob, Next, PastOutcome, Settlement};
+use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome, Settlement};
 
-use crate::bed::{Bed, attempt, failure, ids, job, jobs, only};
+use crate::bed::{Bed, attempt, cancel_for, failure, ids, job, jobs, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -76,8 +76,13 @@ async fn a_time_without_end_is_harmless(bed: Bed) {
 
 async fn what_did_not_succeed_is_not_pruned_with_results(bed: Bed) {
     let dead = finish(&bed, kept(Duration::ZERO), Next::Bury).await;
-    let cancelled = finish(&bed, kept(Duration::ZERO), Next::Cancel("x".to_owned())).await;
-    let retried = finish(&bed, kept(Duration::ZERO), Next::Retry(bed.units(500))).await;
+    let cancelled = finish(&bed, kept(Duration::ZERO), cancel_for("x")).await;
+    let retried = finish(
+        &bed,
+        kept(Duration::ZERO),
+        Next::Retry(Due::After(bed.units(500))),
+    )
+    .await;
     bed.pass(1).await;
     bed.sweep().await;
     for id in [dead, cancelled, retried] {

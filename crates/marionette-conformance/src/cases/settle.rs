@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use marionette::store::{Attempted, JobState, Next, PastOutcome, Settled, Settlement};
+use marionette::store::{Attempted, Due, JobState, Next, PastOutcome, Settled, Settlement};
 
-use crate::bed::{Bed, attempt, failure, ids, job, jobs, leases, only};
+use crate::bed::{Bed, attempt, cancel_for, failure, ids, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -54,7 +54,7 @@ async fn a_done_job_keeps_its_result(bed: Bed) {
 async fn a_failed_job_is_due_again_after_its_pause(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
-    let retry = Next::Retry(bed.units(8));
+    let retry = Next::Retry(Due::After(bed.units(8)));
     bed.settle_attempt(claimed.lease, failure("no route"), retry)
         .await;
     let summary = bed.summary(id).await;
@@ -78,7 +78,7 @@ async fn a_failed_job_is_due_again_after_its_pause(bed: Bed) {
 async fn a_snoozed_job_is_due_again_and_has_not_failed(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
-    let snooze = Next::Snooze(bed.units(8));
+    let snooze = Next::Snooze(Due::After(bed.units(8)));
     bed.settle_attempt(claimed.lease, attempt(PastOutcome::Snoozed), snooze)
         .await;
     let summary = bed.summary(id).await;
@@ -131,7 +131,7 @@ async fn a_buried_job_is_dead_and_kept(bed: Bed) {
 async fn a_cancelled_job_is_over_and_says_why(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
-    let cancel = Next::Cancel("expired".to_owned());
+    let cancel = cancel_for("expired");
     bed.settle(claimed.lease, cancel).await;
     let details = bed.details(id).await;
     assert_eq!(details.summary.state, JobState::Cancelled);
@@ -142,11 +142,7 @@ async fn a_cancelled_job_is_over_and_says_why(bed: Bed) {
 
 /// The instance may settle before the renewal that tells it of the cancellation.
 async fn a_cancelled_job_does_not_run_again_whatever_its_instance_says(bed: Bed) {
-    let nexts = [
-        Next::Retry(Duration::ZERO),
-        Next::Snooze(Duration::ZERO),
-        Next::Release,
-    ];
+    let nexts = [Next::Retry(Due::Now), Next::Snooze(Due::Now), Next::Release];
     for next in nexts {
         let claimed = bed.claimed().await;
         let id = claimed.lease.job;
@@ -187,7 +183,7 @@ async fn settlements_are_answered_in_order(bed: Bed) {
     let nexts = [
         Next::Bury,
         Next::Done(b"late".to_vec()),
-        Next::Cancel("x".to_owned()),
+        cancel_for("x"),
         Next::Done(Vec::new()),
     ];
     let settlements = leases.iter().zip(nexts).map(|(&lease, next)| Settlement {
@@ -234,7 +230,7 @@ async fn the_first_five_and_the_last_twenty_attempts_are_kept(bed: Bed) {
     let id = claimed.lease.job;
     for number in 1..=ATTEMPTS {
         let error = format!("failure {number}");
-        let next = Next::Retry(Duration::ZERO);
+        let next = Next::Retry(Due::Now);
         bed.settle_attempt(claimed.lease, failure(&error), next)
             .await;
         claimed = bed.claim_one(id).await;
@@ -288,16 +284,17 @@ async fn a_long_life_has_every_attempt_in_its_history(bed: Bed) {
         (PastOutcome::Interrupted, 2),
         (PastOutcome::Panicked, 2),
         (PastOutcome::TimedOut, 3),
-        (PastOutcome::Done, 4),
+        (PastOutcome::GivenUp, 4),
+        (PastOutcome::Done, 5),
     ];
     let mut claimed = bed.claimed().await;
     let id = claimed.lease.job;
     for (outcome, _) in steps {
         let next = match outcome {
-            PastOutcome::Snoozed => Next::Snooze(Duration::ZERO),
+            PastOutcome::Snoozed => Next::Snooze(Due::Now),
             PastOutcome::Interrupted => Next::Release,
             PastOutcome::Done => Next::Done(Vec::new()),
-            _ => Next::Retry(Duration::ZERO),
+            _ => Next::Retry(Due::Now),
         };
         bed.settle_attempt(claimed.lease, attempt(outcome), next)
             .await;
@@ -312,5 +309,5 @@ async fn a_long_life_has_every_attempt_in_its_history(bed: Bed) {
         .map(|it| (it.outcome, it.number))
         .collect();
     assert_eq!(told, steps);
-    assert_eq!(details.summary.failed, 3);
+    assert_eq!(details.summary.failed, 4);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marionette::TaskId;
 use marionette::inspect::Which;
 use marionette::store::{
-    Claim, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement, Store,
+    Claim, Due, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement, Store,
 };
 
 use crate::bed::{Bed, claim, instance, job, jobs, leases, only};
@@ -128,7 +128,7 @@ async fn of_eight_settlements_of_a_lease_one_has_its_effect(bed: Bed) {
         let settlement = Settlement {
             lease,
             attempt: Some(crate::bed::failure(&task.to_string())),
-            next: Next::Retry(std::time::Duration::ZERO),
+            next: Next::Retry(Due::Now),
         };
         store
             .settle(vec![settlement])

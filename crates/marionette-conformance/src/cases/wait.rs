@@ -90,11 +90,7 @@ async fn a_wait_ends_when_a_date_is_reached(bed: Bed) {
 }
 
 async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
-    let nexts = [
-        Next::Retry(Duration::ZERO),
-        Next::Snooze(Duration::ZERO),
-        Next::Release,
-    ];
+    let nexts = [Next::Retry(Due::Now), Next::Snooze(Due::Now), Next::Release];
     for next in nexts {
         let claimed = bed.claimed().await;
         let wait = begin(&bed, wanted()).await;

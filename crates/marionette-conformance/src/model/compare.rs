@@ -40,6 +40,7 @@ impl Drive {
         let summary = &details.summary;
         let state = job.state(self.model.now);
         same("the state", summary.state, state)?;
+        same("the kind of its end", summary.end, job.kind())?;
         same("kind", &*summary.kind, &*job.new.kind)?;
         same("queue", &*summary.queue, &*job.new.queue)?;
         same("priority", summary.priority, job.new.priority)?;
@@ -146,6 +147,7 @@ impl Drive {
                     Phase::Over { state, reason, .. },
                     Ended::Otherwise {
                         state: told,
+                        kind,
                         reason: why,
                         error,
                         attempts,
@@ -153,6 +155,7 @@ impl Drive {
                     },
                 ) => {
                     same("ended as", told, *state)?;
+                    same("the kind of the end", Some(kind), job.kind())?;
                     same("the error that it named", &error, &job.new.options.error)?;
                     if *state != JobState::Quarantined {
                         same("why", &why, reason)?;

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, InstanceInfo, Lease, NewJob, Next, PastOutcome, Priority,
-    Settled, Settlement, Wanted,
+    Attempted, Claim, Claimed, Due, EndKind, InstanceInfo, Lease, NewJob, Next, PastOutcome,
+    Priority, Settled, Settlement, Wanted,
 };
 
 use crate::bed::{Bed, instance, job, present};
@@ -288,11 +288,15 @@ impl Drive {
         }
         let (next, pause) = match then {
             Then::Done => (Next::Done(format!("result {index}").into_bytes()), 0),
-            Then::Retry(pause) => (Next::Retry(self.bed.units(pause)), pause),
-            Then::Snooze(pause) => (Next::Snooze(self.bed.units(pause)), pause),
+            Then::Retry(pause) => (Next::Retry(Due::After(self.bed.units(pause))), pause),
+            Then::Snooze(pause) => (Next::Snooze(Due::After(self.bed.units(pause))), pause),
             Then::Release | Then::Untouched => (Next::Release, 0),
             Then::Bury => (Next::Bury, 0),
-            Then::Cancel => (Next::Cancel(format!("cancelled {index}")), 0),
+            Then::Cancel => {
+                let reason = format!("cancelled {index}");
+                let kind = [EndKind::Cancelled, EndKind::Expired, EndKind::GivenUp][index % 3];
+                (Next::Cancel { reason, kind }, 0)
+            }
         };
         let outcome = match then {
             Then::Done => Some(PastOutcome::Done),
@@ -301,6 +305,7 @@ impl Drive {
             Then::Snooze(_) => Some(PastOutcome::Snoozed),
             Then::Release => Some(PastOutcome::Interrupted),
             Then::Untouched => None,
+            Then::Bury if index % 2 == 0 => Some(PastOutcome::GivenUp),
             Then::Bury => Some(PastOutcome::TimedOut),
             Then::Cancel => Some(PastOutcome::Cancelled),
         };

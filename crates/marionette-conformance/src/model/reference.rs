@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use marionette::TaskId;
 use marionette::inspect::Filter;
 use marionette::store::{
-    Attempted, Inserted, InstanceId, JobState, NewJob, Next, PastOutcome, Renewal, Settled,
+    Attempted, EndKind, Inserted, InstanceId, JobState, NewJob, Next, PastOutcome, Renewal, Settled,
 };
 
 /// How long a lease takes, in units.
@@ -57,6 +57,7 @@ pub(crate) enum Phase {
     },
     Over {
         state: JobState,
+        kind: Option<EndKind>,
         reason: Option<String>,
         result: Option<Vec<u8>>,
         at: i64,
@@ -101,7 +102,10 @@ impl Job {
         let mut latest_first = self.attempts.iter().rev();
         let last = latest_first.find(|past| past.outcome.is_failure());
         let last = last.filter(|_| self.failed > 0);
-        last.and_then(|past| past.error.clone())
+        last.and_then(|past| {
+            let error = past.error.as_ref()?;
+            Some(past.outcome.describe(error).into_owned())
+        })
     }
 
     pub(crate) fn matches(&self, filter: &Filter, now: i64) -> bool {
@@ -117,13 +121,32 @@ impl Job {
             && filter.text.as_ref().is_none_or(text)
     }
 
-    fn end(&mut self, state: JobState, reason: Option<String>, result: Option<Vec<u8>>, at: i64) {
+    fn be_done(&mut self, result: Vec<u8>, at: i64) {
         self.phase = Phase::Over {
-            state,
-            reason,
-            result,
+            state: JobState::Done,
+            kind: None,
+            reason: None,
+            result: Some(result),
             at,
         };
+    }
+
+    fn end(&mut self, state: JobState, kind: EndKind, reason: Option<String>, at: i64) {
+        self.phase = Phase::Over {
+            state,
+            kind: Some(kind),
+            reason,
+            result: None,
+            at,
+        };
+    }
+
+    /// How it ended that is not done.
+    pub(crate) fn kind(&self) -> Option<EndKind> {
+        match self.phase {
+            Phase::Over { kind, .. } => kind,
+            _ => None,
+        }
     }
 
     /// Lets it wait again, or ends it if it is to be cancelled.
@@ -134,7 +157,7 @@ impl Job {
         } = &self.phase
         {
             let reason = Some(reason.clone());
-            self.end(JobState::Cancelled, reason, None, now);
+            self.end(JobState::Cancelled, EndKind::Cancelled, reason, now);
         } else {
             self.due = due;
             self.phase = Phase::Waiting;
@@ -279,11 +302,22 @@ impl Model {
             job.record(attempt.outcome, attempt.error.clone());
         }
         match next.clone() {
-            Next::Done(result) => job.end(JobState::Done, None, Some(result), now),
-            Next::Bury => job.end(JobState::Dead, None, None, now),
-            Next::Cancel(reason) => job.end(JobState::Cancelled, Some(reason), None, now),
+            Next::Done(result) => job.be_done(result, now),
+            Next::Bury => {
+                let was_given_up =
+                    attempt.is_some_and(|attempt| attempt.outcome == PastOutcome::GivenUp);
+                let kind = if was_given_up {
+                    EndKind::GivenUp
+                } else {
+                    EndKind::Failed
+                };
+                job.end(JobState::Dead, kind, None, now);
+            }
+            Next::Cancel { reason, kind } => {
+                job.end(JobState::Cancelled, kind, Some(reason), now);
+            }
             Next::Retry(_) | Next::Snooze(_) => job.wait(now + pause, now),
-            Next::Release => job.wait(job.due, now),
+            _ => job.wait(job.due, now),
         }
         Settled::Applied
     }
@@ -307,7 +341,7 @@ impl Model {
             job.record(PastOutcome::Crashed, None);
             job.crashes += 1;
             if job.crashes == 3 {
-                job.end(JobState::Quarantined, None, None, now);
+                job.end(JobState::Quarantined, EndKind::Quarantined, None, now);
                 quarantined += 1;
             } else {
                 job.wait(job.due, now);
@@ -350,7 +384,8 @@ impl Model {
         let now = self.now;
         self.change(chosen, |job| match &mut job.phase {
             Phase::Waiting => {
-                job.end(JobState::Cancelled, Some(reason.to_owned()), None, now);
+                let reason = Some(reason.to_owned());
+                job.end(JobState::Cancelled, EndKind::Cancelled, reason, now);
                 true
             }
             Phase::Running { cancel, .. } if cancel.is_none() => {

@@ -262,7 +262,7 @@ impl Producer {
                             }
                             // An earlier request may still arrive, when there is room again.
                             Inserted::Full if tried > 0 => {}
-                            Inserted::Full | Inserted::Taken => {
+                            _ => {
                                 self.history.write(&Event::Refused(id));
                             }
                         }

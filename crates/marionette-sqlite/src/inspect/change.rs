@@ -21,6 +21,11 @@ impl SqliteStore {
                 return self.change_ids(ids, None, &change).await;
             }
             Which::Matching(filter) => filter,
+            _ => {
+                return Err(StoreError::refused(
+                    "this store does not know which jobs it is for",
+                ));
+            }
         };
         // Ids go down from step to step, so no new job is met, and no job twice.
         let (mut behind, mut changed) = (Some(Cursor::start()), 0);

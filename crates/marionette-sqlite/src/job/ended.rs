@@ -1,6 +1,6 @@
 //! How jobs have ended.
 
-use marionette::store::{Ended, JobState};
+use marionette::store::{EndKind, Ended, JobState};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{JOB_BY_ID, Job};
@@ -17,6 +17,7 @@ pub(crate) fn ended(connection: &Connection, ids: &[Id]) -> rusqlite::Result<Vec
             // The job will never run, so a caller that waits for it is told.
             Err(err) if codec::is_of_one_row(&err) => Ended::Otherwise {
                 state: JobState::Quarantined,
+                kind: EndKind::Quarantined,
                 attempts: Vec::new(),
                 reason: Some(format!("its row in the file cannot be read: {err}")),
                 error: None,

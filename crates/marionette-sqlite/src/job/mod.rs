@@ -8,7 +8,7 @@ pub(crate) mod state;
 use std::time::Duration;
 
 use marionette::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
-use marionette::store::{Ended, JobOptions, JobState, PastOutcome};
+use marionette::store::{EndKind, Ended, JobOptions, JobState, PastOutcome};
 use rusqlite::{Connection, Row};
 
 use crate::clock;
@@ -42,6 +42,7 @@ pub(crate) struct Job {
     accepted: i64,
     options: JobOptions,
     pub(crate) cancel: Option<String>,
+    end: Option<EndKind>,
     reason: Option<String>,
     result: Option<Vec<u8>>,
     payload: Vec<u8>,
@@ -70,6 +71,7 @@ impl Job {
             accepted: row.get(13)?,
             options: codec::options_from_sql(row.get_ref(15)?)?,
             cancel: codec::seen(row, 16)?,
+            end: state.end(codec::end_kind(row, 20)?),
             reason: codec::seen(row, 17)?,
             result,
             payload: codec::bytes(row.get_ref(19)?)?.to_vec(),
@@ -86,7 +88,11 @@ impl Job {
             return Ok(self.reason.clone());
         }
         let failures = history::failures(connection, self.seq)?;
-        Ok(failures.into_iter().next_back().and_then(|last| last.error))
+        let last = failures.into_iter().next_back();
+        Ok(last.and_then(|last| {
+            let error = last.error?;
+            Some(last.outcome.describe(&error).into_owned())
+        }))
     }
 
     pub(crate) fn matches(
@@ -145,6 +151,7 @@ impl Job {
             failed: self.failed,
             crashes: self.crashes,
             instance: (self.state == State::Running).then(|| self.instance.instance()),
+            end: self.end,
             reason: self.reason(connection)?,
         })
     }
@@ -187,6 +194,7 @@ impl Job {
             State::Done => Ended::Done(self.result.unwrap_or_default()),
             State::Dead | State::Cancelled | State::Quarantined => Ended::Otherwise {
                 state: self.job_state(0),
+                kind: self.end.unwrap_or(EndKind::Failed),
                 attempts: self
                     .attempts(connection)?
                     .into_iter()

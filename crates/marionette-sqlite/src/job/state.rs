@@ -1,7 +1,7 @@
 //! The state of a job in the file. The statements spell the numbers out, because SQLite uses a
 //! partial index only for a condition without a parameter.
 
-use marionette::store::JobState;
+use marionette::store::{EndKind, JobState};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// The state of a job. Each state has one byte in the file, so that a row keeps its size.
@@ -37,6 +37,18 @@ impl State {
             Self::Cancelled => JobState::Cancelled,
             Self::Quarantined => JobState::Quarantined,
         }
+    }
+
+    /// How a job in this state ended, if it ended without success. `kept` is what its row says; a
+    /// row that says nothing ended as most in its state do.
+    pub(crate) fn end(self, kept: Option<EndKind>) -> Option<EndKind> {
+        let usual = match self {
+            Self::Waiting | Self::Running | Self::Done => return None,
+            Self::Dead => EndKind::Failed,
+            Self::Cancelled => EndKind::Cancelled,
+            Self::Quarantined => EndKind::Quarantined,
+        };
+        Some(kept.unwrap_or(usual))
     }
 
     /// Whether the job has ended.

@@ -3,5 +3,5 @@
 -- result: one change
 -- index: the rowid of marionette_job
 UPDATE marionette_job SET state = 2, lane = ?2, due = ?3, first_due = ?4, failed = ?5,
-    crashes = ?6, reason = NULL, cancel = NULL, until = NULL
+    crashes = ?6, reason = NULL, end_kind = NULL, cancel = NULL, until = NULL
 WHERE seq = ?1

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, Page, Which};
 use marionette::store::{
-    Claim, Claimed, InstanceInfo, JobState, Lease, NewJob, Next, Store, StoreError, Wanted,
+    Claim, Claimed, Due, InstanceInfo, JobState, Lease, NewJob, Next, Store, StoreError, Wanted,
 };
 use marionette_sqlite::rusqlite::{Connection, TransactionBehavior};
 use marionette_sqlite::{SqliteStore, Synchronous};
@@ -242,8 +242,19 @@ async fn work(store: &SqliteStore, instance: &InstanceInfo, done: &mut Exercise)
 fn settlement(number: usize, claimed: &Claimed) -> marionette::store::Settlement {
     match number % 4 {
         0 => common::failed(claimed.lease, "no", Next::Bury),
-        1 => common::failed(claimed.lease, "no", Next::Retry(Duration::from_secs(3600))),
-        2 => common::failed(claimed.lease, "no", Next::Cancel("nobody wants it".into())),
+        1 => common::failed(
+            claimed.lease,
+            "no",
+            Next::Retry(Due::After(Duration::from_secs(3600))),
+        ),
+        2 => common::failed(
+            claimed.lease,
+            "no",
+            Next::Cancel {
+                reason: "nobody wants it".into(),
+                kind: marionette::store::EndKind::Cancelled,
+            },
+        ),
         _ => common::done(claimed.lease),
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 use crate::outcome::{Failure, FailureKind, Panic, Reason};
-use crate::store::{Attempted, ERROR_BYTES_MAX, Lease, Next, PastAttempt, PastOutcome, Settlement};
+use crate::store::{Attempted, Lease, Next, PastAttempt, PastOutcome, Settlement};
 use crate::sync::Mutex;
 
 /// A claimed job in the hands of this process.
@@ -234,36 +234,16 @@ impl Drop for OutboxIdler<'_> {
     }
 }
 
-/// The text, cut so that it fits into a store; a cut is marked.
-pub(crate) fn clip(mut text: String) -> String {
-    const MARK: &str = " […]";
-    if text.len() > ERROR_BYTES_MAX {
-        let mut end = ERROR_BYTES_MAX - MARK.len();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push_str(MARK);
-    }
-    text
-}
-
 /// The failure of a stored attempt, as it was.
 pub(crate) fn failure(past: &PastAttempt) -> Failure {
     let text = past.error.clone().unwrap_or_default();
     let reason = match past.outcome {
-        PastOutcome::Panicked => {
-            let message = text.strip_prefix("panicked: ").unwrap_or(&text).to_owned();
-            Reason::Panicked(Box::new(Panic {
-                message,
-                location: None,
-            }))
-        }
+        PastOutcome::Panicked => Reason::Panicked(Box::new(Panic {
+            message: text,
+            location: None,
+        })),
         PastOutcome::TimedOut | PastOutcome::GivenUp => Reason::stored(FailureKind::TimedOut, text),
-        PastOutcome::Cancelled => {
-            let why = text.strip_prefix("cancelled: ").unwrap_or(&text);
-            Reason::Cancelled(why.into())
-        }
+        PastOutcome::Cancelled => Reason::Cancelled(text.into()),
         _ => Reason::Failed(text.into()),
     };
     Failure::new(reason, past.ran)

@@ -99,7 +99,7 @@ impl Completions {
             Next::Done(result) => self.resolve(job, &Ended::Done(result)),
             Next::Retry(_) | Next::Snooze(_) | Next::Release => {}
             // The handles get the whole history of the job, which only the store has.
-            Next::Bury | Next::Cancel(_) => {
+            Next::Bury | Next::Cancel { .. } => {
                 let completions = Arc::clone(self);
                 tokio::spawn(async move {
                     // If this fails, the task that asks the store will find the end.

@@ -7,13 +7,13 @@ use crate::cell::Waiting;
 use crate::cell::body::Repeat;
 use crate::cell::context::Context;
 use crate::cell::details::Details;
-use crate::cell::leased_job::{LeasedJob, clip, failure};
+use crate::cell::leased_job::{LeasedJob, failure};
 use crate::cell::options::{JobPlace, Options};
 use crate::clock::Tick;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{Error, chain};
-use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX};
+use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX, clip_error};
 use crate::task::Own;
 use crate::task::handlers::Runner;
 use crate::task::registry::unkept;
@@ -82,7 +82,7 @@ async fn run(
                 "it has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
             ))
         }
-        Err(error) => unkept(&clip(chain(&error))),
+        Err(error) => unkept(&clip_error(chain(&error))),
     };
     leased.keep_result(result);
     Ok(())

@@ -11,7 +11,7 @@ use crate::memory_store::row::RowState;
 use crate::memory_store::tables::Tables;
 use crate::memory_store::transitions::End;
 use crate::store::inspect::{Count, Filter, JobDetails, Listed, LiveInstance, Page, Which};
-use crate::store::{Due, JobState, Timing};
+use crate::store::{Due, EndKind, JobState, Timing, clip_error};
 
 /// The longest page.
 const PAGE_MAX: usize = 1_000;
@@ -79,11 +79,12 @@ impl Tables {
             };
             match &mut row.phase {
                 RowState::Waiting => {
-                    state.end(key, JobState::Cancelled, End::For(reason.to_owned()), now);
+                    let end = End::For(EndKind::Cancelled, reason.to_owned());
+                    state.end(key, JobState::Cancelled, end, now);
                     true
                 }
                 RowState::Running(running) if running.cancel.is_none() => {
-                    running.cancel = Some(reason.to_owned());
+                    running.cancel = Some(clip_error(reason).into_owned());
                     true
                 }
                 RowState::Running(_) | RowState::Over(_) => false,

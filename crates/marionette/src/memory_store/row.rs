@@ -1,5 +1,6 @@
 //! One job as the store in this process keeps it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,8 +9,8 @@ use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, LaneName, Moment};
 use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
 use crate::store::{
-    Attempted, ERROR_BYTES_MAX, Ended, InstanceId, JobOptions, JobState, NewJob, PastAttempt,
-    Priority,
+    Attempted, EndKind, Ended, InstanceId, JobOptions, JobState, NewJob, PastAttempt, Priority,
+    clip_error,
 };
 
 /// How many attempts are kept from the beginning, and how many from the end.
@@ -63,6 +64,8 @@ pub(super) struct Holding {
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) state: JobState,
+    /// How it ended, unless it is done.
+    pub(super) kind: Option<EndKind>,
     pub(super) at: SystemTime,
     pub(super) reason: Option<String>,
     pub(super) result: Option<Vec<u8>>,
@@ -142,7 +145,7 @@ impl Row {
             ended: now.wall,
             ran: attempt.ran,
             outcome: attempt.outcome,
-            error: attempt.error.map(cut),
+            error: attempt.error.map(|error| clip_error(error).into_owned()),
             instance,
         });
         if attempt.outcome.is_failure() {
@@ -167,6 +170,7 @@ impl Row {
             JobState::Done => Ended::Done(over.result.clone().unwrap_or_default()),
             state => Ended::Otherwise {
                 state,
+                kind: over.kind.unwrap_or(EndKind::Failed),
                 reason: over.reason.clone(),
                 error: self.options.error.clone(),
                 attempts: self.attempts.iter().map(past).collect(),
@@ -175,27 +179,28 @@ impl Row {
     }
 
     /// Why it ended, or else the error of its last failed attempt since it began (anew).
-    fn reason(&self) -> Option<&str> {
+    fn reason(&self) -> Option<Cow<'_, str>> {
         if let RowState::Over(Ending {
             reason: Some(reason),
             ..
         }) = &self.phase
         {
-            return Some(reason);
+            return Some(reason.into());
         }
         if self.failed == 0 {
             return None;
         }
         let mut latest_first = self.attempts.iter().rev();
         let failure = latest_first.find(|attempt| attempt.outcome.is_failure())?;
-        failure.error.as_deref()
+        let error = failure.error.as_deref()?;
+        Some(failure.outcome.describe(error))
     }
 
     pub(super) fn summary(&self, now: Clocks) -> JobSummary {
-        let (instance, ended) = match &self.phase {
+        let (instance, over) = match &self.phase {
             RowState::Waiting => (None, None),
             RowState::Running(running) => (Some(running.instance), None),
-            RowState::Over(over) => (None, Some(over.at)),
+            RowState::Over(over) => (None, Some(over)),
         };
         JobSummary {
             id: self.id,
@@ -206,11 +211,12 @@ impl Row {
             accepted: self.accepted,
             due: self.due.shown(),
             started: self.started,
-            ended,
+            ended: over.map(|over| over.at),
             failed: self.failed,
             crashes: self.crashes,
             instance,
-            reason: self.reason().map(str::to_owned),
+            end: over.and_then(|over| over.kind),
+            reason: self.reason().map(Cow::into_owned),
         }
     }
 
@@ -246,7 +252,7 @@ impl Row {
     fn has(&self, text: &str) -> bool {
         let is_over = matches!(self.phase, RowState::Over(_));
         let reason = self.reason().filter(|_| is_over);
-        let name = self.options.name.as_deref();
+        let name = self.options.name.as_deref().map(Cow::from);
         contains(&self.payload, text.as_bytes())
             || name.into_iter().chain(reason).any(|it| it.contains(text))
     }
@@ -265,16 +271,6 @@ fn past(attempt: &TimedAttempt) -> PastAttempt {
         error: attempt.error.clone(),
         instance: attempt.instance,
     }
-}
-
-/// Cuts a text to at most [`ERROR_BYTES_MAX`].
-fn cut(mut text: String) -> String {
-    let mut end = text.len().min(ERROR_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    text
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use crate::memory_store::lanes::Clocks;
 use crate::memory_store::row::RowState;
 use crate::memory_store::tables::Tables;
 use crate::memory_store::transitions::End;
-use crate::store::{Attempted, InstanceId, JobState, PastOutcome, Swept, Timing};
+use crate::store::{Attempted, EndKind, InstanceId, JobState, PastOutcome, Swept, Timing};
 
 /// One sweep takes at most this many jobs from instances, and prunes at most this many.
 const STEP: usize = 1_000;
@@ -82,8 +82,9 @@ impl Tables {
         });
         let due = self.rows[&key].due;
         if crashes >= CRASHES_MAX {
-            let reason = format!("its worker died {crashes} times while it had it");
-            self.end(key, JobState::Quarantined, End::For(reason), now);
+            let reason = format!("its instance died {crashes} times while it had it");
+            let end = End::For(EndKind::Quarantined, reason);
+            self.end(key, JobState::Quarantined, end, now);
             swept.quarantined += 1;
         } else if self.give_back(key, due, now) {
             swept.released += 1;

@@ -12,8 +12,8 @@ use crate::memory_store::lanes::{Clocks, Lanes, Moment, WantedLanes};
 use crate::memory_store::row::{Row, RowState};
 use crate::memory_store::transitions::End;
 use crate::store::{
-    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob, Next,
-    PAYLOAD_BYTES_MAX, Renewal, Settled, Settlement, StoreError, check_name,
+    Claim, Claimed, EndKind, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob,
+    Next, Renewal, Settled, Settlement, StoreError,
 };
 
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Tables {
     ) -> Result<Vec<Inserted>, StoreError> {
         // All or nothing: a refusal is found before anything is written.
         for job in &jobs {
-            check(job)?;
+            job.check()?;
         }
         Ok(jobs
             .into_iter()
@@ -105,7 +105,7 @@ impl Tables {
         if !self.instances.contains_key(&claim.instance) {
             // Only a known instance can be found dead, so jobs of an unknown one would be lost.
             let instance = claim.instance;
-            let what = format!("the worker {instance} is not known here: it has to renew first");
+            let what = format!("the instance {instance} is not known here: it has to renew first");
             return Err(StoreError::unavailable(what));
         }
         let wish = WantedLanes::new(&claim.wanted, &self.paused, &self.lanes);
@@ -177,9 +177,7 @@ impl Tables {
         now: Clocks,
     ) -> Result<Vec<Settled>, StoreError> {
         for settlement in &settlements {
-            if let Next::Done(result) = &settlement.next {
-                check_size("result", result)?;
-            }
+            settlement.check()?;
         }
         let settled: Vec<Settled> = settlements
             .into_iter()
@@ -190,6 +188,7 @@ impl Tables {
     }
 
     fn settle_one(&mut self, settlement: Settlement, now: Clocks) -> Settled {
+        let end = settlement.end();
         let Settlement {
             lease,
             attempt,
@@ -208,12 +207,15 @@ impl Tables {
         }
         match next {
             Next::Done(result) => self.end(lease.row, JobState::Done, End::With(result), now),
-            Next::Bury => self.end(lease.row, JobState::Dead, End::AsTried, now),
-            Next::Cancel(reason) => {
-                self.end(lease.row, JobState::Cancelled, End::For(reason), now);
+            Next::Bury => {
+                let end = End::AsTried(end.unwrap_or(EndKind::Failed));
+                self.end(lease.row, JobState::Dead, end, now);
             }
-            Next::Retry(pause) | Next::Snooze(pause) => {
-                self.give_back(lease.row, Moment::after(pause, now), now);
+            Next::Cancel { reason, kind } => {
+                self.end(lease.row, JobState::Cancelled, End::For(kind, reason), now);
+            }
+            Next::Retry(due) | Next::Snooze(due) => {
+                self.give_back(lease.row, Moment::new(due, now), now);
             }
             Next::Release => {
                 let due = row.due;
@@ -229,22 +231,4 @@ impl Tables {
             None => Ended::Missing,
         }
     }
-}
-
-fn check(job: &NewJob) -> Result<(), StoreError> {
-    for (what, name) in [("kind", &job.kind), ("queue", &job.queue)] {
-        check_name(name)
-            .map_err(|wrong| StoreError::refused(format!("the name of the {what} {wrong}")))?;
-    }
-    check_size("payload", &job.payload)
-}
-
-fn check_size(what: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    if bytes.len() <= PAYLOAD_BYTES_MAX {
-        return Ok(());
-    }
-    let length = bytes.len();
-    Err(StoreError::refused(format!(
-        "the {what} has {length} bytes, the limit is {PAYLOAD_BYTES_MAX}"
-    )))
 }

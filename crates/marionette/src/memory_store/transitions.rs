@@ -7,17 +7,17 @@ use crate::clock::Tick;
 use crate::memory_store::lanes::{Clocks, Moment};
 use crate::memory_store::row::{Ending, Holding, Row, RowState};
 use crate::memory_store::tables::Tables;
-use crate::store::{Claimed, InstanceId, JobState, Lease};
+use crate::store::{Claimed, EndKind, InstanceId, JobState, Lease, clip_error};
 
 /// The result or the reason with which a job ends.
 #[derive(Debug)]
 pub(super) enum End {
     /// Its result.
     With(Vec<u8>),
-    /// Its reason.
-    For(String),
-    /// Neither: the last attempt tells why.
-    AsTried,
+    /// Its kind and its reason.
+    For(EndKind, String),
+    /// Its kind; the last attempt tells why.
+    AsTried(EndKind),
 }
 
 impl Tables {
@@ -58,7 +58,12 @@ impl Tables {
     pub(super) fn give_back(&mut self, key: i64, due: Moment, now: Clocks) -> bool {
         let running = self.rows.get_mut(&key).and_then(Row::running);
         if let Some(reason) = running.and_then(|running| running.cancel.take()) {
-            self.end(key, JobState::Cancelled, End::For(reason), now);
+            self.end(
+                key,
+                JobState::Cancelled,
+                End::For(EndKind::Cancelled, reason),
+                now,
+            );
             return false;
         }
         self.change(key, |row| {
@@ -70,10 +75,10 @@ impl Tables {
 
     /// From any phase to the end.
     pub(super) fn end(&mut self, key: i64, state: JobState, end: End, now: Clocks) {
-        let (result, reason) = match end {
-            End::With(result) => (Some(result), None),
-            End::For(reason) => (None, Some(reason)),
-            End::AsTried => (None, None),
+        let (result, kind, reason) = match end {
+            End::With(result) => (Some(result), None, None),
+            End::For(kind, reason) => (None, Some(kind), Some(clip_error(reason).into_owned())),
+            End::AsTried(kind) => (None, Some(kind), None),
         };
         let retention = self.retention;
         self.change(key, |row| {
@@ -83,6 +88,7 @@ impl Tables {
             };
             row.phase = RowState::Over(Ending {
                 state,
+                kind,
                 at: now.wall,
                 reason,
                 result,

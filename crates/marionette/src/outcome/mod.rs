@@ -138,13 +138,19 @@ pub(crate) struct Panic {
     pub(crate) location: Option<String>,
 }
 
+impl Panic {
+    /// What it said and where.
+    pub(crate) fn told(&self) -> String {
+        match &self.location {
+            Some(location) => format!("{} at {location}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "panicked: {}", self.message)?;
-        match &self.location {
-            Some(location) => write!(f, " at {location}"),
-            None => Ok(()),
-        }
+        write!(f, "panicked: {}", self.told())
     }
 }
 

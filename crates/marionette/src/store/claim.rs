@@ -115,6 +115,7 @@ pub struct Claimed {
 
 /// The answer to the renewal of one lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Renewal {
     /// The lease holds.
     Kept,

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::id::TaskId;
 use crate::store::{
-    InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority, StoreFuture, Wanted,
+    EndKind, InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority, StoreFuture,
+    Wanted,
 };
 
 /// What a person can ask of a store and change in it.
@@ -56,7 +57,8 @@ pub trait Inspect: Any + fmt::Debug + Send + Sync {
 
     /// Cancels jobs. A job that waits ends at once. A job that runs hears of it through its
     /// instance's next [`renew`](crate::store::Store::renew), and does not run again: it ends as
-    /// cancelled, unless it succeeds or fails for good first. The first reason stays.
+    /// cancelled, unless it succeeds or fails for good first. The first reason stays, and is
+    /// [cut](crate::store::clip_error) if it is too long.
     fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64>;
 
     /// Deletes jobs with their history, except jobs that run.
@@ -120,7 +122,10 @@ impl Count {
 }
 
 /// Which jobs a change is for.
+///
+/// A store that meets a variant which it does not know refuses the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Which {
     /// The jobs with these ids.
     Ids(Vec<TaskId>),
@@ -224,8 +229,11 @@ pub struct JobSummary {
     pub crashes: u32,
     /// The instance that has it, if one has.
     pub instance: Option<InstanceId>,
+    /// How it ended, unless it is done or has not ended.
+    pub end: Option<EndKind>,
     /// Why it ended, if somebody said; else the error of its last failed attempt since it began
-    /// (anew).
+    /// (anew), as [`PastOutcome::describe`] tells it. A text for people: [`end`](Self::end) is for
+    /// programs.
     pub reason: Option<String>,
 }
 
@@ -258,7 +266,7 @@ pub struct TimedAttempt {
     pub ran: Duration,
     /// How it ended.
     pub outcome: PastOutcome,
-    /// Its error with its sources.
+    /// Its error with its sources, without the outcome.
     pub error: Option<String>,
     /// The instance that made it, if that is known.
     pub instance: Option<InstanceId>,

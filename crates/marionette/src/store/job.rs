@@ -7,13 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
-
-/// The longest payload and the longest result, in bytes: 1 MiB.
-pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
-/// The longest text of an error that is kept, in bytes: 8 KiB.
-pub const ERROR_BYTES_MAX: usize = 8 * 1024;
-/// The longest name of a kind or a queue, in bytes.
-pub const NAME_BYTES_MAX: usize = 128;
+use crate::store::error::StoreError;
+use crate::store::limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
 /// Checks the name of a kind or a queue: 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_`, `.`, `:`, `-`.
 ///
@@ -59,8 +54,62 @@ pub struct NewJob {
     pub queue_limit: Option<u64>,
 }
 
+impl NewJob {
+    /// Checks all that every store checks of a job before it accepts it: the names of its kind and
+    /// its queue, the size of its payload, and its options.
+    ///
+    /// A manager checks a job before it calls a store, and a store checks it again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::Job;
+    /// use marionette::store::PAYLOAD_BYTES_MAX;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Mail;
+    /// # impl Job for Mail { const KIND: &'static str = "mail"; type Output = (); }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut mail = marionette::wrap(Mail).into_new_job()?;
+    /// assert!(mail.check().is_ok());
+    /// mail.payload = vec![0; PAYLOAD_BYTES_MAX + 1];
+    /// assert!(mail.check().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [Refused](StoreError::is_refused), with the job and what is wrong with it.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.fault().map_or(Ok(()), |what| {
+            let Self { id, kind, .. } = self;
+            Err(StoreError::refused(format!("job {id} ({kind}): {what}")))
+        })
+    }
+
+    /// What is wrong with the job, if something is.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if let Err(what) = check_name(&self.kind) {
+            return Some(format!("the name of its kind {what}"));
+        }
+        if let Err(what) = check_name(&self.queue) {
+            return Some(format!("the name of its queue {what}"));
+        }
+        let bytes = self.payload.len();
+        if bytes > PAYLOAD_BYTES_MAX {
+            return Some(format!(
+                "its payload has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+            ));
+        }
+        self.options.fault()
+    }
+}
+
 /// When a job may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Due {
     /// At once.
     Now,
@@ -85,6 +134,7 @@ impl fmt::Display for Priority {
 
 /// The answer to one job of an insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Inserted {
     /// It is in the store now, and was not before.
     Accepted,
@@ -138,6 +188,22 @@ pub struct JobOptions {
     pub keep_result: Option<Duration>,
 }
 
+impl JobOptions {
+    /// What no store can keep of them: texts that are too long, and numbers that are none.
+    fn fault(&self) -> Option<String> {
+        for (what, text) in [("name", &self.name), ("error", &self.error)] {
+            let bytes = text.as_ref().map_or(0, String::len);
+            if bytes > ERROR_BYTES_MAX {
+                return Some(format!(
+                    "its option `{what}` has {bytes} bytes, the limit is {ERROR_BYTES_MAX}"
+                ));
+            }
+        }
+        let is_number = self.backoff.is_none_or(StoredBackoff::is_finite);
+        (!is_number).then(|| "its option `backoff` has a number that is not finite".to_owned())
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -168,6 +234,25 @@ pub enum StoredBackoff {
         max: Duration,
         jitter: StoredJitter,
     },
+}
+
+impl StoredBackoff {
+    fn is_finite(self) -> bool {
+        let (number, jitter) = match self {
+            Self::None => return true,
+            Self::Exponential {
+                multiplier, jitter, ..
+            } => (multiplier, jitter),
+            Self::Constant { jitter, .. }
+            | Self::Linear { jitter, .. }
+            | Self::Polynomial { jitter, .. } => (1.0, jitter),
+        };
+        let share = match jitter {
+            StoredJitter::Share(share) => share,
+            StoredJitter::None | StoredJitter::Full => 0.0,
+        };
+        number.is_finite() && share.is_finite()
+    }
 }
 
 /// A [`Jitter`](crate::backoff::Jitter) as data.

@@ -31,21 +31,24 @@
 mod job;
 mod claim;
 mod settle;
+mod end;
 pub mod inspect;
 mod backoff;
 mod error;
+mod limits;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 pub use claim::{Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted};
+pub use end::EndKind;
 pub use error::StoreError;
 use inspect::Inspect;
 pub use job::{
-    Due, ERROR_BYTES_MAX, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob,
-    PAYLOAD_BYTES_MAX, Priority, StoredBackoff, StoredJitter, check_name,
+    Due, Inserted, JobOptions, JobState, NewJob, Priority, StoredBackoff, StoredJitter, check_name,
 };
+pub use limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, clip_error};
 pub use settle::{Attempted, Ended, Next, PastAttempt, PastOutcome, Settled, Settlement, Swept};
 
 /// What a method of a [`Store`] returns.
@@ -97,8 +100,8 @@ pub trait Store: Inspect {
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), and nothing of the call is kept, if [`check_name`] finds
-    /// fault with a name or a payload is longer than [`PAYLOAD_BYTES_MAX`].
+    /// [Refused](StoreError::is_refused), and nothing of the call is kept, if [`NewJob::check`]
+    /// refuses one of the jobs.
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
 
     /// Gives an instance jobs that are due: the highest priority first, and within a priority the
@@ -119,19 +122,21 @@ pub trait Store: Inspect {
     /// lease lapses, since its claim was lost on the way to the instance.
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
 
-    /// Writes what became of claimed jobs.
+    /// Writes what became of claimed jobs. [`Settlement::end`] says how a job ends by it.
+    ///
+    /// Every error and reason is cut by [`clip_error`] before it is kept.
     ///
     /// A settlement whose lease no longer holds has no effect and is [`Settled::Stale`]. Repeating
     /// a settlement that had its effect is [`Settled::Applied`] until the job is claimed again;
     /// after that it may be either.
     ///
     /// A job that somebody wants cancelled does not wait again: a retry, a snooze or a release ends
-    /// it as cancelled, for the reason that was given for the cancellation.
+    /// it as [cancelled](EndKind::Cancelled), for the reason that was given for the cancellation.
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), and nothing of the call is written, if a result is longer
-    /// than [`PAYLOAD_BYTES_MAX`].
+    /// [Refused](StoreError::is_refused), and nothing of the call is written, if
+    /// [`Settlement::check`] refuses one of the settlements.
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>>;
 
     /// Clears up: takes jobs from dead instances, quarantines those whose instances died three

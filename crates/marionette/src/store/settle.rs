@@ -1,11 +1,15 @@
 //! Settlements: what became of claimed jobs, and the history that is kept of it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::claim::{InstanceId, Lease};
-use crate::store::job::JobState;
+use crate::store::end::EndKind;
+use crate::store::error::StoreError;
+use crate::store::job::{Due, JobState};
+use crate::store::limits::PAYLOAD_BYTES_MAX;
 
 /// What became of a claimed job.
 ///
@@ -28,7 +32,9 @@ pub struct Attempted {
     pub ran: Duration,
     /// How it ended.
     pub outcome: PastOutcome,
-    /// Its error with its sources, at most [`ERROR_BYTES_MAX`](crate::store::ERROR_BYTES_MAX).
+    /// Its error with its sources, without the outcome: for a panic what it said and where. At most
+    /// [`ERROR_BYTES_MAX`](crate::store::ERROR_BYTES_MAX); a store
+    /// [cuts](crate::store::clip_error) what is longer.
     pub error: Option<String>,
 }
 
@@ -66,27 +72,101 @@ impl PastOutcome {
             Self::Failed | Self::Panicked | Self::TimedOut | Self::GivenUp
         )
     }
+
+    /// The error of an attempt that ended so, in one text for people: that of a panic or a
+    /// cancellation begins with the outcome, and the others speak for themselves.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::store::PastOutcome;
+    ///
+    /// let told = PastOutcome::Panicked.describe("no such index at src/main.rs:7");
+    /// assert_eq!(told, "panicked: no such index at src/main.rs:7");
+    /// assert_eq!(PastOutcome::Failed.describe("no such host"), "no such host");
+    /// ```
+    #[must_use]
+    pub fn describe(self, error: &str) -> Cow<'_, str> {
+        match self {
+            Self::Panicked => format!("panicked: {error}").into(),
+            Self::Cancelled => format!("cancelled: {error}").into(),
+            Self::Done
+            | Self::Failed
+            | Self::TimedOut
+            | Self::GivenUp
+            | Self::Snoozed
+            | Self::Interrupted
+            | Self::Crashed => error.into(),
+        }
+    }
 }
 
 /// What follows for a job that was settled.
+///
+/// A store that meets a variant which it does not know refuses the settlement.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Next {
     /// It is done; this is its result.
     Done(Vec<u8>),
-    /// Its attempt failed, and it is due again after this pause.
-    Retry(Duration),
-    /// It is due again after this pause; no attempt was used.
-    Snooze(Duration),
+    /// Its attempt failed, and it is due again then, by the store's clock.
+    Retry(Due),
+    /// It is due again then, by the store's clock; no attempt was used.
+    Snooze(Due),
     /// It is due as it was before it was claimed, and so has its place again; no attempt was used.
     Release,
     /// It has failed for good, and is kept.
     Bury,
-    /// It ends as cancelled, for this reason.
-    Cancel(String),
+    /// It ends in the state [`Cancelled`](JobState::Cancelled).
+    Cancel {
+        /// Why, as people read it: a sentence of its own.
+        reason: String,
+        /// How it ended.
+        kind: EndKind,
+    },
+}
+
+impl Settlement {
+    /// Checks all that every store checks of a settlement before it writes it: the size of a
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// [Refused](StoreError::is_refused), with the job and what is wrong.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match &self.next {
+            Next::Done(result) if result.len() > PAYLOAD_BYTES_MAX => {
+                let (id, bytes) = (self.lease.job, result.len());
+                Err(StoreError::refused(format!(
+                    "job {id}: its result has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How the job ends by this settlement; `None` if it is done or goes on.
+    ///
+    /// All stores take the kind of an end from here.
+    #[must_use]
+    pub fn end(&self) -> Option<EndKind> {
+        match &self.next {
+            Next::Cancel { kind, .. } => Some(*kind),
+            Next::Bury => {
+                let outcome = self.attempt.as_ref().map(|attempt| attempt.outcome);
+                Some(match outcome {
+                    Some(PastOutcome::GivenUp) => EndKind::GivenUp,
+                    _ => EndKind::Failed,
+                })
+            }
+            Next::Done(_) | Next::Retry(_) | Next::Snooze(_) | Next::Release => None,
+        }
+    }
 }
 
 /// The answer to one settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Settled {
     /// It is written.
     Applied,
@@ -103,7 +183,7 @@ pub struct PastAttempt {
     pub ran: Duration,
     /// How it ended.
     pub outcome: PastOutcome,
-    /// Its error with its sources.
+    /// Its error with its sources, without the outcome.
     pub error: Option<String>,
     /// The instance that made it, if that is known.
     pub instance: Option<InstanceId>,
@@ -121,6 +201,8 @@ pub enum Ended {
     Otherwise {
         /// Dead, cancelled or quarantined.
         state: JobState,
+        /// How it ended.
+        kind: EndKind,
         /// Why, unless its last attempt is the reason.
         reason: Option<String>,
         /// The error that its options named.

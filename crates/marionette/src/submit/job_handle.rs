@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError, Weak};
 use std::task::{Context as Poller, Poll, ready};
 
-use crate::cell::leased_job::clip;
 use crate::durable::Durable;
 use crate::id::TaskId;
 use crate::outcome::error::Error;
@@ -133,7 +132,7 @@ impl<J> JobHandle<J> {
         reason: impl Into<String>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send {
         let (id, durable) = (self.id, self.durable.clone());
-        let reason = clip(reason.into());
+        let reason = reason.into();
         async move {
             let durable = durable.upgrade().ok_or_else(StoreError::manager_gone)?;
             let cancelled = durable.store.cancel(Which::Ids(vec![id]), reason).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cell::leased_job::failure;
 use crate::outcome::error::{BoxError, Error, UnreadableResult};
 use crate::outcome::{Failure, FailureKind, Reason};
-use crate::store::{Ended, JobState, PastAttempt, PastOutcome, StoreError};
+use crate::store::{EndKind, Ended, PastAttempt, PastOutcome, StoreError};
 use crate::task::job::Job;
 use crate::task::registry::{decode_output, why_unkept};
 
@@ -22,11 +22,12 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
             }
         },
         Ended::Otherwise {
-            state,
+            kind,
             reason,
             error,
             attempts,
-        } => Err(record(state, reason, error, attempts)),
+            ..
+        } => Err(record(kind, reason, error, attempts)),
         Ended::Missing => Err(without_attempt(Reason::stored(
             FailureKind::Missing,
             "the store does not know the job: it was pruned or deleted, or never was there",
@@ -55,7 +56,7 @@ fn without_attempt(reason: Reason) -> Error {
 
 /// The error of a job that ended without success, with the attempts that its store kept.
 fn record(
-    state: JobState,
+    kind: EndKind,
     reason: Option<String>,
     user: Option<String>,
     mut attempts: Vec<PastAttempt>,
@@ -74,41 +75,33 @@ fn record(
     let failures = attempts.iter().map(failure);
     let mut error = Error::with_gap(failures, made, (kept_first, omitted));
     error.set_duration(attempts.iter().map(|past| past.ran).sum());
-    if let Some(end) = end(state, reason, last) {
+    if let Some(end) = end(kind, reason, last) {
         error.end(Failure::new(end, Duration::ZERO));
     }
     error.with_user(user.map(BoxError::from))
 }
 
 /// The end of a job, unless its last attempt was the end.
-fn end(state: JobState, reason: Option<String>, last: Option<PastOutcome>) -> Option<Reason> {
-    match state {
-        JobState::Quarantined => Some(Reason::stored(
-            FailureKind::Quarantined,
-            format!(
-                "quarantined: {}",
-                reason
-                    .as_deref()
-                    .unwrap_or("its worker died three times while it ran")
-            ),
-        )),
-        JobState::Cancelled if last == Some(PastOutcome::Cancelled) => None,
-        JobState::Cancelled => Some(reason_from_text(reason.unwrap_or_default(), |why| {
-            Reason::Cancelled(why.into())
-        })),
-        _ => reason.map(|reason| reason_from_text(reason, |reason| Reason::Failed(reason.into()))),
-    }
-}
-
-/// Recognises the text that an instance writes for an end without an attempt, so that the error
-/// answers the same questions as one without a store.
-fn reason_from_text(reason: String, otherwise: impl FnOnce(String) -> Reason) -> Reason {
-    if reason.starts_with("expired: ") {
-        Reason::stored(FailureKind::Expired, reason)
-    } else if reason.starts_with("given up after ") {
-        Reason::stored(FailureKind::TimedOut, reason)
-    } else {
-        otherwise(reason)
+fn end(kind: EndKind, reason: Option<String>, last: Option<PastOutcome>) -> Option<Reason> {
+    match kind {
+        EndKind::Quarantined => {
+            let why = reason.as_deref();
+            let why = why.unwrap_or("its instance died three times while it had it");
+            let text = format!("quarantined: {why}");
+            Some(Reason::stored(FailureKind::Quarantined, text))
+        }
+        EndKind::Cancelled if last == Some(PastOutcome::Cancelled) => None,
+        EndKind::Cancelled => Some(Reason::Cancelled(reason.unwrap_or_default().into())),
+        EndKind::GivenUp if last == Some(PastOutcome::GivenUp) => None,
+        EndKind::GivenUp => {
+            let text = reason.unwrap_or_else(|| "given up".to_owned());
+            Some(Reason::stored(FailureKind::TimedOut, text))
+        }
+        EndKind::Expired => {
+            let text = reason.unwrap_or_else(|| "expired: not started in time".to_owned());
+            Some(Reason::stored(FailureKind::Expired, text))
+        }
+        EndKind::Failed => reason.map(|reason| Reason::Failed(reason.into())),
     }
 }
 
@@ -133,7 +126,7 @@ mod tests {
     #[test]
     fn the_gap_between_the_attempts_that_are_kept_is_counted() {
         let attempts = (1..=5).chain(31..=50).map(failed).collect();
-        let error = record(JobState::Dead, None, Some("no luck".into()), attempts);
+        let error = record(EndKind::Failed, None, Some("no luck".into()), attempts);
         assert_eq!((error.attempts(), error.dict().omitted), (50, 25));
         let text = format!("{error:?}");
         assert!(text.starts_with("after 50 attempts: no luck (tried for 25s)\n  1. no 1\n"));
@@ -151,9 +144,9 @@ mod tests {
             past(1, PastOutcome::Crashed, ""),
             failed(1),
             past(2, PastOutcome::Snoozed, ""),
-            past(2, PastOutcome::Panicked, "panicked: oh no at src/main.rs:7"),
+            past(2, PastOutcome::Panicked, "oh no at src/main.rs:7"),
         ];
-        let error = record(JobState::Dead, None, None, attempts);
+        let error = record(EndKind::Failed, None, None, attempts);
         assert_eq!((error.attempts(), error.is_panic()), (2, true));
         let told: Vec<_> = error.failures().map(ToString::to_string).collect();
         assert_eq!(told, ["no 1", "panicked: oh no at src/main.rs:7"]);
@@ -162,23 +155,23 @@ mod tests {
     #[test]
     fn a_job_that_was_begun_anew_tells_all_its_attempts() {
         let attempts = [1, 2, 1].map(failed).into();
-        let error = record(JobState::Dead, None, None, attempts);
+        let error = record(EndKind::Failed, None, None, attempts);
         assert_eq!((error.attempts(), error.dict().omitted), (3, 0));
     }
 
     #[test]
     fn every_end_has_its_question() {
-        let ended = |state, reason: &str| record(state, Some(reason.to_owned()), None, Vec::new());
-        let quarantined = ended(JobState::Quarantined, "its worker died");
+        let ended = |kind, reason: &str| record(kind, Some(reason.to_owned()), None, Vec::new());
+        let quarantined = ended(EndKind::Quarantined, "its instance died");
         assert!(quarantined.is_quarantined());
-        assert!(format!("{quarantined:?}").ends_with("end: quarantined: its worker died"));
-        assert!(ended(JobState::Cancelled, "no need").is_cancelled());
-        let late = ended(
-            JobState::Cancelled,
-            "expired: not started within 1s of its time",
-        );
-        assert!(late.is_expired());
-        assert!(ended(JobState::Dead, "given up after 1s in total").is_timed_out());
+        assert!(format!("{quarantined:?}").ends_with("end: quarantined: its instance died"));
+        assert!(ended(EndKind::Cancelled, "no need").is_cancelled());
+        assert!(ended(EndKind::Expired, "no need").is_expired());
+        assert!(ended(EndKind::GivenUp, "no need").is_timed_out());
+        // What a person wrote decides nothing.
+        let text = "expired: not started within 1s of its time";
+        let cancelled = ended(EndKind::Cancelled, text);
+        assert!(cancelled.is_cancelled() && !cancelled.is_expired());
         let unknown = result::<Unit>(Ended::Missing).expect_err("it is unknown");
         assert!(unknown.is_missing() && !unknown.is_abandoned());
         assert!(abandoned().is_abandoned());

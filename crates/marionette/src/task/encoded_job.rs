@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use crate::cell::body::{Offered, Repeat, Source};
 use crate::cell::context::Context;
-use crate::cell::leased_job::clip;
 use crate::cell::options::JobPlace;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{UnreadableResult, chain};
 use crate::store::{
-    Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, check_name,
+    Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, clip_error,
 };
 use crate::task::draft::Draft;
 use crate::task::handlers::Runner;
@@ -169,13 +168,9 @@ impl<J: Job> IntoTask<ByJob> for J {
 impl<J: Job> TaskHandler<J, ByJob> {
     /// The job as a row for a store.
     pub(crate) fn new_job(&mut self, due: Due) -> Result<NewJob, Box<Unstorable>> {
-        check_name(J::KIND)
-            .map_err(|what| Unstorable::Name(format!("the name of its kind {what}")))?;
-        check_name(&self.draft.source.queue)
-            .map_err(|what| Unstorable::Name(format!("the name of its queue {what}")))?;
         let options = self.job_options()?;
         let encoded = &self.draft.source;
-        Ok(NewJob {
+        let job = NewJob {
             id: self.draft.identity.get_or_insert_with(Identity::new).id(),
             kind: J::KIND.into(),
             queue: encoded.queue.clone(),
@@ -184,7 +179,11 @@ impl<J: Job> TaskHandler<J, ByJob> {
             payload: encoded.encode()?,
             options,
             queue_limit: None,
-        })
+        };
+        match job.fault() {
+            None => Ok(job),
+            Some(what) => Err(Unstorable::Refused(what).into()),
+        }
     }
 
     fn job_options(&mut self) -> Result<JobOptions, Box<Unstorable>> {
@@ -200,7 +199,9 @@ impl<J: Job> TaskHandler<J, ByJob> {
         };
         // The error has to be taken to be read, and is put back for a job that is refused.
         let user = details.take_error().into_user();
-        let error = user.as_ref().map(|user| clip(chain(user.as_ref())));
+        let error = user
+            .as_ref()
+            .map(|user| clip_error(chain(user.as_ref())).into_owned());
         if let Some(user) = user {
             details.set_user(user);
         }
@@ -212,7 +213,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
             timeout: options.timeout(),
             give_up_after: options.give_up_after(),
             expires_after: options.expires_after(),
-            name: name.map(|name| clip(name.to_owned())),
+            name: name.map(|name| clip_error(name).into_owned()),
             error,
             keep_result,
         })
@@ -233,7 +234,8 @@ pub enum Unstorable {
     },
     #[allow(private_interfaces)] // The enum cannot be named outside of the crate.
     Codec(CodecError),
-    Name(String),
+    /// What every store refuses.
+    Refused(String),
     Backoff,
     Parent,
 }
@@ -254,7 +256,7 @@ impl fmt::Display for Unstorable {
                  keep what is large elsewhere, and its name in the job"
             ),
             Self::Codec(error) => f.write_str(&chain(error)),
-            Self::Name(what) => write!(f, "a job cannot be stored: {what}"),
+            Self::Refused(what) => write!(f, "a job cannot be stored: {what}"),
             Self::Backoff => f.write_str(
                 "a job with `Backoff::from_fn` cannot be stored, since a function is no data: \
                  take one of the policies, or let its handler return `TaskError::retry_after`",

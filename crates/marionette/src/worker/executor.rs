@@ -15,9 +15,8 @@ use crate::engine::stop_signals::StopSignals;
 use crate::observe::tally::Tally;
 use crate::outcome::{Failure, Outcome, Reason};
 use crate::queue::pace::Pace;
-use crate::store::Next;
 use crate::worker::attempt::Attempt;
-use crate::worker::settlement::settlement_of;
+use crate::worker::settlement::{cancelled, settlement_of};
 use crate::worker::verdict::{Policy, Verdict, admit, judge};
 
 pub(crate) struct Executor {
@@ -313,10 +312,8 @@ impl Executor {
         if let Some(details) = cell.details()
             && let Some(leased) = details.options.leased()
         {
-            leased.settle(
-                None,
-                Next::Cancel(details.cancel_reason().unwrap_or_default()),
-            );
+            let why = details.cancel_reason().unwrap_or_default();
+            leased.settle(None, cancelled(&why));
         }
     }
 }

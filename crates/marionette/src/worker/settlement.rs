@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cell::leased_job::{LeasedJob, clip};
+use crate::cell::leased_job::LeasedJob;
 use crate::outcome::{FailureKind, Reason};
-use crate::store::{Attempted, Next, PastOutcome};
+use crate::store::{Attempted, Due, EndKind, Next, PastOutcome, clip_error};
 use crate::worker::verdict::Verdict;
 
 /// The settlement of a leased job by this verdict. `ran` is how many nanoseconds its attempt took,
@@ -18,7 +18,7 @@ pub(crate) fn settlement_of(
         ran.map(|nanos| Attempted {
             ran: Duration::from_nanos(nanos),
             outcome,
-            error: error.map(|reason| clip(reason.to_string())),
+            error: error.map(error_text),
         })
     };
     match verdict {
@@ -26,22 +26,48 @@ pub(crate) fn settlement_of(
             attempt(PastOutcome::Done, None),
             Next::Done(leased.take_result()),
         ),
-        Verdict::Retry(reason, pause) => {
-            (attempt(outcome(reason), Some(reason)), Next::Retry(*pause))
-        }
-        Verdict::Snooze(pause) => (attempt(PastOutcome::Snoozed, None), Next::Snooze(*pause)),
+        Verdict::Retry(reason, pause) => (
+            attempt(outcome(reason), Some(reason)),
+            Next::Retry(Due::After(*pause)),
+        ),
+        Verdict::Snooze(pause) => (
+            attempt(PastOutcome::Snoozed, None),
+            Next::Snooze(Due::After(*pause)),
+        ),
         Verdict::Resume => (attempt(PastOutcome::Interrupted, None), Next::Release),
         Verdict::Bury(reason) => (attempt(outcome(reason), Some(reason)), Next::Bury),
         Verdict::End(reason) => end(reason, attempt(outcome(reason), Some(reason))),
     }
 }
 
+/// The settlement of a job that was cancelled.
+pub(crate) fn cancelled(why: &str) -> Next {
+    Next::Cancel {
+        reason: clip_error(why).into_owned(),
+        kind: EndKind::Cancelled,
+    }
+}
+
+/// The text of a failed attempt, without its outcome, which is kept beside it.
+fn error_text(reason: &Reason) -> String {
+    let text = match reason {
+        Reason::Panicked(panic) => panic.told(),
+        Reason::Cancelled(why) => why.to_string(),
+        _ => reason.to_string(),
+    };
+    clip_error(text).into_owned()
+}
+
 fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next) {
+    let late = |kind| Next::Cancel {
+        reason: reason.to_string(),
+        kind,
+    };
     match reason {
-        Reason::Cancelled(why) => (attempt, Next::Cancel(clip(why.to_string()))),
-        Reason::Expired(_) => (attempt, Next::Cancel(reason.to_string())),
+        Reason::Cancelled(why) => (attempt, cancelled(why)),
+        Reason::Expired(_) => (attempt, late(EndKind::Expired)),
         // No attempt would carry the reason of a `Bury`, so it would be lost.
-        Reason::GivenUp(_) if attempt.is_none() => (None, Next::Cancel(reason.to_string())),
+        Reason::GivenUp(_) if attempt.is_none() => (None, late(EndKind::GivenUp)),
         // A manager that goes away is no fault of the job.
         Reason::Abandoned => (attempt, Next::Release),
         Reason::Failed(_)

@@ -1,6 +1,7 @@
 //! Changes that a person asks for: some jobs in each transaction.
 
 use marionette::inspect::Filter;
+use marionette::store::clip_error;
 use rusqlite::{OptionalExtension, params};
 
 use super::Writer;
@@ -85,11 +86,11 @@ impl Writer<'_> {
             }
             (Change::Cancel(reason), State::Waiting) => self.execute(
                 include_str!("../../sql/change_cancel.sql"),
-                params![job.seq, self.now, reason],
+                params![job.seq, self.now, clip_error(reason)],
             ),
             (Change::Cancel(reason), State::Running) if job.cancel.is_none() => self.execute(
                 include_str!("../../sql/change_mark.sql"),
-                params![job.seq, reason],
+                params![job.seq, clip_error(reason)],
             ),
             (Change::Reschedule(due), State::Waiting) => self.move_to(job, *due),
             (Change::Delete, state) if state != State::Running => {

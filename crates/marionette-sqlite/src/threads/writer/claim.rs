@@ -75,7 +75,7 @@ impl Writer<'_> {
         }
         let path = self.shared.path.display();
         let what =
-            format!("{path}: worker {instance} is not known; it may claim once it has renewed");
+            format!("{path}: instance {instance} is not known; it may claim once it has renewed");
         Err(Failure::Refused(StoreError::unavailable(what)))
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use marionette::store::{Due, NewJob, PAYLOAD_BYTES_MAX, Priority, StoreError, check_name};
+use marionette::store::{Due, NewJob, Priority, StoreError};
 use rusqlite::Connection;
 
 use crate::clock;
@@ -51,12 +51,11 @@ impl NewRow {
             let (id, kind) = (job.id, &job.kind);
             StoreError::refused(format!("job {id} ({kind}): {what}"))
         };
-        check_name(&job.kind).map_err(|what| refused(format!("the name of the kind {what}")))?;
-        check_name(&job.queue).map_err(|what| refused(format!("the name of the queue {what}")))?;
-        let bytes = job.payload.len();
-        if bytes > PAYLOAD_BYTES_MAX {
-            let what = format!("its payload has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}");
-            return Err(refused(what));
+        job.check()?;
+        if clock::due(job.due, 0).is_none() {
+            return Err(refused(
+                "this store does not know when it is due".to_owned(),
+            ));
         }
         let options = options_to_sql(&job.options)
             .map_err(|err| refused(format!("its options are not JSON: {err}")))?;
@@ -110,10 +109,7 @@ impl NewRow {
 
     /// When the job is due if it is accepted now.
     pub(crate) fn due(&self, now: i64) -> i64 {
-        match self.due {
-            Due::Now => now,
-            Due::After(pause) => now.saturating_add(clock::round_up(pause)),
-            Due::At(time) => clock::micros(time),
-        }
+        // A time that this library cannot read was refused by `new`.
+        clock::due(self.due, now).unwrap_or(now)
     }
 }

@@ -210,7 +210,7 @@ impl Writer<'_> {
 }
 
 fn is_end(next: &Next) -> bool {
-    matches!(next, Next::Done(_) | Next::Bury | Next::Cancel(_))
+    matches!(next, Next::Done(_) | Next::Bury | Next::Cancel { .. })
 }
 
 /// Whether the writer itself counts when this number of jobs is kept.

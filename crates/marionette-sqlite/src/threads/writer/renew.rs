@@ -56,7 +56,7 @@ impl Writer<'_> {
         if let Err(err) = self.liveness.hold(id) {
             let path = self.shared.path.display();
             let what = format!(
-                "{path}: the file of worker {} cannot be locked: {err}",
+                "{path}: the file of instance {} cannot be locked: {err}",
                 instance.id
             );
             return Err(Failure::Refused(StoreError::unavailable(what)));

@@ -1,15 +1,14 @@
 //! Settling jobs: their attempts, and what follows.
 
 use marionette::store::{
-    Attempted, ERROR_BYTES_MAX, Lease, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settled, Settlement,
-    StoreError,
+    Attempted, EndKind, Lease, Next, PastOutcome, Settled, Settlement, StoreError, clip_error,
 };
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::Writer;
 use crate::clock;
-use crate::codec::{self, Id, cut};
+use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
 use crate::job::history::{self, NewAttempt};
@@ -37,6 +36,8 @@ pub(crate) struct JobRow {
 #[derive(Debug)]
 pub(crate) struct JobEnd<'a> {
     pub(crate) state: State,
+    /// How it ends, unless it is done.
+    pub(crate) kind: Option<EndKind>,
     pub(crate) result: Option<&'a [u8]>,
     pub(crate) reason: Option<&'a str>,
 }
@@ -44,12 +45,16 @@ pub(crate) struct JobEnd<'a> {
 /// Checks settlements; refuses all of them if one cannot be stored.
 pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
     for settlement in settlements {
-        if let Next::Done(result) = &settlement.next
-            && result.len() > PAYLOAD_BYTES_MAX
-        {
-            let (id, bytes) = (settlement.lease.job, result.len());
+        settlement.check()?;
+        let is_known = match &settlement.next {
+            Next::Done(_) | Next::Release | Next::Bury | Next::Cancel { .. } => true,
+            Next::Retry(due) | Next::Snooze(due) => clock::due(*due, 0).is_some(),
+            _ => false,
+        };
+        if !is_known {
+            let id = settlement.lease.job;
             return Err(StoreError::refused(format!(
-                "job {id}: its result has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
+                "job {id}: this store does not know what follows for it"
             )));
         }
     }
@@ -131,6 +136,7 @@ impl Writer<'_> {
             Next::Done(result) => {
                 let end = JobEnd {
                     state: State::Done,
+                    kind: None,
                     result: Some(result),
                     reason: None,
                 };
@@ -139,17 +145,25 @@ impl Writer<'_> {
             Next::Bury => {
                 let end = JobEnd {
                     state: State::Dead,
+                    kind: settlement.end(),
                     result: None,
                     reason: None,
                 };
                 self.end(&job, &end)?;
             }
-            Next::Cancel(reason) => self.end(&job, &JobEnd::cancelled(reason))?,
-            Next::Retry(pause) | Next::Snooze(pause) => {
-                job.due = self.now.saturating_add(clock::round_up(*pause));
+            Next::Cancel { reason, kind } => {
+                let end = JobEnd {
+                    kind: Some(*kind),
+                    ..JobEnd::cancelled(reason)
+                };
+                self.end(&job, &end)?;
+            }
+            Next::Retry(due) | Next::Snooze(due) => {
+                job.due = clock::due(*due, self.now).unwrap_or(self.now);
                 self.give_back(&job)?;
             }
-            Next::Release => {
+            // What this library does not know was refused by `check`.
+            _ => {
                 self.give_back(&job)?;
             }
         }
@@ -185,7 +199,7 @@ impl Writer<'_> {
         let reason = format!("its row in the file cannot be read: {err}");
         self.connection
             .prepare_cached(include_str!("../../sql/job_quarantine.sql"))?
-            .execute(params![seq, self.now, cut(&reason, ERROR_BYTES_MAX)])?;
+            .execute(params![seq, self.now, clip_error(reason)])?;
         Ok(())
     }
 
@@ -201,10 +215,7 @@ impl Writer<'_> {
                 ended: self.now,
                 ran: attempt.ran,
                 outcome: attempt.outcome,
-                error: attempt
-                    .error
-                    .as_deref()
-                    .map(|error| cut(error, ERROR_BYTES_MAX)),
+                error: attempt.error.as_deref().map(clip_error).as_deref(),
                 instance: job.instance,
             },
         )?;
@@ -227,7 +238,8 @@ impl Writer<'_> {
                 job.crashes,
                 job.history,
                 end.result.and_then(codec::result_to_sql),
-                end.reason,
+                end.reason.map(clip_error),
+                end.kind.map(EndKind::as_str),
             ])?;
         Ok(())
     }
@@ -274,6 +286,7 @@ impl<'a> JobEnd<'a> {
     pub(crate) fn cancelled(reason: &'a str) -> Self {
         Self {
             state: State::Cancelled,
+            kind: Some(EndKind::Cancelled),
             result: None,
             reason: Some(reason),
         }

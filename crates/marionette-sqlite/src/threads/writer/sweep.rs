@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 
-use marionette::store::{Attempted, PastOutcome, Swept};
+use marionette::store::{Attempted, EndKind, PastOutcome, Swept};
 use rusqlite::params;
 use rusqlite::types::{ToSql, Value};
 use uuid::Uuid;
@@ -216,9 +216,10 @@ impl Writer<'_> {
         }
         let (crashes, last) = (job.crashes, dead.id.0);
         let reason =
-            format!("its worker died {crashes} times while it had it; the last was {last}");
+            format!("its instance died {crashes} times while it had it; the last was {last}");
         let end = JobEnd {
             state: State::Quarantined,
+            kind: Some(EndKind::Quarantined),
             result: None,
             reason: Some(&reason),
         };
