@@ -159,14 +159,14 @@ impl SqliteOptions {
     }
 
     /// How large the file may become, in bytes; what does not fit is refused as
-    /// [full](marionette::store::StoreError::is_full). Default is no limit but the disk.
+    /// [full](marionette::store::StoreErrorKind::Full). Default is no limit but the disk.
     pub fn bytes_max(mut self, bytes: u64) -> Self {
         self.settings.bytes_max = Some(bytes);
         self
     }
 
     /// How long a transaction waits for those of other processes before it fails as
-    /// [unavailable](marionette::store::StoreError::is_unavailable). Default is 5 s.
+    /// [unavailable](marionette::store::StoreErrorKind::Unavailable). Default is 5 s.
     pub fn busy_timeout(mut self, time: Duration) -> Self {
         self.settings.busy = time;
         self
@@ -215,7 +215,7 @@ impl SqliteOptions {
     /// this for a file that only the application writes, which for instance copies each job that
     /// ends into a table of its own by a trigger, or whose orders refer to the jobs about them.
     /// What they cost is added to each operation, and what they refuse fails as
-    /// [refused](marionette::store::StoreError::is_refused).
+    /// [refused](marionette::store::StoreErrorKind::Refused).
     ///
     /// The columns of the store's tables are never changed by others: a file with more or other
     /// ones, or with a view in the place of a table, is refused with this too.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Place, insert, job, wanted};
 use marionette::inspect::Inspect;
-use marionette::store::{Claim, InstanceId, Store, StoreError};
+use marionette::store::{Claim, InstanceId, Store, StoreError, StoreErrorKind};
 use marionette::{Context, Job, TaskManager};
 use marionette_sqlite::{FAIL_POINTS, SqliteStore};
 use serde::{Deserialize, Serialize};
@@ -39,12 +39,15 @@ async fn a_thread_that_panics_breaks_the_store_and_hangs_nobody() {
             .expect("nobody waits for ever")
             .expect("no panic here");
         let err = answer.expect_err("its transaction did not come to an end");
-        assert!(err.is_broken(), "{err:?}");
+        assert_eq!(err.kind(), StoreErrorKind::Broken, "{err:?}");
         assert!(err.to_string().contains("tasks.db"), "{err}");
     }
     fail::remove("sqlite::insert::row");
     let err = store.insert(vec![job()]).await;
-    assert!(err.expect_err("there is no writer any more").is_broken());
+    assert_eq!(
+        err.expect_err("there is no writer any more").kind(),
+        StoreErrorKind::Broken
+    );
     drop(store);
     let store = place.open().await;
     assert!(
@@ -89,7 +92,11 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         fail::remove(point);
         let broken = |what: &str, answer: Option<StoreError>| {
             let error = answer.unwrap_or_else(|| panic!("{point}: {what} succeeded"));
-            assert!(error.is_broken(), "{point}, {what}: {error:?}");
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::Broken,
+                "{point}, {what}: {error:?}"
+            );
             let text = error.to_string();
             for expected in [thread, "ended by a panic", "tasks.db", point] {
                 assert!(text.contains(expected), "{point}, {what}: {text}");

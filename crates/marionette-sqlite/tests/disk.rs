@@ -19,7 +19,7 @@ use std::time::Duration;
 use common::{claim, insert, job, known_instance};
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{
-    JobState, NewJob, Next, PastOutcome, Settled, Settlement, Store, StoreError,
+    JobState, NewJob, Next, PastOutcome, Settled, Settlement, Store, StoreError, StoreErrorKind,
 };
 use marionette::{Context, Job, TaskId, TaskManager};
 use marionette_sqlite::SqliteStore;
@@ -152,7 +152,7 @@ async fn fills_up_and_goes_on(place: &Path) {
     // Each goes through the same thread as the settlement, and comes after it.
     for _ in 0..20 {
         let err = store.insert(vec![mail(20_000)]).await;
-        assert!(err.expect_err("it is full").is_full());
+        assert_eq!(err.expect_err("it is full").kind(), StoreErrorKind::Full);
     }
     let state = state(&store, long.id()).await;
     assert_eq!(state, JobState::Running, "its end could not be written");
@@ -250,7 +250,7 @@ async fn fill(store: &SqliteStore, bytes: usize) -> HashSet<TaskId> {
         match store.insert(vec![new]).await {
             Ok(_) => accepted.insert(id),
             Err(err) => {
-                assert!(err.is_full(), "{err:?}");
+                assert_eq!(err.kind(), StoreErrorKind::Full, "{err:?}");
                 return accepted;
             }
         };
@@ -261,7 +261,7 @@ async fn fill(store: &SqliteStore, bytes: usize) -> HashSet<TaskId> {
 async fn a_new_file_says_that_it_is_full(place: &Path) {
     let opened: Result<SqliteStore, StoreError> = SqliteStore::open(place.join("new.db")).await;
     let err = opened.expect_err("there is no room for it");
-    assert!(err.is_full(), "{err:?}");
+    assert_eq!(err.kind(), StoreErrorKind::Full, "{err:?}");
 }
 
 async fn state(store: &SqliteStore, id: TaskId) -> JobState {

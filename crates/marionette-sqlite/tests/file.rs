@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::{Place, insert, job, known_instance};
 use marionette::inspect::Inspect;
-use marionette::store::{Store, StoreError};
+use marionette::store::{Store, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -60,7 +60,7 @@ async fn a_file_of_a_newer_version_is_refused() {
     assert_eq!(connection.execute(newer, []).expect("it can be written"), 1);
     drop(connection);
     let err = refused(&place).await;
-    assert!(err.is_broken());
+    assert_eq!(err.kind(), StoreErrorKind::Broken);
     let text = err.to_string();
     assert!(
         text.contains("version 7") && text.contains("up to 3"),
@@ -94,7 +94,7 @@ async fn a_file_tells_its_version_and_stays_as_it_is() {
 async fn what_is_no_database_is_refused() {
     let place = Place::new();
     fs::write(place.path(), "to be or not to be, ".repeat(500)).expect("there is room");
-    assert!(refused(&place).await.is_broken());
+    assert_eq!(refused(&place).await.kind(), StoreErrorKind::Broken);
 }
 
 /// Copies the WAL into the database. Where the threads of a store close their connections at the
@@ -130,7 +130,7 @@ async fn a_file_that_was_cut_off_is_refused_or_fails_as_broken() {
             Ok(_) => store.counts().await.expect_err("half of it is gone"),
         },
     };
-    assert!(err.is_broken(), "{err:?}");
+    assert_eq!(err.kind(), StoreErrorKind::Broken, "{err:?}");
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_damaged_page_is_told_as_broken() {
         Err(err) => err,
         Ok(store) => store.job(id).await.expect_err("nothing is left"),
     };
-    assert!(err.is_broken(), "{err:?}");
+    assert_eq!(err.kind(), StoreErrorKind::Broken, "{err:?}");
     for what in [
         "the file is damaged",
         "-wal and -shm",
@@ -163,7 +163,7 @@ async fn a_damaged_page_is_told_as_broken() {
 async fn a_database_in_memory_is_refused() {
     for name in [":memory:", ""] {
         let err = SqliteStore::open(name).await.expect_err("it is no file");
-        assert!(err.is_refused(), "{err:?}");
+        assert_eq!(err.kind(), StoreErrorKind::Refused, "{err:?}");
     }
 }
 
@@ -178,7 +178,10 @@ async fn a_name_that_means_something_else_elsewhere_is_refused_and_leaves_nothin
         ":memory:",
     ] {
         let err = SqliteStore::open(name).await.expect_err("it is no name");
-        assert!(err.is_refused() && err.to_string().contains(name), "{err}");
+        assert!(
+            err.kind() == StoreErrorKind::Refused && err.to_string().contains(name),
+            "{err}"
+        );
     }
     assert_eq!(entries(Path::new(".")), before);
 }
@@ -196,10 +199,9 @@ fn entries(folder: &Path) -> Vec<std::ffi::OsString> {
 async fn a_file_that_was_made_and_cannot_be_opened_is_not_left_behind() {
     let place = Place::new();
     let opened = SqliteStore::options().bytes_max(1).open(place.path()).await;
-    assert!(
-        opened
-            .expect_err("there is no room for its tables")
-            .is_full()
+    assert_eq!(
+        opened.expect_err("there is no room for its tables").kind(),
+        StoreErrorKind::Full
     );
     assert_eq!(entries(place.directory.path()), [""; 0]);
     drop(place.open().await);
@@ -217,16 +219,16 @@ async fn a_file_with_two_names_is_refused() {
         .await
         .expect_err("it would have another log");
     assert!(
-        err.is_refused() && err.to_string().contains("2 names"),
+        err.kind() == StoreErrorKind::Refused && err.to_string().contains("2 names"),
         "{err}"
     );
     let err = SqliteStore::version_of(&other).await;
-    assert!(err.expect_err("as above").is_refused());
+    assert_eq!(err.expect_err("as above").kind(), StoreErrorKind::Refused);
     // Nothing tells what was written under the other name meanwhile.
     let err = store.insert(vec![job()]).await;
     let err = err.expect_err("it may be lost");
     assert!(
-        err.is_broken() && err.to_string().contains("2 names"),
+        err.kind() == StoreErrorKind::Broken && err.to_string().contains("2 names"),
         "{err}"
     );
     fs::remove_file(other).expect("it is there");
@@ -240,7 +242,7 @@ async fn a_directory_that_is_not_there_is_refused() {
     let err = SqliteStore::open(&path)
         .await
         .expect_err("there is no such directory");
-    assert!(err.is_refused(), "{err:?}");
+    assert_eq!(err.kind(), StoreErrorKind::Refused, "{err:?}");
     assert!(err.to_string().contains("nowhere"), "{err}");
 }
 
@@ -279,7 +281,7 @@ async fn what_the_application_adds_to_our_tables_works_if_it_is_trusted_and_is_r
         connection.execute_batch(notes).expect("it can be written");
         connection.execute_batch(added).expect("it can be written");
         let err = refused(&place).await;
-        assert!(err.is_refused(), "{err:?}");
+        assert_eq!(err.kind(), StoreErrorKind::Refused, "{err:?}");
         assert!(err.to_string().contains("trust_additions"), "{err}");
         let version = SqliteStore::version_of(place.path()).await;
         assert_eq!(version.expect("an answer"), Some(SqliteStore::VERSION));
@@ -381,7 +383,7 @@ async fn a_file_that_was_removed_or_replaced_accepts_nothing_any_more() {
             .insert(vec![job()])
             .await
             .expect_err("it would be lost");
-        assert!(error.is_broken(), "{error}");
+        assert_eq!(error.kind(), StoreErrorKind::Broken, "{error}");
         let text = if replaced {
             "another file was put"
         } else {
@@ -392,6 +394,6 @@ async fn a_file_that_was_removed_or_replaced_accepts_nothing_any_more() {
         assert!(error.to_string().contains(text), "{error}");
         // Nothing mends that: what SQLite had open may be behind what is there now.
         let error = store.insert(vec![job()]).await.expect_err("it is broken");
-        assert!(error.is_broken(), "{error}");
+        assert_eq!(error.kind(), StoreErrorKind::Broken, "{error}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::{Filter, Inspect, Which};
-use marionette::store::{JobState, NewJob, Settled, Store, StoreError};
+use marionette::store::{JobState, NewJob, Settled, Store, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -39,7 +39,7 @@ async fn a_full_file_refuses_what_has_no_room_and_loses_nothing() {
     let store = options.open(place.path()).await.expect("it can be opened");
     let instance = known_instance(&store).await;
     let (accepted, err) = fill(&store).await;
-    assert!(err.is_full(), "{err:?}");
+    assert_eq!(err.kind(), StoreErrorKind::Full, "{err:?}");
     assert!(accepted.len() > 10, "{}", accepted.len());
     let claimed = claim(&store, &instance, 1000).await;
     assert_eq!(claimed.len(), accepted.len(), "what was accepted is there");
@@ -83,7 +83,10 @@ async fn a_call_that_has_no_room_does_not_fail_others_in_its_commit() {
         answers.push(call.await.expect("no panic"));
     }
     assert!(answers[0].is_ok() && answers[2].is_ok(), "{answers:?}");
-    assert!(answers[1].as_ref().expect_err("it is huge").is_full());
+    assert_eq!(
+        answers[1].as_ref().expect_err("it is huge").kind(),
+        StoreErrorKind::Full
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{Place, insert, job};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
-use marionette::store::Store;
+use marionette::store::{Store, StoreErrorKind};
 use marionette_sqlite::rusqlite::Connection;
 use marionette_sqlite::{SqliteStore, Synchronous};
 
@@ -174,12 +174,12 @@ async fn insert_many(store: &SqliteStore, count: usize) -> Vec<TaskId> {
 async fn is_told_as_broken(store: &SqliteStore, what: &str) {
     let err = store.insert(vec![job()]).await;
     let err = err.expect_err(what);
-    assert!(err.is_broken(), "{what}: {err}");
+    assert_eq!(err.kind(), StoreErrorKind::Broken, "{what}: {err}");
     let text = err.to_string();
     assert!(text.contains("tasks.db"), "{what}: {text}");
     assert!(text.contains("open"), "{what}: it says what to do: {text}");
     let err = store.counts().await.expect_err(what);
-    assert!(err.is_broken(), "{what}: {err}");
+    assert_eq!(err.kind(), StoreErrorKind::Broken, "{what}: {err}");
     let again = store.insert(vec![job()]).await.expect_err(what);
     assert_eq!(again.to_string(), text, "{what}: nothing mends it");
 }
@@ -224,7 +224,7 @@ async fn who_only_reads_is_told_too() {
         lose(&files);
         a_moment().await;
         let err = store.counts().await.expect_err(what);
-        assert!(err.is_broken(), "{what}: {err}");
+        assert_eq!(err.kind(), StoreErrorKind::Broken, "{what}: {err}");
     }
 }
 

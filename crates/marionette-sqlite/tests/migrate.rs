@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Place, claim, done, known_instance, settle, version_1, version_2};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobDetails, Page};
-use marionette::store::{JobState, PastOutcome, Settled, Store};
+use marionette::store::{JobState, PastOutcome, Settled, Store, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -121,7 +121,10 @@ async fn what_the_application_added_to_version_1_follows_the_new_names_if_it_is_
             ON marionette_job.worker = marionette_worker.id";
     connection.execute_batch(added).expect("it can be written");
     let err = SqliteStore::open(place.path()).await;
-    assert!(err.expect_err("it is not trusted").is_refused());
+    assert_eq!(
+        err.expect_err("it is not trusted").kind(),
+        StoreErrorKind::Refused
+    );
     assert_eq!(
         SqliteStore::version_of(place.path())
             .await

@@ -4,7 +4,9 @@ mod common;
 
 use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::Inspect;
-use marionette::store::{Ended, NewJob, Next, PAYLOAD_BYTES_MAX, Settled, Settlement, Store};
+use marionette::store::{
+    Ended, NewJob, Next, PAYLOAD_BYTES_MAX, Settled, Settlement, Store, StoreErrorKind,
+};
 use marionette_sqlite::rusqlite::Connection;
 
 fn payloads() -> Vec<Vec<u8>> {
@@ -63,7 +65,10 @@ async fn what_is_too_large_is_refused_and_harms_nothing() {
         ..job()
     };
     let refused = store.insert(vec![job(), new]).await;
-    assert!(refused.expect_err("it is too large").is_refused());
+    assert_eq!(
+        refused.expect_err("it is too large").kind(),
+        StoreErrorKind::Refused
+    );
     assert!(claim(&store, &instance, 9).await.is_empty(), "all or none");
     insert(&store, job()).await;
     let claimed = claim(&store, &instance, 9).await.remove(0);
@@ -72,7 +77,10 @@ async fn what_is_too_large_is_refused_and_harms_nothing() {
         ..done(claimed.lease)
     };
     let refused = store.settle(vec![settlement]).await;
-    assert!(refused.expect_err("it is too large").is_refused());
+    assert_eq!(
+        refused.expect_err("it is too large").kind(),
+        StoreErrorKind::Refused
+    );
     assert_eq!(settle(&store, done(claimed.lease)).await, Settled::Applied);
 }
 

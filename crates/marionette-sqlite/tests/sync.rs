@@ -14,7 +14,7 @@ use std::thread::{self, ThreadId};
 use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
-use marionette::store::{InstanceInfo, JobState, Settled, Store, StoreError};
+use marionette::store::{InstanceInfo, JobState, Settled, Store, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -36,7 +36,7 @@ struct Told {
 
 impl Told {
     fn hear(&mut self, err: &StoreError) {
-        assert!(err.is_broken(), "{err:?}");
+        assert_eq!(err.kind(), StoreErrorKind::Broken, "{err:?}");
         assert!(err.to_string().contains("open the store again"), "{err}");
         self.broken += 1;
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Place, claim, job, known_instance};
-use marionette::store::{Inserted, NewJob, StoreError};
+use marionette::store::{Inserted, NewJob, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -96,7 +96,10 @@ async fn a_transaction_in_another_file_is_refused() {
     let mut shop = shop(&other);
     let transaction = begin(&mut shop);
     let err = store.insert_in(&transaction, vec![job()]);
-    assert!(err.expect_err("the job would be elsewhere").is_refused());
+    assert_eq!(
+        err.expect_err("the job would be elsewhere").kind(),
+        StoreErrorKind::Refused
+    );
 }
 
 #[tokio::test]
@@ -153,16 +156,19 @@ async fn a_connection_that_is_in_no_transaction_or_may_only_read_is_refused() {
     let place = Place::new();
     let store = place.open().await;
     let idle = shop(&place);
-    assert!(refused(&store, &idle, &[job()], "BEGIN IMMEDIATE").is_refused());
+    let idle = refused(&store, &idle, &[job()], "BEGIN IMMEDIATE");
+    assert_eq!(idle.kind(), StoreErrorKind::Refused);
 
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let reader = Connection::open_with_flags(place.path(), flags).expect("it is a database");
     reader.execute_batch("BEGIN").expect("it can read");
-    assert!(refused(&store, &reader, &[job()], "may only read").is_refused());
+    let reads = refused(&store, &reader, &[job()], "may only read");
+    assert_eq!(reads.kind(), StoreErrorKind::Refused);
 
     let memory = Connection::open_in_memory().expect("there is room");
     memory.execute_batch("BEGIN").expect("it is new");
-    assert!(refused(&store, &memory, &[job()], "the store is in").is_refused());
+    let elsewhere = refused(&store, &memory, &[job()], "the store is in");
+    assert_eq!(elsewhere.kind(), StoreErrorKind::Refused);
 }
 
 #[tokio::test]

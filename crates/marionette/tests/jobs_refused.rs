@@ -11,7 +11,7 @@ use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer,
 use common::{HOUR, SECOND, now};
 use marionette::inspect::Inspect;
 use marionette::inspect::{Filter, Page};
-use marionette::store::{JobState, NewJob, Store, StoreError};
+use marionette::store::{JobState, NewJob, Store, StoreError, StoreErrorKind};
 use marionette::{
     Backoff, BoxError, Context, Job, MemoryStore, Payload, TaskId, TaskManager, wrap,
 };
@@ -185,7 +185,11 @@ async fn a_store_that_does_not_answer_for_a_job_has_not_accepted_it() {
     let tasks = tasks.expect("it is sound");
     store.forget();
     let refused = tasks.queue(mail("ada")).await.expect_err("it is not sure");
-    assert!(refused.store_error().is_some_and(StoreError::is_broken));
+    assert!(
+        refused
+            .store_error()
+            .is_some_and(|error| error.kind() == StoreErrorKind::Broken)
+    );
 }
 
 #[tokio::test(start_paused = true)]

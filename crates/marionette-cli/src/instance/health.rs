@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
+use marionette::store::StoreErrorKind;
 use tokio::time::{sleep, timeout};
 
 use crate::console::time::show_duration;
@@ -21,7 +22,7 @@ pub(crate) async fn is_broken(opened: &Opened) -> anyhow::Error {
         // Any read will do; a store that does not answer is another trouble.
         let asked = opened.store.paused_queues();
         match timeout(opened.store.timing().lease, asked).await {
-            Ok(Err(error)) if error.is_broken() => return explain(error),
+            Ok(Err(error)) if error.kind() == StoreErrorKind::Broken => return explain(error),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use anyhow::anyhow;
-use marionette::store::StoreError;
+use marionette::store::{StoreError, StoreErrorKind};
 
 use crate::console::text::{self, safe};
 use crate::process::lack;
@@ -16,7 +16,7 @@ const TOLD_BYTES_MAX: usize = 4 * 1024;
 /// file. A source whose text stands there already is left out.
 #[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
 pub(crate) fn explain(error: StoreError) -> anyhow::Error {
-    let is_full = error.is_full();
+    let is_full = error.kind() == StoreErrorKind::Full;
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -3,8 +3,8 @@
 use marionette::TaskId;
 use marionette::inspect::{Filter, Page};
 use marionette::store::{
-    Due, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob, Next, Priority, StoredBackoff,
-    StoredJitter,
+    Due, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob, Next, Priority, StoreErrorKind,
+    StoredBackoff, StoredJitter,
 };
 
 use crate::bed::{Bed, claim, ids, job, jobs, kinds, only};
@@ -271,7 +271,7 @@ async fn a_bad_name_is_refused_and_nothing_of_the_call_is_kept(bed: Bed) {
         for bad in [kind, queue] {
             let call = vec![job(), bad, job()];
             let error = bed.store.insert(call).await.expect_err(name);
-            assert!(error.is_refused(), "{name:?}: {error:?}");
+            assert_eq!(error.kind(), StoreErrorKind::Refused, "{name:?}: {error:?}");
         }
     }
     assert_eq!(bed.all().await, []);

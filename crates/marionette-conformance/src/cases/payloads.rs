@@ -2,6 +2,7 @@
 
 use marionette::store::{
     Attempted, ERROR_BYTES_MAX, Ended, NewJob, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settlement,
+    StoreErrorKind,
 };
 
 use crate::bed::{Bed, failure, ids, job};
@@ -66,7 +67,7 @@ async fn a_payload_of_one_byte_too_many_is_refused(bed: Bed) {
         .insert(vec![job(), big])
         .await
         .expect_err("it is too big");
-    assert!(error.is_refused(), "{error:?}");
+    assert_eq!(error.kind(), StoreErrorKind::Refused, "{error:?}");
     assert_eq!(bed.all().await, []);
 }
 
@@ -95,7 +96,7 @@ async fn a_result_of_one_byte_too_many_is_refused_and_nothing_is_written(bed: Be
     let big = vec![b'x'; PAYLOAD_BYTES_MAX + 1];
     let both = vec![done(one.lease, Vec::new()), done(other.lease, big)];
     let error = bed.store.settle(both).await.expect_err("it is too big");
-    assert!(error.is_refused(), "{error:?}");
+    assert_eq!(error.kind(), StoreErrorKind::Refused, "{error:?}");
     let ids = ids(&[one, other]);
     let ended = bed.store.ended(ids).await.expect("an answer");
     assert_eq!(ended, [Ended::NotYet, Ended::NotYet]);

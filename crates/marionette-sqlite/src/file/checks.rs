@@ -109,12 +109,14 @@ pub(crate) fn check_after(
 
 #[cfg(test)]
 mod tests {
+    use marionette::store::StoreErrorKind;
+
     use super::*;
 
     #[test]
     fn an_sqlite_that_can_lose_a_wal_is_refused() {
         let err = check_library(3_051_002, "3.51.2").expect_err("it is too old");
-        assert!(err.is_broken());
+        assert_eq!(err.kind(), StoreErrorKind::Broken);
         assert!(err.to_string().contains("3.51.2"), "{err}");
         assert!(err.to_string().contains("3.51.3"), "{err}");
         check_library(3_051_003, "3.51.3").expect("it is new enough");
@@ -124,7 +126,7 @@ mod tests {
     fn a_database_in_memory_is_refused() {
         for name in [":memory:", ""] {
             let err = check_path(Path::new(name)).expect_err("it is no file");
-            assert!(err.is_refused());
+            assert_eq!(err.kind(), StoreErrorKind::Refused);
             assert!(err.to_string().contains("MemoryStore"), "{err}");
         }
     }
@@ -140,7 +142,7 @@ mod tests {
             "a\0b",
         ] {
             let err = check_path(Path::new(name)).expect_err("it is meant otherwise");
-            assert!(err.is_refused(), "{err}");
+            assert_eq!(err.kind(), StoreErrorKind::Refused, "{err}");
             assert!(err.to_string().contains(&format!("{name:?}")), "{err}");
         }
         for name in [

@@ -91,7 +91,7 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 pub(super) fn io_error(path: &Path, err: io::Error) -> StoreError {
-    let what = format!("{}: {err}", path.display());
+    let what = format!("{}: the file cannot be used", path.display());
     let error = match err.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::full(what),
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => StoreError::refused(what),

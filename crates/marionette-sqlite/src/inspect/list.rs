@@ -236,7 +236,7 @@ pub(crate) fn details(reader: &mut Reader<'_>, id: TaskId) -> Result<Option<JobD
             return Failure::Sqlite(err);
         }
         let path = reader.shared.path.display();
-        let what = format!("{path}: the row of job {id} cannot be read: {err}");
+        let what = format!("{path}: the row of job {id} cannot be read");
         Failure::Refused(StoreError::refused(what).with_source(err))
     })
 }

@@ -8,7 +8,6 @@ use marionette::store::{
 
 use super::SqliteStore;
 use crate::codec::Id;
-use crate::error::Fault;
 use crate::file::wal;
 use crate::job;
 use crate::threads::writer::{
@@ -72,7 +71,7 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let shared = &self.inner.shared;
             // In a broken store no thread would wake the waiter.
-            shared.fault().map_err(Fault::to_error)?;
+            shared.fault().map_err(Clone::clone)?;
             let woken = shared.waiters.add(&wanted, self.settings().timing.poll);
             if woken.await.is_err() && shared.waiters.is_closed() {
                 return Err(shared.stopped());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use marionette::store::StoreError;
 use rusqlite::Connection;
 
-use crate::error::{Fault, store_error};
+use crate::error::store_error;
 use crate::file::allowance::Allowance;
 use crate::file::file_identity::FileIdentity;
 use crate::file::guard::Guard;
@@ -72,7 +72,7 @@ impl Inner {
             broken: OnceLock::new(),
         });
         let guard = Guard::of(&path);
-        shared.look().map_err(Fault::to_error)?;
+        shared.look().map_err(Clone::clone)?;
         let mut inner = Self {
             shared: shared.clone(),
             operations: Arc::new(Operations::new()),

@@ -13,7 +13,7 @@ use marionette::store::StoreError;
 use tokio::sync::oneshot::Receiver;
 
 use crate::clock::Clock;
-use crate::error::{Failure, Fault};
+use crate::error::Failure;
 use crate::file::{owner, schema};
 use crate::job::forgotten::{Forgotten, Listeners};
 use crate::options::{Settings, SqliteOptions};
@@ -106,7 +106,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), with the name, the owner and what can be done. Its source
+    /// [Refused](marionette::store::StoreErrorKind::Refused), with the name, the owner and what can be done. Its source
     /// is a [`std::io::Error`]: of the kind
     /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) if it is a matter of trust, and
     /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is a link, a pipe or the like, with
@@ -177,7 +177,7 @@ impl SqliteStore {
 
     /// An error if the files are no longer those that were opened.
     pub(crate) fn check_identity(&self) -> Result<(), StoreError> {
-        self.inner.shared.look().map_err(Fault::to_error)
+        self.inner.shared.look().map_err(Clone::clone)
     }
 
     fn settings(&self) -> &Settings {

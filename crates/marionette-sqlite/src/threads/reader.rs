@@ -7,7 +7,7 @@ use marionette::store::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::error::{Failure, Fault};
+use crate::error::{Failure, sqlite_error};
 use crate::failpoint;
 use crate::file::allowance::Allowance;
 use crate::file::file_identity::{LOOK, LastLook};
@@ -48,7 +48,7 @@ impl<'c> Reader<'c> {
     }
 
     /// An error if the files are no longer those that were opened; looks at them every [`LOOK`].
-    fn look(&mut self) -> Result<(), &Fault> {
+    fn look(&mut self) -> Result<(), &StoreError> {
         if self.looked.is_over(LOOK) {
             return self.shared.look();
         }
@@ -59,13 +59,13 @@ impl<'c> Reader<'c> {
         &mut self,
         question: impl FnOnce(&mut Self) -> Result<R, Failure>,
     ) -> Result<R, StoreError> {
-        self.look().map_err(Fault::to_error)?;
+        self.look().map_err(Clone::clone)?;
         failpoint::at("sqlite::read::begin");
         question(self).map_err(|failure| match failure {
             Failure::Refused(err) => err,
             Failure::Sqlite(err) => {
                 let waited = Some(self.shared.settings.busy);
-                Fault::new(&self.shared.path, &err, waited).to_error()
+                sqlite_error(&self.shared.path, &err, waited)
             }
         })
     }
@@ -99,7 +99,7 @@ pub(crate) async fn ask<R: Send + 'static>(
             || reader.answer(question),
             |broken| {
                 if let Err(fault) = broken {
-                    send(Err(fault.to_error()));
+                    send(Err(fault.clone()));
                 }
             },
         );

@@ -15,7 +15,7 @@ use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use crate::clock;
-use crate::error::Fault;
+use crate::error::broken;
 use crate::threads::shared::Shared;
 
 /// How long a caller spins.
@@ -98,5 +98,5 @@ pub(crate) async fn receive<R>(
 
 /// The error for a thread that has ended for a reason that nobody knows.
 pub(crate) fn stopped(path: &Path) -> StoreError {
-    Fault::broken(path, "a thread of the store has stopped unexpectedly").to_error()
+    broken(path, "a thread of the store has stopped unexpectedly")
 }

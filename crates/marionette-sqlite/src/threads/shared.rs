@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use marionette::store::StoreError;
 
-use crate::error::Fault;
+use crate::error::broken;
 use crate::file::file_identity::FileIdentity;
 use crate::job::forgotten::Listeners;
 use crate::options::Settings;
@@ -28,18 +28,18 @@ pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     /// Why the store is broken. It stays broken, since what SQLite has open may be older than what
     /// is on the disk now.
-    pub(crate) broken: OnceLock<Fault>,
+    pub(crate) broken: OnceLock<StoreError>,
 }
 
 impl Shared {
     /// An error if the store is broken.
-    pub(crate) fn fault(&self) -> Result<(), &Fault> {
+    pub(crate) fn fault(&self) -> Result<(), &StoreError> {
         self.broken.get().map_or(Ok(()), Err)
     }
 
     /// Marks the store as broken for this reason, unless it is broken already.
     pub(crate) fn give_up(&self, why: impl std::fmt::Display) {
-        self.broken.get_or_init(|| Fault::broken(&self.path, why));
+        self.broken.get_or_init(|| broken(&self.path, why));
     }
 
     /// Marks the store as broken because a thread of it ended by this panic.
@@ -67,7 +67,7 @@ impl Shared {
         &self,
         thread: &str,
         work: impl FnOnce() -> R,
-        answer: impl FnOnce(Result<(), &Fault>),
+        answer: impl FnOnce(Result<(), &StoreError>),
     ) -> R {
         match catch_unwind(AssertUnwindSafe(work)) {
             Ok(done) => done,
@@ -82,13 +82,13 @@ impl Shared {
     /// The error for a caller whose thread ended without an answer.
     pub(crate) fn stopped(&self) -> StoreError {
         match self.fault() {
-            Err(fault) => fault.to_error(),
+            Err(fault) => fault.clone(),
             Ok(()) => crate::threads::reply::stopped(&self.path),
         }
     }
 
     /// An error if the files are no longer those that were opened.
-    pub(crate) fn look(&self) -> Result<(), &Fault> {
+    pub(crate) fn look(&self) -> Result<(), &StoreError> {
         self.fault()?;
         if let Some(what) = self.identity.fault() {
             self.give_up(what);

@@ -54,9 +54,9 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// As [`insert`](marionette::store::Store::insert); also [refused](StoreError::is_refused) if
+    /// As [`insert`](marionette::store::Store::insert); also [refused](marionette::store::StoreErrorKind::Refused) if
     /// the connection is not in a transaction, may only read, or is to another file, and
-    /// [unavailable](StoreError::is_unavailable) if another writer was faster. After an error
+    /// [unavailable](marionette::store::StoreErrorKind::Unavailable) if another writer was faster. After an error
     /// nothing of this call is in the transaction.
     pub fn insert_in(
         &self,

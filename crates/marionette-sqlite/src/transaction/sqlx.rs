@@ -41,7 +41,7 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// As [`insert_in`](Self::insert_in); also [refused](StoreError::is_refused) if the connection
+    /// As [`insert_in`](Self::insert_in); also [refused](marionette::store::StoreErrorKind::Refused) if the connection
     /// is to no SQLite database. After an error nothing of this call is in the transaction.
     ///
     /// # Cancel safety
@@ -155,7 +155,8 @@ where
         };
         let Some(code) = code else {
             let path = self.store.path().display();
-            return StoreError::unavailable(format!("{path}: {err}")).with_source(err);
+            return StoreError::unavailable(format!("{path}: the transaction failed"))
+                .with_source(err);
         };
         let text = err.to_string();
         let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(text));

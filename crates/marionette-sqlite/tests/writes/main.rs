@@ -20,7 +20,7 @@ use marionette::TaskId;
 use marionette::inspect::Inspect;
 use marionette::store::{
     Claim, Claimed, Due, InstanceInfo, JobState, NewJob, Next, Settled, Store, StoreError,
-    StoreFuture,
+    StoreErrorKind, StoreFuture,
 };
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
@@ -203,7 +203,7 @@ impl Told {
 fn is_of_the_disk(err: &StoreError, path: &Path) {
     let text = err.to_string();
     assert!(text.contains(&path.display().to_string()), "{text}");
-    if err.is_full() {
+    if err.kind() == StoreErrorKind::Full {
         assert!(
             text.contains("disk is full") || text.contains("4874"),
             "{text}"

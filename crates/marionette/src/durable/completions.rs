@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::durable::guarded::guarded;
 use crate::id::TaskId;
-use crate::store::Store;
-use crate::store::{Duty, Ended, Next, StoreError};
+use crate::store::{Duty, Ended, Next, Store, StoreError, StoreErrorKind};
 use crate::sync::Mutex;
 
 /// The handles that await jobs. A job that is settled in this process resolves its handles at once;
@@ -27,7 +26,7 @@ pub(crate) struct Completions {
 }
 
 /// How a job ended, or why the store will never tell.
-type Told = Result<Ended, String>;
+type Told = Result<Ended, StoreError>;
 
 #[derive(Default)]
 struct Waiters {
@@ -77,7 +76,7 @@ impl Completions {
         }
         self.ask_after(poll);
         match end.await {
-            Ok(told) => told.map_err(StoreError::broken),
+            Ok(told) => told,
             Err(_) => Err(StoreError::manager_gone()),
         }
     }
@@ -135,7 +134,7 @@ impl Completions {
             std::mem::take(&mut waiting.jobs)
         };
         for sender in jobs.into_values().flatten() {
-            let _ = sender.send(Err(why.to_string()));
+            let _ = sender.send(Err(why.clone()));
         }
     }
 
@@ -194,7 +193,7 @@ async fn ask(completions: Weak<Completions>, poll: Duration) {
         };
         let ended = match guarded(completions.store.ended(jobs.clone())).await {
             Ok(ended) => ended,
-            Err(error) if error.is_broken() => {
+            Err(error) if error.kind() == StoreErrorKind::Broken => {
                 completions.give_up(&error);
                 continue;
             }

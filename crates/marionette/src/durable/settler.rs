@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::durable::guarded::guarded;
 use crate::durable::session::{Session, SessionGuard};
 use crate::durable::troubles::Role;
-use crate::store::{Settled, Settlement, StoreError};
+use crate::store::{Settled, Settlement, StoreError, StoreErrorKind};
 
 /// The pause after errors of the store doubles from this value up to `PAUSE_MAX`.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -90,7 +90,10 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
 
 /// Whether another try would fail in the same way.
 fn is_final(error: &StoreError) -> bool {
-    error.is_refused() || error.is_broken()
+    matches!(
+        error.kind(),
+        StoreErrorKind::Refused | StoreErrorKind::Broken | StoreErrorKind::Unsupported
+    )
 }
 
 /// Settles jobs one by one after a refusal, so that one refused settlement does not hold up the

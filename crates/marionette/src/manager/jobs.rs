@@ -34,7 +34,7 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// some time.
     ///
     /// A store whose own threads have ended answers every call that it is
-    /// [broken](crate::store::StoreError::is_broken), and why. Such trouble does not pass: the
+    /// [broken](crate::store::StoreErrorKind::Broken), and why. Such trouble does not pass: the
     /// store has to be opened again.
     ///
     /// # Examples

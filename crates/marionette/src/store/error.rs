@@ -1,48 +1,100 @@
 //! The errors of a store.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::outcome::error::{BoxError, chain};
 
-/// An error of a store. Its kind says what the caller can do about it.
-#[derive(Debug)]
+/// An error of a store. Its [`kind`](Self::kind) says what the caller can do about it.
+///
+/// A clone shares the source, so that one error can answer many callers.
+///
+/// # Examples
+///
+/// A store makes its errors from those of its server:
+///
+/// ```
+/// use marionette::store::{StoreError, StoreErrorKind};
+///
+/// let cut = std::io::Error::other("connection reset by peer");
+/// let error = StoreError::unavailable("the server does not answer").with_source(cut);
+/// assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+/// assert_eq!(error.to_string(), "the server does not answer");
+/// assert_eq!(error.chain(), "the server does not answer: connection reset by peer");
+/// ```
+///
+/// A service turns them into its own:
+///
+/// ```
+/// use marionette::store::{StoreError, StoreErrorKind};
+///
+/// fn status(error: &StoreError) -> u16 {
+///     match error.kind() {
+///         StoreErrorKind::Unavailable => 503,
+///         StoreErrorKind::Full => 507,
+///         StoreErrorKind::Unsupported => 501,
+///         _ => 500,
+///     }
+/// }
+/// assert_eq!(status(&StoreError::full("the disk is full")), 507);
+/// ```
+#[derive(Clone, Debug)]
 pub struct StoreError {
-    kind: Kind,
-    what: String,
-    source: Option<BoxError>,
+    kind: StoreErrorKind,
+    what: Arc<str>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+/// What a caller can do about a [`StoreError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store cannot be reached or is busy. Another try later may succeed.
     Unavailable,
+    /// There is no room: the disk is full, or a limit of the store is reached.
     Full,
+    /// The call asks for something impossible. Another try would fail in the same way.
     Refused,
+    /// The store is damaged, of another version, or not a store. A person has to look at it.
     Broken,
+    /// This store does not have the feature that the call asks for.
+    Unsupported,
 }
 
 impl StoreError {
-    fn new(kind: Kind, what: impl Into<String>) -> Self {
+    /// An error of this kind; `what` says what happened, in one line. The cause, if there is one,
+    /// belongs into [`with_source`](Self::with_source) and not into `what`.
+    pub fn new(kind: StoreErrorKind, what: impl Into<String>) -> Self {
         Self {
             kind,
-            what: what.into(),
+            what: what.into().into(),
             source: None,
         }
     }
 
-    /// An error of a store that cannot be reached or is busy; another try later may succeed.
+    /// An error of the kind [`Unavailable`](StoreErrorKind::Unavailable).
     pub fn unavailable(what: impl Into<String>) -> Self {
-        Self::new(Kind::Unavailable, what)
+        Self::new(StoreErrorKind::Unavailable, what)
     }
 
-    /// An error for want of room: the disk is full, or a limit of the store is reached.
+    /// An error of the kind [`Full`](StoreErrorKind::Full).
     pub fn full(what: impl Into<String>) -> Self {
-        Self::new(Kind::Full, what)
+        Self::new(StoreErrorKind::Full, what)
     }
 
-    /// An error of a call that asks for something impossible: another try would fail in the same
-    /// way.
+    /// An error of the kind [`Refused`](StoreErrorKind::Refused).
     pub fn refused(what: impl Into<String>) -> Self {
-        Self::new(Kind::Refused, what)
+        Self::new(StoreErrorKind::Refused, what)
+    }
+
+    /// An error of the kind [`Broken`](StoreErrorKind::Broken).
+    pub fn broken(what: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Broken, what)
+    }
+
+    /// An error of the kind [`Unsupported`](StoreErrorKind::Unsupported).
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Unsupported, what)
     }
 
     /// An error for a task manager that would have to ask the store and is gone: another try would
@@ -51,42 +103,25 @@ impl StoreError {
         Self::refused("the task manager is gone")
     }
 
-    /// An error of a store that is damaged, of another version, or not a store.
-    pub fn broken(what: impl Into<String>) -> Self {
-        Self::new(Kind::Broken, what)
-    }
-
     /// Adds the error behind this one.
     #[must_use]
     pub fn with_source(self, source: impl Into<BoxError>) -> Self {
         Self {
-            source: Some(source.into()),
+            source: Some(source.into().into()),
             ..self
         }
+    }
+
+    /// What the caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
     }
 
     /// Whether another try later may succeed without anybody doing something.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.kind == Kind::Unavailable
-    }
-
-    /// Whether there was no room.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.kind == Kind::Full
-    }
-
-    /// Whether the call asked for something impossible.
-    #[must_use]
-    pub fn is_refused(&self) -> bool {
-        self.kind == Kind::Refused
-    }
-
-    /// Whether the store is damaged, of another version, or not a store.
-    #[must_use]
-    pub fn is_broken(&self) -> bool {
-        self.kind == Kind::Broken
+        self.kind == StoreErrorKind::Unavailable
     }
 
     /// The error and its sources in one line.

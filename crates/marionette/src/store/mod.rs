@@ -43,7 +43,7 @@ use std::time::Duration;
 
 pub use claim::{Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted};
 pub use end::EndKind;
-pub use error::StoreError;
+pub use error::{StoreError, StoreErrorKind};
 use inspect::Inspect;
 pub use job::{
     Due, Inserted, JobOptions, JobState, NewJob, Priority, StoredBackoff, StoredJitter, check_name,
@@ -100,7 +100,7 @@ pub trait Store: Inspect {
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), and nothing of the call is kept, if [`NewJob::check`]
+    /// [Refused](StoreErrorKind::Refused), and nothing of the call is kept, if [`NewJob::check`]
     /// refuses one of the jobs.
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
 
@@ -111,7 +111,7 @@ pub trait Store: Inspect {
     ///
     /// # Errors
     ///
-    /// [Unavailable](StoreError::is_unavailable) if the instance is not known: it has never
+    /// [Unavailable](StoreErrorKind::Unavailable) if the instance is not known: it has never
     /// renewed, or was found dead. Such an instance renews and tries again.
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
@@ -135,7 +135,7 @@ pub trait Store: Inspect {
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), and nothing of the call is written, if
+    /// [Refused](StoreErrorKind::Refused), and nothing of the call is written, if
     /// [`Settlement::check`] refuses one of the settlements.
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>>;
 

@@ -130,6 +130,9 @@ fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
         Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(None)
         }
-        Err(err) => Err(StoreError::refused(format!("{}: {err}", path.display())).with_source(err)),
+        Err(err) => {
+            let what = format!("{}: the file cannot be looked at", path.display());
+            Err(StoreError::refused(what).with_source(err))
+        }
     }
 }

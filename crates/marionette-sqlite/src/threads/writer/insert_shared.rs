@@ -7,7 +7,6 @@ use super::Writer;
 use super::insert::ROWS_MAX;
 use super::new_row::NewRow;
 use super::operation::{Durability, Operation, Reply};
-use crate::error::Fault;
 
 /// A call that inserts one job whose queue has no limit.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl Operation for SharedInsert {
         self.reply.keep(writer.insert(&self.job))
     }
 
-    fn answer(&mut self, outcome: Result<(), &Fault>) {
+    fn answer(&mut self, outcome: Result<(), &StoreError>) {
         self.reply.send(outcome);
     }
 

@@ -37,11 +37,12 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use marionette::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock;
 use crate::codec::Id;
-use crate::error::Fault;
+use crate::error::{is_of_one, sqlite_error};
 use crate::failpoint;
 use crate::file::allowance::Allowance;
 use crate::file::liveness::Liveness;
@@ -175,7 +176,10 @@ impl<'c> Writer<'c> {
             return answer_all(&mut operations, Err(fault));
         }
         let mut done = self.attempt(&mut operations);
-        if done.as_ref().is_err_and(Fault::is_full) {
+        if done
+            .as_ref()
+            .is_err_and(|err| err.kind() == StoreErrorKind::Full)
+        {
             // The pages in the WAL may have their room in the database already: once they are
             // copied, the WAL begins anew in the room that it has, however full the disk is.
             self.checkpoint();
@@ -185,7 +189,7 @@ impl<'c> Writer<'c> {
         match done {
             Ok(()) => self.finish(operations),
             // One operation may be the cause: each is tried again alone.
-            Err(fault) if fault.is_of_one() && operations.len() > 1 => {
+            Err(fault) if is_of_one(&fault) && operations.len() > 1 => {
                 for operation in operations {
                     self.batch(vec![operation]);
                 }
@@ -196,7 +200,7 @@ impl<'c> Writer<'c> {
 
     /// Runs some operations in one transaction. If that panics, their callers are told why before
     /// the thread ends.
-    fn attempt(&mut self, operations: &mut Vec<Box<dyn Operation>>) -> Result<(), Fault> {
+    fn attempt(&mut self, operations: &mut Vec<Box<dyn Operation>>) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         // The two closures never run at the same time.
         let operations = std::cell::RefCell::new(operations);
@@ -208,7 +212,7 @@ impl<'c> Writer<'c> {
     }
 
     /// Runs some operations in one transaction, all or none.
-    fn transaction(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<(), Fault> {
+    fn transaction(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<(), StoreError> {
         failpoint::at("sqlite::batch::begin");
         let done = self.steps(operations);
         if done.is_err() {
@@ -223,7 +227,7 @@ impl<'c> Writer<'c> {
             self.forgotten.clear();
         }
         let waited = Some(self.shared.settings.busy);
-        done.map_err(|err| Fault::new(&self.shared.path, &err, waited))
+        done.map_err(|err| sqlite_error(&self.shared.path, &err, waited))
     }
 
     fn steps(&mut self, operations: &mut [Box<dyn Operation>]) -> rusqlite::Result<()> {
@@ -341,7 +345,7 @@ fn batch_len(operations: &[Box<dyn Operation>]) -> usize {
     sums.take_while(|sum| *sum <= WEIGHT_MAX).count().max(1)
 }
 
-fn answer_all(operations: &mut [Box<dyn Operation>], outcome: Result<(), &Fault>) {
+fn answer_all(operations: &mut [Box<dyn Operation>], outcome: Result<(), &StoreError>) {
     for operation in operations {
         operation.answer(outcome);
     }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Writer;
 use super::new_row::NewRow;
-use crate::error::{Failure, Fault};
+use crate::error::Failure;
 
 /// One call to the writer.
 pub(crate) trait Operation: Send {
@@ -16,7 +16,7 @@ pub(crate) trait Operation: Send {
     fn run(&mut self, writer: &mut Writer<'_>) -> rusqlite::Result<()>;
 
     /// Answers the caller: the transaction is committed, or has failed.
-    fn answer(&mut self, outcome: Result<(), &Fault>);
+    fn answer(&mut self, outcome: Result<(), &StoreError>);
 
     /// About how much work it is, one for a row.
     fn weight(&self) -> usize;
@@ -72,10 +72,10 @@ impl<R> Reply<R> {
         Ok(())
     }
 
-    pub(crate) fn send(&mut self, outcome: Result<(), &Fault>) {
+    pub(crate) fn send(&mut self, outcome: Result<(), &StoreError>) {
         let answer = match outcome {
             Ok(()) => self.answer.take(),
-            Err(fault) => Some(Err(fault.to_error())),
+            Err(fault) => Some(Err(fault.clone())),
         };
         if let (Some(caller), Some(answer)) = (self.caller.take(), answer) {
             // A caller that went away needs no answer.
@@ -122,7 +122,7 @@ where
         self.reply.keep((self.work)(writer))
     }
 
-    fn answer(&mut self, outcome: Result<(), &Fault>) {
+    fn answer(&mut self, outcome: Result<(), &StoreError>) {
         self.reply.send(outcome);
     }
 

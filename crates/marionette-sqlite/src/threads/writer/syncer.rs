@@ -5,8 +5,9 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use marionette::store::StoreError;
+
 use super::operation::Operation;
-use crate::error::Fault;
 use crate::failpoint;
 use crate::file::opening;
 use crate::file::wal::{Extent, Wal};
@@ -43,7 +44,7 @@ impl Syncer {
     }
 
     /// Syncs the WAL to the disk. After a sync that failed the store is broken.
-    pub(super) fn sync(&self, wal: &File) -> Result<(), &Fault> {
+    pub(super) fn sync(&self, wal: &File) -> Result<(), &StoreError> {
         failpoint::at("sqlite::sync::begin");
         let synced = failpoint::error_at("sqlite::sync::error").and_then(|()| wal.sync_data());
         if synced.is_ok() {
@@ -73,7 +74,7 @@ impl Syncer {
     }
 
     /// An error if the frames that were synced cannot be found again.
-    fn look(&self, wal: &Wal, end: u64) -> Result<(), &Fault> {
+    fn look(&self, wal: &Wal, end: u64) -> Result<(), &StoreError> {
         self.shared.look()?;
         // A log that is shorter now was begun anew, after all of it was copied, or was cut off. A
         // new connection tells which; that is rare.

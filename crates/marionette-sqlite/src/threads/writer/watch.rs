@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use marionette::store::StoreErrorKind;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::file::file_identity::{LOOK, LastLook, Stamp};
@@ -163,7 +164,7 @@ fn is_as_known(connection: &Connection, shared: &Shared, stamp: Option<Stamp>) -
     let fresh = match opening::peek(&shared.path, &shared.settings) {
         Ok(fresh) => fresh,
         // An error that is no damage is left for the next caller that meets it.
-        Err(err) => return !err.is_broken(),
+        Err(err) => return err.kind() != StoreErrorKind::Broken,
     };
     if !has_the_same_newest(connection, &fresh) {
         return false;
