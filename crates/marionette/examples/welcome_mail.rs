@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Err(error) = bob.await {
         println!("{error}");
         for (nth, failure) in (1..).zip(error.failures()) {
-            println!("  attempt {nth}: {failure}");
+            println!("  attempt {nth}: {failure:#}");
         }
     }
 

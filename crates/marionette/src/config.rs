@@ -79,9 +79,9 @@ impl Config {
                 Some(()) => (setting.fault)(&config),
                 None => Some(Fault::Other),
             };
-            problems.extend(fault.map(|fault| Problem {
+            problems.extend(fault.map(|fault| ConfigProblem {
                 text: setting.wrong(&variable, &value),
-                lacks: (fault == Fault::Lacks).then_some(setting.name),
+                kind: setting.kind(fault),
             }));
         }
         ConfigError::unless_empty(problems)?;
@@ -118,16 +118,16 @@ impl Config {
         ConfigError::unless_empty(self.problems())
     }
 
-    pub(crate) fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<ConfigProblem> {
         let problem = |setting: &Setting| {
             let fault = (setting.fault)(self)?;
             let (field, value) = (setting.name.to_lowercase(), (setting.show)(self));
             let mut text = format!("{field} is {value}, expected {}", setting.expected);
-            let lacks = (fault == Fault::Lacks).then_some(setting.name);
-            if lacks.is_some() {
+            if fault == Fault::Lacks {
                 text = format!("{text}: {}", setting.missing);
             }
-            Some(Problem { text, lacks })
+            let kind = setting.kind(fault);
+            Some(ConfigProblem { text, kind })
         };
         SETTINGS.iter().filter_map(problem).collect()
     }
@@ -155,8 +155,9 @@ struct Setting {
     description: &'static str,
     default: &'static str,
     expected: &'static str,
-    /// What the message adds if the setting is missing.
+    /// What the message adds if the setting is missing, and the kind of that problem.
     missing: &'static str,
+    lacking: ConfigProblemKind,
     read: fn(&mut Config, &str) -> Option<()>,
     show: fn(&Config) -> String,
     fault: fn(&Config) -> Option<Fault>,
@@ -170,16 +171,14 @@ enum Fault {
     Other,
 }
 
-const WORKERS: &str = "WORKERS";
-const SERVER_NAME: &str = "SERVER_NAME";
-
 const SETTINGS: [Setting; 3] = [
     Setting {
-        name: WORKERS,
+        name: "WORKERS",
         description: "the number of workers, each of which runs one task at a time",
         default: "4",
         expected: "a whole number from 1 to 65536",
         missing: "at least one worker must be specified",
+        lacking: ConfigProblemKind::NoWorkers,
         read: |config, value| read(value, &mut config.workers),
         show: |config| config.workers.to_string(),
         fault: |config| match config.workers {
@@ -193,16 +192,18 @@ const SETTINGS: [Setting; 3] = [
         default: "64",
         expected: "a whole number from 0 to 1073741824",
         missing: "",
+        lacking: ConfigProblemKind::Setting,
         read: |config, value| read(value, &mut config.queue_size),
         show: |config| config.queue_size.to_string(),
         fault: |config| (config.queue_size > QUEUE_SIZE_MAX).then_some(Fault::Other),
     },
     Setting {
-        name: SERVER_NAME,
+        name: "SERVER_NAME",
         description: "the name of this task manager in the log",
         default: "marionette",
         expected: "a text that is not empty",
         missing: "no server name specified",
+        lacking: ConfigProblemKind::NoServerName,
         read: |config, value| read(value, &mut config.server_name),
         show: |config| format!("{:?}", config.server_name),
         fault: |config| {
@@ -219,6 +220,13 @@ impl Setting {
         format!("{variable} is {value:?}, expected {}", self.expected)
     }
 
+    fn kind(&self, fault: Fault) -> ConfigProblemKind {
+        match fault {
+            Fault::Lacks => self.lacking,
+            Fault::Other => ConfigProblemKind::Setting,
+        }
+    }
+
     fn variable(&self, prefix: &str) -> String {
         match prefix {
             "" => self.name.to_owned(),
@@ -233,27 +241,72 @@ fn read<T: FromStr>(value: &str, setting: &mut T) -> Option<()> {
 }
 
 /// Settings that cannot work. Its message names everything that is wrong.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::Config;
+/// use marionette::error::ConfigProblemKind;
+///
+/// let config = Config { workers: 0, server_name: String::new(), ..Config::default() };
+/// let error = config.validate().unwrap_err();
+/// for problem in error.problems() {
+///     println!("{problem}");
+/// }
+/// let kinds: Vec<_> = error.problems().map(|problem| problem.kind()).collect();
+/// assert_eq!(kinds, [ConfigProblemKind::NoWorkers, ConfigProblemKind::NoServerName]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
+/// One of the problems that a [`ConfigError`] names. `Display` says what is wrong, and what was
+/// expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub struct ConfigProblem {
     text: String,
-    /// The setting, if the problem is that it is missing.
-    lacks: Option<&'static str>,
+    kind: ConfigProblemKind,
+}
+
+/// The kinds of [`ConfigProblem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigProblemKind {
+    /// No worker was specified.
+    NoWorkers,
+    /// No server name was specified.
+    NoServerName,
+    /// A setting has a value that cannot be read, or one that is out of its range.
+    Setting,
+    /// Handlers or queues that a manager cannot work with.
+    Handlers,
+}
+
+impl ConfigProblem {
+    /// What kind of problem it is.
+    #[must_use]
+    pub fn kind(&self) -> ConfigProblemKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// A problem with handlers or queues.
-impl From<String> for Problem {
+impl From<String> for ConfigProblem {
     fn from(text: String) -> Self {
-        Self { text, lacks: None }
+        let kind = ConfigProblemKind::Handlers;
+        Self { text, kind }
     }
 }
 
 impl ConfigError {
-    pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
+    pub(crate) fn unless_empty(problems: Vec<ConfigProblem>) -> Result<(), Self> {
         if problems.is_empty() {
             Ok(())
         } else {
@@ -261,21 +314,25 @@ impl ConfigError {
         }
     }
 
+    /// Everything that is wrong, in the order of the message.
+    pub fn problems(&self) -> impl ExactSizeIterator<Item = &ConfigProblem> {
+        self.problems.iter()
+    }
+
     /// Whether no worker was specified.
     #[must_use]
     pub fn is_no_workers(&self) -> bool {
-        self.lacks(WORKERS)
+        self.has(ConfigProblemKind::NoWorkers)
     }
 
     /// Whether no server name was specified.
     #[must_use]
     pub fn is_no_server_name(&self) -> bool {
-        self.lacks(SERVER_NAME)
+        self.has(ConfigProblemKind::NoServerName)
     }
 
-    fn lacks(&self, setting: &str) -> bool {
-        let mut problems = self.problems.iter();
-        problems.any(|problem| problem.lacks == Some(setting))
+    fn has(&self, kind: ConfigProblemKind) -> bool {
+        self.problems().any(|problem| problem.kind == kind)
     }
 }
 
@@ -286,7 +343,7 @@ impl fmt::Display for ConfigError {
             if nth > 0 {
                 f.write_str("; ")?;
             }
-            f.write_str(&problem.text)?;
+            problem.fmt(f)?;
         }
         Ok(())
     }

@@ -204,7 +204,10 @@ pub mod timer {
 
 /// Errors that are met less often than those at the root, and the kinds of all of them.
 pub mod error {
+    pub use crate::config::{ConfigProblem, ConfigProblemKind};
     pub use crate::outcome::error::ErrorDict;
+    pub use crate::outcome::task_error::TaskErrorKind;
+    pub use crate::submit::error::QueueErrorKind;
     pub use crate::submit::job::EnqueueManyError;
     pub use crate::submit::many::QueueManyError;
 }

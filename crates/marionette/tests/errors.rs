@@ -46,8 +46,12 @@ async fn anyhow_goes_in_with_a_question_mark_and_its_chain_comes_out() {
         Ok(())
     };
     let error = failure(&tasks, call).await;
-    let text = error.failures().next().expect("there was one").to_string();
-    assert_eq!(text, "could not call the webhook: connection refused");
+    let failure = error.failures().next().expect("there was one");
+    assert_eq!(failure.to_string(), "could not call the webhook");
+    assert_eq!(
+        format!("{failure:#}"),
+        "could not call the webhook: connection refused"
+    );
 }
 
 #[tokio::test]
@@ -90,8 +94,8 @@ async fn the_last_handle_of_a_manager_abandons_what_it_accepted() {
 #[test]
 fn the_record_can_be_serialised() {
     let mut error = Error::msg("could not send the mail");
-    error.append(Some("connection refused"));
-    error.append(None::<io::Error>);
+    error.append("connection refused");
+    error.append_success();
     let json = serde_json::to_value(error.dict()).expect("it can be serialised");
     let expected = serde_json::json!({
         "error": "could not send the mail",

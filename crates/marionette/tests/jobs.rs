@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use common::jobs::{Act, SendMail, builder, details, mail, producer, send, started};
 use common::{HOUR, SECOND, now, wall};
 use marionette::backoff::Constant;
+use marionette::error::QueueErrorKind;
 use marionette::inspect::Inspect;
 use marionette::marker::ByJob;
 use marionette::store::{JobState, Priority, Store, StoredBackoff, StoredJitter};
@@ -257,10 +258,7 @@ async fn any_process_can_await_and_cancel_a_job_by_its_id() {
     assert!(!handle.cancel("again").await.expect("it answers"));
     let error = waits.await.expect_err("it was cancelled");
     assert!(error.is_cancelled());
-    assert_eq!(
-        format!("{error:?}"),
-        "task failed after 0 attempts\n  end: cancelled: by mistake"
-    );
+    assert_eq!(format!("{error:?}"), "cancelled: by mistake");
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,7 +303,7 @@ async fn a_job_that_is_out_of_time_before_its_start_says_so() {
     let error = handle.await.expect_err("it is too late");
     assert!(error.is_timed_out(), "{error:?}");
     let told = format!("{error:?}");
-    let expected = "task failed after 0 attempts\n  end: given up after 60s in total";
+    let expected = "given up after 60s in total";
     assert_eq!(told, expected);
 }
 
@@ -440,7 +438,7 @@ async fn a_row_for_a_transaction_has_all_that_was_asked_for() {
 
     let wrapped = wrap(mail("ada")).in_queue("no good");
     let refused = wrapped.into_new_job().expect_err("the name is bad");
-    assert!(refused.is_unstorable());
+    assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
     // The caller mends the job that came back, and it is accepted.
     let row = refused.into_task().in_queue("good").into_new_job();
     assert_eq!(row.expect("it can be stored").queue, "good");

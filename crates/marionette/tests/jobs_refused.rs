@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer, send};
 use common::{HOUR, SECOND, now};
-use marionette::inspect::Inspect;
-use marionette::inspect::{Filter, Page};
+use marionette::error::QueueErrorKind;
+use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{JobState, NewJob, Store, StoreError, StoreErrorKind};
 use marionette::{
     Backoff, BoxError, Context, Job, MemoryStore, Payload, TaskId, TaskManager, wrap,
@@ -51,7 +51,7 @@ impl Payload for Stubborn {
 async fn a_job_that_does_not_encode_is_refused() {
     let tasks = producer(&MemoryStore::new());
     let refused = tasks.queue(Stubborn).await.expect_err("it does not encode");
-    assert!(refused.is_unstorable() && !refused.is_too_large());
+    assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
     assert_eq!(
         refused.to_string(),
         "a payload of kind `stubborn` does not encode: there is no key to seal it with"
@@ -71,7 +71,7 @@ async fn a_payload_that_is_too_large_is_refused_with_its_size() {
         .queue(large.clone())
         .await
         .expect_err("it is too large");
-    assert!(refused.is_too_large() && refused.is_unstorable());
+    assert_eq!(refused.kind(), QueueErrorKind::TooLarge);
     let told = refused.to_string();
     let expected = "a payload of kind `send_mail` has 1048577 bytes, the limit is 1048576";
     assert!(told.starts_with(expected), "{told}");
@@ -81,9 +81,11 @@ async fn a_payload_that_is_too_large_is_refused_with_its_size() {
     let in_memory = in_memory.expect("it is sound");
     in_memory.start();
     let refused = in_memory.queue(large.clone()).try_now();
-    assert!(refused.expect_err("it is too large").is_too_large());
+    let refused = refused.expect_err("it is too large");
+    assert_eq!(refused.kind(), QueueErrorKind::TooLarge);
     let refused = in_memory.queue(large).await;
-    assert!(refused.expect_err("it is too large").is_too_large());
+    let refused = refused.expect_err("it is too large");
+    assert_eq!(refused.kind(), QueueErrorKind::TooLarge);
     assert_eq!(count(&store).await, 1);
 }
 
@@ -93,7 +95,7 @@ async fn what_is_code_cannot_be_stored() {
     let rule = Backoff::from_fn(|_| Some(SECOND));
     let refused = tasks.queue(mail("ada")).backoff(rule).await;
     let refused = refused.expect_err("a function is no data");
-    assert!(refused.is_unstorable());
+    assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
     assert!(
         refused
             .to_string()
@@ -114,7 +116,7 @@ async fn a_bad_name_of_a_queue_is_refused() {
     for name in [String::new(), "a b".into(), "ä".into(), "q".repeat(129)] {
         let refused = tasks.queue(mail("ada")).in_queue(name).await;
         let refused = refused.expect_err("it is no name");
-        assert!(refused.is_unstorable());
+        assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
         let told = refused.to_string();
         assert!(
             told.starts_with("a job cannot be stored: the name of its queue "),
@@ -281,7 +283,7 @@ async fn many_jobs_of_which_one_is_unfit_come_back_from_there() {
         error.to_string().contains("2 jobs were accepted"),
         "{error}"
     );
-    assert!(error.refused.is_unstorable());
+    assert_eq!(error.refused.kind(), QueueErrorKind::Unstorable);
     let refused = error.refused.into_task();
     assert_eq!(refused.len(), 2);
     let mended = refused.into_iter().map(|job| job.in_queue("c"));
@@ -424,7 +426,7 @@ async fn a_job_whose_id_another_has_is_refused_and_the_same_again_is_not() {
     let id = wrapped.id();
     insert_as(&store, id, mail("bob")).await;
     let refused = tasks.queue(wrapped).await.expect_err("bob has that id");
-    assert!(refused.is_taken() && !refused.is_unavailable());
+    assert_eq!(refused.kind(), QueueErrorKind::Taken);
     let told = refused.to_string();
     assert!(told.contains(&id.to_string()), "{told}");
     assert_eq!(refused.into_task().id(), id);
@@ -448,7 +450,7 @@ async fn of_many_jobs_those_whose_ids_others_have_come_back() {
         .await
         .expect_err("dan has one of the ids");
     assert_eq!(err.accepted.len(), 2);
-    assert!(err.refused.is_taken());
+    assert_eq!(err.refused.kind(), QueueErrorKind::Taken);
     let refused = err.refused.into_task();
     assert_eq!(
         refused.iter().map(|job| job.id()).collect::<Vec<_>>(),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use marionette::error::QueueErrorKind;
 use marionette::inspect::Inspect;
 use marionette::store::JobState;
 use marionette::{BoxError, Context, Job, MemoryStore, Payload, TaskManager, wrap};
@@ -166,7 +167,7 @@ async fn an_encoding_of_ones_own_has_to_agree_with_its_decoding() {
         (Own::Panics, "panicked: this was never tried"),
     ] {
         let refused = tasks.queue(job).await.expect_err("it cannot run");
-        assert!(refused.is_unstorable());
+        assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
         let text = refused.to_string();
         let expected = "a payload of kind `own` does not come back from its encoding: ";
         assert!(text.starts_with(expected) && text.contains(why), "{text}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Wall;
-use crate::config::{Config, ConfigError, Problem};
+use crate::config::{Config, ConfigError, ConfigProblem};
 use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::manager::Memory;
@@ -164,7 +164,7 @@ impl<S: ?Sized> TaskManagerBuilder<S> {
 
     /// Fails with everything that is wrong with the settings and the handlers.
     fn problems(&self) -> Result<(), ConfigError> {
-        let jobs = self.registry.problems().map(Problem::from);
+        let jobs = self.registry.problems().map(ConfigProblem::from);
         ConfigError::unless_empty(self.config.problems().into_iter().chain(jobs).collect())
     }
 

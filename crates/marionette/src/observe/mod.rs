@@ -191,13 +191,14 @@ impl Observer {
     #[cold]
     pub(crate) fn failed<B: ?Sized>(&self, cell: &Cell<B>, error: &Error, ran: u64) {
         let dict = Arc::new(error.dict());
-        let (outcome, is_end) = match error.failures().last().map(Failure::kind) {
-            None | Some(FailureKind::Failed | FailureKind::Panicked | FailureKind::TimedOut) => {
-                ("failed", false)
-            }
+        let (outcome, is_end) = match error.kind() {
+            FailureKind::Failed
+            | FailureKind::Panicked
+            | FailureKind::TimedOut
+            | FailureKind::Unreadable => ("failed", false),
             // The task is not at fault, but it will not run, which somebody must know.
-            Some(FailureKind::Abandoned) => ("abandoned", false),
-            Some(_) => ("cancelled", true),
+            FailureKind::Abandoned => ("abandoned", false),
+            _ => ("cancelled", true),
         };
         metrics::ended(&self.server, outcome, ran);
         self.tell(cell, || {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::id::TaskId;
 use crate::queue::Refused;
 use crate::schedule::future_task::unschedulable;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::task::encoded_job::Unstorable;
 
 /// The error of a task that was refused, with the reason and the task itself.
@@ -31,10 +31,64 @@ use crate::task::encoded_job::Unstorable;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A service maps the [kinds](Self::kind) to its own answers. [`forget_task`](Self::forget_task)
+/// makes one type of the errors of all tasks, for a variant of an error enum:
+///
+/// ```
+/// use marionette::error::QueueErrorKind;
+/// use marionette::{Config, Context, QueueError, TaskManager};
+///
+/// fn status(refused: &QueueError<()>) -> u16 {
+///     match refused.kind() {
+///         QueueErrorKind::Full => 429,
+///         QueueErrorKind::Stopped | QueueErrorKind::Store(_) => 503,
+///         _ => 500,
+///     }
+/// }
+///
+/// async fn handle(tasks: &TaskManager) -> Result<(), QueueError<()>> {
+///     let greet = async |_: Context| Ok(println!("hello"));
+///     tasks.queue(greet).await.map_err(QueueError::forget_task)?;
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskManager::new(Config::default())?; // not started
+/// assert_eq!(status(&handle(&tasks).await.unwrap_err()), 503);
+/// # Ok(())
+/// # }
+/// ```
 pub struct QueueError<H> {
     refusal: Refusal,
     /// The lock makes the error `Sync` for every task, so that `?` converts it into any error type.
     task: Mutex<H>,
+}
+
+/// Why a task was refused: the kinds of [`QueueError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QueueErrorKind {
+    /// The manager was not running.
+    Stopped,
+    /// The queue was full, and stayed full for as long as the caller waited.
+    Full,
+    /// The time of the task cannot be scheduled.
+    Unschedulable,
+    /// The store has another job with the same id: one of another kind, in another queue or with
+    /// other arguments. That job stays as it is. Queueing the same job again is no error.
+    Taken,
+    /// No handler is registered for jobs of this kind, in a manager without a store.
+    UnknownKind,
+    /// The encoded arguments of the job are longer than
+    /// [`PAYLOAD_BYTES_MAX`](crate::store::PAYLOAD_BYTES_MAX), 1 MiB.
+    TooLarge,
+    /// The job cannot be stored as it is: its arguments do not encode, its kind or queue has no
+    /// proper name, or an option is code.
+    Unstorable,
+    /// The store caused the refusal, by an [error](QueueError::store_error) of this kind.
+    Store(StoreErrorKind),
 }
 
 /// Why a task was refused.
@@ -67,48 +121,39 @@ impl<H> QueueError<H> {
         }
     }
 
+    /// Why the task was refused.
+    pub fn kind(&self) -> QueueErrorKind {
+        match &self.refusal {
+            Refusal::Full => QueueErrorKind::Full,
+            Refusal::Stopped => QueueErrorKind::Stopped,
+            Refusal::Unschedulable(_) => QueueErrorKind::Unschedulable,
+            Refusal::Taken(_) => QueueErrorKind::Taken,
+            Refusal::Unstorable(unstorable) => match &**unstorable {
+                Unstorable::UnknownKind { .. } => QueueErrorKind::UnknownKind,
+                Unstorable::TooLarge { .. } => QueueErrorKind::TooLarge,
+                _ => QueueErrorKind::Unstorable,
+            },
+            Refusal::Store(error) => QueueErrorKind::Store(error.kind()),
+        }
+    }
+
     /// Whether the manager was not running.
     pub fn is_stopped(&self) -> bool {
-        matches!(self.refusal, Refusal::Stopped)
+        self.kind() == QueueErrorKind::Stopped
     }
 
-    /// Whether the queue was full, and stayed full for as long as the caller waited.
+    /// Whether there was no room: the queue was full, and stayed full for as long as the caller
+    /// waited; or the store was full.
     pub fn is_full(&self) -> bool {
-        matches!(self.refusal, Refusal::Full)
-    }
-
-    /// Whether the store has another job with the same id: one of another kind, in another queue or
-    /// with other arguments. That job stays as it is.
-    ///
-    /// Queueing the same job again is no error.
-    pub fn is_taken(&self) -> bool {
-        matches!(self.refusal, Refusal::Taken(_))
+        matches!(
+            self.kind(),
+            QueueErrorKind::Full | QueueErrorKind::Store(StoreErrorKind::Full)
+        )
     }
 
     /// Whether the time of the task cannot be scheduled.
     pub fn is_unschedulable(&self) -> bool {
-        matches!(self.refusal, Refusal::Unschedulable(_))
-    }
-
-    /// Whether no handler is registered for jobs of this kind, in a manager without a store.
-    pub fn is_unknown_kind(&self) -> bool {
-        self.unstorable_is(|unstorable| matches!(unstorable, Unstorable::UnknownKind { .. }))
-    }
-
-    /// Whether the encoded arguments of the job are longer than
-    /// [`PAYLOAD_BYTES_MAX`](crate::store::PAYLOAD_BYTES_MAX), 1 MiB.
-    pub fn is_too_large(&self) -> bool {
-        self.unstorable_is(|unstorable| matches!(unstorable, Unstorable::TooLarge { .. }))
-    }
-
-    /// Whether the job cannot be stored as it is: its arguments do not encode or are too large, its
-    /// kind or queue has no proper name, or an option is code.
-    pub fn is_unstorable(&self) -> bool {
-        self.unstorable_is(|unstorable| !matches!(unstorable, Unstorable::UnknownKind { .. }))
-    }
-
-    fn unstorable_is(&self, which: impl FnOnce(&Unstorable) -> bool) -> bool {
-        matches!(&self.refusal, Refusal::Unstorable(unstorable) if which(unstorable))
+        self.kind() == QueueErrorKind::Unschedulable
     }
 
     /// Whether the store cannot be reached or is busy: another try later may succeed.
@@ -117,7 +162,7 @@ impl<H> QueueError<H> {
     /// [wrapped](crate::wrap) can safely be queued again: it keeps its id, and a store
     /// accepts an id once.
     pub fn is_unavailable(&self) -> bool {
-        self.store_error().is_some_and(StoreError::is_unavailable)
+        self.kind() == QueueErrorKind::Store(StoreErrorKind::Unavailable)
     }
 
     /// The error of the store, if the store caused the refusal.
@@ -131,9 +176,20 @@ impl<H> QueueError<H> {
     /// The task that was refused. Its options are gone, unless it is a
     /// [`TaskHandler`](crate::TaskHandler).
     pub fn into_task(self) -> H {
-        self.task
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.into_parts().0
+    }
+
+    /// The task that was refused, and the error without it.
+    pub fn into_parts(self) -> (H, QueueError<()>) {
+        let task = self.task.into_inner();
+        let task = task.unwrap_or_else(PoisonError::into_inner);
+        (task, QueueError::new(self.refusal, ()))
+    }
+
+    /// The error without its task, which is dropped. Errors of all tasks are of one type then.
+    #[must_use]
+    pub fn forget_task(self) -> QueueError<()> {
+        self.into_parts().1
     }
 }
 

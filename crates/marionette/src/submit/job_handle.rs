@@ -24,7 +24,8 @@ use crate::task::job::Job;
 /// A handle keeps no manager alive. When the last clone of its manager is dropped, the handle
 /// resolves to an error that [`is_abandoned`](Error::is_abandoned), while the job stays in its
 /// store for others to run. If the store cannot be asked, the handle resolves to an error that
-/// [is](Error::is) a [`StoreError`].
+/// [`is_unreachable`](Error::is_unreachable), with the [`StoreError`] as its source: the job may
+/// still run, or may be done.
 ///
 /// The result is there as long as the store keeps it ([`Enqueue::keep_result`]); after that, the
 /// handle resolves to an error that [`is_missing`](Error::is_missing).

@@ -32,8 +32,8 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
             FailureKind::Missing,
             "the store does not know the job: it was pruned or deleted, or never was there",
         ))),
-        Ended::NotYet => Err(without_attempt(Reason::Failed(
-            "the store did not say how the job ended".into(),
+        Ended::NotYet => Err(unasked(StoreError::broken(
+            "the store did not say how the job ended",
         ))),
     }
 }
@@ -45,7 +45,7 @@ pub(crate) fn abandoned() -> Error {
 
 /// The error of a handle whose store could not be asked.
 pub(crate) fn unasked(error: StoreError) -> Error {
-    without_attempt(Reason::Failed(Box::new(error)))
+    without_attempt(Reason::Unreachable(Box::new(error)))
 }
 
 fn without_attempt(reason: Reason) -> Error {
@@ -164,7 +164,7 @@ mod tests {
         let ended = |kind, reason: &str| record(kind, Some(reason.to_owned()), None, Vec::new());
         let quarantined = ended(EndKind::Quarantined, "its instance died");
         assert!(quarantined.is_quarantined());
-        assert!(format!("{quarantined:?}").ends_with("end: quarantined: its instance died"));
+        assert_eq!(format!("{quarantined:?}"), "quarantined: its instance died");
         assert!(ended(EndKind::Cancelled, "no need").is_cancelled());
         assert!(ended(EndKind::Expired, "no need").is_expired());
         assert!(ended(EndKind::GivenUp, "no need").is_timed_out());

@@ -12,7 +12,7 @@ use crate::cell::context::Context;
 use crate::cell::options::JobPlace;
 use crate::id::Identity;
 use crate::outcome::TaskError;
-use crate::outcome::error::{UnreadableResult, chain};
+use crate::outcome::error::{UnreadableResult, chain, join_texts, sources};
 use crate::store::{
     Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, clip_error,
 };
@@ -255,7 +255,8 @@ impl fmt::Display for Unstorable {
                 "a payload of kind `{kind}` has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}: \
                  keep what is large elsewhere, and its name in the job"
             ),
-            Self::Codec(error) => f.write_str(&chain(error)),
+            // With the reason, but without the causes behind that, which are the source.
+            Self::Codec(error) => f.write_str(&join_texts(sources(error).take(2))),
             Self::Refused(what) => write!(f, "a job cannot be stored: {what}"),
             Self::Backoff => f.write_str(
                 "a job with `Backoff::from_fn` cannot be stored, since a function is no data: \
@@ -272,7 +273,6 @@ impl fmt::Display for Unstorable {
 impl std::error::Error for Unstorable {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The text has the reason already, so this is the cause behind it.
             Self::Codec(error) => error.source()?.source(),
             _ => None,
         }

@@ -74,6 +74,7 @@ fn end(reason: &Reason, attempt: Option<Attempted>) -> (Option<Attempted>, Next)
         | Reason::Panicked(_)
         | Reason::TimedOut(_)
         | Reason::GivenUp(_)
+        | Reason::Unreachable(_)
         | Reason::Stored(_) => (attempt, Next::Bury),
     }
 }
@@ -83,9 +84,11 @@ fn outcome(reason: &Reason) -> PastOutcome {
         return PastOutcome::GivenUp;
     }
     match reason.kind() {
-        FailureKind::Failed | FailureKind::Quarantined | FailureKind::Missing => {
-            PastOutcome::Failed
-        }
+        FailureKind::Failed
+        | FailureKind::Quarantined
+        | FailureKind::Missing
+        | FailureKind::Unreachable
+        | FailureKind::Unreadable => PastOutcome::Failed,
         FailureKind::Panicked => PastOutcome::Panicked,
         FailureKind::TimedOut => PastOutcome::TimedOut,
         FailureKind::Cancelled | FailureKind::Expired => PastOutcome::Cancelled,

@@ -125,7 +125,7 @@ impl Faulty {
         self.claims_hang.store(hangs, Ordering::Relaxed);
     }
 
-    /// From now on this call (`settle`, `renew` or `sweep`) is this error.
+    /// From now on this call (`insert`, `settle`, `renew` or `sweep`) is this error.
     pub(crate) fn fail_at(&self, call: &'static str, error: fn() -> StoreError) {
         *self.fails_at.lock().expect("nobody panics with it") = Some((call, error));
     }
@@ -157,6 +157,7 @@ impl Store for Faulty {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
         Box::pin(async move {
             self.inserts.fetch_add(1, Ordering::Relaxed);
+            self.may("insert")?;
             if self.fails.load(Ordering::Relaxed) {
                 return Err(unreachable());
             }

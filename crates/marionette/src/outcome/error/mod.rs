@@ -1,21 +1,24 @@
 //! The record of a task's failures: the user's own error, and the error of every attempt.
 
 mod record;
+mod error_dict;
+mod sources;
+mod unreadable;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::iter::once;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::clock::Tick;
-use crate::outcome::panic::catch;
-use crate::outcome::{Failure, FailureKind};
+use crate::outcome::{Failure, FailureKind, Reason};
 
+pub use self::error_dict::ErrorDict;
 pub(crate) use self::record::Record;
 use self::record::{KEPT_FIRST, PLACES};
+pub(crate) use self::sources::{chain, find, join_texts, sources};
+pub(crate) use self::unreadable::UnreadableResult;
 
 /// Any error, boxed: what a user's error becomes on its way in.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
@@ -32,12 +35,28 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 /// use marionette::Error;
 ///
 /// let mut error = Error::msg("could not send the welcome mail to ada@example.org");
-/// error.append(Some("connection refused"));
-/// error.append(Some("mailbox is full"));
+/// error.append("connection refused");
+/// error.append("mailbox is full");
 /// assert_eq!(
 ///     error.to_string(),
 ///     "after 2 attempts: could not send the welcome mail to ada@example.org",
 /// );
+/// ```
+///
+/// # In a chain of errors
+///
+/// `Display` is the headline: `after 2 attempts: …` with the user's error,
+/// `task failed after 2 attempts` without, and how the task ended if no attempt was made. The
+/// [source](std::error::Error::source) is the last failure: the error that the last attempt
+/// returned, or else the [`Failure`] that says how it ended. So a report that walks the sources, as
+/// `anyhow` and `eyre` write it, has the cause exactly once, and so has `{:#}`.
+///
+/// ```
+/// let mut error = marionette::Error::msg("no mail to ada@example.org");
+/// error.append("connection refused");
+/// assert_eq!(format!("{error:#}"), "after 1 attempt: no mail to ada@example.org: connection refused");
+/// let report = anyhow::Error::from(error);
+/// assert_eq!(format!("{report:#}"), "after 1 attempt: no mail to ada@example.org: connection refused");
 /// ```
 pub struct Error(pub(crate) Box<Record>);
 
@@ -63,7 +82,7 @@ impl Error {
     /// use marionette::Error;
     ///
     /// let mut error = Error::empty();
-    /// error.append(Some("connection refused"));
+    /// error.append("connection refused");
     /// assert!(error.user().is_none());
     /// assert_eq!(error.to_string(), "task failed after 1 attempt");
     /// ```
@@ -78,19 +97,21 @@ impl Error {
         }))
     }
 
-    /// Counts one attempt, and keeps its error if it had one.
-    pub fn append<E: Into<BoxError>>(&mut self, error: Option<E>) {
-        if let Some(error) = error {
-            drop(self.push(Failure::failed(error.into(), Duration::ZERO)));
-        } else {
-            self.0.note_numbers();
-            self.0.attempts += 1;
-        }
+    /// Counts one attempt that failed, and keeps its error.
+    pub fn append(&mut self, error: impl Into<BoxError>) {
+        let failure = Failure::new(Reason::Failed(error.into()), Duration::ZERO);
+        drop(self.push(failure));
     }
 
-    /// Sets the total duration to the time that has passed since `start`.
-    pub fn since(&mut self, start: Instant) {
-        self.set_since(Tick::from_instant(start));
+    /// Counts one attempt that did not fail.
+    pub fn append_success(&mut self) {
+        self.0.note_numbers();
+        self.0.attempts += 1;
+    }
+
+    /// Sets for how long the task was tried, pauses included.
+    pub fn set_duration(&mut self, duration: Duration) {
+        self.0.nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     }
 
     /// Counts one attempt with its failure. Returns the failure that is no longer kept: its error
@@ -164,10 +185,6 @@ impl Error {
         self.0.nanos = Tick::now().nanos_since(start);
     }
 
-    pub(crate) fn set_duration(&mut self, duration: Duration) {
-        self.0.nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    }
-
     /// How many attempts were made: those that failed, and one in which the task was cancelled.
     #[must_use]
     pub fn attempts(&self) -> u32 {
@@ -176,7 +193,7 @@ impl Error {
 
     /// The failures in the order of the attempts, and last the reason why the task ended where
     /// that was not an attempt: a cancellation while it waited, an expiry, the end of its manager.
-    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+    pub fn failures(&self) -> impl DoubleEndedIterator<Item = &Failure> + Clone {
         self.0.failures().chain(self.0.end())
     }
 
@@ -195,11 +212,44 @@ impl Error {
 
     /// What ended the task: the last of [`failures`](Self::failures).
     fn last(&self) -> Option<&Failure> {
-        self.0.end().or_else(|| self.0.failures().last())
+        self.failures().next_back()
+    }
+
+    /// The failure that `Display` tells as a whole, so that it is no source: the end of a task
+    /// without an attempt, and a job that is done.
+    fn headline(&self) -> Option<&Failure> {
+        let last = self.last()?;
+        let is_told = self.0.attempts == 0 || last.kind() == FailureKind::Unreadable;
+        (is_told && self.0.user.is_none()).then_some(last)
+    }
+
+    /// What ended the task: the kind of the last of [`failures`](Self::failures).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Error, FailureKind};
+    ///
+    /// fn status(error: &Error) -> u16 {
+    ///     match error.kind() {
+    ///         FailureKind::TimedOut | FailureKind::Expired => 504,
+    ///         FailureKind::Missing => 404,
+    ///         FailureKind::Unreachable => 202, // it may still run
+    ///         _ => 500,
+    ///     }
+    /// }
+    ///
+    /// let mut error = Error::empty();
+    /// error.append("connection refused");
+    /// assert_eq!(status(&error), 500);
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.last().map_or(FailureKind::Failed, Failure::kind)
     }
 
     fn ended_by(&self, kind: FailureKind) -> bool {
-        self.last().is_some_and(|last| last.kind() == kind)
+        self.kind() == kind
     }
 
     /// Whether the task was cancelled: by its handle, its parent context, or itself.
@@ -244,32 +294,34 @@ impl Error {
         self.ended_by(FailureKind::Missing)
     }
 
+    /// Whether the store could not be asked how the job ended. The job may still run, or may be
+    /// done: nobody may undo its work. Another handle
+    /// ([`job_handle`](crate::TaskManager::job_handle)) can ask again later.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.ended_by(FailureKind::Unreachable)
+    }
+
     /// Whether the job is done, and only its result could not be stored or read back. The job does
     /// not run again.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
-        self.unreadable().is_some()
+        self.ended_by(FailureKind::Unreadable)
     }
 
-    fn unreadable(&self) -> Option<&UnreadableResult> {
-        self.last()?.error()?.downcast_ref()
-    }
-
-    /// Whether the user's error, or one of its sources, is an `E`; without a user's error, whether
-    /// the error of any attempt is.
+    /// Whether there is an `E` among the user's error, the errors of the attempts, and their
+    /// sources.
     #[must_use]
     pub fn is<E: StdError + 'static>(&self) -> bool {
         self.downcast_ref::<E>().is_some()
     }
 
-    /// The first `E` among the user's error and its sources; without a user's error, among the
-    /// errors of the attempts and their sources.
+    /// The first `E`: among the user's error and its sources, then among the errors of the attempts
+    /// and their sources.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
-        match &self.0.user {
-            Some(user) => find(user.as_ref()),
-            None => self.failures().find_map(|failure| find(failure.error()?)),
-        }
+        let user = self.0.user.as_deref().and_then(|user| find(user));
+        user.or_else(|| self.failures().find_map(|failure| find(failure.error()?)))
     }
 
     /// The whole record as one structured entry: what the final log event carries.
@@ -280,107 +332,34 @@ impl Error {
         ErrorDict {
             error: self.0.user.as_deref().map(|user| chain(user)),
             attempts: self.0.attempts,
-            errors: self.failures().map(ToString::to_string).collect(),
+            errors: self
+                .failures()
+                .map(|failure| format!("{failure:#}"))
+                .collect(),
             omitted: self.0.omitted(),
             duration: self.duration(),
         }
     }
 }
 
-/// The error of a job that is done, but whose result could not be stored or read back.
-#[derive(Debug)]
-pub(crate) struct UnreadableResult(String);
-
-impl UnreadableResult {
-    /// The result cannot be read, for this reason of its codec.
-    pub(crate) fn new(why: &(dyn StdError + 'static)) -> Self {
-        Self(format!(
-            "the job is done, but its result cannot be read: {}",
-            chain(why)
-        ))
-    }
-
-    pub(crate) fn unkept(why: &str) -> Self {
-        Self(format!(
-            "the job is done, but its result could not be kept: {why}"
-        ))
-    }
-}
-
-impl fmt::Display for UnreadableResult {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl StdError for UnreadableResult {}
-
-/// An [`Error`] as plain data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct ErrorDict {
-    /// The user's error with its sources, if one was given.
-    pub error: Option<String>,
-    /// How many attempts were made.
-    pub attempts: u32,
-    /// The error of each attempt with its sources; how the task ended, if not by its last attempt.
-    pub errors: Vec<String>,
-    /// How many errors in the middle were not kept.
-    pub omitted: u32,
-    /// For how long the task was tried, pauses included.
-    pub duration: Duration,
-}
-
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
-    sources(error).find_map(|source| source.downcast_ref())
-}
-
-fn sources<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An error and its sources, each after a colon.
-pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
-    join_texts(sources(error))
-}
-
-/// The texts of these errors, each after a colon but the first. The texts and sources come from the
-/// user's code, which may fail or panic; then the text says so.
-fn join_texts<'a>(errors: impl Iterator<Item = &'a (dyn StdError + 'static)>) -> String {
-    let mut text = String::new();
-    let told = catch(|| {
-        errors.enumerate().try_for_each(|(nth, error)| {
-            let colon = if nth > 0 { ": " } else { "" };
-            write!(text, "{colon}{error}")
-        })
-    });
-    match told {
-        Ok(Ok(())) => {}
-        Ok(Err(fmt::Error)) => text.push_str("(this error has no text: writing it failed)"),
-        Err(panic) => {
-            write!(text, "(this error has no text: writing it {panic})")
-                .expect("a string takes all");
-        }
-    }
-    text
-}
-
+/// `{:#}` adds the sources.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attempts = self.0.attempts;
         let s = if attempts == 1 { "" } else { "s" };
+        if let Some(headline) = self.headline() {
+            return headline.fmt(f);
+        }
         match &self.0.user {
             Some(user) => {
                 let user: &(dyn StdError + 'static) = user.as_ref();
-                write!(f, "after {attempts} attempt{s}: {}", join_texts(once(user)))
+                write!(f, "after {attempts} attempt{s}: {}", join_texts(once(user)))?;
             }
-            None => match self.unreadable() {
-                Some(unreadable) => unreadable.fmt(f),
-                None => write!(f, "task failed after {attempts} attempt{s}"),
-            },
+            None => write!(f, "task failed after {attempts} attempt{s}")?,
+        }
+        match self.source() {
+            Some(source) if f.alternate() => write!(f, ": {}", chain(source)),
+            _ => Ok(()),
         }
     }
 }
@@ -388,6 +367,11 @@ impl fmt::Display for Error {
 /// The record in full, one attempt a line: what `unwrap` and `{:?}` show.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.attempts == 0
+            && let Some(headline) = self.headline()
+        {
+            return write!(f, "{headline:#}");
+        }
         write!(f, "{self}")?;
         if let Some(user) = &self.0.user {
             let more = join_texts(sources(user.as_ref()).skip(1));
@@ -406,21 +390,22 @@ impl fmt::Debug for Error {
             if place == kept_first {
                 write!(f, "\n  … {omitted} more")?;
             }
-            write!(f, "\n  {}. {failure}", self.0.number(place))?;
+            write!(f, "\n  {}. {failure:#}", self.0.number(place))?;
         }
         if let Some(end) = self.0.end() {
-            write!(f, "\n  end: {end}")?;
+            write!(f, "\n  end: {end:#}")?;
         }
         Ok(())
     }
 }
 
-/// The source is the user's error; without one, the error of the last attempt.
+/// The source is the last failure. What `Display` says already is left out, so that a chain has
+/// each text once.
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.0.user {
-            Some(user) => Some(user.as_ref()),
-            None => self.last()?.error(),
+        match self.headline() {
+            Some(headline) => headline.source(),
+            None => self.last().map(Failure::link),
         }
     }
 }
@@ -438,11 +423,15 @@ mod tests {
     #[test]
     fn each_error_has_the_number_of_its_attempt() {
         let mut error = Error::msg("no mail");
-        error.append(None::<&str>);
-        error.append(Some("second"));
+        error.append_success();
+        error.append("second");
         assert!(format!("{error:?}").ends_with("\n  2. second"), "{error:?}");
         for nth in 3..=400_u32 {
-            error.append((nth % 2 == 0).then(|| nth.to_string()));
+            if nth % 2 == 0 {
+                error.append(nth.to_string());
+            } else {
+                error.append_success();
+            }
         }
         let text = format!("{error:?}");
         assert!(text.contains("\n  2. second\n  4. 4\n  6. 6\n"), "{text}");
@@ -457,7 +446,7 @@ mod tests {
     fn what_is_not_kept_is_counted_where_it_was() {
         let mut error = Error::empty();
         for attempt in 1..=200 {
-            let failure = Failure::failed(attempt.to_string().into(), Duration::ZERO);
+            let failure = Failure::new(Reason::Failed(attempt.to_string().into()), Duration::ZERO);
             let omitted = error.push(failure).map(|omitted| omitted.to_string());
             let expected = (attempt > 128).then(|| (attempt - 64).to_string());
             assert_eq!(omitted, expected);

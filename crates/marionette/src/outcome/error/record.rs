@@ -43,7 +43,7 @@ impl Record {
     }
 
     /// The kept failures of attempts.
-    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+    pub(super) fn failures(&self) -> impl DoubleEndedIterator<Item = &Failure> + Clone {
         let rest = self.rest.iter().flat_map(|rest| &rest.failures);
         self.first.iter().flatten().chain(rest)
     }

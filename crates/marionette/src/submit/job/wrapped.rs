@@ -80,7 +80,7 @@ impl<J: Job> TaskHandler<J, ByJob> {
     ///
     /// # Errors
     ///
-    /// The job [cannot be stored](QueueError::is_unstorable).
+    /// The job [cannot be stored](crate::error::QueueErrorKind::Unstorable).
     ///
     /// # Examples
     ///
