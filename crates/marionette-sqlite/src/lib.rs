@@ -106,9 +106,9 @@
 //!
 //! The store looks at its files before each `Ok`, after the sync. If one of them was removed,
 //! replaced, cut off or written over, every call fails as
-//! [broken](marionette::store::StoreErrorKind::Broken), from the next one on that accepts or settles
-//! something, and within 20 ms for the others; nothing mends that but to open it again. If only the
-//! journal was removed, what was accepted before is copied into the database first.
+//! [broken](marionette::store::StoreErrorKind::Broken), from the next one on that accepts or
+//! settles something, and within 20 ms for the others; nothing mends that but to open it again. If
+//! only the journal was removed, what was accepted before is copied into the database first.
 //! ([`Synchronous::Normal`] looks that closely every 20 ms, and at each `Ok` only whether the
 //! journal is there.) A database that was written over with other contents is recognised by its
 //! time of change, its newest jobs and, up to 64 MiB, SQLite's own check; a copy that was taken a

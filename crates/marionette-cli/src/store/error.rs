@@ -1,6 +1,7 @@
 //! The text of an error of the store.
 
 use std::error::Error;
+use std::io;
 
 use anyhow::anyhow;
 use marionette::store::{StoreError, StoreErrorKind};
@@ -13,17 +14,17 @@ use crate::process::lack;
 const TOLD_BYTES_MAX: usize = 4 * 1024;
 
 /// An error of the store and its sources in one safe line, since SQLite quotes the contents of the
-/// file. A source whose text stands there already is left out.
+/// file.
 #[allow(clippy::needless_pass_by_value)] // So it stands in `map_err` as it is.
 pub(crate) fn explain(error: StoreError) -> anyhow::Error {
     let is_full = error.kind() == StoreErrorKind::Full;
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        let lack = error.downcast_ref().and_then(lack::of);
-        let text = lack.unwrap_or_else(|| error.to_string());
-        let core = text.rsplit(": ").next().unwrap_or(&text);
-        if !told.contains(core) {
+        let of_system: Option<&io::Error> = error.downcast_ref();
+        if !of_system.is_some_and(is_kind_alone) {
+            let lack = of_system.and_then(lack::of);
+            let text = lack.unwrap_or_else(|| error.to_string());
             told = format!("{told}: {text}");
         }
         source = error.source();
@@ -36,4 +37,9 @@ pub(crate) fn explain(error: StoreError) -> anyhow::Error {
         return anyhow!("the disk is full: {told}; make room on it and try again");
     }
     anyhow!(told)
+}
+
+/// Whether an error has no text of its own, and only tells of what kind the store's error is.
+fn is_kind_alone(error: &io::Error) -> bool {
+    error.raw_os_error().is_none() && error.get_ref().is_none()
 }

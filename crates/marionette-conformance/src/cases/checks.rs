@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use marionette::store::{
     Attempted, ERROR_BYTES_MAX, JobOptions, NAME_BYTES_MAX, NewJob, Next, PAYLOAD_BYTES_MAX,
-    PastOutcome, Renewal, StoredBackoff, StoredJitter, clip_error,
+    PastOutcome, Renewal, StoreErrorKind, StoredBackoff, StoredJitter, clip_error,
 };
 
 use crate::bed::{Bed, cancel_for, failure, job, only};
@@ -50,7 +50,7 @@ async fn what_the_check_refuses_is_refused_and_nothing_of_the_call_is_kept(bed: 
         let what = expected.to_string();
         let answer = bed.store.insert(vec![job(), bad]).await;
         let error = answer.expect_err(&what);
-        assert!(error.is_refused(), "{what}: {error:?}");
+        assert_eq!(error.kind(), StoreErrorKind::Refused, "{what}: {error:?}");
         assert!(
             error.to_string().contains(&what),
             "the library says what is wrong: {what}: {error}"

@@ -106,8 +106,8 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// [Refused](marionette::store::StoreErrorKind::Refused), with the name, the owner and what can be done. Its source
-    /// is a [`std::io::Error`]: of the kind
+    /// [Refused](marionette::store::StoreErrorKind::Refused), with the name, the owner and what can
+    /// be done. Its source is a [`std::io::Error`]: of the kind
     /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) if it is a matter of trust, and
     /// [`InvalidInput`](std::io::ErrorKind::InvalidInput) if it is a link, a pipe or the like, with
     /// which nobody should go on.

@@ -17,17 +17,17 @@ impl SqliteOptions {
     ///
     /// # Errors
     ///
-    /// [Broken](marionette::store::StoreErrorKind::Broken) if it is no database, is damaged, or was made by a newer
-    /// version of this library, if its tables are not as this library makes them, or if the SQLite
-    /// library is older than 3.51.3.
-    /// [Refused](marionette::store::StoreErrorKind::Refused) for `:memory:` and the empty name, for what means more
-    /// than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), for a file with more than
-    /// one name (hard links), for a link, a pipe or the like in the place of a file that SQLite
-    /// keeps beside it, for one that others can change, if [that is
+    /// [Broken](marionette::store::StoreErrorKind::Broken) if it is no database, is damaged, or was
+    /// made by a newer version of this library, if its tables are not as this library makes them,
+    /// or if the SQLite library is older than 3.51.3.
+    /// [Refused](marionette::store::StoreErrorKind::Refused) for `:memory:` and the empty name, for
+    /// what means more than a name elsewhere (`file:…`, `sqlite:…`, `~/…`, `…?mode=ro`), for a file
+    /// with more than one name (hard links), for a link, a pipe or the like in the place of a file
+    /// that SQLite keeps beside it, for one that others can change, if [that is
     /// checked](Self::check_owner), and for one in which somebody has [added
     /// something](Self::trust_additions) to the store's tables. Nothing is left of a file that was
-    /// made and could not be opened.
-    /// [Full](marionette::store::StoreErrorKind::Full) and [unavailable](marionette::store::StoreErrorKind::Unavailable) as everywhere.
+    /// made and could not be opened. [Full](marionette::store::StoreErrorKind::Full) and
+    /// [unavailable](marionette::store::StoreErrorKind::Unavailable) as everywhere.
     ///
     /// # Cancel safety
     ///

@@ -54,10 +54,11 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// As [`insert`](marionette::store::Store::insert); also [refused](marionette::store::StoreErrorKind::Refused) if
-    /// the connection is not in a transaction, may only read, or is to another file, and
-    /// [unavailable](marionette::store::StoreErrorKind::Unavailable) if another writer was faster. After an error
-    /// nothing of this call is in the transaction.
+    /// As [`insert`](marionette::store::Store::insert); also
+    /// [refused](marionette::store::StoreErrorKind::Refused) if the connection is not in a
+    /// transaction, may only read, or is to another file, and
+    /// [unavailable](marionette::store::StoreErrorKind::Unavailable) if another writer was faster.
+    /// After an error nothing of this call is in the transaction.
     pub fn insert_in(
         &self,
         transaction: &Connection,

@@ -41,8 +41,9 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// As [`insert_in`](Self::insert_in); also [refused](marionette::store::StoreErrorKind::Refused) if the connection
-    /// is to no SQLite database. After an error nothing of this call is in the transaction.
+    /// As [`insert_in`](Self::insert_in); also
+    /// [refused](marionette::store::StoreErrorKind::Refused) if the connection is to no SQLite
+    /// database. After an error nothing of this call is in the transaction.
     ///
     /// # Cancel safety
     ///

@@ -170,7 +170,8 @@ impl Durable {
     ///
     /// # Errors
     ///
-    /// The store's error; or [refused](crate::store::StoreErrorKind::Refused) if the manager is gone.
+    /// The store's error; or [refused](crate::store::StoreErrorKind::Refused) if the manager is
+    /// gone.
     pub(crate) async fn ended(&self, id: TaskId) -> Result<Ended, StoreError> {
         self.completions.wait(id, self.timing.poll).await
     }

@@ -38,7 +38,7 @@ use crate::outcome::error::{BoxError, find};
 /// ```
 /// use marionette::TaskError;
 /// # #[derive(Clone)] struct User { mail: Option<String> }
-/// # fn find_user(_: u32) -> std::io::Result<User> { Ok(User { mail: Some("ada@example.org".into()) }) }
+/// # fn find_user(_: u32) -> std::io::Result<User> { Ok(User { mail: Some("ada@home".into()) }) }
 /// # fn check_address(_: &str) -> Result<(), std::fmt::Error> { Ok(()) }
 ///
 /// fn address_of(id: u32) -> Result<String, TaskError> {

@@ -81,7 +81,7 @@ impl NewJob {
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), with the job and what is wrong with it.
+    /// [Refused](crate::store::StoreErrorKind::Refused), with the job and what is wrong with it.
     pub fn check(&self) -> Result<(), StoreError> {
         self.fault().map_or(Ok(()), |what| {
             let Self { id, kind, .. } = self;

@@ -132,7 +132,7 @@ impl Settlement {
     ///
     /// # Errors
     ///
-    /// [Refused](StoreError::is_refused), with the job and what is wrong.
+    /// [Refused](crate::store::StoreErrorKind::Refused), with the job and what is wrong.
     pub fn check(&self) -> Result<(), StoreError> {
         match &self.next {
             Next::Done(result) if result.len() > PAYLOAD_BYTES_MAX => {

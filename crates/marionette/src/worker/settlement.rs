@@ -53,7 +53,7 @@ fn error_text(reason: &Reason) -> String {
     let text = match reason {
         Reason::Panicked(panic) => panic.told(),
         Reason::Cancelled(why) => why.to_string(),
-        _ => reason.to_string(),
+        _ => format!("{reason:#}"),
     };
     clip_error(text).into_owned()
 }

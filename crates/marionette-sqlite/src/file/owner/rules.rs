@@ -185,6 +185,6 @@ pub(super) fn wrong_kind(path: &Path, what: &str) -> StoreError {
 }
 
 fn refused(kind: ErrorKind, path: &Path, what: &str) -> StoreError {
-    let what = format!("{}: {what}", path.display());
-    StoreError::refused(what.clone()).with_source(io::Error::new(kind, what))
+    // The text says it all, and the source tells a caller which of the two it is.
+    StoreError::refused(format!("{}: {what}", path.display())).with_source(io::Error::from(kind))
 }

@@ -52,11 +52,11 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 /// `anyhow` and `eyre` write it, has the cause exactly once, and so has `{:#}`.
 ///
 /// ```
-/// let mut error = marionette::Error::msg("no mail to ada@example.org");
+/// let mut error = marionette::Error::msg("no mail to ada");
 /// error.append("connection refused");
-/// assert_eq!(format!("{error:#}"), "after 1 attempt: no mail to ada@example.org: connection refused");
+/// assert_eq!(format!("{error:#}"), "after 1 attempt: no mail to ada: connection refused");
 /// let report = anyhow::Error::from(error);
-/// assert_eq!(format!("{report:#}"), "after 1 attempt: no mail to ada@example.org: connection refused");
+/// assert_eq!(format!("{report:#}"), "after 1 attempt: no mail to ada: connection refused");
 /// ```
 pub struct Error(pub(crate) Box<Record>);
 

@@ -35,9 +35,10 @@ pub use wrapped::IntoJob;
 ///
 /// # Errors
 ///
-/// A [`QueueError`], with the job, if the job [cannot be stored](crate::error::QueueErrorKind::Unstorable) as it
-/// is, if another job [has its id](crate::error::QueueErrorKind::Taken), if its time cannot be scheduled, if the
-/// wait was limited and the queue stayed full, or if the store [could not be
+/// A [`QueueError`], with the job, if the job [cannot be
+/// stored](crate::error::QueueErrorKind::Unstorable) as it is, if another job [has its
+/// id](crate::error::QueueErrorKind::Taken), if its time cannot be scheduled, if the wait was
+/// limited and the queue stayed full, or if the store [could not be
 /// reached](QueueError::is_unavailable).
 ///
 /// # Cancel safety
