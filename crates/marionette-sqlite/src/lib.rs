@@ -171,7 +171,11 @@ pub use store::SqliteStore;
 #[doc = include_str!("../README.md")]
 struct PackageReadme;
 
-/// The README's examples are compiled and run with the others.
+/// The blocks of Rust in the documents are compiled and run with the other examples.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+}

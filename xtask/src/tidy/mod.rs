@@ -4,6 +4,7 @@
 //! what to do.
 
 mod attributes;
+mod documents;
 mod doubles;
 mod header;
 mod imports;
@@ -74,8 +75,10 @@ pub(crate) fn main() -> Result<()> {
     findings.extend(sources.iter().flat_map(of_files));
     findings.extend(OF_ALL_FILES.iter().flat_map(|check| check(&sources)));
     let exists = |target: &Path| shell::root().join(target).exists();
-    let of_document = |(path, text): &(PathBuf, String)| links::check(path, text, exists);
-    findings.extend(documents.iter().flat_map(of_document));
+    for (path, text) in &documents {
+        findings.extend(links::check(path, text, exists));
+        findings.extend(documents::check(path, text, exists));
+    }
     findings.extend(phrases::check(&sources, &documents));
     let files = sources.len() + documents.len();
     for finding in &findings {

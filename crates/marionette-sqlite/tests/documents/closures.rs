@@ -74,15 +74,7 @@ async fn every_row_runs() {
             .retries(1).await?.await?;
 
         let client = client();
-        let client = {
-            let kept = client.clone();
-            let _ = tasks.queue(move |cx: Context| greet(client.clone(), cx))
-            .retries(1).await?.await?;
-            kept
-        };
-        let _ = tasks.queue(move |_: Context| {
-            let client = client.clone(); async move { Ok(client.ping().await?) }
-        })
+        let _ = tasks.queue(move |cx: Context| greet(client.clone(), cx))
             .retries(1).await?.await?;
 
         let body: Box<dyn io::Read + Send> = Box::new(io::empty());

@@ -19,26 +19,22 @@ async fn serve(midnight: SystemTime) -> Result<(), Box<dyn Error>> {
     let tasks = TaskManager::new(Config::from_env("MARIONETTE")?)?;
     tasks.start();
 
-    // Now, four times at most, each time for ten seconds at most.
     let url = String::from("https://example.org/hook");
-    let called = tasks
+    tasks
         .queue(move |cx: Context| call_the_webhook(url.clone(), cx))
         .retries(3)
         .backoff(Constant::new(Duration::from_secs(60)))
-        .timeout(Duration::from_secs(10))
-        .name("webhook")
-        .await?;
-    drop(called); // the task runs without its handle; the log tells of a failure
+        .timeout(Duration::from_secs(10)) // for each attempt
+        .error("the webhook does not answer") // what you want to read when all attempts failed
+        .await?; // its handle may be dropped: the log tells of a failure
 
     // At a time, and after a pause. Neither waits for room.
-    let report = tasks.schedule(midnight, write_the_report).await?;
-    let again = tasks.delay(Duration::from_secs(30), write_the_report).await?;
-    println!("{} and {} wait", report.id(), again.id());
+    tasks.schedule(midnight, write_the_report).await?;
+    tasks.delay(Duration::from_secs(30), write_the_report).await?;
 
     // … spawn your server here, with a clone of `tasks` …
 
-    let report = tasks.stop_on_signal().await?; // SIGINT or SIGTERM; a second one hurries
-    println!("{report}");
+    println!("{}", tasks.stop_on_signal().await?); // SIGINT or SIGTERM; a second one hurries
     Ok(())
 }
 

@@ -11,15 +11,11 @@ async fn send_mail(to: &str) -> std::io::Result<()> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
     tasks.start();
-
-    let user = "ada@example.org";
     let mail = tasks
-        .queue(move |_: Context| async move { Ok(send_mail(user).await?) })
+        .queue(async |_: Context| Ok(send_mail("ada@example.org").await?))
         .retries(3) // the pauses grow: 500 ms, × 1.5, ± 50 %
-        .error(format!("could not send the welcome mail to {user}"))
         .await?; // waits while the queue is full
     mail.await?; // the result, or the error with every attempt
-
     println!("{}", tasks.stop().await); // runs all that was accepted
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use marionette::{Context, Job, TaskManager};
+use marionette::{Context, Job, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
 
@@ -17,25 +17,18 @@ impl Job for SendMail {
     type Output = u16;
 }
 
-async fn send(mail: SendMail, _: Context) -> Result<u16, marionette::TaskError> {
+async fn send(mail: SendMail, _: Context) -> Result<u16, TaskError> {
     println!("mail to {}", mail.to);
     Ok(250)
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let tasks = TaskManager::builder()
-        .store(SqliteStore::open("tasks.db").await?)
-        .handle(send)
-        .build()?;
+    let store = SqliteStore::open("tasks.db").await?;
+    let tasks = TaskManager::builder().store(store).handle(send).build()?;
     tasks.start();
 
     let mail = SendMail { to: "ada@example.org".into() };
-    let sent = tasks
-        .queue(mail)
-        .retries(8)
-        .timeout(Duration::from_secs(30))
-        .await?; // committed and synced to the disk
-    println!("{} is stored", sent.id());
+    let sent = tasks.queue(mail).retries(8).await?; // committed and synced to the disk
     assert_eq!(sent.await?, 250); // whichever process runs it
 
     let week = Duration::from_secs(7 * 24 * 60 * 60);
