@@ -69,7 +69,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
     }
     let workers = opened.store.instances().await.map_err(explain)?;
     if workers.is_empty() && !console.json {
-        console.note("no instance lives now; `marionette work` is the one that runs this");
+        console.note("no instance is running; `marionette work` starts one");
     }
     Ok(0)
 }

@@ -12,7 +12,7 @@ pub(crate) struct Common {
     /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) store: Option<OsString>,
-    /// Use a store that another user owns or can write: who can write it can run commands as you
+    /// Use a store that another user owns or can write; whoever can write it can run commands as you
     #[arg(long, global = true)]
     pub(crate) trust_owner: bool,
     /// Use a store to whose tables an application has added triggers, indexes or foreign keys
@@ -21,7 +21,7 @@ pub(crate) struct Common {
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print only what went wrong
+    /// Print only failures and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     /// When to use colours; by default on a terminal, unless `NO_COLOR` is set

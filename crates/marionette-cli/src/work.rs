@@ -119,7 +119,7 @@ async fn tell(mut events: Events, console: Console) {
         match next {
             Received::Event(event) => report::tell(&event, &console),
             Received::Lost(lost) => {
-                console.note(&format!("{lost} events came too fast to be told"));
+                console.note(&format!("{lost} events came too fast to be shown"));
             }
             _ => {}
         }

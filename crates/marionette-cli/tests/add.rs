@@ -111,7 +111,7 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
         (&["add", "--file", "nowhere.txt"], "cannot read nowhere.txt"),
         (
             &["work", "--jobs", "0"],
-            "'0' for '--jobs <NUMBER>': \"0\" is no whole number of 1 or more",
+            "'0' for '--jobs <NUMBER>': \"0\" is not a whole number of 1 or more",
         ),
         (&["list", "-n", "0"], "no whole number of 1 or more"),
         (&["stats", "--watch", "0"], "no whole number of 1 or more"),
@@ -275,7 +275,7 @@ fn who_adds_while_nobody_works_is_told_how_to_work() {
     let said = sandbox.run(&["add", "true"]);
     assert_eq!(
         said.err,
-        "marionette: no instance lives now; `marionette work` is the one that runs this\n"
+        "marionette: no instance is running; `marionette work` starts one\n"
     );
     let mut worker = sandbox.start(&["work"]);
     until("it lives", || {

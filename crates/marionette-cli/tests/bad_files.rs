@@ -44,8 +44,8 @@ fn unknown_keys_are_told_with_what_was_meant() {
     check(
         "a.toml",
         "[[task]]\nrun = 'true'\nretrys = 3\n\n[[task]]\nrun = 'a'\ntimout = '3s'\n",
-        "a.toml:3: `retrys` is no key of a task; did you mean `retries`?\n\
-         a.toml:7: `timout` is no key of a task; did you mean `timeout`?",
+        "a.toml:3: `retrys` is not a key of a task; did you mean `retries`?\n\
+         a.toml:7: `timout` is not a key of a task; did you mean `timeout`?",
     );
     check(
         "a.toml",
@@ -60,7 +60,7 @@ fn unknown_keys_are_told_with_what_was_meant() {
     check(
         "a.toml",
         "[defaults]\nrun = 'true'\n",
-        "a.toml:2: `run` is no key of a task; there are cwd, env, retries, backoff, timeout, \
+        "a.toml:2: `run` is not a key of a task; there are cwd, env, retries, backoff, timeout, \
          give_up_after, expires, delay, at, priority, queue, grace, output",
     );
 }
@@ -70,11 +70,11 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
     for (line, expected) in [
         (
             "retries = -1",
-            r#"`retries`: "-1" is no whole number from 0 to 1000000"#,
+            r#"`retries`: "-1" is not a whole number from 0 to 1000000"#,
         ),
         (
             "retries = true",
-            "`retries` must be a text, and is true or false",
+            "`retries` must be a string, and is true or false",
         ),
         (
             "timeout = 90",
@@ -83,22 +83,22 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ("timeout = '0s'", "`timeout`: it must be more than nothing"),
         (
             "delay = 'soon'",
-            "`delay`: \"soon\" is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or \
+            "`delay`: \"soon\" is not a duration; write it like `90s`, `10m`, `1h30m`, `2d` or \
              `250ms`",
         ),
         (
             "backoff = 'often'",
-            "`backoff`: \"often\" is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or \
+            "`backoff`: \"often\" is not a duration; write it like `90s`, `10m`, `1h30m`, `2d` or \
              `250ms`; a backoff is `none`, a pause like `10s`, or a range like `1s..5m`",
         ),
         (
             "at = 'noonish'",
-            "`at`: \"noonish\" is no time; write it like `18:00`, `tomorrow 06:00`, \
+            "`at`: \"noonish\" is not a time; write it like `18:00`, `tomorrow 06:00`, \
              `monday 06:00`, `2026-11-24 18:00` or `in 10m`",
         ),
         (
             "priority = 200",
-            r#"`priority`: "200" is no whole number from -128 to 127"#,
+            r#"`priority`: "200" is not a whole number from -128 to 127"#,
         ),
         (
             "grace = '1h'",
@@ -106,14 +106,14 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ),
         (
             "output = 'much'",
-            r#"`output`: "much" is no size; write it like `64KiB`, `1MiB` or `512`"#,
+            r#"`output`: "much" is not a size; write it like `64KiB`, `1MiB` or `512`"#,
         ),
         (
             "queue = 'a b'",
             "`queue`: the name is \"a b\"; ' ' is none of A–Z, a–z, 0–9, _ . : -",
         ),
         ("name = ''", "`name` is empty"),
-        ("cwd = []", "`cwd` must be a text, and is a list"),
+        ("cwd = []", "`cwd` must be a string, and is a list"),
         ("env = 'A=b'", "`env` must be a table, and is a text"),
         (
             "env = { A = { form = 'env:B' } }",
@@ -162,12 +162,12 @@ fn json_lines_are_told_with_their_lines() {
         "{\"run\": \"true\"}\n\n{\"run\": }\n[]\n{\"run\": \"true\", \"retires\": 1}\n",
         "a.jsonl:3: expected value in column 9\n\
          a.jsonl:4: a task must be a table, and is a list\n\
-         a.jsonl:5: `retires` is no key of a task; did you mean `retries`?",
+         a.jsonl:5: `retires` is not a key of a task; did you mean `retries`?",
     );
     check(
         "a.jsonl",
         "{\"run\": null}\n",
-        "a.jsonl:1: `run` must be a text, and is null",
+        "a.jsonl:1: `run` must be a string, and is null",
     );
 }
 
@@ -266,12 +266,12 @@ fn faults_in_the_defaults_do_not_hide_those_of_tasks() {
         "a.toml",
         "[defaults]\njobs = 8\nretries = 'x'\n\n[[task]]\nrun = 'true'\ncron = '* * * * *'\n\
          priority = 500\n\n[extra]\n",
-        "a.toml:2: `jobs` is no key of a task; how many run at once is said on the command line: \
+        "a.toml:2: `jobs` is not a key of a task; how many run at once is said on the command line: \
          `marionette run -j 8 FILE`\n\
-         a.toml:3: `retries`: \"x\" is no whole number from 0 to 1000000\n\
-         a.toml:7: `cron` is no key of a task; a task runs once, there are no recurring ones in \
+         a.toml:3: `retries`: \"x\" is not a whole number from 0 to 1000000\n\
+         a.toml:7: `cron` is not a key of a task; a task runs once, there are no recurring ones in \
          this version; let cron start it: `0 2 * * * marionette run -q FILE`\n\
-         a.toml:8: `priority`: \"500\" is no whole number from -128 to 127\n\
+         a.toml:8: `priority`: \"500\" is not a whole number from -128 to 127\n\
          a.toml:10: `extra` is neither `[[task]]` nor `[defaults]`",
     );
 }

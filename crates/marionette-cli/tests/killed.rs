@@ -87,7 +87,7 @@ fn a_worker_that_was_killed_is_not_listed_as_one_that_lives() {
     worker.kill().expect("it runs");
     worker.wait().expect("it ends");
     let said = sandbox.run(&["instances"]);
-    assert!(said.err.contains("no instance lives"), "{said:?}");
+    assert!(said.err.contains("no instance is running"), "{said:?}");
     for verb in [&["list"][..], &["list", "--json"]] {
         let listed = sandbox.run(verb).out;
         assert!(

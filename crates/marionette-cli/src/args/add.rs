@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::command::Source;
 use crate::input::{Format, OptionArguments, parse_grace, parse_size, parse_variable};
 
-/// Add a command, to be run by `marionette work`: now, later, or at a time
+/// Add a command for `marionette work` to run: now, later, or at a time
 ///
 /// One argument is a line for the shell; several, after `--`, are a program with its arguments.
 #[derive(Debug, clap::Args)]
@@ -22,12 +22,12 @@ pub(crate) struct Add {
     /// Add the tasks of a file instead, written as for `marionette run`
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// How that file is written [default: by its name: .toml, .jsonl, else lines]
+    /// The format of that file [default: by its name: .toml, .jsonl, else lines]
     #[arg(long, value_name = "FORMAT", requires = "file")]
     pub(crate) format: Option<Format>,
     #[command(flatten)]
     pub(crate) options: OptionArguments,
-    /// In which folder it runs [default: the current one]
+    /// The folder in which it runs [default: the current one]
     #[arg(long, short = 'C', value_name = "FOLDER")]
     pub(crate) cwd: Option<PathBuf>,
     /// A variable for its environment, which is stored and shown
@@ -41,10 +41,10 @@ pub(crate) struct Add {
     /// shown and where its output is kept. The program is number 0. See "Secrets" in --help
     #[arg(long, value_name = "NUMBER")]
     pub(crate) secret: Vec<usize>,
-    /// How long it has between being asked to end and being made to
+    /// How long it may take to end after it was asked to, before it is killed
     #[arg(long, value_name = "TIME", value_parser = parse_grace)]
     pub(crate) grace: Option<Duration>,
-    /// How much of the start, and of the end, of its output is kept
+    /// How much to keep of the start of its output, and of the end
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) output: Option<u64>,
 }
@@ -64,11 +64,11 @@ Secrets:
     {\"command\": [\"curl\", \"-u\", {\"secret\": \"…\"}]}    with --format jsonl
   The words of a command are in its own arguments for as long as it runs; its variables are not.
 
-Processes that a command leaves behind in its process group (`nohup x &`) are ended with it. It has
-no terminal and nothing on its standard input: what asks for a password fails at once.
+Processes that a command leaves in its process group (`nohup x &`) are killed when it ends. It has
+no terminal and an empty standard input: a program that asks for a password fails at once.
 
-Times, the parts of which may be in any order:
-  18:00, 6pm, 1530, noon      the next time that the clock shows this
+Times; their parts may come in any order:
+  18:00, 6pm, 1530, noon      the next time the clock shows this
   tomorrow 6am, tonight 23:00, day after tomorrow 06:00
   friday 18:00                the next one, today too; `next friday` is never today
   31 jul 10am, jul 31 2027    without a year it is the next such day
@@ -77,10 +77,10 @@ Times, the parts of which may be in any order:
   10m, +10m, in 10 minutes, now + 1 hour
   @1796000000                 seconds since 1970
   18:00 UTC, 18:00 +02:00, 18:00 Europe/Berlin, 2026-11-24T18:00:00Z
-Without a zone, a time is in the local one: that of TZ, else that of the system. A time that the
-clocks skip is moved as much later as they skip, and of a time that comes twice the first is meant;
-the answer says so. A time that has passed means at once. A task runs once: for one that recurs,
-let cron add it.";
+Without a zone, a time is in the local one: that of TZ, else that of the system. If the clocks skip
+a time, the task runs later by as much as they skip; if a time comes twice, it runs at the first;
+the answer says so. A time that has passed means at once. A task runs once: for one that recurs, let
+cron add it.";
 
 fn parse_env(text: &str) -> Result<(String, String), String> {
     let (name, value) = text

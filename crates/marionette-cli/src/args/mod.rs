@@ -18,8 +18,8 @@ pub(crate) use work::Work;
 
 use crate::common::Common;
 
-/// Durable tasks for anyone with a shell: commands that are retried, scheduled, timed out and,
-/// whatever is killed in between, brought to their end.
+/// Durable tasks for anyone with a shell: commands are retried, scheduled and timed out, and they
+/// finish whatever is killed in between.
 #[derive(Debug, Parser)]
 #[command(
     name = "marionette",
@@ -29,7 +29,7 @@ use crate::common::Common;
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Begin with `marionette run FILE`, where FILE has a command in each line.",
+    after_help = "Start with `marionette run FILE`, where FILE has a command on each line.",
     after_long_help = AFTER_HELP
 )]
 pub(crate) struct Args {
@@ -41,28 +41,28 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "\
 Examples:
-  marionette run checks.toml              run the tasks of a file, go on with it after a crash
-  marionette run -j 8 -- optipng {} ::: *.png      one command for many items: words, no shell
+  marionette run checks.toml              run the tasks of a file, and go on after a crash
+  marionette run -j 8 -- optipng {} ::: *.png      one command for many items, without a shell
   marionette add --at \"tomorrow 06:00\" --retries 3 -- ./report.sh --send
   marionette work                         the daemon that runs what was added
   marionette list --state failed          what failed for good, and why
-  marionette retry 3f9a01c2               let it run again (a piece of its id is enough)
+  marionette retry 3f9a01c2               run it again (a piece of its id is enough)
 
 Exit status:
-  0      everything that was to be done is done; a `work` that runs for ever was told to stop
+  0      everything is done; or `work` was told to stop
   1      some tasks failed, were cancelled, or were not found; or you answered a question with no
-  2      it could not begin or go on: wrong arguments, a bad file, a store that cannot be used
+  2      it could not start or go on: wrong arguments, a bad file, a store that cannot be used
   130    ended by SIGINT before everything was done (143: by SIGTERM, 129: by SIGHUP)
 
 Files:
   $XDG_STATE_HOME/marionette/tasks.db (else ~/.local/state/marionette/tasks.db) is the store unless
   --store or MARIONETTE_STORE names another, like `sqlite:jobs.db`, `sqlite:/srv/jobs.db` or
   `sqlite:~/jobs.db` (`sqlite://` before the path is the same). Beside it are `tasks.db-output`,
-  with what the latest 100,000 commands wrote, and `tasks.db-runs`, with how far `run` has come with
-  which file. Only their owner can read them. Whoever can write them can have commands run as you,
-  so a store is refused that somebody else owns or can change, or whose folder is open to others,
-  unless you say --trust-owner; what only looks warns. Nothing of your environment is stored unless
-  you ask for it, with one exception: the PATH in which a program was not found.";
+  with the output of the latest 100,000 commands, and `tasks.db-runs`, with the progress of `run` for
+  each file. Only their owner can read them. Whoever can write them can run commands as you. So a
+  store that somebody else owns or can change, or whose folder is open to others, is refused unless
+  you say --trust-owner; commands that only read print a warning. Nothing of your environment is
+  stored unless you ask for it, with one exception: the PATH in which a program was not found.";
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]

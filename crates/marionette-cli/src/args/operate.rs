@@ -55,21 +55,21 @@ Examples:
   marionette list --text 'invoice 4711' --since yesterday
   marionette list --state dead --all --json | jq -r .reason | sort | uniq -c
 
-The ids in the table are pieces of the full ones. Whatever piece of an id you type, of 4 digits or
-more, is enough if no other task has it; so is a name that no other task has. Tasks of `marionette
-run` have the name of their file as their queue.
+The table shows a piece of each id. To name a task, 4 or more digits of its id are enough if no
+other task has them; so is a name that no other task has. For tasks of `marionette run`, the queue
+is the name of their file.
 
-With --json each task is an object in a line of its own: id, short, kind, name, queue, run,
-priority, state, accepted, due, started, ended, failed, crashes, instance, end, reason. What is not
-known is null; times are as RFC 3339 has them. A task that ended without success has its `end`:
-failed, cancelled, expired, given_up or quarantined. With --all as well the order is that of the
-ids: the newest first, but for the tasks of `marionette run`.";
+With --json each task is an object on a line of its own: id, short, kind, name, queue, run,
+priority, state, accepted, due, started, ended, failed, crashes, instance, end, reason. Unknown
+values are null; times follow RFC 3339. A task that ended without success has its `end`: failed,
+cancelled, expired, given_up or quarantined. With --all the order is that of the ids: the newest
+first, except for the tasks of `marionette run`.";
 
-/// Show a task in full: its way so far, every attempt with its error, its output
+/// Show a task in full: its history, every attempt with its error, its output
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = SHOW_HELP)]
 pub(crate) struct Show {
-    /// The id of a task, or enough of it, or its name
+    /// The id of a task, enough of it to be clear, or its name
     #[arg(required = true, value_name = "ID", value_hint = ValueHint::Other)]
     pub(crate) ids: Vec<String>,
     /// Payload, result and output in full, however long
@@ -82,35 +82,35 @@ Examples:
   marionette show 3f9a01c2
   marionette show 3f9a01c2 --full --json | jq .attempts
 
-What is longer than 4 KiB is cut at its end (output at its start) unless --full is given. The secret
-words of a command are never shown.
+Anything longer than 4 KiB is cut at its end (output at its start) unless --full is given. The
+secret words of a command are never shown.
 
 With --json each task is an object in a line of its own, with the fields of `list` and: options
 (retries, backoff, timeout_ms, give_up_after_ms, expires_ms, keep_result_ms, error), payload,
 payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome, error,
-instance), output (attempt, file, bytes, text). A payload that is no JSON, or is cut, is a string.";
+instance), output (attempt, file, bytes, text). A payload that is not JSON, or was cut, is a string.";
 
 /// Print what a task writes, as it writes it, until it has ended
 ///
-/// All its attempts are printed, one after the other, with what is kept of each. The exit status
-/// is 0 if the task is done in the end, and 1 if it failed, was cancelled or is not there.
+/// Prints the output that was kept of each attempt, one after the other. The exit status is 0 if
+/// the task is done in the end, and 1 if it failed, was cancelled or does not exist.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Follow {
-    /// The id of a task, or enough of it, or its name
+    /// The id of a task, enough of it to be clear, or its name
     #[arg(value_hint = clap::ValueHint::Other)]
     pub(crate) id: String,
-    /// Print what is there, and wait for no more
+    /// Print what is there, and do not wait for more
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// Print every byte as it is kept, also those that a terminal would obey
+    /// Print every byte as it was written, including those that a terminal would obey
     #[arg(long)]
     pub(crate) raw: bool,
 }
 
 /// Let tasks run again at once: failed ones from the beginning, others before their time
 ///
-/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
-/// those are then the tasks that failed for good: dead and quarantined.
+/// Tasks that are selected by conditions are shown first, and you are asked to confirm. Without
+/// --state, the conditions select among the tasks that failed for good: dead and quarantined.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = RETRY_HELP)]
 pub(crate) struct Retry {
@@ -125,24 +125,24 @@ Examples:
   marionette retry --state scheduled --queue reports --yes     now, not at their time
   marionette retry --all --dry-run
 
-A task that is retried begins anew: all its retries, and its limits in total, count from now. What
-was tried before stays in its history. A task of `marionette run` is run by that run, now or when it
-is started again, which is said.
+A task that is retried starts over: its retries and its total limits count from now. Its history
+keeps the earlier attempts. A task of `marionette run` is run by that run, now or when it is started
+again; the answer says which.
 
-Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+Exit status: 0 if every named task was changed, 1 if some were not, 2 if nothing was tried.
 With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids), waits
 (for which commands).";
 
-/// Cancel tasks: one that waits ends at once, one that runs is told to end
+/// Cancel tasks: a waiting task ends at once, a running one is asked to end
 ///
-/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
-/// those are then all that wait or run.
+/// Tasks that are selected by conditions are shown first, and you are asked to confirm. Without
+/// --state, the conditions select among the tasks that wait or run.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = CANCEL_HELP)]
 pub(crate) struct Cancel {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Why, for whoever looks at it later
+    /// The reason, which the task keeps
     #[arg(
         long,
         short,
@@ -157,16 +157,15 @@ Examples:
   marionette cancel 3f9a01c2 --reason 'the customer has left'
   marionette cancel --queue imports --state waiting
 
-The worker of a task that runs hears of it within seconds. A task that succeeds nevertheless is
-done.
+The worker of a running task hears of it within seconds. A task that succeeds nevertheless is done.
 
-Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+Exit status: 0 if every named task was changed, 1 if some were not, 2 if nothing was tried.
 With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
 
-/// Delete tasks with their history and output; one that runs is left
+/// Delete tasks with their history and output; running tasks stay
 ///
-/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
-/// those are then the tasks that have ended.
+/// Tasks that are selected by conditions are shown first, and you are asked to confirm. Without
+/// --state, the conditions select among the tasks that have ended.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = DELETE_HELP)]
 pub(crate) struct Delete {
@@ -180,26 +179,25 @@ Examples:
   marionette delete --state cancelled --queue imports
   marionette delete --state waiting --kind old_kind --yes
 
-Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+Exit status: 0 if every named task was changed, 1 if some were not, 2 if nothing was tried.
 With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids).";
 
-/// Give tasks that wait another time, like `marionette reschedule 3f9a01c2 "tomorrow 6am"`
+/// Change when waiting tasks run, like `marionette reschedule 3f9a01c2 "tomorrow 6am"`
 ///
-/// What is named by conditions is shown first, and you are asked. Unless --state says otherwise,
-/// those are then all that wait.
+/// Tasks that are selected by conditions are shown first, and you are asked to confirm. Without
+/// --state, the conditions select among the tasks that wait.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "marionette reschedule [OPTIONS] [ID]... <TIME>",
     after_long_help = RESCHEDULE_HELP
 )]
 pub(crate) struct Reschedule {
-    /// The ids of tasks, or enough of each, or their names; and last the time, written as for
-    /// `add --at`
+    /// The ids or names of tasks, and last the time, written as for `add --at`
     #[arg(required = true, value_name = "ID|TIME", value_hint = ValueHint::Other)]
     pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) conditions: Conditions,
-    /// All tasks that wait, if nothing else is named
+    /// All waiting tasks, if no condition is named
     #[arg(long)]
     pub(crate) all: bool,
     /// Only say what would be changed
@@ -217,15 +215,15 @@ Examples:
   marionette reschedule --state retrying --queue mail --yes now
   marionette reschedule --all --dry-run \"in 1h\"
 
-The limits in total of a task, and how late it may start, count from its new time.
+Its total limit, and how late it may start, count from the new time.
 
-Exit status: 0 if all were changed that were named, 1 if some were not, 2 if nothing was tried.
+Exit status: 0 if every named task was changed, 1 if some were not, 2 if nothing was tried.
 With --json one object: verb, dry_run, matched, changed, unchanged (state, why, tasks, ids), due.";
 
-/// Pause a queue: what runs goes on, nothing else is begun, and tasks are accepted
+/// Pause a queue: running tasks go on, no other is started, and new ones are accepted
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
-It stays paused, also when all workers are started anew, until `marionette resume QUEUE`.
+It stays paused, even when all workers restart, until `marionette resume QUEUE`.
 
 With --json one object: queue, paused, changed.")]
 pub(crate) struct Pause {
@@ -247,7 +245,7 @@ pub(crate) struct Resume {
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = STATS_HELP)]
 pub(crate) struct Stats {
-    /// Again and again, every so many seconds
+    /// Print the counts again every SECONDS seconds
     #[arg(
         long,
         value_name = "SECONDS",
@@ -265,30 +263,30 @@ Examples:
   marionette stats --json | jq .totals.dead
 
 With --json one object: counts (queue, run, kind, state, tasks), totals (by state), paused (queues),
-oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch one in each
-line.";
+oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch there
+is one on each line.";
 
-/// List the instances that live: each is a `work`, a `run` or a service, from its start to its stop
+/// List the running instances: each is a `work`, a `run` or a service, from its start to its stop
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "workers",
     after_long_help = "\
-With --json each instance is an object in a line of its own: id, server, process, workers, running,
+With --json each instance is an object on a line of its own: id, server, process, workers, running,
 since, seen."
 )]
 pub(crate) struct Instances {}
 
-/// Delete what ended long ago
+/// Delete tasks that ended long ago
 ///
-/// Stores do this by themselves with what is older than their settings say; this is for more. It
-/// works in steps, so that nobody who uses the store has to wait.
+/// A store does this by itself when tasks are older than its settings allow; this is for deleting
+/// more. It works in small steps, so nobody who uses the store has to wait.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = PRUNE_HELP)]
 pub(crate) struct Prune {
-    /// What ended longer ago than this, like `7d`
+    /// Tasks that ended longer ago than this, like `7d`
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     pub(crate) older: Duration,
-    /// Only what ended so: done, dead, cancelled, quarantined, or failed [default: all of them]
+    /// Only tasks that ended like this: done, dead, cancelled, quarantined, or failed [default: all]
     #[arg(
         long,
         short,
@@ -334,13 +332,13 @@ With --json one object: verb, dry_run, matched, changed, by_state.";
 
 /// Bring the tables of a store to the version of this program
 ///
-/// Every program that opens a store does this by itself; this is for doing it at a moment of your
-/// choice, and for making the tables in a database that has none.
+/// Every program that opens a store does this by itself. Use this to do it at a moment of your
+/// choice, or to make the tables in a database that has none.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Example:
   marionette migrate --store sqlite:/srv/shop/tasks.db
 
-A store of a newer version than this program knows is left as it is, and the exit status is 2.
+A store with a newer version than this program knows stays as it is, and the exit status is 2.
 With --json one object: store, from (null if there were no tables), version.")]
 pub(crate) struct Migrate {}

@@ -5,8 +5,8 @@ use crate::input::parse_kept;
 /// Which outputs are kept.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OutputArguments {
-    /// The output of about how many tasks is kept, the latest: of more, that of tasks that are done
-    /// goes first, that of tasks that have not ended never; at least 1,000
+    /// How many tasks to keep the output of, at least 1,000. Beyond that, the oldest output of done
+    /// tasks goes first; output of tasks that have not ended stays
     #[arg(
         long,
         value_name = "NUMBER",

@@ -15,9 +15,9 @@ use crate::input::{
     parse_retries, parse_run_name,
 };
 
-/// Run the commands of a file, or one command for many items, and go on if it was interrupted
+/// Run the commands of a file, or one command for many items; an interrupted run goes on
 ///
-/// FILE has a command in each line, or tasks in TOML or JSON Lines. `-` reads standard input.
+/// FILE has a command on each line, or tasks in TOML or JSON Lines. `-` reads standard input.
 ///
 /// After `--` comes a command that runs once for each item. The items follow after `:::`, or come
 /// from standard input: one on each line, or, with -0, each with a zero byte at its end. The
@@ -28,18 +28,18 @@ use crate::input::{
 /// `{1}`, `{2}`, `{1.}` … stand for the item of one of them.
 ///
 /// The run remembers what is done. Kill it at any moment and start it again with the same file: it
-/// goes on where it was, and nothing that was done runs again. If the file has changed meanwhile,
-/// its new commands are added, and those that it no longer has are cancelled. Once everything has
-/// ended, the next run starts from the beginning; but if `marionette retry` was used since, it runs
-/// only what was retried.
+/// goes on where it was, and nothing that was done runs again. If the file has changed, its new
+/// commands are added, and commands that it no longer has are cancelled. Once everything has
+/// ended, the next run starts from the beginning, or, after a `marionette retry`, runs only what
+/// was retried.
 ///
-/// A list from a pipe has no name. It goes on with the unfinished list of this folder that shares a
-/// command with it, whatever was added, left out or moved. If it shares none, it is a new list: the
-/// older one stays as it is, until `--resume` finishes it or `--drop` cancels it.
+/// A list from a pipe has no name. It continues the unfinished list of this folder that shares a
+/// command with it, whatever was added, left out or moved. If there is none, it is a new list, and
+/// an older one stays as it is until `--resume` finishes it or `--drop` cancels it.
 ///
-/// The first SIGINT, SIGTERM or SIGHUP lets running commands finish, the second ends them, the
-/// third leaves at once. A command that fails because it got the same signal itself loses no
-/// attempt.
+/// After the first SIGINT, SIGTERM or SIGHUP running commands may finish, the second ends them, and
+/// after the third the program exits at once. A command that fails because it got the same signal
+/// loses no attempt.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 #[allow(clippy::struct_excessive_bools, clippy::struct_field_names)] // As the options are named.
@@ -47,14 +47,14 @@ pub(crate) struct Run {
     /// The file of commands; `-` for standard input
     #[arg(required_unless_present_any = ["words", "resume", "drop"])]
     pub(crate) file: Option<PathBuf>,
-    /// A command to run for each item, and the items behind `:::`
+    /// A command to run for each item, and the items after `:::`
     #[arg(last = true, value_name = "COMMAND", conflicts_with_all = ["resume", "drop", "format"])]
     pub(crate) words: Vec<OsString>,
     /// Each item on standard input ends with a zero byte, as `find -print0` writes them
     #[arg(long, short = '0', requires = "words")]
     pub(crate) null: bool,
-    /// Print the commands, quoted as a shell needs it, and run none of them; what an earlier run
-    /// has done already is printed as well
+    /// Print the commands, quoted for a shell, and run none of them, including those that an earlier
+    /// run has done
     #[arg(long, conflicts_with_all = ["resume", "drop"])]
     pub(crate) dry_run: bool,
     /// How many commands run at once [default: one for each processor]
@@ -63,30 +63,30 @@ pub(crate) struct Run {
     /// How the file is written [default: by its name: .toml, .jsonl, else lines]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
-    /// How often a command that fails is retried, if the file does not say
+    /// How often to retry a command that fails, unless the file says
     #[arg(long, value_name = "NUMBER", value_parser = parse_retries)]
     pub(crate) retries: Option<u32>,
     /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
     #[arg(long, value_name = "PAUSE", value_parser = parse_backoff)]
     pub(crate) backoff: Option<StoredBackoff>,
-    /// How long each attempt may run, like `90s` or `1h30m`, if the file does not say
+    /// How long each attempt may run, like `90s` or `1h30m`, unless the file says
     #[arg(long, value_name = "TIME", value_parser = parse_positive)]
     pub(crate) timeout: Option<Duration>,
-    /// Begin anew: what waits of an earlier run of this file is cancelled
+    /// Start over: cancel what still waits from an earlier run of this file
     #[arg(long)]
     pub(crate) anew: bool,
-    /// Retry what failed in the last run of this file, and leave what was done
+    /// Run again what failed in the last run of this file, and nothing else
     #[arg(long, conflicts_with = "anew")]
     pub(crate) retry_failed: bool,
-    /// Go on with what is left of an earlier run, whatever the list says now; with `-`, the run of
-    /// the last list from a pipe in this folder, and nothing is read from a pipe
+    /// Finish an earlier run, whatever the list says now; with `-`, the last list from a pipe in
+    /// this folder, without reading from a pipe
     #[arg(long, conflicts_with_all = ["anew", "retry_failed"])]
     pub(crate) resume: bool,
-    /// Cancel what is left of an earlier run, and run nothing; with `-`, what is left of all lists
-    /// from a pipe in this folder
+    /// Cancel the rest of an earlier run, and run nothing; with `-`, the rest of all lists from a
+    /// pipe in this folder
     #[arg(long, conflicts_with_all = ["anew", "retry_failed", "resume"])]
     pub(crate) drop: bool,
-    /// The run is known by this name, and not by its file or its folder
+    /// Remember the run by this name, not by its file or folder
     #[arg(long = "as", value_name = "NAME", value_parser = parse_run_name)]
     pub(crate) known_as: Option<String>,
     #[command(flatten)]
@@ -140,7 +140,7 @@ const AFTER_HELP: &str = r#"A command for each item:
 Most programs take a word that begins with a dash for an option: write ./*.png for *.png.
 
 A file in TOML:
-  [defaults]                     # for tasks that do not say it themselves
+  [defaults]                     # for tasks that do not set it themselves
   retries = 2
   backoff = "1s..1m"             # pauses that double; or "10s", or "none"
   cwd = ".."                     # relative to the file; the default is the folder of the file
@@ -157,23 +157,24 @@ A file in TOML:
   delay = "30s"                                        # or: at = "tomorrow 06:00"
   expires = "1h"                                       # do not start it later than that
   give_up_after = "1d"                                 # in total, with all its retries
-  grace = "5s"                                         # between being asked to end and made to
-  output = "1MiB"                                      # how much of each end of it is kept
+  grace = "5s"                                         # from the request to end until it is killed
+  output = "1MiB"                                      # kept of its start, and of its end
 
-JSON Lines have an object with these keys in each line. A word or a value can be a secret, which is
+JSON Lines have an object with these keys on each line. A word or a value can be a secret, which is
 `***` wherever the task is shown and where its output is kept: { secret = "…" } is in the file of
 the store in clear text, { from = "file:/PATH" } and { from = "env:NAME" } are looked up by each
 attempt and stored nowhere. All commands inherit the environment of this process, with what `env:`
 names.
 
-A `run` of several lines goes on after a line that fails, unless it begins with `set -e`.
+A `run` of several lines continues after a line that fails, unless it begins with `set -e`.
 
 Commands find MARIONETTE_JOB and MARIONETTE_ATTEMPT in their environment. Processes that a command
-leaves behind in its process group are ended with it. It has no terminal and nothing on its
-standard input: what asks for a password fails at once.
+leaves in its process group are killed when it ends. It has no terminal and an empty standard input:
+a program that asks for a password fails at once.
 
-What the run cannot have (files, processes, memory, room on the disk) costs no task an attempt: it
-is said with its limit. If nothing can be begun for 15 seconds, or nothing be taken from the store
-or noted in it, it ends with 2, and goes on when it is started again. Only for a full disk it waits.
+If the system refuses files, processes, memory or room on the disk, no task loses an attempt, and a
+message names the limit. If for 15 seconds nothing can be started, or nothing read from the store or
+written to it, the run exits with 2, and goes on when it is started again. For room on a full disk
+it waits.
 
-A file of which everything has ended runs from the beginning when it is run again."#;
+When everything in a file has ended, the next run starts from the beginning."#;

@@ -25,7 +25,7 @@ pub(crate) struct Conditions {
         hide_possible_values = true
     )]
     pub(crate) state: Vec<States>,
-    /// Of one of these kinds; commands are of the kind `command`
+    /// Of one of these kinds; commands have the kind `command`
     #[arg(
         long,
         short,
@@ -51,14 +51,13 @@ pub(crate) struct Conditions {
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     pub(crate) newer: Option<Duration>,
     /// Accepted at this time or later: `06:00`, `yesterday 18:00`, `monday`, `2026-11-24`; written
-    /// as for `add --at`, and of several such times it is the last one
+    /// as for `add --at`, but it means the last such time, not the next
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Accepted before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// With this text in the name, in the payload, or, if it has ended, in the reason; as it is
-    /// written, with its case
+    /// With this text in its name, its payload, or, once it has ended, its reason; case matters
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: Option<String>,
 }
@@ -117,12 +116,12 @@ pub(super) fn ends() -> impl TypedValueParser<Value = States> {
 /// By ids or by conditions.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Selection {
-    /// The ids of tasks, or enough of each, or their names
+    /// The ids of tasks, enough of each to be clear, or their names
     #[arg(value_name = "ID", value_hint = ValueHint::Other)]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) conditions: Conditions,
-    /// All tasks for which it makes sense, if nothing else is named
+    /// All tasks that can be changed like this, if no condition is named
     #[arg(long, conflicts_with = "ids")]
     pub(crate) all: bool,
     /// Only say what would be changed

@@ -8,21 +8,21 @@ use crate::input::{parse_count, parse_name};
 
 /// Print a unit for systemd that keeps `marionette work` running
 ///
-/// It has the path of this program and of the store, so it is printed as the user that it is for,
-/// with the `--store` that is meant.
+/// The unit names the path of this program and of the store, so print it as the user who will run
+/// it, with the right `--store`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP)]
 pub(crate) struct Unit {
-    /// A unit of a user's own systemd, not of the system's
+    /// Print a unit for the systemd of a user, not of the system
     #[arg(long)]
     pub(crate) user: bool,
     /// How many commands run at once [default: one for each processor]
     #[arg(long, short, value_name = "NUMBER", value_parser = parse_count::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Which queues it works on [default: default]
+    /// The queues to work on [default: default]
     #[arg(long, value_name = "QUEUE", value_parser = parse_name)]
     pub(crate) queue: Vec<String>,
-    /// How long commands may go on when it is stopped, before they are ended and given back
+    /// How long commands may run on after a stop, before they are ended and given back
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1m")]
     pub(crate) stop_within: Duration,
 }
@@ -41,5 +41,5 @@ For the system, with the tasks of this user:
   sudo systemctl enable --now marionette
 
 A stop lets commands finish for --stop-within, then ends them and gives them back; none of them
-loses an attempt. Commands are not confined, since they may need what their user may do; the unit
-names the settings that can be turned on if yours do not.";
+loses an attempt. Commands may do all that their user may do; the unit
+lists settings that confine them, to be turned on if your commands allow it.";

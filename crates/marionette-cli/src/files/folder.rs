@@ -262,7 +262,7 @@ impl Folder {
     fn check(&self, stat: &Stat, name: &OsStr) -> io::Result<()> {
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
-            return Err(refused(&self.path.join(name), "is no regular file"));
+            return Err(refused(&self.path.join(name), "is not a regular file"));
         }
         if self.whose == Whose::Ours {
             check_owner(stat, &self.path.join(name))?;
@@ -289,7 +289,7 @@ fn open_at(
         Err(Errno::LOOP | Errno::MLINK) => Err(refused(path, "is a symbolic link")),
         Err(Errno::NOTDIR) => Err(refused(path, "is no folder")),
         // The error for a socket, or for a pipe that nobody reads.
-        Err(Errno::NXIO) => Err(refused(path, "is no regular file")),
+        Err(Errno::NXIO) => Err(refused(path, "is not a regular file")),
         Err(error) => Err(error.into()),
     }
 }

@@ -171,11 +171,11 @@ fn both(entries: &[Entry], one: &str, other: &str) -> Vec<Fault> {
 
 fn unknown(key: &str, keys: &[&str]) -> String {
     if let Some(hint) = hint::for_key(key) {
-        return format!("`{key}` is no key of a task; {hint}");
+        return format!("`{key}` is not a key of a task; {hint}");
     }
     match nearest(key, keys.iter().copied()) {
-        Some(nearest) => format!("`{key}` is no key of a task; did you mean `{nearest}`?"),
-        None => format!("`{key}` is no key of a task; there are {}", keys.join(", ")),
+        Some(nearest) => format!("`{key}` is not a key of a task; did you mean `{nearest}`?"),
+        None => format!("`{key}` is not a key of a task; there are {}", keys.join(", ")),
     }
 }
 
@@ -206,7 +206,7 @@ fn without_zero(node: &Node, key: &str, text: &str) -> Result<String, Fault> {
 /// Reads a line for the shell.
 fn line(node: &Node) -> Result<String, Fault> {
     if let Value::List(_) = node.value {
-        let text = "`run` must be a text, and is a list; a list of words is `command`";
+        let text = "`run` must be a string, and is a list; a list of words is `command`";
         return Err(node.fault(text));
     }
     filled(node, "run")
@@ -233,7 +233,7 @@ fn folder(node: &Node, base: &Path) -> Result<PathBuf, Fault> {
 fn words(node: &Node) -> Result<Vec<Text>, Fault> {
     if let Value::Text(_) = node.value {
         let text =
-            "`command` must be a list of words, and is a text; a line for the shell is `run`";
+            "`command` must be a list of words, and is a string; a line for the shell is `run`";
         return Err(node.fault(text));
     }
     let nodes = node.list("command")?;
@@ -251,7 +251,7 @@ fn text(node: &Node, key: &str) -> Result<Text, Fault> {
     };
     let wrong = || {
         node.fault(format!(
-            "`{key}` must be a text, `{{ secret = \"…\" }}` or `{{ from = \"env:NAME\" }}`"
+            "`{key}` must be a string, `{{ secret = \"…\" }}` or `{{ from = \"env:NAME\" }}`"
         ))
     };
     match entries.as_slice() {

@@ -41,7 +41,7 @@ impl Node {
         match &self.value {
             Value::Text(text) => Ok(text),
             Value::Long(bytes) => Err(self.fault(format!("`{key}`: {}", super::too_long(*bytes)))),
-            _ => Err(self.fault(format!("`{key}` must be a text, and is {}", self.what()))),
+            _ => Err(self.fault(format!("`{key}` must be a string, and is {}", self.what()))),
         }
     }
 

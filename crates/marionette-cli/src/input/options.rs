@@ -71,14 +71,14 @@ impl Options {
 /// The options as `add` takes them, in the order of its help.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OptionArguments {
-    /// Not before so long from now, like `10m` or `1h30m`
+    /// Start it this long from now or later, like `10m` or `1h30m`
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration, conflicts_with = "at")]
     delay: Option<Duration>,
-    /// Not before this time: `18:00`, `6pm tomorrow`, `monday 06:00`, `2026-11-24 18:00`; --help
-    /// has all of them
+    /// Start it at this time or later: `18:00`, `6pm tomorrow`, `monday 06:00`, `2026-11-24 18:00`;
+    /// --help lists all forms
     #[arg(long, short, value_name = "TIME")]
     at: Option<String>,
-    /// How often it is retried if it fails
+    /// How often to retry it if it fails
     #[arg(long, short, value_name = "NUMBER", value_parser = parse_retries)]
     retries: Option<u32>,
     /// The pauses before retries: `none`, `10s`, or `1s..5m` for pauses that double
@@ -90,16 +90,16 @@ pub(crate) struct OptionArguments {
     /// How long it may take in total, with all its retries
     #[arg(long, value_name = "TIME", value_parser = parse_positive)]
     give_up_after: Option<Duration>,
-    /// How late it may be started; later it is not run at all
+    /// How late it may start; if it is later, it does not run at all
     #[arg(long, value_name = "TIME", value_parser = parse_positive)]
     expires: Option<Duration>,
-    /// Whether it goes before others: -128 to 127, the higher one first
+    /// Its priority, from -128 to 127; a higher one goes first
     #[arg(long, value_name = "NUMBER", value_parser = parse_priority, allow_hyphen_values = true)]
     priority: Option<i8>,
-    /// What it is called in lists [default: the command]
+    /// Its name in lists [default: the command]
     #[arg(long, short, value_name = "NAME", value_parser = parse_title)]
     pub(crate) name: Option<String>,
-    /// In which queue it waits [default: default]
+    /// The queue in which it waits [default: default]
     #[arg(long, value_name = "QUEUE", value_parser = parse_name)]
     queue: Option<String>,
 }

@@ -24,7 +24,7 @@ pub(crate) fn parse_priority(text: &str) -> Result<i8, String> {
 /// Reads a number of at least one.
 pub(crate) fn parse_count<N: FromStr>(text: &str) -> Result<N, String> {
     let number = text.parse();
-    number.map_err(|_| format!("{text:?} is no whole number of 1 or more"))
+    number.map_err(|_| format!("{text:?} is not a whole number of 1 or more"))
 }
 
 /// Reads the number of tasks whose output is kept.
@@ -39,7 +39,7 @@ fn parse_number<N: TryFrom<i64>>(text: &str, range: RangeInclusive<i64>) -> Resu
         .and_then(|number| N::try_from(number).ok())
         .ok_or_else(|| {
             let (least, most) = range.into_inner();
-            format!("{text:?} is no whole number from {least} to {most}")
+            format!("{text:?} is not a whole number from {least} to {most}")
         })
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn parse_backoff(text: &str) -> Result<StoredBackoff, String> {
 
 /// Reads a number of bytes: `64KiB`, `1MiB`, `2GB`, `512`.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no size; write it like `64KiB`, `1MiB` or `512`");
+    let wrong = || format!("{text:?} is not a size; write it like `64KiB`, `1MiB` or `512`");
     let trimmed = text.trim();
     let digits = trimmed
         .find(|char: char| !char.is_ascii_digit())
@@ -110,7 +110,7 @@ pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
 /// Reads the name of a variable of the environment.
 pub(crate) fn parse_variable(name: &str) -> Result<String, String> {
     if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(format!("{name:?} is no name of a variable"));
+        return Err(format!("{name:?} is not the name of a variable"));
     }
     Ok(name.to_owned())
 }
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(parse_retries("1_000").unwrap(), 1_000);
         assert_eq!(
             parse_priority("200").unwrap_err(),
-            r#""200" is no whole number from -128 to 127"#
+            r#""200" is not a whole number from -128 to 127"#
         );
     }
 }

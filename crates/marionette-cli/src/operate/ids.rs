@@ -26,7 +26,7 @@ fn parse(text: &str) -> Result<String, String> {
     let piece = piece.to_lowercase();
     if piece.len() > DIGITS || !piece.chars().all(|char| char.is_ascii_hexdigit()) {
         return Err(format!(
-            "{text:?} is no id of a task, and no task has this name; ids have the digits 0-9 and \
+            "{text:?} is not the id of a task, and no task has this name; ids have the digits 0-9 and \
              a-f, and `marionette list` shows them"
         ));
     }
@@ -156,7 +156,7 @@ mod tests {
     fn what_is_no_id_is_told() {
         assert_eq!(parse("3F9A-01c2").unwrap(), "3f9a01c2");
         let wrong = |text: &str| parse(text).unwrap_err();
-        assert!(wrong("send_mail").starts_with("\"send_mail\" is no id of a task"));
+        assert!(wrong("send_mail").starts_with("\"send_mail\" is not the id of a task"));
         assert!(wrong(&"a".repeat(33)).contains("is no id"));
         assert!(wrong("3f").starts_with("the id \"3f\" is too short"));
     }

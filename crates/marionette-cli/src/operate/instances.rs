@@ -27,7 +27,7 @@ pub(super) async fn instances(operator: &Operator) -> Result<u8> {
         return Ok(0);
     }
     if instances.is_empty() {
-        operator.console.note("no instance lives");
+        operator.console.note("no instance is running");
         return Ok(0);
     }
     let columns = table::columns().unwrap_or(usize::MAX);

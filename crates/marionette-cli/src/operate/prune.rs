@@ -22,7 +22,7 @@ use crate::args::operate::Prune;
 
 pub(super) async fn prune(operator: &Operator, args: &Prune) -> Result<u8> {
     let Some(before) = clock::now().checked_sub(args.older) else {
-        bail!("--older {}: nothing is so old", show_duration(args.older));
+        bail!("--older {}: nothing is that old", show_duration(args.older));
     };
     let mut states = pages::states(&args.state);
     if states.is_empty() {

@@ -143,11 +143,11 @@ fn a_wrong_condition_is_told_with_what_to_write() {
         (["--older", "7"], "\"7\" has no unit; write it like `7s`"),
         (
             ["--since", "soonish"],
-            "--since: \"soonish\" is no time; write it like `18:00`",
+            "--since: \"soonish\" is not a time; write it like `18:00`",
         ),
         (
             ["--until", "25:00"],
-            "--until: \"25:00\" is no time; there is no hour 25",
+            "--until: \"25:00\" is not a time; there is no hour 25",
         ),
         (["--limit", "0"], "--limit"),
     ] {

@@ -88,7 +88,7 @@ fn what_is_no_id_is_told() {
     for (id, expected) in [
         (
             "send_mail",
-            "\"send_mail\" is no id of a task, and no task has this name; ids have the digits",
+            "\"send_mail\" is not the id of a task, and no task has this name; ids have the digits",
         ),
         (
             "0a",

@@ -106,7 +106,7 @@ fn what_is_planted_in_the_folders_makes_no_look_hang() {
         match verb[0] {
             "show" => {
                 assert!(said.out.contains("what it wrote"), "{said:?}");
-                assert!(said.err.contains("1.log is no regular file"), "{said:?}");
+                assert!(said.err.contains("1.log is not a regular file"), "{said:?}");
             }
             "follow" => assert!(said.err.contains("1.log"), "{said:?}"),
             _ => assert_eq!(said.status, Some(0), "{verb:?}: {said:?}"),

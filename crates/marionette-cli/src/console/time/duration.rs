@@ -9,7 +9,7 @@ const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Reads `90s`, `10m`, `1h30m`, `2d`, `250ms`, `1.5h`, `1h 30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong =
-        || format!("{text:?} is no duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`");
+        || format!("{text:?} is not a duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`");
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {
@@ -28,7 +28,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         let unit = unit_seconds(unit).ok_or_else(|| match unit {
             "month" | "months" | "year" | "years" => {
                 let unit = unit.trim_end_matches('s');
-                format!("{text:?} is no duration; a {unit} has no fixed length, so write days")
+                format!("{text:?} is not a duration; a {unit} has no fixed length, so write days")
             }
             _ => wrong(),
         })?;
@@ -124,7 +124,7 @@ mod tests {
         );
         assert_eq!(
             wrong("1 month"),
-            r#""1 month" is no duration; a month has no fixed length, so write days"#
+            r#""1 month" is not a duration; a month has no fixed length, so write days"#
         );
         for text in ["", "soon", "-5s", "1x", "1.2.3s", "5s!", "s", "1h30"] {
             let error = wrong(text);

@@ -202,7 +202,7 @@ fn clock(text: &str, is_pm: Option<bool>) -> Result<civil::Time, String> {
         (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
     };
     if parts.len() > 3 || !parts.iter().all(is_number) {
-        return Err(format!("`{text}` is no time of day; {FORMS}"));
+        return Err(format!("`{text}` is not a time of day; {FORMS}"));
     }
     for (number, part) in numbers.iter_mut().zip(parts) {
         *number = part.parse().map_err(|_| FORMS.to_owned())?;
@@ -288,7 +288,7 @@ fn date(word: &str) -> Option<Result<Day, String>> {
 fn of_numbers(year: &str, month: &str, day: &str) -> Result<Day, String> {
     let number = |text: &str| {
         text.parse::<i8>()
-            .map_err(|_| format!("`{text}` is no day or month"))
+            .map_err(|_| format!("`{text}` is not a day or a month"))
     };
     let (month, day) = (number(month)?, number(day)?);
     match year.parse() {
@@ -363,7 +363,7 @@ fn zone(word: &str) -> Option<Result<TimeZone, String>> {
     if word.starts_with(['+', '-']) {
         let offset = offset(word);
         return Some(offset.ok_or_else(|| {
-            format!("`{word}` is no offset from UTC; those are written like `+02:00`")
+            format!("`{word}` is not an offset from UTC; those are written like `+02:00`")
         }));
     }
     if word.contains('/') && word.contains(|char: char| char.is_ascii_alphabetic()) {

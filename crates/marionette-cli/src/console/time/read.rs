@@ -48,7 +48,7 @@ pub(crate) fn parse_past_time(text: &str, now: &ZonedDateTime) -> Result<SystemT
 fn read(text: &str, now: &ZonedDateTime, toward: Toward) -> Result<When, String> {
     let text = text.trim();
     // The error may quote words of the text.
-    let wrong = |what: &str| format!("{text:?} is no time; {}", safe(what));
+    let wrong = |what: &str| format!("{text:?} is not a time; {}", safe(what));
     let lower = text.to_lowercase();
     let mut words = lower.split_whitespace();
     if words.clone().any(|word| AGAIN.contains(&word)) || lower.contains('*') {

@@ -221,7 +221,7 @@ fn what_is_no_time_is_told_with_the_reason_or_with_what_to_write() {
         ("today", "it does not say when today"),
         ("today midnight", "a midnight at each end"),
         ("midnight friday", "a midnight at each end"),
-        ("18:0:0:0", "is no time of day"),
+        ("18:0:0:0", "is not a time of day"),
         ("someday 06:00", "`someday` is not understood"),
         (
             "2026-02-30",
@@ -248,7 +248,7 @@ fn what_is_no_time_is_told_with_the_reason_or_with_what_to_write() {
         ("6pm 18:00", "two times of day"),
         ("18:00 EST", "`EST` is the zone of more places than one"),
         ("18:00 Foo/Bar", "there is no zone `foo/bar`"),
-        ("18:00 +99:00", "is no offset from UTC"),
+        ("18:00 +99:00", "is not an offset from UTC"),
         (
             "2026-12-24T18:00[Foo/Bar]",
             "the zone in brackets is not known",
@@ -256,8 +256,8 @@ fn what_is_no_time_is_told_with_the_reason_or_with_what_to_write() {
         ("UTC", "write it like"),
         ("@soon", "a number of seconds since 1970"),
         ("@1796000000000", "seconds, not milliseconds"),
-        ("in soon", "is no duration"),
-        ("+", "is no duration"),
+        ("in soon", "is not a duration"),
+        ("+", "is not a duration"),
         ("in 40000d", "is too long"),
         ("every day at 2", "a task runs once"),
         ("daily 06:00", "a task runs once"),
