@@ -12,7 +12,7 @@ pub(crate) struct Common {
     /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) store: Option<OsString>,
-    /// Use a store that another user owns or can write; whoever can write it can run commands as you
+    /// Use a store that another user can write; whoever can write it can run commands as you
     #[arg(long, global = true)]
     pub(crate) trust_owner: bool,
     /// Use a store to whose tables an application has added triggers, indexes or foreign keys

@@ -266,8 +266,8 @@ fn faults_in_the_defaults_do_not_hide_those_of_tasks() {
         "a.toml",
         "[defaults]\njobs = 8\nretries = 'x'\n\n[[task]]\nrun = 'true'\ncron = '* * * * *'\n\
          priority = 500\n\n[extra]\n",
-        "a.toml:2: `jobs` is not a key of a task; how many run at once is said on the command line: \
-         `marionette run -j 8 FILE`\n\
+        "a.toml:2: `jobs` is not a key of a task; how many run at once is said on the command \
+         line: `marionette run -j 8 FILE`\n\
          a.toml:3: `retries`: \"x\" is not a whole number from 0 to 1000000\n\
          a.toml:7: `cron` is not a key of a task; a task runs once, there are no recurring ones in \
          this version; let cron start it: `0 2 * * * marionette run -q FILE`\n\

@@ -79,7 +79,7 @@ fn a_script_that_can_run_by_itself_is_named_as_it_is() {
     let said = sandbox.run(&["run", "./tool"]);
     assert_eq!(
         said.err,
-        "marionette: ./tool is a program and not a list of commands; to run it as one task: \
+        "marionette: ./tool is a program, not a list of commands; to run it as one task: \
          marionette add -- ./tool\n"
     );
     let path = sandbox.write("clean.sh", SCRIPT);
@@ -87,7 +87,7 @@ fn a_script_that_can_run_by_itself_is_named_as_it_is() {
     let said = sandbox.run(&["run", "clean.sh"]);
     assert_eq!(
         said.err,
-        "marionette: clean.sh is a script and not a list of commands; nothing was run\n\
+        "marionette: clean.sh is a script, not a list of commands; nothing was run\n\
          marionette: to run it as one task: marionette add -- ./clean.sh\n\
          marionette: if each line is a command of its own: marionette run --format lines clean.sh\n"
     );

@@ -58,11 +58,11 @@ Files:
   $XDG_STATE_HOME/marionette/tasks.db (else ~/.local/state/marionette/tasks.db) is the store unless
   --store or MARIONETTE_STORE names another, like `sqlite:jobs.db`, `sqlite:/srv/jobs.db` or
   `sqlite:~/jobs.db` (`sqlite://` before the path is the same). Beside it are `tasks.db-output`,
-  with the output of the latest 100,000 commands, and `tasks.db-runs`, with the progress of `run` for
-  each file. Only their owner can read them. Whoever can write them can run commands as you. So a
-  store that somebody else owns or can change, or whose folder is open to others, is refused unless
-  you say --trust-owner; commands that only read print a warning. Nothing of your environment is
-  stored unless you ask for it, with one exception: the PATH in which a program was not found.";
+  with the output of the latest 100,000 commands, and `tasks.db-runs`, with the progress of `run`
+  for each file. Only their owner can read them. Whoever can write them can run commands as you,
+  so a store that somebody else owns or can change, or whose folder is open to others, is refused
+  unless you say --trust-owner; commands that only read print a warning. Nothing of your environment
+  is stored unless you ask for it, except the PATH in which a program was not found.";
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]

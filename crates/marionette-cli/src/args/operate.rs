@@ -85,10 +85,10 @@ Examples:
 Anything longer than 4 KiB is cut at its end (output at its start) unless --full is given. The
 secret words of a command are never shown.
 
-With --json each task is an object in a line of its own, with the fields of `list` and: options
+With --json each task is an object on a line of its own, with the fields of `list` and: options
 (retries, backoff, timeout_ms, give_up_after_ms, expires_ms, keep_result_ms, error), payload,
 payload_bytes, payload_cut, result, attempts (number, started, ended, ran_ms, outcome, error,
-instance), output (attempt, file, bytes, text). A payload that is not JSON, or was cut, is a string.";
+instance), output (attempt, file, bytes, text). A payload that is not JSON or was cut is a string.";
 
 /// Print what a task writes, as it writes it, until it has ended
 ///
@@ -102,7 +102,7 @@ pub(crate) struct Follow {
     /// Print what is there, and do not wait for more
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// Print every byte as it was written, including those that a terminal would obey
+    /// Print every byte as it was written, including terminal control sequences
     #[arg(long)]
     pub(crate) raw: bool,
 }
@@ -266,7 +266,7 @@ With --json one object: counts (queue, run, kind, state, tasks), totals (by stat
 oldest_ready (id, queue, kind, due, age_ms; null if nothing is ready). With --watch there
 is one on each line.";
 
-/// List the running instances: each is a `work`, a `run` or a service, from its start to its stop
+/// List the running instances: each is a `work`, a `run` or a service, from start to stop
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "workers",
@@ -286,7 +286,7 @@ pub(crate) struct Prune {
     /// Tasks that ended longer ago than this, like `7d`
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     pub(crate) older: Duration,
-    /// Only tasks that ended like this: done, dead, cancelled, quarantined, or failed [default: all]
+    /// Only tasks in these states: done, dead, cancelled, quarantined, or failed [default: all]
     #[arg(
         long,
         short,

@@ -53,8 +53,8 @@ pub(crate) struct Run {
     /// Each item on standard input ends with a zero byte, as `find -print0` writes them
     #[arg(long, short = '0', requires = "words")]
     pub(crate) null: bool,
-    /// Print the commands, quoted for a shell, and run none of them, including those that an earlier
-    /// run has done
+    /// Print the commands, quoted for a shell, and run none of them; those that an earlier run has
+    /// done are printed too
     #[arg(long, conflicts_with_all = ["resume", "drop"])]
     pub(crate) dry_run: bool,
     /// How many commands run at once [default: one for each processor]

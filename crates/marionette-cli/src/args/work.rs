@@ -40,8 +40,8 @@ pub(crate) struct Work {
     /// Stop when nothing is left, not even tasks for later
     #[arg(long, conflicts_with = "once")]
     pub(crate) until_idle: bool,
-    /// How long commands may run on after the first signal before they are ended, as by a second one
-    /// [default: as long as they take]
+    /// How long commands may run on after the first signal before they are ended, as by a second
+    /// one [default: as long as they take]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stop_within: Option<Duration>,
     #[command(flatten)]

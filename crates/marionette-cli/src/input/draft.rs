@@ -175,7 +175,10 @@ fn unknown(key: &str, keys: &[&str]) -> String {
     }
     match nearest(key, keys.iter().copied()) {
         Some(nearest) => format!("`{key}` is not a key of a task; did you mean `{nearest}`?"),
-        None => format!("`{key}` is not a key of a task; there are {}", keys.join(", ")),
+        None => format!(
+            "`{key}` is not a key of a task; there are {}",
+            keys.join(", ")
+        ),
     }
 }
 

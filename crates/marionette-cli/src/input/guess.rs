@@ -184,7 +184,7 @@ pub(super) fn refusal(
         ),
     };
     Some(format!(
-        "{name} is {what} and not a list of commands; nothing was run\n\
+        "{name} is {what}, not a list of commands; nothing was run\n\
          {instead}\n\
          if each line is a command of its own: {}",
         as_format("lines")

@@ -98,7 +98,7 @@ impl ListSource {
         let bytes = self.without_mark()?;
         ensure!(
             !PROGRAMS.iter().any(|magic| bytes.starts_with(magic)),
-            "{} is a program and not a list of commands; to run it as one task: marionette add -- {}",
+            "{} is a program, not a list of commands; to run it as one task: marionette add -- {}",
             self.name,
             quoted(&self.name)
         );

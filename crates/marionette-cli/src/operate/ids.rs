@@ -26,8 +26,8 @@ fn parse(text: &str) -> Result<String, String> {
     let piece = piece.to_lowercase();
     if piece.len() > DIGITS || !piece.chars().all(|char| char.is_ascii_hexdigit()) {
         return Err(format!(
-            "{text:?} is not the id of a task, and no task has this name; ids have the digits 0-9 and \
-             a-f, and `marionette list` shows them"
+            "{text:?} is not the id of a task, and no task has this name; ids have the digits 0-9 \
+             and a-f, and `marionette list` shows them"
         ));
     }
     if piece.len() < DIGITS_MIN {

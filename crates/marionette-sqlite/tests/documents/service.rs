@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
-use marionette::{Config, Context, TaskError, TaskManager};
-use marionette::backoff::Constant;
+use marionette::{Backoff, Config, Context, TaskError, TaskManager};
 
 async fn call_the_webhook(url: String, cx: Context) -> Result<(), TaskError> {
     println!("attempt {} at {url}, {} left", cx.attempt(), cx.attempts_left());
@@ -23,7 +22,7 @@ async fn serve(midnight: SystemTime) -> Result<(), Box<dyn Error>> {
     tasks
         .queue(move |cx: Context| call_the_webhook(url.clone(), cx))
         .retries(3)
-        .backoff(Constant::new(Duration::from_secs(60)))
+        .backoff(Backoff::constant(Duration::from_secs(60)))
         .timeout(Duration::from_secs(10)) // for each attempt
         .error("the webhook does not answer") // what you want to read when all attempts failed
         .await?; // its handle may be dropped: the log tells of a failure

@@ -8,8 +8,9 @@ const DURATION_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Reads `90s`, `10m`, `1h30m`, `2d`, `250ms`, `1.5h`, `1h 30m`.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || format!("{text:?} is not a duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`");
+    let wrong = || {
+        format!("{text:?} is not a duration; write it like `90s`, `10m`, `1h30m`, `2d` or `250ms`")
+    };
     let mut rest = text.trim();
     let mut total = Duration::ZERO;
     if rest.is_empty() {
