@@ -40,10 +40,6 @@ pub(crate) fn blocks(text: &str) -> Vec<Block<'_>> {
 }
 
 impl Block<'_> {
-    pub(crate) fn is_for_a_shell(&self) -> bool {
-        matches!(self.language, "console" | "sh")
-    }
-
     /// The commands of a `console` block, which begin with `$`.
     pub(crate) fn steps(&self) -> Vec<Step<'_>> {
         let mut steps: Vec<Step<'_>> = Vec::new();
