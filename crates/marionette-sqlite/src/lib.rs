@@ -131,6 +131,13 @@
 //!   | `sqlx` 0.9 | `rusqlite` 0.39 | 0.37 |
 //!   | `sqlx` 0.8 | none: it takes no `libsqlite3-sys` above 0.30 | |
 //!
+//! # Types of other crates
+//!
+//! `rusqlite` is in one signature, that of [`SqliteStore::insert_in`], and at this root: name it
+//! from here. To drop one of the versions from 0.39 to 0.43 is a breaking change, and announced as
+//! one; to take a newer one besides is not. The feature `sqlx` has the transactions of `sqlx-core`
+//! 0.9 in one signature.
+//!
 //! # Features
 //!
 //! | feature | what it adds |

@@ -10,11 +10,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marionette::{Config, Context, TaskManager};
+use marionette::{CancellationToken, Config, Context, TaskManager};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -121,9 +121,22 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `serde` | [`Config`] and [`ErrorDict`](error::ErrorDict) can be serialised |
-//! | `metrics` | counters and histograms through the `metrics` facade |
+//! | `metrics` | counters and histograms through the facade `metrics`, of version 0.24 |
 //! | `signal` | `TaskManager::stop_on_signal` |
 //! | `test-util` | the module `testing`: run a manager until nothing is left, step the wall clock |
+//!
+//! # Types of other crates
+//!
+//! These crates have types in signatures here. One of a version 0.x may break its users with the
+//! next version, and taking that is a breaking change here too, announced as one.
+//!
+//! | crate | where |
+//! | --- | --- |
+//! | `tokio-util` 0.7 | [`CancellationToken`], which is also at this root: name it from here |
+//! | `metrics` 0.24 | in no signature; but a recorder for another version hears nothing |
+//! | `serde` 1 | the bounds of a [`Job`] |
+//! | `tokio` 1 | [`Context::deadline`], [`timer::Scheduler::new`] |
+//! | `uuid` 1 | conversions of a [`TaskId`] |
 
 // On docs.rs each item names the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -181,6 +194,7 @@ pub use task::job::{Job, JobHandler};
 pub use task::payload::Payload;
 pub use task::task_handler::{TaskHandler, wrap};
 pub use task::with::with;
+pub use tokio_util::sync::CancellationToken;
 
 /// What happens to tasks, as it happens.
 pub mod event {

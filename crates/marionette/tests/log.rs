@@ -18,13 +18,13 @@ use common::{HOUR, SECOND};
 use marionette::backoff::Constant;
 use marionette::inspect::Inspect;
 use marionette::{
-    Backoff, Context, Error, JoinHandle, MemoryStore, StopReport, TaskError, TaskManager, blocking,
-    wrap,
+    Backoff, Context, Error, JoinHandle, MemoryStore, Parent, StopReport, TaskError, TaskManager,
+    blocking, wrap,
 };
 use tokio::time::sleep;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Event, Level, Metadata, Span, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::span::Current;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::LevelFilter;
@@ -222,7 +222,7 @@ async fn hangs(_: Context) -> Result<u32, TaskError> {
 }
 
 /// One task of each kind in memory, and what became of it.
-async fn tasks_of_every_kind(parent: Span) -> Ends {
+async fn tasks_of_every_kind(parent: Parent) -> Ends {
     let mut ends = Ends::new();
     let builder = TaskManager::builder().workers(2).grace(SECOND);
     let tasks = builder.handle(send).handle(act).build().expect("sound");
@@ -294,7 +294,7 @@ async fn those_that_wait(tasks: &TaskManager, ends: &mut Ends) {
     keep(ends, "snoozes", tasks.queue(snoozes).await.expect(sound)).await;
 }
 
-async fn those_with_others(tasks: &TaskManager, ends: &mut Ends, parent: Span) {
+async fn those_with_others(tasks: &TaskManager, ends: &mut Ends, parent: Parent) {
     let sound = "it runs";
     let succeeds = tasks.queue(async |cx: Context| Ok(cx.attempt()));
     let succeeds = succeeds.context(parent).await.expect(sound);
@@ -325,7 +325,7 @@ async fn those_with_others(tasks: &TaskManager, ends: &mut Ends, parent: Span) {
 }
 
 /// One job of each kind in a store, and what became of it.
-async fn jobs_of_every_kind(parent: Span) -> Ends {
+async fn jobs_of_every_kind(parent: Parent) -> Ends {
     // A job has no parent, and dropping the span here would be the test's own call of the listener.
     std::mem::forget(parent);
     let mut ends = Ends::new();
@@ -366,7 +366,7 @@ async fn jobs_of_every_kind(parent: Span) -> Ends {
 
 /// What becomes of tasks while such a listener is told of them, and how often it panicked.
 fn heard<F: Future<Output = Ends>>(
-    run: impl Fn(Span) -> F,
+    run: impl Fn(Parent) -> F,
     level: Level,
     at: At,
     every: usize,
@@ -383,7 +383,8 @@ fn heard<F: Future<Output = Ends>>(
     };
     let _listening = tracing::subscriber::set_default(fragile);
     // The span of a request, say: the caller's own, made before the pipe breaks.
-    let parent = tracing::info_span!("request", answer = tracing::field::Empty);
+    let span = tracing::info_span!("request", answer = tracing::field::Empty);
+    let parent = span.in_scope(Parent::current_span);
     is_armed.store(true, Ordering::Relaxed);
     let runtime = runtime();
     let ends = runtime.block_on(run(parent));
@@ -392,9 +393,9 @@ fn heard<F: Future<Output = Ends>>(
     (ends, panicked.load(Ordering::Relaxed))
 }
 
-fn table<F: Future<Output = Ends>>(run: impl Fn(Span) -> F + Copy) {
+fn table<F: Future<Output = Ends>>(run: impl Fn(Parent) -> F + Copy) {
     let _alone = alone();
-    let expected = runtime().block_on(run(Span::none()));
+    let expected = runtime().block_on(run(Parent::default()));
     assert!(expected.len() > 5, "{expected:?}");
     for level in LEVELS {
         for at in PLACES {
@@ -434,14 +435,14 @@ fn a_closed_pipe_as_the_log_changes_nothing() {
         let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr);
         let subscriber = subscriber.with_max_level(level.parse::<Level>().expect("a level"));
         let _listening = tracing::subscriber::set_default(subscriber.finish());
-        let mut ends = runtime().block_on(tasks_of_every_kind(Span::none()));
-        ends.extend(runtime().block_on(jobs_of_every_kind(Span::none())));
+        let mut ends = runtime().block_on(tasks_of_every_kind(Parent::default()));
+        ends.extend(runtime().block_on(jobs_of_every_kind(Parent::default())));
         println!("\nends: {ends:?}");
         return;
     }
     let _alone = alone();
-    let mut expected = runtime().block_on(tasks_of_every_kind(Span::none()));
-    expected.extend(runtime().block_on(jobs_of_every_kind(Span::none())));
+    let mut expected = runtime().block_on(tasks_of_every_kind(Parent::default()));
+    expected.extend(runtime().block_on(jobs_of_every_kind(Parent::default())));
     for level in LEVELS {
         let mut child = Command::new(std::env::current_exe().expect("it has a path"))
             .args(["--exact", name, "--nocapture"])
@@ -513,8 +514,8 @@ mod recorder {
     #[test]
     fn a_recorder_of_metrics_that_panics_changes_nothing() {
         let _alone = alone();
-        let tasks = || runtime().block_on(tasks_of_every_kind(Span::none()));
-        let jobs = || runtime().block_on(jobs_of_every_kind(Span::none()));
+        let tasks = || runtime().block_on(tasks_of_every_kind(Parent::default()));
+        let jobs = || runtime().block_on(jobs_of_every_kind(Parent::default()));
         let expected = (tasks(), jobs());
         for at_once in [true, false] {
             let broken = Broken { at_once };

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
 
 use crate::backoff::Backoff;
 use crate::cell::context::Context;
@@ -210,14 +209,13 @@ impl Options {
 /// waits, in the queue, for its time or for its next attempt, has ended. The span
 /// becomes the parent of the attempt's span, so that a trace goes from the request to its tasks.
 ///
-/// It is made from a [`CancellationToken`], from a [`Span`], from both, or from the [`Context`] of
-/// another task.
+/// It is made from a [`CancellationToken`], from the span in which the caller is
+/// ([`current_span`](Self::current_span)), from both, or from the [`Context`] of another task.
 ///
 /// # Examples
 ///
 /// ```
-/// use marionette::{Context, TaskManager};
-/// use tokio_util::sync::CancellationToken;
+/// use marionette::{CancellationToken, Context, TaskManager};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -243,6 +241,42 @@ pub struct Parent {
     span: Option<Box<QuietSpan>>,
 }
 
+impl Parent {
+    /// The span of `tracing` in which the caller is.
+    ///
+    /// For a span in which the caller is not, write `span.in_scope(Parent::current_span)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{CancellationToken, Context, Parent, TaskManager};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::new(Default::default())?;
+    /// # tasks.start();
+    /// let request = CancellationToken::new();
+    /// let parent = Parent::current_span().token(request.clone()); // of the request's trace
+    /// let handle = tasks.queue(async |_: Context| Ok(())).context(parent).await?;
+    /// # Ok(handle.await?)
+    /// # }
+    /// ```
+    pub fn current_span() -> Self {
+        Self {
+            token: None,
+            span: Some(Box::new(QuietSpan::current())),
+        }
+    }
+
+    /// The same parent, whose cancellation is that of this token.
+    pub fn token(self, token: CancellationToken) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
+    }
+}
+
 impl From<CancellationToken> for Parent {
     fn from(token: CancellationToken) -> Self {
         Self {
@@ -252,30 +286,12 @@ impl From<CancellationToken> for Parent {
     }
 }
 
-impl From<Span> for Parent {
-    fn from(span: Span) -> Self {
-        Self {
-            token: None,
-            span: Some(Box::new(QuietSpan::new(|| span))),
-        }
-    }
-}
-
-impl From<(CancellationToken, Span)> for Parent {
-    fn from((token, span): (CancellationToken, Span)) -> Self {
-        Self {
-            token: Some(token),
-            span: Some(Box::new(QuietSpan::new(|| span))),
-        }
-    }
-}
-
 /// A task that is made by a task ends when that one is told to.
 impl From<&Context> for Parent {
     fn from(context: &Context) -> Self {
         Self {
             token: Some(context.token()),
-            span: Some(Box::new(QuietSpan::current())),
+            ..Self::current_span()
         }
     }
 }
@@ -307,7 +323,7 @@ mod tests {
                 (Some("made"), None)
             );
         }
-        options.set_parent(Span::none().into());
+        options.set_parent(Parent::current_span());
         assert!(options.span().is_some());
         options.set_parent(CancellationToken::new().into());
         assert!(options.span().is_none());

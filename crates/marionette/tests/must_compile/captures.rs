@@ -11,9 +11,8 @@ macro_rules! captures {
         mod $name {
             use std::time::{Duration, SystemTime};
 
-            use marionette::{Context, TaskError, blocking, wrap};
+            use marionette::{CancellationToken, Context, TaskError, blocking, wrap};
             use marionette::backoff::Constant;
-            use tokio_util::sync::CancellationToken;
 
             #[allow(unused_imports)] // Each type needs others of them.
             use super::*;

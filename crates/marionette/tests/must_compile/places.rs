@@ -14,9 +14,9 @@ macro_rules! places {
             use axum::handler::Handler as _;
             use axum::http::Request;
             use axum::routing::post;
-            use marionette::{Context, MemoryStore, Task, TaskError, TaskManager, blocking, wrap};
+            use marionette::{CancellationToken, Context, MemoryStore, Task, TaskError, TaskManager};
+            use marionette::{blocking, wrap};
             use marionette::backoff::Constant;
-            use tokio_util::sync::CancellationToken;
 
             use crate::app::{BoxFuture, Captured, Deliver, Mailer, deliver};
             use crate::from::{$place, Begin, Service, manager};
