@@ -4,7 +4,9 @@ use anyhow::Result;
 
 use crate::install::Tool;
 use crate::step::{LIBRARY, Outcome, Step, cargo};
-use crate::{advisories, bench, docs, loom, memcheck, miri, package, releases, shell, tidy};
+use crate::{
+    advisories, bench, docs, guided, loom, memcheck, miri, package, releases, shell, tidy,
+};
 
 /// The features of the library, each of which must stand alone.
 const FEATURES: [&str; 4] = ["serde", "metrics", "signal", "test-util"];
@@ -107,6 +109,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "no dependency is unused",
         needs: &[Tool::Machete],
         run: || cargo("machete --with-metadata"),
+    },
+    Step {
+        name: "fuzz",
+        about: "what parses takes any bytes, led by the code that they reach (nightly, cargo-fuzz)",
+        needs: &[],
+        run: guided::run,
     },
     Step {
         name: "instructions",

@@ -9,10 +9,7 @@ use crate::args::Args;
 use crate::shell;
 
 /// Where the targets are: a package, and a filter for its tests.
-const PLACES: [(&str, &str); 2] = [
-    ("marionette-cli", "--bin marionette"),
-    ("marionette-sqlite", "--test hostile"),
-];
+const PLACES: [(&str, &str); 1] = [("marionette-cli", "--lib")];
 
 /// How long each target runs by default.
 const SECONDS: u64 = 60;

@@ -6,6 +6,7 @@ mod test;
 mod tidy;
 mod examples;
 mod fuzz;
+mod guided;
 mod bench;
 mod advisories;
 mod loom;

@@ -72,12 +72,12 @@ impl Mutator {
         usize::try_from(self.next() % end as u64).expect("it is below a usize")
     }
 
-    fn of<'a>(&mut self, all: &[&'a [u8]]) -> &'a [u8] {
-        all[self.below(all.len())]
+    fn of<'a, T: AsRef<[u8]>>(&mut self, all: &'a [T]) -> &'a [u8] {
+        all[self.below(all.len())].as_ref()
     }
 
     /// One input of the corpus, or several joined, with some changes.
-    pub(super) fn input(&mut self, corpus: &[&[u8]]) -> Vec<u8> {
+    pub(super) fn input<T: AsRef<[u8]>>(&mut self, corpus: &[T]) -> Vec<u8> {
         let mut bytes = self.of(corpus).to_vec();
         for _ in 0..self.below(8) {
             self.change(&mut bytes, corpus);
@@ -86,7 +86,7 @@ impl Mutator {
         bytes
     }
 
-    fn change(&mut self, bytes: &mut Vec<u8>, corpus: &[&[u8]]) {
+    fn change<T: AsRef<[u8]>>(&mut self, bytes: &mut Vec<u8>, corpus: &[T]) {
         let place = self.below(bytes.len() + 1);
         let end = place + self.below(bytes.len() - place + 1);
         match self.below(8) {

@@ -33,7 +33,7 @@ use draft::Draft;
 use source::ListSource;
 
 pub(crate) use options::{Due, OptionArguments, Options};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) use value::parse_priority;
 pub(crate) use value::{
     parse_backoff, parse_count, parse_grace, parse_kept, parse_name, parse_positive, parse_retries,
@@ -142,7 +142,29 @@ pub(crate) fn read(
     reader: Reader,
     options: Options,
 ) -> Result<File> {
-    let source = ListSource::read(path)?;
+    tasks_of(ListSource::read(path)?, path, format, reader, options)
+}
+
+/// Reads a list of tasks that is in memory, as if it were in a file of this name.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_bytes(name: &str, bytes: &[u8], format: Option<Format>) -> Result<File> {
+    let path = Path::new("/").join(name);
+    let source = ListSource {
+        path: Some(path.clone()),
+        name: name.to_owned(),
+        folder: "/".into(),
+        bytes: bytes.to_vec(),
+    };
+    tasks_of(source, &path, format, Reader::Run, Options::default())
+}
+
+fn tasks_of(
+    source: ListSource,
+    path: &Path,
+    format: Option<Format>,
+    reader: Reader,
+    options: Options,
+) -> Result<File> {
     let text = source.text()?;
     let base = Draft::new(source.folder.clone(), options);
     let tasks = match format.or_else(|| guess::by_name(source.path.as_deref())) {

@@ -23,8 +23,8 @@ mod last_line;
 mod screen;
 mod line;
 mod follow;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 
 use std::time::Duration;
 

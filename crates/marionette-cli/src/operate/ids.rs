@@ -21,7 +21,7 @@ const DIGITS: usize = 32;
 const CANDIDATES_MAX: usize = 8;
 
 /// The digits of a typed id; else the reason why it is none.
-fn parse(text: &str) -> Result<String, String> {
+pub(crate) fn parse(text: &str) -> Result<String, String> {
     let piece: String = text.trim().chars().filter(|char| *char != '-').collect();
     let piece = piece.to_lowercase();
     if piece.len() > DIGITS || !piece.chars().all(|char| char.is_ascii_hexdigit()) {

@@ -33,6 +33,8 @@ use crate::store::{self, Purpose};
 use change::Change;
 use operator::Operator;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use ids::parse as parse_id;
 pub(crate) use queue::is_paused;
 
 /// Does what the operator asks, and returns the exit status.

@@ -21,8 +21,8 @@ mod progress;
 mod view;
 mod screen;
 mod summary;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 
 use std::sync::Arc;
 use std::time::Duration;

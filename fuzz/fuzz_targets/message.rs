@@ -1,0 +1,8 @@
+//! Messages between an instance and its minder.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use marionette_cli::fuzz::stored;
+
+fuzz_target!(|bytes: &[u8]| stored::message(bytes));

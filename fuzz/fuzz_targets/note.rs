@@ -1,0 +1,8 @@
+//! The note of a run.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use marionette_cli::fuzz::stored;
+
+fuzz_target!(|bytes: &[u8]| stored::note(bytes));
