@@ -6,6 +6,7 @@ mod calls;
 mod upkeep;
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -192,6 +193,10 @@ impl SqliteStore {
         &self.settings().clock
     }
 }
+
+/// A panic of a caller leaves the store as it was: all its state is on its own threads.
+impl UnwindSafe for SqliteStore {}
+impl RefUnwindSafe for SqliteStore {}
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

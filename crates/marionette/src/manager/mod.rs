@@ -4,6 +4,7 @@
 pub(crate) mod builder;
 mod tasks;
 mod jobs;
+mod unwind;
 #[cfg(feature = "signal")]
 mod signal;
 #[cfg(feature = "test-util")]

@@ -11,7 +11,7 @@ macro_rules! captures {
         mod $name {
             use std::time::{Duration, SystemTime};
 
-            use marionette::{CancellationToken, Context, TaskError, blocking, wrap};
+            use marionette::{CancellationToken, Context, TaskError, blocking, with, wrap};
             use marionette::backoff::Constant;
 
             #[allow(unused_imports)] // Each type needs others of them.

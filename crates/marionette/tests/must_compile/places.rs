@@ -15,7 +15,7 @@ macro_rules! places {
             use axum::http::Request;
             use axum::routing::post;
             use marionette::{CancellationToken, Context, MemoryStore, Task, TaskError, TaskManager};
-            use marionette::{blocking, wrap};
+            use marionette::{blocking, with, wrap};
             use marionette::backoff::Constant;
 
             use crate::app::{BoxFuture, Captured, Deliver, Mailer, deliver};

@@ -12,6 +12,7 @@ macro_rules! each_way {
             closure_over_a_function => |tasks, it| tasks.queue(move |cx: Context| {
                 deliver(it.clone(), cx)
             });
+            function_with_its_state => |tasks, it| tasks.queue(with(it, deliver));
             future => |tasks, it| tasks.queue(async move { Ok(it.answer()) });
             blocking_code => |tasks, it| tasks.queue(blocking(move |_: Context| Ok(it.answer())));
             type_that_is_a_task => |tasks, it| tasks.queue(Deliver(it));
@@ -23,6 +24,7 @@ macro_rules! each_way {
             wrapped_closure => |tasks, it| tasks.queue(
                 wrap(move |cx: Context| deliver(it.clone(), cx)).retries(3)
             );
+            wrapped_with_state => |tasks, it| tasks.queue(wrap(with(it, deliver)).retries(3));
             wrapped_future => |tasks, it| tasks.queue(
                 wrap(async move { Ok(it.answer()) }).name("wrapped")
             );
