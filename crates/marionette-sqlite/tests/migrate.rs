@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Place, claim, done, known_instance, settle, version_1, version_2};
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobDetails, Page};
-use marionette::store::{JobState, PastOutcome, Settled, Store, StoreErrorKind};
+use marionette::store::{EndKind, JobState, PastOutcome, Settled, Store, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
@@ -241,7 +241,20 @@ async fn what_version_2_said_of_an_attempt_in_a_text_is_data_afterwards() {
 async fn how_a_job_of_version_2_ended_is_data_afterwards() {
     let place = Place::new();
     version_2::make(&place.path());
-    drop(place.open().await);
+    let store = place.open().await;
+    for (number, end) in [
+        (5, None),
+        (6, Some(EndKind::Failed)),
+        (7, Some(EndKind::Cancelled)),
+        (8, Some(EndKind::Quarantined)),
+        (9, Some(EndKind::Expired)),
+        (10, Some(EndKind::GivenUp)),
+        (11, Some(EndKind::GivenUp)),
+        (12, Some(EndKind::Cancelled)),
+    ] {
+        assert_eq!(details(&store, number).await.summary.end, end, "{number}");
+    }
+    drop(store);
     let connection = Connection::open(place.path()).expect("it is a database");
     let query = "SELECT seq, end_kind FROM marionette_job WHERE end_kind IS NOT NULL ORDER BY seq";
     let mut statement = connection.prepare(query).expect("it is SQL");

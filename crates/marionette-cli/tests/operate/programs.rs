@@ -122,7 +122,7 @@ fn stand_in(shop: &Shop, text: &str) -> Option<String> {
     }
     let is_id = |word: &str| word.len() == 36 && word.parse::<TaskId>().is_ok();
     if let Some(worker) = text.split(' ').find(|word| is_id(word)) {
-        return Some(text.replace(worker, "SOME WORKER"));
+        return Some(text.replace(worker, "SOME INSTANCE"));
     }
     let digits = |text: &str| text.replace(|char: char| char.is_ascii_digit(), "9");
     (digits(text) == "9999-99-99T99:99:99.999+99:99" && text.ends_with("+05:30"))
