@@ -164,7 +164,7 @@ pub(crate) fn seen(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Strin
 /// The name of a queue or a kind; an error if it is not a valid one.
 pub(crate) fn name(row: &Row<'_>, index: usize) -> rusqlite::Result<Arc<str>> {
     let name = row.get_ref(index)?.as_str()?;
-    check_name(name).map_err(|what| FromSqlError::Other(what.into()))?;
+    check_name(name).map_err(|what| FromSqlError::Other(Box::new(what)))?;
     Ok(name.into())
 }
 

@@ -184,8 +184,8 @@ pub use outcome::{Failure, FailureKind, TaskError};
 pub use store::inspect;
 pub use submit::Submit;
 pub use submit::error::QueueError;
-pub use submit::job::{Enqueue, IntoJob};
 pub use submit::job_handle::JobHandle;
+pub use submit::jobs::Jobs;
 #[doc(inline)]
 pub use task::Task;
 pub use task::blocking::blocking;
@@ -222,21 +222,23 @@ pub mod error {
     pub use crate::outcome::error::ErrorDict;
     pub use crate::outcome::task_error::TaskErrorKind;
     pub use crate::submit::error::QueueErrorKind;
-    pub use crate::submit::job::EnqueueManyError;
-    pub use crate::submit::many::QueueManyError;
+    pub use crate::submit::many_error::ManyError;
 }
 
 /// The futures that the verbs return.
 pub mod future {
-    pub use crate::submit::Submitting;
-    pub use crate::submit::job::{Enqueuing, EnqueuingMany};
+    pub use crate::submit::job::Inserting;
+    pub use crate::submit::job::many::InsertingMany;
     pub use crate::submit::many::QueueingMany;
+    pub use crate::submit::task::Submitting;
 }
 
 /// The types and traits that tell the kinds of tasks and of managers apart. Bounds and signatures
 /// name them; nobody makes a value of one.
 pub mod marker {
     pub use crate::manager::Memory;
+    pub use crate::submit::job_handle::Untyped;
+    pub use crate::submit::place::{Anywhere, Here, Place, Stored};
     pub use crate::task::encoded_job::ByJob;
     pub use crate::task::{OfJobs, Repeatable};
 }

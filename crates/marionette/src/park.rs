@@ -1,13 +1,44 @@
-//! Waiting for a future on a thread outside of any runtime.
+//! Waiting for a future by blocking the thread.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle};
+
 use crate::clock::real;
+
+/// Waits for the future on this thread: with the runtime that the thread knows, or with a small one
+/// of its own.
+///
+/// # Panics
+///
+/// Panics in async code, where the thread runs the runtime.
+#[track_caller]
+pub(crate) fn blocking<F: Future>(future: F) -> F::Output {
+    if let Ok(runtime) = Handle::try_current() {
+        return runtime.block_on(future);
+    }
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("the system has a file descriptor for a timer");
+    runtime.block_on(future)
+}
+
+/// Whether this thread knows a runtime.
+pub(crate) fn has_runtime() -> bool {
+    Handle::try_current().is_ok()
+}
+
+/// Panics in async code, where the thread runs the runtime and must not block.
+#[track_caller]
+pub(crate) fn check_may_block() {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.block_on(ready(()));
+    }
+}
 
 struct Unpark(Thread);
 

@@ -45,13 +45,13 @@ impl Pool {
     }
 
     /// Waits for a place for a thread of this task.
-    pub(crate) async fn place(self: Arc<Self>, task: TaskRef) -> Option<Place> {
+    pub(crate) async fn place(self: Arc<Self>, task: TaskRef) -> Option<PoolPlace> {
         loop {
             // The semaphore is never closed.
             let permit = Arc::clone(&self.places).acquire_owned().await.ok()?;
             if !self.is_surplus() {
                 self.tasks.lock().push(task.clone());
-                return Some(Place {
+                return Some(PoolPlace {
                     pool: self,
                     task,
                     _permit: permit,
@@ -78,13 +78,13 @@ impl Pool {
 }
 
 /// A thread's place in a pool, until the code on it returns.
-pub(crate) struct Place {
+pub(crate) struct PoolPlace {
     pool: Arc<Pool>,
     task: TaskRef,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Place {
+impl Drop for PoolPlace {
     fn drop(&mut self) {
         let mut tasks = self.pool.tasks.lock();
         // A task may have two threads, whose places are alike.

@@ -89,7 +89,7 @@ impl Job for Report {
     const QUEUE: &'static str = "reports";
     type Output = ();
 
-    fn defaults(job: TaskHandler<Self, ByJob>) -> TaskHandler<Self, ByJob> {
+    fn defaults(job: TaskHandler<Self>) -> TaskHandler<Self> {
         job.retries(3).timeout(MINUTE).priority(-1)
     }
 }

@@ -278,13 +278,13 @@ async fn many_jobs_of_which_one_is_unfit_come_back_from_there() {
         .queue_many(jobs)
         .await
         .expect_err("one has a bad name");
-    assert_eq!(error.accepted.len(), 2);
+    assert_eq!(error.accepted().len(), 2);
     assert!(
-        error.to_string().contains("2 jobs were accepted"),
+        error.to_string().contains("2 tasks were accepted"),
         "{error}"
     );
-    assert_eq!(error.refused.kind(), QueueErrorKind::Unstorable);
-    let refused = error.refused.into_task();
+    assert_eq!(error.why().kind(), QueueErrorKind::Unstorable);
+    let (_, refused, _) = error.into_parts();
     assert_eq!(refused.len(), 2);
     let mended = refused.into_iter().map(|job| job.in_queue("c"));
     tasks.queue_many(mended).await.expect("now they are good");
@@ -315,24 +315,17 @@ async fn many_jobs_of_a_store_that_fails_come_back() {
     store.fail(true);
     let error = tasks.queue_many([mail("a"), mail("b")]).await;
     let error = error.expect_err("it fails");
-    assert!(error.accepted.is_empty() && error.refused.is_unavailable());
-    assert_eq!(error.refused.into_task(), [mail("a"), mail("b")]);
+    assert!(error.accepted().is_empty() && error.why().is_unavailable());
+    assert_eq!(error.into_parts().1, [mail("a"), mail("b")]);
 }
 
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
-    #[derive(Serialize, Deserialize)]
-    struct Unnamed;
-    impl Job for Unnamed {
-        const KIND: &'static str = "not good";
-        type Output = ();
-    }
     let error = TaskManager::builder()
         .workers(0)
         .handle(send)
         .handle(act)
         .handle(async |_: SendMail, _: Context| Ok(1))
-        .handle(async |_: Unnamed, _: Context| Ok(()))
         .store(MemoryStore::new())
         .queues(["mail", ""])
         .queue_limit("mail", 0)
@@ -343,10 +336,9 @@ fn all_that_is_wrong_is_said_at_once() {
         error.to_string(),
         "invalid configuration: workers is 0, expected a whole number from 1 to 65536: \
          at least one worker must be specified; \
-         the name of a kind of job is \"not good\"; ' ' is none of A–Z, a–z, 0–9, _ . : -; \
          jobs of kind `send_mail` have more than one handler: `jobs_refused::common::jobs::send`, \
          `jobs_refused::all_that_is_wrong_is_said_at_once::{{closure}}`; \
-         the name of a queue is empty; \
+         the name `` of a queue is empty; \
          the limit of the queue `mail` is 0, so it accepts nothing"
     );
 }
@@ -449,9 +441,9 @@ async fn of_many_jobs_those_whose_ids_others_have_come_back() {
         .queue_many(jobs)
         .await
         .expect_err("dan has one of the ids");
-    assert_eq!(err.accepted.len(), 2);
-    assert_eq!(err.refused.kind(), QueueErrorKind::Taken);
-    let refused = err.refused.into_task();
+    assert_eq!(err.accepted().len(), 2);
+    assert_eq!(err.why().kind(), QueueErrorKind::Taken);
+    let (_, refused, _) = err.into_parts();
     assert_eq!(
         refused.iter().map(|job| job.id()).collect::<Vec<_>>(),
         [ids[1]]

@@ -49,7 +49,7 @@ where
             .await
             .map(drop)
             .unwrap_err()
-            .refused
+            .why()
             .to_string(),
         tasks
             .queue(wrap(Any(new())))

@@ -56,11 +56,21 @@ pub(crate) const DEFAULT_NAME: &str = "async task";
 pub struct Context {
     cell: Shared<dyn Body>,
     attempt: u32,
+    /// The number of the manager that runs the attempt.
+    manager: u32,
 }
 
 impl Context {
-    pub(crate) fn new(cell: Shared<dyn Body>, attempt: u32) -> Self {
-        Self { cell, attempt }
+    pub(crate) fn new(cell: Shared<dyn Body>, attempt: u32, manager: u32) -> Self {
+        Self {
+            cell,
+            attempt,
+            manager,
+        }
+    }
+
+    pub(crate) fn manager(&self) -> u32 {
+        self.manager
     }
 
     /// The id of the task: the same in all its attempts, and in its handle.

@@ -9,10 +9,12 @@ use std::task::{Context as Poller, Poll, ready};
 
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use crate::cell::body::Joinable;
 use crate::cell::context;
-use crate::cell::{Joined, TaskState};
+use crate::cell::{Joined, Shared, TaskState};
 use crate::id::TaskId;
 use crate::outcome::error::Error;
+use crate::park;
 use crate::vacancy;
 
 /// The handle of an accepted task. Await it for the result, or for the [`Error`] with every
@@ -56,6 +58,10 @@ impl<T> JoinHandle<T> {
             joined,
             parent: None,
         }
+    }
+
+    pub(crate) fn share(&self) -> Shared<dyn Joinable<T>> {
+        self.joined.share()
     }
 
     /// The id of the task.
@@ -111,6 +117,35 @@ impl<T: 'static> JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
+    /// Waits for the result by blocking this thread, for code that is not async.
+    ///
+    /// # Errors
+    ///
+    /// As when the handle is awaited.
+    ///
+    /// # Panics
+    ///
+    /// Panics in async code, whose thread must not block. The threads of
+    /// [`blocking`](crate::blocking) code and of `tokio::task::spawn_blocking` may block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, TaskManager};
+    ///
+    /// let runtime = tokio::runtime::Runtime::new()?;
+    /// let tasks = TaskManager::new(Default::default())?;
+    /// runtime.block_on(async { tasks.start() });
+    /// let sum = tasks.queue(async |_: Context| Ok(2 + 3)).blocking_wait()?;
+    /// assert_eq!(sum.blocking_wait()?, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn blocking_wait(mut self) -> Result<T, Error> {
+        park::check_may_block();
+        park::block_on(&mut self, None).expect("a wait without a limit ends with the result")
+    }
+
     /// Whether the task waited and its parent was cancelled. One that runs is told by its context.
     fn ends_with_parent(&mut self, poller: &mut Poller<'_>) -> bool {
         let cell = self.joined.cell();

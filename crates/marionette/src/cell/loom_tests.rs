@@ -111,7 +111,7 @@ fn waits(live: &Progress) -> (Waiting, JoinHandle<Token>) {
 }
 
 fn begin(running: &mut Running, attempt: u32) -> Poll<Result<(), TaskError>> {
-    let context = running.context(attempt);
+    let context = running.context(attempt, 0);
     running.start(context, &mut Poller::from_waker(Waker::noop()))
 }
 
@@ -350,7 +350,7 @@ fn a_token_hears_of_a_cancellation_before_and_after_it_is_made() {
     check("token, cancel", |live| {
         let (waiting, handle) = succeeds(live);
         let mut running = waiting.claim().ok().expect("nobody cancels it yet");
-        let context = running.context(1);
+        let context = running.context(1, 0);
         let asks = thread::spawn(move || context.token());
         assert!(handle.cancel("not needed"));
         assert!(asks.join().unwrap().is_cancelled());
@@ -375,7 +375,7 @@ fn a_context_that_goes_on_another_thread_leaves_nothing() {
     check("finish, drop the handle, drop the context", |live| {
         let (waiting, handle) = succeeds(live);
         let mut running = waiting.claim().ok().expect("nobody cancels it");
-        let context = running.context(1);
+        let context = running.context(1, 0);
         let keeper = thread::spawn(move || drop(context));
         let worker = thread::spawn(move || {
             assert!(matches!(begin(&mut running, 1), Poll::Ready(Ok(()))));

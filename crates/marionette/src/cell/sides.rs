@@ -112,10 +112,10 @@ impl Running {
         self.0.as_ref().expect(GIVEN_UP)
     }
 
-    /// What the attempt of this number knows of itself.
+    /// What the attempt of this number, in this manager, knows of itself.
     #[inline]
-    pub(crate) fn context(&self, attempt: u32) -> Context {
-        Context::new(self.cell().clone(), attempt)
+    pub(crate) fn context(&self, attempt: u32, manager: u32) -> Context {
+        Context::new(self.cell().clone(), attempt, manager)
     }
 
     #[inline]
@@ -212,6 +212,11 @@ impl<T> Joined<T> {
 
     pub(crate) fn cell(&self) -> &Cell<dyn Joinable<T>> {
         self.0.as_ref().expect("only `drop` takes it")
+    }
+
+    /// A reference of its own to the cell, for whoever asks and cancels while another one awaits.
+    pub(crate) fn share(&self) -> Shared<dyn Joinable<T>> {
+        self.0.clone().expect("only `drop` takes it")
     }
 
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Option<Result<T, Error>>> {

@@ -21,7 +21,7 @@ fn cell() -> (Waiting, Joined<String>) {
 
 fn run(waiting: Waiting) {
     let mut running = waiting.claim().ok().expect("it waits");
-    let context = running.context(1);
+    let context = running.context(1, 0);
     let polled = running.start(context, &mut Poller::from_waker(Waker::noop()));
     assert!(matches!(polled, Poll::Ready(Ok(()))));
     running.finish(None);
@@ -155,8 +155,8 @@ fn is_freed(alive: &Arc<()>) -> bool {
 #[test]
 fn a_cell_lives_as_long_as_a_context_of_it() {
     let (mut running, alive) = started();
-    let first = running.context(1);
-    let second = running.context(2);
+    let first = running.context(1, 0);
+    let second = running.context(2, 0);
     running.finish(None);
     drop(first);
     assert!(!is_freed(&alive));

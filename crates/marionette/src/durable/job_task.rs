@@ -8,15 +8,16 @@ use crate::cell::body::Repeat;
 use crate::cell::context::Context;
 use crate::cell::details::Details;
 use crate::cell::leased_job::{LeasedJob, failure};
-use crate::cell::options::{JobPlace, Options};
+use crate::cell::options::JobPlace;
 use crate::clock::Tick;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{Error, chain};
-use crate::store::{Claimed, JobOptions, PAYLOAD_BYTES_MAX, clip_error};
+use crate::store::{Claimed, PAYLOAD_BYTES_MAX, clip_error};
 use crate::task::Own;
 use crate::task::handlers::Runner;
 use crate::task::registry::unkept;
+use crate::task::stored_options::restored;
 
 /// The one attempt that a claim allows.
 struct HandlerAttempt {
@@ -45,7 +46,9 @@ pub(crate) fn task(
         kind,
         queue: claimed.queue.to_string().into(),
     };
-    let options = options(claimed.options, place, Arc::clone(&leased));
+    let mut options = restored(claimed.options, kind);
+    options.set_place(place);
+    options.set_leased(Arc::clone(&leased));
     let details = Details::of_job(options, user, record, due);
     let attempt = HandlerAttempt {
         runner,
@@ -92,19 +95,4 @@ async fn run(
 pub(crate) fn before(now: Tick, ago: Duration) -> Tick {
     let nanos = u64::try_from(ago.as_nanos()).unwrap_or(u64::MAX);
     Tick::from_nanos(now.nanos().saturating_sub(nanos))
-}
-
-fn options(job: JobOptions, place: JobPlace, leased: Arc<LeasedJob>) -> Options {
-    let mut options = Options::default();
-    options.retries = job.retries;
-    if let Some(backoff) = job.backoff {
-        options.set_backoff(backoff.into());
-    }
-    options.set_timeout(job.timeout);
-    options.set_give_up_after(job.give_up_after);
-    options.set_expires_after(job.expires_after);
-    options.set_name(job.name.map_or(place.kind.into(), Into::into));
-    options.set_place(place);
-    options.set_leased(leased);
-    options
 }

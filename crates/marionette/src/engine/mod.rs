@@ -7,7 +7,7 @@ pub(crate) mod waiting_task;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ use crate::task::registry::Registry;
 use crate::vacancy::{self, Watcher};
 
 pub(crate) struct Engine {
+    /// Tells managers apart in the contexts of their tasks. No manager has 0.
+    pub(crate) id: u32,
     pub(crate) config: Config,
     pub(crate) queue: Arc<Queue<Waiting>>,
     pub(crate) timekeeper: Timekeeper<Waiting, Queue<Waiting>>,
@@ -96,8 +98,10 @@ impl StopBegin {
 
 impl Engine {
     pub(crate) fn new(config: Config, grace: Duration, wall: Wall, precision: Precision) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
         let queue = Arc::new(Queue::new(config.queue_size));
         Self {
+            id: COUNT.fetch_add(1, Ordering::Relaxed),
             timekeeper: Timekeeper::new(Arc::clone(&queue), wall, precision, is_over),
             queue,
             observer: Observer::new(&config.server_name),

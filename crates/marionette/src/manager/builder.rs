@@ -252,13 +252,13 @@ impl<S: Store> TaskManagerBuilder<S> {
     /// How many jobs may wait in a queue. Default is no limit.
     ///
     /// When the queue is full, this manager waits before it stores more jobs
-    /// ([`Enqueue::wait_at_most`]), or refuses them ([`Enqueue::try_now`]).
+    /// ([`Submit::wait_at_most`]), or refuses them ([`Submit::try_now`]).
     ///
     /// The limit applies only to jobs that this manager stores: give the same limit to every
     /// manager that stores jobs in that queue.
     ///
-    /// [`Enqueue::wait_at_most`]: crate::Enqueue::wait_at_most
-    /// [`Enqueue::try_now`]: crate::Enqueue::try_now
+    /// [`Submit::wait_at_most`]: crate::Submit::wait_at_most
+    /// [`Submit::try_now`]: crate::Submit::try_now
     pub fn queue_limit(mut self, queue: impl Into<String>, jobs: u64) -> Self {
         self.registry.limit_queue(queue.into(), jobs);
         self

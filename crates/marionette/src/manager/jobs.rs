@@ -10,8 +10,11 @@ use crate::manager::TaskManager;
 use crate::observe::stats::Trouble;
 use crate::store::Due;
 use crate::store::Store;
-use crate::submit::job::{Enqueue, EnqueuingMany, IntoJob, enqueue_many};
+use crate::submit::job::many::{InsertingMany, insert_many};
 use crate::submit::job_handle::JobHandle;
+use crate::submit::place::StoredIn;
+use crate::submit::{Submit, due_at};
+use crate::task::into_job::IntoJob;
 use crate::task::job::Job;
 
 /// A manager with a store takes [`Job`]s whether it was started or not: start and stop only decide
@@ -93,7 +96,7 @@ impl<S: Store + ?Sized> TaskManager<S> {
 
     /// Stores a job, which runs as soon as a worker of any process is free.
     ///
-    /// Awaiting the [`Enqueue`] waits while the queue is at its
+    /// Awaiting the [`Submit`] waits while the queue is at its
     /// [limit](crate::TaskManagerBuilder::queue_limit). A closure cannot be stored, and passing one
     /// does not compile.
     ///
@@ -130,8 +133,8 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn queue<H: IntoJob<J>, J: Job>(&self, job: H) -> Enqueue<'_, H, J> {
-        Enqueue::new(self.durable(), Due::Now, job)
+    pub fn queue<T: IntoJob>(&self, job: T) -> Submit<'_, T, T::Marker> {
+        Submit::new(StoredIn(self.durable()), Due::Now, job)
     }
 
     /// Stores a job that runs after this delay, by the clock of the store, and never before.
@@ -154,12 +157,8 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn delay<H, J>(&self, delay: Duration, job: H) -> Enqueue<'_, H, J>
-    where
-        H: IntoJob<J>,
-        J: Job,
-    {
-        Enqueue::new(self.durable(), Due::After(delay), job)
+    pub fn delay<T: IntoJob>(&self, delay: Duration, job: T) -> Submit<'_, T, T::Marker> {
+        Submit::new(StoredIn(self.durable()), Due::After(delay), job)
     }
 
     /// Stores a job that runs at this time, by the clock of the store, and never before; at once if
@@ -183,12 +182,12 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn schedule<H, J>(&self, time: impl Into<SystemTime>, job: H) -> Enqueue<'_, H, J>
-    where
-        H: IntoJob<J>,
-        J: Job,
-    {
-        Enqueue::new(self.durable(), Due::At(time.into()), job)
+    pub fn schedule<T: IntoJob>(
+        &self,
+        time: impl TryInto<SystemTime>,
+        job: T,
+    ) -> Submit<'_, T, T::Marker> {
+        Submit::new(StoredIn(self.durable()), due_at(time), job)
     }
 
     /// Stores many jobs, up to a thousand in one call of the store, which commits them together.
@@ -197,8 +196,8 @@ impl<S: Store + ?Sized> TaskManager<S> {
     ///
     /// # Errors
     ///
-    /// An [`EnqueueManyError`](crate::error::EnqueueManyError), with the handles of the accepted
-    /// jobs and the refused jobs, if a job cannot be stored or the store cannot be reached.
+    /// A [`ManyError`](crate::error::ManyError), with the handles of the accepted jobs and the
+    /// refused jobs, if a job cannot be stored or the store cannot be reached.
     ///
     /// # Cancel safety
     ///
@@ -225,13 +224,12 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn queue_many<I, H, J>(&self, jobs: I) -> EnqueuingMany<'_, I::IntoIter, H, J>
+    pub fn queue_many<I, T>(&self, jobs: I) -> InsertingMany<'_, I::IntoIter, T, T::Job>
     where
-        I: IntoIterator<Item = H>,
-        H: IntoJob<J>,
-        J: Job,
+        I: IntoIterator<Item = T>,
+        T: IntoJob,
     {
-        enqueue_many(self.durable(), jobs.into_iter())
+        insert_many(self.durable(), jobs.into_iter())
     }
 
     /// The handle of a job in the store, whoever queued it: awaits the job, asks its state, or
@@ -261,6 +259,6 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// # }
     /// ```
     pub fn job_handle<J: Job>(&self, id: TaskId) -> JobHandle<J> {
-        JobHandle::new(id, Arc::downgrade(self.durable()))
+        JobHandle::in_store(id, Arc::downgrade(self.durable()))
     }
 }

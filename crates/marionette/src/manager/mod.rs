@@ -26,6 +26,8 @@ use crate::observe::event::Events;
 use crate::observe::stats::Stats;
 use crate::outcome::panic;
 use crate::queue::Phase;
+use crate::submit::jobs as ways;
+use crate::submit::jobs::Jobs;
 use crate::worker::Worker;
 
 /// The store type of a manager without a store: its tasks wait in this process.
@@ -81,6 +83,7 @@ impl<S: ?Sized> Clone for TaskManager<S> {
 
 impl Drop for Owned {
     fn drop(&mut self) {
+        ways::leave(self.engine.id);
         if let Some(durable) = &self.durable {
             durable.abandon();
         }
@@ -96,6 +99,11 @@ impl<S: ?Sized> TaskManager<S> {
         store: Arc<S>,
     ) -> Self {
         engine.watch_vacancies();
+        let jobs = match &durable {
+            Some(durable) => Jobs::in_store(durable),
+            None => Jobs::in_memory(&engine),
+        };
+        ways::enter(engine.id, jobs);
         Self {
             shared: Arc::new(Owned { engine, durable }),
             store,
@@ -104,6 +112,39 @@ impl<S: ?Sized> TaskManager<S> {
 
     fn engine(&self) -> &Arc<Engine> {
         &self.shared.engine
+    }
+
+    /// The way in for [jobs](crate::Job) to this manager, without its type parameter: for libraries
+    /// and for state that works with every manager. It keeps the manager not alive.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, Job, Jobs, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Visit { page: u64 }
+    /// # impl Job for Visit { const KIND: &'static str = "visit"; type Output = (); }
+    ///
+    /// #[derive(Clone)]
+    /// struct App {
+    ///     jobs: Jobs,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
+    /// let app = App { jobs: tasks.jobs() };
+    /// app.jobs.queue(Visit { page: 7 }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn jobs(&self) -> Jobs {
+        match &self.shared.durable {
+            Some(durable) => Jobs::in_store(durable),
+            None => Jobs::in_memory(self.engine()),
+        }
     }
 
     /// Starts the workers and the clock. Does nothing if the manager runs.

@@ -10,10 +10,11 @@ use crate::engine::waiting_task::WaitingTask;
 use crate::manager::TaskManager;
 use crate::manager::builder::TaskManagerBuilder;
 use crate::schedule::future_task::FutureTask;
+use crate::store::Due;
 use crate::submit::many::{QueueingMany, queue_many};
-use crate::submit::{Submit, Way};
+use crate::submit::place::{Here, HereIn};
+use crate::submit::{Submit, due_at};
 use crate::task::IntoTask;
-use crate::task::task_handler::TaskHandler;
 use crate::worker::run_now::exec;
 
 impl TaskManager {
@@ -57,8 +58,8 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn queue<H: IntoTask<M, Source = S>, M, S>(&self, task: H) -> Submit<'_, H, M, S> {
-        Submit::new(self.engine(), Way::Queue, task)
+    pub fn queue<T: IntoTask<M>, M>(&self, task: T) -> Submit<'_, T, M, Here> {
+        Submit::new(HereIn(self.engine()), Due::Now, task)
     }
 
     /// Runs a task after this delay, by the monotonic clock, and never before.
@@ -80,11 +81,8 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn delay<H, M, S>(&self, delay: Duration, task: H) -> Submit<'_, H, M, S>
-    where
-        H: IntoTask<M, Source = S>,
-    {
-        Submit::new(self.engine(), Way::Delay(delay), task)
+    pub fn delay<T: IntoTask<M>, M>(&self, delay: Duration, task: T) -> Submit<'_, T, M, Here> {
+        Submit::new(HereIn(self.engine()), Due::After(delay), task)
     }
 
     /// Runs a task at this time, by the wall clock, and never before; at once if the time has
@@ -109,11 +107,12 @@ impl TaskManager {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn schedule<H, M, S>(&self, time: impl Into<SystemTime>, task: H) -> Submit<'_, H, M, S>
-    where
-        H: IntoTask<M, Source = S>,
-    {
-        Submit::new(self.engine(), Way::Schedule(time.into()), task)
+    pub fn schedule<T: IntoTask<M>, M>(
+        &self,
+        time: impl TryInto<SystemTime>,
+        task: T,
+    ) -> Submit<'_, T, M, Here> {
+        Submit::new(HereIn(self.engine()), due_at(time), task)
     }
 
     /// Queues many tasks in one call, in their order, as room allows.
@@ -122,9 +121,8 @@ impl TaskManager {
     ///
     /// # Errors
     ///
-    /// A [`QueueManyError`](crate::error::QueueManyError), with the handles of the accepted tasks
-    /// and the refused tasks, if the manager does not run, or is stopped before all tasks are
-    /// accepted.
+    /// A [`ManyError`](crate::error::ManyError), with the handles of the accepted tasks and the
+    /// refused tasks, if the manager does not run, or is stopped before all tasks are accepted.
     ///
     /// # Cancel safety
     ///
@@ -158,7 +156,8 @@ impl TaskManager {
         queue_many(self.engine(), tasks.into_iter())
     }
 
-    /// Makes one attempt at once, in the caller's runtime task and not on a worker.
+    /// Makes one attempt at once, in the caller's runtime task and not on a worker. The options are
+    /// those of a task that is [wrapped](crate::TaskManager::wrap).
     ///
     /// If the attempt fails and retries are left, a worker makes the next attempt after the pause
     /// of the backoff.
@@ -175,20 +174,19 @@ impl TaskManager {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let tasks = TaskManager::new(Default::default())?;
-    /// let handler = wrap(async |cx: Context| Ok(cx.attempt())).retries(3);
-    /// assert_eq!(tasks.exec(handler).await.await?, 1);
+    /// assert_eq!(tasks.exec(async |cx: Context| Ok(cx.attempt())).await.await?, 1);
+    ///
+    /// let handler = wrap(async |_: Context| Ok(())).retries(3);
+    /// tasks.exec(handler).await.await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn exec<H, M, T>(
-        &self,
-        handler: TaskHandler<H, M>,
-    ) -> impl Future<Output = JoinHandle<T>> + Send
+    pub fn exec<T, M, O>(&self, task: T) -> impl Future<Output = JoinHandle<O>> + Send
     where
-        H: IntoTask<M, Output = T>,
-        T: Send + 'static,
+        T: IntoTask<M, Output = O>,
+        O: Send + 'static,
     {
-        exec(self.engine(), handler)
+        exec(self.engine(), task)
     }
 
     /// Takes out all future tasks, in the order of their times.

@@ -45,10 +45,11 @@ impl<T> FutureTask<T> {
     ///
     /// # Errors
     ///
-    /// [`Unschedulable`] for the Unix epoch or earlier, and for times after the year 2554, which
-    /// the clock cannot express. The task comes back in the error.
-    pub fn at(time: impl Into<SystemTime>, task: T) -> Result<Self, Unschedulable<T>> {
-        let time = time.into();
+    /// [`Unschedulable`] for the Unix epoch or earlier, for times after the year 2554, which the
+    /// clock cannot express, and for a time that does not convert to a `SystemTime`. The task comes
+    /// back in the error.
+    pub fn at(time: impl TryInto<SystemTime>, task: T) -> Result<Self, Unschedulable<T>> {
+        let time = time.try_into().unwrap_or_else(|_| inexpressible());
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         match u64::try_from(since.as_nanos()) {
             Ok(nanos) if nanos > 0 => Ok(Self {
@@ -89,9 +90,16 @@ impl<T> Unschedulable<T> {
     }
 }
 
+/// Stands for a time of another library that is no `SystemTime`.
+pub(crate) fn inexpressible() -> SystemTime {
+    UNIX_EPOCH - Duration::from_nanos(1)
+}
+
 /// Why no task can be scheduled for this time.
 pub(crate) fn unschedulable(time: SystemTime) -> &'static str {
-    if time <= UNIX_EPOCH {
+    if time == inexpressible() {
+        "cannot schedule a task for a time that is no `SystemTime`"
+    } else if time <= UNIX_EPOCH {
         "cannot schedule a task with a zero valued timestamp"
     } else {
         "cannot schedule a task for a time after the year 2554"

@@ -68,8 +68,13 @@ impl<T: Send + 'static> Scheduler<T> {
     ///
     /// # Errors
     ///
-    /// [`Unschedulable`], with the task, for the Unix epoch or earlier and for times after 2554.
-    pub fn schedule(&self, time: impl Into<SystemTime>, task: T) -> Result<(), Unschedulable<T>> {
+    /// [`Unschedulable`], with the task, for the Unix epoch or earlier, for times after 2554, and
+    /// for a time that does not convert to a `SystemTime`.
+    pub fn schedule(
+        &self,
+        time: impl TryInto<SystemTime>,
+        task: T,
+    ) -> Result<(), Unschedulable<T>> {
         self.insert(FutureTask::at(time, task)?);
         Ok(())
     }

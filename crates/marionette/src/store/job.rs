@@ -8,29 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
 use crate::store::error::StoreError;
-use crate::store::limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
-
-/// Checks the name of a kind or a queue: 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_`, `.`, `:`, `-`.
-///
-/// # Errors
-///
-/// A message that names what is wrong, to be put behind "the name of the queue" or the like.
-pub fn check_name(name: &str) -> Result<(), String> {
-    if name.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if name.len() > NAME_BYTES_MAX {
-        let bytes = name.len();
-        return Err(format!("has {bytes} bytes, the limit is {NAME_BYTES_MAX}"));
-    }
-    let allowed = |char: char| char.is_ascii_alphanumeric() || "_.:-".contains(char);
-    match name.chars().find(|&char| !allowed(char)) {
-        Some(char) => Err(format!(
-            "is {name:?}; {char:?} is none of A–Z, a–z, 0–9, _ . : -"
-        )),
-        None => Ok(()),
-    }
-}
+use crate::store::limits::{ERROR_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::store::name::check_name;
 
 /// A job on its way into a store.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,10 +71,10 @@ impl NewJob {
     /// What is wrong with the job, if something is.
     pub(crate) fn fault(&self) -> Option<String> {
         if let Err(what) = check_name(&self.kind) {
-            return Some(format!("the name of its kind {what}"));
+            return Some(format!("the name `{}` of its kind {what}", self.kind));
         }
         if let Err(what) = check_name(&self.queue) {
-            return Some(format!("the name of its queue {what}"));
+            return Some(format!("the name `{}` of its queue {what}", self.queue));
         }
         let bytes = self.payload.len();
         if bytes > PAYLOAD_BYTES_MAX {

@@ -29,6 +29,7 @@
 //!   the store was made.
 
 mod job;
+mod name;
 mod claim;
 mod settle;
 mod end;
@@ -45,10 +46,9 @@ pub use claim::{Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, 
 pub use end::EndKind;
 pub use error::{StoreError, StoreErrorKind};
 use inspect::Inspect;
-pub use job::{
-    Due, Inserted, JobOptions, JobState, NewJob, Priority, StoredBackoff, StoredJitter, check_name,
-};
+pub use job::{Due, Inserted, JobOptions, JobState, NewJob, Priority, StoredBackoff, StoredJitter};
 pub use limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, clip_error};
+pub use name::{NameError, check_name};
 pub use settle::{Attempted, Ended, Next, PastAttempt, PastOutcome, Settled, Settlement, Swept};
 
 /// What a method of a [`Store`] returns.

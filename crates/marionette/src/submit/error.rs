@@ -102,6 +102,8 @@ pub(crate) enum Refusal {
     /// The manager or its store cannot take the job as it is.
     Unstorable(Box<Unstorable>),
     Store(Box<StoreError>),
+    /// The last clone of the manager was dropped.
+    Gone,
 }
 
 impl From<Refused> for Refusal {
@@ -125,7 +127,7 @@ impl<H> QueueError<H> {
     pub fn kind(&self) -> QueueErrorKind {
         match &self.refusal {
             Refusal::Full => QueueErrorKind::Full,
-            Refusal::Stopped => QueueErrorKind::Stopped,
+            Refusal::Stopped | Refusal::Gone => QueueErrorKind::Stopped,
             Refusal::Unschedulable(_) => QueueErrorKind::Unschedulable,
             Refusal::Taken(_) => QueueErrorKind::Taken,
             Refusal::Unstorable(unstorable) => match &**unstorable {
@@ -137,7 +139,7 @@ impl<H> QueueError<H> {
         }
     }
 
-    /// Whether the manager was not running.
+    /// Whether the manager was not running, or is gone.
     pub fn is_stopped(&self) -> bool {
         self.kind() == QueueErrorKind::Stopped
     }
@@ -193,11 +195,20 @@ impl<H> QueueError<H> {
     }
 }
 
+impl<H> QueueError<H> {
+    /// The task, and why it was refused.
+    pub(crate) fn into_refusal(self) -> (H, Refusal) {
+        let task = self.task.into_inner();
+        (task.unwrap_or_else(PoisonError::into_inner), self.refusal)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full => f.write_str("the queue is full"),
             Self::Stopped => f.write_str("the task manager is not running"),
+            Self::Gone => f.write_str("the task manager is gone: its last clone was dropped"),
             Self::Taken(id) => write!(
                 f,
                 "the store has a job with the id {id} already, and its kind, queue or arguments \
@@ -227,7 +238,9 @@ impl Refusal {
         match self {
             Self::Unstorable(unstorable) => unstorable.source(),
             Self::Store(error) => error.source(),
-            Self::Full | Self::Stopped | Self::Unschedulable(_) | Self::Taken(_) => None,
+            Self::Full | Self::Stopped | Self::Unschedulable(_) | Self::Taken(_) | Self::Gone => {
+                None
+            }
         }
     }
 }

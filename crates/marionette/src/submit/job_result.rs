@@ -9,18 +9,10 @@ use crate::store::{EndKind, Ended, PastAttempt, PastOutcome, StoreError};
 use crate::task::job::Job;
 use crate::task::registry::{decode_output, why_unkept};
 
-/// The result of a job, or the error with every attempt that its store kept.
-pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
+/// The encoded result of a job, or the error with every attempt that its store kept.
+pub(crate) fn encoded(ended: Ended) -> Result<Vec<u8>, Error> {
     match ended {
-        Ended::Done(result) => match why_unkept(&result) {
-            None => decode_output::<J>(&result).map_err(|error| {
-                without_attempt(Reason::Failed(Box::new(UnreadableResult::new(&error))))
-            }),
-            Some(why) => {
-                let unreadable = UnreadableResult::unkept(&why);
-                Err(without_attempt(Reason::Failed(Box::new(unreadable))))
-            }
-        },
+        Ended::Done(result) => Ok(result),
         Ended::Otherwise {
             kind,
             reason,
@@ -36,6 +28,19 @@ pub(crate) fn result<J: Job>(ended: Ended) -> Result<J::Output, Error> {
             "the store did not say how the job ended",
         ))),
     }
+}
+
+/// The result of a job.
+pub(crate) fn decoded<J: Job>(result: Result<Vec<u8>, Error>) -> Result<J::Output, Error> {
+    let result = result?;
+    let unreadable = match why_unkept(&result) {
+        None => match decode_output::<J>(&result) {
+            Ok(output) => return Ok(output),
+            Err(error) => UnreadableResult::new(&error),
+        },
+        Some(why) => UnreadableResult::unkept(&why),
+    };
+    Err(without_attempt(Reason::Failed(Box::new(unreadable))))
 }
 
 /// The error of a handle whose manager is gone; the job itself stays in its store.
@@ -172,7 +177,7 @@ mod tests {
         let text = "expired: not started within 1s of its time";
         let cancelled = ended(EndKind::Cancelled, text);
         assert!(cancelled.is_cancelled() && !cancelled.is_expired());
-        let unknown = result::<Unit>(Ended::Missing).expect_err("it is unknown");
+        let unknown = encoded(Ended::Missing).expect_err("it is unknown");
         assert!(unknown.is_missing() && !unknown.is_abandoned());
         assert!(abandoned().is_abandoned());
     }
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_result_that_does_not_decode_is_an_error_of_a_job_that_is_done() {
-        let error = result::<Unit>(Ended::Done(b"7".to_vec())).expect_err("it is no unit");
+        let error = decoded::<Unit>(Ok(b"7".to_vec())).expect_err("it is no unit");
         assert_eq!((error.attempts(), error.is_unreadable()), (0, true));
         let text = error.to_string();
         assert!(

@@ -12,6 +12,7 @@ use crate::clock::Tick;
 use crate::engine::Engine;
 use crate::queue::Ticket;
 use crate::submit::error::Refusal;
+use crate::submit::many_error::ManyError;
 use crate::task::IntoTask;
 use crate::task::draft::{Draft, Maker, Offer};
 use crate::task::encoded_job::Unstorable;
@@ -19,44 +20,6 @@ use crate::task::registry::Registry;
 
 /// How many cells are made ahead of the room for them, at most.
 const AHEAD: usize = 64;
-
-/// The error of `queue_many`: not all tasks were accepted, since the manager stopped, or one of
-/// them is a job that it cannot take.
-pub struct QueueManyError<H, T> {
-    /// The handles of the accepted tasks, which are the first of the given ones.
-    pub accepted: Vec<JoinHandle<T>>,
-    /// The refused tasks, in their order.
-    pub refused: Vec<H>,
-    why: Refusal,
-}
-
-impl<H, T> fmt::Display for QueueManyError<H, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (accepted, refused) = (self.accepted.len(), self.refused.len());
-        write!(
-            f,
-            "{}: {accepted} tasks were accepted, {refused} were not",
-            self.why
-        )
-    }
-}
-
-impl<H, T> fmt::Debug for QueueManyError<H, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueueManyError")
-            .field("accepted", &self.accepted.len())
-            .field("refused", &self.refused.len())
-            .field("why", &self.why)
-            .finish()
-    }
-}
-
-/// The source is the cause of the refusal.
-impl<H, T> std::error::Error for QueueManyError<H, T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.why.source()
-    }
-}
 
 /// The future of [`TaskManager::queue_many`](crate::TaskManager::queue_many), for tasks `H` from an
 /// iterator `I`, which result in `T`.
@@ -136,7 +99,7 @@ where
 impl<I, H, S, T> Unpin for QueueingMany<'_, I, H, S, T> {}
 
 impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
-    type Output = Result<Vec<JoinHandle<T>>, QueueManyError<H, T>>;
+    type Output = Result<Vec<JoinHandle<T>>, ManyError<JoinHandle<T>, H>>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -196,7 +159,7 @@ impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
 
     /// Takes back all tasks that were not accepted: those that are cells, the one that cannot
     /// become a cell, and the rest.
-    fn refuse(&mut self, why: Refusal, unstorable: Option<H>) -> QueueManyError<H, T> {
+    fn refuse(&mut self, why: Refusal, unstorable: Option<H>) -> ManyError<JoinHandle<T>, H> {
         let tasks = &mut self.tasks;
         let drafts = self.offers.drain(..).filter_map(Offer::into_draft);
         let refused = drafts.map(|draft| tasks.maker.take_back(draft));
@@ -204,11 +167,7 @@ impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
         if let Some(rest) = tasks.iter.take() {
             (tasks.collect)(rest, &mut refused);
         }
-        QueueManyError {
-            accepted: std::mem::take(&mut self.accepted),
-            refused,
-            why,
-        }
+        ManyError::new(std::mem::take(&mut self.accepted), refused, why)
     }
 }
 

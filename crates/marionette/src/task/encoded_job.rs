@@ -1,11 +1,9 @@
 //! `EncodedJob`: a job before it is accepted, its arguments, and where it wants to wait.
 //! `Unstorable` says why a manager or a store cannot take it.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::cell::body::{Offered, Repeat, Source};
 use crate::cell::context::Context;
@@ -13,13 +11,14 @@ use crate::cell::options::JobPlace;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{UnreadableResult, chain, join_texts, sources};
-use crate::store::{
-    Due, JobOptions, NewJob, PAYLOAD_BYTES_MAX, Priority, StoredBackoff, clip_error,
-};
+use crate::store::{Due, NewJob, PAYLOAD_BYTES_MAX, Priority, clip_error};
 use crate::task::draft::Draft;
-use crate::task::handlers::Runner;
-use crate::task::job::Job;
-use crate::task::registry::{CodecError, Registry, check_comes_back, decode_output, encode};
+use crate::task::handlers::{Runner, RunnerFuture};
+use crate::task::job::{Job, check_names};
+use crate::task::registry::{
+    CodecError, Registry, check_comes_back, decode_output, encode, unkept,
+};
+use crate::task::stored_options::{self, JobSettings};
 use crate::task::task_handler::TaskHandler;
 use crate::task::{IntoTask, OfJobs, Repeatable};
 
@@ -35,9 +34,7 @@ impl OfJobs for ByJob {}
 pub struct EncodedJob<J> {
     /// The job until its first attempt: every attempt decodes its own.
     job: Option<J>,
-    pub(crate) queue: Cow<'static, str>,
-    pub(crate) priority: Priority,
-    pub(crate) keep_result: Option<Duration>,
+    pub(crate) settings: JobSettings,
     encoding: Encoding,
 }
 
@@ -55,18 +52,21 @@ enum Encoding {
 impl<J> fmt::Debug for EncodedJob<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EncodedJob")
-            .field("queue", &self.queue)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
 impl<J: Job> EncodedJob<J> {
     fn new(job: J) -> Self {
+        const { check_names::<J>() };
         Self {
             job: Some(job),
-            queue: J::QUEUE.into(),
-            priority: Priority::default(),
-            keep_result: None,
+            settings: JobSettings {
+                queue: J::QUEUE.into(),
+                priority: Priority::default(),
+                keep_result: None,
+            },
             encoding: Encoding::Open,
         }
     }
@@ -108,18 +108,35 @@ impl<J: Job> EncodedJob<J> {
         &mut self,
         context: Context,
     ) -> impl Future<Output = Result<J::Output, TaskError>> + Send + use<J> {
-        self.job = None;
-        let encoding = match &self.encoding {
-            Encoding::Ready { payload, runner } => Ok((payload.clone(), Arc::clone(runner))),
-            Encoding::Unstorable(why) => Err(why.clone()),
-            Encoding::Open => unreachable!("a job is prepared before it is offered"),
-        };
+        let attempt = self.begin(context);
         async move {
-            let (payload, runner) = encoding.map_err(TaskError::fatal)?;
-            let result = runner.run(payload, context).await?;
+            let result = attempt?.await?;
             result
                 .and_then(|result| decode_output::<J>(&result))
                 .map_err(|error| TaskError::fatal(UnreadableResult::new(&error)))
+        }
+    }
+
+    /// Makes an attempt whose result stays encoded. A result that does not encode is one too.
+    pub(crate) fn encoded_attempt(
+        &mut self,
+        context: Context,
+    ) -> impl Future<Output = Result<Vec<u8>, TaskError>> + Send + use<J> {
+        let attempt = self.begin(context);
+        async move {
+            let result = attempt?.await?;
+            Ok(result.unwrap_or_else(|error| unkept(&clip_error(chain(&error)))))
+        }
+    }
+
+    fn begin(&mut self, context: Context) -> Result<RunnerFuture, TaskError> {
+        self.job = None;
+        match &self.encoding {
+            Encoding::Ready { payload, runner } => {
+                Ok(Arc::clone(runner).run(payload.clone(), context))
+            }
+            Encoding::Unstorable(why) => Err(TaskError::fatal(why.clone())),
+            Encoding::Open => unreachable!("a job is prepared before it is offered"),
         }
     }
 }
@@ -155,68 +172,49 @@ impl<J: Job> IntoTask<ByJob> for J {
         draft: &mut Draft<EncodedJob<J>>,
         registry: &Registry,
     ) -> Result<(), Box<Unstorable>> {
-        let queue = draft.source.queue.clone();
-        let place = JobPlace {
-            kind: J::KIND,
-            queue,
-        };
-        draft.details().options.set_place(place);
-        draft.source.pack(registry)
+        prepare(draft, registry)
+    }
+
+    fn settings(source: &mut EncodedJob<J>) -> Option<&mut JobSettings> {
+        Some(&mut source.settings)
     }
 }
 
-impl<J: Job> TaskHandler<J, ByJob> {
-    /// The job as a row for a store.
-    pub(crate) fn new_job(&mut self, due: Due) -> Result<NewJob, Box<Unstorable>> {
-        let options = self.job_options()?;
-        let encoded = &self.draft.source;
-        let job = NewJob {
-            id: self.draft.identity.get_or_insert_with(Identity::new).id(),
-            kind: J::KIND.into(),
-            queue: encoded.queue.clone(),
-            priority: encoded.priority,
-            due,
-            payload: encoded.encode()?,
-            options,
-            queue_limit: None,
-        };
-        match job.fault() {
-            None => Ok(job),
-            Some(what) => Err(Unstorable::Refused(what).into()),
-        }
-    }
+/// Makes a job ready for a manager with these handlers.
+pub(crate) fn prepare<J: Job>(
+    draft: &mut Draft<EncodedJob<J>>,
+    registry: &Registry,
+) -> Result<(), Box<Unstorable>> {
+    let queue = draft.source.settings.queue.clone();
+    let place = JobPlace {
+        kind: J::KIND,
+        queue,
+    };
+    draft.details().options.set_place(place);
+    draft.source.pack(registry)
+}
 
-    fn job_options(&mut self) -> Result<JobOptions, Box<Unstorable>> {
-        let keep_result = self.draft.source.keep_result;
-        let details = self.draft.details();
-        let options = &details.options;
-        if options.token().is_some() || options.span().is_some() {
-            return Err(Unstorable::Parent.into());
-        }
-        let backoff = match options.backoff() {
-            Some(backoff) => Some(StoredBackoff::of(backoff).ok_or(Unstorable::Backoff)?),
-            None => None,
-        };
-        // The error has to be taken to be read, and is put back for a job that is refused.
-        let user = details.take_error().into_user();
-        let error = user
-            .as_ref()
-            .map(|user| clip_error(chain(user.as_ref())).into_owned());
-        if let Some(user) = user {
-            details.set_user(user);
-        }
-        let options = &details.options;
-        let name = options.name().filter(|&name| name != J::KIND);
-        Ok(JobOptions {
-            retries: options.retries,
-            backoff,
-            timeout: options.timeout(),
-            give_up_after: options.give_up_after(),
-            expires_after: options.expires_after(),
-            name: name.map(|name| clip_error(name).into_owned()),
-            error,
-            keep_result,
-        })
+/// The row of a job for a store.
+pub(crate) fn new_job<J: Job>(
+    draft: &mut Draft<EncodedJob<J>>,
+    due: Due,
+) -> Result<NewJob, Box<Unstorable>> {
+    let details = draft.details.get_or_insert_default();
+    let encoded = &draft.source;
+    let options = stored_options::stored(details, &encoded.settings, J::KIND)?;
+    let job = NewJob {
+        id: draft.identity.get_or_insert_with(Identity::new).id(),
+        kind: J::KIND.into(),
+        queue: encoded.settings.queue.clone(),
+        priority: encoded.settings.priority,
+        due,
+        payload: encoded.encode()?,
+        options,
+        queue_limit: None,
+    };
+    match job.fault() {
+        None => Ok(job),
+        Some(what) => Err(Unstorable::Refused(what).into()),
     }
 }
 

@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use crate::cell::context::Context;
 use crate::outcome::TaskError;
-use crate::store::check_name;
-use crate::task::job::{Job, JobHandler};
+use crate::task::job::{Job, JobHandler, check_names};
 use crate::task::payload::Payload;
 use crate::task::registry::{CodecError, Encoded};
 
@@ -107,6 +106,7 @@ impl Handlers {
     }
 
     pub(crate) fn add<J: Job, H: JobHandler<J>>(&mut self, handler: H) {
+        const { check_names::<J>() };
         let typed: Typed<J, H> = Typed {
             handler,
             job: PhantomData,
@@ -137,16 +137,11 @@ impl Handlers {
 
     /// The kinds that cannot work, one text for each.
     pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
-        let misnamed = self.kinds().filter_map(|kind| {
-            let what = check_name(kind).err()?;
-            Some(format!("the name of a kind of job {what}"))
-        });
-        let doubled = self.by_kind.iter().filter_map(|(kind, of_kind)| {
+        self.by_kind.iter().filter_map(|(kind, of_kind)| {
             let types = of_kind.types.join("`, `");
             (of_kind.types.len() > 1)
                 .then(|| format!("jobs of kind `{kind}` have more than one handler: `{types}`"))
-        });
-        misnamed.chain(doubled)
+        })
     }
 }
 

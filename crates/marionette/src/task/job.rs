@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cell::context::Context;
 use crate::outcome::TaskError;
-use crate::task::encoded_job::ByJob;
+use crate::store::check_name;
 use crate::task::payload::Payload;
 use crate::task::task_handler::TaskHandler;
 
@@ -62,13 +62,28 @@ use crate::task::task_handler::TaskHandler;
 pub trait Job: Payload {
     /// The name under which jobs of this type are stored. The name outlives the process: choose it
     /// once, and do not change it while jobs wait. 1 to 128 of `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
+    ///
+    /// Another name does not compile where such a job is queued or handled:
+    ///
+    /// ```compile_fail,E0080
+    /// use marionette::{Context, Job, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail;
+    /// impl Job for SendMail {
+    ///     const KIND: &'static str = "send a mail";
+    ///     type Output = ();
+    /// }
+    ///
+    /// let tasks = TaskManager::builder().handle(async |_: SendMail, _: Context| Ok(()));
+    /// ```
     const KIND: &'static str;
 
     /// The result of a successful attempt.
     type Output: Payload;
 
     /// The queue in which jobs of this type wait, unless a job asks for another
-    /// ([`Enqueue::in_queue`](crate::Enqueue::in_queue)). Default is "default". Its name follows
+    /// ([`Submit::in_queue`](crate::Submit::in_queue)). Default is "default". Its name follows
     /// the rules of [`KIND`](Self::KIND).
     const QUEUE: &'static str = "default";
 
@@ -79,7 +94,6 @@ pub trait Job: Payload {
     /// ```
     /// use std::time::Duration;
     /// use marionette::{Job, TaskHandler};
-    /// use marionette::marker::ByJob;
     /// # use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize)]
@@ -91,14 +105,26 @@ pub trait Job: Payload {
     ///     const KIND: &'static str = "send_mail";
     ///     type Output = ();
     ///
-    ///     fn defaults(job: TaskHandler<Self, ByJob>) -> TaskHandler<Self, ByJob> {
+    ///     fn defaults(job: TaskHandler<Self>) -> TaskHandler<Self> {
     ///         job.retries(8).timeout(Duration::from_secs(30))
     ///     }
     /// }
     /// ```
-    fn defaults(job: TaskHandler<Self, ByJob>) -> TaskHandler<Self, ByJob> {
+    fn defaults(job: TaskHandler<Self>) -> TaskHandler<Self> {
         job
     }
+}
+
+/// Fails to compile unless the kind and the queue of the job have proper names.
+pub(crate) const fn check_names<J: Job>() {
+    assert!(
+        check_name(J::KIND).is_ok(),
+        "`Job::KIND` has 1 to 128 characters, each one of A-Z, a-z, 0-9, _ . : -"
+    );
+    assert!(
+        check_name(J::QUEUE).is_ok(),
+        "`Job::QUEUE` has 1 to 128 characters, each one of A-Z, a-z, 0-9, _ . : -"
+    );
 }
 
 /// The code that runs jobs of one type: a closure over the job and a [`Context`], code

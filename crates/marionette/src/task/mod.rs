@@ -2,17 +2,20 @@
 //! `task_handler.rs` wraps it, `draft.rs` makes a cell of it, `registry.rs` has the job handlers.
 
 pub(crate) mod job;
+pub(crate) mod into_job;
 pub(crate) mod payload;
 mod details;
 pub(crate) mod with;
 pub(crate) mod task_handler;
 pub(crate) mod draft;
 pub(crate) mod encoded_job;
+pub(crate) mod stored_options;
 pub(crate) mod registry;
 pub(crate) mod handlers;
 pub(crate) mod blocking;
 
 pub use blocking::{Blocking, BlockingCode};
+pub use into_job::IntoJob;
 pub use with::With;
 
 use std::borrow::Cow;
@@ -26,6 +29,7 @@ use crate::outcome::TaskError;
 use crate::task::draft::Draft;
 use crate::task::encoded_job::Unstorable;
 use crate::task::registry::Registry;
+use crate::task::stored_options::JobSettings;
 
 /// A task that is a type: state, a name, and what to do.
 ///
@@ -138,6 +142,12 @@ pub trait IntoTask<M>: Sized + Send + 'static {
     #[inline]
     fn prepare(_: &mut Draft<Self::Source>, _: &Registry) -> Result<(), Box<Unstorable>> {
         Ok(())
+    }
+
+    /// The options that only jobs have, if the task is one.
+    #[doc(hidden)]
+    fn settings(_: &mut Self::Source) -> Option<&mut JobSettings> {
+        None
     }
 }
 

@@ -50,7 +50,8 @@ impl Registry {
 
     pub(crate) fn check_queue(&mut self, queue: &str) {
         if let Err(what) = check_name(queue) {
-            self.problems.push(format!("the name of a queue {what}"));
+            let what = format!("the name `{queue}` of a queue {what}");
+            self.problems.push(what);
         }
     }
 

@@ -10,9 +10,11 @@ use crate::cell::body::Offered;
 use crate::cell::options::Parent;
 use crate::id::{Identity, TaskId};
 use crate::outcome::error::BoxError;
+use crate::store::Priority;
 use crate::task::draft::Draft;
 use crate::task::encoded_job::{ByJob, Unstorable};
 use crate::task::registry::Registry;
+use crate::task::stored_options::JobSettings;
 use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 
 /// A task wrapped with its id and its options, before it is queued: made by
@@ -50,9 +52,10 @@ use crate::task::{ByCall, ByFuture, ByType, IntoTask, OfJobs, Repeatable};
 /// wrap(handler);
 /// ```
 ///
-/// The parameter `S` follows from the other two and is never written.
+/// For a job, the parameter `M` has a default: write `TaskHandler<SendMail>`. The parameter `S`
+/// follows from the other two and is never written.
 #[must_use = "a wrapped task does nothing until it is queued"]
-pub struct TaskHandler<H: IntoTask<M>, M, S = <H as IntoTask<M>>::Source> {
+pub struct TaskHandler<H: IntoTask<M>, M = ByJob, S = <H as IntoTask<M>>::Source> {
     pub(crate) draft: Draft<S>,
     marker: PhantomData<fn() -> (H, M)>,
 }
@@ -72,6 +75,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
         handler
     }
 
+    #[inline]
     pub(crate) fn from_draft(draft: Draft<H::Source>) -> Self {
         Self {
             draft,
@@ -80,6 +84,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     }
 
     /// See [`Submit::retries`](crate::Submit::retries).
+    #[inline]
     pub fn retries(mut self, retries: u32) -> Self
     where
         M: Repeatable,
@@ -89,6 +94,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     }
 
     /// See [`Submit::backoff`](crate::Submit::backoff).
+    #[inline]
     pub fn backoff(mut self, backoff: impl Into<Backoff>) -> Self
     where
         M: Repeatable,
@@ -98,38 +104,73 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     }
 
     /// See [`Submit::timeout`](crate::Submit::timeout).
+    #[inline]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.draft.details().options.set_timeout(Some(timeout));
         self
     }
 
     /// See [`Submit::give_up_after`](crate::Submit::give_up_after).
+    #[inline]
     pub fn give_up_after(mut self, limit: Duration) -> Self {
         self.draft.details().options.set_give_up_after(Some(limit));
         self
     }
 
     /// See [`Submit::expires_after`](crate::Submit::expires_after).
+    #[inline]
     pub fn expires_after(mut self, limit: Duration) -> Self {
         self.draft.details().options.set_expires_after(Some(limit));
         self
     }
 
     /// See [`Submit::context`](crate::Submit::context).
+    #[inline]
     pub fn context(mut self, parent: impl Into<Parent>) -> Self {
         self.draft.details().options.set_parent(parent.into());
         self
     }
 
     /// See [`Submit::error`](crate::Submit::error).
+    #[inline]
     pub fn error(mut self, error: impl Into<BoxError>) -> Self {
         self.draft.details().set_user(error.into());
         self
     }
 
     /// See [`Submit::name`](crate::Submit::name).
+    #[inline]
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.draft.details().options.set_name(name.into());
+        self
+    }
+
+    /// See [`Submit::priority`](crate::Submit::priority).
+    pub fn priority(self, priority: i8) -> Self
+    where
+        M: OfJobs,
+    {
+        self.set(|settings| settings.priority = Priority(priority))
+    }
+
+    /// See [`Submit::in_queue`](crate::Submit::in_queue).
+    pub fn in_queue(self, queue: impl Into<Cow<'static, str>>) -> Self
+    where
+        M: OfJobs,
+    {
+        self.set(|settings| settings.queue = queue.into())
+    }
+
+    /// See [`Submit::keep_result`](crate::Submit::keep_result).
+    pub fn keep_result(self, time: Duration) -> Self
+    where
+        M: OfJobs,
+    {
+        self.set(|settings| settings.keep_result = Some(time))
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut JobSettings)) -> Self {
+        H::settings(&mut self.draft.source).map(set);
         self
     }
 }
@@ -181,6 +222,10 @@ where
     fn prepare(draft: &mut Draft<H::Source>, registry: &Registry) -> Result<(), Box<Unstorable>> {
         H::prepare(draft, registry)
     }
+
+    fn settings(source: &mut H::Source) -> Option<&mut JobSettings> {
+        H::settings(source)
+    }
 }
 
 /// Wraps a task, so that it gets its id and its options before it is queued.
@@ -209,8 +254,7 @@ where
     TaskHandler::new(task)
 }
 
-/// A task that [`wrap`](crate::wrap) accepts: any that is not wrapped
-/// yet.
+/// A task that [`wrap`](crate::wrap) accepts: any that is not wrapped yet.
 #[diagnostic::on_unimplemented(
     message = "a `TaskHandler` is wrapped already",
     note = "queue it as it is: its id and options stay"

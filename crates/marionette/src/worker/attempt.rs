@@ -52,8 +52,13 @@ impl Attempt {
     /// Most tasks that are queued by the million never wait, so this poll needs no timer, no token
     /// and no lock.
     #[inline]
-    pub(crate) fn begin(&self, running: &mut Running, poller: &mut Poller<'_>) -> Poll<Outcome> {
-        let context = running.context(self.number);
+    pub(crate) fn begin(
+        &self,
+        running: &mut Running,
+        manager: u32,
+        poller: &mut Poller<'_>,
+    ) -> Poll<Outcome> {
+        let context = running.context(self.number, manager);
         let polled = self.within(|| running.start(context, poller));
         match polled {
             Poll::Ready(Outcome::Done) => Poll::Ready(Outcome::Done),

@@ -135,7 +135,7 @@ impl Executor {
         let observer = &self.engine.observer;
         observer.span(&**cell, attempt.number, &mut attempt.span);
         observer.started(&**cell, attempt.number, started.nanos_since(*ready));
-        match attempt.begin(running, poller) {
+        match attempt.begin(running, self.engine.id, poller) {
             Poll::Ready(Outcome::Done) => FirstPoll::Done,
             Poll::Ready(outcome) => FirstPoll::Ended(Ok(outcome)),
             Poll::Pending => FirstPoll::Waits,

@@ -13,20 +13,19 @@ use crate::outcome::Outcome;
 use crate::queue::pace::Pace;
 use crate::task::IntoTask;
 use crate::task::draft::Offer;
-use crate::task::task_handler::TaskHandler;
 use crate::worker::executor::{Execution, ExecutionGuard, Executor, Finished, FirstPoll};
 
 /// Makes the cell at once, and the attempt when the future is polled. The future names no type of
 /// the task but its result, so it is `Send` whatever the task captures.
 pub(crate) fn exec<H, M, T>(
     engine: &Arc<Engine>,
-    handler: TaskHandler<H, M>,
+    task: H,
 ) -> impl Future<Output = JoinHandle<T>> + Send
 where
     H: IntoTask<M, Output = T>,
     T: Send + 'static,
 {
-    let mut draft = handler.draft;
+    let mut draft = task.into_draft();
     // An unstorable job fails with that reason when it runs; there is nobody else to tell.
     let _ = H::prepare(&mut draft, &engine.registry);
     let (offer, waiting) = Offer::new::<M, H>(draft, Tick::now());

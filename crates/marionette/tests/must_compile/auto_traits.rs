@@ -1,7 +1,7 @@
 //! What the types of the ways in are, whatever a task captures.
 
-use marionette::error::QueueManyError;
-use marionette::future::{Enqueuing, EnqueuingMany, QueueingMany, Submitting};
+use marionette::error::ManyError;
+use marionette::future::{Inserting, InsertingMany, QueueingMany, Submitting};
 use marionette::{JobHandle, JoinHandle, QueueError};
 
 fn is_send<T: Send>() {}
@@ -15,17 +15,18 @@ fn for_every<I: Send, H: Send, S: Send, T>() {
     is_unpin::<Submitting<'_, H, S, T>>();
     is_send::<QueueingMany<'_, I, H, S, T>>();
     is_unpin::<QueueingMany<'_, I, H, S, T>>();
-    is_send::<Enqueuing<'_, H, T>>();
-    is_unpin::<Enqueuing<'_, H, T>>();
-    is_send::<EnqueuingMany<'_, I, H, S>>();
-    is_unpin::<EnqueuingMany<'_, I, H, S>>();
+    is_send::<Inserting<'_, H, T>>();
+    is_unpin::<Inserting<'_, H, T>>();
+    is_send::<InsertingMany<'_, I, H, S>>();
+    is_unpin::<InsertingMany<'_, I, H, S>>();
     is_send::<JoinHandle<T>>();
     is_sync::<JoinHandle<T>>();
     is_send::<JobHandle<T>>();
     is_sync::<JobHandle<T>>();
     is_send::<QueueError<H>>();
     is_sync::<QueueError<H>>();
-    is_send::<QueueManyError<H, T>>();
+    is_send::<ManyError<JoinHandle<T>, H>>();
+    is_sync::<ManyError<JoinHandle<T>, H>>();
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::error::QueueManyError;
 use marionette::{Config, Context, TaskManager, wrap};
 use tokio::time::timeout;
 
@@ -74,7 +73,7 @@ async fn many_that_were_refused_are_queued_again() {
     spawned(async move {
         let mails = [Deliver(mailer.clone()), Deliver(mailer)].map(wrap);
         let refused = tasks.queue_many(mails).await.expect_err("it does not run");
-        let QueueManyError { refused, .. } = refused;
+        let (_, refused, _) = refused.into_parts();
         tokio::task::yield_now().await;
         tasks.start();
         let handles = tasks.queue_many(refused).await.expect("it runs");

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryFutureExt;
 use marionette::backoff::Constant;
-use marionette::marker::Repeatable;
+use marionette::marker::{Here, Repeatable};
 use marionette::task::IntoTask;
 use marionette::{Backoff, Context, Submit, TaskError, TaskManager};
 use tokio_util::sync::CancellationToken;
@@ -65,10 +65,10 @@ impl<V> Clone for Marionette<V> {
 
 impl<V: Variant> Marionette<V> {
     /// What this row and this kind of work ask for beyond the closure.
-    fn dress<'a, W: Work, H: IntoTask<M, Source = S>, M: Repeatable, S>(
+    fn dress<'a, W: Work, T: IntoTask<M>, M: Repeatable>(
         &self,
-        task: Submit<'a, H, M, S>,
-    ) -> Submit<'a, H, M, S> {
+        task: Submit<'a, T, M, Here>,
+    ) -> Submit<'a, T, M, Here> {
         if V::OPTIONS {
             task.retries(OPTION_RETRIES)
                 .backoff(Backoff::none())
@@ -108,27 +108,25 @@ impl<W: Work, V: Variant> Contender<W> for Marionette<V> {
     async fn queue(&mut self, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
         // Stopped: the task is refused.
-        let _ = self.dress::<W, _, _, _>(self.tasks.queue(task)).await;
+        let _ = self.dress::<W, _, _>(self.tasks.queue(task)).await;
     }
 
     fn queue_blocking(&mut self, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
         let _ = self
-            .dress::<W, _, _, _>(self.tasks.queue(task))
+            .dress::<W, _, _>(self.tasks.queue(task))
             .blocking_wait();
     }
 
     async fn delay(&mut self, after: Duration, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
-        let _ = self
-            .dress::<W, _, _, _>(self.tasks.delay(after, task))
-            .await;
+        let _ = self.dress::<W, _, _>(self.tasks.delay(after, task)).await;
     }
 
     async fn schedule(&mut self, time: SystemTime, work: W) {
         let task = move |cx: Context| work.run(cx.attempt()).map_err(TaskError::from);
         let task = self.tasks.schedule(time, task);
-        let _ = self.dress::<W, _, _, _>(task).await;
+        let _ = self.dress::<W, _, _>(task).await;
     }
 
     async fn stop(self) -> u64 {

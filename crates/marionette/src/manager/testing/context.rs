@@ -234,7 +234,7 @@ impl ContextBuilder {
 /// The options of a job that sets none itself.
 fn defaults<J: Job>(job: J) -> Options {
     let mut draft = IntoTask::<ByJob>::into_draft(job);
-    let queue = draft.source.queue.clone();
+    let queue = draft.source.settings.queue.clone();
     let options = &mut draft.details().options;
     options.set_place(JobPlace {
         kind: J::KIND,
@@ -247,5 +247,5 @@ fn defaults<J: Job>(job: J) -> Options {
 fn apart(details: Details, attempt: u32) -> Context {
     let body = Once::new(pending::<Result<(), TaskError>>());
     let waiting = Waiting::alone(body, Identity::new(), Some(Box::new(details)));
-    Context::new(waiting.cell().clone(), attempt)
+    Context::new(waiting.cell().clone(), attempt, 0)
 }

@@ -167,6 +167,22 @@ impl Error {
         error
     }
 
+    /// A copy with the texts of the errors instead of the errors, as a store would keep them.
+    pub(crate) fn copy(&self) -> Self {
+        let text = |failure: &Failure| {
+            let reason = Reason::stored(failure.kind(), failure.to_string());
+            Failure::new(reason, failure.duration())
+        };
+        let kept: Vec<Failure> = self.0.failures().map(text).collect();
+        let gap = (self.0.kept_first(), self.0.omitted());
+        let mut copy = Self::with_gap(kept.into_iter(), self.0.attempts, gap);
+        if let Some(end) = self.0.end() {
+            copy.end(text(end));
+        }
+        copy.0.nanos = self.0.nanos;
+        copy.with_user(self.user().map(|user| chain(user).into()))
+    }
+
     /// Adds how the task ended, where that was not its last attempt.
     pub(crate) fn end(&mut self, end: Failure) {
         self.0.rest().end = Some(end);

@@ -56,6 +56,10 @@ impl Record {
         self.rest.as_ref().map_or(0, |rest| rest.omitted)
     }
 
+    pub(super) fn kept_first(&self) -> usize {
+        self.rest.as_ref().map_or(0, |rest| rest.kept_first)
+    }
+
     /// The place of the next failure, if that is one of the first.
     #[inline]
     pub(super) fn place(&mut self) -> Option<&mut Option<Failure>> {

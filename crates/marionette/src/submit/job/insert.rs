@@ -8,33 +8,26 @@ use crate::durable::guarded::guarded;
 use crate::id::TaskId;
 use crate::schedule::future_task::FutureTask;
 use crate::store::{Due, Inserted, NewJob, StoreError};
+use crate::submit::Room;
 use crate::submit::error::Refusal;
-use crate::task::encoded_job::ByJob;
+use crate::task::draft::Draft;
+use crate::task::encoded_job::{EncodedJob, new_job};
 use crate::task::job::Job;
-use crate::task::task_handler::TaskHandler;
 
-/// How to go on while a queue is full.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Room {
-    Wait,
-    WaitFor(Duration),
-    Refuse,
-}
-
-/// Makes the row of a job for the store of this manager.
+/// Makes the row of a job. `limit` is the limit of each queue.
 pub(crate) fn prepare<J: Job>(
-    durable: &Durable,
-    handler: &mut TaskHandler<J, ByJob>,
+    draft: &mut Draft<EncodedJob<J>>,
     due: Due,
+    limit: impl FnOnce(&str) -> Option<u64>,
 ) -> Result<NewJob, Refusal> {
     if let Due::At(time) = due
         && FutureTask::at(time, ()).is_err()
     {
         return Err(Refusal::Unschedulable(time));
     }
-    let job = handler.new_job(due).map_err(Refusal::Unstorable)?;
+    let job = new_job(draft, due).map_err(Refusal::Unstorable)?;
     Ok(NewJob {
-        queue_limit: durable.registry.queue_limit(&job.queue),
+        queue_limit: limit(&job.queue),
         ..job
     })
 }
@@ -61,6 +54,10 @@ pub(crate) async fn insert_as_room_allows(
     let mut pause = PAUSE_MIN;
     let mut places: Vec<usize> = (0..jobs.len()).collect();
     loop {
+        if durable.is_gone() {
+            let why = Refusal::Gone;
+            return Err(Stuck { places, why });
+        }
         let ids: Vec<TaskId> = jobs.iter().map(|job| job.id).collect();
         let limited = jobs.iter().any(|job| job.queue_limit.is_some());
         let again = limited.then(|| jobs.clone());

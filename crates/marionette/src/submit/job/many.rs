@@ -9,44 +9,39 @@ use std::task::{Context as Poller, Poll, ready};
 use crate::durable::Durable;
 use crate::id::TaskId;
 use crate::store::{Due, NewJob};
-use crate::submit::error::{QueueError, Refusal};
-use crate::submit::job::insert::{Room, Stuck, insert_as_room_allows, prepare};
-use crate::submit::job::wrapped::IntoJob;
+use crate::submit::Room;
+use crate::submit::error::Refusal;
+use crate::submit::job::insert::{Stuck, insert_as_room_allows, prepare};
 use crate::submit::job_handle::JobHandle;
+use crate::submit::job_in_memory::{JobInMemory, RawJob};
+use crate::submit::jobs::{Jobs, Manager};
+use crate::submit::many::queue_many;
+use crate::submit::many_error::ManyError;
 use crate::task::draft::Draft;
 use crate::task::encoded_job::EncodedJob;
+use crate::task::into_job::IntoJob;
 use crate::task::job::Job;
-use crate::task::task_handler::TaskHandler;
 
 /// The limits of one call of the store: it gets no further job once it has this many jobs, or this
 /// many bytes of payload.
 const CHUNK_JOBS: usize = 1_000;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
-/// The error of `queue_many`: not all jobs were accepted.
-pub struct EnqueueManyError<H, J> {
-    /// The handles of the accepted jobs, in their order.
-    pub accepted: Vec<JobHandle<J>>,
-    /// The refused jobs, in their order, and why. If the store could not be reached, it may have
-    /// accepted some of them all the same.
-    pub refused: QueueError<Vec<H>>,
-}
-
 /// The future of `queue_many` of a [`TaskManager`](crate::TaskManager) with a store, for jobs of
 /// the type `J` from an iterator `I`, which gives them as `H`.
 ///
 /// The future is `Send` if the iterator is.
 #[must_use = "futures do nothing unless polled"]
-pub struct EnqueuingMany<'a, I, H, J> {
+pub struct InsertingMany<'a, I, H, J> {
     durable: &'a Arc<Durable>,
-    jobs: Jobs<I, H, J>,
+    jobs: Remaining<I, H, J>,
     accepted: Vec<JobHandle<J>>,
-    inserting: Option<Inserting<'a, J>>,
+    inserting: Option<Part<'a, J>>,
 }
 
 /// The jobs that are in no chunk yet. The functions stand in place of bounds, for the reason that
 /// [`Maker`](crate::task::draft::Maker) gives.
-struct Jobs<I, H, J> {
+struct Remaining<I, H, J> {
     /// `None` once the future has resolved.
     iter: Option<I>,
     next: fn(&Durable, &mut I) -> Chunk<J>,
@@ -64,7 +59,7 @@ struct Chunk<J> {
 }
 
 /// A chunk while the store takes it.
-struct Inserting<'a, J> {
+struct Part<'a, J> {
     ids: Vec<TaskId>,
     drafts: Vec<Draft<EncodedJob<J>>>,
     unstorable: Option<(Draft<EncodedJob<J>>, Refusal)>,
@@ -74,7 +69,7 @@ struct Inserting<'a, J> {
 impl<J> Chunk<J> {
     fn next<H>(durable: &Durable, jobs: &mut impl Iterator<Item = H>) -> Self
     where
-        H: IntoJob<J>,
+        H: IntoJob<Job = J>,
         J: Job,
     {
         let mut chunk = Self {
@@ -87,15 +82,17 @@ impl<J> Chunk<J> {
             && chunk.bytes < CHUNK_BYTES
             && let Some(job) = jobs.next()
         {
-            let mut handler = job.into_handler();
-            match prepare(durable, &mut handler, Due::Now) {
+            let mut draft = job.into_draft();
+            match prepare(&mut draft, Due::Now, |queue| {
+                durable.registry.queue_limit(queue)
+            }) {
                 Ok(row) => {
                     chunk.bytes += row.payload.len();
-                    chunk.drafts.push(handler.draft);
+                    chunk.drafts.push(draft);
                     chunk.rows.push(row);
                 }
                 Err(refusal) => {
-                    chunk.unstorable = Some((handler.draft, refusal));
+                    chunk.unstorable = Some((draft, refusal));
                     break;
                 }
             }
@@ -105,30 +102,30 @@ impl<J> Chunk<J> {
 }
 
 /// Stores all jobs, in their order and chunk by chunk, as room allows.
-pub(crate) fn enqueue_many<I, H, J>(durable: &Arc<Durable>, jobs: I) -> EnqueuingMany<'_, I, H, J>
+pub(crate) fn insert_many<I, H, J>(durable: &Arc<Durable>, jobs: I) -> InsertingMany<'_, I, H, J>
 where
     I: Iterator<Item = H>,
-    H: IntoJob<J>,
+    H: IntoJob<Job = J>,
     J: Job,
 {
-    EnqueuingMany {
+    InsertingMany {
         durable,
         accepted: Vec::with_capacity(jobs.size_hint().0),
-        jobs: Jobs {
+        jobs: Remaining {
             iter: Some(jobs),
             next: |durable, jobs| Chunk::next(durable, jobs),
             collect: |jobs, refused| refused.extend(jobs),
-            take_back: |draft| H::from_handler(TaskHandler::from_draft(draft)),
+            take_back: H::from_draft,
         },
         inserting: None,
     }
 }
 
 // Nothing in the future is pinned but what is in a box.
-impl<I, H, J> Unpin for EnqueuingMany<'_, I, H, J> {}
+impl<I, H, J> Unpin for InsertingMany<'_, I, H, J> {}
 
-impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
-    type Output = Result<Vec<JobHandle<J>>, EnqueueManyError<H, J>>;
+impl<I, H, J> Future for InsertingMany<'_, I, H, J> {
+    type Output = Result<Vec<JobHandle<J>>, ManyError<JobHandle<J>, H>>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -146,7 +143,7 @@ impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
                 this.jobs.iter = None;
                 return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
             }
-            this.inserting = Some(Inserting {
+            this.inserting = Some(Part {
                 ids: chunk.rows.iter().map(|row| row.id).collect(),
                 drafts: chunk.drafts,
                 unstorable: chunk.unstorable,
@@ -156,9 +153,9 @@ impl<I, H, J> Future for EnqueuingMany<'_, I, H, J> {
     }
 }
 
-impl<I, H, J> EnqueuingMany<'_, I, H, J> {
+impl<I, H, J> InsertingMany<'_, I, H, J> {
     /// Notes which jobs of the present chunk were accepted. Fails unless all were.
-    fn note(&mut self, inserted: Result<(), Stuck>) -> Result<(), EnqueueManyError<H, J>> {
+    fn note(&mut self, inserted: Result<(), Stuck>) -> Result<(), ManyError<JobHandle<J>, H>> {
         let Some(part) = self.inserting.take() else {
             return Ok(());
         };
@@ -171,7 +168,7 @@ impl<I, H, J> EnqueuingMany<'_, I, H, J> {
             if stuck.binary_search(&place).is_ok() {
                 refused.push((self.jobs.take_back)(draft));
             } else {
-                let handle = JobHandle::new(id, Arc::downgrade(self.durable));
+                let handle = JobHandle::in_store(id, Arc::downgrade(self.durable));
                 self.accepted.push(handle);
             }
         }
@@ -183,44 +180,39 @@ impl<I, H, J> EnqueuingMany<'_, I, H, J> {
         if let Some(rest) = self.jobs.iter.take() {
             (self.jobs.collect)(rest, &mut refused);
         }
-        Err(EnqueueManyError {
-            accepted: std::mem::take(&mut self.accepted),
-            refused: QueueError::new(why, refused),
-        })
+        Err(ManyError::new(
+            std::mem::take(&mut self.accepted),
+            refused,
+            why,
+        ))
     }
 }
 
-impl<I, H, J> fmt::Debug for EnqueuingMany<'_, I, H, J> {
+impl<I, H, J> fmt::Debug for InsertingMany<'_, I, H, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnqueuingMany")
+        f.debug_struct("InsertingMany")
             .field("accepted", &self.accepted.len())
             .finish_non_exhaustive()
     }
 }
 
-impl<H, J> fmt::Display for EnqueueManyError<H, J> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let accepted = self.accepted.len();
-        write!(
-            f,
-            "{}: {accepted} jobs were accepted, others were not",
-            self.refused
-        )
-    }
-}
+/// The handles of many jobs, or some of them and the jobs that were refused.
+#[allow(unreachable_pub)] // It is the output of a public method.
+pub type ManyInserted<T> =
+    Result<Vec<JobHandle<<T as IntoJob>::Job>>, ManyError<JobHandle<<T as IntoJob>::Job>, T>>;
 
-impl<H, J> fmt::Debug for EnqueueManyError<H, J> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnqueueManyError")
-            .field("accepted", &self.accepted.len())
-            .field("refused", &self.refused)
-            .finish()
-    }
-}
-
-/// The source is the cause of the refusal.
-impl<H, J> std::error::Error for EnqueueManyError<H, J> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.refused)
+/// Queues all jobs with a manager that may have a store or not.
+pub(crate) async fn insert_all<T: IntoJob>(jobs: Jobs, all: Vec<T>) -> ManyInserted<T> {
+    let handle = |handle| JobHandle::in_memory(JobInMemory::new(handle, Due::Now));
+    match jobs.manager() {
+        Some(Manager::Store(durable)) => insert_many(&durable, all.into_iter()).await,
+        Some(Manager::Memory(engine)) => {
+            let raw = all.into_iter().map(|job| RawJob(job.into_draft()));
+            match queue_many(&engine, raw).await {
+                Ok(handles) => Ok(handles.into_iter().map(handle).collect()),
+                Err(error) => Err(error.map(handle, |RawJob(draft)| T::from_draft(draft))),
+            }
+        }
+        None => Err(ManyError::new(Vec::new(), all, Refusal::Gone)),
     }
 }

@@ -1,165 +1,39 @@
-//! `Enqueue`: what `queue`, `delay` and `schedule` of a manager with a store return for a job.
-//! `insert.rs` brings rows into the store, `many.rs` takes many jobs, `wrapped.rs` wrapped ones.
+//! A `Submit` of a job: brings it into the store of its manager, or into the memory of a manager
+//! without a store. `insert.rs` brings rows into a store, `many.rs` takes many jobs.
 
 pub(crate) mod insert;
-mod many;
-pub(crate) mod wrapped;
+pub(crate) mod many;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as Poller, Poll};
-use std::time::Duration;
 
-use crate::backoff::Backoff;
 use crate::durable::Durable;
-use crate::outcome::error::BoxError;
-use crate::store::Due;
-use crate::submit::error::QueueError;
-use crate::submit::job::insert::{Room, insert_as_room_allows, prepare};
+use crate::engine::Engine;
+use crate::park;
+use crate::store::{Due, NewJob};
+use crate::submit::error::{QueueError, Refusal};
+use crate::submit::job::insert::{insert_as_room_allows, prepare};
 use crate::submit::job_handle::JobHandle;
+use crate::submit::job_in_memory::{JobInMemory, RawJob};
+use crate::submit::jobs::{Jobs, Manager};
+use crate::submit::place::{HereIn, KeepsJobs};
+use crate::submit::{Room, Submit};
 use crate::task::draft::Draft;
-use crate::task::encoded_job::{ByJob, EncodedJob};
+use crate::task::encoded_job::EncodedJob;
+use crate::task::into_job::IntoJob;
 use crate::task::job::Job;
 use crate::task::task_handler::TaskHandler;
 
-pub(crate) use many::enqueue_many;
-pub use many::{EnqueueManyError, EnqueuingMany};
-pub use wrapped::IntoJob;
-
-/// A job on its way in. Choose its options, then await it: once that gives `Ok`, the job is
-/// committed by the rules of its store, and is not lost any more.
-///
-/// # Errors
-///
-/// A [`QueueError`], with the job, if the job [cannot be
-/// stored](crate::error::QueueErrorKind::Unstorable) as it is, if another job [has its
-/// id](crate::error::QueueErrorKind::Taken), if its time cannot be scheduled, if the wait was
-/// limited and the queue stayed full, or if the store [could not be
-/// reached](QueueError::is_unavailable).
-///
-/// # Cancel safety
-///
-/// If the future is dropped before it resolves, the job may have been accepted or not. A job that
-/// was [wrapped](crate::wrap) can be queued again: it keeps its id, and a store
-/// accepts an id once, as long as it keeps the job.
-///
-/// `H` is the type of the queued value: the job type `J`, or a wrapped `J`.
-#[must_use = "a job is accepted only when this is awaited"]
-pub struct Enqueue<'a, H, J> {
-    durable: &'a Arc<Durable>,
-    draft: Draft<EncodedJob<J>>,
-    due: Due,
-    room: Room,
-    queued: PhantomData<fn() -> H>,
-}
-
-impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
-    pub(crate) fn new(durable: &'a Arc<Durable>, due: Due, job: H) -> Self {
-        Self {
-            durable,
-            draft: job.into_handler().draft,
-            due,
-            room: Room::Wait,
-            queued: PhantomData,
-        }
-    }
-
-    fn with(self, set: impl FnOnce(TaskHandler<J, ByJob>) -> TaskHandler<J, ByJob>) -> Self {
-        Self {
-            draft: set(TaskHandler::from_draft(self.draft)).draft,
-            ..self
-        }
-    }
-
-    /// How often the job is retried after its first attempt fails. Default is 0.
-    pub fn retries(self, retries: u32) -> Self {
-        self.with(|handler| handler.retries(retries))
-    }
-
-    /// How long the job waits before each retry. Default is [`Exponential::default`]:
-    /// 500 ms, × 1.5, ± 50 %, at most 60 s. The time of a retry is in the store, so it survives
-    /// every process.
-    ///
-    /// A job with [`Backoff::from_fn`] is refused, since code cannot be stored.
-    ///
-    /// [`Exponential::default`]: crate::backoff::Exponential
-    pub fn backoff(self, backoff: impl Into<Backoff>) -> Self {
-        self.with(|handler| handler.backoff(backoff))
-    }
-
-    /// How long each attempt may run. Default is no limit, and zero means none.
-    ///
-    /// [`Submit::timeout`](crate::Submit::timeout) says what happens at the limit.
-    pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|handler| handler.timeout(timeout))
-    }
-
-    /// How long the job may take in total, from the time when it was first due, with all its
-    /// attempts and the pauses between them. Default is no limit.
-    pub fn give_up_after(self, limit: Duration) -> Self {
-        self.with(|handler| handler.give_up_after(limit))
-    }
-
-    /// How late the job may be started: if no worker was free within this time after it was due,
-    /// it ends as cancelled. Default is no limit.
-    pub fn expires_after(self, limit: Duration) -> Self {
-        self.with(|handler| handler.expires_after(limit))
-    }
-
-    /// The error to report when the job has failed for good, together with the errors of its
-    /// attempts. It says what the failure means to a person. Default is none.
-    ///
-    /// The texts of this error and of its sources are stored, 8 KiB at most.
-    pub fn error(self, error: impl Into<BoxError>) -> Self {
-        self.with(|handler| handler.error(error))
-    }
-
-    /// The name of the job in logs and reports. Default is its kind.
-    pub fn name(self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.with(|handler| handler.name(name))
-    }
-
-    /// The priority of the job: of the jobs that are due, one with a higher priority goes first.
-    /// Default is 0.
-    ///
-    /// A job that is due never waits for one of a lower priority, so a flood of urgent jobs can
-    /// starve the others, but not those in a queue that has workers of its own
-    /// ([`in_queue`](Self::in_queue)).
-    pub fn priority(self, priority: i8) -> Self {
-        self.with(|handler| handler.priority(priority))
-    }
-
-    /// The queue in which the job waits. Default is [`Job::QUEUE`](crate::Job::QUEUE), which is
-    /// "default".
-    ///
-    /// A manager works on the queues that
-    /// [`TaskManagerBuilder::queues`](crate::TaskManagerBuilder::queues) names, and on all if it
-    /// names none. Queues need not be created: a queue exists when a job is in it. The name of a
-    /// queue has 1 to 128 of the characters `A`–`Z`, `a`–`z`, `0`–`9`, `_.:-`.
-    pub fn in_queue(self, queue: impl Into<Cow<'static, str>>) -> Self {
-        self.with(|handler| handler.in_queue(queue))
-    }
-
-    /// How long the store keeps the job and its result after the job is done. Default is as long as
-    /// the store keeps done jobs.
-    pub fn keep_result(self, time: Duration) -> Self {
-        self.with(|handler| handler.keep_result(time))
-    }
-
-    /// How long to wait for room at most in a queue that has a
-    /// [limit](crate::TaskManagerBuilder::queue_limit), counted from the await. Default is no limit
-    /// on the wait.
-    pub fn wait_at_most(self, patience: Duration) -> Self {
-        Self {
-            room: Room::WaitFor(patience),
-            ..self
-        }
-    }
-
+/// What a job can do on its way to a store, or to [`Jobs`].
+impl<'a, T, M, P> Submit<'a, T, M, P>
+where
+    T: IntoJob<Marker = M>,
+    P: KeepsJobs,
+{
     /// Accepts the job, and does not wait for room: a full queue refuses it.
     ///
     /// # Errors
@@ -190,69 +64,229 @@ impl<'a, H: IntoJob<J>, J: Job> Enqueue<'a, H, J> {
     ///
     /// # Cancel safety
     ///
-    /// As for an [`Enqueue`] that is awaited.
-    pub fn try_now(self) -> Enqueuing<'a, H, J> {
+    /// As for a [`Submit`] that is awaited.
+    pub fn try_now(self) -> Inserting<'a, T, T::Job> {
         Self {
             room: Room::Refuse,
             ..self
         }
-        .into_future()
+        .insert()
     }
 
-    async fn insert(self) -> Result<JobHandle<J>, QueueError<H>> {
-        let Self {
-            durable, due, room, ..
-        } = self;
-        let mut handler = TaskHandler::from_draft(self.draft);
-        let job = prepare(durable, &mut handler, due);
-        let inserted = match job {
-            Ok(job) => {
-                let id = job.id;
-                insert_as_room_allows(durable, vec![job], room)
-                    .await
-                    .map(|()| JobHandle::new(id, Arc::downgrade(durable)))
-                    .map_err(|stuck| stuck.why)
-            }
-            Err(refusal) => Err(refusal),
+    /// Waits until the job is accepted by blocking this thread, for code that is not async.
+    ///
+    /// # Errors
+    ///
+    /// A [`QueueError`], as when the [`Submit`] is awaited.
+    ///
+    /// # Panics
+    ///
+    /// Panics in async code, whose thread must not block. The threads of
+    /// [`blocking`](crate::blocking) code and of `tokio::task::spawn_blocking` may block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Count { visitor: u64 }
+    /// # impl Job for Count { const KIND: &'static str = "count"; type Output = (); }
+    ///
+    /// fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
+    ///     let handle = tasks.queue(Count { visitor: 1 }).blocking_wait()?;
+    ///     println!("stored as {}", handle.id());
+    ///     Ok(())
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn blocking_wait(self) -> Result<JobHandle<T::Job>, QueueError<T>> {
+        park::blocking(self.insert())
+    }
+
+    /// Makes the job a row for a store that takes jobs inside a transaction of yours: the job is
+    /// accepted if and only if the transaction commits. The row has the due time of the job and
+    /// the [limit](crate::TaskManagerBuilder::queue_limit) of its queue.
+    ///
+    /// # Errors
+    ///
+    /// The job cannot be stored, or not at its time; or it is for [`Jobs`], and their manager is
+    /// gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use marionette::store::Due;
+    /// use marionette::{Job, MemoryStore, TaskManager};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
+    /// let week = Duration::from_secs(7 * 24 * 60 * 60);
+    /// let mail = SendMail { to: "ada@example.org".into() };
+    /// let row = tasks.delay(week, mail).retries(8).into_new_job()?;
+    /// assert_eq!(row.due, Due::After(week));
+    /// assert_eq!(row.payload, br#"{"to":"ada@example.org"}"#);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_new_job(self) -> Result<NewJob, QueueError<T>> {
+        let mut draft = self.task.draft;
+        let row = match P::jobs(self.to).manager() {
+            Some(Manager::Store(durable)) => prepare(&mut draft, self.due, |queue| {
+                durable.registry.queue_limit(queue)
+            }),
+            Some(Manager::Memory(_)) => prepare(&mut draft, self.due, |_| None),
+            None => Err(Refusal::Gone),
         };
-        inserted.map_err(|refusal| QueueError::new(refusal, H::from_handler(handler)))
+        row.map_err(|refusal| QueueError::new(refusal, T::from_draft(draft)))
+    }
+
+    fn insert(self) -> Inserting<'a, T, T::Job> {
+        let Self {
+            task,
+            due,
+            room,
+            to,
+            ..
+        } = self;
+        let inserted = insert::<T>(P::jobs(to), task.draft, due, room);
+        Inserting {
+            inserted: Box::pin(inserted),
+            manager: PhantomData,
+        }
     }
 }
 
-impl<'a, H: IntoJob<J>, J: Job> IntoFuture for Enqueue<'a, H, J> {
-    type Output = Result<JobHandle<J>, QueueError<H>>;
-    type IntoFuture = Enqueuing<'a, H, J>;
+impl<'a, T, M, P> IntoFuture for Submit<'a, T, M, P, EncodedJob<T::Job>>
+where
+    T: IntoJob<Marker = M>,
+    P: KeepsJobs,
+{
+    type Output = Result<JobHandle<T::Job>, QueueError<T>>;
+    type IntoFuture = Inserting<'a, T, T::Job>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Enqueuing(Box::pin(self.insert()))
+        self.insert()
     }
 }
 
-/// The future of an [`Enqueue`].
+impl<J: Job> TaskHandler<J> {
+    /// Makes the job a row, due at once, for a store that takes jobs inside a transaction of yours:
+    /// the job is accepted if and only if the transaction commits.
+    ///
+    /// [`Submit::into_new_job`](crate::Submit::into_new_job) makes a row with a due time.
+    ///
+    /// # Errors
+    ///
+    /// The job [cannot be stored](crate::error::QueueErrorKind::Unstorable).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Job, TaskManager, wrap};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendMail { to: String }
+    /// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
+    ///
+    /// let mail = SendMail { to: "ada@example.org".into() };
+    /// let row = wrap(mail).retries(8).into_new_job()?;
+    /// assert_eq!(row.kind, "send_mail");
+    /// assert_eq!(row.payload, br#"{"to":"ada@example.org"}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_new_job(mut self) -> Result<NewJob, QueueError<Self>> {
+        match prepare(&mut self.draft, Due::Now, |_| None) {
+            Ok(job) => Ok(job),
+            Err(refusal) => Err(QueueError::new(refusal, self)),
+        }
+    }
+}
+
+/// A job that was refused, as a draft.
+type RefusedJob<J> = (Refusal, Draft<EncodedJob<J>>);
+
+async fn insert<T: IntoJob>(
+    jobs: Jobs,
+    draft: Draft<EncodedJob<T::Job>>,
+    due: Due,
+    room: Room,
+) -> Result<JobHandle<T::Job>, QueueError<T>> {
+    let inserted = match jobs.manager() {
+        Some(Manager::Store(durable)) => into_store(&durable, draft, due, room).await,
+        Some(Manager::Memory(engine)) => into_memory(&engine, draft, due, room).await,
+        None => Err((Refusal::Gone, draft)),
+    };
+    inserted.map_err(|(refusal, draft)| QueueError::new(refusal, T::from_draft(draft)))
+}
+
+async fn into_store<J: Job>(
+    durable: &Arc<Durable>,
+    mut draft: Draft<EncodedJob<J>>,
+    due: Due,
+    room: Room,
+) -> Result<JobHandle<J>, RefusedJob<J>> {
+    let row = prepare(&mut draft, due, |queue| durable.registry.queue_limit(queue));
+    let row = match row {
+        Ok(row) => row,
+        Err(refusal) => return Err((refusal, draft)),
+    };
+    let id = row.id;
+    match insert_as_room_allows(durable, vec![row], room).await {
+        Ok(()) => Ok(JobHandle::in_store(id, Arc::downgrade(durable))),
+        Err(stuck) => Err((stuck.why, draft)),
+    }
+}
+
+async fn into_memory<J: Job>(
+    engine: &Arc<Engine>,
+    draft: Draft<EncodedJob<J>>,
+    due: Due,
+    room: Room,
+) -> Result<JobHandle<J>, RefusedJob<J>> {
+    let submit = Submit::of(HereIn(engine), due, room, RawJob(draft));
+    let accepted = match room {
+        Room::Refuse => submit.try_now(),
+        Room::Wait | Room::WaitFor(_) => submit.await,
+    };
+    match accepted {
+        Ok(handle) => Ok(JobHandle::in_memory(JobInMemory::new(handle, due))),
+        Err(refused) => {
+            let (RawJob(draft), refusal) = refused.into_refusal();
+            Err((
+                engine.is_gone().then_some(Refusal::Gone).unwrap_or(refusal),
+                draft,
+            ))
+        }
+    }
+}
+
+/// The future of a [`Submit`] of a job, for a task `T` that is a job `J`.
 #[must_use = "futures do nothing unless polled"]
-pub struct Enqueuing<'a, H, J>(Pin<Box<dyn Future<Output = AcceptedJob<H, J>> + Send + 'a>>);
+pub struct Inserting<'a, T, J> {
+    inserted: Pin<Box<dyn Future<Output = HandleOrRefused<T, J>> + Send>>,
+    /// A job on its way to a store borrows its manager.
+    manager: PhantomData<&'a ()>,
+}
 
-type AcceptedJob<H, J> = Result<JobHandle<J>, QueueError<H>>;
+type HandleOrRefused<T, J> = Result<JobHandle<J>, QueueError<T>>;
 
-impl<H, J> Future for Enqueuing<'_, H, J> {
-    type Output = Result<JobHandle<J>, QueueError<H>>;
+impl<T, J> Future for Inserting<'_, T, J> {
+    type Output = Result<JobHandle<J>, QueueError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(poller)
+        self.inserted.as_mut().poll(poller)
     }
 }
 
-impl<H, J> fmt::Debug for Enqueue<'_, H, J> {
+impl<T, J> fmt::Debug for Inserting<'_, T, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Enqueue")
-            .field("job", &self.draft)
-            .field("due", &self.due)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<H, J> fmt::Debug for Enqueuing<'_, H, J> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Enqueuing").finish_non_exhaustive()
+        f.debug_struct("Inserting").finish_non_exhaustive()
     }
 }
