@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use marionette::TaskId;
 use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
-    Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Next, Renewal, Settled,
+    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 
 /// A store that fails on purpose, in front of one that does not.
@@ -54,6 +54,15 @@ pub enum Fault {
     Panic,
 }
 
+/// How much a call has to carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallSize {
+    /// Its jobs, ids, leases or settlements; or for how many jobs it asks.
+    pub rows: usize,
+    /// The bytes of its payloads and results.
+    pub bytes: usize,
+}
+
 /// A method of [`Store`] or [`Inspect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // They are called as the methods are.
@@ -81,6 +90,7 @@ pub enum Method {
 #[derive(Debug, Default)]
 struct Plan {
     calls: BTreeMap<Method, u64>,
+    largest: BTreeMap<Method, CallSize>,
     total: u64,
     /// The calls of one method that fail.
     of_method: BTreeMap<(Method, u64), Fault>,
@@ -139,6 +149,15 @@ impl FaultyStore {
         self.plan().calls.get(&method).copied().unwrap_or(0)
     }
 
+    /// The most rows and the most bytes that one call of a method had.
+    pub fn largest(&self, method: Method) -> CallSize {
+        self.plan()
+            .largest
+            .get(&method)
+            .copied()
+            .unwrap_or_default()
+    }
+
     /// How often any method has been called.
     pub fn calls_in_total(&self) -> u64 {
         self.plan().total
@@ -148,6 +167,13 @@ impl FaultyStore {
         // A plan is whole between any two statements that change it.
         let plan = self.shared.plan.lock();
         plan.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn measure(&self, method: Method, rows: usize, bytes: usize) {
+        let mut plan = self.plan();
+        let largest = plan.largest.entry(method).or_default();
+        largest.rows = largest.rows.max(rows);
+        largest.bytes = largest.bytes.max(bytes);
     }
 
     fn call<'a, T: Send + 'a>(
@@ -208,18 +234,28 @@ impl fmt::Debug for FaultyStore {
 
 impl Store for FaultyStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        let bytes = jobs.iter().map(|job| job.payload.len()).sum();
+        self.measure(Method::Insert, jobs.len(), bytes);
         self.call(Method::Insert, self.shared.inner.insert(jobs))
     }
 
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.measure(Method::Claim, claim.limit, 0);
         self.call(Method::Claim, self.shared.inner.claim(claim))
     }
 
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.measure(Method::Renew, leases.len(), 0);
         self.call(Method::Renew, self.shared.inner.renew(instance, leases))
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        let result = |settlement: &Settlement| match &settlement.next {
+            Next::Done(result) => result.len(),
+            _ => 0,
+        };
+        let bytes = settlements.iter().map(result).sum();
+        self.measure(Method::Settle, settlements.len(), bytes);
         self.call(Method::Settle, self.shared.inner.settle(settlements))
     }
 
@@ -232,6 +268,7 @@ impl Store for FaultyStore {
     }
 
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        self.measure(Method::Ended, jobs.len(), 0);
         self.call(Method::Ended, self.shared.inner.ended(jobs))
     }
 

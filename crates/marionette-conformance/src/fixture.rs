@@ -29,6 +29,29 @@ pub trait Fixture: Send + Sync + 'static {
         Box::pin(tokio::time::sleep(time))
     }
 
+    /// Whether [`roll_back`](Self::roll_back) works. Default is no: then the cases about claims
+    /// that a store forgot are ignored, and the output says so.
+    fn can_roll_back(&self) -> bool {
+        false
+    }
+
+    /// Notes how the data is now. Needs no default where nothing is rolled back.
+    fn remember(&self) -> FixtureFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    /// Takes the data back to where it was when it was [remembered](Self::remember), as a server
+    /// does that was killed or failed over before its last writes were safe: all claims since then
+    /// are forgotten. Stores that are open stay open, and their instances live on. The cases change
+    /// nothing else in between.
+    ///
+    /// # Panics
+    ///
+    /// By default, since nothing [can be rolled back](Self::can_roll_back).
+    fn roll_back(&self) -> FixtureFuture<'_, ()> {
+        panic!("this fixture cannot roll back")
+    }
+
     /// The shortest time that the cases tell apart. Default is a second, for a clock that can be
     /// moved; a real clock may need 50 ms.
     fn unit(&self) -> Duration {

@@ -50,6 +50,6 @@ mod fixture;
 mod faulty;
 pub mod history;
 
-pub use faulty::{Fault, FaultyStore, Method};
+pub use faulty::{CallSize, Fault, FaultyStore, Method};
 pub use fixture::{Fixture, FixtureFuture};
 pub use suite::run;

@@ -18,17 +18,30 @@ pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
     let mut trials = Vec::new();
     for (topic, cases) in cases::all() {
         for case in cases {
-            let name = format!("{topic}::{}", case.name);
-            trials.push(Trial::test(name, move || {
-                check(make(), &case);
-                Ok(())
-            }));
+            trials.push(trial(make, topic, case));
+        }
+    }
+    if make().can_roll_back() {
+        for case in cases::forgotten() {
+            trials.push(trial(make, "forgotten", case));
+        }
+    } else {
+        eprintln!("IGNORED: what a store forgets, since this fixture cannot roll its data back");
+        for case in cases::forgotten() {
+            trials.push(trial(make, "forgotten", case).with_ignored_flag(true));
         }
     }
     trials.push(Trial::test("model::random_operations_agree", move || {
         Ok(model::agree(make)?)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(make: fn() -> Box<dyn Fixture>, topic: &str, case: Case) -> Trial {
+    Trial::test(format!("{topic}::{}", case.name), move || {
+        check(make(), &case);
+        Ok(())
+    })
 }
 
 fn check(fixture: Box<dyn Fixture>, case: &Case) {

@@ -15,6 +15,16 @@ impl Fixture for InMemory {
         Box::pin(async { Arc::new(self.0.clone()) as Arc<dyn Store> })
     }
 
+    fn can_roll_back(&self) -> bool {
+        true
+    }
+
+    fn roll_back(&self) -> FixtureFuture<'_, ()> {
+        // The cases claim nothing before what is to be forgotten that they have not settled.
+        self.0.forget_claims(usize::MAX);
+        Box::pin(async {})
+    }
+
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
         let store = builder().keep_done_count(done).build();
         Box::pin(async { Arc::new(store) as Arc<dyn Store> })

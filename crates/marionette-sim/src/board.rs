@@ -35,6 +35,8 @@ struct State {
     running: BTreeMap<TaskId, Lease>,
     /// When each instance last gave a sign of life.
     alive: HashMap<InstanceId, Instant>,
+    /// The tokens that each job was given away with.
+    issued: HashSet<(TaskId, i64)>,
     /// Which leases were used up by a settlement.
     settled: HashSet<(TaskId, i64)>,
     wrong: Vec<String>,
@@ -79,6 +81,7 @@ impl Board {
             newest: HashMap::new(),
             running: BTreeMap::new(),
             alive: HashMap::new(),
+            issued: HashSet::new(),
             settled: HashSet::new(),
             wrong: Vec::new(),
             taken: HashMap::new(),
@@ -180,6 +183,10 @@ impl Board {
                 let what = format!("job {job} was claimed {early:?} before its time");
                 state.wrong.push(what);
             }
+            if !state.issued.insert((job, token)) {
+                let what = format!("job {job} was given away twice with token {token}");
+                state.wrong.push(what);
+            }
             state.running.insert(job, lease);
             state.holds(lease, instance, instant);
             let (job, instance) = (state.story.job(job), state.story.instance(instance));
@@ -242,6 +249,26 @@ impl Board {
         });
     }
 
+    /// The store has forgotten a claim: whatever is done under it is worth nothing.
+    pub(crate) fn forgotten(&self, lease: Lease) {
+        self.with(|state| {
+            let Lease { job, token, .. } = lease;
+            state.running.remove(&job);
+            state.taken.insert((job, token), clock::now());
+            state.writes(job, |job| What::Forgets(job, token));
+        });
+    }
+
+    /// An attempt begins in a process where an older one of the same job goes on, and was not told
+    /// to end.
+    pub(crate) fn runs_beside(&self, job: TaskId, older: i64, newer: i64) {
+        let what = format!(
+            "job {job} began with token {newer} beside its attempt with token {older}, which was \
+             not told to end"
+        );
+        self.with(|state| state.wrong.push(what));
+    }
+
     /// A settlement was applied, which it may only while its lease holds; or it is repeated.
     pub(crate) fn settled(&self, lease: Lease, next: &Next) {
         let again = match next {
@@ -255,8 +282,8 @@ impl Board {
             }
             state.running.remove(&job);
             state.dues.extend(again.map(|when| (job, when)));
-            let newest = state.newest.get(&job).map(|claimed| claimed.lease.token);
-            if newest != Some(token) || state.taken.contains_key(&(job, token)) {
+            let newest = state.newest.get(&job).map(|claimed| claimed.lease);
+            if newest != Some(lease) || state.taken.contains_key(&(job, token)) {
                 let what = format!("job {job} was settled with token {token}, which is stale");
                 state.wrong.push(what);
             }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub jumps: bool,
     /// Whether machines are suspended: their monotonic clock stands still meanwhile.
     pub suspends: bool,
+    /// Whether the store forgets its last claims now and then, as a server does that fails over.
+    pub forgets: bool,
 }
 
 impl Plan {
@@ -56,6 +58,7 @@ impl Plan {
             skew: rng.bool(),
             jumps: rng.bool(),
             suspends: rng.u8(..4) == 0,
+            forgets: rng.u8(..3) == 0,
         }
     }
 }

@@ -44,6 +44,7 @@ impl Process {
             board: Arc::<Board>::clone(&server.board),
             link,
             killed,
+            attempts: Arc::default(),
         };
         let tasks = TaskManager::builder()
             .store(store.clone())

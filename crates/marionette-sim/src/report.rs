@@ -25,6 +25,8 @@ pub struct Report {
     pub jumps: usize,
     /// How often machines were suspended.
     pub suspends: usize,
+    /// How many claims the store forgot.
+    pub forgotten: usize,
     /// How many jobs still waited for their date once faults had stopped, and were waited for.
     pub dated: usize,
     /// How many of them are done, dead, cancelled and quarantined.
@@ -45,7 +47,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "seed {}: {} jobs, {} attempts, {} crashes, {} taken, {} jumps, \
-             {} suspended, {} late dates; {done} done, {dead} dead, \
+             {} suspended, {} forgotten, {} late dates; {done} done, {dead} dead, \
              {cancelled} cancelled, {quarantined} quarantined; healed in {:?}; {} overlaps of at \
              most {:?}",
             self.seed,
@@ -55,6 +57,7 @@ impl fmt::Display for Report {
             self.taken,
             self.jumps,
             self.suspends,
+            self.forgotten,
             self.dated,
             self.healed,
             self.seen.overlaps,

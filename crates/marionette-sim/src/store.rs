@@ -105,6 +105,17 @@ impl Server {
         Ok(swept)
     }
 
+    /// The store forgets its last claims, and the instances that have them live on. Returns how
+    /// many it forgot.
+    pub(crate) fn forget(&self, claims: usize) -> usize {
+        let forgotten = self.store.forget_claims(claims);
+        for lease in &forgotten {
+            self.history.write(&Event::Taken(lease.job));
+            self.board.forgotten(*lease);
+        }
+        forgotten.len()
+    }
+
     /// The store's monotonic clock goes on, and those of its managers stand still.
     pub(crate) fn outlive(&self, time: Duration) {
         self.store.outlive(time);

@@ -36,6 +36,7 @@ pub(crate) enum What {
     Renews(usize, i64),
     Settles(usize, i64),
     Loses(usize, i64),
+    Forgets(usize, i64),
     Begins(usize, i64),
     Ends(usize, i64),
 }

@@ -1,6 +1,7 @@
 //! The jobs of the simulation: data that says how each attempt goes.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
@@ -110,6 +111,32 @@ pub(crate) struct Place {
     pub(crate) link: Arc<Link>,
     /// A process that a job kills.
     pub(crate) killed: UnboundedSender<u64>,
+    /// The newest attempt of each job that goes on here.
+    pub(crate) attempts: Arc<Mutex<HashMap<TaskId, (i64, Context)>>>,
+}
+
+impl Place {
+    /// An attempt begins here. An older one of the same job must have been told to end.
+    fn begins(&self, job: TaskId, token: i64, context: &Context) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = attempts.insert(job, (token, context.clone()));
+        if let Some((older, context)) = older
+            && !context.is_cancelled()
+            && !self.link.is_dead()
+        {
+            self.board.runs_beside(job, older, token);
+        }
+    }
+
+    fn ends(&self, job: TaskId, token: i64) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempts
+            .get(&job)
+            .is_some_and(|(newest, _)| *newest == token)
+        {
+            attempts.remove(&job);
+        }
+    }
 }
 
 /// An attempt on the onlooker's board.
@@ -122,6 +149,7 @@ struct OnBoard<'a> {
 
 impl Drop for OnBoard<'_> {
     fn drop(&mut self) {
+        self.place.ends(self.job, self.token);
         if self.holds && !self.place.link.is_dead() {
             self.place.board.ends(self.job, self.token);
         }
@@ -131,6 +159,7 @@ impl Drop for OnBoard<'_> {
 /// One attempt.
 pub(crate) async fn handle(place: Place, work: Work, context: Context) -> Result<u64, TaskError> {
     let job: TaskId = work.id.parse().map_err(|_| "an id is an id")?;
+    place.begins(job, work.token, &context);
     let holds = place.board.begins(job, work.token);
     let on_board = OnBoard {
         place: &place,

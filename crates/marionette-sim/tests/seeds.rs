@@ -90,6 +90,10 @@ fn tell(reports: &[Report]) {
         sum(|report| report.dated),
     );
     println!(
+        "{} claims forgotten by the store",
+        sum(|report| report.forgotten)
+    );
+    println!(
         "{} attempts began after their lease had lapsed; {} went on after it, for at most {:?}",
         seen(|report| report.seen.late),
         seen(|report| report.seen.overlaps),

@@ -1,7 +1,7 @@
 //! Much in one call.
 
 use marionette::inspect::{Filter, Which};
-use marionette::store::{Due, Ended, NewJob, Next, Renewal, Settled, Settlement};
+use marionette::store::{Claimed, Due, Ended, NewJob, Next, Renewal, Settled, Settlement};
 
 use crate::bed::{Bed, ids, job, jobs, leases};
 use crate::case::{Case, claims};
@@ -10,6 +10,7 @@ pub(crate) fn cases() -> Vec<Case> {
     claims![
         ten_thousand_in_one_call_of_each_method,
         ten_thousand_that_are_due_at_once_are_all_claimed,
+        sixteen_million_bytes_in_one_call_of_each_method,
         a_million_bytes_a_hundred_times,
     ]
 }
@@ -70,14 +71,54 @@ async fn ten_thousand_that_are_due_at_once_are_all_claimed(bed: Bed) {
     assert!(got == expected, "{} of {MANY}", got.len());
 }
 
+/// How many times a million bytes fit into one call.
+const MILLIONS: usize = 16;
+
+async fn sixteen_million_bytes_in_one_call_of_each_method(bed: Bed) {
+    let big = (0..MILLIONS).map(|_| NewJob {
+        payload: vec![b'x'; 1_000_000],
+        ..job()
+    });
+    let expected = bed.insert(big.collect()).await;
+    let claimed = bed.claim(MILLIONS).await;
+    assert_eq!(claimed.len(), MILLIONS);
+    let settlements = claimed.iter().map(|claimed| Settlement {
+        lease: claimed.lease,
+        attempt: None,
+        next: Next::Done(vec![b'y'; 1_000_000]),
+    });
+    let settled = bed.settle_all(settlements.collect()).await;
+    assert_eq!(settled, [Settled::Applied; MILLIONS]);
+    let ended = bed.store.ended(expected).await.expect("an answer");
+    assert_eq!(ended.len(), MILLIONS);
+    for ended in ended {
+        assert!(ended == Ended::Done(vec![b'y'; 1_000_000]));
+    }
+}
+
+/// Claims until nothing is left: a store may give less than it was asked for, if that is more than
+/// one answer holds.
+async fn claim_all(bed: &Bed, limit: usize) -> Vec<Claimed> {
+    let mut all = Vec::new();
+    loop {
+        let claimed = bed.claim(limit).await;
+        if claimed.is_empty() {
+            return all;
+        }
+        all.extend(claimed);
+    }
+}
+
 async fn a_million_bytes_a_hundred_times(bed: Bed) {
     let big = (0..100u8).map(|byte| NewJob {
         payload: vec![byte; 1_000_000],
         ..job()
     });
     let big: Vec<_> = big.collect();
-    bed.insert(big.clone()).await;
-    let mut claimed = bed.claim(100).await;
+    for part in big.chunks(MILLIONS) {
+        bed.insert(part.to_vec()).await;
+    }
+    let mut claimed = claim_all(&bed, big.len()).await;
     claimed.sort_by_key(|claimed| claimed.lease.job);
     for (new, claimed) in big.iter().zip(&claimed) {
         assert!(new.payload == claimed.payload);

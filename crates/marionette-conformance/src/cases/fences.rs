@@ -1,8 +1,11 @@
 //! An instance that lost its lease can change nothing any more.
 
+use std::collections::HashSet;
+use std::time::UNIX_EPOCH;
+
 use marionette::store::{Claimed, Due, Lease, NewJob, Next, Renewal, Settled};
 
-use crate::bed::{Bed, cancel_for, claim, failure, ids, job, only};
+use crate::bed::{Bed, cancel_for, claim, failure, ids, job, only, present};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -15,6 +18,9 @@ pub(crate) fn cases() -> Vec<Case> {
         a_lease_is_worth_nothing_for_a_new_job_of_the_same_id,
         a_claim_that_was_never_made_is_worth_nothing,
         a_person_who_ends_a_job_does_not_leave_its_lease_behind,
+        the_fence_names_the_instance,
+        a_token_is_never_issued_twice,
+        a_claim_tells_the_token_before,
     ]
 }
 
@@ -30,7 +36,7 @@ fn nexts() -> Vec<Next> {
 }
 
 /// Tries every write in the name of a lease, and expects no effect.
-async fn is_worth_nothing(bed: &Bed, lease: Lease) {
+pub(crate) async fn is_worth_nothing(bed: &Bed, lease: Lease) {
     let before = bed.store.job(lease.job).await.expect("an answer");
     for next in nexts() {
         let settled = bed
@@ -150,4 +156,62 @@ async fn a_person_who_ends_a_job_does_not_leave_its_lease_behind(bed: Bed) {
     is_worth_nothing(&bed, late.lease).await;
     bed.store.retry(which).await.expect("a change");
     is_worth_nothing(&bed, late.lease).await;
+}
+
+async fn the_fence_names_the_instance(bed: Bed) {
+    let other = bed.another_instance().await;
+    let held = bed.claimed().await.lease;
+    let of_another = Lease {
+        instance: other.id,
+        ..held
+    };
+    is_worth_nothing(&bed, of_another).await;
+    assert_eq!(bed.renew(&other, &[of_another]).await, [Renewal::Lost]);
+    let renewed = bed.renew(&other, &[held]).await;
+    assert_eq!(renewed, [Renewal::Lost], "it is not the other's to renew");
+    assert_eq!(bed.renew(&bed.instance, &[held]).await, [Renewal::Kept]);
+    let done = bed.settle(held, Next::Done(Vec::new())).await;
+    assert_eq!(done, Settled::Applied);
+    is_worth_nothing(&bed, of_another).await;
+}
+
+/// Not for one job, whatever becomes of it, and not below the time: so not after a claim that the
+/// store has forgotten either.
+async fn a_token_is_never_issued_twice(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    let mut tokens = HashSet::new();
+    for next in [Next::Release, Next::Retry(Due::Now), Next::Bury] {
+        bed.pass(1).await;
+        let before = present(&bed).await;
+        let lease = bed.claim_one(id).await.lease;
+        assert!(tokens.insert(lease.token), "{next:?}: {tokens:?}");
+        let time = before.duration_since(UNIX_EPOCH).expect("it is later");
+        let token = u128::try_from(lease.token).expect("it is positive");
+        assert!(token >= time.as_micros(), "{token} before {time:?}");
+        bed.settle(lease, next).await;
+        bed.renew(&bed.instance, &[]).await;
+    }
+    bed.store.retry(only(&[id])).await.expect("a change");
+    let lease = bed.claim_one(id).await.lease;
+    assert!(tokens.insert(lease.token), "begun anew: {tokens:?}");
+    bed.store.delete(only(&[id])).await.expect("a change");
+}
+
+async fn a_claim_tells_the_token_before(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    let mut before = None;
+    for next in [Next::Release, Next::Retry(Due::Now), Next::Bury] {
+        let claimed = bed.claim_one(id).await;
+        assert_eq!(claimed.previous, before, "before {next:?}");
+        before = Some(claimed.lease.token);
+        bed.settle(claimed.lease, next).await;
+    }
+    bed.store.retry(only(&[id])).await.expect("a change");
+    let claimed = bed.claim_one(id).await;
+    assert_eq!(claimed.previous, before, "after it began anew");
+    let before = Some(claimed.lease.token);
+    bed.pass_lease().await;
+    bed.renew(&bed.instance, &[]).await;
+    let claimed = bed.claim_one(id).await;
+    assert_eq!(claimed.previous, before, "after its instance was dead");
 }

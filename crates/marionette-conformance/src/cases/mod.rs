@@ -9,6 +9,7 @@ mod ended;
 mod ends;
 mod faults;
 mod fences;
+mod forgotten;
 mod insert;
 mod inspect;
 mod lists;
@@ -24,7 +25,12 @@ mod wait;
 
 use crate::case::Case;
 
-/// All cases, by topic.
+/// The cases for stores whose data can be rolled back.
+pub(crate) fn forgotten() -> Vec<Case> {
+    forgotten::cases()
+}
+
+/// All other cases, by topic.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("insert", insert::cases()),

@@ -221,6 +221,7 @@ impl Drive {
             last.is_none_or(|last| last < lease.token),
             true,
         )?;
+        same("the token before", claimed.previous, last)?;
         let claims = self.model.by_id(lease.job).map(|job| job.claims);
         self.given.push(Given {
             lease,

@@ -70,6 +70,10 @@ impl World {
                 self.clocks.jump(&mut self.rng);
             }
             18 if self.plan.suspends => self.suspend().await,
+            19..21 if self.plan.forgets => {
+                let claims = self.rng.usize(1..=8);
+                self.counts.forgotten += self.server.forget(claims);
+            }
             _ => (0..self.processes.len()).for_each(|name| {
                 if self.processes[name].is_none() {
                     self.start(name);

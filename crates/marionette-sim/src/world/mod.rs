@@ -89,6 +89,8 @@ struct Counts {
     crashes: usize,
     jumps: usize,
     suspends: usize,
+    /// Claims that the store forgot.
+    forgotten: usize,
     /// Jobs that still waited for a date once faults had stopped.
     dated: usize,
 }
@@ -208,6 +210,7 @@ impl World {
             crashes: self.counts.crashes,
             jumps: self.counts.jumps,
             suspends: self.counts.suspends,
+            forgotten: self.counts.forgotten,
             dated: self.counts.dated,
             taken: events.count(|event| matches!(event, Event::Taken(_))),
             ends: states.map(|state| finals.count(state)),

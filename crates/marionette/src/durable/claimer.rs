@@ -12,7 +12,7 @@ use crate::durable::job_task::{before, task};
 use crate::durable::prefetch::Prefetch;
 use crate::durable::session::{ClaimerState, Session};
 use crate::durable::troubles::Role;
-use crate::store::{Claim, Claimed, Duty, Next, StoreError, Wanted};
+use crate::store::{CALL_ROWS_MAX, Claim, Claimed, Duty, Next, StoreError, Wanted};
 use crate::task::registry::Registry;
 
 /// The most unsettled jobs that a session holds, however fast they end.
@@ -125,7 +125,7 @@ impl Claimer {
                 return 0;
             }
             if in_hand <= low && held.len() < HELD_MAX && !engine.queue.is_paused() {
-                return target - in_hand;
+                return (target - in_hand).min(CALL_ROWS_MAX);
             }
             tokio::select! {
                 biased;
@@ -180,10 +180,15 @@ impl Claimer {
         }
     }
 
-    /// Puts a claimed job into the queue. Settles it at once if its success is known already.
+    /// Puts a claimed job into the queue, in place of an older claim of it that is still in hand.
+    /// Settles it at once if its success is known already.
     /// Releases it if its kind has no handler here, the claim took too long, or the session closes.
     fn hand_over(&self, claimed: Claimed, asked: Tick) {
         let session = &self.session;
+        let job = claimed.lease.job;
+        if session.held.supersede(job) {
+            session.engine.observer.lease_lost(job);
+        }
         let leased = Arc::new(LeasedJob::new(
             claimed.lease,
             claimed.crashes > 0,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::durable::guarded::guarded;
 use crate::id::TaskId;
-use crate::store::{Duty, Ended, Next, Store, StoreError, StoreErrorKind};
+use crate::store::{Duty, Ended, Next, Store, StoreError, StoreErrorKind, call};
 use crate::sync::Mutex;
 
 /// The handles that await jobs. A job that is settled in this process resolves its handles at once;
@@ -113,6 +113,21 @@ impl Completions {
         }
     }
 
+    /// Asks the store how these jobs have ended, in one call, and resolves their handles.
+    async fn look(&self, jobs: &[TaskId]) {
+        let ended = match guarded(self.store.ended(jobs.to_vec())).await {
+            Ok(ended) => ended,
+            Err(error) if error.kind() == StoreErrorKind::Broken => return self.give_up(&error),
+            // The error may pass, so the handles wait on, as for a job that does not end.
+            Err(_) => return,
+        };
+        for (job, ended) in jobs.iter().zip(ended) {
+            if ended != Ended::NotYet {
+                self.resolve(*job, &ended);
+            }
+        }
+    }
+
     fn resolve(&self, job: TaskId, ended: &Ended) {
         let senders = {
             let mut waiting = self.waiting.lock();
@@ -191,19 +206,8 @@ async fn ask(completions: Weak<Completions>, poll: Duration) {
         let Some(jobs) = completions.waited_for() else {
             return;
         };
-        let ended = match guarded(completions.store.ended(jobs.clone())).await {
-            Ok(ended) => ended,
-            Err(error) if error.kind() == StoreErrorKind::Broken => {
-                completions.give_up(&error);
-                continue;
-            }
-            // The error may pass, so the handles wait on, as for a job that does not end.
-            Err(_) => Vec::new(),
-        };
-        for (job, ended) in jobs.into_iter().zip(ended) {
-            if ended != Ended::NotYet {
-                completions.resolve(job, &ended);
-            }
+        for jobs in call::rows(&jobs) {
+            completions.look(jobs).await;
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::durable::guarded::guarded;
 use crate::durable::job_task::before;
 use crate::durable::session::{Session, SessionEnd};
 use crate::durable::troubles::Role;
-use crate::store::{Duty, Lease, Renewal, StoreError, Timing};
+use crate::store::{Duty, Lease, Renewal, StoreError, Timing, call};
 
 /// Starts the renewer of a session, which works until the session ends: on a thread of its own, so
 /// that an instance whose runtime is blocked does not look dead; in the runtime if the store is
@@ -49,37 +49,47 @@ fn margin(timing: &Timing) -> Duration {
 }
 
 async fn keep(session: &Session) {
-    let timing = &session.timing;
     let mut errors = 0;
     loop {
-        // The call has a timeout, since a store that hangs must not keep this loop from giving up
-        // leases that it cannot be sure of.
-        let leases = session.held.leases();
-        let asked = Tick::now();
-        session.asks(Role::Renewer, "renew");
-        let renewed = guarded(session.store.renew(session.info.clone(), leases.clone()));
-        match timeout((timing.lease / 3).min(sure_for(session)), renewed).await {
-            Ok(Ok(renewals)) => {
-                errors = 0;
-                session.is_answered(Role::Renewer);
-                hear(session, &leases, &renewals, asked);
-            }
-            Ok(Err(error)) => {
-                errors += 1;
-                session.failed(Role::Renewer, "renew", &error, errors);
-            }
-            Err(_) => {
-                errors += 1;
-                let error = StoreError::unavailable("the store does not answer");
-                session
-                    .engine
-                    .observer
-                    .store_failed("renew", &error, errors);
+        let held = session.held.leases();
+        for leases in call::rows(&held) {
+            renew(session, leases, &mut errors).await;
+            // Leases that are not renewed now are next time: a store in trouble gets one call.
+            if errors > 0 {
+                break;
             }
         }
         give_up_what_is_unsure(session);
         if pause(session, errors).await.is_err() && session.held.len() == 0 {
             return;
+        }
+    }
+}
+
+/// Renews these leases in one call, and counts errors in a row.
+async fn renew(session: &Session, leases: &[Lease], errors: &mut u32) {
+    let asked = Tick::now();
+    session.asks(Role::Renewer, "renew");
+    let renewed = guarded(session.store.renew(session.info.clone(), leases.to_vec()));
+    // The call has a timeout, since a store that hangs must not keep this instance from giving up
+    // leases that it cannot be sure of.
+    match timeout((session.timing.lease / 3).min(sure_for(session)), renewed).await {
+        Ok(Ok(renewals)) => {
+            *errors = 0;
+            session.is_answered(Role::Renewer);
+            hear(session, leases, &renewals, asked);
+        }
+        Ok(Err(error)) => {
+            *errors += 1;
+            session.failed(Role::Renewer, "renew", &error, *errors);
+        }
+        Err(_) => {
+            *errors += 1;
+            let error = StoreError::unavailable("the store does not answer");
+            session
+                .engine
+                .observer
+                .store_failed("renew", &error, *errors);
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use crate::durable::guarded::guarded;
 use crate::durable::session::{Session, SessionGuard};
 use crate::durable::troubles::Role;
+use crate::store::call::{fit, settlement_bytes};
 use crate::store::{Settled, Settlement, StoreError, StoreErrorKind};
 
 /// The pause after errors of the store doubles from this value up to `PAUSE_MAX`.
@@ -53,18 +54,20 @@ impl Drop for SettlerExit {
     }
 }
 
-/// Brings settlements to the store, in as many tries as it takes. Leaves out jobs whose leases are
-/// lost meanwhile.
+/// Brings settlements to the store, in as many calls and tries as it takes. Leaves out jobs whose
+/// leases are lost meanwhile.
 async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
     let mut brought = settlements.len();
     let mut errors = 0;
     while !settlements.is_empty() {
         session.asks(Role::Settler, "settle");
+        let rest = settlements.split_off(fit(&settlements, settlement_bytes));
         match guarded(session.store.settle(settlements.clone())).await {
             Ok(settled) => {
+                errors = 0;
                 session.is_answered(Role::Settler);
                 taken(session, settlements, &settled);
-                break;
+                settlements = rest;
             }
             Err(error) => {
                 errors += 1;
@@ -73,9 +76,11 @@ async fn bring(session: &Session, mut settlements: Vec<Settlement>) {
                     settlements = one_by_one(session, settlements).await;
                 } else {
                     session.held.could_not_write(&settlements);
+                    session.held.could_not_write(&rest);
                     let pause = PAUSE.saturating_mul(1 << errors.min(10)).min(PAUSE_MAX);
                     tokio::time::sleep(pause).await;
                 }
+                settlements.extend(rest);
                 settlements.retain(|settlement| session.held.has(&settlement.lease));
                 // Settlements that came meanwhile join the next try, so that they do not wait until
                 // these leases have lapsed.

@@ -199,6 +199,7 @@ async fn a_suspect_makes_place_for_the_next_one_only_once_it_is_settled() {
     let outbox = Arc::new(crate::cell::leased_job::Outbox::default());
     let lease = crate::store::Lease {
         job: TaskId::new(),
+        instance: crate::store::InstanceId::new(),
         row: 1,
         token: 1,
     };

@@ -76,11 +76,8 @@ impl Unwritten {
     pub(crate) fn of(&mut self, claimed: &Claimed, now: Tick) -> Option<(Option<Attempted>, Next)> {
         let kept = self.successes.get(&claimed.lease.job)?.lease;
         let success = self.forget(kept)?;
-        let again = Lease {
-            token: kept.token + 1,
-            ..kept
-        };
-        let counts = claimed.lease == again && before(now, claimed.age) <= success.lapsed;
+        let is_next = claimed.previous == Some(kept.token);
+        let counts = is_next && before(now, claimed.age) <= success.lapsed;
         counts.then_some((success.attempt, Next::Done(success.result)))
     }
 }
@@ -89,11 +86,18 @@ impl Unwritten {
 mod tests {
     use std::time::Duration;
 
+    use uuid::Uuid;
+
     use super::*;
-    use crate::store::{JobOptions, PastOutcome, Priority};
+    use crate::store::{InstanceId, JobOptions, PastOutcome, Priority};
 
     fn lease(job: TaskId, token: i64) -> Lease {
-        Lease { job, row: 7, token }
+        Lease {
+            job,
+            instance: InstanceId(Uuid::nil()),
+            row: 7,
+            token,
+        }
     }
 
     fn done(lease: Lease, bytes: usize) -> Settlement {
@@ -108,9 +112,11 @@ mod tests {
         }
     }
 
-    fn claimed(lease: Lease, age: Duration) -> Claimed {
+    /// A claim of the job with a token far above the one of the claim before it.
+    fn claimed(job: TaskId, previous: Option<i64>, age: Duration) -> Claimed {
         Claimed {
-            lease,
+            lease: lease(job, 1_000),
+            previous,
             kind: "add".into(),
             queue: "default".into(),
             priority: Priority::default(),
@@ -135,7 +141,7 @@ mod tests {
     fn a_success_counts_for_the_next_claim_once() {
         let (mut unwritten, job) = (Unwritten::default(), TaskId::new());
         unwritten.keep(done(lease(job, 1), 3), second(90));
-        let again = claimed(lease(job, 2), OLD);
+        let again = claimed(job, Some(1), OLD);
         let (attempt, next) = unwritten.of(&again, second(100)).expect("it is known");
         assert_eq!(
             attempt.map(|attempt| attempt.outcome),
@@ -149,15 +155,21 @@ mod tests {
     #[test]
     fn it_does_not_count_once_somebody_else_had_the_job_or_let_it_begin_anew() {
         let (mut unwritten, job) = (Unwritten::default(), TaskId::new());
-        for (token, age) in [(3, OLD), (1, OLD), (2, YOUNG)] {
+        let claims = [
+            (Some(2), OLD),
+            // The store forgot that the job was ever claimed.
+            (None, OLD),
+            (Some(1), YOUNG),
+        ];
+        for (previous, age) in claims {
             unwritten.keep(done(lease(job, 1), 3), second(90));
-            let again = claimed(lease(job, token), age);
+            let again = claimed(job, previous, age);
             assert!(
                 unwritten.of(&again, second(100)).is_none(),
-                "{token} {age:?}"
+                "{previous:?} {age:?}"
             );
         }
-        let other = claimed(lease(TaskId::new(), 2), OLD);
+        let other = claimed(TaskId::new(), Some(1), OLD);
         assert!(unwritten.of(&other, second(100)).is_none());
     }
 
@@ -175,7 +187,7 @@ mod tests {
             "{}",
             unwritten.successes.len()
         );
-        let again = claimed(lease(jobs[19], 2), OLD);
+        let again = claimed(jobs[19], Some(1), OLD);
         assert!(
             unwritten.of(&again, second(100)).is_some(),
             "the newest is there"

@@ -19,6 +19,14 @@ pub(super) struct Clocks {
     pub(super) wall: SystemTime,
 }
 
+impl Clocks {
+    /// The wall clock in microseconds since 1970, as tokens have it.
+    pub(super) fn micros(self) -> i64 {
+        let since = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
 /// The moment at which a job is due.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {

@@ -9,6 +9,8 @@ mod transitions;
 mod rest;
 mod inspect;
 mod sweep;
+#[cfg(feature = "test-util")]
+mod forgetting;
 
 use std::fmt;
 use std::sync::Arc;

@@ -9,8 +9,8 @@ use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, LaneName, Moment};
 use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
 use crate::store::{
-    Attempted, EndKind, Ended, InstanceId, JobOptions, JobState, NewJob, PastAttempt, Priority,
-    clip_error,
+    Attempted, EndKind, Ended, InstanceId, JobOptions, JobState, Lease, NewJob, PastAttempt,
+    Priority, clip_error,
 };
 
 /// How many attempts are kept from the beginning, and how many from the end.
@@ -33,10 +33,10 @@ pub(super) struct Row {
     pub(super) started: Option<SystemTime>,
     pub(super) failed: u32,
     pub(super) crashes: u32,
-    /// The token of the last claim; the next claim has the next one.
-    pub(super) token: i64,
-    /// The token of the last claim that was settled, by which a repeated settlement is known.
-    pub(super) settled: Option<i64>,
+    /// The token of the last claim.
+    pub(super) token: Option<i64>,
+    /// The last lease that was settled, by which a repeated settlement is known.
+    pub(super) settled: Option<Lease>,
     pub(super) attempts: Vec<TimedAttempt>,
     pub(super) phase: RowState,
 }
@@ -59,6 +59,10 @@ pub(super) struct Holding {
     pub(super) renewed: Tick,
     /// Why somebody wants it cancelled.
     pub(super) cancel: Option<String>,
+    /// The token of the claim before, and when that was made: a claim that is forgotten brings them
+    /// back.
+    #[cfg(feature = "test-util")]
+    pub(super) before: (Option<i64>, Option<SystemTime>),
 }
 
 #[derive(Debug)]
@@ -95,7 +99,7 @@ impl Row {
             started: None,
             failed: 0,
             crashes: 0,
-            token: 0,
+            token: None,
             settled: None,
             attempts: Vec::new(),
             phase: RowState::Waiting,

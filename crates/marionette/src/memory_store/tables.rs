@@ -9,7 +9,7 @@ use crate::clock::Tick;
 use crate::id::TaskId;
 use crate::memory_store::Retention;
 use crate::memory_store::lanes::{Clocks, Lanes, Moment, WantedLanes};
-use crate::memory_store::row::{Row, RowState};
+use crate::memory_store::row::{Holding, Row, RowState};
 use crate::memory_store::transitions::End;
 use crate::store::{
     Claim, Claimed, EndKind, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob,
@@ -147,12 +147,13 @@ impl Tables {
         instance.seen = now;
         leases
             .iter()
-            .map(|lease| self.renew_one(*lease, now))
+            .map(|lease| self.renew_one(*lease, id, now))
             .collect()
     }
 
-    fn renew_one(&mut self, lease: Lease, now: Clocks) -> Renewal {
-        let Some(running) = self.held(lease).and_then(Row::running) else {
+    fn renew_one(&mut self, lease: Lease, instance: InstanceId, now: Clocks) -> Renewal {
+        let row = self.held(lease).filter(|_| lease.instance == instance);
+        let Some(running) = row.and_then(Row::running) else {
             return Renewal::Lost;
         };
         running.renewed = now.tick;
@@ -165,9 +166,10 @@ impl Tables {
     /// The row of a lease, if the lease holds.
     fn held(&mut self, lease: Lease) -> Option<&mut Row> {
         let row = self.rows.get_mut(&lease.row)?;
+        let is_held_by = |running: &Holding| running.instance == lease.instance;
         let holds = row.id == lease.job
-            && row.token == lease.token
-            && matches!(row.phase, RowState::Running(_));
+            && row.token == Some(lease.token)
+            && matches!(&row.phase, RowState::Running(running) if is_held_by(running));
         holds.then_some(row)
     }
 
@@ -195,13 +197,13 @@ impl Tables {
             next,
         } = settlement;
         let row = self.rows.get(&lease.row);
-        if row.is_some_and(|row| row.id == lease.job && row.settled == Some(lease.token)) {
+        if row.is_some_and(|row| row.settled == Some(lease)) {
             return Settled::Applied;
         }
         let Some(row) = self.held(lease) else {
             return Settled::Stale;
         };
-        row.settled = Some(lease.token);
+        row.settled = Some(lease);
         if let Some(attempt) = attempt {
             row.record(attempt, now);
         }

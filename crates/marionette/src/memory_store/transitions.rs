@@ -7,7 +7,7 @@ use crate::clock::Tick;
 use crate::memory_store::lanes::{Clocks, Moment};
 use crate::memory_store::row::{Ending, Holding, Row, RowState};
 use crate::memory_store::tables::Tables;
-use crate::store::{Claimed, EndKind, InstanceId, JobState, Lease, clip_error};
+use crate::store::{Claimed, EndKind, InstanceId, JobState, Lease, clip_error, next_token};
 
 /// The result or the reason with which a job ends.
 #[derive(Debug)]
@@ -23,23 +23,31 @@ pub(super) enum End {
 impl Tables {
     /// From waiting to running.
     pub(super) fn start(&mut self, key: i64, instance: InstanceId, now: Clocks) -> Claimed {
+        let previous = self.rows[&key].token;
+        let token = next_token(previous.unwrap_or(0), now.micros()).unwrap_or(i64::MAX);
+        #[cfg(feature = "test-util")]
+        let before = (previous, self.rows[&key].started);
         self.change(key, |row| {
-            row.token += 1;
+            row.token = Some(token);
             row.started = Some(now.wall);
             row.phase = RowState::Running(Holding {
                 instance,
                 claimed: now.tick,
                 renewed: now.tick,
                 cancel: None,
+                #[cfg(feature = "test-util")]
+                before,
             });
         });
         let row = &self.rows[&key];
         Claimed {
             lease: Lease {
                 job: row.id,
+                instance,
                 row: key,
-                token: row.token,
+                token,
             },
+            previous,
             kind: Arc::clone(&row.kind),
             queue: Arc::clone(&row.queue),
             priority: row.priority,

@@ -72,15 +72,45 @@ pub struct Claim {
     pub suspects: usize,
 }
 
-/// One claim of one job: the fence between its instance and all that claim the job later.
+/// One claim of one job by one instance: the fence between that instance and all that claim the job
+/// later. Stores compare the whole lease: neither another token nor another instance will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The job.
     pub job: TaskId,
+    /// The instance that claimed it.
+    pub instance: InstanceId,
     /// Where the store finds the job fastest; instances give it back unchanged.
     pub row: i64,
-    /// Grows with every claim of the job.
+    /// Which claim of the job it is: the [`next_token`] at the time of the claim.
     pub token: i64,
+}
+
+/// The token for a claim of a job, at this time of the store in microseconds since 1970: greater
+/// than the token that is `stored`, and never one that was issued before. `None` if there is no
+/// greater number.
+///
+/// One more than the stored token would not do: the store may have forgotten a claim that had it,
+/// while the instance of that claim lives on. So the token is the time. If the clock has been
+/// stepped back behind the stored token, it is that token and a random number below 2³² more.
+///
+/// # Examples
+///
+/// ```
+/// use marionette::store::next_token;
+///
+/// let (earlier, now) = (1_900_000_000_000_000, 1_900_000_001_000_000);
+/// assert_eq!(next_token(earlier, now), Some(now));
+/// assert!(next_token(now, earlier) > Some(now));
+/// assert_eq!(next_token(i64::MAX, now), None);
+/// ```
+#[must_use]
+pub fn next_token(stored: i64, micros: i64) -> Option<i64> {
+    if stored < micros {
+        return Some(micros);
+    }
+    let room = i64::MAX - stored;
+    (room > 0).then(|| stored + fastrand::i64(1..=room.min(1 << 32)))
 }
 
 /// A claimed job, as its instance gets it.
@@ -88,6 +118,8 @@ pub struct Lease {
 pub struct Claimed {
     /// The lease, which every write about the job names.
     pub lease: Lease,
+    /// The token of the claim before this one, as far as the store knows; `None` for the first.
+    pub previous: Option<i64>,
     /// Its kind.
     pub kind: Arc<str>,
     /// Its queue.

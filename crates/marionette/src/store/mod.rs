@@ -17,22 +17,36 @@
 //! - *Many at once.* Each method takes many items, answers in their order, and commits them
 //!   together or not at all. Callers do not wait for each other: a store may put calls that come at
 //!   the same time into one commit.
+//! - *Bounded.* One call has at most [`CALL_ROWS_MAX`] items and [`CALL_BYTES_MAX`] bytes of
+//!   payloads, results and texts, and a store may refuse a larger one. The library cuts what is
+//!   larger into several calls, each of which is committed alone. An answer that would be larger
+//!   may be cut by the store: [`claim`](Store::claim) then gives fewer jobs, and
+//!   [`ended`](Store::ended) says [`Ended::NotYet`] for the last of them. Both say something about
+//!   at least one job.
 //! - *May be repeated.* A caller that got an error does not know whether the call had its effect,
 //!   and calls again with the same arguments: that must end as if it had been called once.
 //! - *May be dropped.* A future that is dropped has had its effect or will have none; either is
 //!   right, and nothing else is lost.
-//! - *Fenced.* A [`Lease`] is one claim of one job. Every write about a claimed job names its
-//!   lease, and has no effect if the job has been claimed again since.
-//! - *The store's clock.* Callers pass durations; the store alone decides which jobs are due.
-//! - *No runtime of its caller.* [`renew`](Store::renew) is called from a thread of its own (unless
-//!   the store [is volatile](Store::is_volatile)), so no future may rely on the runtime in which
-//!   the store was made.
+//! - *Fenced.* A [`Lease`] is one claim of one job by one instance. Every write about a claimed job
+//!   names its lease, and has no effect unless the job runs under exactly that lease.
+//! - *No token twice.* A claim that need not be synced can be lost when a server fails over or
+//!   loses its power, while the instance that has the job lives on. The store then gives the job
+//!   away again, with a [token](Lease::token) that the lost claim did not have, so the lost claim
+//!   is worth nothing. The same instance may get the job again: it gives up the older lease.
+//! - *The store's clock.* Callers pass durations; the store's wall clock alone decides which jobs
+//!   are due. No wall clock decides which instances are dead: see [`sweep`](Store::sweep).
+//! - *No runtime of its caller.* Futures are polled in the runtime of a manager, on the thread that
+//!   renews leases (unless the store [is volatile](Store::is_volatile)), whose runtime has timers
+//!   and no I/O, and, where a caller blocks, outside of any runtime. So a store that uses sockets
+//!   or files has a thread of its own for them, and its futures only wait for the answers of that
+//!   thread. Only [`wait`](Store::wait) and [`rest`](Store::rest) may count on tokio's timers.
 
 mod job;
 mod name;
 mod claim;
 mod settle;
 mod end;
+pub(crate) mod call;
 pub mod inspect;
 mod backoff;
 mod error;
@@ -42,7 +56,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use claim::{Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted};
+pub use call::{CALL_BYTES_MAX, CALL_ROWS_MAX};
+pub use claim::{
+    Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted, next_token,
+};
 pub use end::EndKind;
 pub use error::{StoreError, StoreErrorKind};
 use inspect::Inspect;
@@ -107,7 +124,8 @@ pub trait Store: Inspect {
     /// Gives an instance jobs that are due: the highest priority first, and within a priority the
     /// job that has been due for longest. Each job gets a new lease.
     ///
-    /// A lost claim is harmless (the lease lapses), so it need not be synced.
+    /// A claim need not be synced. If its answer is lost, the lease lapses; if the claim is lost in
+    /// the store, the job is given away again with a token that no claim has had.
     ///
     /// # Errors
     ///
@@ -118,15 +136,17 @@ pub trait Store: Inspect {
     /// Gives a sign of life of an instance and extends its leases; makes the instance known when it
     /// is new. The answers say, in order, which leases still hold.
     ///
-    /// An instance names all leases that it has. A lease that it does not name for the length of a
-    /// lease lapses, since its claim was lost on the way to the instance.
+    /// An instance names all leases that it has, in as many calls as they take. A lease that it
+    /// does not name for the length of a lease lapses, since its claim was lost on the way to the
+    /// instance.
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>>;
 
     /// Writes what became of claimed jobs. [`Settlement::end`] says how a job ends by it.
     ///
     /// Every error and reason is cut by [`clip_error`] before it is kept.
     ///
-    /// A settlement whose lease no longer holds has no effect and is [`Settled::Stale`]. Repeating
+    /// A settlement whose lease does not hold has no effect and is [`Settled::Stale`]: the job was
+    /// taken away or claimed again, or its store forgot the claim. Repeating
     /// a settlement that had its effect is [`Settled::Applied`] until the job is claimed again;
     /// after that it may be either.
     ///
@@ -141,6 +161,12 @@ pub trait Store: Inspect {
 
     /// Clears up: takes jobs from dead instances, quarantines those whose instances died three
     /// times, forgets dead instances, and prunes jobs that have been kept for long enough.
+    ///
+    /// Death is observed: an instance is dead if whoever sweeps has seen no new sign of life of it
+    /// for the length of a lease, by a monotonic clock of its own. A wall clock that is stepped, on
+    /// either side, kills nobody; and a sign of life that comes before the burial prevents it. So a
+    /// process that begins to sweep finds nobody dead before a lease has passed, unless the store
+    /// has a surer sign of death, as a file lock that the dead process no longer holds.
     ///
     /// A job that is taken from a dead instance waits again as it did before, with one crash more
     /// and [`PastOutcome::Crashed`] in its history; no attempt was used. A job whose lease lapsed

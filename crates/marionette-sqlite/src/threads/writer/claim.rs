@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use marionette::store::{Claim, Claimed, InstanceId, Lease, StoreError};
+use marionette::store::{Claim, Claimed, InstanceId, Lease, StoreError, next_token};
 use rusqlite::params;
 
 use super::Writer;
@@ -145,13 +145,18 @@ impl Writer<'_> {
             history = codec::lenient(row, 4)?;
             let id: Id = row.get(0)?;
             let token: i64 = row.get(1)?;
-            let next = token.checked_add(1);
+            let next = next_token(token, now);
+            let next = next.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, token))?;
+            // A job that was never claimed has a token too, and no time at which it started.
+            let was_claimed = codec::lenient(row, 9)? > 0;
             Ok(Claimed {
                 lease: Lease {
                     job: id.task(),
+                    instance,
                     row: seq,
-                    token: next.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, token))?,
+                    token: next,
                 },
+                previous: was_claimed.then_some(token),
                 kind: lane.kind.clone(),
                 queue: lane.queue.clone(),
                 priority: lane.priority,
@@ -174,7 +179,7 @@ impl Writer<'_> {
         }
         self.sql
             .claim_take
-            .execute(params![seq, Id(instance.0), now])?;
+            .execute(params![seq, Id(instance.0), now, claimed.lease.token])?;
         failpoint::at("sqlite::claim::taken");
         Ok(claimed)
     }

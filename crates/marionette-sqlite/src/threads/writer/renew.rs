@@ -22,6 +22,10 @@ impl Writer<'_> {
         let id = Id(instance.id.0);
         let mut answers = Vec::with_capacity(leases.len());
         for lease in leases {
+            if lease.instance != instance.id {
+                answers.push(Renewal::Lost);
+                continue;
+            }
             let read = &mut self.sql.lease_read;
             let cancel: Option<Option<String>> = read
                 .query_row(

@@ -112,6 +112,7 @@ impl Writer<'_> {
             self.now,
             ran.as_secs_f64(),
             codec::result_to_sql(result),
+            Id(lease.instance.0),
         ])?;
         Ok(changes == 1)
     }
@@ -122,7 +123,7 @@ impl Writer<'_> {
             return Ok(Settled::Stale);
         };
         // The number of a row that was deleted may be used again, so the id decides.
-        if job.id == Id::of(lease.job) && job.settled == lease.token {
+        if job.is_of(lease) && job.settled == lease.token {
             return Ok(Settled::Applied);
         }
         if !job.holds(lease) {
@@ -278,7 +279,12 @@ impl Writer<'_> {
 impl JobRow {
     /// Whether this lease is the one that holds.
     fn holds(&self, lease: Lease) -> bool {
-        self.state == State::Running && self.token == lease.token && self.id == Id::of(lease.job)
+        self.state == State::Running && self.token == lease.token && self.is_of(lease)
+    }
+
+    /// Whether it is the job of this lease, and the instance of this lease had it last.
+    fn is_of(&self, lease: Lease) -> bool {
+        self.id == Id::of(lease.job) && self.instance == Id(lease.instance.0)
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context as Poller, Poll, ready};
 
 use crate::durable::Durable;
 use crate::id::TaskId;
+use crate::store::call::job_bytes;
 use crate::store::{Due, NewJob};
 use crate::submit::Room;
 use crate::submit::error::Refusal;
@@ -87,7 +88,7 @@ impl<J> Chunk<J> {
                 durable.registry.queue_limit(queue)
             }) {
                 Ok(row) => {
-                    chunk.bytes += row.payload.len();
+                    chunk.bytes += job_bytes(&row);
                     chunk.drafts.push(draft);
                     chunk.rows.push(row);
                 }
