@@ -117,7 +117,7 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ("env = 'A=b'", "`env` must be a table, and is a text"),
         (
             "env = { A = { form = 'env:B' } }",
-            "`A` must be a text, `{ secret = \"…\" }` or `{ from = \"env:NAME\" }`",
+            "`A` must be a string, `{ secret = \"…\" }` or `{ from = \"env:NAME\" }`",
         ),
         (
             "env = { A = { from = 'B' } }",

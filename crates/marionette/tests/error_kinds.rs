@@ -128,6 +128,27 @@ async fn a_full_disk_is_full() {
     assert!(!refused.is_full());
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_error_of_many_tasks_says_its_kind_and_each_text_once() {
+    let tasks = manager(1, 1);
+    let error = tasks.queue_many([quick, quick]).await;
+    let error = error.expect_err("it is not running");
+    assert_eq!(error.kind(), QueueErrorKind::Stopped);
+
+    let store = Faulty::default();
+    let tasks = TaskManager::builder().store(store.clone()).build();
+    let tasks = tasks.expect("it is sound");
+    store.fail(true);
+    let error = tasks.queue_many([mail("ada"), mail("bob")]).await;
+    let error = error.expect_err("the store fails");
+    let kind = QueueErrorKind::Store(StoreErrorKind::Unavailable);
+    assert_eq!(error.kind(), kind);
+    let report = format!("{:#}", anyhow::Error::from(error));
+    for text in ["the store does not answer", "connection refused"] {
+        assert_eq!(report.matches(text).count(), 1, "{report}");
+    }
+}
+
 #[test]
 fn one_error_of_a_store_answers_many_callers() {
     let error = StoreError::unavailable("the server does not answer");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use crate::submit::error::{QueueError, Refusal};
+use crate::submit::error::{QueueError, QueueErrorKind, Refusal};
 
 /// The error of `queue_many`: not all tasks were accepted.
 ///
@@ -48,6 +48,11 @@ impl<H, T> ManyError<H, T> {
     /// The handles of the accepted tasks, in the order of the tasks.
     pub fn accepted(&self) -> &[H] {
         &self.accepted
+    }
+
+    /// Why the first of the refused tasks was refused: the kind of [`why`](Self::why).
+    pub fn kind(&self) -> QueueErrorKind {
+        self.why.kind()
     }
 
     /// Why the first of the refused tasks was refused.
