@@ -25,7 +25,7 @@ pub(crate) fn cargo(toolchain: &str, words: &str) -> Command {
 fn has(listed: &str, toolchain: &str) -> bool {
     let is_meant = |line: &str| {
         let rest = line.strip_prefix(toolchain);
-        rest.is_some_and(|rest| rest.starts_with("-") || rest.starts_with(".0-"))
+        rest.is_some_and(|rest| rest.starts_with('-') || rest.starts_with(".0-"))
     };
     listed.lines().any(is_meant)
 }
