@@ -22,7 +22,7 @@ pub fn command(bytes: &[u8]) {
 /// Any options of a job can be followed and stored again, or are refused.
 pub fn options(bytes: &[u8]) {
     if let Ok(options) = serde_json::from_slice::<JobOptions>(bytes) {
-        if let Some(backoff) = options.backoff.clone() {
+        if let Some(backoff) = options.backoff {
             let backoff = Backoff::from(backoff);
             for failed in [1, 2, 1_000, u32::MAX] {
                 let _ = backoff.pause(failed, u64::from(failed));
