@@ -75,6 +75,25 @@ fn a_task_that_comes_back_into_the_file_is_run_after_all() {
 }
 
 #[test]
+fn a_task_that_a_person_cancels_stays_cancelled_whatever_the_reason_says() {
+    let sandbox = Sandbox::new();
+    let tasks = "echo >> begun; test -e go || sleep 300\necho b >> log\n";
+    sandbox.write("tasks.txt", tasks);
+    let mut first = sandbox.start(&["run", "-j", "1", "tasks.txt"]);
+    until("the first has begun", || !sandbox.read("begun").is_empty());
+    let reason = "its file no longer has it";
+    let cancel = ["cancel", "--text", "echo b", "--yes", "--reason", reason];
+    let said = sandbox.run(&cancel);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    sandbox.write("go", "");
+    let said = sandbox.run(&["run", "tasks.txt"]);
+    assert!(said.out.contains("1 done, 1 cancelled"), "{said:?}");
+    assert_eq!(sandbox.read("log"), "");
+}
+
+#[test]
 fn a_run_can_begin_anew_before_it_is_finished() {
     let sandbox = Sandbox::new();
     sandbox.write(

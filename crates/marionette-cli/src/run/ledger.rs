@@ -3,6 +3,7 @@
 //! The note lies beside the store, one small file for each run, and is replaced in one step. A lock
 //! on a file beside the note keeps a second process away; the lock ends with its process.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
 use std::time::{Duration, SystemTime};
@@ -88,6 +89,9 @@ pub(super) struct Note {
     /// removed, may have had generations up to this number.
     #[serde(default, skip_serializing_if = "is_zero")]
     before: u64,
+    /// The tasks of this generation that are cancelled because the list no longer has them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    removed: BTreeSet<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
@@ -133,6 +137,7 @@ impl Ledger {
                 generation: before,
                 finished: true,
                 before,
+                removed: BTreeSet::new(),
             }
         };
         note.identity = Some(identity.notable());
@@ -162,6 +167,7 @@ impl Ledger {
         }
         self.note.generation += 1;
         self.note.finished = false;
+        self.note.removed.clear();
         self.write()?;
         Ok(Turn::Begins)
     }
@@ -225,6 +231,32 @@ impl Ledger {
             }
             file.flush()
         })
+    }
+
+    /// Whether the task is cancelled because the list no longer has it.
+    pub(super) fn is_removed(&self, id: TaskId) -> bool {
+        !self.note.removed.is_empty() && self.note.removed.contains(&id.to_string())
+    }
+
+    /// Notes tasks that the list no longer has, before they are cancelled.
+    pub(super) fn note_removed(&mut self, ids: &[TaskId]) -> Result<()> {
+        self.note.removed.extend(ids.iter().map(TaskId::to_string));
+        self.write()
+    }
+
+    /// Notes that the list has these tasks, whether it had them all the time or not.
+    pub(super) fn note_present(&mut self, ids: impl Iterator<Item = TaskId>) -> Result<()> {
+        if self.note.removed.is_empty() {
+            return Ok(());
+        }
+        let before = self.note.removed.len();
+        for id in ids {
+            self.note.removed.remove(&id.to_string());
+        }
+        if self.note.removed.len() == before {
+            return Ok(());
+        }
+        self.write()
     }
 
     fn write(&self) -> Result<()> {

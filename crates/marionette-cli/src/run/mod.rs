@@ -186,7 +186,7 @@ async fn listed(
     // If the order cannot be written, the tasks are listed in another order.
     let _ = ledger.note_order(plan.ids());
     let stored = match turn {
-        Turn::GoesOn => reconcile(opened, &identity, &ledger, &plan, console).await?,
+        Turn::GoesOn => reconcile(opened, &identity, &mut ledger, &plan, console).await?,
         Turn::Begins => StoredTasks::default(),
     };
     if turn == Turn::Begins && ledger.is_first() {
@@ -207,7 +207,7 @@ async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready
     let identity = Identity::named_by(args)?;
     let ledger = choice::to_resume(opened, &identity, console).await?;
     take_over(opened).await?;
-    let mut stored = StoredTasks::read(&*opened.store, &ledger.queue()).await?;
+    let mut stored = StoredTasks::read(&*opened.store, &ledger).await?;
     let plan = Plan::of_stored(stored.ids());
     let back = stored.to_revive(&plan);
     if !back.is_empty() {
@@ -216,7 +216,7 @@ async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready
             .retry(Which::Ids(back))
             .await
             .map_err(explain)?;
-        stored = StoredTasks::read(&*opened.store, &ledger.queue()).await?;
+        stored = StoredTasks::read(&*opened.store, &ledger).await?;
     }
     Ok(Ready {
         identity,
@@ -243,29 +243,34 @@ fn refuse_queues(file: &input::File) -> Result<()> {
 async fn reconcile(
     opened: &Opened,
     identity: &Identity,
-    ledger: &Ledger,
+    ledger: &mut Ledger,
     plan: &Plan,
     console: &Console,
 ) -> Result<StoredTasks> {
     take_over(opened).await?;
-    let stored = StoredTasks::read(&*opened.store, &ledger.queue()).await?;
+    let stored = StoredTasks::read(&*opened.store, ledger).await?;
     let removed = stored.without(plan);
     if !removed.is_empty() {
         let source = if identity.is_list() { "list" } else { "file" };
-        let reason = format!("its {source} {}", stored::REMOVED);
+        let reason = format!("its {source} no longer has it");
+        ledger.note_removed(&removed)?;
         let cancelled = opened.store.cancel(Which::Ids(removed), reason).await;
         let cancelled = cancelled.map_err(explain)?;
         let what = count_of(cancelled, "task");
         console.note(&format!("{what} cancelled that the {source} no longer has"));
     }
     let back = stored.to_revive(plan);
-    if !back.is_empty() {
+    let is_any_back = !back.is_empty();
+    if is_any_back {
         opened
             .store
             .retry(Which::Ids(back))
             .await
             .map_err(explain)?;
-        return StoredTasks::read(&*opened.store, &ledger.queue()).await;
+    }
+    ledger.note_present(plan.ids())?;
+    if is_any_back {
+        return StoredTasks::read(&*opened.store, ledger).await;
     }
     Ok(stored)
 }

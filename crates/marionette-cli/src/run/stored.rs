@@ -8,11 +8,10 @@ use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::JobState;
 
+use super::ledger::Ledger;
 use super::plan::Plan;
 use crate::store::explain;
 
-/// Why a task was cancelled that the file or the list no longer has.
-pub(super) const REMOVED: &str = "no longer has it";
 /// How many jobs are listed in one call.
 const PAGE: usize = 1_000;
 
@@ -28,10 +27,10 @@ struct StoredTask {
 }
 
 impl StoredTasks {
-    pub(super) async fn read(store: &dyn Inspect, queue: &str) -> Result<Self> {
+    pub(super) async fn read(store: &dyn Inspect, ledger: &Ledger) -> Result<Self> {
         let mut stored = HashMap::new();
         let filter = Filter {
-            queues: vec![queue.to_owned()],
+            queues: vec![ledger.queue()],
             ..Filter::default()
         };
         let mut page = Page {
@@ -41,7 +40,7 @@ impl StoredTasks {
         loop {
             let listed = store.list(filter.clone(), page).await.map_err(explain)?;
             stored.extend(listed.jobs.into_iter().map(|job| {
-                let was_removed = job.reason.is_some_and(|reason| reason.contains(REMOVED));
+                let was_removed = job.state == JobState::Cancelled && ledger.is_removed(job.id);
                 let standing = StoredTask {
                     state: job.state,
                     accepted: job.accepted,

@@ -22,7 +22,7 @@ impl SqliteStore {
             }
             Which::Matching(filter) => filter,
             _ => {
-                return Err(StoreError::refused(
+                return Err(StoreError::unsupported(
                     "this store does not know which jobs it is for",
                 ));
             }

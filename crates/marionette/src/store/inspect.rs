@@ -123,7 +123,8 @@ impl Count {
 
 /// Which jobs a change is for.
 ///
-/// A store that meets a variant which it does not know refuses the change.
+/// A store that meets a variant which it does not know answers that it is
+/// [unsupported](crate::store::StoreErrorKind::Unsupported).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Which {

@@ -103,7 +103,8 @@ impl PastOutcome {
 
 /// What follows for a job that was settled.
 ///
-/// A store that meets a variant which it does not know refuses the settlement.
+/// A store that meets a variant which it does not know answers that it is
+/// [unsupported](crate::store::StoreErrorKind::Unsupported).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Next {

@@ -53,9 +53,10 @@ impl NewRow {
         };
         job.check()?;
         if clock::due(job.due, 0).is_none() {
-            return Err(refused(
-                "this store does not know when it is due".to_owned(),
-            ));
+            let (id, kind) = (job.id, &job.kind);
+            return Err(StoreError::unsupported(format!(
+                "job {id} ({kind}): this store does not know when it is due"
+            )));
         }
         let options = options_to_sql(&job.options)
             .map_err(|err| refused(format!("its options are not JSON: {err}")))?;

@@ -53,7 +53,7 @@ pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
         };
         if !is_known {
             let id = settlement.lease.job;
-            return Err(StoreError::refused(format!(
+            return Err(StoreError::unsupported(format!(
                 "job {id}: this store does not know what follows for it"
             )));
         }
