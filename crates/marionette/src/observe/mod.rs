@@ -295,7 +295,7 @@ impl Observer {
             WARN,
             released,
             quarantined,
-            "workers have died; their jobs wait again, or are quarantined"
+            "instances have died; their jobs wait again, or are quarantined"
         );
     }
 
