@@ -78,7 +78,7 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
         ),
         (
             &["add", "--at", "noonish", "true"],
-            "--at: \"noonish\" is no time",
+            "--at: \"noonish\" is not a time",
         ),
         (
             &["add", "--timeout", "0s", "true"],

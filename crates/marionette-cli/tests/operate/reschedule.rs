@@ -61,7 +61,7 @@ fn what_is_wrong_with_the_words_is_told_and_nothing_is_changed() {
     for (words, expected) in [
         (&[][..], "<ID|TIME>"),
         (&[id][..], "the time comes last"),
-        (&[id, "soonish"], "\"soonish\" is no time"),
+        (&[id, "soonish"], "\"soonish\" is not a time"),
         (&[id, "--state", "waiting", "18:00"], "not by both"),
         (&["18:00"], "nothing says which tasks to reschedule"),
         (&["--all", "18:00"], "say --yes to do it"),
