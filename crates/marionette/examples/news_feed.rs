@@ -1,5 +1,5 @@
-//! A task that is a type, with a result, and with a retry policy that goes by the type of the error.
-//! The clock is virtual here, so the pauses take no time.
+//! A task that is a type, with a result, and with a retry policy that goes by the type of the
+//! error. The clock is virtual here, so the pauses take no time.
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -157,7 +157,7 @@ impl TaskManager {
     }
 
     /// Makes one attempt at once, in the caller's runtime task and not on a worker. The options are
-    /// those of a task that is [wrapped](crate::TaskManager::wrap).
+    /// those of a task that is [wrapped](crate::wrap).
     ///
     /// If the attempt fails and retries are left, a worker makes the next attempt after the pause
     /// of the backoff.

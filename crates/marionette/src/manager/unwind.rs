@@ -1,5 +1,5 @@
-//! Types that may cross `catch_unwind`: a manager, the handles of its tasks, what an attempt knows of
-//! itself, and the store in memory.
+//! Types that may cross `catch_unwind`: a manager, the handles of its tasks, what an attempt knows
+//! of itself, and the store in memory.
 //!
 //! Their state is atomic or behind locks that are not held while code of a user runs, so a panic
 //! leaves none of it half changed.

@@ -41,8 +41,8 @@ use crate::task::task_handler::TaskHandler;
 ///   with a store takes jobs whether it runs or not, and so does every manager a future task;
 /// - the time of the task [cannot be scheduled](crate::QueueError::is_unschedulable);
 /// - the wait for room was limited and the queue [stayed full](crate::QueueError::is_full);
-/// - a job [cannot be stored](crate::error::QueueErrorKind::Unstorable) as it is, or the store [could not
-///   be reached](crate::QueueError::is_unavailable).
+/// - a job [cannot be stored](crate::error::QueueErrorKind::Unstorable) as it is, or the store
+///   [could not be reached](crate::QueueError::is_unavailable).
 ///
 /// # Cancel safety
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// An [`Error`] as plain data.
+/// An [`Error`](crate::Error) as plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
