@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use marionette::backoff::{Constant, Exponential, Jitter, Linear, Polynomial};
 use marionette::error::{
-    ConfigProblem, ConfigProblemKind, ErrorDict, QueueErrorKind, TaskErrorKind,
+    ConfigProblem, ConfigProblemKind, ErrorDict, ManyError, QueueErrorKind, TaskErrorKind,
 };
 use marionette::event::{Event, EventKind, Events, Received, TaskRef};
 use marionette::inspect::{
     Count, Filter, JobDetails, JobSummary, Listed, LiveInstance, Page, TimedAttempt, Unreadable,
     Which,
 };
-use marionette::marker::ByJob;
+use marionette::marker::{Anywhere, ByJob, Stored, Untyped};
 use marionette::stats::{Histogram, Stats, Trouble};
 use marionette::store::{
     Attempted, Claim, Claimed, Due, Duty, EndKind, Ended, Inserted, InstanceId, InstanceInfo,
@@ -26,9 +26,9 @@ use marionette::task::{Blocking, With};
 use marionette::timer::{FutureTask, Futures, Scheduler, Unschedulable, WaitingTask};
 use marionette::{
     Backoff, BoxError, CancellationToken, Config, ConfigError, Context, Error, Failure,
-    FailureKind, Handlers, Job, JobHandle, JoinHandle, MemoryOptions, MemoryStore, Parent,
-    QueueError, StopReport, TaskError, TaskHandler, TaskId, TaskManager, TaskManagerBuilder,
-    TaskState,
+    FailureKind, Handlers, Job, JobHandle, Jobs, JoinHandle, MemoryOptions, MemoryStore, Parent,
+    QueueError, StopReport, Submit, TaskError, TaskHandler, TaskId, TaskManager,
+    TaskManagerBuilder, TaskState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,7 @@ const _: () = {
     data::<TaskManager<dyn Store>>();
     data::<TaskManagerBuilder>();
     data::<TaskManagerBuilder<MemoryStore>>();
+    data::<Jobs>();
     data::<Handlers>();
     data::<Config>();
     data::<MemoryStore>();
@@ -76,12 +77,15 @@ const _: () = {
 
     unwinds::<TaskManager>();
     unwinds::<TaskManager<dyn Store>>();
+    unwinds::<Jobs>();
     unwinds::<MemoryStore>();
 };
 
 /// What is given, and what runs.
 const _: () = {
-    data::<TaskHandler<Letter, ByJob>>();
+    data::<TaskHandler<Letter>>();
+    data::<Submit<'static, Letter, ByJob, Stored>>();
+    data::<Submit<'static, Letter, ByJob, Anywhere>>();
     data::<Blocking<fn(Context) -> Result<(), TaskError>>>();
     data::<With<String, fn(String, Context)>>();
     data::<Backoff>();
@@ -104,12 +108,14 @@ const _: () = {
     data::<TaskState>();
     data::<JoinHandle<Cell<u8>>>();
     data::<JobHandle<Mail>>();
+    data::<JobHandle<Untyped>>();
     data::<Error>();
     data::<ErrorDict>();
     data::<Failure>();
     data::<FailureKind>();
     data::<QueueError<Cell<u8>>>();
     data::<QueueErrorKind>();
+    data::<ManyError<JoinHandle<Cell<u8>>, Cell<u8>>>();
     data::<TaskErrorKind>();
     data::<ConfigError>();
     data::<ConfigProblem>();
@@ -202,6 +208,9 @@ async fn the_futures_of_the_verbs_can_be_spawned() {
     future(&stored.queue(mail()).into_future());
     future(&stored.queue(mail()).try_now());
     future(&stored.queue_many([mail()]));
+    let jobs = stored.jobs();
+    future(&jobs.queue(mail()).into_future());
+    future(&jobs.queue_many([mail()]));
     let handle = stored.queue(mail()).await.expect("it is accepted");
     future(&handle.state());
     future(&handle.cancel("not needed"));

@@ -240,3 +240,36 @@ async fn a_test_finds_the_jobs_that_were_queued_and_have_not_ended() {
         "the job is of kind `send_mail`, not `tell`"
     );
 }
+
+#[tokio::test]
+async fn a_context_has_the_way_in_of_the_manager_that_it_is_given() {
+    let ask = async |_: SendMail, cx: Context| {
+        cx.jobs().queue(Tell).await?;
+        Ok(0)
+    };
+    let error = perform(&ask, mail("ada"))
+        .await
+        .expect_err("it has no manager");
+    assert_eq!(
+        error.to_string(),
+        "the task manager is gone: its last clone was dropped"
+    );
+
+    let store = MemoryStore::new();
+    let tasks = TaskManager::builder()
+        .store(store.clone())
+        .build()
+        .expect("it is sound");
+    let attempt = context().jobs(&tasks.jobs());
+    attempt
+        .clone()
+        .perform(&ask, mail("ada"))
+        .await
+        .expect("it is accepted");
+    assert_eq!(queued::<Tell>(&store).await.len(), 1);
+    drop(tasks);
+    attempt
+        .perform(&ask, mail("ada"))
+        .await
+        .expect_err("the manager is gone");
+}

@@ -44,7 +44,7 @@ use crate::task::registry::Registry;
 pub(crate) struct Durable {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) registry: Arc<Registry>,
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     wanted: Wanted,
     timing: Timing,
     completions: Arc<Completions>,

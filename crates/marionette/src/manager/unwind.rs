@@ -11,6 +11,7 @@ use crate::cell::join::JoinHandle;
 use crate::manager::TaskManager;
 use crate::memory_store::MemoryStore;
 use crate::submit::job_handle::JobHandle;
+use crate::submit::jobs::Jobs;
 
 impl<S: ?Sized> UnwindSafe for TaskManager<S> {}
 impl<S: ?Sized> RefUnwindSafe for TaskManager<S> {}
@@ -20,6 +21,9 @@ impl<T> RefUnwindSafe for JoinHandle<T> {}
 
 impl<J> UnwindSafe for JobHandle<J> {}
 impl<J> RefUnwindSafe for JobHandle<J> {}
+
+impl UnwindSafe for Jobs {}
+impl RefUnwindSafe for Jobs {}
 
 impl UnwindSafe for Context {}
 impl RefUnwindSafe for Context {}

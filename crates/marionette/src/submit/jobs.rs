@@ -104,6 +104,15 @@ impl Jobs {
         }
     }
 
+    /// The number by which the tasks of the manager find it; `None` if the manager is gone.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn number(&self) -> Option<u32> {
+        Some(match self.manager()? {
+            Manager::Memory(engine) => engine.id,
+            Manager::Store(durable) => durable.engine.id,
+        })
+    }
+
     /// Queues a job, which runs as soon as a worker is free.
     ///
     /// Awaiting the [`Submit`] waits while the queue is full.

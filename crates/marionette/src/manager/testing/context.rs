@@ -14,6 +14,7 @@ use crate::cell::options::{JobPlace, Options};
 use crate::clock::Tick;
 use crate::id::Identity;
 use crate::outcome::TaskError;
+use crate::submit::jobs::Jobs;
 use crate::task::IntoTask;
 use crate::task::encoded_job::ByJob;
 use crate::task::job::{Job, JobHandler};
@@ -107,6 +108,8 @@ pub struct ContextBuilder {
     deadline: Option<Duration>,
     name: Option<Cow<'static, str>>,
     cancelled: Option<String>,
+    /// The number of the manager whose jobs the context has.
+    manager: Option<u32>,
 }
 
 impl ContextBuilder {
@@ -144,6 +147,40 @@ impl ContextBuilder {
     /// Cancel the context's [token](Context::token) to ask for it later.
     pub fn cancelled(mut self, reason: impl Into<String>) -> Self {
         self.cancelled = Some(reason.into());
+        self
+    }
+
+    /// The way in that [`Context::jobs`] gives. Default is one that refuses every job, as if the
+    /// manager was gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, Job, MemoryStore, TaskError, TaskManager, testing};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Charge;
+    /// # impl Job for Charge { const KIND: &'static str = "charge"; type Output = (); }
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct SendReceipt;
+    /// # impl Job for SendReceipt { const KIND: &'static str = "send_receipt"; type Output = (); }
+    ///
+    /// async fn charge(_: Charge, cx: Context) -> Result<(), TaskError> {
+    ///     cx.jobs().queue(SendReceipt).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::builder().store(MemoryStore::new()).build()?;
+    /// let attempt = testing::context().jobs(&tasks.jobs());
+    /// attempt.perform(&charge, Charge).await.unwrap();
+    /// assert_eq!(testing::queued::<SendReceipt>(tasks.store()).await.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn jobs(mut self, jobs: &Jobs) -> Self {
+        self.manager = jobs.number();
         self
     }
 
@@ -214,7 +251,11 @@ impl ContextBuilder {
         if let Some(reason) = &reason {
             details.set_cancel_reason(reason.clone());
         }
-        let context = apart(details, self.attempt.unwrap_or(1).max(1));
+        let context = apart(
+            details,
+            self.attempt.unwrap_or(1).max(1),
+            self.manager.unwrap_or_default(),
+        );
         let token = context.token();
         if reason.is_some() {
             token.cancel();
@@ -243,9 +284,9 @@ fn defaults<J: Job>(job: J) -> Options {
     options.clone()
 }
 
-/// The context of an attempt that no worker makes.
-fn apart(details: Details, attempt: u32) -> Context {
+/// The context of an attempt that no worker makes. No manager has the number 0.
+fn apart(details: Details, attempt: u32, manager: u32) -> Context {
     let body = Once::new(pending::<Result<(), TaskError>>());
     let waiting = Waiting::alone(body, Identity::new(), Some(Box::new(details)));
-    Context::new(waiting.cell().clone(), attempt, 0)
+    Context::new(waiting.cell().clone(), attempt, manager)
 }
