@@ -7,32 +7,41 @@
 //!
 //! # Examples
 //!
-//! ```
-//! use marionette::store::{Due, JobOptions, NewJob, Priority, Store};
-//! use marionette::TaskId;
+//! ```no_run
+//! use marionette::{Context, Job, TaskError, TaskManager};
 //! use marionette_sqlite::SqliteStore;
+//! use serde::{Deserialize, Serialize};
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let directory = tempfile::tempdir()?;
-//! # let path = directory.path().join("tasks.db");
-//! let store = SqliteStore::open(path).await?; // a file, its WAL, and a folder of locks
-//! let job = NewJob {
-//!     id: TaskId::new(),
-//!     kind: "welcome_mail".into(),
-//!     queue: "default".into(),
-//!     priority: Priority::default(),
-//!     due: Due::Now,
-//!     payload: br#"{"to":"ada@example.org"}"#.to_vec(),
-//!     options: JobOptions::default(),
-//!     queue_limit: None,
-//! };
-//! store.insert(vec![job]).await?; // committed and on the disk
-//! # Ok(())
-//! # }
+//! #[derive(Serialize, Deserialize)]
+//! struct SendMail {
+//!     to: String,
+//! }
+//!
+//! impl Job for SendMail {
+//!     const KIND: &'static str = "send_mail";
+//!     type Output = ();
+//! }
+//!
+//! async fn send(mail: SendMail, _: Context) -> Result<(), TaskError> {
+//!     println!("mail to {}", mail.to);
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = SqliteStore::open("tasks.db").await?; // a file, its WAL, a folder of locks
+//!     let tasks = TaskManager::builder().store(store).handle(send).build()?;
+//!     tasks.start();
+//!
+//!     let mail = SendMail { to: "ada@example.org".into() };
+//!     tasks.queue(mail).retries(8).await?; // committed and on the disk
+//!
+//!     println!("{}", tasks.stop().await); // what has not run stays in the file
+//!     Ok(())
+//! }
 //! ```
 //!
-//! Most people hand the store to a manager, which does all that: see [`marionette::store`].
+//! The contract that the store keeps is [`marionette::store`].
 //!
 //! # What it promises, and by what
 //!

@@ -7,35 +7,54 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use marionette::{Config, Context, TaskManager};
-//! # async fn warm_the_cache() -> std::io::Result<()> { Ok(()) }
-//! # async fn send_the_mail(_to: &str) -> std::io::Result<&'static str> { Ok("250 accepted") }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
-//! tasks.start();
+//! use marionette::{Config, Context, TaskError, TaskManager, with};
 //!
-//! tasks.queue(async |_: Context| Ok(warm_the_cache().await?)).await?;
+//! async fn warm_the_cache() -> std::io::Result<()> {
+//!     Ok(())
+//! }
 //!
-//! let to = String::from("ada@example.org");
-//! let error = format!("could not send the welcome mail to {to}");
-//! let sent = tasks
-//!     .queue(move |_: Context| {
-//!         let to = to.clone();
-//!         async move { Ok(send_the_mail(&to).await?) }
-//!     })
-//!     .retries(5)
-//!     .timeout(Duration::from_secs(10))
-//!     .error(error)
-//!     .await?; // waits while the queue is full
-//! assert_eq!(sent.await?, "250 accepted");
+//! async fn send_the_mail(to: String, cx: Context) -> Result<&'static str, TaskError> {
+//!     println!("attempt {} of the mail to {to}", cx.attempt());
+//!     Ok("250 accepted")
+//! }
 //!
-//! tasks.delay(Duration::from_secs(30), async |_: Context| Ok(())).await?;
-//! println!("{}", tasks.stop().await); // runs all that was accepted, says what still waits
-//! # Ok(())
-//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
+//!     tasks.start();
+//!
+//!     tasks.queue(async |_: Context| Ok(warm_the_cache().await?)).await?;
+//!
+//!     let to = String::from("ada@example.org");
+//!     let error = format!("could not send the welcome mail to {to}");
+//!     let sent = tasks
+//!         .queue(with(to, send_the_mail)) // each attempt gets a clone
+//!         .retries(5)
+//!         .timeout(Duration::from_secs(10))
+//!         .error(error)
+//!         .await?; // waits while the queue is full
+//!     assert_eq!(sent.await?, "250 accepted");
+//!
+//!     tasks.delay(Duration::from_secs(30), async |_: Context| Ok(())).await?;
+//!     println!("{}", tasks.stop().await); // runs all that was accepted, says what still waits
+//!     Ok(())
+//! }
 //! ```
+//!
+//! | you want to … | look at |
+//! | --- | --- |
+//! | run work in the background | [`TaskManager`], [`queue`](TaskManager::queue), [`with`] |
+//! | run it later, or at a time | [`delay`](TaskManager::delay), [`schedule`](TaskManager::schedule) |
+//! | retry it, limit it, name it | the methods of [`Submit`], [`Backoff`] |
+//! | say that it failed for good, or should come back later | [`TaskError`] |
+//! | know how it ended | [`JoinHandle`], [`JobHandle`], [`Error`] |
+//! | keep it through a crash | [`Job`], [`JobHandler`], [`TaskManager::builder`] |
+//! | run code that blocks its thread | [`blocking`] |
+//! | stop in order | [`stop`](TaskManager::stop), [`stop_within`](TaskManager::stop_within) |
+//! | see what goes on | [`stats`](TaskManager::stats), [`events`](TaskManager::events), [`inspect`] |
+//! | test it | `testing`, with the feature `test-util`; [`MemoryStore`] |
+//! | write a store | [`store`] |
 //!
 //! # The life of a task
 //!
@@ -61,9 +80,9 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use marionette::{Context, Job, MemoryStore, TaskManager};
+//!
+//! use marionette::{Context, Job, MemoryStore, TaskError, TaskManager};
 //! use serde::{Deserialize, Serialize};
-//! # async fn send_the_mail(_to: &str) -> std::io::Result<String> { Ok("250 accepted".into()) }
 //!
 //! #[derive(Serialize, Deserialize)]
 //! struct SendMail {
@@ -75,19 +94,24 @@
 //!     type Output = String;
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let tasks = TaskManager::builder()
-//!     .store(MemoryStore::new()) // stands for one that outlives the process
-//!     .handle(async |mail: SendMail, _: Context| Ok(send_the_mail(&mail.to).await?))
-//!     .build()?;
-//! tasks.start();
+//! async fn send(mail: SendMail, _: Context) -> Result<String, TaskError> {
+//!     Ok(format!("250 accepted for {}", mail.to))
+//! }
 //!
-//! let mail = SendMail { to: "ada@example.org".into() };
-//! let sent = tasks.queue(mail).retries(8).timeout(Duration::from_secs(30)).await?; // committed
-//! assert_eq!(sent.await?, "250 accepted");
-//! # Ok(())
-//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let tasks = TaskManager::builder()
+//!         .store(MemoryStore::new()) // stands for one that outlives the process
+//!         .handle(send)
+//!         .build()?;
+//!     tasks.start();
+//!
+//!     let mail = SendMail { to: "ada@example.org".into() };
+//!     let limit = Duration::from_secs(30);
+//!     let sent = tasks.queue(mail).retries(8).timeout(limit).await?; // committed
+//!     assert_eq!(sent.await?, "250 accepted for ada@example.org");
+//!     Ok(())
+//! }
 //! ```
 //!
 //! - A process may only store jobs, only work on them, or both. A manager claims only jobs of the

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use marionette::{Config, Context, Task, TaskError, TaskManager, blocking};
+use marionette::{Config, Context, Task, TaskError, TaskManager, blocking, with};
 
 async fn refresh() -> io::Result<u8> {
     Ok(1)
@@ -74,7 +74,7 @@ async fn every_row_runs() {
             .retries(1).await?.await?;
 
         let client = client();
-        let _ = tasks.queue(move |cx: Context| greet(client.clone(), cx))
+        let _ = tasks.queue(with(client, greet))
             .retries(1).await?.await?;
 
         let body: Box<dyn io::Read + Send> = Box::new(io::empty());

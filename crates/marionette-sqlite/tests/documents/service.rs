@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
-use marionette::{Backoff, Config, Context, TaskError, TaskManager};
+use marionette::{Backoff, Config, Context, TaskError, TaskManager, with};
 
 async fn call_the_webhook(url: String, cx: Context) -> Result<(), TaskError> {
     println!("attempt {} at {url}, {} left", cx.attempt(), cx.attempts_left());
@@ -20,7 +20,7 @@ async fn serve(midnight: SystemTime) -> Result<(), Box<dyn Error>> {
 
     let url = String::from("https://example.org/hook");
     tasks
-        .queue(move |cx: Context| call_the_webhook(url.clone(), cx))
+        .queue(with(url, call_the_webhook)) // each attempt gets a clone
         .retries(3)
         .backoff(Backoff::constant(Duration::from_secs(60)))
         .timeout(Duration::from_secs(10)) // for each attempt

@@ -8,6 +8,23 @@
 //!
 //! A [`Session`] is one instance of a manager, from a start to its stop. Jobs run as tasks of the
 //! engine: this folder brings them to the workers, and brings their settlements back to the store.
+//!
+//! # What always holds
+//!
+//! 1. *Accepted is committed.* `queue` of a job resolves after the store has committed it.
+//! 2. *Fenced.* Every write about a claimed job names its lease. A lease that no longer holds
+//!    changes nothing.
+//! 3. *Known or given up.* An instance that has not heard of a lease for four fifths of its length
+//!    gives the job up by itself: it asks the attempt to end, and writes nothing any more. Others
+//!    can have the job only after the whole length.
+//! 4. *Settled once.* A claim is settled once: by the verdict, or by whoever drops the task
+//!    unsettled, which releases the job.
+//! 5. *Held until written.* A job is held, and its lease renewed, until the store has taken its
+//!    settlement.
+//! 6. *A wake-up is a hint.* `wait` may return early, and returns after the store's poll at the
+//!    latest; the claim after it is the truth.
+//! 7. *Suspects alone.* Of the jobs whose instance has died before, a process has one in hand at a
+//!    time.
 
 mod session;
 mod claimer;

@@ -47,18 +47,21 @@ pub struct Memory;
 ///
 /// ```
 /// use marionette::{Config, Context, TaskManager};
-/// # async fn warm_the_cache() -> std::io::Result<()> { Ok(()) }
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
-/// tasks.start();
+/// async fn warm_the_cache() -> std::io::Result<()> {
+///     Ok(())
+/// }
 ///
-/// tasks.queue(async |_: Context| Ok(warm_the_cache().await?)).retries(3).await?;
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let tasks = TaskManager::new(Config::default())?; // 4 workers, a queue of 64
+///     tasks.start();
 ///
-/// println!("{}", tasks.stop().await);
-/// # Ok(())
-/// # }
+///     tasks.queue(async |_: Context| Ok(warm_the_cache().await?)).retries(3).await?;
+///
+///     println!("{}", tasks.stop().await);
+///     Ok(())
+/// }
 /// ```
 pub struct TaskManager<S: ?Sized = Memory> {
     shared: Arc<Owned>,

@@ -1,4 +1,17 @@
 //! The scheduler hands out each future task at its time or later, never before. One sleeper.
+//!
+//! # What always holds
+//!
+//! 1. *Never early.* A future task is handed out only when a clock that was read after its
+//!    insertion has reached its time.
+//! 2. *Two clocks, two heaps, one order.* Tasks of the monotonic clock are kept apart from tasks of
+//!    the wall clock, so a step of one does not reorder the other. Of the tasks that are due, the
+//!    one that has been due for longest goes first, by whichever clock; after 1,024 in a row by one
+//!    clock, one goes by the other.
+//! 3. *One reading.* Times are compared with one reading of both clocks, taken once for the whole
+//!    comparison. Two readings are equal on a paused clock and never on a real one.
+//! 4. *No await between place and task.* The sleeper gets a place in the queue first and takes the
+//!    task out after that, so nothing is lost if it is stopped.
 
 pub(crate) mod timekeeper;
 pub(crate) mod futures;

@@ -36,17 +36,17 @@ use crate::task::task_handler::TaskHandler;
 ///     type Output = usize;
 /// }
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let tasks = TaskManager::builder()
-///     .handle(async |mail: SendMail, _: Context| Ok(mail.to.len()))
-///     .build()?;
-/// tasks.start();
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let tasks = TaskManager::builder()
+///         .handle(async |mail: SendMail, _: Context| Ok(mail.to.len()))
+///         .build()?;
+///     tasks.start();
 ///
-/// let sent = tasks.queue(SendMail { to: "ada@example.org".into() }).retries(3).await?;
-/// assert_eq!(sent.await?, 15);
-/// # Ok(())
-/// # }
+///     let sent = tasks.queue(SendMail { to: "ada@example.org".into() }).retries(3).await?;
+///     assert_eq!(sent.await?, 15);
+///     Ok(())
+/// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a `Job`, so it cannot be stored",
@@ -139,14 +139,29 @@ pub(crate) const fn check_names<J: Job>() {
 /// [`with`](crate::with) gives a function what it needs; each attempt gets a clone:
 ///
 /// ```
-/// # use std::sync::Arc;
+/// use std::sync::Arc;
+///
 /// use marionette::{Context, Job, TaskError, TaskManager, with};
-/// # use serde::{Deserialize, Serialize};
-/// # #[derive(Serialize, Deserialize)]
-/// # struct SendMail { to: String }
-/// # impl Job for SendMail { const KIND: &'static str = "send_mail"; type Output = (); }
-/// # struct Mailer;
-/// # impl Mailer { async fn send(&self, _: &str) -> std::io::Result<()> { Ok(()) } }
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct SendMail {
+///     to: String,
+/// }
+///
+/// impl Job for SendMail {
+///     const KIND: &'static str = "send_mail";
+///     type Output = ();
+/// }
+///
+/// struct Mailer;
+///
+/// impl Mailer {
+///     async fn send(&self, to: &str) -> std::io::Result<()> {
+///         println!("mail to {to}");
+///         Ok(())
+///     }
+/// }
 ///
 /// async fn send(mailer: Arc<Mailer>, mail: SendMail, _: Context) -> Result<(), TaskError> {
 ///     Ok(mailer.send(&mail.to).await?)

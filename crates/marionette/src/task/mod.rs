@@ -59,14 +59,14 @@ use crate::task::stored_options::JobSettings;
 ///     }
 /// }
 ///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let tasks = TaskManager::new(Default::default())?;
-/// tasks.start();
-/// let destroyed = tasks.queue(DestroyTopic { topic: "news".into() }).retries(3).await?;
-/// assert_eq!(destroyed.await?, 4);
-/// # Ok(())
-/// # }
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let tasks = TaskManager::new(Default::default())?;
+///     tasks.start();
+///     let destroyed = tasks.queue(DestroyTopic { topic: "news".into() }).retries(3).await?;
+///     assert_eq!(destroyed.await?, 4);
+///     Ok(())
+/// }
 /// ```
 pub trait Task: Send + Sync + 'static {
     /// The result of a successful attempt.
