@@ -32,7 +32,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     assert_eq!(sent.await?, 250); // whichever process runs it
 
     let week = Duration::from_secs(7 * 24 * 60 * 60);
-    tasks.delay(week, SendMail { to: "ada@example.org".into() }).await?; // restarts do not matter
+    tasks.delay(week, SendMail { to: "eve@example.org".into() }).await?; // restarts do not matter
     println!("{}", tasks.stop().await); // what has not run stays in the file
     Ok(())
 }

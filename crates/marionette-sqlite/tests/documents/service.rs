@@ -24,7 +24,7 @@ async fn serve(midnight: SystemTime) -> Result<(), Box<dyn Error>> {
         .retries(3)
         .backoff(Backoff::constant(Duration::from_secs(60)))
         .timeout(Duration::from_secs(10)) // for each attempt
-        .error("the webhook does not answer") // what you want to read when all attempts failed
+        .error("the webhook does not answer") // what you read when all attempts failed
         .await?; // its handle may be dropped: the log tells of a failure
 
     // At a time, and after a pause. Neither waits for room.
