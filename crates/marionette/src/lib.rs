@@ -45,14 +45,15 @@
 //! | you want to … | look at |
 //! | --- | --- |
 //! | run work in the background | [`TaskManager`], [`queue`](TaskManager::queue), [`with`] |
-//! | run it later, or at a time | [`delay`](TaskManager::delay), [`schedule`](TaskManager::schedule) |
+//! | run it later | [`delay`](TaskManager::delay), [`schedule`](TaskManager::schedule) |
 //! | retry it, limit it, name it | the methods of [`Submit`], [`Backoff`] |
 //! | say that it failed for good, or should come back later | [`TaskError`] |
 //! | know how it ended | [`JoinHandle`], [`JobHandle`], [`Error`] |
 //! | keep it through a crash | [`Job`], [`JobHandler`], [`TaskManager::builder`] |
 //! | run code that blocks its thread | [`blocking`] |
 //! | stop in order | [`stop`](TaskManager::stop), [`stop_within`](TaskManager::stop_within) |
-//! | see what goes on | [`stats`](TaskManager::stats), [`events`](TaskManager::events), [`inspect`] |
+//! | see what goes on | [`stats`](TaskManager::stats), [`events`](TaskManager::events) |
+//! | ask a store, and repair | [`inspect`] |
 //! | test it | `testing`, with the feature `test-util`; [`MemoryStore`] |
 //! | write a store | [`store`] |
 //!
