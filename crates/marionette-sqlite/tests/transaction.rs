@@ -195,7 +195,7 @@ async fn what_is_refused_leaves_nothing_in_the_transaction() {
         queue: "no name".into(),
         ..job()
     };
-    refused(&store, &transaction, &[job(), bad], "the name of its queue");
+    refused(&store, &transaction, &[job(), bad], "of its queue");
     let other = NewJob {
         payload: b"[]".to_vec(),
         ..job()

@@ -15,7 +15,6 @@ use marionette::store::{JobState, NewJob, Store, StoreError, StoreErrorKind};
 use marionette::{
     Backoff, BoxError, Context, Job, MemoryStore, Payload, TaskId, TaskManager, wrap,
 };
-use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -119,7 +118,8 @@ async fn a_bad_name_of_a_queue_is_refused() {
         assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
         let told = refused.to_string();
         assert!(
-            told.starts_with("a job cannot be stored: the name of its queue "),
+            told.starts_with("a job cannot be stored: the name `")
+                && told.contains("` of its queue "),
             "{told}"
         );
     }

@@ -58,15 +58,25 @@ pub(crate) fn stored(
 /// The options of a job of this kind, as its store kept them. The error of the user goes with the
 /// record of the attempts, and `keep_result` is the store's.
 pub(crate) fn restored(stored: JobOptions, kind: &'static str) -> Options {
+    let JobOptions {
+        retries,
+        backoff,
+        timeout,
+        give_up_after,
+        expires_after,
+        name,
+        error: _,
+        keep_result: _,
+    } = stored;
     let mut options = Options::default();
-    options.retries = stored.retries;
-    if let Some(backoff) = stored.backoff {
+    options.retries = retries;
+    if let Some(backoff) = backoff {
         options.set_backoff(backoff.into());
     }
-    options.set_timeout(stored.timeout);
-    options.set_give_up_after(stored.give_up_after);
-    options.set_expires_after(stored.expires_after);
-    options.set_name(stored.name.map_or(kind.into(), Into::into));
+    options.set_timeout(timeout);
+    options.set_give_up_after(give_up_after);
+    options.set_expires_after(expires_after);
+    options.set_name(name.map_or(kind.into(), Into::into));
     options
 }
 
