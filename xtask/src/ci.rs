@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The features of the library, each of which must stand alone.
-const FEATURES: [&str; 4] = ["serde", "metrics", "signal", "test-util"];
+const FEATURES: [&str; 3] = ["metrics", "signal", "test-util"];
 
 pub(crate) const STEPS: &[Step] = &[
     Step {

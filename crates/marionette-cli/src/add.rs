@@ -59,12 +59,12 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
         tell(
             &console,
             job,
-            paused.iter().any(|queue| *queue == job.queue),
+            paused.iter().any(|paused| paused.queue == job.queue),
         );
     }
-    for queue in &paused {
-        if jobs.iter().any(|job| job.queue == *queue) && !console.json {
-            console.note(&operate::is_paused(queue));
+    for paused in &paused {
+        if jobs.iter().any(|job| job.queue == paused.queue) && !console.json {
+            console.note(&operate::is_paused(paused));
         }
     }
     let workers = opened.store.instances().await.map_err(explain)?;

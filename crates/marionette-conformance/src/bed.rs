@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{Filter, JobDetails, JobSummary, Listed, Page, Which};
+use marionette::inspect::{By, Filter, JobDetails, JobSummary, Listed, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, EndKind, Inserted, InstanceId, InstanceInfo, JobOptions,
-    JobState, Lease, NewJob, Next, PastOutcome, Priority, Renewal, Settled, Settlement, Store,
-    Swept, Wanted,
+    Attempted, Claim, Claimed, EndKind, Inserted, InstanceId, InstanceInfo, JobState, Lease,
+    NewJob, Next, PastOutcome, Renewal, Settled, Settlement, Store, Swept, Wanted,
 };
 
 use crate::fixture::Fixture;
@@ -28,16 +27,7 @@ pub(crate) struct Bed {
 
 /// A job that asks for nothing in particular.
 pub(crate) fn job() -> NewJob {
-    NewJob {
-        id: TaskId::new(),
-        kind: KIND.into(),
-        queue: QUEUE.into(),
-        priority: Priority(0),
-        due: Due::Now,
-        payload: b"{}".to_vec(),
-        options: JobOptions::default(),
-        queue_limit: None,
-    }
+    NewJob::new(KIND, b"{}".to_vec()).queue(QUEUE)
 }
 
 pub(crate) fn jobs(count: usize) -> Vec<NewJob> {
@@ -45,20 +35,12 @@ pub(crate) fn jobs(count: usize) -> Vec<NewJob> {
 }
 
 pub(crate) fn instance() -> InstanceInfo {
-    InstanceInfo {
-        id: InstanceId::new(),
-        server: "server".into(),
-        process: 1,
-        workers: 4,
-    }
+    InstanceInfo::new(InstanceId::new(), "server", 4).process(1)
 }
 
 /// Wants these kinds from any queue.
 pub(crate) fn kinds(kinds: &[&str]) -> Wanted {
-    Wanted {
-        kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
-        queues: Arc::new([]),
-    }
+    Wanted::new(kinds.iter().copied())
 }
 
 pub(crate) fn wanted() -> Wanted {
@@ -66,21 +48,12 @@ pub(crate) fn wanted() -> Wanted {
 }
 
 pub(crate) fn claim(instance: &InstanceInfo, limit: usize) -> Claim {
-    Claim {
-        instance: instance.id,
-        wanted: wanted(),
-        limit,
-        suspects: limit,
-    }
+    Claim::new(instance.id, wanted(), limit).suspects(limit)
 }
 
 /// An attempt that failed with this error.
 pub(crate) fn failure(error: &str) -> Attempted {
-    Attempted {
-        ran: Duration::from_millis(7),
-        outcome: PastOutcome::Failed,
-        error: Some(error.to_owned()),
-    }
+    Attempted::new(PastOutcome::Failed, Duration::from_millis(7)).error(error.to_owned())
 }
 
 /// A cancellation for this reason.
@@ -92,11 +65,7 @@ pub(crate) fn cancel_for(reason: impl Into<String>) -> Next {
 }
 
 pub(crate) fn attempt(outcome: PastOutcome) -> Attempted {
-    Attempted {
-        ran: Duration::from_millis(7),
-        outcome,
-        error: None,
-    }
+    Attempted::new(outcome, Duration::from_millis(7))
 }
 
 pub(crate) fn ids(claimed: &[Claimed]) -> Vec<TaskId> {
@@ -107,6 +76,19 @@ pub(crate) fn leases(claimed: &[Claimed]) -> Vec<Lease> {
     claimed.iter().map(|claimed| claimed.lease).collect()
 }
 
+/// The person who makes the changes.
+pub(crate) fn by() -> By {
+    By::new("ada", "conformance")
+}
+
+/// The names of the queues that are paused.
+pub(crate) async fn paused_in(store: &dyn Store) -> Vec<String> {
+    let paused = store.paused_queues().await.expect("an answer");
+    let mut names: Vec<_> = paused.into_iter().map(|paused| paused.queue).collect();
+    names.sort();
+    names
+}
+
 pub(crate) fn only(ids: &[TaskId]) -> Which {
     Which::Ids(ids.to_vec())
 }
@@ -115,7 +97,7 @@ pub(crate) fn only(ids: &[TaskId]) -> Which {
 pub(crate) async fn present(bed: &Bed) -> SystemTime {
     let id = bed.insert_one(job()).await;
     let accepted = bed.summary(id).await.accepted;
-    let deleted = bed.store.delete(only(&[id])).await.expect("a change");
+    let deleted = bed.store.delete(only(&[id]), by()).await.expect("a change");
     assert_eq!(deleted, 1);
     accepted
 }
@@ -265,11 +247,7 @@ impl Bed {
 
     /// Settles without an attempt.
     pub(crate) async fn settle(&self, lease: Lease, next: Next) -> Settled {
-        let settlement = Settlement {
-            lease,
-            attempt: None,
-            next,
-        };
+        let settlement = Settlement::new(lease, next);
         self.settle_all(vec![settlement]).await[0]
     }
 
@@ -280,11 +258,7 @@ impl Bed {
         attempt: Attempted,
         next: Next,
     ) -> Settled {
-        let settlement = Settlement {
-            lease,
-            attempt: Some(attempt),
-            next,
-        };
+        let settlement = Settlement::new(lease, next).attempt(attempt);
         self.settle_all(vec![settlement]).await[0]
     }
 
@@ -346,10 +320,7 @@ impl Bed {
     /// All jobs of the store, read page by page.
     pub(crate) async fn all(&self) -> Vec<JobSummary> {
         let mut all = Vec::new();
-        let mut page = Page {
-            after: None,
-            limit: 1_000,
-        };
+        let mut page = Page::first(1_000);
         loop {
             let listed = self.list(Filter::default(), page).await;
             all.extend(listed.jobs);

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use marionette::TaskId;
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
+use marionette::inspect::{
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
+};
 use marionette::store::{
     Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Next, Renewal, Settled,
     Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
@@ -84,6 +87,7 @@ pub enum Method {
     PauseQueue,
     ResumeQueue,
     PausedQueues,
+    Activity,
     Instances,
 }
 
@@ -294,32 +298,42 @@ impl Inspect for FaultyStore {
         self.call(Method::Job, self.shared.inner.job(id))
     }
 
-    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.call(Method::Retry, self.shared.inner.retry(which))
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.call(Method::Retry, self.shared.inner.retry(which, by))
     }
 
-    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
-        self.call(Method::Cancel, self.shared.inner.cancel(which, reason))
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        self.call(Method::Cancel, self.shared.inner.cancel(which, reason, by))
     }
 
-    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.call(Method::Delete, self.shared.inner.delete(which))
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.call(Method::Delete, self.shared.inner.delete(which, by))
     }
 
-    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
-        self.call(Method::Reschedule, self.shared.inner.reschedule(which, due))
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        self.call(
+            Method::Reschedule,
+            self.shared.inner.reschedule(which, due, by),
+        )
     }
 
-    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.call(Method::PauseQueue, self.shared.inner.pause_queue(queue))
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.call(Method::PauseQueue, self.shared.inner.pause_queue(queue, by))
     }
 
-    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.call(Method::ResumeQueue, self.shared.inner.resume_queue(queue))
+    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.call(
+            Method::ResumeQueue,
+            self.shared.inner.resume_queue(queue, by),
+        )
     }
 
-    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
         self.call(Method::PausedQueues, self.shared.inner.paused_queues())
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        self.call(Method::Activity, self.shared.inner.activity(filter))
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {

@@ -26,7 +26,7 @@ impl Fixture for InMemory {
     }
 
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
-        let store = builder().keep_done_count(done).build();
+        let store = builder().keep_done_count(done as u64).build();
         Box::pin(async { Arc::new(store) as Arc<dyn Store> })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::{By, Inspect, Which};
 use marionette::store::{JobState, PastOutcome, Store};
 use marionette::{Context, Job, JobHandle, MemoryStore, TaskManager};
 use marionette_conformance::{Fault, FaultyStore, Method};
@@ -159,9 +159,12 @@ async fn who_lets_a_job_begin_anew_meanwhile_has_it_run_again() {
     let swept = town.inner.sweep().await.expect("it is swept by another");
     assert_eq!(swept.released, u64::from(JOBS));
     let some = Which::Ids(town.handles[..5].iter().map(JobHandle::id).collect());
-    let cancelled = town.inner.cancel(some.clone(), "no".to_owned()).await;
+    let cancelled = town
+        .inner
+        .cancel(some.clone(), "no".to_owned(), By::new("ada", "test"))
+        .await;
     assert_eq!(cancelled.expect("they wait"), 5);
-    let retried = town.inner.retry(some).await;
+    let retried = town.inner.retry(some, By::new("ada", "test")).await;
     assert_eq!(retried.expect("they are there"), 5);
     town.store.heal();
     assert_eq!(town.all_are_done().await, JOBS + 5);

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
+use marionette::inspect::{
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
+};
 use marionette::store::{
     Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
     Store, StoreError, StoreFuture, Swept, Timing, Wanted,
@@ -120,32 +123,36 @@ impl Inspect for OwnThread {
         self.ask(move |store| async move { store.job(id).await })
     }
 
-    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.ask(|store| async move { store.retry(which).await })
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.ask(|store| async move { store.retry(which, by).await })
     }
 
-    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
-        self.ask(|store| async move { store.cancel(which, reason).await })
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        self.ask(|store| async move { store.cancel(which, reason, by).await })
     }
 
-    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.ask(|store| async move { store.delete(which).await })
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.ask(|store| async move { store.delete(which, by).await })
     }
 
-    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
-        self.ask(move |store| async move { store.reschedule(which, due).await })
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        self.ask(move |store| async move { store.reschedule(which, due, by).await })
     }
 
-    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.ask(|store| async move { store.pause_queue(queue).await })
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.ask(|store| async move { store.pause_queue(queue, by).await })
     }
 
-    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.ask(|store| async move { store.resume_queue(queue).await })
+    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.ask(|store| async move { store.resume_queue(queue, by).await })
     }
 
-    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
         self.ask(|store| async move { store.paused_queues().await })
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        self.ask(|store| async move { store.activity(filter).await })
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {

@@ -4,7 +4,10 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
+use marionette::inspect::{
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
+};
 use marionette::store::{
     Claim, Claimed, Ended, Inserted, InstanceInfo, JobState, Lease, NewJob, Next, Renewal, Settled,
     Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
@@ -257,32 +260,36 @@ impl Inspect for SimStore {
         self.server.store.job(id)
     }
 
-    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.server.store.retry(which)
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.server.store.retry(which, by)
     }
 
-    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
-        self.server.store.cancel(which, reason)
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        self.server.store.cancel(which, reason, by)
     }
 
-    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.server.store.delete(which)
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.server.store.delete(which, by)
     }
 
-    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
-        self.server.store.reschedule(which, due)
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        self.server.store.reschedule(which, due, by)
     }
 
-    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.server.store.pause_queue(queue)
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.server.store.pause_queue(queue, by)
     }
 
-    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.server.store.resume_queue(queue)
+    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.server.store.resume_queue(queue, by)
     }
 
-    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
         self.server.store.paused_queues()
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        self.server.store.activity(filter)
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {

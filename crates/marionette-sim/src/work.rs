@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
-use marionette::store::{Due, JobOptions, NewJob, Priority, StoredBackoff, StoredJitter};
+use marionette::store::{Due, JobOptions, NewJob, StoredBackoff, StoredJitter};
 use marionette::{Context, Job, TaskError, TaskId};
 use marionette_conformance::history::History;
 use serde::{Deserialize, Serialize};
@@ -89,16 +89,16 @@ impl Work {
             2 => Due::At(now + Duration::from_secs(600).mul_f64(rng.f64())),
             _ => Due::Now,
         };
-        NewJob {
-            id,
-            kind: Self::KIND.into(),
-            queue: ["one", "two"][rng.usize(..2)].into(),
-            priority: Priority(rng.i8(-1..=1)),
-            due,
-            payload: serde_json::to_vec(&work).expect("it is plain data"),
-            options,
-            queue_limit: (rng.u8(..8) == 0).then_some(10),
-        }
+        NewJob::new(
+            Self::KIND,
+            serde_json::to_vec(&work).expect("it is plain data"),
+        )
+        .id(id)
+        .queue(["one", "two"][rng.usize(..2)])
+        .priority(rng.i8(-1..=1))
+        .due(due)
+        .options(options)
+        .queue_limit((rng.u8(..8) == 0).then_some(10))
     }
 }
 

@@ -4,13 +4,11 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use marionette::TaskId;
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, JobOptions, NewJob, Next,
-    PastOutcome, Priority, Settlement, Store, Wanted,
+    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, NewJob, Next, PastOutcome,
+    Settlement, Store, Wanted,
 };
 use marionette_sqlite::{SqliteStore, Synchronous};
 
@@ -52,16 +50,7 @@ async fn main() -> Outcome {
 }
 
 fn job() -> NewJob {
-    NewJob {
-        id: TaskId::new(),
-        kind: "noop".into(),
-        queue: "default".into(),
-        priority: Priority(0),
-        due: Due::Now,
-        payload: b"{\"n\":123456}".to_vec(),
-        options: JobOptions::default(),
-        queue_limit: None,
-    }
+    NewJob::new("noop", b"{\"n\":123456}".to_vec()).queue("default")
 }
 
 async fn open(place: &Path, name: &str) -> Result<SqliteStore, Box<dyn Error>> {
@@ -122,35 +111,17 @@ async fn callers(place: &Path, callers: usize, count: usize) -> Outcome {
 }
 
 async fn worker(store: &SqliteStore) -> Result<Claim, Box<dyn Error>> {
-    let info = InstanceInfo {
-        id: InstanceId::new(),
-        server: "speed".into(),
-        process: std::process::id(),
-        workers: 4,
-    };
+    let info = InstanceInfo::new(InstanceId::new(), "speed", 4).process(std::process::id());
     let worker = info.id;
     store.renew(info, vec![]).await?;
-    let wanted = Wanted {
-        kinds: Arc::new(["noop".to_owned()]),
-        queues: Arc::new([]),
-    };
-    Ok(Claim {
-        instance: worker,
-        wanted,
-        limit: 500,
-        suspects: 1,
-    })
+    let wanted = Wanted::new(["noop"]);
+    Ok(Claim::new(worker, wanted, 500))
 }
 
 fn done(claimed: &[Claimed]) -> Vec<Settlement> {
-    let settlement = |claimed: &Claimed| Settlement {
-        lease: claimed.lease,
-        attempt: Some(Attempted {
-            ran: Duration::from_micros(3),
-            outcome: PastOutcome::Done,
-            error: None,
-        }),
-        next: Next::Done(b"null".to_vec()),
+    let settlement = |claimed: &Claimed| {
+        Settlement::new(claimed.lease, Next::Done(b"null".to_vec()))
+            .attempt(Attempted::new(PastOutcome::Done, Duration::from_micros(3)))
     };
     claimed.iter().map(settlement).collect()
 }
@@ -195,9 +166,10 @@ async fn lateness(place: &Path) -> Outcome {
     let store = open(place, "late").await?;
     let (count, claim) = (10_000_usize, worker(&store).await?);
     let start = SystemTime::now() + Duration::from_millis(200);
-    let scheduled = |index: usize| NewJob {
-        due: Due::At(start + Duration::from_micros(200) * u32::try_from(index).unwrap_or(0)),
-        ..job()
+    let scheduled = |index: usize| {
+        job().due(Due::At(
+            start + Duration::from_micros(200) * u32::try_from(index).unwrap_or(0),
+        ))
     };
     store.insert((0..count).map(scheduled).collect()).await?;
     let mut late = Vec::new();
@@ -278,18 +250,13 @@ async fn million_waiting(place: &Path) -> Outcome {
         let mut times = Vec::new();
         for _ in 0..20 {
             let start = Instant::now();
-            let claimed = store
-                .claim(Claim {
-                    limit: 10,
-                    ..claim.clone()
-                })
-                .await?;
+            let mut few = claim.clone();
+            few.limit = 10;
+            let claimed = store.claim(few).await?;
             times.push(start.elapsed());
-            let released = claimed.iter().map(|claimed| Settlement {
-                lease: claimed.lease,
-                attempt: None,
-                next: Next::Release,
-            });
+            let released = claimed
+                .iter()
+                .map(|claimed| Settlement::new(claimed.lease, Next::Release));
             store.settle(released.collect()).await?;
         }
         print_times(&format!("claim of 10 with {thousands},000 waiting"), times);

@@ -73,7 +73,7 @@ impl Id {
     }
 
     pub(crate) fn instance(self) -> InstanceId {
-        InstanceId(self.0)
+        InstanceId::from(self.0)
     }
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Place, insert, job, wanted};
+use common::{Place, by, insert, job, wanted};
 use marionette::inspect::Inspect;
 use marionette::store::{Claim, InstanceId, Store, StoreError, StoreErrorKind};
 use marionette::{Context, Job, TaskManager};
@@ -112,12 +112,7 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         };
         let said = tokio::time::timeout(limit, said).await;
         said.unwrap_or_else(|_| panic!("{point}: nobody says that it is broken"));
-        let claim = Claim {
-            instance: InstanceId::new(),
-            wanted: wanted(),
-            limit: 1,
-            suspects: 1,
-        };
+        let claim = Claim::new(InstanceId::new(), wanted(), 1);
         broken("insert", store.insert(vec![job()]).await.err());
         broken("claim", store.claim(claim).await.err());
         broken("settle", store.settle(Vec::new()).await.err());
@@ -126,7 +121,10 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         broken("ended", store.ended(vec![id]).await.err());
         broken("counts", store.counts().await.err());
         broken("job", store.job(id).await.err());
-        broken("pause", store.pause_queue("default".into()).await.err());
+        broken(
+            "pause",
+            store.pause_queue("default".into(), by()).await.err(),
+        );
         drop(store);
         let store = place.open().await;
         let kept = store.job(id).await.expect("an answer");

@@ -236,14 +236,8 @@ async fn a_jump_makes_due_what_the_clock_has_come_to_and_nothing_else() {
     one.step(HOUR);
     clock::sleep(Duration::from_millis(300));
     world.until_only_later(&store, 1).await;
-    let filter = Filter {
-        states: vec![JobState::Scheduled],
-        ..Filter::default()
-    };
-    let page = Page {
-        after: None,
-        limit: 10,
-    };
+    let filter = Filter::new().state(JobState::Scheduled);
+    let page = Page::first(10);
     let later = store.list(filter, page).await.expect("the store answers");
     assert_eq!(later.jobs.len(), 1, "{:?}; {}", later.jobs, world.again());
     one.step(HOUR + 1);

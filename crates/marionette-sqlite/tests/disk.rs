@@ -126,10 +126,7 @@ fn mail(bytes: usize) -> NewJob {
     let mail = Mail {
         to: "x".repeat(bytes),
     };
-    NewJob {
-        payload: serde_json::to_vec(&mail).expect("it is plain data"),
-        ..job()
-    }
+    job().payload(serde_json::to_vec(&mail).expect("it is plain data"))
 }
 
 async fn fills_up_and_goes_on(place: &Path) {
@@ -203,11 +200,7 @@ async fn stays_full_and_goes_on(place: &Path) {
     for round in 0..200 {
         let claimed = claim(&store, &instance, 1).await;
         assert_eq!(claimed.len(), 1, "round {round}");
-        let release = Settlement {
-            lease: claimed[0].lease,
-            attempt: None,
-            next: Next::Release,
-        };
+        let release = Settlement::new(claimed[0].lease, Next::Release);
         let settled = store.settle(vec![release]).await;
         assert_eq!(
             settled.expect("it needs no room"),
@@ -271,11 +264,7 @@ async fn state(store: &SqliteStore, id: TaskId) -> JobState {
 
 /// The mails that wait.
 async fn waiting(store: &SqliteStore) -> HashSet<TaskId> {
-    let filter = Filter {
-        kinds: vec!["mail".to_owned()],
-        states: vec![JobState::Ready],
-        ..Filter::default()
-    };
+    let filter = Filter::new().kind("mail").state(JobState::Ready);
     let (mut found, mut page) = (HashSet::new(), Page::default());
     loop {
         let listed = store.list(filter.clone(), page).await;

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Place, insert, job, known_instance};
+use common::{Place, by, insert, job, known_instance};
 use marionette::inspect::Inspect;
 use marionette::store::{Store, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
@@ -300,7 +300,7 @@ async fn what_the_application_adds_to_our_tables_works_if_it_is_trusted_and_is_r
                 .expect("it can be written");
         }
         let deleted = store
-            .delete(marionette::inspect::Which::Ids(vec![id]))
+            .delete(marionette::inspect::Which::Ids(vec![id]), by())
             .await;
         assert_eq!(deleted.expect("an answer"), 1);
         if added.contains("orders") {

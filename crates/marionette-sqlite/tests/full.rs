@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Place, claim, done, insert, job, known_instance, settle};
+use common::{Place, by, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::{Filter, Inspect, Which};
 use marionette::store::{JobState, NewJob, Settled, Store, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
@@ -13,10 +13,7 @@ use marionette_sqlite::rusqlite::Connection;
 const MIB: u64 = 1024 * 1024;
 
 fn large() -> NewJob {
-    NewJob {
-        payload: vec![b'x'; 100_000],
-        ..job()
-    }
+    job().payload(vec![b'x'; 100_000])
 }
 
 /// Inserts until there is no room. Returns the jobs that were accepted.
@@ -46,11 +43,11 @@ async fn a_full_file_refuses_what_has_no_room_and_loses_nothing() {
     for claimed in &claimed {
         assert_eq!(settle(&store, done(claimed.lease)).await, Settled::Applied);
     }
-    let all = Which::Matching(Filter {
-        states: vec![JobState::Done],
-        ..Filter::default()
-    });
-    let deleted = store.delete(all).await.expect("deleting needs no room");
+    let all = Which::Matching(Filter::new().state(JobState::Done));
+    let deleted = store
+        .delete(all, by())
+        .await
+        .expect("deleting needs no room");
     assert_eq!(deleted, accepted.len() as u64);
     insert(&store, large()).await;
 }

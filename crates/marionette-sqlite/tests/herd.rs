@@ -162,11 +162,7 @@ async fn asks_without_a_pause(store: SqliteStore, due: SystemTime) {
         let claimed = common::claim(&store, &instance, 1).await;
         if clock::wall() >= due {
             for claimed in claimed {
-                let release = Settlement {
-                    lease: claimed.lease,
-                    attempt: None,
-                    next: Next::Release,
-                };
+                let release = Settlement::new(claimed.lease, Next::Release);
                 assert_eq!(common::settle(&store, release).await, Settled::Applied);
             }
             println!("asked {asked} times before it was due");
@@ -211,11 +207,9 @@ async fn open(path: &Path) -> SqliteStore {
 
 fn mail(number: usize, due: Due) -> NewJob {
     let payload = serde_json::to_vec(&Mail { number });
-    NewJob {
-        due,
-        payload: payload.expect("it is plain data"),
-        ..common::job()
-    }
+    common::job()
+        .due(due)
+        .payload(payload.expect("it is plain data"))
 }
 
 fn lock(runs: &Runs) -> std::sync::MutexGuard<'_, HashMap<usize, Vec<SystemTime>>> {

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Place, claim, done, insert, job, known_instance, settle};
+use common::{Place, by, claim, done, insert, job, known_instance, paused_in, settle};
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{Claim, Claimed, Ended, InstanceInfo, NewJob, Settled, Store, Wanted};
 use marionette_sqlite::SqliteStore;
@@ -16,26 +16,15 @@ use marionette_sqlite::rusqlite::Connection;
 const KEPT: i64 = 65;
 
 fn in_queue(queue: &str) -> NewJob {
-    NewJob {
-        queue: queue.to_owned().into(),
-        ..job()
-    }
+    job().queue(queue.to_owned())
 }
 
 fn wanted(queues: impl IntoIterator<Item = String>) -> Wanted {
-    Wanted {
-        kinds: Arc::new(["mail".to_owned()]),
-        queues: queues.into_iter().collect(),
-    }
+    Wanted::new(["mail".to_owned()]).queues(queues)
 }
 
 async fn claim_from(store: &SqliteStore, instance: &InstanceInfo, wanted: Wanted) -> Vec<Claimed> {
-    let claim = Claim {
-        instance: instance.id,
-        wanted,
-        limit: 10,
-        suspects: 10,
-    };
+    let claim = Claim::new(instance.id, wanted, 10).suspects(10);
     store.claim(claim).await.expect("the instance is known")
 }
 
@@ -60,7 +49,10 @@ async fn use_queues(store: &SqliteStore, name: &str, count: usize) {
     let jobs: Vec<_> = jobs.collect();
     let ids = jobs.iter().map(|job| job.id).collect();
     store.insert(jobs).await.expect("there is room");
-    store.delete(Which::Ids(ids)).await.expect("it deletes");
+    store
+        .delete(Which::Ids(ids), by())
+        .await
+        .expect("it deletes");
 }
 
 #[tokio::test]
@@ -106,7 +98,9 @@ async fn a_lane_with_a_job_in_any_state_stays() {
             );
         }
     }
-    let cancelled = store.cancel(Which::Ids(vec![ids[4]]), "no".into()).await;
+    let cancelled = store
+        .cancel(Which::Ids(vec![ids[4]]), "no".into(), by())
+        .await;
     assert_eq!(cancelled.expect("it cancels"), 1);
     use_queues(&store, "other", 300).await;
     for _ in 0..3 {
@@ -152,21 +146,18 @@ async fn a_queue_that_is_paused_is_so_when_its_lanes_went() {
     let instance = known_instance(&store).await;
     use_queues(&store, "paused", 1).await;
     store
-        .pause_queue("paused-0".into())
+        .pause_queue("paused-0".into(), by())
         .await
         .expect("it pauses");
     use_queues(&store, "other", 300).await;
     sweep(&place).await;
     sweep(&place).await;
     assert!(lanes(&place) <= KEPT);
-    assert_eq!(
-        store.paused_queues().await.expect("an answer"),
-        ["paused-0"]
-    );
+    assert_eq!(paused_in(&store).await, ["paused-0"]);
     insert(&store, in_queue("paused-0")).await;
     assert!(claim(&store, &instance, 10).await.is_empty());
     store
-        .resume_queue("paused-0".into())
+        .resume_queue("paused-0".into(), by())
         .await
         .expect("it resumes");
     assert_eq!(claim(&store, &instance, 10).await.len(), 1);
@@ -276,7 +267,7 @@ async fn who_wants_to_know_hears_of_all_that_is_deleted() {
     let stays = insert(&store, job()).await;
     store.sweep().await.expect("it sweeps");
     store
-        .delete(Which::Ids(vec![deleted]))
+        .delete(Which::Ids(vec![deleted]), by())
         .await
         .expect("it deletes");
     let told = forgotten.take();

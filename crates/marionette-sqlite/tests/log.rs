@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use common::{Place, insert, job, known_instance};
-use marionette::store::{NewJob, Store};
+use marionette::store::Store;
 use marionette_sqlite::rusqlite::Connection;
 
 const MIB: u64 = 1024 * 1024;
@@ -30,10 +30,7 @@ async fn a_log_that_grew_beside_a_long_reader_shrinks_when_all_is_quiet() {
     let count = reader.query_row(read, [], |row| row.get::<_, i64>(0));
     assert_eq!(count.expect("it answers"), 1);
     for _ in 0..40 {
-        let large = NewJob {
-            payload: vec![b'x'; 512 * 1024],
-            ..job()
-        };
+        let large = job().payload(vec![b'x'; 512 * 1024]);
         insert(&store, large).await;
     }
     assert!(

@@ -3,11 +3,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use common::{Place, claim, done, known_instance, settle, version_1, version_2};
+use common::{Place, by, claim, done, known_instance, paused_in, settle, version_1, version_2};
 use marionette::TaskId;
-use marionette::inspect::{Filter, Inspect, JobDetails, Page};
+use marionette::inspect::{ActivityFilter, ActivityKind, Filter, Inspect, JobDetails, Page};
 use marionette::store::{EndKind, JobState, PastOutcome, Settled, Store, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
@@ -61,7 +61,7 @@ async fn jobs_of_version_1_are_what_they_were() {
     );
     let cancelled = details(&store, 7).await;
     assert_eq!(cancelled.summary.reason.as_deref(), Some("not needed"));
-    let paused = store.paused_queues().await.expect("an answer");
+    let paused = paused_in(&store).await;
     assert_eq!(paused, ["closed"]);
     let all = store.list(Filter::default(), Page::default()).await;
     assert_eq!(all.expect("an answer").jobs.len(), 8);
@@ -192,7 +192,7 @@ async fn jobs_of_version_2_are_what_they_were() {
         let job = details(&store, number).await;
         assert_eq!(job.summary.reason.as_deref(), Some(reason));
     }
-    let paused = store.paused_queues().await.expect("an answer");
+    let paused = paused_in(&store).await;
     assert_eq!(paused, ["closed"]);
     let all = store.list(Filter::default(), Page::default()).await;
     assert_eq!(all.expect("an answer").jobs.len(), 14);
@@ -293,4 +293,22 @@ async fn jobs_of_version_2_go_on() {
     let cancelled = details(&store, 13).await.summary;
     assert_eq!(cancelled.state, JobState::Cancelled);
     assert_eq!(cancelled.reason.as_deref(), Some("not any more"));
+}
+
+#[tokio::test]
+async fn who_paused_a_queue_of_version_2_is_not_known_and_who_resumes_it_is() {
+    let place = Place::new();
+    version_2::make(&place.path());
+    let store = place.open().await;
+    let paused = store.paused_queues().await.expect("an answer");
+    assert_eq!(paused.len(), 1);
+    assert_eq!((&*paused[0].queue, &paused[0].by), ("closed", &None));
+    assert_eq!(paused[0].since, UNIX_EPOCH + Duration::from_micros(1));
+    let activities = async || store.activity(ActivityFilter::new()).await;
+    assert_eq!(activities().await.expect("an answer"), []);
+    let resumed = store.resume_queue("closed".into(), by()).await;
+    resumed.expect("a change");
+    let told = activities().await.expect("an answer");
+    assert_eq!(told[0].kind, ActivityKind::Resumed);
+    assert_eq!(told[0].by, by());
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::{Place, known_instance};
-use marionette::store::{Due, InstanceInfo, NewJob, Priority, Store};
+use marionette::store::{Due, InstanceInfo, NewJob, Store};
 use marionette::{Context, Job, TaskManager};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{self, Connection, Statement, StatementStatus};
@@ -38,10 +38,7 @@ fn mail(number: u64, bytes: usize) -> Mail {
 }
 
 fn row(mail: &Mail) -> NewJob {
-    NewJob {
-        payload: serde_json::to_vec(mail).expect("it is plain data"),
-        ..common::job()
-    }
+    common::job().payload(serde_json::to_vec(mail).expect("it is plain data"))
 }
 
 /// The managers that work: slowly, until they may be quick.
@@ -236,15 +233,8 @@ async fn a_claim_touches_no_more_because_of_a_backlog() {
     let place = Place::new();
     let store = place.open().await;
     let instance = known_instance(&store).await;
-    let other = |job: NewJob| NewJob {
-        kind: "other".into(),
-        ..job
-    };
-    let later = |job: NewJob| NewJob {
-        due: Due::After(YEAR),
-        priority: Priority(9),
-        ..job
-    };
+    let other = |job: NewJob| job.kind("other");
+    let later = |job: NewJob| job.due(Due::After(YEAR)).priority(9);
     // One of each, so that there are as many lanes as later.
     let few: Vec<_> = (0..100).map(|_| common::job()).collect();
     store.insert(few).await.expect("there is room");
@@ -271,7 +261,7 @@ fn effort(store: &SqliteStore, instance: &InstanceInfo) -> Effort {
     connection
         .execute_batch("BEGIN IMMEDIATE")
         .expect("nobody writes");
-    let instance = instance.id.0.as_bytes().to_vec();
+    let instance = instance.id.uuid().as_bytes().to_vec();
     run(
         &connection,
         include_str!("../src/sql/instance_known.sql"),

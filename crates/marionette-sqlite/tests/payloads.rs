@@ -4,9 +4,7 @@ mod common;
 
 use common::{Place, claim, done, insert, job, known_instance, settle};
 use marionette::inspect::Inspect;
-use marionette::store::{
-    Ended, NewJob, Next, PAYLOAD_BYTES_MAX, Settled, Settlement, Store, StoreErrorKind,
-};
+use marionette::store::{Ended, Next, PAYLOAD_BYTES_MAX, Settled, Store, StoreErrorKind};
 use marionette_sqlite::rusqlite::Connection;
 
 fn payloads() -> Vec<Vec<u8>> {
@@ -34,17 +32,12 @@ async fn every_payload_and_every_result_comes_back() {
     let store = place.open().await;
     let instance = known_instance(&store).await;
     for payload in payloads() {
-        let new = NewJob {
-            payload: payload.clone(),
-            ..job()
-        };
+        let new = job().payload(payload.clone());
         let id = insert(&store, new).await;
         let claimed = claim(&store, &instance, 1).await.remove(0);
         assert!(claimed.payload == payload, "{} bytes", payload.len());
-        let settlement = Settlement {
-            next: Next::Done(payload.clone()),
-            ..done(claimed.lease)
-        };
+        let mut settlement = done(claimed.lease);
+        settlement.next = Next::Done(payload.clone());
         assert_eq!(settle(&store, settlement).await, Settled::Applied);
         let details = store.job(id).await.expect("an answer").expect("it is kept");
         assert!(details.payload == payload);
@@ -60,10 +53,7 @@ async fn what_is_too_large_is_refused_and_harms_nothing() {
     let store = place.open().await;
     let instance = known_instance(&store).await;
     let large = vec![b'x'; PAYLOAD_BYTES_MAX + 1];
-    let new = NewJob {
-        payload: large.clone(),
-        ..job()
-    };
+    let new = job().payload(large.clone());
     let refused = store.insert(vec![job(), new]).await;
     assert_eq!(
         refused.expect_err("it is too large").kind(),
@@ -72,10 +62,8 @@ async fn what_is_too_large_is_refused_and_harms_nothing() {
     assert!(claim(&store, &instance, 9).await.is_empty(), "all or none");
     insert(&store, job()).await;
     let claimed = claim(&store, &instance, 9).await.remove(0);
-    let settlement = Settlement {
-        next: Next::Done(large),
-        ..done(claimed.lease)
-    };
+    let mut settlement = done(claimed.lease);
+    settlement.next = Next::Done(large);
     let refused = store.settle(vec![settlement]).await;
     assert_eq!(
         refused.expect_err("it is too large").kind(),

@@ -4,9 +4,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Place, claim, done, failed, insert, job, known_instance, settle, wanted};
+use common::{
+    Place, by, claim, done, failed, insert, job, known_instance, paused_in, settle, wanted,
+};
 use marionette::inspect::{Filter, Inspect, Page, Which};
-use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Store};
+use marionette::store::{Due, Ended, JobState, Next, PastOutcome, Renewal, Settled, Store};
 
 #[tokio::test]
 async fn a_job_is_claimed_once_and_its_end_is_known() {
@@ -87,10 +89,7 @@ async fn who_waits_is_woken_by_an_insert_and_at_the_due_time() {
     waiting.await.expect("no panic").expect("woken");
     assert_eq!(claim(&store, &instance, 1).await.len(), 1);
     let pause = Duration::from_millis(300);
-    let later = NewJob {
-        due: Due::After(pause),
-        ..job()
-    };
+    let later = job().due(Due::After(pause));
     #[allow(clippy::disallowed_methods)] // The claim is about real time.
     let before = Instant::now();
     insert(&store, later).await;
@@ -137,10 +136,7 @@ async fn people_see_and_change_jobs() {
     for _ in 0..3 {
         ids.push(insert(&store, job()).await);
     }
-    let page = Page {
-        after: None,
-        limit: 2,
-    };
+    let page = Page::first(2);
     let first = store
         .list(Filter::default(), page)
         .await
@@ -148,13 +144,10 @@ async fn people_see_and_change_jobs() {
     let listed: Vec<_> = first.jobs.iter().map(|job| job.id).collect();
     assert_eq!(listed, [ids[2], ids[1]]);
     assert_eq!(first.next, Some(ids[1]));
-    let which = Which::Matching(Filter {
-        text: Some("ada".to_owned()),
-        ..Filter::default()
-    });
+    let which = Which::Matching(Filter::new().text("ada"));
     assert_eq!(
         store
-            .cancel(which, "enough".to_owned())
+            .cancel(which, "enough".to_owned(), by())
             .await
             .expect("an answer"),
         3
@@ -162,25 +155,21 @@ async fn people_see_and_change_jobs() {
     let counts = store.counts().await.expect("an answer");
     assert_eq!(counts.len(), 1);
     assert_eq!((counts[0].state, counts[0].jobs), (JobState::Cancelled, 3));
-    let cancelled = Filter {
-        states: vec![JobState::Cancelled],
-        text: Some("enough".to_owned()),
-        ..Filter::default()
-    };
+    let cancelled = Filter::new().state(JobState::Cancelled).text("enough");
     let changed = store
-        .retry(Which::Matching(cancelled))
+        .retry(Which::Matching(cancelled), by())
         .await
         .expect("an answer");
     assert_eq!(changed, 3);
     store
-        .pause_queue("default".to_owned())
+        .pause_queue("default".to_owned(), by())
         .await
         .expect("an answer");
     let instance = known_instance(&store).await;
     assert!(claim(&store, &instance, 3).await.is_empty());
-    assert_eq!(store.paused_queues().await.expect("an answer"), ["default"]);
+    assert_eq!(paused_in(&store).await, ["default"]);
     store
-        .resume_queue("default".to_owned())
+        .resume_queue("default".to_owned(), by())
         .await
         .expect("an answer");
     assert_eq!(claim(&store, &instance, 3).await.len(), 3);

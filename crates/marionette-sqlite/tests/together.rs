@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, claim, job, known_instance};
+use common::{Place, by, claim, job, known_instance};
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{Inserted, NewJob, Priority, Store};
 use marionette_sqlite::{SqliteStore, Synchronous};
@@ -30,7 +30,7 @@ async fn each_job_is_there_once(synchronous: Synchronous) {
     let store = options.open(place.path()).await.expect("it can be opened");
     let mut jobs: Vec<NewJob> = (0..CALLERS).map(|_| job()).collect();
     for (index, job) in jobs.iter_mut().enumerate() {
-        job.priority = Priority(i8::try_from(index % 3).expect("it is small"));
+        job.priority = Priority::new(i8::try_from(index % 3).expect("it is small"));
     }
     let twice = jobs.iter().chain(&jobs).cloned().collect();
     let answers = insert_at_once(&store, twice).await;
@@ -60,10 +60,10 @@ async fn a_job_that_two_of_many_callers_insert_is_there_once_without_syncs() {
 async fn a_limit_holds_among_callers_that_have_none() {
     let place = Place::new();
     let store = place.open().await;
-    let jobs = (0..CALLERS).map(|index| NewJob {
-        queue: if index % 2 == 0 { "narrow" } else { "wide" }.into(),
-        queue_limit: (index % 2 == 0).then_some(5),
-        ..job()
+    let jobs = (0..CALLERS).map(|index| {
+        job()
+            .queue(if index % 2 == 0 { "narrow" } else { "wide" })
+            .queue_limit((index % 2 == 0).then_some(5))
     });
     let answers = insert_at_once(&store, jobs.collect()).await;
     let full = answers.iter().filter(|one| **one == Inserted::Full).count();
@@ -86,5 +86,5 @@ async fn one_caller_after_another_is_answered_at_once_where_nobody_waits_for_the
     let store = place.open().await;
     assert_eq!(waiting(&store).await, 500);
     let which = Which::Ids(vec![last.expect("there was one")]);
-    assert_eq!(store.delete(which).await.expect("an answer"), 1);
+    assert_eq!(store.delete(which, by()).await.expect("an answer"), 1);
 }

@@ -77,10 +77,7 @@ async fn a_full_queue_is_full_there_too() {
     let store = place.open().await;
     let mut shop = shop(&place);
     let transaction = begin(&mut shop);
-    let limited = || NewJob {
-        queue_limit: Some(2),
-        ..job()
-    };
+    let limited = || job().queue_limit(2);
     let jobs = vec![limited(), limited(), limited()];
     let inserted = order(&store, &transaction, jobs);
     assert_eq!(
@@ -191,19 +188,10 @@ async fn what_is_refused_leaves_nothing_in_the_transaction() {
     let instance = known_instance(&store).await;
     let mut shop = shop(&place);
     let transaction = begin(&mut shop);
-    let bad = NewJob {
-        queue: "no name".into(),
-        ..job()
-    };
+    let bad = job().queue("no name");
     refused(&store, &transaction, &[job(), bad], "of its queue");
-    let other = NewJob {
-        payload: b"[]".to_vec(),
-        ..job()
-    };
-    let taken = NewJob {
-        payload: Vec::new(),
-        ..other.clone()
-    };
+    let other = job().payload(b"[]".to_vec());
+    let taken = other.clone().payload(Vec::new());
     let inserted = order(&store, &transaction, vec![other.clone(), taken]);
     assert_eq!(inserted, [Inserted::Accepted, Inserted::Taken]);
     transaction.commit().expect("it can be committed");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Place, insert, job};
-use marionette::store::{NewJob, Store};
+use marionette::store::Store;
 use marionette::{Context, Job, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
@@ -96,10 +96,7 @@ async fn jobs_that_nobody_here_has_a_handler_for_are_told_of_once_for_each_kind(
     for _ in 0..3 {
         insert(&store, job()).await;
     }
-    let gone = NewJob {
-        kind: "gone".into(),
-        ..job()
-    };
+    let gone = job().kind("gone");
     insert(&store, gone).await;
     let tasks = manager(&store);
     tasks.start();

@@ -64,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // What an operator sees meanwhile.
         while let Some(Received::Event(event)) = events.recv().await {
             match event.kind {
-                EventKind::Started { attempt } => println!("{}: attempt {attempt}", event.name),
+                EventKind::Started { attempt, .. } => println!("{}: attempt {attempt}", event.name),
                 EventKind::Retrying { error, pause, .. } => {
                     println!("  {error}; again in {} minutes", minutes(pause));
                 }

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The settings by which a process sizes its manager: each process has its own.
 ///
 /// # Examples
@@ -15,12 +17,8 @@ use std::str::FromStr;
 /// assert_eq!((config.queue_size, config.server_name.as_str()), (64, "marionette"));
 /// assert!(Config { workers: 0, ..Config::default() }.validate().unwrap_err().is_no_workers());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default)
-)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Config {
     /// The number of workers, each of which runs one task at a time. Default is 4.
     pub workers: usize,

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
 use crate::clock::Tick;
@@ -32,7 +34,11 @@ use crate::clock::Tick;
 /// ```
 ///
 /// [RFC 9562]: https://www.rfc-editor.org/rfc/rfc9562#section-6.2
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Serialised, it is its text in formats for people, such as JSON, and 16 bytes in others. So it
+/// can be part of a job's arguments, of a path that axum parses, or of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct TaskId(Uuid);
 
 impl TaskId {
@@ -47,6 +53,32 @@ impl TaskId {
     #[must_use]
     pub fn uuid(self) -> Uuid {
         self.0
+    }
+
+    /// When the task was made, by the clock of the process that made it, to within a microsecond.
+    /// `None` for an id from a [`Uuid`] that tells no time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use marionette::TaskId;
+    ///
+    /// let made = TaskId::new().timestamp().expect("it tells the time");
+    /// let age = SystemTime::now().duration_since(made).unwrap_or_default();
+    /// assert!(age < Duration::from_secs(60));
+    /// ```
+    #[must_use]
+    pub fn timestamp(self) -> Option<SystemTime> {
+        if self.0.get_version_num() != 7 {
+            return None;
+        }
+        let (high, _) = self.0.as_u64_pair();
+        // 48 bits of milliseconds, 4 of the version, 12 of the fraction.
+        let (millis, fraction) = (high >> 16, high & 0xfff);
+        let since_unix =
+            Duration::from_millis(millis) + Duration::from_nanos(fraction * 1_000_000 / 4096);
+        Some(UNIX_EPOCH + since_unix)
     }
 }
 
@@ -151,8 +183,6 @@ impl From<TaskId> for Uuid {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -167,6 +197,24 @@ mod tests {
             told.abs_diff(identity.created.since_unix()) < Duration::from_millis(2),
             "{told:?}"
         );
+    }
+
+    #[test]
+    fn an_id_tells_its_moment_to_within_a_microsecond() {
+        let identity = Identity::new();
+        let made = UNIX_EPOCH + identity.created.since_unix();
+        let told = identity.id().timestamp().expect("it is of version 7");
+        let apart = made.duration_since(told).expect("it is rounded down");
+        assert!(apart < Duration::from_micros(1), "{apart:?}");
+        assert_eq!(TaskId::from(Uuid::nil()).timestamp(), None);
+    }
+
+    #[test]
+    fn an_id_is_text_in_json() {
+        let id = TaskId::new();
+        let text = serde_json::to_string(&id).expect("it can be written");
+        assert_eq!(text, format!("\"{id}\""));
+        assert_eq!(serde_json::from_str::<TaskId>(&text).ok(), Some(id));
     }
 
     #[test]

@@ -145,7 +145,6 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `serde` | [`Config`] and [`ErrorDict`](error::ErrorDict) can be serialised |
 //! | `metrics` | counters and histograms through the facade `metrics`, of version 0.24 |
 //! | `signal` | `TaskManager::stop_on_signal` |
 //! | `test-util` | the module `testing`: run a manager until nothing is left, step the wall clock |

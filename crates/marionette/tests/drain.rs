@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::jobs::{SendMail, mail};
 use common::{HOUR, SECOND};
 use marionette::backoff::Constant;
-use marionette::inspect::Inspect;
+use marionette::inspect::{By, Inspect};
 use marionette::store::JobState;
 use marionette::testing::{WallClock, drain};
 use marionette::{Context, Job, MemoryStore, TaskManager};
@@ -69,7 +69,7 @@ async fn drain_leaves_what_the_manager_cannot_run() {
     let elsewhere = tasks.queue(mail("ada")).in_queue("elsewhere").await;
     tasks
         .store()
-        .pause_queue("paused".into())
+        .pause_queue("paused".into(), By::new("ada", "test"))
         .await
         .expect("it can be paused");
     let paused = tasks.queue(mail("ada")).in_queue("paused").await;

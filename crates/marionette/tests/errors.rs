@@ -90,7 +90,6 @@ async fn the_last_handle_of_a_manager_abandons_what_it_accepted() {
     assert!(error.is_abandoned());
 }
 
-#[cfg(feature = "serde")]
 #[test]
 fn the_record_can_be_serialised() {
     let mut error = Error::msg("could not send the mail");

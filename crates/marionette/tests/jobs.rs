@@ -10,7 +10,6 @@ use common::{HOUR, SECOND, now, wall};
 use marionette::backoff::Constant;
 use marionette::error::QueueErrorKind;
 use marionette::inspect::Inspect;
-use marionette::marker::ByJob;
 use marionette::store::{JobState, Priority, Store, StoredBackoff, StoredJitter};
 use marionette::{
     Context, FailureKind, Job, MemoryStore, TaskError, TaskHandler, TaskId, TaskManager, wrap,
@@ -64,7 +63,7 @@ async fn what_a_job_asks_for_is_in_the_store() {
     let job = details(&store, handle.id()).await;
     let summary = &job.summary;
     assert_eq!((&*summary.kind, &*summary.queue), ("send_mail", "mail"));
-    assert_eq!(summary.priority, Priority(7));
+    assert_eq!(summary.priority, Priority::new(7));
     assert_eq!(job.payload, br#"{"to":"ada"}"#);
     let options = &job.options;
     let backoff = StoredBackoff::Constant {
@@ -109,7 +108,7 @@ async fn a_type_has_defaults_and_a_job_overrides_them() {
     assert_eq!(other.options.timeout, Some(MINUTE));
     let queues = (&*plain.summary.queue, &*other.summary.queue);
     assert_eq!(queues, ("reports", "other"));
-    assert_eq!(other.summary.priority, Priority(-1));
+    assert_eq!(other.summary.priority, Priority::new(-1));
     assert_eq!(plain.options.name, None);
 }
 

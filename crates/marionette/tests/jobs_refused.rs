@@ -11,7 +11,7 @@ use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer,
 use common::{HOUR, SECOND, now};
 use marionette::error::QueueErrorKind;
 use marionette::inspect::{Filter, Inspect, Page};
-use marionette::store::{JobState, NewJob, Store, StoreError, StoreErrorKind};
+use marionette::store::{JobState, Store, StoreError, StoreErrorKind};
 use marionette::{
     Backoff, BoxError, Context, Job, MemoryStore, Payload, TaskId, TaskManager, wrap,
 };
@@ -20,10 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// All jobs of a store.
 async fn count(store: &impl Store) -> usize {
-    let page = Page {
-        limit: 1_000,
-        ..Page::default()
-    };
+    let page = Page::first(1_000);
     let listed = store.list(Filter::default(), page).await;
     listed.expect("it answers").jobs.len()
 }
@@ -175,7 +172,7 @@ async fn a_wrapped_job_that_comes_back_has_all_its_options() {
     assert_eq!(job.options.error.as_deref(), Some("no luck"));
     let (summary, retries) = (job.summary, job.options.retries);
     assert_eq!(
-        (retries, &*summary.queue, summary.priority.0),
+        (retries, &*summary.queue, summary.priority.get()),
         (3, "mail", 2)
     );
 }
@@ -403,10 +400,7 @@ async fn user_code_that_panics_while_it_encodes_harms_only_its_caller() {
 /// The job that somebody else has inserted under the id of this one.
 async fn insert_as(store: &MemoryStore, id: TaskId, other: SendMail) {
     let row = wrap(other).into_new_job();
-    let row = NewJob {
-        id,
-        ..row.expect("it encodes")
-    };
+    let row = row.expect("it encodes").id(id);
     store.insert(vec![row]).await.expect("it is in order");
 }
 

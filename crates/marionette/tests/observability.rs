@@ -239,12 +239,12 @@ async fn events_tell_the_whole_life_of_a_task() {
         matches!(
             &kinds[..],
             [
-                ("mail", EventKind::Started { attempt: 1 }),
-                ("mail", EventKind::Retrying { attempt: 1, error, pause: SECOND }),
-                ("mail", EventKind::Started { attempt: 2 }),
+                ("mail", EventKind::Started { attempt: 1, .. }),
+                ("mail", EventKind::Retrying { attempt: 1, error, pause: SECOND, .. }),
+                ("mail", EventKind::Started { attempt: 2, .. }),
                 ("mail", EventKind::Failed(dict)),
-                ("fine", EventKind::Started { attempt: 1 }),
-                ("fine", EventKind::Done { attempt: 1, run_time }),
+                ("fine", EventKind::Started { attempt: 1, .. }),
+                ("fine", EventKind::Done { attempt: 1, run_time, .. }),
             ] if error == "try 1"
                 && dict.error.as_deref() == Some("no mail")
                 && dict.attempts == 2
@@ -275,7 +275,7 @@ async fn events_tell_of_cancellations_snoozes_and_expiries() {
     };
     let is_cancelled = |kind: &EventKind| matches!(kind, EventKind::Cancelled);
     let is_snoozed =
-        |kind: &EventKind| matches!(kind, EventKind::Snoozed { pause } if *pause == 2 * HOUR);
+        |kind: &EventKind| matches!(kind, EventKind::Snoozed { pause, .. } if *pause == 2 * HOUR);
     let is_ended = |kind: &EventKind| matches!(kind, EventKind::Ended(_));
     assert_eq!(count("early", is_cancelled), 1, "{all:?}");
     assert_eq!(count("snooze", is_snoozed), 1, "{all:?}");

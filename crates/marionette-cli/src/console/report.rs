@@ -51,6 +51,7 @@ fn line(event: &Event) -> Option<String> {
             attempt,
             error,
             pause,
+            ..
         } => format!(
             "{} {name}: {} {}",
             word("retry").yellow(),
@@ -79,7 +80,7 @@ fn line(event: &Event) -> Option<String> {
         }
         // A command snoozes for no time when a stop gives it back; an instance in trouble says so
         // itself.
-        EventKind::Snoozed { pause } if pause.is_zero() => {
+        EventKind::Snoozed { pause, .. } if pause.is_zero() => {
             format!("{} {name}: it will run again", word("stopped").yellow())
         }
         _ => return None,
@@ -89,8 +90,10 @@ fn line(event: &Event) -> Option<String> {
 /// The JSON of an event, for a program.
 fn value(event: &Event) -> Option<Value> {
     let (what, more) = match &event.kind {
-        EventKind::Started { attempt } => ("started", json!({ "attempt": attempt })),
-        EventKind::Done { run_time, attempt } => (
+        EventKind::Started { attempt, .. } => ("started", json!({ "attempt": attempt })),
+        EventKind::Done {
+            run_time, attempt, ..
+        } => (
             "done",
             json!({ "attempt": attempt, "seconds": run_time.as_secs_f64() }),
         ),
@@ -98,6 +101,7 @@ fn value(event: &Event) -> Option<Value> {
             attempt,
             error,
             pause,
+            ..
         } => (
             "retrying",
             json!({ "attempt": attempt, "error": error, "pause": pause.as_secs_f64() }),

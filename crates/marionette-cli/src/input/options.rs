@@ -60,7 +60,7 @@ impl Options {
                 clock::check()?;
                 self.due = Some(Due::At(parse_time(text, &clock::here())?));
             }
-            "priority" => self.priority = Priority(parse_priority(text)?),
+            "priority" => self.priority = Priority::new(parse_priority(text)?),
             "queue" => self.queue = Some(parse_name(text)?),
             _ => return Err("it cannot be read".to_owned()),
         }
@@ -122,7 +122,7 @@ impl OptionArguments {
         job.expires_after = self.expires;
         Ok(Options {
             job,
-            priority: Priority(self.priority.unwrap_or(0)),
+            priority: Priority::new(self.priority.unwrap_or(0)),
             queue: self.queue.clone(),
             due,
         })

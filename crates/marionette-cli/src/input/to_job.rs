@@ -29,22 +29,14 @@ pub(crate) fn job(id: TaskId, task: &Task, queue: &str) -> Result<NewJob> {
     }
     let mut asked = options.job.clone();
     asked.name = Some(crate::console::text::clip(&task.title(), NAME_COLUMNS));
-    Ok(NewJob {
-        id,
-        kind: Command::KIND.into(),
-        queue: options
-            .queue
-            .clone()
-            .unwrap_or_else(|| queue.to_owned())
-            .into(),
-        priority: options.priority,
-        due: match &options.due {
+    Ok(NewJob::new(Command::KIND, payload)
+        .id(id)
+        .queue(options.queue.clone().unwrap_or_else(|| queue.to_owned()))
+        .priority(options.priority)
+        .due(match &options.due {
             None | Some(Due::After(Duration::ZERO)) => When::Now,
             Some(Due::After(delay)) => When::After(*delay),
             Some(Due::At(when)) => When::At(when.time),
-        },
-        payload,
-        options: asked,
-        queue_limit: None,
-    })
+        })
+        .options(asked))
 }

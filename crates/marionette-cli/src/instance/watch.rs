@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use marionette::inspect::PausedQueue;
 use marionette::store::JobState;
 use marionette::store::Store;
 use marionette::{Job, TaskManager};
@@ -19,6 +20,7 @@ use crate::process::lack;
 use crate::store::Opened;
 
 use crate::instance::trouble::{StoreTrouble, Trouble};
+use crate::operate::who_paused;
 
 /// How often to look, which costs a few system calls.
 const LOOK: Duration = Duration::from_secs(2);
@@ -202,21 +204,22 @@ impl Seen {
         let paused = store.paused_queues().await.ok()?;
         let paused: Vec<_> = paused
             .into_iter()
-            .filter(|queue| self.queues.contains(queue))
+            .filter(|paused| self.queues.contains(&paused.queue))
             .collect();
         if paused.is_empty() {
             return None;
         }
         let counts = store.counts().await.ok()?;
-        let waits = |queue: &&String| {
+        let waits = |paused: &&PausedQueue| {
             let is_due = |state| matches!(state, JobState::Ready | JobState::Retrying);
             let mut counts = counts.iter();
-            counts.any(|count| count.queue == **queue && is_due(count.state) && count.jobs > 0)
+            counts.any(|count| count.queue == paused.queue && is_due(count.state) && count.jobs > 0)
         };
-        let queue = paused.iter().find(waits)?;
+        let paused = paused.iter().find(waits)?;
+        let (queue, who) = (&paused.queue, who_paused(paused));
         Some(format!(
-            "tasks wait in the queue {queue}, which is paused: `marionette resume {queue}` lets \
-             them run"
+            "tasks wait in the queue {queue}, which is paused{who}: `marionette resume {queue}` \
+             lets them run"
         ))
     }
 
@@ -236,7 +239,7 @@ impl Seen {
                 && count.jobs > 0
                 && count.kind == Command::KIND
                 && self.works_on.contains(&count.queue)
-                && !paused.contains(&count.queue)
+                && !paused.iter().any(|paused| paused.queue == count.queue)
         })?;
         Some((ready.queue, ready.jobs))
     }

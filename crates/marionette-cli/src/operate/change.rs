@@ -6,7 +6,7 @@ use anyhow::Result;
 use marionette::inspect::{Inspect, Which};
 use marionette::store::JobState;
 
-use crate::store::explain;
+use crate::store::{by, explain};
 
 /// A change of tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +66,10 @@ impl Change {
 
     pub(super) async fn perform(&self, store: &dyn Inspect, which: Which) -> Result<u64> {
         let changed = match self {
-            Self::Retry => store.retry(which).await,
-            Self::Cancel(reason) => store.cancel(which, reason.clone()).await,
-            Self::Delete => store.delete(which).await,
-            Self::Reschedule(due) => store.reschedule(which, *due).await,
+            Self::Retry => store.retry(which, by()).await,
+            Self::Cancel(reason) => store.cancel(which, reason.clone(), by()).await,
+            Self::Delete => store.delete(which, by()).await,
+            Self::Reschedule(due) => store.reschedule(which, *due, by()).await,
         };
         changed.map_err(explain)
     }

@@ -87,10 +87,7 @@ async fn called(store: &dyn Inspect, text: &str, found: &mut Vec<JobSummary>) ->
     if text.is_empty() {
         return Ok(());
     }
-    let filter = Filter {
-        text: Some(text.to_owned()),
-        ..Filter::default()
-    };
+    let filter = Filter::new().text(text);
     let mut pages = Pages::all(filter);
     while let Some(jobs) = pages.next(store).await? {
         for (job, name) in list::named(store, jobs).await? {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 use marionette::inspect::{Inspect, JobSummary, LiveInstance};
 use marionette::store::JobState;
-use serde_json::{Value, json};
+use serde_json::{Value, json as object};
 
 use crate::console::clock;
 use crate::console::short_id;
@@ -13,7 +13,7 @@ use crate::console::table;
 use crate::store::explain;
 
 use super::operator::Operator;
-use super::words;
+use super::{json, words};
 
 /// The width below which the table has no times.
 const WIDE: usize = 90;
@@ -32,7 +32,9 @@ pub(super) async fn instances(operator: &Operator) -> Result<u8> {
     }
     let columns = table::columns().unwrap_or(usize::MAX);
     let heads: &[&str] = if columns >= WIDE {
-        &["ID", "SERVER", "PID", "RUNS", "WORKERS", "SINCE", "SEEN"]
+        &[
+            "ID", "SERVER", "HOST", "PID", "RUNS", "WORKERS", "BUILD", "SINCE", "SEEN",
+        ]
     } else {
         &["ID", "PID", "RUNS", "WORKERS", "SERVER"]
     };
@@ -73,8 +75,10 @@ pub(super) async fn mark_orphans(store: &dyn Inspect, jobs: &mut [JobSummary]) -
 
 fn cell(head: &str, instance: &LiveInstance) -> String {
     match head {
-        "ID" => short_id::short(instance.info.id.0.into()),
-        "SERVER" => instance.info.server.to_string(),
+        "ID" => short_id::short(instance.info.id.uuid().into()),
+        "SERVER" => instance.info.server.clone(),
+        "HOST" => instance.info.host.clone().unwrap_or_default(),
+        "BUILD" => instance.info.build.clone().unwrap_or_default(),
         "PID" => instance.info.process.to_string(),
         "RUNS" => instance.running.to_string(),
         "WORKERS" => instance.info.workers.to_string(),
@@ -84,11 +88,17 @@ fn cell(head: &str, instance: &LiveInstance) -> String {
 }
 
 fn value(instance: &LiveInstance) -> Value {
-    json!({
+    object!({
         "id": instance.info.id.to_string(),
-        "server": &*instance.info.server,
+        "server": instance.info.server,
+        "host": instance.info.host,
         "process": instance.info.process,
         "workers": instance.info.workers,
+        "kinds": instance.info.kinds,
+        "queues": instance.info.queues,
+        "build": instance.info.build,
+        "library": instance.info.library,
+        "started": json::time(instance.info.started),
         "running": instance.running,
         "since": clock::rfc3339(instance.since),
         "seen": clock::rfc3339(instance.seen),

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use marionette::inspect::JobSummary;
+use marionette::inspect::{Activity, By, JobSummary, PausedQueue};
 use serde_json::{Value, json};
 
 use crate::console::clock;
@@ -14,6 +14,30 @@ pub(super) fn time(time: Option<SystemTime>) -> Value {
     time.map(clock::rfc3339).into()
 }
 
+/// Who made a change, as an object.
+pub(super) fn by(by: &By) -> Value {
+    json!({"name": by.name(), "via": by.via()})
+}
+
+/// A paused queue as an object.
+pub(super) fn paused(paused: &PausedQueue) -> Value {
+    json!({
+        "queue": paused.queue,
+        "since": clock::rfc3339(paused.since),
+        "by": paused.by.as_ref().map(by),
+    })
+}
+
+/// A change that somebody made, as an object.
+pub(super) fn activity(activity: &Activity) -> Value {
+    json!({
+        "kind": activity.kind.as_str(),
+        "at": clock::rfc3339(activity.at),
+        "by": by(&activity.by),
+        "reason": activity.reason,
+    })
+}
+
 /// A job as an object.
 pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
     json!({
@@ -23,7 +47,7 @@ pub(super) fn job(job: &JobSummary, name: Option<&str>, runs: &Runs) -> Value {
         "name": name,
         "queue": job.queue,
         "run": runs.of(&job.queue).map(|run| run.name()),
-        "priority": job.priority.0,
+        "priority": job.priority.get(),
         "state": job.state.as_str(),
         "accepted": clock::rfc3339(job.accepted),
         "due": clock::rfc3339(job.due),

@@ -44,20 +44,16 @@ impl Conditions {
         };
         let since = time("--since", &self.since)?;
         let until = time("--until", &self.until)?;
-        Ok(Filter {
-            states: states(&self.state),
-            kinds: self.kind.clone(),
-            queues: self.queue.clone(),
-            accepted_from: [since, self.newer.and_then(ago)]
-                .into_iter()
-                .flatten()
-                .max(),
-            accepted_before: [until, self.older.and_then(ago)]
-                .into_iter()
-                .flatten()
-                .min(),
-            text: self.text.clone(),
-        })
+        let from = [since, self.newer.and_then(ago)];
+        let before = [until, self.older.and_then(ago)];
+        let mut filter = Filter::new()
+            .states(states(&self.state))
+            .kinds(self.kind.clone())
+            .queues(self.queue.clone())
+            .accepted_from(from.into_iter().flatten().max())
+            .accepted_before(before.into_iter().flatten().min());
+        filter.text.clone_from(&self.text);
+        Ok(filter)
     }
 }
 
@@ -101,10 +97,8 @@ impl Pages {
         if !self.has_more || self.left == 0 {
             return Ok(None);
         }
-        let page = Page {
-            after: self.after,
-            limit: self.left.min(PAGE),
-        };
+        let mut page = Page::first(self.left.min(PAGE));
+        page.after = self.after;
         let listed = store
             .list(self.filter.clone(), page)
             .await

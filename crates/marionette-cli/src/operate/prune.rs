@@ -13,7 +13,7 @@ use crate::console::clock;
 use crate::console::text::count;
 use crate::console::time::show_duration;
 use crate::output;
-use crate::store::explain;
+use crate::store::{by, explain};
 
 use super::confirm::confirm;
 use super::operator::Operator;
@@ -31,14 +31,12 @@ pub(super) async fn prune(operator: &Operator, args: &Prune) -> Result<u8> {
             .filter(|state| state.is_end())
             .collect();
     }
-    let filter = Filter {
-        states,
-        kinds: args.kind.clone(),
-        queues: args.queue.clone(),
-        // A task that ended before this time was accepted before it.
-        accepted_before: Some(before),
-        ..Filter::default()
-    };
+    // A task that ended before this time was accepted before it.
+    let filter = Filter::new()
+        .states(states)
+        .kinds(args.kind.clone())
+        .queues(args.queue.clone())
+        .accepted_before(before);
     let store = &*operator.opened.store;
     let by_state = survey(store, &filter, before).await?;
     let matched: usize = by_state.values().sum();
@@ -116,7 +114,7 @@ async fn delete(store: &dyn Inspect, filter: Filter, before: SystemTime) -> Resu
             .map(|job| job.id)
             .collect();
         if !old.is_empty() {
-            changed += store.delete(Which::Ids(old)).await.map_err(explain)?;
+            changed += store.delete(Which::Ids(old), by()).await.map_err(explain)?;
         }
     }
     Ok(changed)

@@ -1,24 +1,30 @@
 //! `marionette pause` and `resume`.
 
 use anyhow::Result;
+use marionette::inspect::PausedQueue;
 use serde_json::json;
 
+use crate::console::clock;
 use crate::console::text::safe;
-use crate::store::explain;
+use crate::console::time::show_duration;
+use crate::store::{by, explain};
 
 use super::operator::Operator;
 
 pub(super) async fn pause(operator: &Operator, queue: &str) -> Result<u8> {
     let was_paused = was_paused(operator, queue).await?;
     let store = &*operator.opened.store;
-    store.pause_queue(queue.to_owned()).await.map_err(explain)?;
+    store
+        .pause_queue(queue.to_owned(), by())
+        .await
+        .map_err(explain)?;
     let counts = store.counts().await.map_err(explain)?;
     if !counts.iter().any(|count| count.queue == queue) {
         operator
             .console
             .note(&format!("no task is in the queue {queue} so far"));
     }
-    tell(operator, queue, true, !was_paused);
+    tell(operator, queue, true, was_paused.as_ref());
     Ok(0)
 }
 
@@ -26,30 +32,42 @@ pub(super) async fn resume(operator: &Operator, queue: &str) -> Result<u8> {
     let was_paused = was_paused(operator, queue).await?;
     let store = &*operator.opened.store;
     store
-        .resume_queue(queue.to_owned())
+        .resume_queue(queue.to_owned(), by())
         .await
         .map_err(explain)?;
-    tell(operator, queue, false, was_paused);
+    tell(operator, queue, false, was_paused.as_ref());
     Ok(0)
 }
 
 /// The note for a user whose task is in a paused queue.
-pub(crate) fn is_paused(queue: &str) -> String {
-    let queue = safe(queue);
-    format!("the queue {queue} is paused; `marionette resume {queue}` lets it go on")
+pub(crate) fn is_paused(paused: &PausedQueue) -> String {
+    let queue = safe(&paused.queue);
+    let who = who_paused(paused);
+    format!("the queue {queue} is paused{who}; `marionette resume {queue}` lets it go on")
 }
 
-async fn was_paused(operator: &Operator, queue: &str) -> Result<bool> {
+/// Who paused a queue and when, in brackets; nothing if the store does not know.
+pub(crate) fn who_paused(paused: &PausedQueue) -> String {
+    let ago = show_duration(clock::since(paused.since));
+    let by = paused.by.as_ref();
+    by.map_or_else(String::new, |by| {
+        format!(" (by {}, {ago} ago)", safe(&by.to_string()))
+    })
+}
+
+async fn was_paused(operator: &Operator, queue: &str) -> Result<Option<PausedQueue>> {
     let paused = operator
         .opened
         .store
         .paused_queues()
         .await
         .map_err(explain)?;
-    Ok(paused.iter().any(|paused| paused == queue))
+    Ok(paused.into_iter().find(|paused| paused.queue == queue))
 }
 
-fn tell(operator: &Operator, queue: &str, is_paused: bool, is_new: bool) {
+fn tell(operator: &Operator, queue: &str, is_paused: bool, was_paused: Option<&PausedQueue>) {
+    let is_new = is_paused != was_paused.is_some();
+    let who = was_paused.map(who_paused).unwrap_or_default();
     if operator.console.json {
         let value = json!({"queue": queue, "paused": is_paused, "changed": is_new});
         return operator.console.value(&value);
@@ -62,7 +80,7 @@ fn tell(operator: &Operator, queue: &str, is_paused: bool, is_new: bool) {
             "the queue {queue} is paused: what runs goes on, nothing else is begun before \
              `marionette resume {queue}`"
         ),
-        (true, false) => format!("the queue {queue} was paused already"),
+        (true, false) => format!("the queue {queue} was paused already{who}"),
         (false, true) => format!("the queue {queue} goes on"),
         (false, false) => format!("the queue {queue} was not paused"),
     });

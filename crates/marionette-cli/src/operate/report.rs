@@ -81,11 +81,11 @@ async fn tell_paused(operator: &Operator, report: &Report) -> Result<()> {
         .paused_queues()
         .await
         .map_err(explain)?;
-    for queue in paused
+    for paused in paused
         .iter()
-        .filter(|queue| report.queues.contains_key(*queue))
+        .filter(|paused| report.queues.contains_key(&paused.queue))
     {
-        operator.console.note(&queue::is_paused(queue));
+        operator.console.note(&queue::is_paused(paused));
     }
     Ok(())
 }

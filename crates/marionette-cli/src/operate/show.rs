@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use marionette::inspect::JobDetails;
+use marionette::inspect::{Activity, ActivityFilter, JobDetails};
 use marionette::{Job, Payload};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
             continue;
         };
         mark_orphans(store, std::slice::from_mut(&mut details.summary)).await?;
+        let of_job = ActivityFilter::new().job(details.summary.id);
+        let changes = store.activity(of_job).await.map_err(explain)?;
         let limit = if args.full { usize::MAX } else { BYTES_MAX };
         let veil = veil(&details);
         let outputs = outputs(
@@ -62,16 +64,19 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
             &veil,
         )?;
         if operator.console.json {
-            operator
-                .console
-                .value(&value(&details, &outputs, limit, &operator.runs));
+            operator.console.value(&value(
+                (&details, &changes),
+                &outputs,
+                limit,
+                &operator.runs,
+            ));
             continue;
         }
         if !is_first {
             operator.console.result("");
         }
         is_first = false;
-        let told = page(&details, &outputs, limit, &operator.runs);
+        let told = page((&details, &changes), &outputs, limit, &operator.runs);
         operator.console.result(told.trim_end());
     }
     Ok(code)
@@ -127,10 +132,15 @@ pub(super) fn veil(details: &JobDetails) -> Veil {
         .map_or_else(Veil::default, |command| Veil::stored(&command))
 }
 
-fn page(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &Runs) -> String {
+fn page(
+    (details, changes): (&JobDetails, &[Activity]),
+    outputs: &[AttemptOutput],
+    limit: usize,
+    runs: &Runs,
+) -> String {
     let mut page = String::new();
     head(&mut page, details, runs);
-    section(&mut page, "Timeline", &story::timeline(details));
+    section(&mut page, "Timeline", &story::timeline(details, changes));
     let payload = payload(details);
     let title = format!("Payload, {}", text::count(details.payload.len(), "byte"));
     section(&mut page, &title, &cut(&payload.pretty(), limit));
@@ -334,7 +344,12 @@ fn suffix(text: &str, limit: usize) -> &str {
     &text[start..]
 }
 
-fn value(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &Runs) -> Value {
+fn value(
+    (details, changes): (&JobDetails, &[Activity]),
+    outputs: &[AttemptOutput],
+    limit: usize,
+    runs: &Runs,
+) -> Value {
     let mut value = json::job(&details.summary, details.options.name.as_deref(), runs);
     let (payload, is_cut) = payload(details).value(limit);
     let result = details
@@ -373,6 +388,7 @@ fn value(details: &JobDetails, outputs: &[AttemptOutput], limit: usize, runs: &R
     value["payload_cut"] = is_cut.into();
     value["result"] = result.into();
     value["attempts"] = attempts.into();
+    value["changes"] = changes.iter().map(json::activity).collect();
     value["output"] = outputs.into();
     value
 }

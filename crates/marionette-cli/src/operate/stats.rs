@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use marionette::inspect::{Count, Filter, Inspect, JobSummary};
+use marionette::inspect::{Count, Filter, Inspect, JobSummary, PausedQueue};
 use marionette::store::JobState;
 use serde_json::{Value, json};
 
@@ -12,11 +12,12 @@ use crate::console;
 use crate::console::clock;
 use crate::console::short_id;
 use crate::console::table;
-use crate::console::text::clip;
+use crate::console::text::{clip, safe};
 use crate::console::time::show_duration;
 use crate::run::Runs;
 use crate::store::explain;
 
+use super::json;
 use super::operator::Operator;
 use super::pages::Pages;
 use crate::args::operate::Stats;
@@ -27,7 +28,7 @@ const WIDE: usize = 80;
 /// The counts of one moment.
 struct Numbers {
     counts: Vec<Count>,
-    paused: Vec<String>,
+    paused: Vec<PausedQueue>,
     /// The job that has been due the longest.
     oldest_ready: Option<JobSummary>,
 }
@@ -66,10 +67,7 @@ async fn read(store: &dyn Inspect) -> Result<Numbers> {
 }
 
 async fn oldest_ready(store: &dyn Inspect) -> Result<Option<JobSummary>> {
-    let filter = Filter {
-        states: vec![JobState::Ready],
-        ..Filter::default()
-    };
+    let filter = Filter::new().state(JobState::Ready);
     let mut oldest: Option<JobSummary> = None;
     let mut pages = Pages::all(filter);
     while let Some(jobs) = pages.next(store).await? {
@@ -111,7 +109,10 @@ fn with_notes(mut page: String, numbers: &Numbers, runs: &Runs) -> String {
         let paused: Vec<_> = numbers
             .paused
             .iter()
-            .map(|queue| runs.name(queue))
+            .map(|paused| match &paused.by {
+                Some(by) => format!("{} (by {})", runs.name(&paused.queue), safe(by.name())),
+                None => runs.name(&paused.queue),
+            })
             .collect();
         note(&format!("paused: {}", paused.join(", ")));
     }
@@ -221,7 +222,7 @@ fn value(numbers: &Numbers, runs: &Runs) -> Value {
     json!({
         "counts": counts,
         "totals": totals,
-        "paused": numbers.paused,
+        "paused": numbers.paused.iter().map(json::paused).collect::<Vec<_>>(),
         "oldest_ready": oldest,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use marionette::inspect::{JobDetails, TimedAttempt};
+use marionette::inspect::{Activity, JobDetails, TimedAttempt};
 use marionette::store::{InstanceId, JobState};
 
 use crate::console::short_id;
@@ -12,11 +12,14 @@ use crate::console::time::show_duration;
 use super::words;
 
 /// All known events with their times, those to come included.
-pub(super) fn timeline(details: &JobDetails) -> String {
+pub(super) fn timeline(details: &JobDetails, changes: &[Activity]) -> String {
     let job = &details.summary;
     let mut events: Vec<(SystemTime, String)> = vec![(job.accepted, "accepted".to_owned())];
     for attempt in &details.attempts {
         events.push((attempt.started, attempted(attempt, &job.kind)));
+    }
+    for change in changes {
+        events.push((change.at, changed(change)));
     }
     match (job.state, job.started) {
         (JobState::Running, Some(started)) => {
@@ -60,7 +63,14 @@ pub(super) fn timeline(details: &JobDetails) -> String {
 
 /// The instance that makes or made an attempt.
 fn by(instance: InstanceId) -> String {
-    format!(", by instance {}", short_id::short(instance.0.into()))
+    format!(", by instance {}", short_id::short(instance.uuid().into()))
+}
+
+/// A change that somebody made.
+fn changed(change: &Activity) -> String {
+    let reason = change.reason.as_ref();
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    format!("{} by {}{reason}", change.kind, change.by)
 }
 
 /// An attempt, with its full error below.

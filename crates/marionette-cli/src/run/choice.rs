@@ -17,7 +17,7 @@ use crate::args::Run;
 use crate::console::Console;
 use crate::input;
 use crate::output;
-use crate::store::{Opened, explain};
+use crate::store::{Opened, by, explain};
 
 /// Why `--anew` cancels tasks.
 const BEGUN_ANEW: &str = "its file was begun anew";
@@ -163,11 +163,8 @@ pub(super) async fn turn(
         ));
     } else if args.retry_failed {
         ledger.reopen()?;
-        let failed = Filter {
-            states: vec![JobState::Dead, JobState::Quarantined],
-            ..in_queue(ledger.queue())
-        };
-        let retried = opened.store.retry(Which::Matching(failed)).await;
+        let failed = in_queue(ledger.queue()).states([JobState::Dead, JobState::Quarantined]);
+        let retried = opened.store.retry(Which::Matching(failed), by()).await;
         let retried = retried.map_err(explain)?;
         console.note(&format!(
             "{} to be tried again",
@@ -186,11 +183,8 @@ pub(super) async fn turn(
 
 /// Cancels the tasks that are left of a run, which is finished then.
 async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u64> {
-    let left = Which::Matching(Filter {
-        queues: ledger.queues().to_vec(),
-        ..Filter::default()
-    });
-    let cancelled = opened.store.cancel(left, reason.to_owned()).await;
+    let left = Which::Matching(Filter::new().queues(ledger.queues().to_vec()));
+    let cancelled = opened.store.cancel(left, reason.to_owned(), by()).await;
     ledger.finish()?;
     cancelled.map_err(explain)
 }
@@ -199,7 +193,7 @@ async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u6
 async fn forget(opened: &Opened, queue: &str) -> Result<()> {
     let jobs = Which::Matching(in_queue(queue.to_owned()));
     let forgotten = opened.forgotten();
-    opened.store.delete(jobs).await.map_err(explain)?;
+    opened.store.delete(jobs, by()).await.map_err(explain)?;
     output::forget(opened, &forgotten).await
 }
 

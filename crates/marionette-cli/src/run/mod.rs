@@ -42,7 +42,7 @@ use crate::instance::stop;
 use crate::instance::watch::Watch;
 use crate::minder::orphans_have_gone;
 use crate::process::signals::{Asked, Signals};
-use crate::store::{Opened, Purpose, explain, open_existing, open_or_make};
+use crate::store::{Opened, Purpose, by, explain, open_existing, open_or_make};
 
 use identity::Identity;
 use ledger::{Ledger, Turn};
@@ -213,7 +213,7 @@ async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready
     if !back.is_empty() {
         opened
             .store
-            .retry(Which::Ids(back))
+            .retry(Which::Ids(back), by())
             .await
             .map_err(explain)?;
         stored = StoredTasks::read(&*opened.store, &ledger).await?;
@@ -254,7 +254,7 @@ async fn reconcile(
         let source = if identity.is_list() { "list" } else { "file" };
         let reason = format!("its {source} no longer has it");
         ledger.note_removed(&removed)?;
-        let cancelled = opened.store.cancel(Which::Ids(removed), reason).await;
+        let cancelled = opened.store.cancel(Which::Ids(removed), reason, by()).await;
         let cancelled = cancelled.map_err(explain)?;
         let what = count_of(cancelled, "task");
         console.note(&format!("{what} cancelled that the {source} no longer has"));
@@ -264,7 +264,7 @@ async fn reconcile(
     if is_any_back {
         opened
             .store
-            .retry(Which::Ids(back))
+            .retry(Which::Ids(back), by())
             .await
             .map_err(explain)?;
     }
@@ -287,10 +287,7 @@ fn count_of(number: u64, noun: &str) -> String {
 }
 
 fn in_queue(queue: String) -> Filter {
-    Filter {
-        queues: vec![queue],
-        ..Filter::default()
-    }
+    Filter::new().queue(queue)
 }
 
 /// Stores the jobs that are not stored yet, and waits until all have ended.

@@ -100,7 +100,7 @@ impl Progress {
     pub(super) fn hear(&self, event: &Event) {
         let mut standing = self.standing();
         let end = match &event.kind {
-            EventKind::Started { attempt } => {
+            EventKind::Started { attempt, .. } => {
                 let running = RunningTask {
                     name: event.name.to_string(),
                     attempt: *attempt,

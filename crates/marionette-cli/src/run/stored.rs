@@ -29,14 +29,8 @@ struct StoredTask {
 impl StoredTasks {
     pub(super) async fn read(store: &dyn Inspect, ledger: &Ledger) -> Result<Self> {
         let mut stored = HashMap::new();
-        let filter = Filter {
-            queues: vec![ledger.queue()],
-            ..Filter::default()
-        };
-        let mut page = Page {
-            after: None,
-            limit: PAGE,
-        };
+        let filter = Filter::new().queue(ledger.queue());
+        let mut page = Page::first(PAGE);
         loop {
             let listed = store.list(filter.clone(), page).await.map_err(explain)?;
             stored.extend(listed.jobs.into_iter().map(|job| {

@@ -95,15 +95,8 @@ async fn rows(
     } else {
         vec![JobState::Dead, JobState::Quarantined, JobState::Cancelled]
     };
-    let filter = Filter {
-        states,
-        queues: vec![queue.to_owned()],
-        ..Filter::default()
-    };
-    let page = Page {
-        after: None,
-        limit: ROWS_MAX,
-    };
+    let filter = Filter::new().states(states).queue(queue);
+    let page = Page::first(ROWS_MAX);
     let mut jobs = store.list(filter, page).await.map_err(explain)?.jobs;
     jobs.sort_by_key(|job| plan.place(job.id).unwrap_or(usize::MAX));
     let mut rows = Vec::new();

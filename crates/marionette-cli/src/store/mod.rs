@@ -7,9 +7,11 @@ mod trust;
 mod new_store;
 mod paths;
 mod error;
+mod by;
 pub(crate) mod location;
 
 pub(crate) use backend::Forgotten;
+pub(crate) use by::by;
 pub(crate) use error::explain;
 pub(crate) use opened::Opened;
 pub(crate) use opening::{migrate, open_existing, open_or_make, path};

@@ -1,6 +1,6 @@
 //! Texts of tasks that would take over a terminal if they were printed as they are.
 
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::{By, Inspect, Which};
 use marionette::store::{Next, PastOutcome, Store};
 use marionette_sqlite::rusqlite::Connection;
 
@@ -34,7 +34,7 @@ async fn no_control_character_of_a_task_is_ever_printed() {
     shop.settle(&claimed, PastOutcome::Done, None, next).await;
     let running = Which::Ids(vec![shop.id(marionette::store::JobState::Scheduled)]);
     shop.store
-        .cancel(running, HOSTILE.to_owned())
+        .cancel(running, HOSTILE.to_owned(), By::new("ada", "test"))
         .await
         .expect("an answer");
     let mut worker = worker();

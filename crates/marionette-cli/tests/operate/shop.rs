@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::{By, Inspect, Which};
 use marionette::store::{
     Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, JobOptions, JobState, NewJob, Next,
-    PastOutcome, Priority, Settled, Settlement, Store, StoredBackoff, StoredJitter, Wanted,
+    PastOutcome, Settled, Settlement, Store, StoredBackoff, StoredJitter, Wanted,
 };
 use marionette_sqlite::SqliteStore;
 
@@ -59,7 +59,10 @@ impl Shop {
         shop.claim(running).await;
         let cancelled = shop.add(JobState::Cancelled, report()).await;
         let reason = "nobody reads it".to_owned();
-        let changed = shop.store.cancel(Which::Ids(vec![cancelled]), reason).await;
+        let changed = shop
+            .store
+            .cancel(Which::Ids(vec![cancelled]), reason, By::new("ada", "test"))
+            .await;
         assert_eq!(changed.expect("an answer"), 1);
         shop.add(JobState::Scheduled, report()).await;
         shop.add(JobState::Ready, mail("kim")).await;
@@ -103,16 +106,9 @@ impl Shop {
         error: Option<&str>,
         next: Next,
     ) {
-        let attempt = Attempted {
-            ran: Duration::from_millis(1_500),
-            outcome,
-            error: error.map(str::to_owned),
-        };
-        let settlement = Settlement {
-            lease: claimed.lease,
-            attempt: Some(attempt),
-            next,
-        };
+        let attempt =
+            Attempted::new(outcome, Duration::from_millis(1_500)).error(error.map(str::to_owned));
+        let settlement = Settlement::new(claimed.lease, next).attempt(attempt);
         let settled = self
             .store
             .settle(vec![settlement])
@@ -129,25 +125,12 @@ impl Shop {
 }
 
 pub(crate) fn worker() -> InstanceInfo {
-    InstanceInfo {
-        id: InstanceId::new(),
-        server: "shop-1".into(),
-        process: std::process::id(),
-        workers: 4,
-    }
+    InstanceInfo::new(InstanceId::new(), "shop-1", 4).process(std::process::id())
 }
 
 pub(crate) async fn claim(store: &SqliteStore, worker: &InstanceInfo) -> Option<Claimed> {
-    let wanted = Wanted {
-        kinds: ["mail".to_owned(), "report".to_owned()].into(),
-        queues: [].into(),
-    };
-    let claim = Claim {
-        instance: worker.id,
-        wanted,
-        limit: 1,
-        suspects: 1,
-    };
+    let wanted = Wanted::new(["mail", "report"]);
+    let claim = Claim::new(worker.id, wanted, 1);
     store.claim(claim).await.expect("an answer").pop()
 }
 
@@ -162,29 +145,16 @@ pub(crate) fn mail(to: &str) -> NewJob {
         max: Duration::from_secs(60),
         jitter: StoredJitter::None,
     });
-    NewJob {
-        id: TaskId::new(),
-        kind: "mail".into(),
-        queue: "default".into(),
-        priority: Priority(0),
-        due: Due::Now,
-        payload: format!(r#"{{"to":"{to}"}}"#).into_bytes(),
-        options,
-        queue_limit: None,
-    }
+    NewJob::new("mail", format!(r#"{{"to":"{to}"}}"#).into_bytes())
+        .queue("default")
+        .options(options)
 }
 
 pub(crate) fn report() -> NewJob {
-    NewJob {
-        id: TaskId::new(),
-        kind: "report".into(),
-        queue: "night".into(),
-        priority: Priority(5),
-        due: Due::After(HOUR),
-        payload: b"[1,2]".to_vec(),
-        options: JobOptions::default(),
-        queue_limit: None,
-    }
+    NewJob::new("report", b"[1,2]".to_vec())
+        .queue("night")
+        .priority(5)
+        .due(Due::After(HOUR))
 }
 
 /// A job whose worker was found dead three times. Its workers are silent for a lease that is short.
@@ -216,16 +186,8 @@ async fn quarantined(place: &Place) -> TaskId {
 }
 
 async fn claim_if_known(store: &SqliteStore, worker: &InstanceInfo) -> bool {
-    let wanted = Wanted {
-        kinds: ["mail".to_owned()].into(),
-        queues: [].into(),
-    };
-    let claim = Claim {
-        instance: worker.id,
-        wanted,
-        limit: 1,
-        suspects: 1,
-    };
+    let wanted = Wanted::new(["mail"]);
+    let claim = Claim::new(worker.id, wanted, 1);
     store
         .claim(claim)
         .await

@@ -1,9 +1,9 @@
 //! Much in one call.
 
 use marionette::inspect::{Filter, Which};
-use marionette::store::{Claimed, Due, Ended, NewJob, Next, Renewal, Settled, Settlement};
+use marionette::store::{Claimed, Due, Ended, Next, Renewal, Settled, Settlement};
 
-use crate::bed::{Bed, ids, job, jobs, leases};
+use crate::bed::{Bed, by, ids, job, jobs, leases};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -28,11 +28,9 @@ async fn ten_thousand_in_one_call_of_each_method(bed: Bed) {
     let leases = leases(&claimed);
     let renewed = bed.renew(&bed.instance, &leases).await;
     assert!(renewed.iter().all(|renewal| *renewal == Renewal::Kept));
-    let settlements = leases.iter().map(|&lease| Settlement {
-        lease,
-        attempt: None,
-        next: Next::Done(lease.job.to_string().into_bytes()),
-    });
+    let settlements = leases
+        .iter()
+        .map(|&lease| Settlement::new(lease, Next::Done(lease.job.to_string().into_bytes())));
     let settlements: Vec<_> = settlements.collect();
     let settled = bed.settle_all(settlements.clone()).await;
     assert!(settled.iter().all(|settled| *settled == Settled::Applied));
@@ -45,18 +43,18 @@ async fn ten_thousand_in_one_call_of_each_method(bed: Bed) {
     assert_eq!(bed.all().await.len(), MANY);
     let deleted = bed
         .store
-        .delete(Which::Ids(expected))
+        .delete(Which::Ids(expected), by())
         .await
         .expect("a change");
     assert_eq!(deleted, MANY as u64);
     let all = Which::Matching(Filter::default());
-    assert_eq!(bed.store.delete(all).await.expect("a change"), 0);
+    assert_eq!(bed.store.delete(all, by()).await.expect("a change"), 0);
 }
 
 /// H1.
 async fn ten_thousand_that_are_due_at_once_are_all_claimed(bed: Bed) {
     let due = Due::After(bed.units(4));
-    let new = (0..MANY).map(|_| NewJob { due, ..job() }).collect();
+    let new = (0..MANY).map(|_| job().due(due)).collect();
     let expected = bed.insert(new).await;
     bed.pass_alive(5, &[(&bed.instance, &[])]).await;
     let mut got = Vec::new();
@@ -75,18 +73,13 @@ async fn ten_thousand_that_are_due_at_once_are_all_claimed(bed: Bed) {
 const MILLIONS: usize = 16;
 
 async fn sixteen_million_bytes_in_one_call_of_each_method(bed: Bed) {
-    let big = (0..MILLIONS).map(|_| NewJob {
-        payload: vec![b'x'; 1_000_000],
-        ..job()
-    });
+    let big = (0..MILLIONS).map(|_| job().payload(vec![b'x'; 1_000_000]));
     let expected = bed.insert(big.collect()).await;
     let claimed = bed.claim(MILLIONS).await;
     assert_eq!(claimed.len(), MILLIONS);
-    let settlements = claimed.iter().map(|claimed| Settlement {
-        lease: claimed.lease,
-        attempt: None,
-        next: Next::Done(vec![b'y'; 1_000_000]),
-    });
+    let settlements = claimed
+        .iter()
+        .map(|claimed| Settlement::new(claimed.lease, Next::Done(vec![b'y'; 1_000_000])));
     let settled = bed.settle_all(settlements.collect()).await;
     assert_eq!(settled, [Settled::Applied; MILLIONS]);
     let ended = bed.store.ended(expected).await.expect("an answer");
@@ -110,10 +103,7 @@ async fn claim_all(bed: &Bed, limit: usize) -> Vec<Claimed> {
 }
 
 async fn a_million_bytes_a_hundred_times(bed: Bed) {
-    let big = (0..100u8).map(|byte| NewJob {
-        payload: vec![byte; 1_000_000],
-        ..job()
-    });
+    let big = (0..100u8).map(|byte| job().payload(vec![byte; 1_000_000]));
     let big: Vec<_> = big.collect();
     for part in big.chunks(MILLIONS) {
         bed.insert(part.to_vec()).await;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use marionette::store::{
-    Attempted, ERROR_BYTES_MAX, JobOptions, NAME_BYTES_MAX, NewJob, Next, PAYLOAD_BYTES_MAX,
-    PastOutcome, Renewal, StoreErrorKind, StoredBackoff, StoredJitter, clip_error,
+    ERROR_BYTES_MAX, JobOptions, NAME_BYTES_MAX, NewJob, Next, PAYLOAD_BYTES_MAX, PastOutcome,
+    Renewal, StoreErrorKind, StoredBackoff, StoredJitter, clip_error,
 };
 
-use crate::bed::{Bed, cancel_for, failure, job, only};
+use crate::bed::{Bed, by, cancel_for, failure, job, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -64,13 +64,11 @@ async fn what_the_check_lets_through_is_accepted(bed: Bed) {
     options.name = Some("é".repeat(ERROR_BYTES_MAX / 2));
     options.error = options.name.clone();
     options.backoff = backoff(f64::MAX, StoredJitter::Share(f64::MIN_POSITIVE));
-    let new = NewJob {
-        kind: "k".repeat(NAME_BYTES_MAX).into(),
-        queue: "q".repeat(NAME_BYTES_MAX).into(),
-        payload: vec![b'x'; PAYLOAD_BYTES_MAX],
-        options: options.clone(),
-        ..job()
-    };
+    let new = job()
+        .kind("k".repeat(NAME_BYTES_MAX))
+        .queue("q".repeat(NAME_BYTES_MAX))
+        .payload(vec![b'x'; PAYLOAD_BYTES_MAX])
+        .options(options.clone());
     assert!(new.check().is_ok());
     let id = bed.insert_one(new).await;
     assert_eq!(bed.details(id).await.options, options);
@@ -92,16 +90,13 @@ async fn every_text_is_cut_as_the_library_cuts_it(bed: Bed) {
         assert_eq!(attempts[0].error.as_ref(), Some(&expected), "an error");
 
         let lease = bed.claimed().await.lease;
-        let attempt = Attempted {
-            outcome: PastOutcome::Cancelled,
-            ..failure(&text)
-        };
+        let attempt = failure(&text).outcome(PastOutcome::Cancelled);
         bed.settle_attempt(lease, attempt, cancel_for(&*text)).await;
         let reason = bed.summary(lease.job).await.reason;
         assert_eq!(reason.as_ref(), Some(&expected), "a reason");
 
         let waiting = bed.insert_one(job()).await;
-        let cancel = async |id| bed.store.cancel(only(&[id]), text.clone()).await;
+        let cancel = async |id| bed.store.cancel(only(&[id]), text.clone(), by()).await;
         cancel(waiting).await.expect("a change");
         let reason = bed.summary(waiting).await.reason;
         assert_eq!(reason.as_ref(), Some(&expected), "a person's reason");

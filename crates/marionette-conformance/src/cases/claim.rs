@@ -1,6 +1,6 @@
 //! Which instance gets which job, and in which order.
 
-use marionette::store::{Due, JobState, NewJob, Next, PastOutcome, Priority};
+use marionette::store::{Due, JobState, Next, PastOutcome};
 
 use crate::bed::{Bed, attempt, claim, ids, job, jobs, leases};
 use crate::case::{Case, claims};
@@ -21,10 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 async fn of_one_priority_what_has_been_due_for_longest_goes_first(bed: Bed) {
-    let after = |units| NewJob {
-        due: Due::After(bed.units(units)),
-        ..job()
-    };
+    let after = |units| job().due(Due::After(bed.units(units)));
     let third = bed.insert_one(after(3)).await;
     let first = bed.insert_one(after(1)).await;
     let second = bed.insert_one(after(2)).await;
@@ -35,10 +32,7 @@ async fn of_one_priority_what_has_been_due_for_longest_goes_first(bed: Bed) {
 }
 
 async fn the_higher_priority_goes_first(bed: Bed) {
-    let with = |priority| NewJob {
-        priority: Priority(priority),
-        ..job()
-    };
+    let with = |priority| job().priority(priority);
     let mut expected = Vec::new();
     for priority in [-128, 0, 5, -1, 1, 127] {
         expected.push((priority, bed.insert_one(with(priority)).await));
@@ -52,11 +46,8 @@ async fn the_higher_priority_goes_first(bed: Bed) {
 }
 
 async fn priorities_are_compared_across_queues_and_kinds(bed: Bed) {
-    let place = |kind: &'static str, queue: &'static str, priority| NewJob {
-        kind: kind.into(),
-        queue: queue.into(),
-        priority: Priority(priority),
-        ..job()
+    let place = |kind: &'static str, queue: &'static str, priority| {
+        job().kind(kind).queue(queue).priority(priority)
     };
     let mut expected = Vec::new();
     let places = [

@@ -1,14 +1,9 @@
 //! Instances that die, and what becomes of their jobs: K1 to K7 of the test plan, as far as one
 //! process can show them.
 
-use std::sync::Arc;
+use marionette::store::{Due, Ended, JobState, Next, PastOutcome, Renewal, Settled, Swept};
 
-use marionette::store::{
-    Due, Ended, InstanceInfo, JobState, NewJob, Next, PastOutcome, Priority, Renewal, Settled,
-    Swept,
-};
-
-use crate::bed::{Bed, claim, failure, ids, job, jobs, kinds, leases, only};
+use crate::bed::{Bed, by, claim, failure, ids, job, jobs, kinds, leases, only, paused_in};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -156,10 +151,7 @@ async fn suspects_are_claimed_as_many_as_the_claim_allows(bed: Bed) {
     let suspects = suspects(&bed, 5).await;
     let others = bed.insert(jobs(3)).await;
     let is_suspect = |id: &marionette::TaskId| suspects.contains(id);
-    let asked = |limit, suspects| marionette::store::Claim {
-        suspects,
-        ..claim(&bed.instance, limit)
-    };
+    let asked = |limit, suspects| claim(&bed.instance, limit).suspects(suspects);
     let none = bed.claim_as(asked(1, 0)).await;
     assert!(
         others.contains(&ids(&none)[0]),
@@ -211,7 +203,7 @@ async fn a_cancelled_job_ends_when_its_instance_dies(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     bed.store
-        .cancel(only(&[id]), "enough".to_owned())
+        .cancel(only(&[id]), "enough".to_owned(), by())
         .await
         .expect("a change");
     let swept = bed.pass_lease().await;
@@ -237,11 +229,7 @@ async fn many_jobs_of_dead_instances_all_come_back(bed: Bed) {
 
 /// K6: what no instance can run must not fill every batch of a sweep.
 async fn jobs_that_nobody_can_run_do_not_keep_others_from_their_rescue(bed: Bed) {
-    let unknown = || NewJob {
-        kind: "unknown".into(),
-        priority: Priority(100),
-        ..job()
-    };
+    let unknown = || job().kind("unknown").priority(100);
     bed.insert((0..2_500).map(|_| unknown()).collect()).await;
     let id = bed.insert_one(job()).await;
     let doomed = bed.another_instance().await;
@@ -287,11 +275,11 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
     )
     .await;
     bed.store
-        .cancel(only(&all[5..]), "enough".to_owned())
+        .cancel(only(&all[5..]), "enough".to_owned(), by())
         .await
         .expect("a change");
     bed.store
-        .pause_queue("other".to_owned())
+        .pause_queue("other".to_owned(), by())
         .await
         .expect("a change");
     let mut before = Vec::new();
@@ -316,14 +304,9 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
             assert_eq!(after, before);
         }
     }
-    assert_eq!(
-        bed.store.paused_queues().await.expect("an answer"),
-        ["other"]
-    );
-    let survivor = InstanceInfo {
-        server: Arc::from("survivor"),
-        ..crate::bed::instance()
-    };
+    assert_eq!(paused_in(&*bed.store).await, ["other"]);
+    let mut survivor = crate::bed::instance();
+    survivor.server = "survivor".to_owned();
     bed.renew(&survivor, &[]).await;
     bed.pass_lease_alive(&[(&survivor, &[])]).await;
     let mut left = ids(&bed.claim_as(claim(&survivor, 10)).await);

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use marionette::TaskId;
-use marionette::store::{Due, JobState, NewJob, Next, PastOutcome};
+use marionette::store::{Due, JobState, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, ids, job, only, present};
+use crate::bed::{Bed, attempt, by, ids, job, only, present};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 async fn insert_due(bed: &Bed, due: Due) -> TaskId {
-    bed.insert_one(NewJob { due, ..job() }).await
+    bed.insert_one(job().due(due)).await
 }
 
 async fn is_claimed_in_time(bed: &Bed, id: TaskId, units: u32) {
@@ -147,7 +147,7 @@ async fn a_pause_without_end_is_harmless(bed: Bed) {
 async fn reschedule(bed: &Bed, id: TaskId, due: SystemTime) {
     let changed = bed
         .store
-        .reschedule(only(&[id]), due)
+        .reschedule(only(&[id]), due, by())
         .await
         .expect("a change");
     assert_eq!(changed, 1);

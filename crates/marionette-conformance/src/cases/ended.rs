@@ -1,9 +1,9 @@
 //! How jobs have ended, for whoever awaits them.
 
 use marionette::TaskId;
-use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome};
+use marionette::store::{Due, Ended, JobState, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, cancel_for, failure, job, only};
+use crate::bed::{Bed, attempt, by, cancel_for, failure, job, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -26,10 +26,7 @@ async fn ended(bed: &Bed, id: TaskId) -> Ended {
 
 async fn what_has_not_ended_has_not(bed: Bed) {
     let claimed = bed.claimed().await;
-    let later = NewJob {
-        due: Due::After(bed.units(500)),
-        ..job()
-    };
+    let later = job().due(Due::After(bed.units(500)));
     let later = bed.insert_one(later).await;
     let ready = bed.insert_one(job()).await;
     for id in [claimed.lease.job, later, ready] {
@@ -85,7 +82,7 @@ async fn what_is_dead_has_its_attempts_and_the_error_that_it_named(bed: Bed) {
 async fn what_is_cancelled_says_why(bed: Bed) {
     let waiting = bed.insert_one(job()).await;
     bed.store
-        .cancel(only(&[waiting]), "a".to_owned())
+        .cancel(only(&[waiting]), "a".to_owned(), by())
         .await
         .expect("a change");
     let claimed = bed.claimed().await;
@@ -112,7 +109,7 @@ async fn what_is_cancelled_says_why(bed: Bed) {
 async fn what_is_unknown_is_unknown(bed: Bed) {
     assert_eq!(ended(&bed, TaskId::new()).await, Ended::Missing);
     let id = bed.insert_one(job()).await;
-    bed.store.delete(only(&[id])).await.expect("a change");
+    bed.store.delete(only(&[id]), by()).await.expect("a change");
     assert_eq!(ended(&bed, id).await, Ended::Missing);
 }
 
@@ -138,7 +135,7 @@ async fn what_a_person_brings_back_has_not_ended(bed: Bed) {
     bed.settle_attempt(claimed.lease, failure("x"), Next::Bury)
         .await;
     bed.store
-        .retry(only(&[claimed.lease.job]))
+        .retry(only(&[claimed.lease.job]), by())
         .await
         .expect("a change");
     assert_eq!(ended(&bed, claimed.lease.job).await, Ended::NotYet);

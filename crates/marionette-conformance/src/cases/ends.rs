@@ -1,9 +1,9 @@
 //! How a job ended is data: no text decides it, and none is needed to know it.
 
 use marionette::TaskId;
-use marionette::store::{Attempted, Due, EndKind, Ended, JobState, NewJob, Next, PastOutcome};
+use marionette::store::{Due, EndKind, Ended, JobState, Next, PastOutcome};
 
-use crate::bed::{Bed, cancel_for, failure, job, only};
+use crate::bed::{Bed, by, cancel_for, failure, job, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -41,10 +41,7 @@ async fn every_end_has_its_kind_wherever_it_is_told(bed: Bed) {
     };
     let with = |outcome| {
         let error = "given up after 1s in total";
-        Some(Attempted {
-            outcome,
-            ..failure(error)
-        })
+        Some(failure(error).outcome(outcome))
     };
     let ends = [
         (None, Next::Bury, EndKind::Failed),
@@ -74,7 +71,7 @@ async fn every_end_has_its_kind_wherever_it_is_told(bed: Bed) {
 async fn a_job_that_a_person_cancels_ended_as_cancelled(bed: Bed) {
     let cancel = async |id| {
         let reason = "given up after 1s in total".to_owned();
-        let changed = bed.store.cancel(only(&[id]), reason).await;
+        let changed = bed.store.cancel(only(&[id]), reason, by()).await;
         assert_eq!(changed.expect("a change"), 1);
     };
     let waiting = bed.insert_one(job()).await;
@@ -122,7 +119,7 @@ async fn a_job_that_begins_anew_has_no_kind_of_end(bed: Bed) {
         let lease = bed.claimed().await.lease;
         bed.settle(lease, next).await;
         assert!(kind(&bed, lease.job).await.is_some());
-        let retried = bed.store.retry(only(&[lease.job])).await;
+        let retried = bed.store.retry(only(&[lease.job]), by()).await;
         assert_eq!(retried.expect("a change"), 1);
         assert_eq!(kind(&bed, lease.job).await, None);
         let lease = bed.claim_one(lease.job).await.lease;
@@ -143,10 +140,7 @@ async fn every_outcome_comes_back_with_its_error_as_it_was(bed: Bed) {
     ];
     for outcome in outcomes {
         let lease = bed.claimed().await.lease;
-        let attempt = Attempted {
-            outcome,
-            ..failure("panicked: cancelled: no")
-        };
+        let attempt = failure("panicked: cancelled: no").outcome(outcome);
         bed.settle_attempt(lease, attempt, Next::Bury).await;
         let details = bed.details(lease.job).await;
         let failed = u32::from(outcome.is_failure());
@@ -169,10 +163,7 @@ async fn every_outcome_comes_back_with_its_error_as_it_was(bed: Bed) {
 async fn the_last_failure_is_told_with_its_outcome(bed: Bed) {
     for outcome in [PastOutcome::Failed, PastOutcome::Panicked] {
         let lease = bed.claimed().await.lease;
-        let attempt = Attempted {
-            outcome,
-            ..failure("no index 7 at src/main.rs:7")
-        };
+        let attempt = failure("no index 7 at src/main.rs:7").outcome(outcome);
         bed.settle_attempt(lease, attempt, Next::Bury).await;
         let reason = bed.summary(lease.job).await.reason;
         let expected = outcome.describe("no index 7 at src/main.rs:7");
@@ -184,10 +175,7 @@ async fn a_retry_at_a_time_is_due_at_that_time(bed: Bed) {
     let nexts: [fn(Due) -> Next; 2] = [Next::Retry, Next::Snooze];
     for next in nexts {
         let date = crate::bed::present(&bed).await + bed.units(8);
-        let new = NewJob {
-            payload: b"at a time".to_vec(),
-            ..job()
-        };
+        let new = job().payload(b"at a time".to_vec());
         let id = bed.insert_one(new).await;
         let lease = bed.claim_one(id).await.lease;
         bed.settle(lease, next(Due::At(date))).await;

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use marionette::store::Store;
 use marionette::store::{
-    Claim, Claimed, Due, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Settlement,
+    Claim, Claimed, Due, JobState, NewJob, Next, PastOutcome, Renewal, Settled, Settlement, Store,
     StoreError,
 };
 
-use crate::bed::{Bed, attempt, claim, failure, jobs, leases, only};
+use crate::bed::{Bed, attempt, by, claim, failure, jobs, leases, only};
 use crate::case::{Case, claims};
 use crate::faulty::{Fault, FaultyStore};
 
@@ -66,7 +65,7 @@ async fn live(bed: &Bed, store: &dyn Store) {
     let renewed = until_answered(|| store.renew(instance.clone(), leases.clone())).await;
     assert!(renewed.iter().all(|renewal| *renewal == Renewal::Kept));
     let which = only(&[new[3].id]);
-    until_answered(|| store.cancel(which.clone(), "enough".to_owned())).await;
+    until_answered(|| store.cancel(which.clone(), "enough".to_owned(), by())).await;
     let nexts = [
         (attempt(PastOutcome::Done), Next::Done(b"result".to_vec())),
         (failure("x"), Next::Retry(Due::Now)),
@@ -75,11 +74,7 @@ async fn live(bed: &Bed, store: &dyn Store) {
     ];
     let settlements = leases.iter().zip(nexts);
     let settlements: Vec<_> = settlements
-        .map(|(&lease, (attempt, next))| Settlement {
-            lease,
-            attempt: Some(attempt),
-            next,
-        })
+        .map(|(&lease, (attempt, next))| Settlement::new(lease, next).attempt(attempt))
         .collect();
     let settled = until_answered(|| store.settle(settlements.clone())).await;
     assert_eq!(settled, [Settled::Applied; 4]);
@@ -100,7 +95,7 @@ async fn live(bed: &Bed, store: &dyn Store) {
     ];
     assert_eq!(told, expected);
     let which = only(&new.iter().map(|new| new.id).collect::<Vec<_>>());
-    until_answered(|| store.delete(which.clone())).await;
+    until_answered(|| store.delete(which.clone(), by())).await;
     let left = until_answered(|| store.counts()).await;
     assert_eq!(left, []);
 }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::UNIX_EPOCH;
 
-use marionette::store::{Claimed, Due, Lease, NewJob, Next, Renewal, Settled};
+use marionette::store::{Claimed, Due, Lease, Next, Renewal, Settled};
 
-use crate::bed::{Bed, cancel_for, claim, failure, ids, job, only, present};
+use crate::bed::{Bed, by, cancel_for, claim, failure, ids, job, only, present};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -86,7 +86,7 @@ async fn a_settlement_that_comes_after_another_ended_the_job_is_stale(bed: Bed) 
         bed.settle(claimed[0].lease, next).await;
         is_worth_nothing(&bed, late.lease).await;
         bed.store
-            .delete(only(&[late.lease.job]))
+            .delete(only(&[late.lease.job]), by())
             .await
             .expect("a change");
     }
@@ -107,7 +107,7 @@ async fn a_late_settle_of_a_deleted_job_is_stale(bed: Bed) {
     let late = taken_away(&bed).await;
     let deleted = bed
         .store
-        .delete(only(&[late.lease.job]))
+        .delete(only(&[late.lease.job]), by())
         .await
         .expect("a change");
     assert_eq!(deleted, 1);
@@ -117,8 +117,8 @@ async fn a_late_settle_of_a_deleted_job_is_stale(bed: Bed) {
 async fn a_lease_is_worth_nothing_for_a_new_job_of_the_same_id(bed: Bed) {
     let late = taken_away(&bed).await;
     let id = late.lease.job;
-    bed.store.delete(only(&[id])).await.expect("a change");
-    bed.insert(vec![NewJob { id, ..job() }]).await;
+    bed.store.delete(only(&[id]), by()).await.expect("a change");
+    bed.insert(vec![job().id(id)]).await;
     is_worth_nothing(&bed, late.lease).await;
     bed.renew(&bed.instance, &[]).await;
     let claimed = bed.claim_one(id).await;
@@ -149,12 +149,12 @@ async fn a_person_who_ends_a_job_does_not_leave_its_lease_behind(bed: Bed) {
     let which = only(&[late.lease.job]);
     let cancelled = bed
         .store
-        .cancel(which.clone(), "x".to_owned())
+        .cancel(which.clone(), "x".to_owned(), by())
         .await
         .expect("a change");
     assert_eq!(cancelled, 1);
     is_worth_nothing(&bed, late.lease).await;
-    bed.store.retry(which).await.expect("a change");
+    bed.store.retry(which, by()).await.expect("a change");
     is_worth_nothing(&bed, late.lease).await;
 }
 
@@ -191,10 +191,10 @@ async fn a_token_is_never_issued_twice(bed: Bed) {
         bed.settle(lease, next).await;
         bed.renew(&bed.instance, &[]).await;
     }
-    bed.store.retry(only(&[id])).await.expect("a change");
+    bed.store.retry(only(&[id]), by()).await.expect("a change");
     let lease = bed.claim_one(id).await.lease;
     assert!(tokens.insert(lease.token), "begun anew: {tokens:?}");
-    bed.store.delete(only(&[id])).await.expect("a change");
+    bed.store.delete(only(&[id]), by()).await.expect("a change");
 }
 
 async fn a_claim_tells_the_token_before(bed: Bed) {
@@ -206,7 +206,7 @@ async fn a_claim_tells_the_token_before(bed: Bed) {
         before = Some(claimed.lease.token);
         bed.settle(claimed.lease, next).await;
     }
-    bed.store.retry(only(&[id])).await.expect("a change");
+    bed.store.retry(only(&[id]), by()).await.expect("a change");
     let claimed = bed.claim_one(id).await;
     assert_eq!(claimed.previous, before, "after it began anew");
     let before = Some(claimed.lease.token);

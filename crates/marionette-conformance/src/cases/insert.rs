@@ -3,11 +3,11 @@
 use marionette::TaskId;
 use marionette::inspect::{Filter, Page};
 use marionette::store::{
-    Due, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob, Next, Priority, StoreErrorKind,
+    Due, Inserted, JobOptions, JobState, NAME_BYTES_MAX, NewJob, Next, StoreErrorKind,
     StoredBackoff, StoredJitter,
 };
 
-use crate::bed::{Bed, claim, ids, job, jobs, kinds, only};
+use crate::bed::{Bed, by, claim, ids, job, jobs, kinds, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -50,14 +50,12 @@ async fn a_job_comes_back_as_it_was(bed: Bed) {
     options.give_up_after = Some(std::time::Duration::MAX);
     options.name = Some("the mail to Zoë\n".to_owned());
     options.error = Some("could not send it".to_owned());
-    let job = NewJob {
-        kind: "A-z.0:9_".into(),
-        queue: "Q-q.0:9_".into(),
-        priority: Priority(-128),
-        payload: b"{\"to\":\"zo\xc3\xab\"}".to_vec(),
-        options,
-        ..job()
-    };
+    let job = job()
+        .kind("A-z.0:9_")
+        .queue("Q-q.0:9_")
+        .priority(-128)
+        .payload(b"{\"to\":\"zo\xc3\xab\"}".to_vec())
+        .options(options);
     bed.insert(vec![job.clone()]).await;
     let mut asked = claim(&bed.instance, 5);
     asked.wanted = kinds(&[&job.kind]);
@@ -83,14 +81,13 @@ async fn a_job_comes_back_as_it_was(bed: Bed) {
 
 async fn an_id_that_is_known_changes_nothing(bed: Bed) {
     let first = job();
-    let again = NewJob {
-        kind: "other".into(),
-        queue: "other".into(),
-        priority: Priority(9),
-        due: Due::After(bed.units(5)),
-        payload: b"other".to_vec(),
-        ..first.clone()
-    };
+    let again = first
+        .clone()
+        .kind("other")
+        .queue("other")
+        .priority(9)
+        .due(Due::After(bed.units(5)))
+        .payload(b"other".to_vec());
     bed.insert(vec![first.clone()]).await;
     let before = bed.details(first.id).await;
     let inserted = inserted(&bed, vec![first.clone(), again]).await;
@@ -106,24 +103,11 @@ async fn inserted(bed: &Bed, jobs: Vec<NewJob>) -> Vec<Inserted> {
 async fn an_id_with_other_arguments_is_taken(bed: Bed) {
     let first = job();
     bed.insert_one(first.clone()).await;
-    let kind = NewJob {
-        kind: "other".into(),
-        ..first.clone()
-    };
-    let queue = NewJob {
-        queue: "other".into(),
-        ..first.clone()
-    };
-    let payload = NewJob {
-        payload: b"[]".to_vec(),
-        ..first.clone()
-    };
+    let kind = first.clone().kind("other");
+    let queue = first.clone().queue("other");
+    let payload = first.clone().payload(b"[]".to_vec());
     // What may differ when a call is repeated, such as a time that is computed anew.
-    let later = NewJob {
-        due: Due::After(bed.units(1)),
-        priority: Priority(1),
-        ..first.clone()
-    };
+    let later = first.clone().due(Due::After(bed.units(1))).priority(1);
     for (job, told) in [
         (kind, Inserted::Taken),
         (queue, Inserted::Taken),
@@ -158,10 +142,7 @@ async fn of_many_each_is_told_whether_it_is_new(bed: Bed) {
 
 async fn an_id_twice_in_a_call_is_one_job(bed: Bed) {
     let first = job();
-    let second = NewJob {
-        payload: b"second".to_vec(),
-        ..first.clone()
-    };
+    let second = first.clone().payload(b"second".to_vec());
     let inserted = inserted(&bed, vec![first.clone(), second, first.clone()]).await;
     assert_eq!(
         inserted,
@@ -187,14 +168,8 @@ async fn a_known_id_changes_nothing_whatever_became_of_its_job(bed: Bed) {
 }
 
 async fn a_full_queue_refuses_and_the_others_are_accepted(bed: Bed) {
-    let limited = || NewJob {
-        queue_limit: Some(2),
-        ..job()
-    };
-    let elsewhere = NewJob {
-        queue: "elsewhere".into(),
-        ..limited()
-    };
+    let limited = || job().queue_limit(2);
+    let elsewhere = limited().queue("elsewhere");
     let refused = limited();
     let unlimited = job();
     let call = vec![
@@ -215,16 +190,10 @@ async fn a_full_queue_refuses_and_the_others_are_accepted(bed: Bed) {
 }
 
 async fn only_jobs_that_wait_count_for_the_limit_of_a_queue(bed: Bed) {
-    let limited = || NewJob {
-        queue_limit: Some(1),
-        ..job()
-    };
+    let limited = || job().queue_limit(1);
     let first = bed.insert_one(limited()).await;
     let claimed = bed.claim_one(first).await;
-    let scheduled = NewJob {
-        due: Due::After(bed.units(50)),
-        ..limited()
-    };
+    let scheduled = limited().due(Due::After(bed.units(50)));
     let scheduled = bed.insert_one(scheduled).await;
     let full = bed
         .store
@@ -234,21 +203,15 @@ async fn only_jobs_that_wait_count_for_the_limit_of_a_queue(bed: Bed) {
     assert_eq!(full, [Inserted::Full], "one that is scheduled waits too");
     bed.settle(claimed.lease, Next::Done(Vec::new())).await;
     bed.store
-        .cancel(only(&[scheduled]), "room".to_owned())
+        .cancel(only(&[scheduled]), "room".to_owned(), by())
         .await
         .expect("a change");
     bed.insert(vec![limited()]).await;
 }
 
 async fn a_known_job_is_known_though_its_queue_is_full(bed: Bed) {
-    let limited = NewJob {
-        queue_limit: Some(1),
-        ..job()
-    };
-    let other = NewJob {
-        payload: b"[]".to_vec(),
-        ..limited.clone()
-    };
+    let limited = job().queue_limit(1);
+    let other = limited.clone().payload(b"[]".to_vec());
     bed.insert(vec![limited.clone()]).await;
     let inserted = inserted(&bed, vec![limited, other]).await;
     assert_eq!(inserted, [Inserted::Known, Inserted::Taken]);
@@ -260,14 +223,8 @@ async fn a_bad_name_is_refused_and_nothing_of_the_call_is_kept(bed: Bed) {
         "", " ", "a b", "ü", "a/b", "a\0", "{a}", "a'", "a%", "*", "a\n", &long,
     ];
     for name in bad {
-        let kind = NewJob {
-            kind: name.to_owned().into(),
-            ..job()
-        };
-        let queue = NewJob {
-            queue: name.to_owned().into(),
-            ..job()
-        };
+        let kind = job().kind(name.to_owned());
+        let queue = job().queue(name.to_owned());
         for bad in [kind, queue] {
             let call = vec![job(), bad, job()];
             let error = bed.store.insert(call).await.expect_err(name);
@@ -279,20 +236,12 @@ async fn a_bad_name_is_refused_and_nothing_of_the_call_is_kept(bed: Bed) {
 
 async fn a_name_may_have_128_bytes(bed: Bed) {
     let name = "x".repeat(NAME_BYTES_MAX);
-    let id = NewJob {
-        kind: name.clone().into(),
-        queue: name.clone().into(),
-        ..job()
-    };
+    let id = job().kind(name.clone()).queue(name.clone());
     let id = bed.insert_one(id).await;
     let mut asked = claim(&bed.instance, 1);
     asked.wanted = kinds(&[&name]);
     assert_eq!(ids(&bed.claim_as(asked).await), [id]);
-    let filter = Filter {
-        queues: vec![name.clone()],
-        kinds: vec![name],
-        ..Filter::default()
-    };
+    let filter = Filter::new().queue(name.clone()).kind(name);
     assert_eq!(bed.list(filter, Page::default()).await.jobs.len(), 1);
 }
 
@@ -318,7 +267,7 @@ async fn any_uuid_is_an_id(bed: Bed) {
     ];
     let ids = ids.map(TaskId::from);
     for id in ids {
-        bed.insert_one(NewJob { id, ..job() }).await;
+        bed.insert_one(job().id(id)).await;
         assert_eq!(bed.state(id).await, JobState::Ready);
     }
     assert_eq!(bed.claim(5).await.len(), 3);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use marionette::TaskId;
 use marionette::inspect::{Count, Filter, Which};
-use marionette::store::{Due, JobState, NewJob, Next, PastOutcome};
+use marionette::store::{Due, JobState, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, cancel_for, failure, job, jobs, only, present};
+use crate::bed::{Bed, attempt, by, cancel_for, failure, job, jobs, only, present};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -47,10 +47,7 @@ pub(crate) async fn one_of_each(bed: &Bed) -> Vec<TaskId> {
     let cancelled = bed.claimed().await.lease;
     bed.settle(cancelled, cancel_for("expired")).await;
     let running = bed.claimed().await.lease;
-    let scheduled = NewJob {
-        due: Due::After(bed.units(5_000)),
-        ..job()
-    };
+    let scheduled = job().due(Due::After(bed.units(5_000)));
     let scheduled = bed.insert_one(scheduled).await;
     let ready = bed.insert_one(job()).await;
     let ids = vec![
@@ -89,19 +86,9 @@ async fn changed<C: AsyncFn(Which) -> u64>(bed: &Bed, change: C) -> Vec<JobState
 
 async fn jobs_are_counted_by_queue_kind_and_state(bed: Bed) {
     one_of_each(&bed).await;
-    let elsewhere = NewJob {
-        queue: "a".into(),
-        kind: "z".into(),
-        ..job()
-    };
-    bed.insert(vec![
-        elsewhere.clone(),
-        NewJob {
-            id: TaskId::new(),
-            ..elsewhere
-        },
-    ])
-    .await;
+    let elsewhere = job().queue("a").kind("z");
+    bed.insert(vec![elsewhere.clone(), elsewhere.id(TaskId::new())])
+        .await;
     let mut counts = bed.store.counts().await.expect("an answer");
     counts.sort();
     let count = |queue: &str, kind: &str, state, jobs| {
@@ -118,16 +105,13 @@ async fn a_job_that_nobody_knows_is_none(bed: Bed) {
 }
 
 async fn a_retry_makes_what_waits_ready(bed: Bed) {
-    let later = NewJob {
-        due: Due::After(bed.units(5_000)),
-        ..job()
-    };
+    let later = job().due(Due::After(bed.units(5_000)));
     let scheduled = bed.insert_one(later).await;
     let lease = bed.claimed().await.lease;
     let retry = Next::Retry(Due::After(bed.units(5_000)));
     bed.settle_attempt(lease, failure("x"), retry).await;
     let which = only(&[scheduled, lease.job]);
-    assert_eq!(bed.store.retry(which).await.expect("a change"), 2);
+    assert_eq!(bed.store.retry(which, by()).await.expect("a change"), 2);
     for id in [scheduled, lease.job] {
         assert_eq!(bed.state(id).await, JobState::Ready);
     }
@@ -147,7 +131,10 @@ async fn a_retry_lets_what_ended_begin_anew(bed: Bed) {
     let ids = one_of_each(&bed).await;
     let ended = &ids[5..];
     let histories = [1, 0, 3];
-    assert_eq!(bed.store.retry(only(ended)).await.expect("a change"), 3);
+    assert_eq!(
+        bed.store.retry(only(ended), by()).await.expect("a change"),
+        3
+    );
     for (&id, attempts) in ended.iter().zip(histories) {
         let details = bed.details(id).await;
         let summary = details.summary;
@@ -156,7 +143,10 @@ async fn a_retry_lets_what_ended_begin_anew(bed: Bed) {
         assert_eq!((summary.ended, &summary.reason), (None, &None));
         assert_eq!(details.attempts.len(), attempts, "it keeps its history");
     }
-    bed.store.delete(only(&ids[..1])).await.expect("a change");
+    bed.store
+        .delete(only(&ids[..1]), by())
+        .await
+        .expect("a change");
     let mut asked = crate::bed::claim(&bed.instance, 5);
     asked.suspects = 0;
     let claimed = bed.claim_as(asked).await;
@@ -177,7 +167,7 @@ async fn a_retry_lets_what_ended_begin_anew(bed: Bed) {
 }
 
 async fn a_retry_leaves_what_is_ready_running_or_done(bed: Bed) {
-    let retry = async |which| bed.store.retry(which).await.expect("a change");
+    let retry = async |which| bed.store.retry(which, by()).await.expect("a change");
     let expected = [
         JobState::Scheduled,
         JobState::Retrying,
@@ -193,7 +183,7 @@ async fn a_cancel_ends_what_waits(bed: Bed) {
     let which = only(&ids[..3]);
     let cancelled = bed
         .store
-        .cancel(which, "enough".to_owned())
+        .cancel(which, "enough".to_owned(), by())
         .await
         .expect("a change");
     assert_eq!(cancelled, 3);
@@ -211,7 +201,7 @@ async fn a_cancel_of_what_runs_is_a_wish_that_is_made_once(bed: Bed) {
     let cancel = async |reason: &str| {
         let which = only(&[lease.job]);
         bed.store
-            .cancel(which, reason.to_owned())
+            .cancel(which, reason.to_owned(), by())
             .await
             .expect("a change")
     };
@@ -224,7 +214,7 @@ async fn a_cancel_of_what_runs_is_a_wish_that_is_made_once(bed: Bed) {
 
 async fn a_cancel_leaves_what_is_over(bed: Bed) {
     let cancel = async |which| {
-        let cancelled = bed.store.cancel(which, "enough".to_owned()).await;
+        let cancelled = bed.store.cancel(which, "enough".to_owned(), by()).await;
         cancelled.expect("a change")
     };
     let expected = [
@@ -237,7 +227,7 @@ async fn a_cancel_leaves_what_is_over(bed: Bed) {
 }
 
 async fn a_delete_forgets_all_but_what_runs(bed: Bed) {
-    let delete = async |which| bed.store.delete(which).await.expect("a change");
+    let delete = async |which| bed.store.delete(which, by()).await.expect("a change");
     let mut expected = JobState::ALL.to_vec();
     expected.retain(|&state| state != JobState::Running);
     assert_eq!(changed(&bed, delete).await, expected);
@@ -249,7 +239,12 @@ async fn a_delete_forgets_all_but_what_runs(bed: Bed) {
 
 async fn a_reschedule_moves_all_that_waits_and_nothing_else(bed: Bed) {
     let due = present(&bed).await + bed.units(4_000);
-    let reschedule = async |which| bed.store.reschedule(which, due).await.expect("a change");
+    let reschedule = async |which| {
+        bed.store
+            .reschedule(which, due, by())
+            .await
+            .expect("a change")
+    };
     let expected = [JobState::Ready, JobState::Scheduled, JobState::Retrying];
     assert_eq!(changed(&bed, reschedule).await, expected);
     assert!(bed.claim(5).await.is_empty());
@@ -260,68 +255,87 @@ async fn an_id_that_is_named_twice_counts_once(bed: Bed) {
     let due = present(&bed).await + bed.units(4_000);
     let which = || only(&[id, id, id]);
     assert_eq!(
-        bed.store.reschedule(which(), due).await.expect("a change"),
+        bed.store
+            .reschedule(which(), due, by())
+            .await
+            .expect("a change"),
         1
     );
-    assert_eq!(bed.store.retry(which()).await.expect("a change"), 1);
+    assert_eq!(bed.store.retry(which(), by()).await.expect("a change"), 1);
     let reason = "enough".to_owned();
     assert_eq!(
-        bed.store.cancel(which(), reason).await.expect("a change"),
+        bed.store
+            .cancel(which(), reason, by())
+            .await
+            .expect("a change"),
         1
     );
-    assert_eq!(bed.store.delete(which()).await.expect("a change"), 1);
+    assert_eq!(bed.store.delete(which(), by()).await.expect("a change"), 1);
 }
 
 async fn an_id_that_nobody_knows_is_passed_over(bed: Bed) {
     let id = bed.insert_one(job()).await;
     let which = only(&[TaskId::new(), id, TaskId::new()]);
-    assert_eq!(bed.store.delete(which.clone()).await.expect("a change"), 1);
-    assert_eq!(bed.store.delete(which).await.expect("a change"), 0);
+    assert_eq!(
+        bed.store
+            .delete(which.clone(), by())
+            .await
+            .expect("a change"),
+        1
+    );
+    assert_eq!(bed.store.delete(which, by()).await.expect("a change"), 0);
 }
 
 async fn a_change_of_all_that_match_changes_each_once(bed: Bed) {
     const COUNT: usize = 2_500;
     bed.insert(jobs(COUNT)).await;
-    let other = NewJob {
-        kind: "other".into(),
-        ..job()
-    };
+    let other = job().kind("other");
     let other = bed.insert_one(other).await;
-    let which = || {
-        Which::Matching(Filter {
-            kinds: vec![crate::bed::KIND.to_owned()],
-            ..Filter::default()
-        })
-    };
+    let which = || Which::Matching(Filter::new().kind(crate::bed::KIND));
     // After this change they still match.
     let due = present(&bed).await + bed.units(4_000);
     let count = COUNT as u64;
     assert_eq!(
-        bed.store.reschedule(which(), due).await.expect("a change"),
+        bed.store
+            .reschedule(which(), due, by())
+            .await
+            .expect("a change"),
         count
     );
-    assert_eq!(bed.store.retry(which()).await.expect("a change"), count);
+    assert_eq!(
+        bed.store.retry(which(), by()).await.expect("a change"),
+        count
+    );
     let reason = "enough".to_owned();
     assert_eq!(
-        bed.store.cancel(which(), reason).await.expect("a change"),
+        bed.store
+            .cancel(which(), reason, by())
+            .await
+            .expect("a change"),
         count
     );
-    assert_eq!(bed.store.retry(which()).await.expect("a change"), count);
-    assert_eq!(bed.store.delete(which()).await.expect("a change"), count);
+    assert_eq!(
+        bed.store.retry(which(), by()).await.expect("a change"),
+        count
+    );
+    assert_eq!(
+        bed.store.delete(which(), by()).await.expect("a change"),
+        count
+    );
     let left = bed.all().await;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, other);
     let all = Which::Matching(Filter::default());
-    assert_eq!(bed.store.delete(all).await.expect("a change"), 1);
+    assert_eq!(bed.store.delete(all, by()).await.expect("a change"), 1);
 }
 
 async fn no_id_named_means_none(bed: Bed) {
     let id = bed.insert_one(job()).await;
     let none = || Which::Ids(Vec::new());
-    assert_eq!(bed.store.delete(none()).await.expect("a change"), 0);
+    assert_eq!(bed.store.delete(none(), by()).await.expect("a change"), 0);
     assert_eq!(
         bed.store
-            .cancel(none(), String::new())
+            .cancel(none(), String::new(), by())
             .await
             .expect("a change"),
         0

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use marionette::TaskId;
 use marionette::inspect::{Filter, Page};
-use marionette::store::{Due, JobState, NewJob, Next};
+use marionette::store::{Due, JobState, Next};
 
-use crate::bed::{Bed, failure, job, jobs, only, present};
+use crate::bed::{Bed, by, failure, job, jobs, only, present};
 use crate::case::{Case, claims};
 use crate::cases::inspect::one_of_each;
 
@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 fn page(after: Option<TaskId>, limit: usize) -> Page {
-    Page { after, limit }
+    after.map_or(Page::first(limit), |after| Page::after(after, limit))
 }
 
 /// The ids of all pages of this length.
@@ -65,18 +65,13 @@ async fn a_list_begins_with_the_newest(bed: Bed) {
 async fn pages_have_neither_gap_nor_repetition(bed: Bed) {
     let mut expected = Vec::new();
     for index in 0..53 {
-        let new = NewJob {
-            kind: ["a", "b"][index % 2].into(),
-            due: [Due::Now, Due::After(bed.units(50))][index % 3 / 2],
-            ..job()
-        };
+        let new = job()
+            .kind(["a", "b"][index % 2])
+            .due([Due::Now, Due::After(bed.units(50))][index % 3 / 2]);
         expected.push(bed.insert_one(new).await);
     }
     expected.reverse();
-    let odd = Filter {
-        kinds: vec!["b".to_owned()],
-        ..Filter::default()
-    };
+    let odd = Filter::new().kind("b");
     let odds: Vec<_> = expected.iter().copied().skip(1).step_by(2).collect();
     for limit in [1, 2, 7, 26, 27, 53, 54] {
         assert_eq!(
@@ -95,7 +90,7 @@ async fn a_page_goes_on_though_jobs_came_and_went(bed: Bed) {
     let first = bed.list(Filter::default(), page(None, 3)).await;
     assert_eq!(first.next, Some(expected[2]));
     bed.store
-        .delete(only(&expected[..3]))
+        .delete(only(&expected[..3]), by())
         .await
         .expect("a change");
     bed.insert(jobs(2)).await;
@@ -127,16 +122,10 @@ async fn the_last_page_says_so(bed: Bed) {
 async fn a_filter_by_state_finds_all_of_it_and_nothing_else(bed: Bed) {
     let ids = one_of_each(&bed).await;
     for (&id, state) in ids.iter().zip(JobState::ALL) {
-        let filter = Filter {
-            states: vec![state],
-            ..Filter::default()
-        };
+        let filter = Filter::new().state(state);
         assert_eq!(found(&bed, filter).await, BTreeSet::from([id]), "{state}");
     }
-    let filter = Filter {
-        states: vec![JobState::Dead, JobState::Ready, JobState::Dead],
-        ..Filter::default()
-    };
+    let filter = Filter::new().states([JobState::Dead, JobState::Ready, JobState::Dead]);
     assert_eq!(found(&bed, filter).await, BTreeSet::from([ids[0], ids[5]]));
     let all = ids.into_iter().collect();
     assert_eq!(found(&bed, Filter::default()).await, all);
@@ -146,11 +135,7 @@ async fn a_filter_by_kind_and_queue(bed: Bed) {
     let mut places = Vec::new();
     for kind in ["a", "A", "a_"] {
         for queue in ["x", "xx", "y"] {
-            let new = NewJob {
-                kind: kind.into(),
-                queue: queue.into(),
-                ..job()
-            };
+            let new = job().kind(kind).queue(queue);
             places.push((kind, queue, bed.insert_one(new).await));
         }
     }
@@ -162,12 +147,8 @@ async fn a_filter_by_kind_and_queue(bed: Bed) {
         (&[], &["X"]),
     ];
     for (kinds, queues) in tables {
-        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let filter = Filter {
-            kinds: owned(kinds),
-            queues: owned(queues),
-            ..Filter::default()
-        };
+        let (kinds_in, queues_in) = (kinds.iter().copied(), queues.iter().copied());
+        let filter = Filter::new().kinds(kinds_in).queues(queues_in);
         let matching = places.iter().filter(|(kind, queue, _)| {
             (kinds.is_empty() || kinds.contains(kind))
                 && (queues.is_empty() || queues.contains(queue))
@@ -187,10 +168,10 @@ async fn a_filter_by_the_time_of_acceptance(bed: Bed) {
     let ids = |range: std::ops::Range<usize>| -> BTreeSet<TaskId> {
         accepted[range].iter().map(|&(id, _)| id).collect()
     };
-    let filter = |from: Option<usize>, before: Option<usize>| Filter {
-        accepted_from: from.map(|index| accepted[index].1),
-        accepted_before: before.map(|index| accepted[index].1),
-        ..Filter::default()
+    let filter = |from: Option<usize>, before: Option<usize>| {
+        Filter::new()
+            .accepted_from(from.map(|index| accepted[index].1))
+            .accepted_before(before.map(|index| accepted[index].1))
     };
     assert_eq!(
         found(&bed, filter(Some(1), None)).await,
@@ -207,10 +188,7 @@ async fn a_filter_by_the_time_of_acceptance(bed: Bed) {
 }
 
 async fn a_filter_by_text(bed: Bed) {
-    let with = |payload: &str| NewJob {
-        payload: payload.as_bytes().to_vec(),
-        ..job()
-    };
+    let with = |payload: &str| job().payload(payload.as_bytes().to_vec());
     let payload = bed.insert_one(with("{\"to\":\"zoë@example.org\"}")).await;
     let wild = bed.insert_one(with("100% of a_b*c?[d]\\")).await;
     let mut named = job();
@@ -218,7 +196,7 @@ async fn a_filter_by_text(bed: Bed) {
     let named = bed.insert_one(named).await;
     let ended = bed.insert_one(with("ended")).await;
     bed.store
-        .cancel(only(&[ended]), "zoë left".to_owned())
+        .cancel(only(&[ended]), "zoë left".to_owned(), by())
         .await
         .expect("a change");
     let dead = bed.insert_one(with("dead")).await;
@@ -226,6 +204,7 @@ async fn a_filter_by_text(bed: Bed) {
         .reschedule(
             only(&[payload, wild, named]),
             present(&bed).await + bed.units(5_000),
+            by(),
         )
         .await
         .expect("a change");
@@ -245,10 +224,7 @@ async fn a_filter_by_text(bed: Bed) {
         ("c?[d]\\", &[wild]),
     ];
     for (text, expected) in table {
-        let filter = Filter {
-            text: Some(text.to_owned()),
-            ..Filter::default()
-        };
+        let filter = Filter::new().text(text);
         let expected = expected.iter().copied().collect();
         assert_eq!(found(&bed, filter).await, expected, "{text:?}");
     }
@@ -256,11 +232,11 @@ async fn a_filter_by_text(bed: Bed) {
 
 async fn all_conditions_have_to_hold(bed: Bed) {
     let ids = one_of_each(&bed).await;
-    let filter = |kind: &str, text: &str| Filter {
-        states: vec![JobState::Dead, JobState::Cancelled],
-        kinds: vec![kind.to_owned()],
-        text: Some(text.to_owned()),
-        ..Filter::default()
+    let filter = |kind: &str, text: &str| {
+        Filter::new()
+            .states([JobState::Dead, JobState::Cancelled])
+            .kind(kind)
+            .text(text)
     };
     let kind = crate::bed::KIND;
     assert_eq!(

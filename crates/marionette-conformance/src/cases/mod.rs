@@ -14,6 +14,7 @@ mod insert;
 mod inspect;
 mod lists;
 mod payloads;
+mod people;
 mod queues;
 mod renew;
 mod repeat;
@@ -49,6 +50,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("retention", retention::cases()),
         ("inspect", inspect::cases()),
         ("lists", lists::cases()),
+        ("people", people::cases()),
         ("batches", batches::cases()),
         ("together", together::cases()),
         ("sharing", sharing::cases()),

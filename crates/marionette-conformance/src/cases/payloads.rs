@@ -1,8 +1,7 @@
 //! What bytes survive: P1 of the test plan, without the codec.
 
 use marionette::store::{
-    Attempted, ERROR_BYTES_MAX, Ended, NewJob, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settlement,
-    StoreErrorKind,
+    ERROR_BYTES_MAX, Ended, Next, PAYLOAD_BYTES_MAX, PastOutcome, Settlement, StoreErrorKind,
 };
 
 use crate::bed::{Bed, failure, ids, job};
@@ -46,10 +45,7 @@ fn table() -> Vec<(&'static str, Vec<u8>)> {
 
 async fn a_payload_comes_back_byte_for_byte(bed: Bed) {
     for (what, payload) in table() {
-        let new = NewJob {
-            payload: payload.clone(),
-            ..job()
-        };
+        let new = job().payload(payload.clone());
         let id = bed.insert_one(new).await;
         let claimed = bed.claim_one(id).await;
         assert!(claimed.payload == payload, "{what}, as claimed");
@@ -58,10 +54,7 @@ async fn a_payload_comes_back_byte_for_byte(bed: Bed) {
 }
 
 async fn a_payload_of_one_byte_too_many_is_refused(bed: Bed) {
-    let big = NewJob {
-        payload: vec![b'x'; PAYLOAD_BYTES_MAX + 1],
-        ..job()
-    };
+    let big = job().payload(vec![b'x'; PAYLOAD_BYTES_MAX + 1]);
     let error = bed
         .store
         .insert(vec![job(), big])
@@ -88,11 +81,7 @@ async fn a_result_comes_back_byte_for_byte(bed: Bed) {
 async fn a_result_of_one_byte_too_many_is_refused_and_nothing_is_written(bed: Bed) {
     let one = bed.claimed().await;
     let other = bed.claimed().await;
-    let done = |lease, result| Settlement {
-        lease,
-        attempt: None,
-        next: Next::Done(result),
-    };
+    let done = |lease, result| Settlement::new(lease, Next::Done(result));
     let big = vec![b'x'; PAYLOAD_BYTES_MAX + 1];
     let both = vec![done(one.lease, Vec::new()), done(other.lease, big)];
     let error = bed.store.settle(both).await.expect_err("it is too big");
@@ -119,10 +108,8 @@ async fn the_text_of_an_error_survives(bed: Bed) {
     // Some stores cannot keep a NUL in a text. It must not keep them from writing the rest.
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
-    let attempt = Attempted {
-        outcome: PastOutcome::Panicked,
-        ..failure("before\0after")
-    };
+    let mut attempt = failure("before\0after");
+    attempt.outcome = PastOutcome::Panicked;
     bed.settle_attempt(claimed.lease, attempt, Next::Bury).await;
     let error = bed
         .details(id)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use marionette::TaskId;
-use marionette::store::{Due, JobState, NewJob, Next, Priority, Wanted};
+use marionette::store::{Due, JobState, Next};
 
-use crate::bed::{Bed, KIND, QUEUE, claim, ids, job, kinds};
+use crate::bed::{Bed, KIND, QUEUE, by, claim, ids, job, kinds, paused_in};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -27,20 +27,13 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 async fn place(bed: &Bed, kind: &'static str, queue: &'static str) -> TaskId {
-    let job = NewJob {
-        kind: kind.into(),
-        queue: queue.into(),
-        ..job()
-    };
+    let job = job().kind(kind).queue(queue);
     bed.insert_one(job).await
 }
 
 async fn claim_of(bed: &Bed, kinds: &[&str], queues: &[&str]) -> Vec<TaskId> {
     let mut asked = claim(&bed.instance, 100);
-    asked.wanted = Wanted {
-        queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
-        ..crate::bed::kinds(kinds)
-    };
+    asked.wanted = crate::bed::kinds(kinds).queues(queues.iter().copied());
     let mut claimed = ids(&bed.claim_as(asked).await);
     claimed.sort();
     claimed
@@ -102,16 +95,14 @@ async fn an_unknown_kind_waits_for_who_knows_it(bed: Bed) {
 }
 
 async fn paused(bed: &Bed) -> Vec<String> {
-    let mut paused = bed.store.paused_queues().await.expect("an answer");
-    paused.sort();
-    paused
+    paused_in(&*bed.store).await
 }
 
 async fn a_paused_queue_gives_nothing_until_it_is_resumed(bed: Bed) {
     let x = place(&bed, "a", "x").await;
     let y = place(&bed, "a", "y").await;
     bed.store
-        .pause_queue("x".to_owned())
+        .pause_queue("x".to_owned(), by())
         .await
         .expect("a change");
     assert_eq!(paused(&bed).await, ["x"]);
@@ -120,7 +111,7 @@ async fn a_paused_queue_gives_nothing_until_it_is_resumed(bed: Bed) {
     assert_eq!(claim_of(&bed, &["a"], &[]).await, [y]);
     assert_eq!(bed.state(x).await, JobState::Ready);
     bed.store
-        .resume_queue("x".to_owned())
+        .resume_queue("x".to_owned(), by())
         .await
         .expect("a change");
     assert_eq!(paused(&bed).await, <[String; 0]>::default());
@@ -130,7 +121,7 @@ async fn a_paused_queue_gives_nothing_until_it_is_resumed(bed: Bed) {
 async fn a_pause_lets_run_what_runs(bed: Bed) {
     let claimed = bed.claimed().await;
     bed.store
-        .pause_queue(QUEUE.to_owned())
+        .pause_queue(QUEUE.to_owned(), by())
         .await
         .expect("a change");
     let lease = claimed.lease;
@@ -145,14 +136,14 @@ async fn a_pause_said_twice_ends_at_once(bed: Bed) {
     let x = place(&bed, "a", "x").await;
     for _ in 0..2 {
         bed.store
-            .pause_queue("x".to_owned())
+            .pause_queue("x".to_owned(), by())
             .await
             .expect("a change");
     }
     assert_eq!(paused(&bed).await, ["x"]);
     for _ in 0..2 {
         bed.store
-            .resume_queue("x".to_owned())
+            .resume_queue("x".to_owned(), by())
             .await
             .expect("a change");
     }
@@ -161,26 +152,20 @@ async fn a_pause_said_twice_ends_at_once(bed: Bed) {
 
 async fn a_queue_may_be_paused_before_it_has_jobs(bed: Bed) {
     bed.store
-        .pause_queue("x".to_owned())
+        .pause_queue("x".to_owned(), by())
         .await
         .expect("a change");
     place(&bed, "a", "x").await;
     assert_eq!(claim_of(&bed, &["a"], &[]).await, []);
     let other = bed.fixture.open().await;
-    assert_eq!(
-        other.paused_queues().await.expect("an answer"),
-        [Arc::<str>::from("x").to_string()]
-    );
+    assert_eq!(paused_in(&*other).await, ["x"]);
 }
 
 async fn of_hundreds_of_queues_those_that_are_named_are_claimed_from(bed: Bed) {
     let names: Vec<String> = (0..300).map(|number| format!("tenant-{number}")).collect();
-    let jobs = names.iter().map(|name| NewJob {
-        queue: name.clone().into(),
-        ..job()
-    });
+    let jobs = names.iter().map(|name| job().queue(name.clone()));
     let placed = bed.insert(jobs.collect()).await;
-    let paused = bed.store.pause_queue(names[7].clone()).await;
+    let paused = bed.store.pause_queue(names[7].clone(), by()).await;
     paused.expect("a change");
 
     let mut asked = claim(&bed.instance, 1_000);
@@ -200,11 +185,7 @@ async fn of_hundreds_of_queues_those_that_are_named_are_claimed_from(bed: Bed) {
 async fn who_works_on_all_queues_hears_of_one_that_is_new(bed: Bed) {
     for number in 0..20 {
         let queue = format!("tenant-{number}");
-        let scheduled = NewJob {
-            queue: queue.into(),
-            due: Due::After(bed.units(500)),
-            ..job()
-        };
+        let scheduled = job().queue(queue).due(Due::After(bed.units(500)));
         bed.insert_one(scheduled).await;
     }
     let (store, wanted) = (Arc::clone(&bed.store), kinds(&[KIND]));
@@ -219,10 +200,7 @@ async fn who_works_on_all_queues_hears_of_one_that_is_new(bed: Bed) {
 
 async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
     let unclaimed = async |queues: &[&str], overdue: u32| {
-        let wanted = Wanted {
-            queues: queues.iter().map(|&queue| queue.to_owned()).collect(),
-            ..kinds(&["a", "b"])
-        };
+        let wanted = kinds(&["a", "b"]).queues(queues.iter().copied());
         let counts = bed.store.unclaimed(wanted, bed.units(overdue)).await;
         let mut counts = counts.expect("an answer");
         counts.sort();
@@ -236,20 +214,11 @@ async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
     for queue in ["x", "x", "y", "paused"] {
         place(&bed, "old", queue).await;
     }
-    let urgent = NewJob {
-        kind: "old".into(),
-        queue: "x".into(),
-        priority: Priority(5),
-        ..job()
-    };
+    let urgent = job().kind("old").queue("x").priority(5);
     bed.insert_one(urgent).await;
-    let later = NewJob {
-        kind: "later".into(),
-        due: Due::After(bed.units(100)),
-        ..job()
-    };
+    let later = job().kind("later").due(Due::After(bed.units(100)));
     bed.insert_one(later).await;
-    let paused = bed.store.pause_queue("paused".into()).await;
+    let paused = bed.store.pause_queue("paused".into(), by()).await;
     paused.expect("an answer");
     assert_eq!(unclaimed(&[], 5).await, []);
     bed.pass(8).await;
@@ -260,12 +229,8 @@ async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
     assert_eq!(unclaimed(&["z"], 5).await, []);
     // The same must hold for many lanes.
     for n in 0..40 {
-        bed.insert_one(NewJob {
-            kind: "old".into(),
-            queue: format!("of-{n:02}").into(),
-            ..job()
-        })
-        .await;
+        bed.insert_one(job().kind("old").queue(format!("of-{n:02}")))
+            .await;
     }
     bed.pass(8).await;
     assert_eq!(unclaimed(&[], 5).await.len(), 43);

@@ -2,7 +2,7 @@
 
 use marionette::store::{Due, JobState, Next, Renewal, Settled};
 
-use crate::bed::{Bed, cancel_for, claim, ids, jobs, leases, only};
+use crate::bed::{Bed, by, cancel_for, claim, ids, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -37,7 +37,7 @@ async fn the_answers_come_in_the_order_of_the_leases(bed: Bed) {
     bed.settle(leases[1], Next::Done(Vec::new())).await;
     let cancelled = only(&[leases[2].job]);
     bed.store
-        .cancel(cancelled, "enough".to_owned())
+        .cancel(cancelled, "enough".to_owned(), by())
         .await
         .expect("a change");
     let mut expected = vec![
@@ -66,7 +66,7 @@ async fn a_lease_that_ended_is_lost(bed: Bed) {
         let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
         assert_eq!(renewed, [Renewal::Lost], "{next:?}");
         bed.store
-            .delete(only(&[claimed.lease.job]))
+            .delete(only(&[claimed.lease.job]), by())
             .await
             .expect("a change");
         let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
@@ -80,7 +80,7 @@ async fn a_cancelled_job_is_told_by_its_renewal_again_and_again(bed: Bed) {
     let reason = "the order\nwas withdrawn".to_owned();
     let changed = bed
         .store
-        .cancel(only(&[id]), reason.clone())
+        .cancel(only(&[id]), reason.clone(), by())
         .await
         .expect("a change");
     assert_eq!(changed, 1);

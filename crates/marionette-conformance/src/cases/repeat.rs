@@ -8,7 +8,7 @@ use std::task::Poll;
 use marionette::inspect::Which;
 use marionette::store::{Due, JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
 
-use crate::bed::{Bed, cancel_for, claim, failure, ids, job, jobs, leases, only};
+use crate::bed::{Bed, by, cancel_for, claim, failure, ids, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -55,11 +55,7 @@ async fn an_insert_that_is_dropped_and_repeated_inserts_once(bed: Bed) {
 
 fn failed(lease: Lease, next: Next) -> Vec<Settlement> {
     let attempt = Some(failure("once"));
-    vec![Settlement {
-        lease,
-        attempt,
-        next,
-    }]
+    vec![Settlement::new(lease, next).attempt(attempt)]
 }
 
 async fn a_settlement_that_is_dropped_and_repeated_is_written_once(bed: Bed) {
@@ -100,7 +96,7 @@ async fn every_settlement_can_be_repeated(bed: Bed) {
         );
         assert_eq!(bed.details(lease.job).await, before, "{next:?}");
         bed.store
-            .delete(only(&[lease.job]))
+            .delete(only(&[lease.job]), by())
             .await
             .expect("a change");
     }
@@ -161,7 +157,7 @@ async fn a_sweep_that_is_dropped_and_repeated_counts_one_crash(bed: Bed) {
         let details = bed.details(id).await;
         assert_eq!((details.summary.crashes, details.attempts.len()), (1, 1));
         assert_eq!(bed.sweep().await, Swept::default());
-        bed.store.delete(only(&[id])).await.expect("a change");
+        bed.store.delete(only(&[id]), by()).await.expect("a change");
     }
 }
 
@@ -170,22 +166,25 @@ async fn a_change_that_is_dropped_and_repeated_is_made_once(bed: Bed) {
         let id = bed.insert_one(job()).await;
         let which = || only(&[id]);
         let reason = || "enough".to_owned();
-        dropped_after(polls, bed.store.cancel(which(), reason())).await;
-        bed.store.cancel(which(), reason()).await.expect("a change");
-        assert_eq!(bed.state(id).await, JobState::Cancelled);
-        dropped_after(polls, bed.store.retry(which())).await;
-        bed.store.retry(which()).await.expect("a change");
-        assert_eq!(bed.state(id).await, JobState::Ready);
-        dropped_after(polls, bed.store.pause_queue("x".to_owned())).await;
+        dropped_after(polls, bed.store.cancel(which(), reason(), by())).await;
         bed.store
-            .pause_queue("x".to_owned())
+            .cancel(which(), reason(), by())
             .await
             .expect("a change");
-        dropped_after(polls, bed.store.delete(which())).await;
-        bed.store.delete(which()).await.expect("a change");
+        assert_eq!(bed.state(id).await, JobState::Cancelled);
+        dropped_after(polls, bed.store.retry(which(), by())).await;
+        bed.store.retry(which(), by()).await.expect("a change");
+        assert_eq!(bed.state(id).await, JobState::Ready);
+        dropped_after(polls, bed.store.pause_queue("x".to_owned(), by())).await;
+        bed.store
+            .pause_queue("x".to_owned(), by())
+            .await
+            .expect("a change");
+        dropped_after(polls, bed.store.delete(which(), by())).await;
+        bed.store.delete(which(), by()).await.expect("a change");
         assert_eq!(bed.all().await, []);
         let all = Which::Matching(marionette::inspect::Filter::default());
-        assert_eq!(bed.store.delete(all).await.expect("a change"), 0);
+        assert_eq!(bed.store.delete(all, by()).await.expect("a change"), 0);
         let new = job();
         dropped_after(polls, bed.store.insert(vec![new.clone()])).await;
         let inserted = bed
@@ -194,7 +193,10 @@ async fn a_change_that_is_dropped_and_repeated_is_made_once(bed: Bed) {
             .await
             .expect("it is in order");
         assert!(inserted[0].is_accepted(), "{inserted:?}");
-        bed.store.delete(only(&[new.id])).await.expect("a change");
+        bed.store
+            .delete(only(&[new.id]), by())
+            .await
+            .expect("a change");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use marionette::TaskId;
 use marionette::store::{Due, Ended, JobState, NewJob, Next, PastOutcome, Settlement};
 
-use crate::bed::{Bed, attempt, cancel_for, failure, ids, job, jobs, only};
+use crate::bed::{Bed, attempt, by, cancel_for, failure, ids, job, jobs, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -92,7 +92,7 @@ async fn what_did_not_succeed_is_not_pruned_with_results(bed: Bed) {
 
 async fn what_a_person_brought_back_is_not_pruned(bed: Bed) {
     let id = finish(&bed, kept(Duration::ZERO), Next::Bury).await;
-    bed.store.retry(only(&[id])).await.expect("a change");
+    bed.store.retry(only(&[id]), by()).await.expect("a change");
     bed.pass(1).await;
     bed.sweep().await;
     assert_eq!(bed.state(id).await, JobState::Ready);
@@ -108,11 +108,7 @@ async fn much_is_pruned_in_steps(bed: Bed) {
         .claim(COUNT)
         .await
         .into_iter()
-        .map(|claimed| Settlement {
-            lease: claimed.lease,
-            attempt: None,
-            next: Next::Done(Vec::new()),
-        });
+        .map(|claimed| Settlement::new(claimed.lease, Next::Done(Vec::new())));
     bed.settle_all(settlements.collect()).await;
     bed.pass(1).await;
     let first = bed.store.sweep().await.expect("a sweep");
@@ -141,10 +137,8 @@ const CALL: usize = 1_000;
 /// Claims as many jobs as one call may settle, lets them succeed, and returns their ids.
 async fn finish_many(bed: &Bed) -> Vec<TaskId> {
     let claimed = bed.claim(CALL).await;
-    let settlements = claimed.iter().map(|claimed| Settlement {
-        lease: claimed.lease,
-        attempt: Some(attempt(PastOutcome::Done)),
-        next: Next::Done(Vec::new()),
+    let settlements = claimed.iter().map(|claimed| {
+        Settlement::new(claimed.lease, Next::Done(Vec::new())).attempt(attempt(PastOutcome::Done))
     });
     bed.settle_all(settlements.collect()).await;
     ids(&claimed)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use marionette::store::{Attempted, Due, JobState, Next, PastOutcome, Settled, Settlement};
 
-use crate::bed::{Bed, attempt, cancel_for, failure, ids, job, jobs, leases, only};
+use crate::bed::{Bed, attempt, by, cancel_for, failure, ids, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -147,7 +147,7 @@ async fn a_cancelled_job_does_not_run_again_whatever_its_instance_says(bed: Bed)
         let claimed = bed.claimed().await;
         let id = claimed.lease.job;
         bed.store
-            .cancel(only(&[id]), "enough".to_owned())
+            .cancel(only(&[id]), "enough".to_owned(), by())
             .await
             .expect("a change");
         let settled = bed.settle(claimed.lease, next.clone()).await;
@@ -163,7 +163,7 @@ async fn a_cancelled_job_that_is_done_is_done(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     bed.store
-        .cancel(only(&[id]), "enough".to_owned())
+        .cancel(only(&[id]), "enough".to_owned(), by())
         .await
         .expect("a change");
     bed.settle(claimed.lease, Next::Done(Vec::new())).await;
@@ -177,7 +177,7 @@ async fn settlements_are_answered_in_order(bed: Bed) {
     bed.settle(leases[1], Next::Release).await;
     bed.claim_one(leases[1].job).await;
     bed.store
-        .cancel(only(&[leases[2].job]), "x".to_owned())
+        .cancel(only(&[leases[2].job]), "x".to_owned(), by())
         .await
         .expect("a change");
     let nexts = [
@@ -186,11 +186,10 @@ async fn settlements_are_answered_in_order(bed: Bed) {
         cancel_for("x"),
         Next::Done(Vec::new()),
     ];
-    let settlements = leases.iter().zip(nexts).map(|(&lease, next)| Settlement {
-        lease,
-        attempt: Some(failure("x")),
-        next,
-    });
+    let settlements = leases
+        .iter()
+        .zip(nexts)
+        .map(|(&lease, next)| Settlement::new(lease, next).attempt(failure("x")));
     let settled = bed.settle_all(settlements.collect()).await;
     assert_eq!(settled[0], Settled::Applied);
     assert_eq!(settled[2..], [Settled::Applied, Settled::Applied]);
@@ -209,11 +208,7 @@ async fn settlements_are_answered_in_order(bed: Bed) {
 
 async fn of_two_settlements_of_a_lease_the_first_counts(bed: Bed) {
     let claimed = bed.claimed().await;
-    let settlement = |next| Settlement {
-        lease: claimed.lease,
-        attempt: Some(failure("once")),
-        next,
-    };
+    let settlement = |next| Settlement::new(claimed.lease, next).attempt(failure("once"));
     let both = vec![settlement(Next::Bury), settlement(Next::Done(Vec::new()))];
     assert_eq!(bed.settle_all(both).await[0], Settled::Applied);
     let details = bed.details(claimed.lease.job).await;
@@ -258,11 +253,7 @@ async fn an_attempt_has_its_times_and_its_instance(bed: Bed) {
     let claimed = bed.claimed().await;
     let id = claimed.lease.job;
     bed.pass(2).await;
-    let attempt = Attempted {
-        ran: Duration::new(1, 234_567_000),
-        outcome: PastOutcome::TimedOut,
-        error: None,
-    };
+    let attempt = Attempted::new(PastOutcome::TimedOut, Duration::new(1, 234_567_000));
     bed.settle_attempt(claimed.lease, attempt, Next::Bury).await;
     let details = bed.details(id).await;
     let past = &details.attempts[0];

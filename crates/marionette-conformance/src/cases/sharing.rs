@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marionette::TaskId;
 use marionette::store::{JobState, Next, Renewal, Settlement};
 
-use crate::bed::{Bed, QUEUE, claim, ids, instance, job, jobs, leases, only};
+use crate::bed::{Bed, QUEUE, by, claim, ids, instance, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -39,13 +39,13 @@ async fn what_one_store_writes_another_sees(bed: Bed) {
         .settle(claimed[0].lease, Next::Done(b"result".to_vec()))
         .await;
     bed.store
-        .pause_queue(QUEUE.to_owned())
+        .pause_queue(QUEUE.to_owned(), by())
         .await
         .expect("a change");
     assert!(other.claim(2).await.is_empty(), "the queue is paused");
     other
         .store
-        .resume_queue(QUEUE.to_owned())
+        .resume_queue(QUEUE.to_owned(), by())
         .await
         .expect("a change");
     assert_eq!(bed.claim(2).await.len(), 1);
@@ -72,7 +72,7 @@ async fn a_job_that_one_store_runs_is_cancelled_by_another(bed: Bed) {
     let other = another(&bed).await;
     let claimed = bed.claimed().await;
     let which = only(&[claimed.lease.job]);
-    let cancelled = other.store.cancel(which, "enough".to_owned()).await;
+    let cancelled = other.store.cancel(which, "enough".to_owned(), by()).await;
     assert_eq!(cancelled.expect("a change"), 1);
     let renewed = bed.renew(&bed.instance, &[claimed.lease]).await;
     assert_eq!(renewed, [Renewal::Cancel("enough".to_owned())]);
@@ -96,11 +96,9 @@ async fn two_stores_never_give_the_same_job(bed: Bed) {
                         return mine;
                     }
                     mine.extend(ids(&claimed));
-                    let done = claimed.into_iter().map(|claimed| Settlement {
-                        lease: claimed.lease,
-                        attempt: None,
-                        next: Next::Done(Vec::new()),
-                    });
+                    let done = claimed
+                        .into_iter()
+                        .map(|claimed| Settlement::new(claimed.lease, Next::Done(Vec::new())));
                     store
                         .settle(done.collect())
                         .await

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use marionette::TaskId;
 use marionette::inspect::Which;
 use marionette::store::{
-    Claim, Due, Inserted, InstanceInfo, NewJob, Next, Renewal, Settled, Settlement, Store,
+    Claim, Due, Inserted, InstanceInfo, Next, Renewal, Settled, Settlement, Store,
 };
 
-use crate::bed::{Bed, claim, instance, job, jobs, leases, only};
+use crate::bed::{Bed, by, claim, instance, job, jobs, leases, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -69,11 +69,9 @@ async fn eight_who_claim_at_once_never_get_the_same_job(bed: Bed) {
                 return mine;
             }
             mine.extend(claimed.iter().map(|claimed| claimed.lease.job));
-            let done = claimed.into_iter().map(|claimed| Settlement {
-                lease: claimed.lease,
-                attempt: None,
-                next: Next::Done(Vec::new()),
-            });
+            let done = claimed
+                .into_iter()
+                .map(|claimed| Settlement::new(claimed.lease, Next::Done(Vec::new())));
             let settled = store
                 .settle(done.collect())
                 .await
@@ -107,10 +105,7 @@ async fn eight_who_insert_the_same_jobs_insert_each_once(bed: Bed) {
 async fn a_queue_never_holds_more_than_its_limit(bed: Bed) {
     const LIMIT: usize = 10;
     let inserted = at_once(&bed, |_, store| async move {
-        let limited = (0..LIMIT).map(|_| NewJob {
-            queue_limit: Some(LIMIT as u64),
-            ..job()
-        });
+        let limited = (0..LIMIT).map(|_| job().queue_limit(LIMIT as u64));
         let mut accepted = 0;
         for job in limited {
             let inserted = store.insert(vec![job]).await.expect("it is in order");
@@ -125,11 +120,8 @@ async fn a_queue_never_holds_more_than_its_limit(bed: Bed) {
 async fn of_eight_settlements_of_a_lease_one_has_its_effect(bed: Bed) {
     let lease = bed.claimed().await.lease;
     let settled = at_once(&bed, move |task, store| async move {
-        let settlement = Settlement {
-            lease,
-            attempt: Some(crate::bed::failure(&task.to_string())),
-            next: Next::Retry(Due::Now),
-        };
+        let settlement = Settlement::new(lease, Next::Retry(Due::Now))
+            .attempt(crate::bed::failure(&task.to_string()));
         store
             .settle(vec![settlement])
             .await
@@ -153,7 +145,7 @@ async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed
                     let claimed = store.claim(asked).await.expect("it is known");
                     leases.extend(crate::bed::leases(&claimed));
                 } else {
-                    let cancelled = store.cancel(only(chunk), "x".to_owned()).await;
+                    let cancelled = store.cancel(only(chunk), "x".to_owned(), by()).await;
                     cancelled.expect("a change");
                 }
             }
@@ -168,7 +160,10 @@ async fn jobs_that_are_cancelled_while_they_are_claimed_are_one_or_the_other(bed
     let running = all.iter().filter(|job| job.instance.is_some());
     assert_eq!(running.count(), leases.len());
     bed.store
-        .delete(Which::Matching(marionette::inspect::Filter::default()))
+        .delete(
+            Which::Matching(marionette::inspect::Filter::default()),
+            by(),
+        )
         .await
         .expect("a change");
     assert_eq!(bed.all().await.len(), leases.len());

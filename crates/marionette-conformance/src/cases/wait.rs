@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::store::{Due, NewJob, Next, Wanted};
+use marionette::store::{Due, Next, Wanted};
 
-use crate::bed::{Bed, QUEUE, job, jobs, only, present, wanted};
+use crate::bed::{Bed, QUEUE, by, job, jobs, only, present, wanted};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -73,7 +73,7 @@ async fn a_wait_that_began_before_an_insert_ends_with_it(bed: Bed) {
 
 async fn a_wait_ends_when_a_job_becomes_due(bed: Bed) {
     let due = Due::After(bed.units(8));
-    let id = bed.insert_one(NewJob { due, ..job() }).await;
+    let id = bed.insert_one(job().due(due)).await;
     let wait = begin(&bed, wanted()).await;
     bed.pass_alive(9, &[(&bed.instance, &[])]).await;
     ends_soon(&bed, "its time", wait).await;
@@ -82,7 +82,7 @@ async fn a_wait_ends_when_a_job_becomes_due(bed: Bed) {
 
 async fn a_wait_ends_when_a_date_is_reached(bed: Bed) {
     let due = Due::At(present(&bed).await + bed.units(8));
-    let id = bed.insert_one(NewJob { due, ..job() }).await;
+    let id = bed.insert_one(job().due(due)).await;
     let wait = begin(&bed, wanted()).await;
     bed.pass_alive(9, &[(&bed.instance, &[])]).await;
     ends_soon(&bed, "its date", wait).await;
@@ -101,20 +101,17 @@ async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
         bed.settle(again.lease, Next::Bury).await;
         let wait = begin(&bed, wanted()).await;
         bed.store
-            .retry(only(&[again.lease.job]))
+            .retry(only(&[again.lease.job]), by())
             .await
             .expect("a change");
         ends_soon(&bed, "a retry of the dead", wait).await;
         bed.renew(&bed.instance, &[]).await;
         bed.claim_one(again.lease.job).await;
     }
-    let later = || NewJob {
-        due: Due::After(bed.units(500)),
-        ..job()
-    };
+    let later = || job().due(Due::After(bed.units(500)));
     let id = bed.insert_one(later()).await;
     let wait = begin(&bed, wanted()).await;
-    bed.store.retry(only(&[id])).await.expect("a change");
+    bed.store.retry(only(&[id]), by()).await.expect("a change");
     ends_soon(&bed, "a retry of what is scheduled", wait).await;
     bed.renew(&bed.instance, &[]).await;
     bed.claim_one(id).await;
@@ -122,7 +119,7 @@ async fn a_wait_ends_with_everything_that_makes_a_job_claimable(bed: Bed) {
     let id = bed.insert_one(later()).await;
     let wait = begin(&bed, wanted()).await;
     bed.store
-        .reschedule(only(&[id]), present)
+        .reschedule(only(&[id]), present, by())
         .await
         .expect("a change");
     ends_soon(&bed, "a new date", wait).await;
@@ -142,13 +139,13 @@ async fn a_wait_ends_when_a_sweep_gives_a_job_back(bed: Bed) {
 
 async fn a_wait_ends_when_its_queue_is_resumed(bed: Bed) {
     bed.store
-        .pause_queue(QUEUE.to_owned())
+        .pause_queue(QUEUE.to_owned(), by())
         .await
         .expect("a change");
     bed.insert_one(job()).await;
     let wait = begin(&bed, wanted()).await;
     bed.store
-        .resume_queue(QUEUE.to_owned())
+        .resume_queue(QUEUE.to_owned(), by())
         .await
         .expect("a change");
     ends_soon(&bed, "the end of a pause", wait).await;
@@ -198,20 +195,11 @@ async fn waits(bed: &Bed) -> usize {
 }
 
 async fn a_job_that_nobody_here_may_claim_is_no_reason_to_return(bed: Bed) {
-    let unknown = NewJob {
-        kind: "unknown".into(),
-        ..job()
-    };
-    let elsewhere = NewJob {
-        queue: "paused".into(),
-        ..job()
-    };
-    let later = NewJob {
-        due: Due::After(bed.units(500)),
-        ..job()
-    };
+    let unknown = job().kind("unknown");
+    let elsewhere = job().queue("paused");
+    let later = job().due(Due::After(bed.units(500)));
     bed.store
-        .pause_queue("paused".to_owned())
+        .pause_queue("paused".to_owned(), by())
         .await
         .expect("a change");
     bed.insert(vec![unknown, elsewhere, later]).await;

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use marionette::TaskId;
-use marionette::store::Store;
-use marionette::store::{JobState, PastOutcome, StoreError};
+use marionette::store::{JobState, PastOutcome, Store, StoreError};
 
 use crate::history::Events;
 

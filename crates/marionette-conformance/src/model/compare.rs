@@ -27,7 +27,8 @@ impl Drive {
         self.compare_ended().await?;
         self.compare_instances().await?;
         let paused = self.bed.store.paused_queues().await;
-        let mut paused = paused.map_err(|error| error.chain())?;
+        let paused = paused.map_err(|error| error.chain())?.into_iter();
+        let mut paused: Vec<String> = paused.map(|paused| paused.queue).collect();
         paused.sort();
         same(
             "paused",
@@ -189,13 +190,10 @@ impl Drive {
 }
 
 fn timed(attempt: &TimedAttempt) -> PastAttempt {
-    PastAttempt {
-        number: attempt.number,
-        ran: attempt.ran,
-        outcome: attempt.outcome,
-        error: attempt.error.clone(),
-        instance: attempt.instance,
-    }
+    let mut past = PastAttempt::new(attempt.number, attempt.outcome, attempt.ran);
+    past.error = attempt.error.clone();
+    past.instance = attempt.instance;
+    past
 }
 
 fn past(attempt: &PastAttempt) -> PastAttempt {

@@ -11,7 +11,7 @@ use marionette::store::{
     Priority, Settled, Settlement, Wanted,
 };
 
-use crate::bed::{Bed, instance, job, present};
+use crate::bed::{Bed, by, instance, job, present};
 use crate::model::ops::{IDS, INSTANCES, New, Op, Pick, Query, Then, When};
 use crate::model::reference::Model;
 
@@ -78,15 +78,12 @@ impl Drive {
                 limit,
                 suspects,
             } => {
-                let claim = Claim {
-                    instance: self.instances[*instance].id,
-                    wanted: Wanted {
-                        kinds: owned(kinds).into(),
-                        queues: owned(queues).into(),
-                    },
-                    limit: *limit,
-                    suspects: *suspects,
-                };
+                let claim = Claim::new(
+                    self.instances[*instance].id,
+                    Wanted::new(owned(kinds)).queues(owned(queues)),
+                    *limit,
+                )
+                .suspects(*suspects);
                 let claimable = self.model.claimable(kinds, queues, *limit, *suspects);
                 let expected = claimable
                     .iter()
@@ -105,12 +102,12 @@ impl Drive {
                 Ok(())
             }
             Op::Pause(queue) => {
-                let paused = self.bed.store.pause_queue((*queue).to_owned()).await;
+                let paused = self.bed.store.pause_queue((*queue).to_owned(), by()).await;
                 self.model.paused.insert((*queue).to_owned());
                 same("paused", paused.is_ok(), true)
             }
             Op::Resume(queue) => {
-                let resumed = self.bed.store.resume_queue((*queue).to_owned()).await;
+                let resumed = self.bed.store.resume_queue((*queue).to_owned(), by()).await;
                 self.model.paused.remove(*queue);
                 same("resumed", resumed.is_ok(), true)
             }
@@ -151,20 +148,18 @@ impl Drive {
     }
 
     async fn new_job(&self, new: &New) -> NewJob {
-        let mut job = NewJob {
-            id: self.ids[new.id],
-            kind: new.kind.into(),
-            queue: new.queue.into(),
-            priority: Priority(new.priority),
-            due: match new.due {
+        let mut job = job()
+            .id(self.ids[new.id])
+            .kind(new.kind)
+            .queue(new.queue)
+            .priority(new.priority)
+            .due(match new.due {
                 When::Now => Due::Now,
                 When::After(pause) => Due::After(self.bed.units(pause)),
                 When::At(offset) => Due::At(self.date(offset).await),
-            },
-            payload: format!("payload {} {}", new.id, new.kind).into_bytes(),
-            queue_limit: new.limit,
-            ..job()
-        };
+            })
+            .payload(format!("payload {} {}", new.id, new.kind).into_bytes())
+            .queue_limit(new.limit);
         job.options.keep_result = new.keep.map(|keep| self.bed.units(keep));
         job.options.error = Some(format!("error {}", new.id));
         job
@@ -314,17 +309,10 @@ impl Drive {
             let fails = outcome.is_failure() || outcome == PastOutcome::Cancelled;
             fails.then(|| format!("broken {index}"))
         };
-        let attempt = outcome.map(|outcome| Attempted {
-            ran: Duration::from_millis(7),
-            outcome,
-            error: error(outcome),
-        });
+        let attempt = outcome
+            .map(|outcome| Attempted::new(outcome, Duration::from_millis(7)).error(error(outcome)));
         let lease = given.lease;
-        let settlement = Settlement {
-            lease,
-            attempt,
-            next,
-        };
+        let settlement = Settlement::new(lease, next).attempt(attempt);
         (settlement, i64::from(pause))
     }
 
@@ -354,16 +342,16 @@ impl Drive {
         let store = &self.bed.store;
         let reason = "that is enough";
         let (changed, expected) = match op {
-            Op::Retry(_) => (store.retry(which).await, self.model.retry(&chosen)),
+            Op::Retry(_) => (store.retry(which, by()).await, self.model.retry(&chosen)),
             Op::Cancel(_) => {
-                let cancelled = store.cancel(which, reason.to_owned()).await;
+                let cancelled = store.cancel(which, reason.to_owned(), by()).await;
                 (cancelled, self.model.cancel(&chosen, reason))
             }
-            Op::Delete(_) => (store.delete(which).await, self.model.delete(&chosen)),
+            Op::Delete(_) => (store.delete(which, by()).await, self.model.delete(&chosen)),
             Op::Reschedule(_, offset) => {
                 let date = self.date(*offset).await;
                 let due = self.model.now + i64::from(*offset);
-                let rescheduled = store.reschedule(which, date).await;
+                let rescheduled = store.reschedule(which, date, by()).await;
                 (rescheduled, self.model.reschedule(&chosen, due))
             }
             _ => unreachable!("the others are no changes"),
@@ -380,12 +368,12 @@ impl Drive {
         let expected = self.model.matching(&filter).into_iter();
         let expected: Vec<_> = expected.map(|job| job.new.id).collect();
         let mut listed = Vec::new();
-        let mut after = None;
+        let mut page = Page::first(limit);
         loop {
-            let page = self.bed.list(filter.clone(), Page { after, limit }).await;
-            listed.extend(page.jobs.iter().map(|job| job.id));
-            after = page.next;
-            if after.is_none() || listed.len() > expected.len() {
+            let found = self.bed.list(filter.clone(), page).await;
+            listed.extend(found.jobs.iter().map(|job| job.id));
+            page.after = found.next;
+            if found.next.is_none() || listed.len() > expected.len() {
                 return same("listed", listed, expected);
             }
         }
@@ -393,11 +381,10 @@ impl Drive {
 }
 
 fn filter(query: &Query) -> Filter {
-    Filter {
-        states: query.states.clone(),
-        kinds: owned(&query.kinds),
-        queues: owned(&query.queues),
-        text: query.text.map(str::to_owned),
-        ..Filter::default()
-    }
+    let mut filter = Filter::new()
+        .states(query.states.clone())
+        .kinds(owned(&query.kinds))
+        .queues(owned(&query.queues));
+    filter.text = query.text.map(str::to_owned);
+    filter
 }

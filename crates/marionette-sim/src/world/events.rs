@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::{By, Inspect, Which};
 use marionette::store::{Due, InstanceInfo, NewJob};
 
 use super::World;
@@ -107,13 +107,22 @@ impl World {
         let (changed, due) = match self.rng.u8(..5) {
             0 | 1 => {
                 let reason = "somebody said so".to_owned();
-                (store.cancel(which, reason).await, None)
+                (
+                    store.cancel(which, reason, By::new("ada", "test")).await,
+                    None,
+                )
             }
-            2 | 3 => (store.retry(which).await, Some(Due::Now)),
+            2 | 3 => (
+                store.retry(which, By::new("ada", "test")).await,
+                Some(Due::Now),
+            ),
             _ => {
                 let later = Duration::from_secs(600).mul_f64(self.rng.f64());
                 let date = self.clocks.somebodys(&mut self.rng) + later;
-                (store.reschedule(which, date).await, Some(Due::At(date)))
+                (
+                    store.reschedule(which, date, By::new("ada", "test")).await,
+                    Some(Due::At(date)),
+                )
             }
         };
         let changed = changed.expect("the store itself has no faults");

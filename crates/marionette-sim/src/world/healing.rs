@@ -97,19 +97,13 @@ impl World {
 
     /// The jobs that have not ended.
     async fn open(&self) -> Vec<TaskId> {
-        let filter = Filter {
-            states: vec![
-                JobState::Ready,
-                JobState::Scheduled,
-                JobState::Retrying,
-                JobState::Running,
-            ],
-            ..Filter::default()
-        };
-        let page = Page {
-            after: None,
-            limit: 1_000,
-        };
+        let filter = Filter::new().states([
+            JobState::Ready,
+            JobState::Scheduled,
+            JobState::Retrying,
+            JobState::Running,
+        ]);
+        let page = Page::first(1_000);
         let listed = self.server.store.list(filter, page).await;
         let listed = listed.expect("the store itself has no faults");
         listed.jobs.into_iter().map(|job| job.id).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use marionette::inspect::{Count, LiveInstance, UNCLAIMED_MAX};
 use marionette::store::{InstanceInfo, JobState, Wanted};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::clock;
 use crate::codec::{self, Id};
@@ -113,7 +113,8 @@ pub(crate) fn unclaimed(
         .collect())
 }
 
-pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
+/// The names of the queues that are paused.
+fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
     let mut statement = reader
         .connection
         .prepare_cached(include_str!("../sql/paused.sql"))?;
@@ -139,18 +140,28 @@ pub(crate) fn instances(reader: &Reader<'_>) -> rusqlite::Result<Vec<LiveInstanc
         if seen <= alive_since || liveness::has_ended(&reader.shared.path, id) {
             continue;
         }
-        let server = codec::seen(row, 1)?.unwrap_or_default();
-        instances.push(LiveInstance {
-            info: InstanceInfo {
-                id: id.instance(),
-                server: server.into(),
-                process: u32::try_from(codec::lenient(row, 2)?).unwrap_or(0),
-                workers: usize::try_from(codec::lenient(row, 3)?).unwrap_or(0),
-            },
-            since: clock::time(codec::lenient(row, 5)?),
-            seen: clock::time(seen),
-            running: running.query_row([id], |row| codec::count(row, 0))?,
-        });
+        let since = clock::time(codec::lenient(row, 5)?);
+        let mut instance = LiveInstance::new(info(row, id)?, since);
+        instance.seen = clock::time(seen);
+        instance.running = running.query_row([id], |row| codec::count(row, 0))?;
+        instances.push(instance);
     }
     Ok(instances)
+}
+
+/// What an instance told about itself. The columns have what each sign of life tells; the rest is
+/// JSON, and is missing if an older version of the library wrote it.
+fn info(row: &Row<'_>, id: Id) -> rusqlite::Result<InstanceInfo> {
+    let server = codec::seen(row, 1)?.unwrap_or_default();
+    let workers = usize::try_from(codec::lenient(row, 3)?).unwrap_or(0);
+    let process = u32::try_from(codec::lenient(row, 2)?).unwrap_or(0);
+    let about = row.get_ref(7)?.as_str().unwrap_or_default();
+    let told = serde_json::from_str::<InstanceInfo>(about);
+    let mut info =
+        told.unwrap_or_else(|_| InstanceInfo::new(id.instance(), String::new(), workers));
+    info.id = id.instance();
+    info.server = server;
+    info.workers = workers;
+    info.process = process;
+    Ok(info)
 }

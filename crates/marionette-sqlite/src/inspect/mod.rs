@@ -3,16 +3,20 @@
 mod list;
 mod counts;
 mod change;
+mod activity;
 
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
+use marionette::inspect::{
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
+};
 use marionette::store::{StoreError, StoreFuture, Wanted, check_name};
 
 use crate::clock;
 use crate::store::SqliteStore;
-use crate::threads::writer::{Change, Durability, Writer};
+use crate::threads::writer::{Asked, Change, Durability, Writer};
 
 impl Inspect for SqliteStore {
     fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
@@ -27,38 +31,43 @@ impl Inspect for SqliteStore {
         Box::pin(self.read(move |reader| list::details(reader, id)))
     }
 
-    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
-        Box::pin(self.change(which, Change::Retry))
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Asked::new(Change::Retry, by)))
     }
 
-    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
-        Box::pin(self.change(which, Change::Cancel(reason)))
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Asked::new(Change::Cancel(reason), by)))
     }
 
-    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
-        Box::pin(self.change(which, Change::Delete))
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        Box::pin(self.change(which, Asked::new(Change::Delete, by)))
     }
 
-    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
-        Box::pin(self.change(which, Change::Reschedule(clock::micros(due))))
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        let change = Change::Reschedule(clock::micros(due));
+        Box::pin(self.change(which, Asked::new(change, by)))
     }
 
-    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             check_name(&queue)
                 .map_err(|what| StoreError::refused(format!("the name of the queue {what}")))?;
-            let work = move |writer: &mut Writer<'_>| writer.pause(&queue);
+            let work = move |writer: &mut Writer<'_>| writer.pause(&queue, &by);
             self.write(1, Durability::Synced, work).await
         })
     }
 
-    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        let work = move |writer: &mut Writer<'_>| writer.resume(&queue);
+    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        let work = move |writer: &mut Writer<'_>| writer.resume(&queue, &by);
         Box::pin(self.write(1, Durability::Synced, work))
     }
 
-    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
-        Box::pin(self.read(|reader| Ok(counts::paused(reader)?)))
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
+        Box::pin(self.read(|reader| Ok(activity::paused(reader)?)))
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        Box::pin(self.read(move |reader| Ok(activity::list(reader, &filter)?)))
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {

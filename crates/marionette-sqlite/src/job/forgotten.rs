@@ -33,7 +33,7 @@ const KEPT: usize = 1_000_000;
 /// let mail = wrap(Mail).into_new_job()?;
 /// let id = mail.id;
 /// store.insert(vec![mail]).await?;
-/// store.delete(Which::Ids(vec![id])).await?;
+/// store.delete(Which::Ids(vec![id]), by()).await?;
 /// assert_eq!(forgotten.take().ids, [id]);
 /// # Ok(())
 /// # }

@@ -82,23 +82,18 @@ pub(crate) fn failures(connection: &Connection, seq: i64) -> rusqlite::Result<Ve
 
 fn timed(row: &Row<'_>) -> rusqlite::Result<TimedAttempt> {
     let instance: Option<Id> = row.get(6).unwrap_or(None);
-    Ok(TimedAttempt {
-        number: codec::tally(row, 0)?,
-        started: clock::time(row.get(1)?),
-        ended: clock::time(row.get(2)?),
-        ran: codec::from_nanos(row.get(3)?),
-        outcome: codec::outcome_from_sql(row.get_ref(4)?)?,
-        error: codec::seen(row, 5)?,
-        instance: instance.map(Id::instance),
-    })
+    let (started, ended) = (clock::time(row.get(1)?), clock::time(row.get(2)?));
+    let outcome = codec::outcome_from_sql(row.get_ref(4)?)?;
+    let mut attempt = TimedAttempt::new(codec::tally(row, 0)?, outcome, started, ended);
+    attempt.ran = codec::from_nanos(row.get(3)?);
+    attempt.error = codec::seen(row, 5)?;
+    attempt.instance = instance.map(Id::instance);
+    Ok(attempt)
 }
 
 pub(crate) fn past(attempt: TimedAttempt) -> PastAttempt {
-    PastAttempt {
-        number: attempt.number,
-        ran: attempt.ran,
-        outcome: attempt.outcome,
-        error: attempt.error,
-        instance: attempt.instance,
-    }
+    let mut past = PastAttempt::new(attempt.number, attempt.outcome, attempt.ran);
+    past.error = attempt.error;
+    past.instance = attempt.instance;
+    past
 }

@@ -138,22 +138,19 @@ impl Job {
         lane: &Lane,
         now: i64,
     ) -> rusqlite::Result<JobSummary> {
-        Ok(JobSummary {
-            id: self.id.task(),
-            kind: lane.kind.to_string(),
-            queue: lane.queue.to_string(),
-            priority: lane.priority,
-            state: self.job_state(now),
-            accepted: clock::time(self.accepted),
-            due: clock::time(self.due),
-            started: come(self.started),
-            ended: come(self.ended).filter(|_| self.state.is_end()),
-            failed: self.failed,
-            crashes: self.crashes,
-            instance: (self.state == State::Running).then(|| self.instance.instance()),
-            end: self.end,
-            reason: self.reason(connection)?,
-        })
+        let (kind, queue) = (&*lane.kind, &*lane.queue);
+        let (state, accepted) = (self.job_state(now), clock::time(self.accepted));
+        let mut summary = JobSummary::new(self.id.task(), kind, queue, state, accepted);
+        summary.priority = lane.priority;
+        summary.due = clock::time(self.due);
+        summary.started = come(self.started);
+        summary.ended = come(self.ended).filter(|_| self.state.is_end());
+        summary.failed = self.failed;
+        summary.crashes = self.crashes;
+        summary.instance = (self.state == State::Running).then(|| self.instance.instance());
+        summary.end = self.end;
+        summary.reason = self.reason(connection)?;
+        Ok(summary)
     }
 
     pub(crate) fn details(
@@ -162,27 +159,24 @@ impl Job {
         lane: &Lane,
         now: i64,
     ) -> rusqlite::Result<JobDetails> {
-        Ok(JobDetails {
-            summary: self.summary(connection, lane, now)?,
-            attempts: self.attempts(connection)?,
-            payload: self.payload,
-            options: self.options,
-            result: self.result,
-        })
+        let summary = self.summary(connection, lane, now)?;
+        let attempts = self.attempts(connection)?;
+        let mut details = JobDetails::new(summary, self.payload, self.options);
+        details.attempts = attempts;
+        details.result = self.result;
+        Ok(details)
     }
 
     /// All attempts that are kept. The attempt of a job that succeeded at once is in its row.
     fn attempts(&self, connection: &Connection) -> rusqlite::Result<Vec<TimedAttempt>> {
         match (self.state, self.history, self.ran) {
-            (State::Done, 0, Some(ran)) => Ok(vec![TimedAttempt {
-                number: 1,
-                started: clock::time(self.started),
-                ended: clock::time(self.ended),
-                ran: Duration::try_from_secs_f64(ran).unwrap_or_default(),
-                outcome: PastOutcome::Done,
-                error: None,
-                instance: Some(self.instance.instance()),
-            }]),
+            (State::Done, 0, Some(ran)) => {
+                let (started, ended) = (clock::time(self.started), clock::time(self.ended));
+                let mut attempt = TimedAttempt::new(1, PastOutcome::Done, started, ended);
+                attempt.ran = Duration::try_from_secs_f64(ran).unwrap_or_default();
+                attempt.instance = Some(self.instance.instance());
+                Ok(vec![attempt])
+            }
             (_, 0, _) => Ok(Vec::new()),
             _ => history::all(connection, self.seq),
         }

@@ -32,7 +32,7 @@ impl Lane {
             queue: codec::name(row, 1)?,
             kind: codec::name(row, 2)?,
             // A priority out of range counts as the nearest in range.
-            priority: Priority(i8::try_from(priority).unwrap_or(most)),
+            priority: Priority::new(i8::try_from(priority).unwrap_or(most)),
             suspect: suspect & 1 != 0,
             is_open: suspect < CLOSED,
         })

@@ -371,7 +371,7 @@ pub(crate) fn find_or_insert(
     priority: Priority,
     suspect: bool,
 ) -> rusqlite::Result<i64> {
-    let what = params![kind, queue, priority.0, suspect];
+    let what = params![kind, queue, priority.get(), suspect];
     let found = connection
         .prepare_cached(include_str!("../sql/lane_find.sql"))?
         .query_row(what, |row| row.get(0))

@@ -1,5 +1,5 @@
 -- All instances.
 -- arguments: none
--- result: id, server, process, workers, beat, since, seen
+-- result: id, server, process, workers, beat, since, seen, about
 -- index: a scan of marionette_instance, which has a row for each process
-SELECT id, server, process, workers, beat, since, seen FROM marionette_instance ORDER BY id
+SELECT id, server, process, workers, beat, since, seen, about FROM marionette_instance ORDER BY id

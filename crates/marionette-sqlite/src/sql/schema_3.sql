@@ -25,3 +25,30 @@ UPDATE marionette_job SET end_kind = CASE
     ELSE 'failed'
 END
 WHERE state > 4;
+-- What an instance tells about itself, as JSON; NULL if an older version of the library wrote it.
+ALTER TABLE marionette_instance ADD COLUMN about TEXT;
+
+-- Who paused a queue, and through what; NULL if an older version of the library wrote it.
+ALTER TABLE marionette_queue ADD COLUMN by_name TEXT;
+ALTER TABLE marionette_queue ADD COLUMN by_via TEXT;
+
+-- The changes that people made.
+CREATE TABLE marionette_activity (
+    seq     INTEGER PRIMARY KEY,
+    kind    TEXT    NOT NULL,           -- retried, cancelled, deleted, rescheduled, paused, resumed
+    at      INTEGER NOT NULL,
+    by_name TEXT    NOT NULL,           -- who made it
+    by_via  TEXT    NOT NULL,           -- through what
+    queue   TEXT,                       -- that was paused or resumed
+    reason  TEXT,                       -- of a cancellation
+    jobs    INTEGER NOT NULL            -- how many were changed
+);
+CREATE INDEX marionette_activity_queue ON marionette_activity (queue) WHERE queue IS NOT NULL;
+
+-- The jobs that they changed; a job may be gone.
+CREATE TABLE marionette_changed (
+    job      BLOB    NOT NULL,          -- marionette_job.id
+    activity INTEGER NOT NULL,          -- marionette_activity.seq
+    PRIMARY KEY (job, activity)
+) WITHOUT ROWID;
+CREATE INDEX marionette_changed_activity ON marionette_changed (activity);

@@ -256,17 +256,14 @@ mod tests {
             id: 1,
             queue: "default".into(),
             kind: kind.into(),
-            priority: Priority(0),
+            priority: Priority::new(0),
             suspect: false,
             is_open: true,
         })
     }
 
     fn wanted(kind: &str) -> Wanted {
-        Wanted {
-            kinds: [kind.to_owned()].into(),
-            queues: [].into(),
-        }
+        Wanted::new([kind])
     }
 
     #[test]

@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
-use marionette::store::{
-    Due, Inserted, JobOptions, NewJob, Priority, Store, StoredBackoff, StoredJitter,
-};
+use marionette::store::{Due, Inserted, JobOptions, NewJob, Store, StoredBackoff, StoredJitter};
 use marionette::{Context, Job, TaskError, TaskId, TaskManager};
 use marionette_conformance::history::{Event, History};
 use marionette_sqlite::{Clock, SqliteOptions, SqliteStore};
@@ -216,16 +214,14 @@ fn job(due: Due, date: SystemTime, millis: u64, fails_once: bool) -> NewJob {
         pause: Duration::from_millis(100),
         jitter: StoredJitter::None,
     });
-    NewJob {
-        id,
-        kind: Work::KIND.into(),
-        queue: "default".into(),
-        priority: Priority::default(),
-        due,
-        payload: serde_json::to_vec(&work).expect("it is plain data"),
-        options,
-        queue_limit: None,
-    }
+    NewJob::new(
+        Work::KIND,
+        serde_json::to_vec(&work).expect("it is plain data"),
+    )
+    .id(id)
+    .queue("default")
+    .due(due)
+    .options(options)
 }
 
 async fn insert(store: &SqliteStore, place: &Place, jobs: Vec<NewJob>) {

@@ -5,13 +5,13 @@ pub(crate) mod version_1;
 pub(crate) mod version_2;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use marionette::TaskId;
+use marionette::inspect::{By, Inspect};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, Inserted, InstanceId, InstanceInfo, JobOptions, Lease, NewJob,
-    Next, PastOutcome, Priority, Settled, Settlement, Store, Wanted,
+    Attempted, Claim, Claimed, Inserted, InstanceId, InstanceInfo, Lease, NewJob, Next,
+    PastOutcome, Settled, Settlement, Store, Wanted,
 };
 use marionette_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -39,32 +39,26 @@ impl Place {
 }
 
 pub(crate) fn job() -> NewJob {
-    NewJob {
-        id: TaskId::new(),
-        kind: "mail".into(),
-        queue: "default".into(),
-        priority: Priority(0),
-        due: Due::Now,
-        payload: b"{\"to\":\"ada\"}".to_vec(),
-        options: JobOptions::default(),
-        queue_limit: None,
-    }
+    NewJob::new("mail", b"{\"to\":\"ada\"}".to_vec()).queue("default")
 }
 
 pub(crate) fn instance() -> InstanceInfo {
-    InstanceInfo {
-        id: InstanceId::new(),
-        server: "test".into(),
-        process: std::process::id(),
-        workers: 4,
-    }
+    InstanceInfo::new(InstanceId::new(), "test", 4).process(std::process::id())
+}
+
+/// The names of the queues that are paused.
+pub(crate) async fn paused_in(store: &SqliteStore) -> Vec<String> {
+    let paused = store.paused_queues().await.expect("an answer");
+    paused.into_iter().map(|paused| paused.queue).collect()
+}
+
+/// The person who makes the changes.
+pub(crate) fn by() -> By {
+    By::new("ada", "test")
 }
 
 pub(crate) fn wanted() -> Wanted {
-    Wanted {
-        kinds: Arc::new(["mail".to_owned()]),
-        queues: Arc::new([]),
-    }
+    Wanted::new(["mail"])
 }
 
 /// Claims as an instance that has renewed before.
@@ -73,12 +67,7 @@ pub(crate) async fn claim(
     instance: &InstanceInfo,
     limit: usize,
 ) -> Vec<Claimed> {
-    let claim = Claim {
-        instance: instance.id,
-        wanted: wanted(),
-        limit,
-        suspects: limit,
-    };
+    let claim = Claim::new(instance.id, wanted(), limit).suspects(limit);
     store.claim(claim).await.expect("the instance is known")
 }
 
@@ -100,27 +89,16 @@ pub(crate) async fn known_instance(store: &SqliteStore) -> InstanceInfo {
 }
 
 pub(crate) fn done(lease: Lease) -> Settlement {
-    Settlement {
-        lease,
-        attempt: Some(Attempted {
-            ran: Duration::from_micros(1234),
-            outcome: PastOutcome::Done,
-            error: None,
-        }),
-        next: Next::Done(b"null".to_vec()),
-    }
+    Settlement::new(lease, Next::Done(b"null".to_vec())).attempt(Attempted::new(
+        PastOutcome::Done,
+        Duration::from_micros(1234),
+    ))
 }
 
 pub(crate) fn failed(lease: Lease, error: &str, next: Next) -> Settlement {
-    Settlement {
-        lease,
-        attempt: Some(Attempted {
-            ran: Duration::from_micros(1234),
-            outcome: PastOutcome::Failed,
-            error: Some(error.to_owned()),
-        }),
-        next,
-    }
+    Settlement::new(lease, next).attempt(
+        Attempted::new(PastOutcome::Failed, Duration::from_micros(1234)).error(error.to_owned()),
+    )
 }
 
 pub(crate) async fn settle(store: &SqliteStore, settlement: Settlement) -> Settled {

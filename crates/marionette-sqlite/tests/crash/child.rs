@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::inspect::{Inspect, Which};
+use marionette::inspect::{By, Inspect, Which};
 use marionette::store::{Inserted, NewJob, Store};
 use marionette_conformance::history::{Event, History};
 use marionette_sqlite::SqliteStore;
@@ -123,7 +123,7 @@ async fn everything(store: SqliteStore, history: &Arc<History>) {
         insert(&store, history, jobs).await;
         let which = Which::Ids(vec![cancelled]);
         // It may be done by now.
-        let cancel = store.cancel(which, "nobody wants it".to_owned());
+        let cancel = store.cancel(which, "nobody wants it".to_owned(), By::new("ada", "test"));
         cancel.await.expect("the store answers");
         store.sweep().await.expect("the store sweeps");
         tokio::time::sleep(Duration::from_millis(1)).await;

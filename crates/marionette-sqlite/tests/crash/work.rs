@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::store::{Due, JobOptions, NewJob, Priority};
+use marionette::store::{JobOptions, NewJob};
 use marionette::{Context, Job, TaskError, TaskId, TaskManager};
 use marionette_conformance::history::{Event, History};
 use marionette_sqlite::SqliteStore;
@@ -47,16 +47,13 @@ pub(crate) fn job(millis: u64, way: Way) -> NewJob {
     };
     let mut options = JobOptions::default();
     options.retries = 1;
-    NewJob {
-        id,
-        kind: Work::KIND.into(),
-        queue: "default".into(),
-        priority: Priority::default(),
-        due: Due::Now,
-        payload: serde_json::to_vec(&work).expect("it is plain data"),
-        options,
-        queue_limit: None,
-    }
+    NewJob::new(
+        Work::KIND,
+        serde_json::to_vec(&work).expect("it is plain data"),
+    )
+    .id(id)
+    .queue("default")
+    .options(options)
 }
 
 /// One attempt.

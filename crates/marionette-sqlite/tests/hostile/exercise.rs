@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{Filter, Inspect, Page, Which};
+use marionette::inspect::{By, Filter, Inspect, Page, Which};
 use marionette::store::{
     Claim, Claimed, Due, InstanceInfo, JobState, Lease, NewJob, Next, Store, StoreError, Wanted,
 };
@@ -122,24 +122,12 @@ async fn look(store: &SqliteStore, done: &mut Exercise) -> Vec<TaskId> {
     let mut ids = Vec::new();
     for filter in [
         Filter::default(),
-        Filter {
-            text: Some("nowhere".into()),
-            ..Filter::default()
-        },
-        Filter {
-            states: vec![JobState::Dead, JobState::Quarantined],
-            ..Filter::default()
-        },
-        Filter {
-            queues: vec!["other".into()],
-            ..Filter::default()
-        },
+        Filter::new().text("nowhere"),
+        Filter::new().states([JobState::Dead, JobState::Quarantined]),
+        Filter::new().queue("other"),
     ] {
         begin("list");
-        let mut page = Page {
-            after: None,
-            limit: 100,
-        };
+        let mut page = Page::first(100);
         for round in 0.. {
             assert!(round < ROUNDS_MAX, "the list has no end");
             let listed = store.list(filter.clone(), page).await;
@@ -174,10 +162,7 @@ async fn look(store: &SqliteStore, done: &mut Exercise) -> Vec<TaskId> {
 }
 
 fn wanted(kind: &str) -> Wanted {
-    Wanted {
-        kinds: Arc::new([kind.to_owned()]),
-        queues: Arc::new([]),
-    }
+    Wanted::new([kind])
 }
 
 async fn insert(store: &SqliteStore, done: &mut Exercise) {
@@ -204,12 +189,7 @@ async fn work(store: &SqliteStore, instance: &InstanceInfo, done: &mut Exercise)
     for round in 0.. {
         assert!(round < ROUNDS_MAX, "claiming has no end");
         begin("claim");
-        let claim = Claim {
-            instance: instance.id,
-            wanted: wanted("command"),
-            limit: 16,
-            suspects: 16,
-        };
+        let claim = Claim::new(instance.id, wanted("command"), 16).suspects(16);
         let claimed = done
             .note("claim", store.claim(claim).await)
             .unwrap_or_default();
@@ -279,21 +259,43 @@ async fn change(store: &SqliteStore, ids: Vec<TaskId>, done: &mut Exercise) {
     begin("reschedule");
     done.note(
         "reschedule",
-        store.reschedule(all(), SystemTime::UNIX_EPOCH).await,
+        store
+            .reschedule(all(), SystemTime::UNIX_EPOCH, By::new("ada", "test"))
+            .await,
     );
     begin("cancel");
     done.note(
         "cancel",
-        store.cancel(all(), "nobody wants it".into()).await,
+        store
+            .cancel(all(), "nobody wants it".into(), By::new("ada", "test"))
+            .await,
     );
     begin("retry");
-    done.note("retry", store.retry(Which::Ids(ids.clone())).await);
-    done.note("retry", store.retry(all()).await);
+    done.note(
+        "retry",
+        store
+            .retry(Which::Ids(ids.clone()), By::new("ada", "test"))
+            .await,
+    );
+    done.note("retry", store.retry(all(), By::new("ada", "test")).await);
     begin("pause");
-    done.note("pause", store.pause_queue("default".into()).await);
+    done.note(
+        "pause",
+        store
+            .pause_queue("default".into(), By::new("ada", "test"))
+            .await,
+    );
     begin("resume");
-    done.note("resume", store.resume_queue("default".into()).await);
+    done.note(
+        "resume",
+        store
+            .resume_queue("default".into(), By::new("ada", "test"))
+            .await,
+    );
     begin("delete");
-    done.note("delete", store.delete(Which::Ids(ids)).await);
-    done.note("delete", store.delete(all()).await);
+    done.note(
+        "delete",
+        store.delete(Which::Ids(ids), By::new("ada", "test")).await,
+    );
+    done.note("delete", store.delete(all(), By::new("ada", "test")).await);
 }

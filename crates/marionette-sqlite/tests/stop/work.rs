@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marionette::store::{Due, JobOptions, NewJob, Priority};
+use marionette::store::{JobOptions, NewJob};
 use marionette::{Context, Job, TaskError, TaskId};
 use marionette_conformance::history::History;
 use serde::{Deserialize, Serialize};
@@ -67,16 +67,13 @@ pub(crate) fn job(rng: &mut fastrand::Rng) -> (NewJob, u32) {
     let mut options = JobOptions::default();
     // One more than it needs would hide an attempt that a stop has cost.
     options.retries = fails;
-    let job = NewJob {
-        id,
-        kind: Work::KIND.into(),
-        queue: "default".into(),
-        priority: Priority::default(),
-        due: Due::Now,
-        payload: serde_json::to_vec(&work).expect("it is plain data"),
-        options,
-        queue_limit: None,
-    };
+    let job = NewJob::new(
+        Work::KIND,
+        serde_json::to_vec(&work).expect("it is plain data"),
+    )
+    .id(id)
+    .queue("default")
+    .options(options);
     (job, fails)
 }
 

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use common::{Place, instance, job, wanted};
+use common::{Place, by, instance, job, wanted};
 use disk::{Disk, How};
 use marionette::TaskId;
 use marionette::inspect::Inspect;
@@ -145,12 +145,7 @@ async fn work(store: &SqliteStore) -> Told {
 
 /// A claim that failed has taken nothing: the next one finds all that wait.
 async fn settle_all(store: &SqliteStore, instance: &InstanceInfo, told: &mut Told) {
-    let claim = Claim {
-        instance: instance.id,
-        wanted: wanted(),
-        limit: 100,
-        suspects: 100,
-    };
+    let claim = Claim::new(instance.id, wanted(), 100).suspects(100);
     let claimed = told.until_ok(store, || store.claim(claim.clone())).await;
     let ids: HashSet<_> = claimed.iter().map(|claimed| claimed.lease.job).collect();
     let waiting = told.inserted.iter().copied().collect::<HashSet<_>>();
@@ -173,11 +168,7 @@ async fn settle_all(store: &SqliteStore, instance: &InstanceInfo, told: &mut Tol
 }
 
 fn large() -> NewJob {
-    NewJob {
-        payload: vec![b'x'; 5000],
-        due: Due::Now,
-        ..job()
-    }
+    job().payload(vec![b'x'; 5000]).due(Due::Now)
 }
 
 impl Told {
@@ -254,7 +245,7 @@ async fn goes_on(store: &SqliteStore, told: &Told) {
         Settled::Applied
     );
     let deleted = store
-        .delete(marionette::inspect::Which::Ids(vec![id]))
+        .delete(marionette::inspect::Which::Ids(vec![id]), by())
         .await;
     assert_eq!(deleted.expect("it is there"), 1);
 }

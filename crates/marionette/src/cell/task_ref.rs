@@ -6,7 +6,7 @@ use crate::cell::{Cell, context};
 use crate::id::TaskId;
 
 /// A task by its id and name, as reports tell of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct TaskRef {
     /// Its id.

@@ -53,6 +53,7 @@ use crate::engine::stop::{StopReport, stop};
 use crate::id::TaskId;
 use crate::observe::stats::Trouble;
 use crate::store::Store;
+use crate::store::inspect::By;
 use crate::store::{Ended, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
 use crate::task::registry::Registry;
@@ -63,6 +64,8 @@ pub(crate) struct Durable {
     pub(crate) registry: Arc<Registry>,
     pub(crate) engine: Arc<Engine>,
     wanted: Wanted,
+    /// The build of the application, as its instances tell it.
+    build_info: Option<String>,
     timing: Timing,
     completions: Arc<Completions>,
     session: Mutex<Option<Arc<Session>>>,
@@ -84,8 +87,19 @@ impl Durable {
             registry,
             engine,
             wanted: Wanted { kinds, queues },
+            build_info: None,
             session: Mutex::default(),
         }
+    }
+
+    /// The build of the application. Default is none.
+    pub(crate) fn build_info(self, build_info: Option<String>) -> Self {
+        Self { build_info, ..self }
+    }
+
+    /// This manager as the one that makes a change, through the handle of a job.
+    pub(crate) fn by(&self) -> By {
+        By::new(&*self.engine.observer.server, "handle")
     }
 
     /// Begins a session, unless one goes on or no job handler is registered.

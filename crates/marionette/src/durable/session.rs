@@ -68,12 +68,7 @@ impl Session {
         let session = Arc::new(Self {
             store: Arc::clone(&durable.store),
             engine: Arc::clone(&durable.engine),
-            info: InstanceInfo {
-                id: InstanceId::new(),
-                server: Arc::clone(&durable.engine.observer.server),
-                process: std::process::id(),
-                workers: durable.engine.run().workers,
-            },
+            info: introduction(durable),
             timing: durable.timing,
             outbox: Arc::default(),
             held: Held::default(),
@@ -197,6 +192,20 @@ impl Session {
                 return;
             }
         }
+    }
+}
+
+/// How a new instance introduces itself.
+fn introduction(durable: &Durable) -> InstanceInfo {
+    let engine = &durable.engine;
+    let server = &*engine.observer.server;
+    let info = InstanceInfo::new(InstanceId::new(), server, engine.run().workers)
+        .here()
+        .kinds(&*durable.wanted.kinds)
+        .queues(&*durable.wanted.queues);
+    match &durable.build_info {
+        Some(build) => info.build(build),
+        None => info,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::manager::TaskManager;
 use crate::memory_store::MemoryStore;
-use crate::store::{Due, Ended, JobOptions, JobState, NewJob, Priority, Store};
+use crate::store::{Ended, JobState, NewJob, Store};
 use crate::task::registry::Registry;
 use crate::{Context, Job, TaskError, TaskId};
 
@@ -42,16 +42,7 @@ fn manager(registry: Registry) -> (TaskManager<MemoryStore>, Arc<Durable>, Memor
 }
 
 fn job(number: u32) -> NewJob {
-    NewJob {
-        id: TaskId::new(),
-        kind: "add".into(),
-        queue: "default".into(),
-        priority: Priority::default(),
-        due: Due::Now,
-        payload: number.to_string().into_bytes(),
-        options: JobOptions::default(),
-        queue_limit: None,
-    }
+    NewJob::new("add", number.to_string().into_bytes())
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +148,8 @@ async fn a_running_job_hears_that_somebody_cancelled_it() {
     store.insert(vec![job]).await.expect("it is accepted");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let which = crate::store::inspect::Which::Ids(vec![id]);
-    let cancelled = crate::store::inspect::Inspect::cancel(&store, which, "no need".into()).await;
+    let cancelled =
+        crate::store::inspect::Inspect::cancel(&store, which, "no need".into(), durable.by()).await;
     assert_eq!(cancelled.expect("it answers"), 1);
     let Ended::Otherwise { state, reason, .. } = durable.ended(id).await.expect("it ends") else {
         panic!("it was cancelled");

@@ -94,7 +94,7 @@ mod tests {
     fn lease(job: TaskId, token: i64) -> Lease {
         Lease {
             job,
-            instance: InstanceId(Uuid::nil()),
+            instance: InstanceId::from(Uuid::nil()),
             row: 7,
             token,
         }

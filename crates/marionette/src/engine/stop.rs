@@ -31,7 +31,7 @@ use crate::queue::Phase;
 const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// What a stop did, and what it left.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct StopReport {
     /// Tasks that succeeded between the start of the stop and its end.

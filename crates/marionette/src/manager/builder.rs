@@ -41,6 +41,7 @@ pub struct TaskManagerBuilder<S: ?Sized = Memory> {
     precision: Precision,
     wall: Wall,
     registry: Registry,
+    build_info: Option<String>,
     /// Empty means all queues.
     queues: Vec<String>,
     store: Arc<S>,
@@ -54,6 +55,7 @@ impl Default for TaskManagerBuilder {
             precision: Precision::default(),
             wall: Wall::default(),
             registry: Registry::default(),
+            build_info: None,
             queues: Vec::new(),
             store: Arc::new(Memory),
         }
@@ -86,6 +88,25 @@ impl<S: ?Sized> TaskManagerBuilder<S> {
     /// The name in every span and event. Default is "marionette".
     pub fn server_name(mut self, server_name: impl Into<String>) -> Self {
         self.config.server_name = server_name.into();
+        self
+    }
+
+    /// The build of the application, in its own words, for people who look at the
+    /// [instances](crate::store::inspect::Inspect::instances) of a store. Default is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// let tasks = TaskManager::builder()
+    ///     .build_info(concat!("mailer ", env!("CARGO_PKG_VERSION")))
+    ///     .store(MemoryStore::new())
+    ///     .build()?;
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    pub fn build_info(mut self, build: impl Into<String>) -> Self {
+        self.build_info = Some(build.into());
         self
     }
 
@@ -200,6 +221,7 @@ impl TaskManagerBuilder {
             precision: self.precision,
             wall: self.wall,
             registry: self.registry,
+            build_info: self.build_info,
             queues: self.queues,
             store: Arc::new(store),
         }
@@ -277,13 +299,15 @@ impl<S: Store> TaskManagerBuilder<S> {
     pub fn build(self) -> Result<TaskManager<S>, ConfigError> {
         self.problems()?;
         let queues = self.queues.as_slice().into();
+        let build_info = self.build_info.clone();
         let (engine, store) = self.into_engine();
         let durable = Durable::new(
             Arc::clone(&store) as Arc<dyn Store>,
             Arc::clone(&engine),
             Arc::clone(&engine.registry),
             queues,
-        );
+        )
+        .build_info(build_info);
         let durable = Some(Arc::new(durable));
         Ok(TaskManager::from_parts(engine, durable, store))
     }
@@ -297,6 +321,7 @@ impl<S: ?Sized> Clone for TaskManagerBuilder<S> {
             precision: self.precision,
             wall: self.wall.clone(),
             registry: self.registry.clone(),
+            build_info: self.build_info.clone(),
             queues: self.queues.clone(),
             store: Arc::clone(&self.store),
         }

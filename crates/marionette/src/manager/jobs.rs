@@ -1,6 +1,7 @@
 //! The ways in for jobs, which wait in a store: `queue`, `delay`, `schedule` and `queue_many`.
 //! Also the handle of a stored job, and whether the manager has trouble with its store.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -260,5 +261,41 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// ```
     pub fn job_handle<J: Job>(&self, id: TaskId) -> JobHandle<J> {
         JobHandle::in_store(id, Arc::downgrade(self.durable()))
+    }
+}
+
+/// The same as [`erased`](TaskManager::erased).
+impl<S: Store> From<TaskManager<S>> for TaskManager<dyn Store> {
+    fn from(tasks: TaskManager<S>) -> Self {
+        tasks.erased()
+    }
+}
+
+impl TaskManager<dyn Store> {
+    /// The store, if it is of this type: for what only this type can do.
+    ///
+    /// A store that was given behind an `Arc<dyn Store>` is found too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use marionette::store::Store;
+    /// use marionette::{MemoryStore, TaskManager};
+    ///
+    /// let chosen: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    /// let tasks: TaskManager<dyn Store> = TaskManager::builder().store(chosen).build()?.into();
+    /// assert!(tasks.store_as::<MemoryStore>().is_some());
+    /// # Ok::<(), marionette::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn store_as<T: Store>(&self) -> Option<&T> {
+        let mut store: &dyn Any = &*self.store;
+        loop {
+            if let Some(found) = store.downcast_ref() {
+                return Some(found);
+            }
+            store = &**store.downcast_ref::<Arc<dyn Store>>()?;
+        }
     }
 }

@@ -10,7 +10,9 @@ use crate::memory_store::lanes::{Clocks, Moment};
 use crate::memory_store::row::RowState;
 use crate::memory_store::tables::Tables;
 use crate::memory_store::transitions::End;
-use crate::store::inspect::{Count, Filter, JobDetails, Listed, LiveInstance, Page, Which};
+use crate::store::inspect::{
+    ActivityKind, By, Count, Filter, JobDetails, Listed, LiveInstance, Page, Which,
+};
 use crate::store::{Due, EndKind, JobState, Timing, clip_error};
 
 /// The longest page.
@@ -55,8 +57,8 @@ impl Tables {
         self.keys.get(&id).map(|key| self.rows[key].details(now))
     }
 
-    pub(super) fn retry(&mut self, which: &Which, now: Clocks) -> u64 {
-        self.each(which, now, |state, key| {
+    pub(super) fn retry(&mut self, which: &Which, by: By, now: Clocks) -> u64 {
+        let changed = self.each(which, now, |state, key| {
             let row = &state.rows[&key];
             match row.state(now) {
                 JobState::Scheduled | JobState::Retrying => {
@@ -69,11 +71,14 @@ impl Tables {
                 }
                 JobState::Ready | JobState::Running | JobState::Done => false,
             }
-        })
+        });
+        let jobs = changed.len() as u64;
+        self.note(ActivityKind::Retried, by, changed, now);
+        jobs
     }
 
-    pub(super) fn cancel(&mut self, which: &Which, reason: &str, now: Clocks) -> u64 {
-        self.each(which, now, |state, key| {
+    pub(super) fn cancel(&mut self, which: &Which, reason: &str, by: By, now: Clocks) -> u64 {
+        let changed = self.each(which, now, |state, key| {
             let Some(row) = state.rows.get_mut(&key) else {
                 return false;
             };
@@ -89,27 +94,42 @@ impl Tables {
                 }
                 RowState::Running(_) | RowState::Over(_) => false,
             }
-        })
+        });
+        let jobs = changed.len() as u64;
+        self.note_for(ActivityKind::Cancelled, by, changed, Some(reason), now);
+        jobs
     }
 
-    pub(super) fn delete(&mut self, which: &Which, now: Clocks) -> u64 {
-        self.each(which, now, |state, key| {
+    pub(super) fn delete(&mut self, which: &Which, by: By, now: Clocks) -> u64 {
+        let changed = self.each(which, now, |state, key| {
             let runs = matches!(state.rows[&key].phase, RowState::Running(_));
             if !runs {
                 state.remove(key);
             }
             !runs
-        })
+        });
+        let jobs = changed.len() as u64;
+        self.note(ActivityKind::Deleted, by, changed, now);
+        jobs
     }
 
-    pub(super) fn reschedule(&mut self, which: &Which, due: SystemTime, now: Clocks) -> u64 {
-        self.each(which, now, |state, key| {
+    pub(super) fn reschedule(
+        &mut self,
+        which: &Which,
+        due: SystemTime,
+        by: By,
+        now: Clocks,
+    ) -> u64 {
+        let changed = self.each(which, now, |state, key| {
             let waits = matches!(state.rows[&key].phase, RowState::Waiting);
             if waits {
                 state.reschedule_one(key, Moment::Date(due));
             }
             waits
-        })
+        });
+        let jobs = changed.len() as u64;
+        self.note(ActivityKind::Rescheduled, by, changed, now);
+        jobs
     }
 
     fn reschedule_one(&mut self, key: i64, due: Moment) {
@@ -131,13 +151,13 @@ impl Tables {
         live.collect()
     }
 
-    /// Runs `change` once for each job that `which` names; returns for how many it said `true`.
+    /// Runs `change` once for each job that `which` names; returns those for which it said `true`.
     fn each(
         &mut self,
         which: &Which,
         now: Clocks,
         mut change: impl FnMut(&mut Self, i64) -> bool,
-    ) -> u64 {
+    ) -> Vec<TaskId> {
         let keys: BTreeSet<i64> = match which {
             Which::Ids(ids) => ids
                 .iter()
@@ -150,8 +170,10 @@ impl Tables {
                     .collect()
             }
         };
-        keys.into_iter()
-            .map(|key| u64::from(change(self, key)))
-            .sum()
+        let changes = keys.into_iter().filter_map(|key| {
+            let id = self.rows[&key].id;
+            change(self, key).then_some(id)
+        });
+        changes.collect()
     }
 }

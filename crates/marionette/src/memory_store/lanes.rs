@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Tick;
-use crate::store::inspect::{Count, UNCLAIMED_MAX};
+use crate::store::inspect::{Count, PausedQueue, UNCLAIMED_MAX};
 use crate::store::{Due, JobState, Priority, Wanted};
 
 /// Shown instead of a time beyond every calendar: the end of the year 9999, from 1970.
@@ -230,12 +230,16 @@ pub(super) struct WantedLanes<'a> {
     kinds: Names<'a>,
     /// `None` for any queue.
     queues: Option<Names<'a>>,
-    paused: &'a BTreeSet<String>,
+    paused: &'a BTreeMap<String, PausedQueue>,
 }
 
 impl<'a> WantedLanes<'a> {
     /// Prepares `wanted` for a comparison with all of `lanes`.
-    pub(super) fn new(wanted: &'a Wanted, paused: &'a BTreeSet<String>, lanes: &Lanes) -> Self {
+    pub(super) fn new(
+        wanted: &'a Wanted,
+        paused: &'a BTreeMap<String, PausedQueue>,
+        lanes: &Lanes,
+    ) -> Self {
         let names = |names: &'a [String]| Names::new(names, lanes.0.len());
         Self {
             kinds: names(&wanted.kinds),
@@ -255,7 +259,7 @@ impl<'a> WantedLanes<'a> {
 
     fn is_of_queue(&self, queue: &str) -> bool {
         let queues = self.queues.as_ref();
-        queues.is_none_or(|names| names.contain(queue)) && !self.paused.contains(queue)
+        queues.is_none_or(|names| names.contain(queue)) && !self.paused.contains_key(queue)
     }
 }
 

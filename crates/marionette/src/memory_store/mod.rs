@@ -8,6 +8,7 @@ mod lanes;
 mod transitions;
 mod rest;
 mod inspect;
+mod activity;
 mod sweep;
 #[cfg(feature = "test-util")]
 mod forgetting;
@@ -23,7 +24,8 @@ use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, WantedLanes};
 use crate::memory_store::tables::Tables;
 use crate::store::inspect::{
-    Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which,
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
 };
 use crate::store::{
     Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled,
@@ -103,7 +105,7 @@ pub struct MemoryOptions {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention {
     done: Duration,
-    done_count: usize,
+    done_count: u64,
     failed: Duration,
 }
 
@@ -222,7 +224,13 @@ impl MemoryOptions {
     /// Instances give at least three signs of life in this time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.timing.lease = lease;
-        self.timing.renew = Timing::default().renew.min(lease / 3);
+        self.timing.renew = self.timing.renew.min(lease / 3);
+        self
+    }
+
+    /// How often an instance gives a sign of life. Default is 1 s.
+    pub fn renew(mut self, renew: Duration) -> Self {
+        self.timing.renew = renew;
         self
     }
 
@@ -246,7 +254,7 @@ impl MemoryOptions {
 
     /// How many done jobs are kept whose options do not say how long: the latest. Default is
     /// 10,000.
-    pub fn keep_done_count(mut self, count: usize) -> Self {
+    pub fn keep_done_count(mut self, count: u64) -> Self {
         self.retention.done_count = count;
         self
     }
@@ -351,38 +359,42 @@ impl Inspect for MemoryStore {
         self.alone(move |state, now| Ok(state.job(id, now)))
     }
 
-    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.with_news(move |state, now| Ok(state.retry(&which, now)))
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.with_news(move |state, now| Ok(state.retry(&which, by, now)))
     }
 
-    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
-        self.alone(move |state, now| Ok(state.cancel(&which, &reason, now)))
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        self.alone(move |state, now| Ok(state.cancel(&which, &reason, by, now)))
     }
 
-    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.alone(move |state, now| Ok(state.delete(&which, now)))
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.alone(move |state, now| Ok(state.delete(&which, by, now)))
     }
 
-    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
-        self.with_news(move |state, now| Ok(state.reschedule(&which, due, now)))
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        self.with_news(move |state, now| Ok(state.reschedule(&which, due, by, now)))
     }
 
-    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.alone(move |state, _| {
-            state.paused.insert(queue);
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.alone(move |state, now| {
+            state.pause(queue, by, now);
             Ok(())
         })
     }
 
-    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.with_news(move |state, _| {
-            state.paused.remove(&queue);
+    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.with_news(move |state, now| {
+            state.resume(queue, by, now);
             Ok(())
         })
     }
 
-    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
-        self.alone(|state, _| Ok(state.paused.iter().cloned().collect()))
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
+        self.alone(|state, _| Ok(state.paused.values().cloned().collect()))
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        self.alone(move |state, now| Ok(state.activity(&filter, now)))
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {

@@ -25,7 +25,7 @@ impl Tables {
 
     /// How long until a sweep may find something, if nothing else happens first.
     pub(super) fn next_sweep(&self, timing: &Timing, now: Clocks) -> Option<Duration> {
-        if self.done.len() > self.retention.done_count {
+        if self.beyond() > 0 {
             return Some(Duration::ZERO);
         }
         let instances = self.instances.values();
@@ -126,8 +126,7 @@ impl Tables {
     /// Prunes twice as many jobs as were `settled`, if more are to be pruned than a sweep may. So
     /// jobs that are to be pruned do not pile up, however fast jobs end.
     pub(super) fn prune_after(&mut self, settled: usize, now: Clocks) {
-        let many = self.retention.done_count.saturating_add(STEP);
-        if self.is_behind || self.done.len() > many {
+        if self.is_behind || self.beyond() > STEP {
             let limit = 2 * settled;
             self.is_behind &= self.prune(now, limit) == limit;
         }
@@ -141,12 +140,17 @@ impl Tables {
         for key in &expired {
             self.remove(*key);
         }
-        let beyond = self.done.len().saturating_sub(self.retention.done_count);
-        let left = beyond.min(limit - expired.len());
+        let left = self.beyond().min(limit - expired.len());
         let beyond: Vec<i64> = self.done.iter().map(|&(_, key)| key).take(left).collect();
         for key in &beyond {
             self.remove(*key);
         }
         expired.len() + beyond.len()
+    }
+
+    /// How many done jobs there are beyond the number that is kept.
+    fn beyond(&self) -> usize {
+        let kept = usize::try_from(self.retention.done_count).unwrap_or(usize::MAX);
+        self.done.len().saturating_sub(kept)
     }
 }

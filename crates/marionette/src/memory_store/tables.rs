@@ -8,9 +8,11 @@ use std::time::Duration;
 use crate::clock::Tick;
 use crate::id::TaskId;
 use crate::memory_store::Retention;
+use crate::memory_store::activity::Activities;
 use crate::memory_store::lanes::{Clocks, Lanes, Moment, WantedLanes};
 use crate::memory_store::row::{Holding, Row, RowState};
 use crate::memory_store::transitions::End;
+use crate::store::inspect::PausedQueue;
 use crate::store::{
     Claim, Claimed, EndKind, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob,
     Next, Renewal, Settled, Settlement, StoreError,
@@ -24,7 +26,8 @@ pub(super) struct Tables {
     pub(super) keys: BTreeMap<TaskId, i64>,
     pub(super) lanes: Lanes,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
-    pub(super) paused: BTreeSet<String>,
+    pub(super) paused: BTreeMap<String, PausedQueue>,
+    pub(super) activities: Activities,
     /// Jobs that have ended, by when they are pruned.
     pub(super) expiring: BTreeSet<(Tick, i64)>,
     /// Done jobs whose options do not say how long to keep them, by when they ended.

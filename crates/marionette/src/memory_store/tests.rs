@@ -1,43 +1,19 @@
 //! Tests that only this store allows: its wall clock is stepped.
 
-use std::borrow::Cow;
-
 use crate::memory_store::{
-    Arc, Claim, Duration, Inspect, InstanceInfo, MemoryStore, NewJob, Store, TaskId, Wanted,
+    Claim, Duration, Inspect, InstanceInfo, MemoryStore, NewJob, Store, TaskId, Wanted,
 };
-use crate::store::{Due, InstanceId, JobOptions, JobState, Priority};
+use crate::store::{Due, InstanceId, JobState};
 
 const HOUR: i64 = 3_600_000_000_000;
 
 fn job(due: Due) -> NewJob {
-    NewJob {
-        id: TaskId::new(),
-        kind: Cow::Borrowed("mail"),
-        queue: Cow::Borrowed("default"),
-        priority: Priority(0),
-        due,
-        payload: Vec::new(),
-        options: JobOptions::default(),
-        queue_limit: None,
-    }
+    NewJob::new("mail", Vec::new()).due(due)
 }
 
 async fn claim(store: &MemoryStore) -> Vec<TaskId> {
-    let instance = InstanceInfo {
-        id: InstanceId::new(),
-        server: "server".into(),
-        process: 1,
-        workers: 1,
-    };
-    let claim = Claim {
-        instance: instance.id,
-        wanted: Wanted {
-            kinds: Arc::new(["mail".to_owned()]),
-            queues: Arc::new([]),
-        },
-        limit: 9,
-        suspects: 9,
-    };
+    let instance = InstanceInfo::new(InstanceId::new(), "server", 1);
+    let claim = Claim::new(instance.id, Wanted::new(["mail"]), 9).suspects(9);
     let renewed = store.renew(instance, Vec::new()).await;
     assert!(renewed.is_ok());
     let claimed = store.claim(claim).await.expect("the instance is known");

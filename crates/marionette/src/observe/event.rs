@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use tokio::sync::broadcast;
 
 use crate::id::TaskId;
@@ -10,27 +11,31 @@ use crate::outcome::error::ErrorDict;
 use crate::quiet::quietly;
 
 /// Something that happened to a task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// Which task.
     pub id: TaskId,
     /// Its name; "async task" if it has none of its own.
+    #[serde(serialize_with = "contents")]
     pub name: Arc<str>,
     /// What happened.
     pub kind: EventKind,
 }
 
 /// What can happen to a task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// An attempt begins.
+    #[non_exhaustive]
     Started {
         /// Its number, from 1.
         attempt: u32,
     },
     /// An attempt failed, and another one follows.
+    #[non_exhaustive]
     Retrying {
         /// The number of the attempt that failed.
         attempt: u32,
@@ -40,6 +45,7 @@ pub enum EventKind {
         pause: Duration,
     },
     /// An attempt asked to be run again; it does not count.
+    #[non_exhaustive]
     Snoozed {
         /// How long the task waits for the next.
         pause: Duration,
@@ -47,6 +53,7 @@ pub enum EventKind {
     /// The manager stopped during the attempt; the task waits for the next start.
     Interrupted,
     /// The task has succeeded.
+    #[non_exhaustive]
     Done {
         /// The number of the attempt that succeeded.
         attempt: u32,
@@ -54,12 +61,19 @@ pub enum EventKind {
         run_time: Duration,
     },
     /// The task has failed for good, or was abandoned: its manager or its runtime went away.
-    Failed(Arc<ErrorDict>),
+    Failed(#[serde(serialize_with = "contents")] Arc<ErrorDict>),
     /// The task has ended without a failure of its own: cancelled in an attempt or between two,
     /// expired, given up.
-    Ended(Arc<ErrorDict>),
+    Ended(#[serde(serialize_with = "contents")] Arc<ErrorDict>),
     /// The task was cancelled while it waited, and its place is now free.
     Cancelled,
+}
+
+fn contents<T: Serialize + ?Sized, S: Serializer>(
+    shared: &Arc<T>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    (**shared).serialize(serializer)
 }
 
 /// A subscription to what happens, from the moment of [`TaskManager::events`].

@@ -7,7 +7,7 @@ use crate::observe::tally::{Counter, Histogram, Tally};
 use crate::observe::worker_view::WorkerView;
 
 /// The figures of a manager at one moment. Counts are of its whole life.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Workers of the manager.
@@ -48,7 +48,7 @@ pub struct Stats {
 /// Why a manager cannot do its work with jobs: its store answers with an error, or not at all.
 ///
 /// [`TaskManager::trouble`](crate::TaskManager::trouble) returns it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Trouble {
     /// What the manager asks of the store, and so what is not done meanwhile:

@@ -118,7 +118,7 @@ fn ceiling(bucket: usize) -> u64 {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Histogram {
     counts: Vec<u64>,
 }

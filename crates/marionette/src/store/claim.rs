@@ -1,54 +1,16 @@
 //! Claims: the instance that asks, the jobs that it gets, and the leases by which it keeps them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use crate::id::TaskId;
+use crate::store::instance::InstanceId;
 use crate::store::job::{JobOptions, Priority};
 use crate::store::settle::PastAttempt;
 
-/// The id of one manager from a start to its stop: new at each start, and never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(pub Uuid);
-
-impl InstanceId {
-    /// A new id.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(TaskId::new().uuid())
-    }
-}
-
-impl Default for InstanceId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// An instance as it introduces itself; only the id decides anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceInfo {
-    /// Its id.
-    pub id: InstanceId,
-    /// The name of its manager.
-    pub server: Arc<str>,
-    /// The id of its process.
-    pub process: u32,
-    /// How many jobs it runs at once.
-    pub workers: usize,
-}
-
 /// The jobs that an instance can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Wanted {
     /// The kinds it has handlers for.
     pub kinds: Arc<[String]>,
@@ -56,8 +18,27 @@ pub struct Wanted {
     pub queues: Arc<[String]>,
 }
 
+impl Wanted {
+    /// Jobs of these kinds, in any queue.
+    #[must_use]
+    pub fn new(kinds: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            kinds: kinds.into_iter().map(Into::into).collect(),
+            queues: Arc::default(),
+        }
+    }
+
+    /// Only jobs in these queues; none stands for all. Default is all.
+    #[must_use]
+    pub fn queues(self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let queues = queues.into_iter().map(Into::into).collect();
+        Self { queues, ..self }
+    }
+}
+
 /// A request of an instance for jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Claim {
     /// The instance that asks. It has [renewed](crate::store::Store::renew) before.
     pub instance: InstanceId,
@@ -72,6 +53,25 @@ pub struct Claim {
     pub suspects: usize,
 }
 
+impl Claim {
+    /// Asks for up to `limit` of these jobs, of which one may be a suspect.
+    #[must_use]
+    pub fn new(instance: InstanceId, wanted: Wanted, limit: usize) -> Self {
+        Self {
+            instance,
+            wanted,
+            limit,
+            suspects: 1,
+        }
+    }
+
+    /// The most suspects among them. Default is 1.
+    #[must_use]
+    pub fn suspects(self, suspects: usize) -> Self {
+        Self { suspects, ..self }
+    }
+}
+
 /// One claim of one job by one instance: the fence between that instance and all that claim the job
 /// later. Stores compare the whole lease: neither another token nor another instance will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +84,19 @@ pub struct Lease {
     pub row: i64,
     /// Which claim of the job it is: the [`next_token`] at the time of the claim.
     pub token: i64,
+}
+
+impl Lease {
+    /// For authors of stores.
+    #[must_use]
+    pub fn new(job: TaskId, instance: InstanceId, row: i64, token: i64) -> Self {
+        Self {
+            job,
+            instance,
+            row,
+            token,
+        }
+    }
 }
 
 /// The token for a claim of a job, at this time of the store in microseconds since 1970: greater
@@ -115,6 +128,7 @@ pub fn next_token(stored: i64, micros: i64) -> Option<i64> {
 
 /// A claimed job, as its instance gets it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Claimed {
     /// The lease, which every write about the job names.
     pub lease: Lease,
@@ -143,6 +157,33 @@ pub struct Claimed {
     /// The [failures](crate::store::PastOutcome::is_failure) among its attempts, as far as they are
     /// kept; the oldest first.
     pub attempts: Vec<PastAttempt>,
+}
+
+impl Claimed {
+    /// For authors of stores: a job that was never tried, with the default options. A store assigns
+    /// the other fields.
+    #[must_use]
+    pub fn new(
+        lease: Lease,
+        kind: impl Into<Arc<str>>,
+        queue: impl Into<Arc<str>>,
+        payload: Vec<u8>,
+    ) -> Self {
+        Self {
+            lease,
+            previous: None,
+            kind: kind.into(),
+            queue: queue.into(),
+            priority: Priority::default(),
+            payload,
+            options: JobOptions::default(),
+            failed: 0,
+            crashes: 0,
+            late: Duration::ZERO,
+            age: Duration::ZERO,
+            attempts: Vec::new(),
+        }
+    }
 }
 
 /// The answer to the renewal of one lease.

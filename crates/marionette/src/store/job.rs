@@ -1,4 +1,4 @@
-//! A job as data: the row that is inserted, its options, and its states.
+//! A job as data: the row that is inserted, and its options.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,21 @@ use crate::store::limits::{ERROR_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::store::name::check_name;
 
 /// A job on its way into a store.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use marionette::store::{Due, JobOptions, NewJob};
+///
+/// let mail = NewJob::new("send_mail", br#"{"to":"ada@example.org"}"#.to_vec())
+///     .queue("mails")
+///     .due(Due::After(Duration::from_secs(60)))
+///     .options(JobOptions::new().retries(3));
+/// assert_eq!(mail.options.retries, 3);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct NewJob {
     /// Its id, by which a store knows a job that is inserted twice.
     pub id: TaskId,
@@ -84,6 +98,76 @@ impl NewJob {
         }
         self.options.fault()
     }
+
+    /// A job with a new id in the queue "default", due at once, with the default options.
+    #[must_use]
+    pub fn new(kind: impl Into<Cow<'static, str>>, payload: Vec<u8>) -> Self {
+        Self {
+            id: TaskId::new(),
+            kind: kind.into(),
+            queue: Cow::Borrowed("default"),
+            priority: Priority::default(),
+            due: Due::Now,
+            payload,
+            options: JobOptions::default(),
+            queue_limit: None,
+        }
+    }
+
+    /// Its id. Default is a new one.
+    #[must_use]
+    pub fn id(self, id: TaskId) -> Self {
+        Self { id, ..self }
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub fn kind(self, kind: impl Into<Cow<'static, str>>) -> Self {
+        let kind = kind.into();
+        Self { kind, ..self }
+    }
+
+    /// The queue in which it waits. Default is "default".
+    #[must_use]
+    pub fn queue(self, queue: impl Into<Cow<'static, str>>) -> Self {
+        let queue = queue.into();
+        Self { queue, ..self }
+    }
+
+    /// Whether it goes before others. Default is 0.
+    #[must_use]
+    pub fn priority(self, priority: impl Into<Priority>) -> Self {
+        let priority = priority.into();
+        Self { priority, ..self }
+    }
+
+    /// When it may run. Default is at once.
+    #[must_use]
+    pub fn due(self, due: Due) -> Self {
+        Self { due, ..self }
+    }
+
+    /// Its arguments.
+    #[must_use]
+    pub fn payload(self, payload: Vec<u8>) -> Self {
+        Self { payload, ..self }
+    }
+
+    /// Its options. Default is [`JobOptions::new`].
+    #[must_use]
+    pub fn options(self, options: JobOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// How many jobs may wait in its queue, this one included. Default is no limit.
+    #[must_use]
+    pub fn queue_limit(self, jobs: impl Into<Option<u64>>) -> Self {
+        let queue_limit = jobs.into();
+        Self {
+            queue_limit,
+            ..self
+        }
+    }
 }
 
 /// When a job may run.
@@ -103,7 +187,33 @@ pub enum Due {
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
-pub struct Priority(pub i8);
+pub struct Priority(i8);
+
+impl Priority {
+    /// The priority of this number.
+    #[must_use]
+    pub const fn new(priority: i8) -> Self {
+        Self(priority)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i8 {
+        self.0
+    }
+}
+
+impl From<i8> for Priority {
+    fn from(priority: i8) -> Self {
+        Self(priority)
+    }
+}
+
+impl From<Priority> for i8 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,6 +291,77 @@ impl JobOptions {
         let is_number = self.backoff.is_none_or(StoredBackoff::is_finite);
         (!is_number).then(|| "its option `backoff` has a number that is not finite".to_owned())
     }
+
+    /// The options of a job that asks for nothing in particular.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How often it is retried after its first attempt fails. Default is never.
+    #[must_use]
+    pub fn retries(self, retries: u32) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// How long it waits before each retry. Default is that of a [`Backoff`](crate::Backoff).
+    #[must_use]
+    pub fn backoff(self, backoff: StoredBackoff) -> Self {
+        let backoff = Some(backoff);
+        Self { backoff, ..self }
+    }
+
+    /// How long each attempt may run; zero means no limit. Default is what the job's handler says.
+    #[must_use]
+    pub fn timeout(self, attempt: Duration) -> Self {
+        let timeout = Some(attempt);
+        Self { timeout, ..self }
+    }
+
+    /// How long it may take in total, from when it was first due. Default is no limit.
+    #[must_use]
+    pub fn give_up_after(self, total: Duration) -> Self {
+        let give_up_after = Some(total);
+        Self {
+            give_up_after,
+            ..self
+        }
+    }
+
+    /// How late it may be started. Default is no limit.
+    #[must_use]
+    pub fn expires_after(self, late: Duration) -> Self {
+        let expires_after = Some(late);
+        Self {
+            expires_after,
+            ..self
+        }
+    }
+
+    /// What it is called in logs and reports. Default is its kind.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        let name = Some(name.into());
+        Self { name, ..self }
+    }
+
+    /// The error to report when it has failed for good. Default is the error of its last attempt.
+    #[must_use]
+    pub fn error(self, error: impl Into<String>) -> Self {
+        let error = Some(error.into());
+        Self { error, ..self }
+    }
+
+    /// How long the store keeps the job and its result once it is done. Default is as long as the
+    /// store keeps done jobs.
+    #[must_use]
+    pub fn keep_result(self, time: Duration) -> Self {
+        let keep_result = Some(time);
+        Self {
+            keep_result,
+            ..self
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -243,71 +424,4 @@ pub enum StoredJitter {
     None,
     Share(f64),
     Full,
-}
-
-/// The state of a job, in the words of a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum JobState {
-    /// It is due and waits for an instance.
-    Ready,
-    /// It has not failed, and waits for its time.
-    Scheduled,
-    /// An attempt failed, and the next one waits for its time.
-    Retrying,
-    /// An instance has it.
-    Running,
-    /// It has succeeded.
-    Done,
-    /// It has failed for good, and is kept for a person to look at.
-    Dead,
-    /// It was cancelled, or not started in time.
-    Cancelled,
-    /// Its instance died three times while it had it; kept for a person to look at.
-    Quarantined,
-}
-
-impl JobState {
-    /// All states, in the order of a job's life.
-    pub const ALL: [Self; 8] = [
-        Self::Ready,
-        Self::Scheduled,
-        Self::Retrying,
-        Self::Running,
-        Self::Done,
-        Self::Dead,
-        Self::Cancelled,
-        Self::Quarantined,
-    ];
-
-    /// The word for the state.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Scheduled => "scheduled",
-            Self::Retrying => "retrying",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Dead => "dead",
-            Self::Cancelled => "cancelled",
-            Self::Quarantined => "quarantined",
-        }
-    }
-
-    /// Whether the job has ended: nothing follows by itself.
-    #[must_use]
-    pub fn is_end(self) -> bool {
-        matches!(
-            self,
-            Self::Done | Self::Dead | Self::Cancelled | Self::Quarantined
-        )
-    }
-}
-
-impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }

@@ -43,6 +43,8 @@
 
 mod job;
 mod name;
+mod job_state;
+mod instance;
 mod claim;
 mod settle;
 mod end;
@@ -51,19 +53,20 @@ pub mod inspect;
 mod backoff;
 mod error;
 mod limits;
+mod arc;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 pub use call::{CALL_BYTES_MAX, CALL_ROWS_MAX};
-pub use claim::{
-    Claim, Claimed, Duty, InstanceId, InstanceInfo, Lease, Renewal, Wanted, next_token,
-};
+pub use claim::{Claim, Claimed, Duty, Lease, Renewal, Wanted, next_token};
 pub use end::EndKind;
 pub use error::{StoreError, StoreErrorKind};
 use inspect::Inspect;
-pub use job::{Due, Inserted, JobOptions, JobState, NewJob, Priority, StoredBackoff, StoredJitter};
+pub use instance::{InstanceId, InstanceInfo};
+pub use job::{Due, Inserted, JobOptions, NewJob, Priority, StoredBackoff, StoredJitter};
+pub use job_state::JobState;
 pub use limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, clip_error};
 pub use name::{NameError, check_name};
 pub use settle::{Attempted, Ended, Next, PastAttempt, PastOutcome, Settled, Settlement, Swept};
@@ -90,16 +93,11 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// ) -> Result<(), StoreError> {
 ///     store.renew(me.clone(), vec![]).await?; // from now on it is known, and lives
 ///     loop {
-///         let claim = Claim {
-///             instance: me.id,
-///             wanted: wanted.clone(),
-///             limit: 4,
-///             suspects: 1,
-///         };
+///         let claim = Claim::new(me.id, wanted.clone(), 4);
 ///         for job in store.claim(claim).await? {
 ///             println!("{} with {} bytes", job.kind, job.payload.len());
 ///             let next = Next::Done(b"250 accepted".to_vec());
-///             let settlement = Settlement { lease: job.lease, attempt: None, next };
+///             let settlement = Settlement::new(job.lease, next);
 ///             store.settle(vec![settlement]).await?;
 ///         }
 ///         store.renew(me.clone(), vec![]).await?; // with the leases that it has

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::claim::{InstanceId, Lease};
+use crate::store::claim::Lease;
 use crate::store::end::EndKind;
 use crate::store::error::StoreError;
-use crate::store::job::{Due, JobState};
+use crate::store::instance::InstanceId;
+use crate::store::job::Due;
+use crate::store::job_state::JobState;
 use crate::store::limits::PAYLOAD_BYTES_MAX;
 
 /// What became of a claimed job.
@@ -16,6 +18,7 @@ use crate::store::limits::PAYLOAD_BYTES_MAX;
 /// Only the outcome of the attempt ([`PastOutcome::is_failure`]) decides whether the job has one
 /// failed attempt more, not the verdict in `next`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Settlement {
     /// The lease under which the job was claimed.
     pub lease: Lease,
@@ -25,8 +28,28 @@ pub struct Settlement {
     pub next: Next,
 }
 
+impl Settlement {
+    /// Without an attempt.
+    #[must_use]
+    pub fn new(lease: Lease, next: Next) -> Self {
+        Self {
+            lease,
+            attempt: None,
+            next,
+        }
+    }
+
+    /// The attempt that was made. Default is none.
+    #[must_use]
+    pub fn attempt(self, attempt: impl Into<Option<Attempted>>) -> Self {
+        let attempt = attempt.into();
+        Self { attempt, ..self }
+    }
+}
+
 /// An attempt, as its instance reports it. Its end is the time at which the store gets the report.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Attempted {
     /// How long it ran.
     pub ran: Duration,
@@ -36,6 +59,31 @@ pub struct Attempted {
     /// [`ERROR_BYTES_MAX`](crate::store::ERROR_BYTES_MAX); a store
     /// [cuts](crate::store::clip_error) what is longer.
     pub error: Option<String>,
+}
+
+impl Attempted {
+    /// An attempt that ended like this after `ran`, without an error.
+    #[must_use]
+    pub fn new(outcome: PastOutcome, ran: Duration) -> Self {
+        Self {
+            ran,
+            outcome,
+            error: None,
+        }
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn outcome(self, outcome: PastOutcome) -> Self {
+        Self { outcome, ..self }
+    }
+
+    /// Its error with its sources. Default is none.
+    #[must_use]
+    pub fn error(self, error: impl Into<Option<String>>) -> Self {
+        let error = error.into();
+        Self { error, ..self }
+    }
 }
 
 /// How an attempt ended.
@@ -177,6 +225,7 @@ pub enum Settled {
 
 /// An attempt as it is kept. A store keeps at least the first 5 and the last 20 attempts of a job.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PastAttempt {
     /// Which attempt it was, from 1: one more than had failed before it.
     pub number: u32,
@@ -188,6 +237,21 @@ pub struct PastAttempt {
     pub error: Option<String>,
     /// The instance that made it, if that is known.
     pub instance: Option<InstanceId>,
+}
+
+impl PastAttempt {
+    /// For authors of stores: an attempt without an error, by an instance that is not known. A
+    /// store assigns the other fields.
+    #[must_use]
+    pub fn new(number: u32, outcome: PastOutcome, ran: Duration) -> Self {
+        Self {
+            number,
+            ran,
+            outcome,
+            error: None,
+            instance: None,
+        }
+    }
 }
 
 /// How a job has ended, for a handle that awaits it.

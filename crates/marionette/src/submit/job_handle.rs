@@ -202,7 +202,7 @@ impl<J: ?Sized> JobHandle<J> {
                 let durable = durable.upgrade().ok_or_else(StoreError::manager_gone)?;
                 let cancelled = durable
                     .store
-                    .cancel(Which::Ids(vec![self.id]), reason)
+                    .cancel(Which::from(self.id), reason, durable.by())
                     .await?;
                 Ok(cancelled > 0)
             }

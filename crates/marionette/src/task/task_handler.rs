@@ -150,7 +150,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     where
         M: OfJobs,
     {
-        self.set(|settings| settings.priority = Priority(priority))
+        self.set(|settings| settings.priority = Priority::new(priority))
     }
 
     /// See [`Submit::in_queue`](crate::Submit::in_queue).

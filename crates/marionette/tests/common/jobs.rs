@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use marionette::inspect::{Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, Which};
+use marionette::inspect::{
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
+};
 use marionette::store::{
     Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
     Store, StoreError, StoreFuture, Swept, Timing, Wanted,
@@ -240,32 +243,36 @@ impl Inspect for Faulty {
         self.inner.job(id)
     }
 
-    fn retry(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.inner.retry(which)
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.inner.retry(which, by)
     }
 
-    fn cancel(&self, which: Which, reason: String) -> StoreFuture<'_, u64> {
-        self.inner.cancel(which, reason)
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        self.inner.cancel(which, reason, by)
     }
 
-    fn delete(&self, which: Which) -> StoreFuture<'_, u64> {
-        self.inner.delete(which)
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.inner.delete(which, by)
     }
 
-    fn reschedule(&self, which: Which, due: SystemTime) -> StoreFuture<'_, u64> {
-        self.inner.reschedule(which, due)
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        self.inner.reschedule(which, due, by)
     }
 
-    fn pause_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.inner.pause_queue(queue)
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.inner.pause_queue(queue, by)
     }
 
-    fn resume_queue(&self, queue: String) -> StoreFuture<'_, ()> {
-        self.inner.resume_queue(queue)
+    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.inner.resume_queue(queue, by)
     }
 
-    fn paused_queues(&self) -> StoreFuture<'_, Vec<String>> {
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
         self.inner.paused_queues()
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        self.inner.activity(filter)
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {

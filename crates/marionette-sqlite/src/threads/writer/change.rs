@@ -1,10 +1,11 @@
 //! Changes that a person asks for: some jobs in each transaction.
 
-use marionette::inspect::Filter;
+use marionette::inspect::{ActivityKind, By, Filter};
 use marionette::store::clip_error;
 use rusqlite::{OptionalExtension, params};
 
 use super::Writer;
+use super::activity::NewActivity;
 use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
@@ -20,15 +21,56 @@ pub(crate) enum Change {
     Reschedule(i64),
 }
 
+impl Change {
+    fn kind(&self) -> ActivityKind {
+        match self {
+            Self::Retry => ActivityKind::Retried,
+            Self::Cancel(_) => ActivityKind::Cancelled,
+            Self::Delete => ActivityKind::Deleted,
+            Self::Reschedule(_) => ActivityKind::Rescheduled,
+        }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Cancel(reason) => Some(reason),
+            Self::Retry | Self::Delete | Self::Reschedule(_) => None,
+        }
+    }
+}
+
+/// A change that somebody asked for, and how far it has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    change: Change,
+    by: By,
+    /// Its activity, once it has changed a job.
+    activity: Option<i64>,
+    /// How many jobs it has changed.
+    pub(crate) changed: u64,
+}
+
+impl Asked {
+    pub(crate) fn new(change: Change, by: By) -> Self {
+        Self {
+            change,
+            by,
+            activity: None,
+            changed: 0,
+        }
+    }
+}
+
 impl Writer<'_> {
-    /// Changes the jobs that still match. Returns how many it changed.
+    /// Changes the jobs that still match, and notes it. Returns how far the change has come.
     pub(crate) fn change(
         &mut self,
         ids: &[Id],
         filter: Option<&Filter>,
-        change: &Change,
-    ) -> Result<u64, Failure> {
-        let mut changed = 0;
+        asked: &Asked,
+    ) -> Result<Asked, Failure> {
+        let change = &asked.change;
+        let mut changed = Vec::new();
         for id in ids {
             let job = self
                 .connection
@@ -39,7 +81,9 @@ impl Writer<'_> {
                 // A job that cannot be read can only be deleted, and only by its id.
                 Err(err) if codec::is_of_one_row(&err) => {
                     let is_meant = filter.is_none() && matches!(change, Change::Delete);
-                    changed += u64::from(is_meant && self.delete_unread(*id)?);
+                    if is_meant && self.delete_unread(*id)? {
+                        changed.push(*id);
+                    }
                     continue;
                 }
                 job => job?,
@@ -48,7 +92,9 @@ impl Writer<'_> {
             let lane = match self.lanes.by_id(self.connection, job.lane) {
                 Err(err) if codec::is_of_one_row(&err) => {
                     let is_meant = filter.is_none() && matches!(change, Change::Delete);
-                    changed += u64::from(is_meant && self.delete_unread(*id)?);
+                    if is_meant && self.delete_unread(*id)? {
+                        changed.push(*id);
+                    }
                     continue;
                 }
                 lane => lane?,
@@ -58,11 +104,34 @@ impl Writer<'_> {
                 None => true,
             };
             if matches {
-                changed += u64::from(self.change_one(&job, change)?);
+                if self.change_one(&job, change)? {
+                    changed.push(*id);
+                }
                 failpoint::at("sqlite::change::row");
             }
         }
-        Ok(changed)
+        Ok(self.note_step(asked, &changed)?)
+    }
+
+    /// Notes the jobs that a step has changed. All steps of a change are one activity.
+    fn note_step(&mut self, asked: &Asked, changed: &[Id]) -> rusqlite::Result<Asked> {
+        let mut asked = asked.clone();
+        if changed.is_empty() {
+            return Ok(asked);
+        }
+        let activity = match asked.activity {
+            Some(activity) => activity,
+            None => self.note(&NewActivity {
+                kind: asked.change.kind(),
+                by: &asked.by,
+                queue: None,
+                reason: asked.change.reason(),
+            })?,
+        };
+        self.note_changed(activity, changed, asked.changed)?;
+        asked.activity = Some(activity);
+        asked.changed += changed.len() as u64;
+        Ok(asked)
     }
 
     /// Deletes a job whose row cannot be read, unless it runs.
@@ -130,20 +199,35 @@ impl Writer<'_> {
     }
 
     /// Pauses a queue.
-    pub(crate) fn pause(&self, queue: &str) -> Result<(), Failure> {
-        self.execute(
+    pub(crate) fn pause(&mut self, queue: &str, by: &By) -> Result<(), Failure> {
+        let is_new = self.execute(
             include_str!("../../sql/pause.sql"),
-            params![queue, self.now],
+            params![queue, self.now, by.name(), by.via()],
         )?;
+        if is_new {
+            self.note_queue(ActivityKind::Paused, queue, by)?;
+        }
         Ok(())
     }
 
     /// Ends a pause, and wakes the waiters for the queue.
-    pub(crate) fn resume(&mut self, queue: &str) -> Result<(), Failure> {
-        self.execute(include_str!("../../sql/resume.sql"), params![queue])?;
+    pub(crate) fn resume(&mut self, queue: &str, by: &By) -> Result<(), Failure> {
+        if self.execute(include_str!("../../sql/resume.sql"), params![queue])? {
+            self.note_queue(ActivityKind::Resumed, queue, by)?;
+        }
         let lanes = self.lanes.of_queue(self.connection, queue)?;
         let wakes = lanes.into_iter().map(|lane| (lane, self.now));
         self.wakes.extend(wakes);
         Ok(())
+    }
+
+    fn note_queue(&mut self, kind: ActivityKind, queue: &str, by: &By) -> rusqlite::Result<()> {
+        let activity = NewActivity {
+            kind,
+            by,
+            queue: Some(queue),
+            reason: None,
+        };
+        self.note(&activity).map(drop)
     }
 }

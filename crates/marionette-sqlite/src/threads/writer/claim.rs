@@ -69,7 +69,7 @@ impl Writer<'_> {
         let known = self
             .connection
             .prepare_cached(include_str!("../../sql/instance_known.sql"))?
-            .exists([Id(instance.0)])?;
+            .exists([Id(instance.uuid())])?;
         if known {
             return Ok(());
         }
@@ -147,27 +147,20 @@ impl Writer<'_> {
             let token: i64 = row.get(1)?;
             let next = next_token(token, now);
             let next = next.ok_or(rusqlite::Error::IntegralValueOutOfRange(1, token))?;
+            let lease = Lease::new(id.task(), instance, seq, next);
+            let payload = codec::payload(row.get_ref(8)?)?.to_vec();
+            let (kind, queue) = (lane.kind.clone(), lane.queue.clone());
+            let mut claimed = Claimed::new(lease, kind, queue, payload);
             // A job that was never claimed has a token too, and no time at which it started.
             let was_claimed = codec::lenient(row, 9)? > 0;
-            Ok(Claimed {
-                lease: Lease {
-                    job: id.task(),
-                    instance,
-                    row: seq,
-                    token: next,
-                },
-                previous: was_claimed.then_some(token),
-                kind: lane.kind.clone(),
-                queue: lane.queue.clone(),
-                priority: lane.priority,
-                payload: codec::payload(row.get_ref(8)?)?.to_vec(),
-                options: codec::options_from_sql(row.get_ref(7)?)?,
-                failed: codec::tally(row, 2)?,
-                crashes: codec::tally(row, 3)?,
-                late: clock::length(now.saturating_sub(codec::lenient(row, 5)?)),
-                age: clock::length(now.saturating_sub(codec::lenient(row, 6)?)),
-                attempts: Vec::new(),
-            })
+            claimed.previous = was_claimed.then_some(token);
+            claimed.priority = lane.priority;
+            claimed.options = codec::options_from_sql(row.get_ref(7)?)?;
+            claimed.failed = codec::tally(row, 2)?;
+            claimed.crashes = codec::tally(row, 3)?;
+            claimed.late = clock::length(now.saturating_sub(codec::lenient(row, 5)?));
+            claimed.age = clock::length(now.saturating_sub(codec::lenient(row, 6)?));
+            Ok(claimed)
         });
         let mut claimed = match read {
             // The index says that the job waits, and its row says otherwise.
@@ -179,7 +172,7 @@ impl Writer<'_> {
         }
         self.sql
             .claim_take
-            .execute(params![seq, Id(instance.0), now, claimed.lease.token])?;
+            .execute(params![seq, Id(instance.uuid()), now, claimed.lease.token])?;
         failpoint::at("sqlite::claim::taken");
         Ok(claimed)
     }

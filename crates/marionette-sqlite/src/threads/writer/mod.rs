@@ -32,6 +32,7 @@ mod settle;
 mod sweep;
 mod prune;
 mod change;
+mod activity;
 
 use std::fs::File;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ use crate::lanes::{Lane, Lanes};
 use crate::threads::inbox::{Inbox, Patience};
 use crate::threads::shared::Shared;
 
-pub(crate) use change::Change;
+pub(crate) use change::{Asked, Change};
 pub(crate) use insert::{insert_one, known};
 pub(crate) use insert_shared::SharedInsert;
 pub(crate) use new_row::NewRow;

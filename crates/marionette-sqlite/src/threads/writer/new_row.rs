@@ -90,7 +90,7 @@ impl NewRow {
             id: self.id.0.as_bytes(),
             kind: &self.kind,
             queue: &self.queue,
-            priority: self.priority.0,
+            priority: self.priority.get(),
             payload: &self.payload,
             options: self.options.as_deref(),
             keep: self.keep,

@@ -19,7 +19,7 @@ impl Writer<'_> {
     ) -> Result<Vec<Renewal>, Failure> {
         failpoint::at("sqlite::renew::begin");
         self.beat(instance)?;
-        let id = Id(instance.id.0);
+        let id = Id(instance.id.uuid());
         let mut answers = Vec::with_capacity(leases.len());
         for lease in leases {
             if lease.instance != instance.id {
@@ -46,13 +46,13 @@ impl Writer<'_> {
 
     /// Counts the sign of life; lists the instance if it is new, once its file is locked.
     fn beat(&mut self, instance: &InstanceInfo) -> Result<(), Failure> {
-        let id = Id(instance.id.0);
+        let id = Id(instance.id.uuid());
         let instances = i64::try_from(instance.workers).unwrap_or(i64::MAX);
-        let row = params![id, &*instance.server, instance.process, instances, self.now];
+        let (server, process, now) = (&instance.server, instance.process, self.now);
         let known = self
             .connection
             .prepare_cached(include_str!("../../sql/instance_beat.sql"))?
-            .execute(row)?;
+            .execute(params![id, server, process, instances, now])?;
         if known == 1 && self.liveness.is_ours(id) {
             return Ok(());
         }
@@ -66,9 +66,11 @@ impl Writer<'_> {
             return Err(Failure::Refused(StoreError::unavailable(what)));
         }
         if known == 0 {
+            // It is written once: an instance tells the same for as long as it lives.
+            let about = serde_json::to_string(instance).ok();
             self.connection
                 .prepare_cached(include_str!("../../sql/instance_insert.sql"))?
-                .execute(row)?;
+                .execute(params![id, server, process, instances, now, about])?;
         }
         failpoint::at("sqlite::renew::known");
         Ok(())

@@ -99,8 +99,10 @@ impl Writer<'_> {
                     ran,
                     outcome: PastOutcome::Done,
                     error: None,
+                    ..
                 }),
             next: Next::Done(result),
+            ..
         } = settlement
         else {
             return Ok(false);
@@ -112,7 +114,7 @@ impl Writer<'_> {
             self.now,
             ran.as_secs_f64(),
             codec::result_to_sql(result),
-            Id(lease.instance.0),
+            Id(lease.instance.uuid()),
         ])?;
         Ok(changes == 1)
     }
@@ -284,7 +286,7 @@ impl JobRow {
 
     /// Whether it is the job of this lease, and the instance of this lease had it last.
     fn is_of(&self, lease: Lease) -> bool {
-        self.id == Id::of(lease.job) && self.instance == Id(lease.instance.0)
+        self.id == Id::of(lease.job) && self.instance == Id(lease.instance.uuid())
     }
 }
 

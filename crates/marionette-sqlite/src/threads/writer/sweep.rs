@@ -58,6 +58,7 @@ impl Writer<'_> {
         self.rescue(&mut swept)?;
         self.free(&mut swept)?;
         self.prune_in_sweep(beyond, &mut swept)?;
+        self.prune_activities()?;
         self.drop_lanes(idle)?;
         Ok(swept)
     }
@@ -202,11 +203,10 @@ impl Writer<'_> {
         let Some(mut job) = self.job_row(seq)? else {
             return Ok(());
         };
-        let attempt = Attempted {
-            ran: clock::length(dead.seen.saturating_sub(job.started)),
-            outcome: PastOutcome::Crashed,
-            error: None,
-        };
+        let attempt = Attempted::new(
+            PastOutcome::Crashed,
+            clock::length(dead.seen.saturating_sub(job.started)),
+        );
         self.record(&mut job, &attempt)?;
         failpoint::at("sqlite::sweep::attempt");
         job.crashes = job.crashes.saturating_add(1);

@@ -109,7 +109,7 @@ async fn next_job(durable: &Durable) -> Option<Duration> {
         let listed = store.list(filter.clone(), page).await.expect(ASKED);
         let jobs = listed.jobs.iter();
         let due = jobs
-            .filter(|job| !paused.contains(&job.queue))
+            .filter(|job| !paused.iter().any(|paused| paused.queue == job.queue))
             .map(|job| job.due);
         next = next.into_iter().chain(due).min();
         page.after = listed.next;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 /// An [`Error`](crate::Error) as plain data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct ErrorDict {
     /// The user's error with its sources, if one was given.

@@ -1,0 +1,195 @@
+//! What instances tell about themselves, and who made which change.
+
+use std::time::{Duration, SystemTime};
+
+use marionette::TaskId;
+use marionette::inspect::{ActivityFilter, ActivityKind, By, Filter, Which};
+use marionette::store::{InstanceId, InstanceInfo, JobState};
+
+use crate::bed::{Bed, by, job, jobs, only, present};
+use crate::case::{Case, claims};
+
+pub(crate) fn cases() -> Vec<Case> {
+    claims![
+        an_instance_is_shown_as_it_introduced_itself,
+        an_instance_may_change_how_many_workers_it_has,
+        each_change_of_a_job_says_who_made_it,
+        one_call_is_one_activity,
+        what_changed_nothing_is_no_activity,
+        a_deleted_job_is_still_told_of,
+        a_paused_queue_says_who_paused_it,
+        activities_are_listed_page_by_page,
+    ]
+}
+
+async fn shown(bed: &Bed, id: InstanceId) -> InstanceInfo {
+    let live = bed.store.instances().await.expect("an answer");
+    let found = live.into_iter().find(|live| live.info.id == id);
+    found.expect("it lives").info
+}
+
+async fn an_instance_is_shown_as_it_introduced_itself(bed: Bed) {
+    let started = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let info = InstanceInfo::new(InstanceId::new(), "mailer", 8)
+        .process(4_711)
+        .host("mail-3.example.org")
+        .kinds(["mail", "report"])
+        .queues(["default", "slow"])
+        .build("mailer 2.4.1 (zoë's)")
+        .library("0.1.0")
+        .started(started);
+    bed.renew(&info, &[]).await;
+    assert_eq!(shown(&bed, info.id).await, info);
+    // Another sign of life, and another process, change nothing of it.
+    bed.renew(&info, &[]).await;
+    assert_eq!(shown(&bed, info.id).await, info);
+    let silent = InstanceInfo::new(InstanceId::new(), "", 1);
+    bed.renew(&silent, &[]).await;
+    assert_eq!(shown(&bed, silent.id).await, silent);
+}
+
+async fn an_instance_may_change_how_many_workers_it_has(bed: Bed) {
+    let mut info = bed.another_instance().await;
+    info.workers += 5;
+    bed.renew(&info, &[]).await;
+    assert_eq!(shown(&bed, info.id).await.workers, info.workers);
+}
+
+/// The changes of a job, the latest first.
+async fn changes(bed: &Bed, id: TaskId) -> Vec<(ActivityKind, String)> {
+    let filter = ActivityFilter::new().job(id);
+    let activities = bed.store.activity(filter).await.expect("an answer");
+    let changes = activities.into_iter();
+    changes
+        .map(|activity| (activity.kind, activity.by.to_string()))
+        .collect()
+}
+
+async fn each_change_of_a_job_says_who_made_it(bed: Bed) {
+    let ids = bed.insert(jobs(2)).await;
+    let (id, store) = (ids[0], &bed.store);
+    let before = present(&bed).await;
+    let soon = before + bed.units(500);
+    let by = |name: &str| By::new(name, "test");
+    let rescheduled = store.reschedule(only(&[id]), soon, by("ada")).await;
+    assert_eq!(rescheduled.expect("a change"), 1);
+    let cancelled = store.cancel(only(&[id]), "no need".into(), by("ben")).await;
+    assert_eq!(cancelled.expect("a change"), 1);
+    let retried = store.retry(only(&[id]), by("cleo")).await;
+    assert_eq!(retried.expect("a change"), 1);
+    let expected = [
+        (ActivityKind::Retried, "cleo via test".to_owned()),
+        (ActivityKind::Cancelled, "ben via test".to_owned()),
+        (ActivityKind::Rescheduled, "ada via test".to_owned()),
+    ];
+    assert_eq!(changes(&bed, id).await, expected);
+    assert_eq!(changes(&bed, ids[1]).await, []);
+
+    let filter = ActivityFilter::new().job(id);
+    let activities = store.activity(filter).await.expect("an answer");
+    let cancelled = &activities[1];
+    assert_eq!(cancelled.reason.as_deref(), Some("no need"));
+    assert_eq!((cancelled.jobs, &*cancelled.ids), (1, &[id][..]));
+    assert!(activities.iter().all(|activity| activity.at >= before));
+    assert!(activities.is_sorted_by(|one, next| one.number > next.number));
+}
+
+async fn one_call_is_one_activity(bed: Bed) {
+    let ids = bed.insert(jobs(600)).await;
+    let all = Which::Matching(Filter::new().kind(crate::bed::KIND));
+    let cancelled = bed.store.cancel(all, "all of them".into(), by()).await;
+    assert_eq!(cancelled.expect("a change"), 600);
+    let all = ActivityFilter::new();
+    let activities = bed.store.activity(all).await.expect("an answer");
+    let cancelled = activities
+        .iter()
+        .filter(|activity| activity.kind == ActivityKind::Cancelled);
+    assert_eq!(
+        cancelled.map(|activity| activity.jobs).collect::<Vec<_>>(),
+        [600]
+    );
+    for id in [ids[0], ids[300], ids[599]] {
+        assert_eq!(changes(&bed, id).await.len(), 1);
+    }
+}
+
+async fn what_changed_nothing_is_no_activity(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    for _ in 0..2 {
+        let cancelled = bed.store.cancel(only(&[id]), "once".into(), by()).await;
+        cancelled.expect("a change");
+        let paused = bed.store.pause_queue("x".into(), by()).await;
+        paused.expect("a change");
+    }
+    let resumed = bed.store.resume_queue("y".into(), by()).await;
+    resumed.expect("a change");
+    let activities = bed.store.activity(ActivityFilter::new()).await;
+    let activities = activities.expect("an answer").into_iter();
+    let kinds: Vec<_> = activities.map(|activity| activity.kind).collect();
+    assert_eq!(kinds, [ActivityKind::Paused, ActivityKind::Cancelled]);
+}
+
+async fn a_deleted_job_is_still_told_of(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    let deleted = bed.store.delete(only(&[id]), by()).await;
+    assert_eq!(deleted.expect("a change"), 1);
+    assert!(bed.store.job(id).await.expect("an answer").is_none());
+    let told = (ActivityKind::Deleted, by().to_string());
+    assert_eq!(changes(&bed, id).await, [told]);
+}
+
+async fn a_paused_queue_says_who_paused_it(bed: Bed) {
+    let before = present(&bed).await;
+    let first = By::new("ada", "command");
+    let pause = async |by: &By| {
+        let paused = bed.store.pause_queue("x".to_owned(), by.clone()).await;
+        paused.expect("a change");
+    };
+    pause(&first).await;
+    bed.pass(3).await;
+    pause(&By::new("ben", "dashboard")).await;
+    let paused = bed.store.paused_queues().await.expect("an answer");
+    assert_eq!(paused.len(), 1);
+    assert_eq!(paused[0].queue, "x");
+    assert_eq!(paused[0].by.as_ref(), Some(&first), "the first stays");
+    assert!(paused[0].since >= before && paused[0].since < before + bed.units(2));
+
+    let resumed = bed.store.resume_queue("x".to_owned(), by()).await;
+    resumed.expect("a change");
+    let filter = ActivityFilter::new().queue("x");
+    let activities = bed.store.activity(filter).await.expect("an answer");
+    let told: Vec<_> = activities
+        .into_iter()
+        .map(|activity| (activity.kind, activity.by, activity.queue))
+        .collect();
+    let queue = Some("x".to_owned());
+    let expected = [
+        (ActivityKind::Resumed, by(), queue.clone()),
+        (ActivityKind::Paused, first, queue),
+    ];
+    assert_eq!(told, expected);
+}
+
+async fn activities_are_listed_page_by_page(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    for round in 0..5 {
+        let which = || only(&[id]);
+        let cancelled = bed.store.cancel(which(), round.to_string(), by()).await;
+        assert_eq!(cancelled.expect("a change"), 1);
+        assert_eq!(bed.store.retry(which(), by()).await.expect("a change"), 1);
+    }
+    assert_eq!(bed.state(id).await, JobState::Ready);
+    let mut kinds = Vec::new();
+    let mut filter = ActivityFilter::new().limit(3);
+    loop {
+        let page = bed.store.activity(filter.clone()).await.expect("an answer");
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.number);
+        kinds.extend(page.iter().map(|activity| activity.kind));
+    }
+    assert_eq!(kinds.len(), 10);
+    for pair in kinds.chunks(2) {
+        assert_eq!(pair, [ActivityKind::Retried, ActivityKind::Cancelled]);
+    }
+}

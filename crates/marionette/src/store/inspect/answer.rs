@@ -1,0 +1,245 @@
+//! The answers: jobs in one line and in full, counts, and the instances that live.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::id::TaskId;
+use crate::store::{
+    EndKind, InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority,
+};
+
+/// A job in one line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct JobSummary {
+    /// Its id.
+    pub id: TaskId,
+    /// Its kind.
+    pub kind: String,
+    /// Its queue.
+    pub queue: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// Its state.
+    pub state: JobState,
+    /// When it was accepted.
+    pub accepted: SystemTime,
+    /// When it is or was due.
+    pub due: SystemTime,
+    /// When its last attempt was started, if one was.
+    pub started: Option<SystemTime>,
+    /// When it ended, if it has.
+    pub ended: Option<SystemTime>,
+    /// How many attempts have failed.
+    pub failed: u32,
+    /// How often an instance died while it had the job.
+    pub crashes: u32,
+    /// The instance that has it, if one has.
+    pub instance: Option<InstanceId>,
+    /// How it ended, unless it is done or has not ended.
+    pub end: Option<EndKind>,
+    /// Why it ended, if somebody said; else the error of its last failed attempt since it began
+    /// (anew), as [`PastOutcome::describe`] tells it. A text for people: [`end`](Self::end) is for
+    /// programs.
+    pub reason: Option<String>,
+}
+
+impl JobSummary {
+    /// For authors of stores: a job that was never claimed, with the default priority. A store
+    /// assigns the other fields.
+    #[must_use]
+    pub fn new(
+        id: TaskId,
+        kind: impl Into<String>,
+        queue: impl Into<String>,
+        state: JobState,
+        accepted: SystemTime,
+    ) -> Self {
+        Self {
+            id,
+            kind: kind.into(),
+            queue: queue.into(),
+            priority: Priority::default(),
+            state,
+            accepted,
+            due: accepted,
+            started: None,
+            ended: None,
+            failed: 0,
+            crashes: 0,
+            instance: None,
+            end: None,
+            reason: None,
+        }
+    }
+}
+
+/// A job in full.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct JobDetails {
+    /// The job in one line.
+    pub summary: JobSummary,
+    /// Its arguments.
+    pub payload: Vec<u8>,
+    /// Its options.
+    pub options: JobOptions,
+    /// Its result, if it is done.
+    pub result: Option<Vec<u8>>,
+    /// Every attempt that is kept, the oldest first; snoozed, interrupted and crashed ones too.
+    pub attempts: Vec<TimedAttempt>,
+}
+
+impl JobDetails {
+    /// For authors of stores: a job without a result and without attempts. A store assigns the
+    /// other fields.
+    #[must_use]
+    pub fn new(summary: JobSummary, payload: Vec<u8>, options: JobOptions) -> Self {
+        Self {
+            summary,
+            payload,
+            options,
+            result: None,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+/// An attempt with its times.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TimedAttempt {
+    /// Which attempt it was, from 1. A snoozed, interrupted or crashed attempt has the number of
+    /// the one that follows it.
+    pub number: u32,
+    /// When it was claimed.
+    pub started: SystemTime,
+    /// When the store heard of its end.
+    pub ended: SystemTime,
+    /// How long it ran, as its instance reports it.
+    pub ran: Duration,
+    /// How it ended.
+    pub outcome: PastOutcome,
+    /// Its error with its sources, without the outcome.
+    pub error: Option<String>,
+    /// The instance that made it, if that is known.
+    pub instance: Option<InstanceId>,
+}
+
+impl TimedAttempt {
+    /// For authors of stores: an attempt without an error, by an instance that is not known, that
+    /// ran from `started` to `ended`. A store assigns the other fields.
+    #[must_use]
+    pub fn new(number: u32, outcome: PastOutcome, started: SystemTime, ended: SystemTime) -> Self {
+        Self {
+            number,
+            started,
+            ended,
+            ran: ended.duration_since(started).unwrap_or_default(),
+            outcome,
+            error: None,
+            instance: None,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The jobs.
+    pub jobs: Vec<JobSummary>,
+    /// The job after which the next page begins; `None` if this is the last.
+    pub next: Option<TaskId>,
+    /// Jobs that were met on the way and cannot be read, so that it is not known whether they
+    /// match. A store may leave some out where there are many. The others are listed all the same.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Listed {
+    /// For authors of stores: a page of these jobs, and the job after which the next one begins.
+    #[must_use]
+    pub fn new(jobs: Vec<JobSummary>, next: Option<TaskId>) -> Self {
+        Self {
+            jobs,
+            next,
+            unreadable: Vec::new(),
+        }
+    }
+}
+
+/// A job that a store has and cannot read: something else has written to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unreadable {
+    /// Its row in the store, for whoever looks there with other tools.
+    pub row: i64,
+    /// Its id, if at least that can be read. [`Inspect::delete`] takes it.
+    pub id: Option<TaskId>,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl Unreadable {
+    /// For authors of stores.
+    #[must_use]
+    pub fn new(row: i64, id: Option<TaskId>, what: String) -> Self {
+        Self { row, id, what }
+    }
+}
+
+/// How many jobs of one queue and kind are in one state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub struct Count {
+    /// The queue.
+    pub queue: String,
+    /// The kind.
+    pub kind: String,
+    /// The state.
+    pub state: JobState,
+    /// How many jobs.
+    pub jobs: u64,
+}
+
+impl Count {
+    /// For authors of stores.
+    #[must_use]
+    pub fn new(queue: String, kind: String, state: JobState, jobs: u64) -> Self {
+        Self {
+            queue,
+            kind,
+            state,
+            jobs,
+        }
+    }
+}
+
+/// An instance that counts as alive.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LiveInstance {
+    /// As it introduced itself.
+    pub info: InstanceInfo,
+    /// When it was first seen.
+    pub since: SystemTime,
+    /// When it last gave a sign of life.
+    pub seen: SystemTime,
+    /// How many jobs it has.
+    pub running: u64,
+}
+
+impl LiveInstance {
+    /// For authors of stores: an instance without jobs, which was just seen for the first time. A
+    /// store assigns the other fields.
+    #[must_use]
+    pub fn new(info: InstanceInfo, since: SystemTime) -> Self {
+        Self {
+            info,
+            since,
+            seen: since,
+            running: 0,
+        }
+    }
+}
