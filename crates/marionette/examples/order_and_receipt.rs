@@ -1,4 +1,4 @@
-//! One handler for two kinds of job: an order is charged, and its receipt is queued as the next job.
+//! One handler for two kinds of job: it charges an order, and queues the receipt as the next job.
 //!
 //! The handler is a struct, and what it needs is in its fields. It asks its context for the way to
 //! the next job, and holds no manager: a handler that holds one would keep it alive for ever.
