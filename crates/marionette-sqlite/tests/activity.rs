@@ -1,4 +1,4 @@
-//! The changes that people made are kept for a while, and never more than so many.
+//! The changes that people made are kept for a while, up to a number of them.
 
 mod common;
 

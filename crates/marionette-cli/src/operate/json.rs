@@ -14,7 +14,7 @@ pub(super) fn time(time: Option<SystemTime>) -> Value {
     time.map(clock::rfc3339).into()
 }
 
-/// Who made a change, as an object.
+/// The person who made a change, and the program, as an object.
 pub(super) fn by(by: &By) -> Value {
     json!({"name": by.name(), "via": by.via()})
 }

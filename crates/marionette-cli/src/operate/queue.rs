@@ -46,7 +46,7 @@ pub(crate) fn is_paused(paused: &PausedQueue) -> String {
     format!("the queue {queue} is paused{who}; `marionette resume {queue}` lets it go on")
 }
 
-/// Who paused a queue and when, in brackets; nothing if the store does not know.
+/// The person who paused a queue, and when, in brackets; nothing if the store does not know.
 pub(crate) fn who_paused(paused: &PausedQueue) -> String {
     let ago = show_duration(clock::since(paused.since));
     let by = paused.by.as_ref();

@@ -209,7 +209,7 @@ fn cut(text: String) -> String {
     cut_to(TEXT_BYTES_MAX, text)
 }
 
-/// The text, cut between two characters to at most so many bytes.
+/// The text, cut between two characters to at most `bytes_max` bytes.
 pub(crate) fn cut_to(bytes_max: usize, mut text: String) -> String {
     let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {

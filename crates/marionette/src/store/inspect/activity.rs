@@ -11,7 +11,7 @@ use crate::store::instance::cut_to;
 /// The longest name and the longest way of a [`By`], in bytes.
 const BY_BYTES_MAX: usize = 128;
 
-/// Who makes a change, and through what.
+/// The person who makes a change, and the program through which it is made.
 ///
 /// Both are texts of the program that makes the change: the store keeps them and checks nothing.
 /// Each is cut to 128 bytes.
@@ -41,7 +41,7 @@ impl By {
         }
     }
 
-    /// Who makes the change.
+    /// The person who makes the change.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -82,7 +82,7 @@ pub struct Activity {
     pub number: u64,
     /// What was done.
     pub kind: ActivityKind,
-    /// Who did it, and through what.
+    /// The person who did it, and the program.
     pub by: By,
     /// When it was done, by the store's clock.
     pub at: SystemTime,
@@ -255,7 +255,7 @@ pub struct PausedQueue {
     pub queue: String,
     /// Since when it is paused, by the store's clock.
     pub since: SystemTime,
-    /// Who paused it, and through what, if the store knows.
+    /// The person who paused it, and the program, if the store knows.
     pub by: Option<By>,
 }
 

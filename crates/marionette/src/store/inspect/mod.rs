@@ -73,13 +73,14 @@ pub trait Inspect: Any + fmt::Debug + Send + Sync {
     fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64>;
 
     /// Pauses a queue: no instance claims from it until it is resumed. Jobs that run go on, and new
-    /// jobs are accepted. A queue that is paused already stays as it is, with who paused it.
+    /// jobs are accepted. A queue that is paused already stays as it is, with the name of the
+    /// person who paused it.
     fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()>;
 
     /// Resumes a paused queue.
     fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()>;
 
-    /// Lists the queues that are paused, by name, with who paused each.
+    /// Lists the queues that are paused, by name, each with the person who paused it.
     fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>>;
 
     /// Lists the changes that people made, the latest first.
