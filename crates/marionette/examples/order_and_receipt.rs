@@ -88,6 +88,6 @@ struct Bank;
 
 impl Payments for Bank {
     fn charge(&self, order: u64, cents: u32) -> Result<String, std::io::Error> {
-        Ok(format!("no. {order}, {} cents", cents))
+        Ok(format!("no. {order}, {cents} cents"))
     }
 }

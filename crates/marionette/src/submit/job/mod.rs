@@ -259,10 +259,8 @@ async fn into_memory<J: Job>(
         Ok(handle) => Ok(JobHandle::in_memory(JobInMemory::new(handle, due))),
         Err(refused) => {
             let (RawJob(draft), refusal) = refused.into_refusal();
-            Err((
-                engine.is_gone().then_some(Refusal::Gone).unwrap_or(refusal),
-                draft,
-            ))
+            let is_gone = engine.is_gone();
+            Err((if is_gone { Refusal::Gone } else { refusal }, draft))
         }
     }
 }
