@@ -11,16 +11,16 @@ use marionette::error::{
 };
 use marionette::event::{Event, EventKind, Events, Received, TaskRef};
 use marionette::inspect::{
-    Count, Filter, JobDetails, JobSummary, Listed, LiveInstance, Page, TimedAttempt, Unreadable,
-    Which,
+    Activity, ActivityFilter, ActivityKind, By, Count, Filter, JobDetails, JobSummary, Listed,
+    LiveInstance, Page, PausedQueue, TimedAttempt, Unreadable, Which,
 };
 use marionette::marker::{Anywhere, ByJob, Stored, Untyped};
 use marionette::stats::{Histogram, Stats, Trouble};
 use marionette::store::{
     Attempted, Claim, Claimed, Due, Duty, EndKind, Ended, Inserted, InstanceId, InstanceInfo,
-    JobOptions, JobState, Lease, NewJob, Next, PastAttempt, PastOutcome, Priority, Renewal,
-    Settled, Settlement, Store, StoreError, StoreErrorKind, StoredBackoff, StoredJitter, Swept,
-    Timing, Wanted,
+    JobOptions, JobState, Lease, NameError, NewJob, Next, PastAttempt, PastOutcome, Priority,
+    Renewal, Settled, Settlement, Store, StoreError, StoreErrorKind, StoredBackoff, StoredJitter,
+    Swept, Timing, Wanted,
 };
 use marionette::task::{Blocking, With};
 use marionette::timer::{FutureTask, Futures, Scheduler, Unschedulable, WaitingTask};
@@ -141,6 +141,10 @@ const _: () = {
 
 /// What a person asks for, and is told.
 const _: () = {
+    data::<Activity>();
+    data::<ActivityFilter>();
+    data::<ActivityKind>();
+    data::<By>();
     data::<Count>();
     data::<Filter>();
     data::<JobDetails>();
@@ -148,6 +152,7 @@ const _: () = {
     data::<Listed>();
     data::<LiveInstance>();
     data::<Page>();
+    data::<PausedQueue>();
     data::<TimedAttempt>();
     data::<Unreadable>();
     data::<Which>();
@@ -168,6 +173,7 @@ const _: () = {
     data::<JobOptions>();
     data::<JobState>();
     data::<Lease>();
+    data::<NameError>();
     data::<NewJob>();
     data::<Next>();
     data::<PastAttempt>();
