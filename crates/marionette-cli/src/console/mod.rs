@@ -6,6 +6,7 @@
 //! [`run::screen`](crate::run).
 
 pub(crate) mod report;
+pub(crate) mod pausing;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod clock;

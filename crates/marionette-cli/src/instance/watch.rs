@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::command::Command;
 use crate::console::Console;
 use crate::console::clock;
+use crate::console::pausing::who_paused;
 use crate::console::text::{self, safe};
 use crate::console::time::show_duration;
 use crate::instance::manager::Instance;
@@ -20,7 +21,6 @@ use crate::process::lack;
 use crate::store::Opened;
 
 use crate::instance::trouble::{StoreTrouble, Trouble};
-use crate::operate::who_paused;
 
 /// How often to look, which costs a few system calls.
 const LOOK: Duration = Duration::from_secs(2);

@@ -35,7 +35,7 @@ use operator::Operator;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use ids::parse as parse_id;
-pub(crate) use queue::{is_paused, who_paused};
+pub(crate) use queue::is_paused;
 
 /// Does what the operator asks, and returns the exit status.
 pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {

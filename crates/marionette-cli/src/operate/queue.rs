@@ -4,9 +4,8 @@ use anyhow::Result;
 use marionette::inspect::PausedQueue;
 use serde_json::json;
 
-use crate::console::clock;
+use crate::console::pausing::who_paused;
 use crate::console::text::safe;
-use crate::console::time::show_duration;
 use crate::store::{by, explain};
 
 use super::operator::Operator;
@@ -44,15 +43,6 @@ pub(crate) fn is_paused(paused: &PausedQueue) -> String {
     let queue = safe(&paused.queue);
     let who = who_paused(paused);
     format!("the queue {queue} is paused{who}; `marionette resume {queue}` lets it go on")
-}
-
-/// The person who paused a queue, and when, in brackets; nothing if the store does not know.
-pub(crate) fn who_paused(paused: &PausedQueue) -> String {
-    let ago = show_duration(clock::since(paused.since));
-    let by = paused.by.as_ref();
-    by.map_or_else(String::new, |by| {
-        format!(" (by {}, {ago} ago)", safe(&by.to_string()))
-    })
 }
 
 async fn was_paused(operator: &Operator, queue: &str) -> Result<Option<PausedQueue>> {
