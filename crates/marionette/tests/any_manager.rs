@@ -52,7 +52,7 @@ async fn every_way_in_works_for_every_manager() {
         let wrapped = jobs.queue(wrapped).try_now().await.expect("there is room");
         assert_eq!(wrapped.id(), id);
         assert_eq!(wrapped.await.expect("it succeeds"), 3);
-        let soon = SystemTime::now() + SECOND;
+        let soon = common::wall() + SECOND;
         let scheduled = jobs.schedule(soon, mail("a")).await.expect("accepted");
         assert_eq!(scheduled.clone().await.expect("it succeeds"), 1);
         let state = scheduled.state().await.expect("it can be asked");
