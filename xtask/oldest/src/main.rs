@@ -89,21 +89,13 @@ async fn nothing_is_left(store: &SqliteStore, shop: &SqlitePool) -> Result<(), F
 }
 
 async fn told_apart(store: &SqliteStore, shop: &SqlitePool) -> Result<(), Failure> {
-    let new = NewJob {
-        kind: "other".into(),
-        queue: "limited".into(),
-        queue_limit: Some(1),
-        payload: b"it's \0 ?1 \xff".to_vec(),
-        ..row(3)?
-    };
-    let other = NewJob {
-        payload: b"{}".to_vec(),
-        ..new.clone()
-    };
-    let more = NewJob {
-        id: row(4)?.id,
-        ..new.clone()
-    };
+    let new = row(3)?
+        .kind("other")
+        .queue("limited")
+        .queue_limit(1)
+        .payload(b"it's \0 ?1 \xff".to_vec());
+    let other = new.clone().payload(b"{}".to_vec());
+    let more = new.clone().id(row(4)?.id);
     let mut order = shop.begin_with("BEGIN IMMEDIATE").await?;
     let jobs = [&new, &new, &other, &more];
     let inserted = store.insert_in_sqlx(&mut *order, jobs).await?;
