@@ -26,7 +26,7 @@
 //!     }
 //!
 //!     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
-//!         let store = MemoryStore::options().keep_done_count(done).build();
+//!         let store = MemoryStore::options().keep_done_count(done as u64).build();
 //!         Box::pin(async { Arc::new(store) as Arc<dyn Store> })
 //!     }
 //! }
@@ -35,6 +35,8 @@
 //!     run(|| Box::new(InMemory::default()))
 //! }
 //! ```
+//!
+//! `tests/toy_store` of this crate is a whole store with its fixture, in its shortest form.
 //!
 //! Each case is a test of its own, with a fixture of its own, and `cargo test` filters them by name
 //! as usual. `MARIONETTE_MODEL_CASES` says how many random cases the model is compared with, and
