@@ -132,7 +132,8 @@ pub trait Store: Inspect {
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>>;
 
     /// Gives a sign of life of an instance and extends its leases; makes the instance known when it
-    /// is new. The answers say, in order, which leases still hold.
+    /// is new. The answers say, in order, which leases still hold; a lease of another instance is
+    /// [`Renewal::Lost`] to this one, and goes on as it was.
     ///
     /// An instance names all leases that it has, in as many calls as they take. A lease that it
     /// does not name for the length of a lease lapses, since its claim was lost on the way to the
@@ -144,12 +145,13 @@ pub trait Store: Inspect {
     /// Every error and reason is cut by [`clip_error`] before it is kept.
     ///
     /// A settlement whose lease does not hold has no effect and is [`Settled::Stale`]: the job was
-    /// taken away or claimed again, or its store forgot the claim. Repeating
-    /// a settlement that had its effect is [`Settled::Applied`] until the job is claimed again;
-    /// after that it may be either.
+    /// taken away or claimed again, or its store forgot the claim. Of two settlements of a lease
+    /// the first counts, also within one call. The second is [`Settled::Applied`] until the job is
+    /// claimed again; after that it may be either.
     ///
     /// A job that somebody wants cancelled does not wait again: a retry, a snooze or a release ends
     /// it as [cancelled](EndKind::Cancelled), for the reason that was given for the cancellation.
+    /// Any other settlement ends it as it says, [`Next::Cancel`] with its own reason.
     ///
     /// # Errors
     ///
@@ -168,7 +170,9 @@ pub trait Store: Inspect {
     ///
     /// A job that is taken from a dead instance waits again as it did before, with one crash more
     /// and [`PastOutcome::Crashed`] in its history; no attempt was used. A job whose lease lapsed
-    /// while its instance lived is given back without either.
+    /// while its instance lived is given back without either. A job that somebody wants cancelled
+    /// ends as cancelled instead of waiting again. A job that is quarantined gets a
+    /// [reason](inspect::JobSummary::reason) from the store, for people.
     ///
     /// Each call does a bounded amount of work, and says whether [more](Swept::more) is to be done
     /// at once. Done jobs beyond the number that is kept do not pile up between two sweeps, however
@@ -182,7 +186,8 @@ pub trait Store: Inspect {
     /// An instance that waits again and again must not keep a processor busy. So a job that the
     /// instance may not claim now is no reason to return at once: one of another kind, one in a
     /// paused queue, or a suspect that was due before the wait began, since the instance may have
-    /// its suspects already.
+    /// its suspects already. A suspect that a sweep gives back during the wait is a reason,
+    /// although it has been due for longer.
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
 
     /// Waits until `duty` is due again: at the latest when [`Timing`] says so, unless the store

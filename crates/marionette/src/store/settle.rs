@@ -283,7 +283,7 @@ pub enum Ended {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Swept {
-    /// Jobs that were taken from dead instances and wait again.
+    /// Jobs that were taken from dead instances, or whose leases lapsed, and that wait again.
     pub released: u64,
     /// Jobs that were quarantined.
     pub quarantined: u64,

@@ -39,9 +39,9 @@ pub struct JobSummary {
     pub instance: Option<InstanceId>,
     /// How it ended, unless it is done or has not ended.
     pub end: Option<EndKind>,
-    /// Why it ended, if somebody said; else the error of its last failed attempt since it began
-    /// (anew), as [`PastOutcome::describe`] tells it. A text for people: [`end`](Self::end) is for
-    /// programs.
+    /// Why it ended, if somebody said, and for a quarantined job what the store says; else the
+    /// error of its last failed attempt since it began (anew), as [`PastOutcome::describe`] tells
+    /// it. A text for people: [`end`](Self::end) is for programs.
     pub reason: Option<String>,
 }
 

@@ -57,13 +57,14 @@ pub trait Inspect: Any + fmt::Debug + Send + Sync {
 
     /// Makes jobs ready at once: those that wait for their time, and those that ended as dead,
     /// cancelled or quarantined. The latter begin anew, with no failed attempt and no crash, and
-    /// keep their history. The limits in total of both count from now.
+    /// keep their history. The limits in total of both count from now. A job that is ready already
+    /// is left as it is.
     fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64>;
 
     /// Cancels jobs. A job that waits ends at once. A job that runs hears of it through its
     /// instance's next [`renew`](crate::store::Store::renew), and does not run again: it ends as
     /// cancelled, unless it succeeds or fails for good first. The first reason stays, and is
-    /// [cut](crate::store::clip_error) if it is too long.
+    /// [cut](crate::store::clip_error) if it is too long; another call does not change the job.
     fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64>;
 
     /// Deletes jobs with their history, except jobs that run.
@@ -97,7 +98,9 @@ pub trait Inspect: Any + fmt::Debug + Send + Sync {
         Box::pin(async { Err(StoreError::unsupported("this store keeps no activity")) })
     }
 
-    /// Lists the instances that count as alive.
+    /// Lists the instances that count as alive: those that gave a sign of life within the length of
+    /// a lease. An instance that has been silent for longer is not listed, also if no sweep has
+    /// found it yet.
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>>;
 
     /// Counts jobs of kinds that are not in `wanted` and that have been due for longer than
