@@ -23,11 +23,11 @@ pub(crate) struct Row {
     /// From when its limits in total count.
     pub(crate) first_due: SystemTime,
     /// Its latest claim, which holds while the job runs.
-    pub(crate) lease: Option<Lease>,
+    lease: Option<Lease>,
     /// When that claim was made or renewed.
     pub(crate) renewed: SystemTime,
     /// Whether that claim was settled: then the same settlement comes again.
-    pub(crate) settled: bool,
+    settled: bool,
     /// Why somebody wants it cancelled while it runs; once it ended, why it did, if somebody said.
     pub(crate) said: Option<String>,
 }

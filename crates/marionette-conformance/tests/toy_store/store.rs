@@ -33,10 +33,10 @@ pub(crate) struct ToyStore {
 
 #[derive(Debug)]
 pub(crate) struct Data {
-    pub(crate) tables: Mutex<Tables>,
+    tables: Mutex<Tables>,
     /// Every wait looks again after every call that writes: that is wasteful, and forgets nothing.
-    pub(crate) changed: Notify,
-    pub(crate) began: (Instant, SystemTime),
+    changed: Notify,
+    began: (Instant, SystemTime),
 }
 
 impl ToyStore {

@@ -18,7 +18,7 @@ pub(crate) struct Tables {
     pub(crate) paused: BTreeMap<String, PausedQueue>,
     /// The changes by people, each with all jobs that it changed; the oldest first.
     pub(crate) activity: VecDeque<(Activity, BTreeSet<TaskId>)>,
-    pub(crate) activities: u64,
+    activities: u64,
 }
 
 impl Tables {
