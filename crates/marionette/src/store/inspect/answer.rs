@@ -175,7 +175,7 @@ impl Listed {
 pub struct Unreadable {
     /// Its row in the store, for whoever looks there with other tools.
     pub row: i64,
-    /// Its id, if at least that can be read. [`Inspect::delete`] takes it.
+    /// Its id, if at least that can be read. [Deleting](super::Inspect::delete) takes it.
     pub id: Option<TaskId>,
     /// What is wrong with it.
     pub what: String,

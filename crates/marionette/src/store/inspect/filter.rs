@@ -52,7 +52,7 @@ pub struct Filter {
     /// Accepted before this time.
     pub accepted_before: Option<SystemTime>,
     /// With this text in the payload, in the name, or, if the job has ended, in the
-    /// [reason](JobSummary::reason). Upper and lower case differ.
+    /// [reason](super::JobSummary::reason). Upper and lower case differ.
     pub text: Option<String>,
 }
 
