@@ -24,13 +24,13 @@ fn with(change: impl FnOnce(&mut NewJob)) -> NewJob {
     new
 }
 
-fn backoff(multiplier: f64, jitter: StoredJitter) -> Option<StoredBackoff> {
-    Some(StoredBackoff::Exponential {
+fn backoff(multiplier: f64, jitter: StoredJitter) -> StoredBackoff {
+    StoredBackoff::Exponential {
         initial: Duration::from_secs(1),
         multiplier,
         max: Duration::from_secs(60),
         jitter,
-    })
+    }
 }
 
 async fn what_the_check_refuses_is_refused_and_nothing_of_the_call_is_kept(bed: Bed) {
@@ -42,8 +42,8 @@ async fn what_the_check_refuses_is_refused_and_nothing_of_the_call_is_kept(bed: 
         with(|new| new.payload = vec![b'x'; PAYLOAD_BYTES_MAX + 1]),
         with(|new| new.options.name = Some(long.clone())),
         with(|new| new.options.error = Some(long.clone())),
-        with(|new| new.options.backoff = backoff(f64::NAN, StoredJitter::Full)),
-        with(|new| new.options.backoff = backoff(2.0, StoredJitter::Share(f64::INFINITY))),
+        with(|new| new.options.backoff = Some(backoff(f64::NAN, StoredJitter::Full))),
+        with(|new| new.options.backoff = Some(backoff(2.0, StoredJitter::Share(f64::INFINITY)))),
     ];
     for bad in bad {
         let expected = bad.check().expect_err("the library refuses it");
@@ -63,7 +63,7 @@ async fn what_the_check_lets_through_is_accepted(bed: Bed) {
     let mut options = JobOptions::default();
     options.name = Some("é".repeat(ERROR_BYTES_MAX / 2));
     options.error = options.name.clone();
-    options.backoff = backoff(f64::MAX, StoredJitter::Share(f64::MIN_POSITIVE));
+    options.backoff = Some(backoff(f64::MAX, StoredJitter::Share(f64::MIN_POSITIVE)));
     let new = job()
         .kind("k".repeat(NAME_BYTES_MAX))
         .queue("q".repeat(NAME_BYTES_MAX))

@@ -306,7 +306,7 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
     }
     assert_eq!(paused_in(&*bed.store).await, ["other"]);
     let mut survivor = crate::bed::instance();
-    survivor.server = "survivor".to_owned();
+    "survivor".clone_into(&mut survivor.server);
     bed.renew(&survivor, &[]).await;
     bed.pass_lease_alive(&[(&survivor, &[])]).await;
     let mut left = ids(&bed.claim_as(claim(&survivor, 10)).await);

@@ -191,7 +191,7 @@ impl Drive {
 
 fn timed(attempt: &TimedAttempt) -> PastAttempt {
     let mut past = PastAttempt::new(attempt.number, attempt.outcome, attempt.ran);
-    past.error = attempt.error.clone();
+    past.error.clone_from(&attempt.error);
     past.instance = attempt.instance;
     past
 }

@@ -301,7 +301,7 @@ impl Drive {
             Then::Snooze(_) => Some(PastOutcome::Snoozed),
             Then::Release => Some(PastOutcome::Interrupted),
             Then::Untouched => None,
-            Then::Bury if index % 2 == 0 => Some(PastOutcome::GivenUp),
+            Then::Bury if index.is_multiple_of(2) => Some(PastOutcome::GivenUp),
             Then::Bury => Some(PastOutcome::TimedOut),
             Then::Cancel => Some(PastOutcome::Cancelled),
         };

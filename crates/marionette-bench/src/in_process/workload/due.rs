@@ -1,7 +1,6 @@
 //! W4b and W4c: many tasks come due within two seconds, by the monotonic clock or by the wall
 //! clock: how late they start, and what that costs.
 
-use marionette::inspect::By;
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 
