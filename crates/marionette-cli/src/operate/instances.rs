@@ -10,6 +10,7 @@ use serde_json::{Value, json as object};
 use crate::console::clock;
 use crate::console::short_id;
 use crate::console::table;
+use crate::console::text::clip;
 use crate::store::explain;
 
 use super::operator::Operator;
@@ -17,6 +18,10 @@ use super::{json, words};
 
 /// The width below which the table has no times.
 const WIDE: usize = 90;
+/// The width below which the table has neither hosts nor builds.
+const WIDEST: usize = 150;
+/// The most columns for a host, and for a build.
+const TEXT_COLUMNS: usize = 24;
 
 pub(super) async fn instances(operator: &Operator) -> Result<u8> {
     let instances = operator.opened.store.instances().await.map_err(explain)?;
@@ -31,12 +36,12 @@ pub(super) async fn instances(operator: &Operator) -> Result<u8> {
         return Ok(0);
     }
     let columns = table::columns().unwrap_or(usize::MAX);
-    let heads: &[&str] = if columns >= WIDE {
-        &[
+    let heads: &[&str] = match columns {
+        WIDEST.. => &[
             "ID", "SERVER", "HOST", "PID", "RUNS", "WORKERS", "BUILD", "SINCE", "SEEN",
-        ]
-    } else {
-        &["ID", "PID", "RUNS", "WORKERS", "SERVER"]
+        ],
+        WIDE.. => &["ID", "SERVER", "PID", "RUNS", "WORKERS", "SINCE", "SEEN"],
+        _ => &["ID", "PID", "RUNS", "WORKERS", "SERVER"],
     };
     let flexible = heads.iter().position(|head| *head == "SERVER").unwrap_or(0);
     let rows: Vec<Vec<String>> = instances
@@ -77,8 +82,14 @@ fn cell(head: &str, instance: &LiveInstance) -> String {
     match head {
         "ID" => short_id::short(instance.info.id.uuid().into()),
         "SERVER" => instance.info.server.clone(),
-        "HOST" => instance.info.host.clone().unwrap_or_default(),
-        "BUILD" => instance.info.build.clone().unwrap_or_default(),
+        "HOST" => clip(
+            instance.info.host.as_deref().unwrap_or_default(),
+            TEXT_COLUMNS,
+        ),
+        "BUILD" => clip(
+            instance.info.build.as_deref().unwrap_or_default(),
+            TEXT_COLUMNS,
+        ),
         "PID" => instance.info.process.to_string(),
         "RUNS" => instance.running.to_string(),
         "WORKERS" => instance.info.workers.to_string(),
