@@ -377,7 +377,7 @@ fn offset(word: &str) -> Option<TimeZone> {
     let (sign, digits) = word.split_at(1);
     let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
         (Some(parts), _) => parts,
-        (None, 4) => digits.split_at(2),
+        (None, 4) => digits.split_at_checked(2)?,
         (None, _) => (digits, "0"),
     };
     let number = |text: &str, max: i32| {
