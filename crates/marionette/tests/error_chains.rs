@@ -160,7 +160,10 @@ async fn the_end_of_the_time_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn an_expiry_is_told_once_and_is_the_headline() {
     let tasks = started(1, 2);
-    let slow = async |_: Context| Ok(sleep(HOUR).await);
+    let slow = async |_: Context| {
+        sleep(HOUR).await;
+        Ok(())
+    };
     let slow = tasks.queue(slow).await.expect("it runs");
     let late = tasks.queue(no_mail).expires_after(SECOND).await;
     let late = late.expect("it waits").await.expect_err("it is late");
@@ -284,6 +287,7 @@ async fn with_a_users_error_the_cause_is_told_once_whatever_it_was() {
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Unfit(#[serde(serialize_with = "never")] u32);
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // The form that serde asks for.
 fn never<S: serde::Serializer>(_: &u32, _: S) -> Result<S::Ok, S::Error> {
     Err(serde::ser::Error::custom("the number is unfit"))
 }

@@ -17,7 +17,7 @@ const KEPT: usize = 1_000_000;
 ///
 /// ```
 /// use marionette::{TaskManager, wrap};
-/// use marionette::inspect::{Inspect, Which};
+/// use marionette::inspect::{By, Inspect, Which};
 /// use marionette::store::Store;
 /// use marionette_sqlite::SqliteStore;
 /// # use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ const KEPT: usize = 1_000_000;
 /// let mail = wrap(Mail).into_new_job()?;
 /// let id = mail.id;
 /// store.insert(vec![mail]).await?;
-/// store.delete(Which::Ids(vec![id]), by()).await?;
+/// store.delete(Which::Ids(vec![id]), By::new("ada", "the console")).await?;
 /// assert_eq!(forgotten.take().ids, [id]);
 /// # Ok(())
 /// # }

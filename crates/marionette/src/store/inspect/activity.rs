@@ -180,7 +180,7 @@ impl fmt::Display for ActivityKind {
 /// use marionette::TaskId;
 /// use marionette::inspect::{ActivityFilter, Inspect};
 ///
-/// # async fn tell(store: &dyn Store, id: TaskId) -> Result<(), StoreError> {
+/// # async fn tell(store: &dyn Inspect, id: TaskId) -> Result<(), StoreError> {
 /// for activity in store.activity(ActivityFilter::new().job(id)).await? {
 ///     println!("{} by {}", activity.kind, activity.by); // cancelled by ada via dashboard
 /// }

@@ -33,7 +33,7 @@ pub use filter::{Filter, Page, Which};
 /// use marionette::inspect::{By, Filter, Inspect, Page, Which};
 /// use marionette::store::JobState;
 ///
-/// # async fn again(store: &dyn Store) -> Result<(), StoreError> {
+/// # async fn again(store: &dyn Inspect) -> Result<(), StoreError> {
 ///
 /// let dead = Filter::new().state(JobState::Dead).queue("mails");
 /// for job in store.list(dead.clone(), Page::default()).await?.jobs {
