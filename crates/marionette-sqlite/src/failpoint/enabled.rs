@@ -37,6 +37,8 @@ pub const FAIL_POINTS: &[&str] = &[
     "sqlite::sweep::unlinked",
     "sqlite::sweep::pruned",
     "sqlite::change::row",
+    "sqlite::activity::noted",
+    "sqlite::activity::changed",
     "sqlite::open::created",
     "sqlite::open::wal",
     "sqlite::migrate::begin",
