@@ -100,7 +100,10 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
             &["add", "--secret", "2", "--", "echo", "a"],
             "the command has 2 words",
         ),
-        (&["add", "--queue", "a b", "true"], "' ' is none of"),
+        (
+            &["add", "--queue", "a b", "true"],
+            "the name has ' ', which is none of",
+        ),
         (&["add", "--name", " ", "true"], "the name is empty"),
         (
             &["add", "--", "ls", "{}", ":::", "a"],
@@ -113,8 +116,11 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
             &["work", "--jobs", "0"],
             "'0' for '--jobs <NUMBER>': \"0\" is not a whole number of 1 or more",
         ),
-        (&["list", "-n", "0"], "no whole number of 1 or more"),
-        (&["stats", "--watch", "0"], "no whole number of 1 or more"),
+        (&["list", "-n", "0"], "is not a whole number of 1 or more"),
+        (
+            &["stats", "--watch", "0"],
+            "is not a whole number of 1 or more",
+        ),
     ] {
         let said = sandbox.run(arguments);
         assert_eq!(said.status, Some(2), "{arguments:?}: {said:?}");

@@ -291,7 +291,7 @@ fn effort(store: &SqliteStore, instance: &InstanceInfo) -> Effort {
             &mut effort,
         );
         let take = include_str!("../src/sql/claim_take.sql");
-        run(&connection, take, (seq, &instance, 1), &mut effort);
+        run(&connection, take, (seq, &instance, 1, 1), &mut effort);
     }
     connection.execute_batch("ROLLBACK").expect("it is ours");
     effort

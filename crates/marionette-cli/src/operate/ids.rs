@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(parse("3F9A-01c2").unwrap(), "3f9a01c2");
         let wrong = |text: &str| parse(text).unwrap_err();
         assert!(wrong("send_mail").starts_with("\"send_mail\" is not the id of a task"));
-        assert!(wrong(&"a".repeat(33)).contains("is no id"));
+        assert!(wrong(&"a".repeat(33)).contains("is not the id of a task"));
         assert!(wrong("3f").starts_with("the id \"3f\" is too short"));
     }
 }

@@ -49,7 +49,7 @@ async fn no_control_character_of_a_task_is_ever_printed() {
     connection
         .execute(names, [HOSTILE])
         .expect("it can be written");
-    let pause = "INSERT INTO marionette_queue VALUES (?1, 1)";
+    let pause = "INSERT INTO marionette_queue (name, paused) VALUES (?1, 1)";
     connection
         .execute(pause, [HOSTILE])
         .expect("it can be written");

@@ -43,7 +43,8 @@ async fn the_name_of_a_queue_is_checked_and_one_without_tasks_is_told() {
     let said = shop.place.run(&["pause", "a b"]);
     assert_eq!(said.code, Some(2));
     assert!(
-        said.err.contains("the name is \"a b\"; ' ' is none of"),
+        said.err
+            .contains("'a b' for '<QUEUE>': the name has ' ', which is none of"),
         "{said:?}"
     );
     let said = shop.place.run(&["pause", "defualt"]);
