@@ -10,17 +10,49 @@ use tokio::runtime::{Builder, Runtime};
 /// What the asynchronous methods of a [`Fixture`] return.
 pub type FixtureFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A part of the contract that a store may leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// [`wait`](Store::wait) returns before its poll once a job may be claimed. A store with the
+    /// default `wait` leaves it out.
+    Waking,
+    /// [`activity`](marionette::inspect::Inspect::activity): who changed what.
+    Activity,
+    /// [`unclaimed`](marionette::inspect::Inspect::unclaimed): the jobs that nobody can run.
+    Unclaimed,
+    /// What happens to claims that the store forgot. A fixture leaves it out that cannot take its
+    /// data [back](Fixture::roll_back).
+    Forgetting,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Waking,
+        Self::Activity,
+        Self::Unclaimed,
+        Self::Forgetting,
+    ];
+}
+
 /// One place where a store keeps its data, empty at first: each case has its own.
 pub trait Fixture: Send + Sync + 'static {
     /// Opens a store on the data, as one more process would.
     ///
     /// Dropping the store stands for the death of its process: its unfinished work must not go
     /// on. A lease takes [ten units](Fixture::unit) and a poll 20, by which cases tell a wake-up
-    /// from a poll. Ended jobs are kept for 10,000 units or longer.
+    /// from a poll; without [`Part::Waking`] a poll takes one. Ended jobs are kept for 10,000 units
+    /// or longer.
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>>;
 
     /// As [`open`](Self::open), with the number of done jobs that are kept.
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>>;
+
+    /// The parts of the contract that the store leaves out. Default is none. Their cases are
+    /// ignored, and the output says so.
+    fn left_out(&self) -> Vec<Part> {
+        Vec::new()
+    }
 
     /// Lets at least this much time pass on every clock of the store.
     ///

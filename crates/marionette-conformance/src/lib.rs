@@ -36,7 +36,8 @@
 //! }
 //! ```
 //!
-//! `tests/toy_store` of this crate is a whole store with its fixture, in its shortest form.
+//! `tests/toy_store` of this crate is a whole store with its fixture, in its shortest form: begin
+//! from it. A store may leave out the [parts](Part) of the contract that have a default.
 //!
 //! Each case is a test of its own, with a fixture of its own, and `cargo test` filters them by name
 //! as usual. `MARIONETTE_MODEL_CASES` says how many random cases the model is compared with, and
@@ -53,5 +54,5 @@ mod faulty;
 pub mod history;
 
 pub use faulty::{CallSize, Fault, FaultyStore, Method};
-pub use fixture::{Fixture, FixtureFuture};
+pub use fixture::{Fixture, FixtureFuture, Part};
 pub use suite::run;

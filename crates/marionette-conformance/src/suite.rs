@@ -7,7 +7,7 @@ use libtest_mimic::{Arguments, Trial};
 use crate::bed::Bed;
 use crate::case::Case;
 use crate::cases;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Part};
 use crate::model;
 
 /// Runs all cases, or those that the arguments of the process name, each on a fixture of its own.
@@ -15,21 +15,22 @@ use crate::model;
 /// Returns the exit code for `main`. The arguments are the usual ones of a Rust test.
 pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
     let arguments = Arguments::from_args();
+    let mut left_out = make().left_out();
+    if !make().can_roll_back() {
+        left_out.push(Part::Forgetting);
+    }
     let mut trials = Vec::new();
+    let mut ignored = Vec::new();
     for (topic, cases) in cases::all() {
         for case in cases {
-            trials.push(trial(make, topic, case));
+            let part = case.part.filter(|part| left_out.contains(part));
+            ignored.extend(part);
+            trials.push(trial(make, topic, case).with_ignored_flag(part.is_some()));
         }
     }
-    if make().can_roll_back() {
-        for case in cases::forgotten() {
-            trials.push(trial(make, "forgotten", case));
-        }
-    } else {
-        eprintln!("IGNORED: what a store forgets, since this fixture cannot roll its data back");
-        for case in cases::forgotten() {
-            trials.push(trial(make, "forgotten", case).with_ignored_flag(true));
-        }
+    for part in Part::ALL.into_iter().filter(|part| left_out.contains(part)) {
+        let cases = ignored.iter().filter(|one| **one == part).count();
+        eprintln!("LEFT OUT: {part:?}, so {cases} cases are ignored");
     }
     trials.push(Trial::test("model::random_operations_agree", move || {
         Ok(model::agree(make)?)

@@ -8,9 +8,10 @@ use marionette::store::{JobState, Lease, Next, Renewal, Settled};
 use crate::bed::{Bed, claim, ids, job};
 use crate::case::{Case, claims};
 use crate::cases::fences::is_worth_nothing;
+use crate::fixture::Part;
 
 pub(crate) fn cases() -> Vec<Case> {
-    claims![
+    claims![of Part::Forgetting;
         a_claim_that_the_store_forgot_is_worth_nothing,
         a_claim_that_the_store_forgot_is_worth_nothing_to_the_instance_that_claims_again,
         a_token_is_not_issued_again_although_the_store_forgot_it,

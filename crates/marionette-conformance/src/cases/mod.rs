@@ -26,12 +26,7 @@ mod wait;
 
 use crate::case::Case;
 
-/// The cases for stores whose data can be rolled back.
-pub(crate) fn forgotten() -> Vec<Case> {
-    forgotten::cases()
-}
-
-/// All other cases, by topic.
+/// All cases, by topic.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("insert", insert::cases()),
@@ -56,5 +51,6 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("sharing", sharing::cases()),
         ("repeat", repeat::cases()),
         ("faults", faults::cases()),
+        ("forgotten", forgotten::cases()),
     ]
 }

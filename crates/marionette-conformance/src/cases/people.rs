@@ -4,22 +4,28 @@ use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
 use marionette::inspect::{ActivityFilter, ActivityKind, By, Filter, Which};
-use marionette::store::{InstanceId, InstanceInfo, JobState};
+use marionette::store::{InstanceId, InstanceInfo, JobState, StoreErrorKind};
 
 use crate::bed::{Bed, by, job, jobs, only, present};
 use crate::case::{Case, claims};
+use crate::fixture::Part;
 
 pub(crate) fn cases() -> Vec<Case> {
-    claims![
+    let mut cases = claims![
         an_instance_is_shown_as_it_introduced_itself,
         an_instance_may_change_how_many_workers_it_has,
+        a_paused_queue_says_who_paused_it,
+        a_store_that_keeps_no_activity_says_so,
+    ];
+    cases.extend(claims![of Part::Activity;
         each_change_of_a_job_says_who_made_it,
         one_call_is_one_activity,
         what_changed_nothing_is_no_activity,
         a_deleted_job_is_still_told_of,
-        a_paused_queue_says_who_paused_it,
+        a_paused_queue_is_told_of,
         activities_are_listed_page_by_page,
-    ]
+    ]);
+    cases
 }
 
 async fn shown(bed: &Bed, id: InstanceId) -> InstanceInfo {
@@ -153,7 +159,18 @@ async fn a_paused_queue_says_who_paused_it(bed: Bed) {
     assert_eq!(paused[0].queue, "x");
     assert_eq!(paused[0].by.as_ref(), Some(&first), "the first stays");
     assert!(paused[0].since >= before && paused[0].since < before + bed.units(2));
+}
 
+async fn a_store_that_keeps_no_activity_says_so(bed: Bed) {
+    if let Err(error) = bed.store.activity(ActivityFilter::new()).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unsupported);
+    }
+}
+
+async fn a_paused_queue_is_told_of(bed: Bed) {
+    let first = By::new("ada", "command");
+    let paused = bed.store.pause_queue("x".to_owned(), first.clone()).await;
+    paused.expect("a change");
     let resumed = bed.store.resume_queue("x".to_owned(), by()).await;
     resumed.expect("a change");
     let filter = ActivityFilter::new().queue("x");

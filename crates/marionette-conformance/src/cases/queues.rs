@@ -7,23 +7,25 @@ use marionette::store::{Due, JobState, Next};
 
 use crate::bed::{Bed, KIND, QUEUE, by, claim, ids, job, kinds, paused_in};
 use crate::case::{Case, claims};
+use crate::fixture::Part;
 
 pub(crate) fn cases() -> Vec<Case> {
-    claims![
+    let mut cases = claims![
         only_the_kinds_that_are_wanted_are_claimed,
         only_the_queues_that_are_named_are_claimed_from,
         no_queue_named_means_all,
         no_kind_named_means_none,
         a_name_is_compared_as_a_whole_and_with_its_case,
         an_unknown_kind_waits_for_who_knows_it,
-        what_waits_for_another_kind_of_handler_is_counted,
         a_paused_queue_gives_nothing_until_it_is_resumed,
         a_pause_lets_run_what_runs,
         a_pause_said_twice_ends_at_once,
         a_queue_may_be_paused_before_it_has_jobs,
         of_hundreds_of_queues_those_that_are_named_are_claimed_from,
-        who_works_on_all_queues_hears_of_one_that_is_new,
-    ]
+    ];
+    cases.extend(claims![of Part::Waking; who_works_on_all_queues_hears_of_one_that_is_new]);
+    cases.extend(claims![of Part::Unclaimed; what_waits_for_another_kind_of_handler_is_counted]);
+    cases
 }
 
 async fn place(bed: &Bed, kind: &'static str, queue: &'static str) -> TaskId {

@@ -8,9 +8,10 @@ use marionette::store::{Due, Next, Wanted};
 
 use crate::bed::{Bed, QUEUE, by, job, jobs, only, present, wanted};
 use crate::case::{Case, claims};
+use crate::fixture::Part;
 
 pub(crate) fn cases() -> Vec<Case> {
-    claims![
+    let mut cases = claims![of Part::Waking;
         a_wait_ends_at_once_if_a_job_is_due,
         a_wait_that_began_before_an_insert_ends_with_it,
         a_wait_ends_when_a_job_becomes_due,
@@ -20,11 +21,14 @@ pub(crate) fn cases() -> Vec<Case> {
         a_wait_ends_when_its_queue_is_resumed,
         a_wait_that_was_dropped_takes_no_wake_up_with_it,
         many_who_wait_are_all_woken_by_many_jobs,
+    ];
+    cases.extend(claims![
         a_wait_for_nothing_ends_by_itself,
         a_job_that_nobody_here_may_claim_is_no_reason_to_return,
         a_suspect_that_may_not_be_claimed_now_is_no_reason_to_return,
         a_wait_on_one_instance_notices_what_another_inserts,
-    ]
+    ]);
+    cases
 }
 
 type Waiting = Pin<Box<dyn Future<Output = ()>>>;
@@ -43,14 +47,13 @@ async fn begin(bed: &Bed, wanted: Wanted) -> Waiting {
 
 /// How long a wake-up may take. A poll takes longer.
 fn soon(bed: &Bed) -> Duration {
-    let soon = bed.units(5);
-    let poll = bed.store.timing().poll;
-    assert!(poll >= soon * 3, "the poll takes 20 units, not {poll:?}");
-    soon
+    bed.units(5)
 }
 
 async fn ends_soon(bed: &Bed, what: &str, wait: Waiting) {
-    let ended = tokio::time::timeout(soon(bed), wait).await;
+    let (soon, poll) = (soon(bed), bed.store.timing().poll);
+    assert!(poll >= soon * 3, "the poll takes 20 units, not {poll:?}");
+    let ended = tokio::time::timeout(soon, wait).await;
     assert!(ended.is_ok(), "{what} wakes nobody");
 }
 

@@ -2,6 +2,7 @@
 //! that counts units.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use marionette::TaskId;
 use marionette::inspect::Filter;
@@ -77,9 +78,7 @@ impl Job {
         match &self.phase {
             Phase::Running { .. } => JobState::Running,
             Phase::Over { state, .. } => *state,
-            Phase::Waiting if self.due <= now => JobState::Ready,
-            Phase::Waiting if self.failed > 0 => JobState::Retrying,
-            Phase::Waiting => JobState::Scheduled,
+            Phase::Waiting => JobState::waiting(self.due <= now, self.failed),
         }
     }
 
@@ -109,16 +108,12 @@ impl Job {
     }
 
     pub(crate) fn matches(&self, filter: &Filter, now: i64) -> bool {
-        let text = |text: &String| {
-            let payload = String::from_utf8_lossy(&self.new.payload);
-            let is_over = matches!(self.phase, Phase::Over { .. });
-            let reason = self.reason().filter(|_| is_over).unwrap_or_default();
-            payload.contains(text.as_str()) || reason.contains(text.as_str())
-        };
-        (filter.states.is_empty() || filter.states.contains(&self.state(now)))
-            && (filter.kinds.is_empty() || filter.kinds.iter().any(|it| **it == *self.new.kind))
-            && (filter.queues.is_empty() || filter.queues.iter().any(|it| **it == *self.new.queue))
-            && filter.text.as_ref().is_none_or(text)
+        let is_over = matches!(self.phase, Phase::Over { .. });
+        let reason = self.reason().filter(|_| is_over);
+        let NewJob { kind, queue, .. } = &self.new;
+        // The model knows no dates, and its filters have none.
+        filter.admits(self.state(now), kind, queue, SystemTime::UNIX_EPOCH)
+            && filter.finds(&self.new.payload, reason.as_deref())
     }
 
     fn be_done(&mut self, result: Vec<u8>, at: i64) {

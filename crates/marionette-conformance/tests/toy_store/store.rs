@@ -1,99 +1,109 @@
-//! The store: its calls, and what managers ask of it. Each call is one closure on the tables, so
-//! the rest of the store is plain code without futures.
+//! The store: a map behind a mutex. Each call is one closure on the tables, so that the rest is
+//! plain code without futures, and what becomes of one job is the business of [`StoredJob`].
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{ACTIVITY_IDS_MAX, ActivityKind, By, LiveInstance, Which};
-use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, JobState, Lease, NewJob, Renewal, Settled,
-    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+use marionette::inspect::{
+    By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, PausedQueue, Which,
 };
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
-
-use crate::row::{DAY, Row, passed};
-use crate::tables::Tables;
+use marionette::store::{
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob, Renewal,
+    Settled, Settlement, Store, StoreError, StoreFuture, StoredJob, Swept, Timing,
+};
+use tokio::time::Instant;
 
 /// How long an instance may be silent.
-pub(crate) const LEASE: Duration = Duration::from_secs(10);
-/// How many jobs one sweep takes away, and how many it prunes.
-const SWEEP_MAX: usize = 1_000;
+const LEASE: Duration = Duration::from_secs(10);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The store, as each process has it: all of them share the data.
-#[derive(Debug)]
-pub(crate) struct ToyStore {
-    pub(crate) data: Arc<Data>,
-    pub(crate) keep_done: usize,
+/// The data: what a store in a server would have as tables.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    jobs: BTreeMap<TaskId, StoredJob>,
+    instances: BTreeMap<InstanceId, LiveInstance>,
+    paused: BTreeMap<String, PausedQueue>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Data {
-    tables: Mutex<Tables>,
-    /// Every wait looks again after every call that writes: that is wasteful, and forgets nothing.
-    changed: Notify,
+/// The store, as each process has it: clones share the tables.
+#[derive(Clone, Debug)]
+pub(crate) struct ToyStore {
+    pub(crate) tables: Arc<Mutex<Tables>>,
+    /// How many done jobs are kept.
+    pub(crate) keep_done: usize,
     began: (Instant, SystemTime),
 }
 
 impl ToyStore {
-    /// Answers a question, once its future is polled.
-    pub(crate) fn ask<'a, T: Send + 'a>(
-        &'a self,
-        question: impl FnOnce(&Tables, SystemTime) -> T + Send + 'a,
-    ) -> StoreFuture<'a, T> {
-        Box::pin(async move { Ok(question(&self.data.lock(), self.data.now())) })
+    #[allow(clippy::disallowed_methods)] // Here the clock of the store begins.
+    pub(crate) fn new() -> Self {
+        Self {
+            tables: Arc::default(),
+            keep_done: 10_000,
+            began: (Instant::now(), SystemTime::now()),
+        }
     }
 
-    /// Does one call that writes, once its future is polled: on a copy, which takes the place of
-    /// the data if the call did not fail. So each call has all of its effect or none.
-    pub(crate) fn call<'a, T: Send + 'a>(
+    /// Does one call, once its future is polled: on a copy, which takes the place of the tables if
+    /// the call did not fail. So each call has all of its effect or none.
+    fn call<'a, T: Send + 'a>(
         &'a self,
         work: impl FnOnce(&mut Tables, SystemTime) -> Result<T, StoreError> + Send + 'a,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
-            let mut tables = self.data.lock();
+            let mut tables = self.tables.lock().expect("no call panics");
+            // Nobody can set this clock, so it also tells which instances are dead.
+            let now = self.began.1 + self.began.0.elapsed();
             let mut copy = tables.clone();
-            let answer = work(&mut copy, self.data.now())?;
+            let answer = work(&mut copy, now)?;
             *tables = copy;
-            self.data.changed.notify_waiters();
             Ok(answer)
         })
     }
 
     /// Makes one change of a person; `change` says of each job whether it changed it.
-    pub(crate) fn change<'a>(
+    fn change<'a>(
         &'a self,
-        (kind, which, by): (ActivityKind, Which, By),
-        reason: Option<String>,
-        change: impl Fn(&mut Row, SystemTime) -> bool + Send + 'a,
+        which: Which,
+        change: impl Fn(&mut StoredJob, SystemTime) -> bool + Send + 'a,
     ) -> StoreFuture<'a, u64> {
         self.call(move |tables, now| {
-            let mut ids: BTreeSet<TaskId> = match which {
-                Which::Ids(ids) => ids.into_iter().collect(),
-                Which::Matching(filter) => {
-                    let matching = tables.jobs.values().filter(|row| row.is_in(&filter, now));
-                    matching.map(|row| row.summary.id).collect()
-                }
-                _ => return Err(StoreError::unsupported("an unknown choice of jobs")),
-            };
-            ids.retain(|id| tables.jobs.get_mut(id).is_some_and(|row| change(row, now)));
-            if kind == ActivityKind::Deleted {
-                tables.jobs.retain(|id, _| !ids.contains(id));
-            }
-            let count = ids.len() as u64;
-            if count > 0 {
-                let (activity, changed) = tables.note(kind, by, now);
-                activity.jobs = count;
-                activity.ids = ids.iter().copied().take(ACTIVITY_IDS_MAX).collect();
-                activity.reason = reason;
-                *changed = ids;
-            }
-            Ok(count)
+            let jobs = tables.jobs.values_mut();
+            let chosen = jobs.filter(|job| which.matches(&job.shown(now)));
+            Ok(chosen.map(|job| u64::from(change(job, now))).sum())
         })
+    }
+}
+
+impl Tables {
+    fn insert(&mut self, job: NewJob, now: SystemTime) -> Result<Inserted, StoreError> {
+        job.check()?;
+        let in_queue = |other: &&StoredJob| other.waits() && other.summary().queue == job.queue;
+        let is_full = |limit| self.jobs.values().filter(in_queue).count() as u64 >= limit;
+        Ok(match self.jobs.get(&job.id) {
+            Some(known) if known.is_of(&job) => Inserted::Known,
+            Some(_) => Inserted::Taken,
+            None if job.queue_limit.is_some_and(is_full) => Inserted::Full,
+            None => {
+                self.jobs.insert(job.id, StoredJob::new(job, now));
+                Inserted::Accepted
+            }
+        })
+    }
+
+    /// Forgets the done jobs that ended first, beyond those that are kept.
+    fn prune_done(&mut self, kept: usize) {
+        let done = self.jobs.values().filter(|job| job.is_counted());
+        let mut done: Vec<_> = done
+            .map(|job| (job.summary().ended, job.summary().id))
+            .collect();
+        done.sort_unstable();
+        for (_, id) in done.into_iter().rev().skip(kept) {
+            self.jobs.remove(&id);
+        }
     }
 }
 
@@ -110,33 +120,36 @@ impl Store for ToyStore {
             if !tables.instances.contains_key(&claim.instance) {
                 return Err(StoreError::unavailable("this instance has to renew first"));
             }
-            let rows = tables.jobs.values_mut();
-            let mut due: Vec<_> = rows
-                .filter(|row| row.summary.due <= now && row.is_for(&claim.wanted, &tables.paused))
-                .collect();
+            let mut due: Vec<_> = tables.jobs.values_mut().collect();
+            due.retain(|stored| {
+                let job = stored.summary();
+                let is_paused = tables.paused.contains_key(&*job.queue);
+                let is_due = stored.waits() && job.due <= now && !is_paused;
+                is_due && claim.wanted.has(&job.kind, &job.queue)
+            });
             // Jobs that are due at the same time stay in the order of their ids.
-            due.sort_by_key(|row| (Reverse(row.summary.priority), row.summary.due));
+            due.sort_by_key(|job| (Reverse(job.summary().priority), job.summary().due));
             let mut suspects = 0;
-            due.retain(|row| {
-                suspects += usize::from(row.summary.crashes > 0);
-                row.summary.crashes == 0 || suspects <= claim.suspects
+            due.retain(|job| {
+                let is_suspect = job.summary().crashes > 0;
+                suspects += usize::from(is_suspect);
+                !is_suspect || suspects <= claim.suspects
             });
             let chosen = due.into_iter().take(claim.limit);
-            chosen.map(|row| row.claim(claim.instance, now)).collect()
+            chosen
+                .map(|job| job.claim(claim.instance, 0, now))
+                .collect()
         })
     }
 
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
         self.call(move |tables, now| {
-            let new = LiveInstance::new(instance.clone(), now);
             let id = instance.id;
+            let new = LiveInstance::new(instance.clone(), now);
             let live = tables.instances.entry(id).or_insert(new);
             (live.info, live.seen) = (instance, now);
             let renew = |lease: Lease| match tables.jobs.get_mut(&lease.job) {
-                Some(row) if row.runs_under(lease) && lease.instance == id => {
-                    row.renewed = now;
-                    row.said.clone().map_or(Renewal::Kept, Renewal::Cancel)
-                }
+                Some(job) if lease.instance == id => job.renew(lease, now),
                 _ => Renewal::Lost,
             };
             Ok(leases.into_iter().map(renew).collect())
@@ -147,67 +160,51 @@ impl Store for ToyStore {
         self.call(move |tables, now| {
             let settle = |settlement: Settlement| {
                 settlement.check()?;
-                let row = tables.jobs.get_mut(&settlement.lease.job);
-                row.map_or(Ok(Settled::Stale), |row| row.settle(settlement, now))
+                let job = tables.jobs.get_mut(&settlement.lease.job);
+                Ok(job.map_or(Settled::Stale, |job| job.settle(settlement, now)))
             };
             let settled = settlements.into_iter().map(settle).collect();
-            tables.prune(self.keep_done + 10_000, usize::MAX, |_| false);
+            tables.prune_done(self.keep_done);
             settled
         })
     }
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         self.call(|tables, now| {
-            let silent = |since| passed(since, now) >= LEASE;
-            tables.instances.retain(|_, live| !silent(live.seen));
+            let is_silent = |since| {
+                now.duration_since(since)
+                    .is_ok_and(|silent| silent >= LEASE)
+            };
+            tables.instances.retain(|_, live| !is_silent(live.seen));
             let mut swept = Swept::default();
-            let mut taken = 0;
-            for row in tables.jobs.values_mut() {
-                let instance = row.summary.instance;
-                let is_dead = instance.is_some_and(|id| !tables.instances.contains_key(&id));
-                let is_lost = instance.is_some() && silent(row.renewed);
-                if taken < SWEEP_MAX && (is_dead || is_lost) {
-                    taken += 1;
-                    row.take_away(is_dead, now);
-                    swept.released += u64::from(row.waits());
-                    swept.quarantined += u64::from(row.summary.state == JobState::Quarantined);
+            for job in tables.jobs.values_mut().filter(|job| job.runs()) {
+                let mut instances = tables.instances.keys();
+                if !instances.any(|id| job.summary().instance == Some(*id)) {
+                    job.crash(now);
+                } else if is_silent(job.renewed()) {
+                    job.lapse(now);
                 }
+                swept.released += u64::from(job.waits());
+                swept.quarantined += u64::from(job.summary().state == JobState::Quarantined);
             }
-            let pruned = tables.prune(self.keep_done, SWEEP_MAX, |row| row.is_old(now));
-            let changes = &mut tables.activity;
-            changes.retain(|(change, _)| passed(change.at, now) < 30 * DAY);
-            swept.pruned = pruned as u64;
-            swept.more = taken.max(pruned) == SWEEP_MAX;
+            let before = tables.jobs.len();
+            let is_kept = |job: &StoredJob| job.expires(DAY, 30 * DAY).is_none_or(|end| end > now);
+            tables.jobs.retain(|_, job| is_kept(job));
+            tables.prune_done(self.keep_done);
+            swept.pruned = (before - tables.jobs.len()) as u64;
             Ok(swept)
         })
     }
 
-    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
-        Box::pin(async move {
-            let mut poll = pin!(sleep(self.timing().poll));
-            // The instance may have these already.
-            let suspects = self.data.lock().suspects(&wanted, self.data.now());
-            loop {
-                let mut changed = pin!(self.data.changed.notified());
-                // From here on it misses no change.
-                changed.as_mut().enable();
-                let pause = self.data.lock().pause(&wanted, &suspects, self.data.now());
-                if pause.is_zero() {
-                    return Ok(());
-                }
-                tokio::select! {
-                    () = changed => {}
-                    () = sleep(pause) => {}
-                    () = &mut poll => return Ok(()),
-                }
-            }
-        })
-    }
-
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
-        self.ask(move |tables, _| {
-            let ended = |id| tables.jobs.get(&id).map_or(Ended::Missing, Row::ended);
-            jobs.into_iter().map(ended).collect()
+        self.call(move |tables, _| {
+            let ended = |id| {
+                tables
+                    .jobs
+                    .get(&id)
+                    .map_or(Ended::Missing, StoredJob::ended)
+            };
+            Ok(jobs.into_iter().map(ended).collect())
         })
     }
 
@@ -217,27 +214,83 @@ impl Store for ToyStore {
 
     fn timing(&self) -> Timing {
         let mut timing = Timing::default();
-        (timing.lease, timing.poll) = (LEASE, 2 * LEASE);
+        timing.lease = LEASE;
         timing
     }
 }
 
-impl Data {
-    #[allow(clippy::disallowed_methods)] // Here the clock of the store begins.
-    pub(crate) fn new() -> Self {
-        Self {
-            tables: Mutex::default(),
-            changed: Notify::new(),
-            began: (Instant::now(), SystemTime::now()),
-        }
+impl Inspect for ToyStore {
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
+        self.call(|tables, now| {
+            let jobs = tables.jobs.values().map(|job| job.shown(now).summary);
+            let jobs: Vec<_> = jobs.collect();
+            let places = jobs.iter().map(|job| (&*job.queue, &*job.kind, job.state));
+            Ok(Count::all(places))
+        })
     }
 
-    /// The store's clock. Nobody can set it, so it also tells which instances are dead.
-    pub(crate) fn now(&self) -> SystemTime {
-        self.began.1 + self.began.0.elapsed()
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+        self.call(move |tables, now| {
+            let jobs = tables.jobs.values().rev().map(|job| job.shown(now));
+            let matching = jobs.filter(|job| filter.matches(job));
+            Ok(Listed::page(matching.map(|job| job.summary), page))
+        })
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().expect("no call panics")
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
+        self.call(move |tables, now| Ok(tables.jobs.get(&id).map(|job| job.shown(now))))
+    }
+
+    fn retry(&self, which: Which, _: By) -> StoreFuture<'_, u64> {
+        self.change(which, StoredJob::retry)
+    }
+
+    fn cancel(&self, which: Which, reason: String, _: By) -> StoreFuture<'_, u64> {
+        self.change(which, move |job, now| job.cancel(&reason, now))
+    }
+
+    fn delete(&self, which: Which, _: By) -> StoreFuture<'_, u64> {
+        self.call(move |tables, now| {
+            let before = tables.jobs.len();
+            let jobs = &mut tables.jobs;
+            jobs.retain(|_, job| job.runs() || !which.matches(&job.shown(now)));
+            Ok((before - jobs.len()) as u64)
+        })
+    }
+
+    fn reschedule(&self, which: Which, due: SystemTime, _: By) -> StoreFuture<'_, u64> {
+        self.change(which, move |job, _| job.reschedule(due))
+    }
+
+    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+        self.call(move |tables, now| {
+            let mut paused = PausedQueue::new(&*queue, now);
+            paused.by = Some(by);
+            tables.paused.entry(queue).or_insert(paused);
+            Ok(())
+        })
+    }
+
+    fn resume_queue(&self, queue: String, _: By) -> StoreFuture<'_, ()> {
+        self.call(move |tables, _| {
+            tables.paused.remove(&queue);
+            Ok(())
+        })
+    }
+
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
+        self.call(|tables, _| Ok(tables.paused.values().cloned().collect()))
+    }
+
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
+        self.call(|tables, now| {
+            let mut live: Vec<_> = tables.instances.values().cloned().collect();
+            live.retain(|live| now < live.seen + LEASE);
+            for live in &mut live {
+                let instances = tables.jobs.values().map(|job| job.summary().instance);
+                live.running = instances.filter(|id| *id == Some(live.info.id)).count() as u64;
+            }
+            Ok(live)
+        })
     }
 }

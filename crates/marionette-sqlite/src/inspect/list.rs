@@ -14,8 +14,6 @@ use crate::job::{JOB_BY_ID, JOB_BY_SEQ, Job};
 use crate::lanes::Lane;
 use crate::threads::reader::Reader;
 
-/// The longest page.
-const PAGE_MAX: usize = 1_000;
 /// How many ids are found at a time.
 const CHUNK: usize = 500;
 /// The most unreadable rows that a page names.
@@ -49,7 +47,7 @@ pub(crate) fn list(
     filter: &Filter,
     page: Page,
 ) -> rusqlite::Result<Listed> {
-    let limit = page.limit.clamp(1, PAGE_MAX);
+    let limit = page.size();
     let mut listed = Listed::default();
     let mut next = Some(
         page.after

@@ -76,7 +76,7 @@ pub(crate) fn failures(connection: &Connection, seq: i64) -> rusqlite::Result<Ve
     Ok(all
         .into_iter()
         .filter(|attempt| attempt.outcome.is_failure())
-        .map(past)
+        .map(PastAttempt::from)
         .collect())
 }
 
@@ -89,11 +89,4 @@ fn timed(row: &Row<'_>) -> rusqlite::Result<TimedAttempt> {
     attempt.error = codec::seen(row, 5)?;
     attempt.instance = instance.map(Id::instance);
     Ok(attempt)
-}
-
-pub(crate) fn past(attempt: TimedAttempt) -> PastAttempt {
-    let mut past = PastAttempt::new(attempt.number, attempt.outcome, attempt.ran);
-    past.error = attempt.error;
-    past.instance = attempt.instance;
-    past
 }

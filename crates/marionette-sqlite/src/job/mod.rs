@@ -8,7 +8,7 @@ pub(crate) mod state;
 use std::time::Duration;
 
 use marionette::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
-use marionette::store::{EndKind, Ended, JobOptions, JobState, PastOutcome};
+use marionette::store::{EndKind, Ended, JobOptions, JobState, PastAttempt, PastOutcome};
 use rusqlite::{Connection, Row};
 
 use crate::clock;
@@ -102,34 +102,17 @@ impl Job {
         lane: &Lane,
         now: i64,
     ) -> rusqlite::Result<bool> {
-        let among = |names: &[String], name: &str| {
-            names.is_empty() || names.iter().any(|other| other == name)
-        };
-        let accepted = clock::time(self.accepted);
-        let matches = (filter.states.is_empty() || filter.states.contains(&self.job_state(now)))
-            && among(&filter.kinds, &lane.kind)
-            && among(&filter.queues, &lane.queue)
-            && filter.accepted_from.is_none_or(|from| accepted >= from)
-            && filter
-                .accepted_before
-                .is_none_or(|before| accepted < before);
-        match &filter.text {
-            Some(text) if matches => self.has(connection, text),
-            _ => Ok(matches),
-        }
-    }
-
-    /// Whether its payload, its name, or the reason of its end has the text.
-    fn has(&self, connection: &Connection, text: &str) -> rusqlite::Result<bool> {
-        let name = self.options.name.as_deref();
-        if contains(&self.payload, text) || name.is_some_and(|name| name.contains(text)) {
-            return Ok(true);
-        }
-        if !self.state.is_end() {
+        let (state, accepted) = (self.job_state(now), clock::time(self.accepted));
+        if !filter.admits(state, &lane.kind, &lane.queue, accepted) {
             return Ok(false);
         }
+        // The reason may be in another row, so it is read only if nothing else decides.
+        let is_found = filter.finds(&self.payload, self.options.name.as_deref());
+        if is_found || !state.is_end() {
+            return Ok(is_found);
+        }
         let reason = self.reason(connection)?;
-        Ok(reason.is_some_and(|reason| reason.contains(text)))
+        Ok(filter.finds(&[], reason.as_deref()))
     }
 
     pub(crate) fn summary(
@@ -192,7 +175,7 @@ impl Job {
                 attempts: self
                     .attempts(connection)?
                     .into_iter()
-                    .map(history::past)
+                    .map(PastAttempt::from)
                     .collect(),
                 reason: self.reason,
                 error: self.options.error,
@@ -204,14 +187,4 @@ impl Job {
 /// A time of the file; `None` for one that has not come, which is below zero.
 fn come(micros: i64) -> Option<std::time::SystemTime> {
     (micros > 0).then(|| clock::time(micros))
-}
-
-fn contains(bytes: &[u8], part: &str) -> bool {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return text.contains(part);
-    }
-    part.is_empty()
-        || bytes
-            .windows(part.len())
-            .any(|window| window == part.as_bytes())
 }

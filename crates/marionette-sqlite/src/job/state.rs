@@ -28,9 +28,7 @@ impl State {
     /// The state for a person, to whom waiting jobs differ by when they are due.
     pub(crate) fn job_state(self, due: i64, failed: u32, now: i64) -> JobState {
         match self {
-            Self::Waiting if due <= now => JobState::Ready,
-            Self::Waiting if failed > 0 => JobState::Retrying,
-            Self::Waiting => JobState::Scheduled,
+            Self::Waiting => JobState::waiting(due <= now, failed),
             Self::Running => JobState::Running,
             Self::Done => JobState::Done,
             Self::Dead => JobState::Dead,

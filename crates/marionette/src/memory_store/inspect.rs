@@ -1,8 +1,7 @@
 //! What a person can ask of the store in this process and change in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Bound;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::id::TaskId;
@@ -15,42 +14,18 @@ use crate::store::inspect::{
 };
 use crate::store::{Due, EndKind, JobState, Timing, clip_error};
 
-/// The longest page.
-const PAGE_MAX: usize = 1_000;
-
 impl Tables {
     pub(super) fn counts(&self, now: Clocks) -> Vec<Count> {
-        let mut counts = BTreeMap::<_, u64>::new();
-        for row in self.rows.values() {
-            *counts
-                .entry((&row.queue, &row.kind, row.state(now)))
-                .or_default() += 1;
-        }
-        let counts = counts.into_iter();
-        let count = |((queue, kind, state), jobs): ((&Arc<str>, &Arc<str>, JobState), u64)| {
-            Count::new(queue.to_string(), kind.to_string(), state, jobs)
-        };
-        counts.map(count).collect()
+        let rows = self.rows.values();
+        Count::all(rows.map(|row| (&*row.queue, &*row.kind, row.state(now))))
     }
 
     pub(super) fn list(&self, filter: &Filter, page: Page, now: Clocks) -> Listed {
         let behind = page.after.map_or(Bound::Unbounded, Bound::Excluded);
         let newest_first = self.keys.range((Bound::Unbounded, behind)).rev();
         let rows = newest_first.map(|(_, key)| &self.rows[key]);
-        let mut matching = rows.filter(|row| row.matches(filter, now));
-        let limit = page.limit.clamp(1, PAGE_MAX);
-        let jobs: Vec<_> = matching
-            .by_ref()
-            .take(limit)
-            .map(|row| row.summary(now))
-            .collect();
-        let more = matching.next().is_some();
-        let last = jobs.last().map(|job| job.id);
-        Listed {
-            next: last.filter(|_| more),
-            jobs,
-            unreadable: Vec::new(),
-        }
+        let matching = rows.filter(|row| row.matches(filter, now));
+        Listed::page(matching.map(|row| row.summary(now)), page)
     }
 
     pub(super) fn job(&self, id: TaskId, now: Clocks) -> Option<JobDetails> {

@@ -9,13 +9,9 @@ use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, LaneName, Moment};
 use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
 use crate::store::{
-    Attempted, EndKind, Ended, InstanceId, JobOptions, JobState, Lease, NewJob, PastAttempt,
-    Priority, clip_error,
+    Attempted, EndKind, Ended, FIRST_ATTEMPTS_KEPT, InstanceId, JobOptions, JobState,
+    LAST_ATTEMPTS_KEPT, Lease, NewJob, PastAttempt, Priority, clip_error,
 };
-
-/// How many attempts are kept from the beginning, and how many from the end.
-const FIRST_KEPT: usize = 5;
-const LAST_KEPT: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Row {
@@ -119,9 +115,7 @@ impl Row {
         match &self.phase {
             RowState::Over(over) => over.state,
             RowState::Running(_) => JobState::Running,
-            RowState::Waiting if self.due.late(now).is_some() => JobState::Ready,
-            RowState::Waiting if self.failed > 0 => JobState::Retrying,
-            RowState::Waiting => JobState::Scheduled,
+            RowState::Waiting => JobState::waiting(self.due.late(now).is_some(), self.failed),
         }
     }
 
@@ -155,15 +149,15 @@ impl Row {
         if attempt.outcome.is_failure() {
             self.failed = self.failed.saturating_add(1);
         }
-        if self.attempts.len() > FIRST_KEPT + LAST_KEPT {
-            self.attempts.remove(FIRST_KEPT);
+        if self.attempts.len() > FIRST_ATTEMPTS_KEPT + LAST_ATTEMPTS_KEPT {
+            self.attempts.remove(FIRST_ATTEMPTS_KEPT);
         }
     }
 
     /// The failed attempts, for the instance that runs the job next.
     pub(super) fn failures(&self) -> Vec<PastAttempt> {
         let failures = self.attempts.iter().filter(|it| it.outcome.is_failure());
-        failures.map(past).collect()
+        failures.cloned().map(PastAttempt::from).collect()
     }
 
     pub(super) fn ended(&self) -> Ended {
@@ -177,7 +171,12 @@ impl Row {
                 kind: over.kind.unwrap_or(EndKind::Failed),
                 reason: over.reason.clone(),
                 error: self.options.error.clone(),
-                attempts: self.attempts.iter().map(past).collect(),
+                attempts: self
+                    .attempts
+                    .iter()
+                    .cloned()
+                    .map(PastAttempt::from)
+                    .collect(),
             },
         }
     }
@@ -239,44 +238,15 @@ impl Row {
     }
 
     pub(super) fn matches(&self, filter: &Filter, now: Clocks) -> bool {
-        let kinds = &filter.kinds;
-        let queues = &filter.queues;
-        (filter.states.is_empty() || filter.states.contains(&self.state(now)))
-            && (kinds.is_empty() || kinds.iter().any(|kind| **kind == *self.kind))
-            && (queues.is_empty() || queues.iter().any(|queue| **queue == *self.queue))
-            && filter
-                .accepted_from
-                .is_none_or(|from| self.accepted >= from)
-            && filter
-                .accepted_before
-                .is_none_or(|before| self.accepted < before)
-            && filter.text.as_deref().is_none_or(|text| self.has(text))
-    }
-
-    fn has(&self, text: &str) -> bool {
         let is_over = matches!(self.phase, RowState::Over(_));
         let reason = self.reason().filter(|_| is_over);
-        let name = self.options.name.as_deref().map(Cow::from);
-        contains(&self.payload, text.as_bytes())
-            || name.into_iter().chain(reason).any(|it| it.contains(text))
+        let texts = self.options.name.as_deref().into_iter();
+        filter.admits(self.state(now), &self.kind, &self.queue, self.accepted)
+            && filter.finds(&self.payload, texts.chain(reason.as_deref()))
     }
 
     /// How long ago it was first due.
     pub(super) fn age(&self, now: Clocks) -> Duration {
         self.first_due.late(now).unwrap_or_default()
     }
-}
-
-fn past(attempt: &TimedAttempt) -> PastAttempt {
-    PastAttempt {
-        number: attempt.number,
-        ran: attempt.ran,
-        outcome: attempt.outcome,
-        error: attempt.error.clone(),
-        instance: attempt.instance,
-    }
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
 }

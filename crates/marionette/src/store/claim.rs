@@ -34,6 +34,22 @@ impl Wanted {
         let queues = queues.into_iter().map(Into::into).collect();
         Self { queues, ..self }
     }
+
+    /// Whether a job of this kind in this queue is among them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::store::Wanted;
+    ///
+    /// assert!(Wanted::new(["mail"]).has("mail", "slow"));
+    /// assert!(!Wanted::new(["mail"]).queues(["default"]).has("mail", "slow"));
+    /// ```
+    #[must_use]
+    pub fn has(&self, kind: &str, queue: &str) -> bool {
+        let is_one = |names: &[String], name: &str| names.iter().any(|it| **it == *name);
+        is_one(&self.kinds, kind) && (self.queues.is_empty() || is_one(&self.queues, queue))
+    }
 }
 
 /// A request of an instance for jobs.

@@ -40,6 +40,28 @@ impl JobState {
         Self::Quarantined,
     ];
 
+    /// The state of a job that waits, which stores do not keep: it follows from whether the job is
+    /// due, and from how many of its attempts have failed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::store::JobState;
+    ///
+    /// let (due, now) = (1_700_000_060, 1_700_000_000);
+    /// assert_eq!(JobState::waiting(due <= now, 0), JobState::Scheduled);
+    /// assert_eq!(JobState::waiting(due <= now, 1), JobState::Retrying);
+    /// assert_eq!(JobState::waiting(due <= due, 1), JobState::Ready);
+    /// ```
+    #[must_use]
+    pub fn waiting(is_due: bool, failed: u32) -> Self {
+        match failed {
+            _ if is_due => Self::Ready,
+            0 => Self::Scheduled,
+            _ => Self::Retrying,
+        }
+    }
+
     /// The word for the state.
     #[must_use]
     pub fn as_str(self) -> &'static str {

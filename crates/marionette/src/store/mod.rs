@@ -1,6 +1,10 @@
 //! The contract of a store: where jobs wait and are kept. This module is all that the author of a
 //! store needs.
 //!
+//! The example to begin from is `crates/marionette-conformance/tests/toy_store` in the repository:
+//! a whole store, a map behind a mutex. It keeps each job in one piece, a [`StoredJob`], which
+//! decides all that becomes of one job.
+//!
 //! # The life of a job
 //!
 //! ```text
@@ -48,6 +52,7 @@ mod instance;
 mod claim;
 mod settle;
 mod end;
+mod stored_job;
 pub(crate) mod call;
 pub mod inspect;
 mod backoff;
@@ -70,6 +75,7 @@ pub use job_state::JobState;
 pub use limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, clip_error};
 pub use name::{NameError, check_name};
 pub use settle::{Attempted, Ended, Next, PastAttempt, PastOutcome, Settled, Settlement, Swept};
+pub use stored_job::{FIRST_ATTEMPTS_KEPT, LAST_ATTEMPTS_KEPT, StoredJob};
 
 /// What a method of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -188,7 +194,13 @@ pub trait Store: Inspect {
     /// paused queue, or a suspect that was due before the wait began, since the instance may have
     /// its suspects already. A suspect that a sweep gives back during the wait is a reason,
     /// although it has been due for longer.
-    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()>;
+    ///
+    /// Default is to wait for [`Timing::poll`], whatever happens meanwhile. So in a store that
+    /// tells nobody of a job, it is picked up by the next poll.
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        let _ = wanted;
+        Box::pin(pause(self.timing().poll))
+    }
 
     /// Waits until `duty` is due again: at the latest when [`Timing`] says so, unless the store
     /// knows that there will be nothing to do until later.
@@ -213,10 +225,7 @@ pub trait Store: Inspect {
             }
             Duty::Beat(_) => timing.lease / 3,
         };
-        Box::pin(async move {
-            tokio::time::sleep(pause).await;
-            Ok(())
-        })
+        Box::pin(self::pause(pause))
     }
 
     /// Says how these jobs have ended, in order.
@@ -233,6 +242,11 @@ pub trait Store: Inspect {
     fn timing(&self) -> Timing {
         Timing::default()
     }
+}
+
+async fn pause(time: Duration) -> Result<(), StoreError> {
+    tokio::time::sleep(time).await;
+    Ok(())
 }
 
 /// The times that all processes on a store agree on.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::claim::Lease;
 use crate::store::end::EndKind;
 use crate::store::error::StoreError;
+use crate::store::inspect::TimedAttempt;
 use crate::store::instance::InstanceId;
 use crate::store::job::Due;
 use crate::store::job_state::JobState;
@@ -250,6 +251,18 @@ impl PastAttempt {
             outcome,
             error: None,
             instance: None,
+        }
+    }
+}
+
+impl From<TimedAttempt> for PastAttempt {
+    fn from(attempt: TimedAttempt) -> Self {
+        Self {
+            number: attempt.number,
+            ran: attempt.ran,
+            outcome: attempt.outcome,
+            error: attempt.error,
+            instance: attempt.instance,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The answers: jobs in one line and in full, counts, and the instances that live.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use crate::id::TaskId;
+use crate::store::inspect::Page;
 use crate::store::{
     EndKind, InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority,
 };
@@ -169,6 +171,34 @@ impl Listed {
     }
 }
 
+impl Listed {
+    /// For authors of stores: the page of these jobs, which match and come newest first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use marionette::TaskId;
+    /// use marionette::inspect::{JobSummary, Listed, Page};
+    /// use marionette::store::JobState;
+    ///
+    /// let job = |id| JobSummary::new(id, "mail", "mails", JobState::Ready, SystemTime::now());
+    /// let (old, new) = (TaskId::new(), TaskId::new());
+    /// let listed = Listed::page([job(new), job(old)], Page::first(1));
+    /// assert_eq!((listed.jobs[0].id, listed.next), (new, Some(new)));
+    /// let listed = Listed::page([job(new), job(old)], Page::after(new, 1));
+    /// assert_eq!((listed.jobs[0].id, listed.next), (old, None));
+    /// ```
+    #[must_use]
+    pub fn page(jobs: impl IntoIterator<Item = JobSummary>, page: Page) -> Self {
+        let is_after = |job: &JobSummary| page.after.is_none_or(|after| job.id < after);
+        let mut rest = jobs.into_iter().filter(is_after);
+        let jobs: Vec<_> = rest.by_ref().take(page.size()).collect();
+        let last = jobs.last().map(|job| job.id);
+        Self::new(jobs, last.filter(|_| rest.next().is_some()))
+    }
+}
+
 /// A job that a store has and cannot read: something else has written to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -213,6 +243,32 @@ impl Count {
             state,
             jobs,
         }
+    }
+}
+
+impl Count {
+    /// For authors of stores: counts jobs by their queue, kind and state, in this order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::inspect::Count;
+    /// use marionette::store::JobState;
+    ///
+    /// let jobs = [("mails", "welcome", JobState::Ready), ("mails", "welcome", JobState::Ready)];
+    /// let counts = Count::all(jobs);
+    /// assert_eq!((counts.len(), counts[0].jobs), (1, 2));
+    /// ```
+    #[must_use]
+    pub fn all<'a>(jobs: impl IntoIterator<Item = (&'a str, &'a str, JobState)>) -> Vec<Self> {
+        let mut counts = BTreeMap::new();
+        for job in jobs {
+            *counts.entry(job).or_default() += 1;
+        }
+        let count = |((queue, kind, state), jobs): ((&str, &str, _), _)| {
+            Self::new(queue.to_owned(), kind.to_owned(), state, jobs)
+        };
+        counts.into_iter().map(count).collect()
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
 use crate::store::JobState;
+use crate::store::inspect::{JobDetails, JobSummary};
 
 /// Which jobs a change is for.
 ///
@@ -134,6 +135,63 @@ impl Filter {
     }
 }
 
+/// For authors of stores: whether a job matches.
+impl Filter {
+    /// Whether the job matches, as it is shown now.
+    ///
+    /// A store that can tell a part of a job without reading all of it asks
+    /// [`admits`](Self::admits) and [`finds`](Self::finds), which are the two halves of this.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use marionette::inspect::Filter;
+    /// use marionette::store::{JobState, NewJob, StoredJob};
+    ///
+    /// let now = SystemTime::now();
+    /// let mail = NewJob::new("send_mail", br#"{"to":"ada@example.org"}"#.to_vec());
+    /// let shown = StoredJob::new(mail, now).shown(now);
+    /// assert!(Filter::new().kind("send_mail").text("ada@").matches(&shown));
+    /// assert!(!Filter::new().state(JobState::Dead).matches(&shown));
+    /// ```
+    #[must_use]
+    pub fn matches(&self, job: &JobDetails) -> bool {
+        let summary = &job.summary;
+        let reason = summary.reason.as_deref();
+        let texts = (job.options.name.as_deref().into_iter())
+            .chain(reason.filter(|_| summary.state.is_end()));
+        let JobSummary { kind, queue, .. } = summary;
+        self.admits(summary.state, kind, queue, summary.accepted) && self.finds(&job.payload, texts)
+    }
+
+    /// Whether all conditions hold but that of the text.
+    #[must_use]
+    pub fn admits(&self, state: JobState, kind: &str, queue: &str, accepted: SystemTime) -> bool {
+        let has =
+            |names: &[String], name: &str| names.is_empty() || names.iter().any(|it| **it == *name);
+        (self.states.is_empty() || self.states.contains(&state))
+            && has(&self.kinds, kind)
+            && has(&self.queues, queue)
+            && self.accepted_from.is_none_or(|from| from <= accepted)
+            && self.accepted_before.is_none_or(|before| accepted < before)
+    }
+
+    /// Whether the text is in the payload or in one of the other texts: the name of the job, and,
+    /// if it has ended, the reason. Any are right for a filter without a text.
+    #[must_use]
+    pub fn finds<'a>(&self, payload: &[u8], texts: impl IntoIterator<Item = &'a str>) -> bool {
+        let Some(text) = &self.text else { return true };
+        let is_in_payload = if let Ok(payload) = std::str::from_utf8(payload) {
+            payload.contains(text)
+        } else {
+            let mut parts = payload.windows(text.len().max(1));
+            text.is_empty() || parts.any(|part| part == text.as_bytes())
+        };
+        is_in_payload || texts.into_iter().any(|other| other.contains(text))
+    }
+}
+
 impl From<Filter> for Which {
     fn from(filter: Filter) -> Self {
         Self::Matching(filter)
@@ -143,6 +201,19 @@ impl From<Filter> for Which {
 impl From<TaskId> for Which {
     fn from(id: TaskId) -> Self {
         Self::Ids(vec![id])
+    }
+}
+
+impl Which {
+    /// For authors of stores: whether the change is for this job, as it is shown now.
+    ///
+    /// A store that can look jobs up by their ids, or has many of them, does not ask this of each.
+    #[must_use]
+    pub fn matches(&self, job: &JobDetails) -> bool {
+        match self {
+            Self::Ids(ids) => ids.contains(&job.summary.id),
+            Self::Matching(filter) => filter.matches(job),
+        }
     }
 }
 
@@ -170,6 +241,12 @@ impl Page {
     pub fn after(job: TaskId, limit: usize) -> Self {
         let after = Some(job);
         Self { after, limit }
+    }
+
+    /// The most jobs on the page, within 1 and 1,000.
+    #[must_use]
+    pub fn size(self) -> usize {
+        self.limit.clamp(1, 1_000)
     }
 }
 
