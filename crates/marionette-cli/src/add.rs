@@ -44,7 +44,7 @@ pub(crate) async fn add(common: &Common, args: &Add) -> Result<u8> {
             console.note(note);
         }
         has_short_secret |= task.command.has_short_secret();
-        jobs.push(to_job::job(TaskId::new(), &task, DEFAULT_QUEUE)?);
+        jobs.push(to_job::job(TaskId::new(), &task, &DEFAULT_QUEUE)?);
     }
     if has_short_secret {
         console.note(SHORT_SECRET);

@@ -60,7 +60,7 @@ fn command(program: &Path, store: &Path, trusts: &[String], args: &Unit) -> Resu
         words.extend(["--jobs".to_owned(), jobs.to_string()]);
     }
     for queue in &args.queue {
-        words.extend(["--queue".to_owned(), queue.clone()]);
+        words.extend(["--queue".to_owned(), queue.into()]);
     }
     // Before the program, `:` makes every dollar an ordinary character; doubling dollars instead
     // would need different rules for the program and its arguments.

@@ -102,7 +102,7 @@ fn what_is_wrong_with_an_argument_is_told_with_its_name() {
         ),
         (
             &["add", "--queue", "a b", "true"],
-            "the name has ' ', which is none of",
+            "the name `a b` has ' ', which is none of",
         ),
         (&["add", "--name", " ", "true"], "the name is empty"),
         (

@@ -110,7 +110,7 @@ fn every_value_that_is_wrong_is_told_with_what_to_write() {
         ),
         (
             "queue = 'a b'",
-            "`queue`: the name has ' ', which is none of A–Z, a–z, 0–9, _ . : -",
+            "`queue`: the name `a b` has ' ', which is none of A–Z, a–z, 0–9, _ . : -",
         ),
         ("name = ''", "`name` is empty"),
         ("cwd = []", "`cwd` must be a string, and is a list"),

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{By, Filter, JobDetails, JobSummary, Listed, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, EndKind, Inserted, InstanceId, InstanceInfo, JobState, Lease,
+    Attempted, Claim, Claimed, EndKind, Inserted, InstanceId, InstanceInfo, JobState, Lease, Name,
     NewJob, Next, PastOutcome, Renewal, Settled, Settlement, Store, Swept, Wanted,
 };
 
@@ -25,9 +25,19 @@ pub(crate) struct Bed {
     pub(crate) instance: InstanceInfo,
 }
 
+/// The name with this text.
+pub(crate) fn name(text: impl AsRef<str>) -> Name {
+    text.as_ref().parse().expect("it is a name")
+}
+
+/// The names with these texts.
+pub(crate) fn names<'a>(texts: &'a [&str]) -> impl Iterator<Item = Name> + use<'a> {
+    texts.iter().map(name)
+}
+
 /// A job that asks for nothing in particular.
 pub(crate) fn job() -> NewJob {
-    NewJob::new(KIND, b"{}".to_vec()).queue(QUEUE)
+    NewJob::new(name(KIND), b"{}".to_vec()).queue(name(QUEUE))
 }
 
 pub(crate) fn jobs(count: usize) -> Vec<NewJob> {
@@ -40,7 +50,7 @@ pub(crate) fn instance() -> InstanceInfo {
 
 /// Wants these kinds from any queue.
 pub(crate) fn kinds(kinds: &[&str]) -> Wanted {
-    Wanted::new(kinds.iter().copied())
+    Wanted::new(names(kinds))
 }
 
 pub(crate) fn wanted() -> Wanted {
@@ -82,7 +92,7 @@ pub(crate) fn by() -> By {
 }
 
 /// The names of the queues that are paused.
-pub(crate) async fn paused_in(store: &dyn Store) -> Vec<String> {
+pub(crate) async fn paused_in(store: &dyn Store) -> Vec<Name> {
     let paused = store.paused_queues().await.expect("an answer");
     let mut names: Vec<_> = paused.into_iter().map(|paused| paused.queue).collect();
     names.sort();

@@ -11,7 +11,7 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Next, Renewal, Settled,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Next, Renewal, Settled,
     Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 
@@ -317,11 +317,11 @@ impl Inspect for FaultyStore {
         )
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.call(Method::PauseQueue, self.shared.inner.pause_queue(queue, by))
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.call(
             Method::ResumeQueue,
             self.shared.inner.resume_queue(queue, by),

@@ -12,8 +12,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
-    Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
+    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use marionette::{Context, Job, MemoryStore, TaskId, TaskManager};
 use serde::{Deserialize, Serialize};
@@ -139,11 +139,11 @@ impl Inspect for OwnThread {
         self.ask(move |store| async move { store.reschedule(which, due, by).await })
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.ask(|store| async move { store.pause_queue(queue, by).await })
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.ask(|store| async move { store.resume_queue(queue, by).await })
     }
 

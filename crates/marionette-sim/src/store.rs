@@ -9,8 +9,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, JobState, Lease, NewJob, Next, Renewal, Settled,
-    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, JobState, Lease, Name, NewJob, Next, Renewal,
+    Settled, Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use marionette::{MemoryStore, TaskId};
 use marionette_conformance::history::{Event, History};
@@ -276,11 +276,11 @@ impl Inspect for SimStore {
         self.server.store.reschedule(which, due, by)
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.server.store.pause_queue(queue, by)
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.server.store.resume_queue(queue, by)
     }
 

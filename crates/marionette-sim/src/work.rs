@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use fastrand::Rng;
-use marionette::store::{Due, JobOptions, NewJob, StoredBackoff, StoredJitter};
+use marionette::store::{Due, JobOptions, Name, NewJob, StoredBackoff, StoredJitter};
 use marionette::{Context, Job, TaskError, TaskId};
 use marionette_conformance::history::History;
 use serde::{Deserialize, Serialize};
@@ -90,11 +90,11 @@ impl Work {
             _ => Due::Now,
         };
         NewJob::new(
-            Self::KIND,
+            Name::from_static(Self::KIND),
             serde_json::to_vec(&work).expect("it is plain data"),
         )
         .id(id)
-        .queue(["one", "two"][rng.usize(..2)])
+        .queue(Name::from_static(["one", "two"][rng.usize(..2)]))
         .priority(rng.i8(-1..=1))
         .due(due)
         .options(options)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, NewJob, Next, PastOutcome,
+    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, Name, NewJob, Next, PastOutcome,
     Settlement, Store, Wanted,
 };
 use marionette_sqlite::{SqliteStore, Synchronous};
@@ -49,8 +49,10 @@ async fn main() -> Outcome {
     Ok(())
 }
 
+const NOOP: Name = Name::from_static("noop");
+
 fn job() -> NewJob {
-    NewJob::new("noop", b"{\"n\":123456}".to_vec()).queue("default")
+    NewJob::new(NOOP, b"{\"n\":123456}".to_vec())
 }
 
 async fn open(place: &Path, name: &str) -> Result<SqliteStore, Box<dyn Error>> {
@@ -114,7 +116,7 @@ async fn worker(store: &SqliteStore) -> Result<Claim, Box<dyn Error>> {
     let info = InstanceInfo::new(InstanceId::new(), "speed", 4).process(std::process::id());
     let worker = info.id;
     store.renew(info, vec![]).await?;
-    let wanted = Wanted::new(["noop"]);
+    let wanted = Wanted::new([NOOP]);
     Ok(Claim::new(worker, wanted, 500))
 }
 

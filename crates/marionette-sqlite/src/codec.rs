@@ -1,11 +1,10 @@
 //! The form of ids, payloads and options in the file: as readable as possible.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use marionette::TaskId;
 use marionette::store::{
-    EndKind, InstanceId, JobOptions, PAYLOAD_BYTES_MAX, PastOutcome, check_name, clip_error,
+    EndKind, InstanceId, JobOptions, Name, PAYLOAD_BYTES_MAX, PastOutcome, clip_error,
 };
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, Row, Rows, ffi};
@@ -162,17 +161,16 @@ pub(crate) fn seen(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Strin
 }
 
 /// The name of a queue or a kind; an error if it is not a valid one.
-pub(crate) fn name(row: &Row<'_>, index: usize) -> rusqlite::Result<Arc<str>> {
-    let name = row.get_ref(index)?.as_str()?;
-    check_name(name).map_err(|what| FromSqlError::Other(Box::new(what)))?;
-    Ok(name.into())
+pub(crate) fn name(row: &Row<'_>, index: usize) -> rusqlite::Result<Name> {
+    let name = Name::try_from(row.get_ref(index)?.as_str()?);
+    Ok(name.map_err(|error| FromSqlError::Other(Box::new(error)))?)
 }
 
 /// The valid names of queues in the first column.
-pub(crate) fn names<C: Default + Extend<String>>(mut rows: Rows<'_>) -> rusqlite::Result<C> {
+pub(crate) fn names<C: Default + Extend<Name>>(mut rows: Rows<'_>) -> rusqlite::Result<C> {
     let mut names = C::default();
     while let Some(row) = rows.next()? {
-        names.extend(name(row, 0).ok().map(|name| name.to_string()));
+        names.extend(name(row, 0).ok());
     }
     Ok(names)
 }

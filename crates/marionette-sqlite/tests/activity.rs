@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Place, by, insert, job};
+use common::{Place, by, insert, job, name};
 use marionette::inspect::{ActivityFilter, ActivityKind, Inspect, Which};
 use marionette::store::Store;
 use marionette_sqlite::SqliteStore;
@@ -48,7 +48,7 @@ async fn of_many_activities_the_latest_are_kept() {
         INSERT INTO marionette_changed (job, activity)
         SELECT CAST(printf('%016d', i) AS BLOB), 9000 + i / 300 FROM n";
     connection.execute_batch(many).expect("it can be written");
-    store.pause_queue("x".into(), by()).await.expect("a change");
+    store.pause_queue(name("x"), by()).await.expect("a change");
     assert!(count(&place, "marionette_activity") <= 10_000);
     let changed = count(&place, "marionette_changed");
     assert!((99_000..=100_000).contains(&changed), "{changed}");

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Place, by, insert, job, wanted};
+use common::{Place, by, insert, job, name, wanted};
 use marionette::inspect::Inspect;
 use marionette::store::{Claim, InstanceId, Store, StoreError, StoreErrorKind};
 use marionette::{Context, Job, TaskManager};
@@ -123,7 +123,7 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         broken("job", store.job(id).await.err());
         broken(
             "pause",
-            store.pause_queue("default".into(), by()).await.err(),
+            store.pause_queue(name("default"), by()).await.err(),
         );
         drop(store);
         let store = place.open().await;

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Place, by, claim, done, insert, job, known_instance, paused_in, settle};
+use common::{Place, by, claim, done, insert, job, known_instance, name, paused_in, settle};
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{Claim, Claimed, Ended, InstanceInfo, NewJob, Settled, Store, Wanted};
 use marionette_sqlite::SqliteStore;
@@ -16,11 +16,11 @@ use marionette_sqlite::rusqlite::Connection;
 const KEPT: i64 = 65;
 
 fn in_queue(queue: &str) -> NewJob {
-    job().queue(queue.to_owned())
+    job().queue(name(queue))
 }
 
 fn wanted(queues: impl IntoIterator<Item = String>) -> Wanted {
-    Wanted::new(["mail".to_owned()]).queues(queues)
+    Wanted::new([name("mail")]).queues(queues.into_iter().map(name))
 }
 
 async fn claim_from(store: &SqliteStore, instance: &InstanceInfo, wanted: Wanted) -> Vec<Claimed> {
@@ -146,7 +146,7 @@ async fn a_queue_that_is_paused_is_so_when_its_lanes_went() {
     let instance = known_instance(&store).await;
     use_queues(&store, "paused", 1).await;
     store
-        .pause_queue("paused-0".into(), by())
+        .pause_queue(name("paused-0"), by())
         .await
         .expect("it pauses");
     use_queues(&store, "other", 300).await;
@@ -157,7 +157,7 @@ async fn a_queue_that_is_paused_is_so_when_its_lanes_went() {
     insert(&store, in_queue("paused-0")).await;
     assert!(claim(&store, &instance, 10).await.is_empty());
     store
-        .resume_queue("paused-0".into(), by())
+        .resume_queue(name("paused-0"), by())
         .await
         .expect("it resumes");
     assert_eq!(claim(&store, &instance, 10).await.len(), 1);

@@ -5,7 +5,9 @@ mod common;
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use common::{Place, by, claim, done, known_instance, paused_in, settle, version_1, version_2};
+use common::{
+    Place, by, claim, done, known_instance, name, paused_in, settle, version_1, version_2,
+};
 use marionette::TaskId;
 use marionette::inspect::{ActivityFilter, ActivityKind, Filter, Inspect, JobDetails, Page};
 use marionette::store::{EndKind, JobState, PastOutcome, Settled, Store, StoreErrorKind};
@@ -306,7 +308,7 @@ async fn who_paused_a_queue_of_version_2_is_not_known_and_who_resumes_it_is() {
     assert_eq!(paused[0].since, UNIX_EPOCH + Duration::from_micros(1));
     let activities = async || store.activity(ActivityFilter::new()).await;
     assert_eq!(activities().await.expect("an answer"), []);
-    let resumed = store.resume_queue("closed".into(), by()).await;
+    let resumed = store.resume_queue(name("closed"), by()).await;
     resumed.expect("a change");
     let told = activities().await.expect("an answer");
     assert_eq!(told[0].kind, ActivityKind::Resumed);

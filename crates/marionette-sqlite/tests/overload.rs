@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::{Place, known_instance};
+use common::{Place, known_instance, name};
 use marionette::store::{Due, InstanceInfo, NewJob, Store};
 use marionette::{Context, Job, TaskManager};
 use marionette_sqlite::SqliteStore;
@@ -233,7 +233,7 @@ async fn a_claim_touches_no_more_because_of_a_backlog() {
     let place = Place::new();
     let store = place.open().await;
     let instance = known_instance(&store).await;
-    let other = |job: NewJob| job.kind("other");
+    let other = |job: NewJob| job.kind(name("other"));
     let later = |job: NewJob| job.due(Due::After(YEAR)).priority(9);
     // One of each, so that there are as many lanes as later.
     let few: Vec<_> = (0..100).map(|_| common::job()).collect();

@@ -5,7 +5,7 @@ mod common;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{Place, by, claim, done, insert, job, known_instance, settle, wanted};
+use common::{Place, by, claim, done, insert, job, known_instance, name, settle, wanted};
 use marionette::inspect::Inspect;
 use marionette::store::{Ended, Settled, Store};
 use marionette_sqlite::SqliteStore;
@@ -62,13 +62,13 @@ async fn what_one_store_does_another_one_sees() {
     let claimed = claim(&store, &instance, 1).await.remove(0);
     assert!(claim(&other, &stranger, 1).await.is_empty());
     other
-        .pause_queue("default".to_owned(), by())
+        .pause_queue(name("default"), by())
         .await
         .expect("an answer");
     insert(&store, job()).await;
     assert!(claim(&store, &instance, 1).await.is_empty(), "it is paused");
     store
-        .resume_queue("default".to_owned(), by())
+        .resume_queue(name("default"), by())
         .await
         .expect("an answer");
     assert_eq!(settle(&store, done(claimed.lease)).await, Settled::Applied);

@@ -5,7 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{
-    Place, by, claim, done, failed, insert, job, known_instance, paused_in, settle, wanted,
+    Place, by, claim, done, failed, insert, job, known_instance, name, paused_in, settle, wanted,
 };
 use marionette::inspect::{Filter, Inspect, Page, Which};
 use marionette::store::{Due, Ended, JobState, Next, PastOutcome, Renewal, Settled, Store};
@@ -162,14 +162,14 @@ async fn people_see_and_change_jobs() {
         .expect("an answer");
     assert_eq!(changed, 3);
     store
-        .pause_queue("default".to_owned(), by())
+        .pause_queue(name("default"), by())
         .await
         .expect("an answer");
     let instance = known_instance(&store).await;
     assert!(claim(&store, &instance, 3).await.is_empty());
     assert_eq!(paused_in(&store).await, ["default"]);
     store
-        .resume_queue("default".to_owned(), by())
+        .resume_queue(name("default"), by())
         .await
         .expect("an answer");
     assert_eq!(claim(&store, &instance, 3).await.len(), 3);

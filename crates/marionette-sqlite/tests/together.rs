@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, by, claim, job, known_instance};
+use common::{Place, by, claim, job, known_instance, name};
 use marionette::inspect::{Inspect, Which};
 use marionette::store::{Inserted, NewJob, Priority, Store};
 use marionette_sqlite::{SqliteStore, Synchronous};
@@ -62,7 +62,7 @@ async fn a_limit_holds_among_callers_that_have_none() {
     let store = place.open().await;
     let jobs = (0..CALLERS).map(|index| {
         job()
-            .queue(if index % 2 == 0 { "narrow" } else { "wide" })
+            .queue(name(if index % 2 == 0 { "narrow" } else { "wide" }))
             .queue_limit((index % 2 == 0).then_some(5))
     });
     let answers = insert_at_once(&store, jobs.collect()).await;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Place, claim, job, known_instance};
-use marionette::store::{Inserted, NewJob, StoreError, StoreErrorKind};
+use marionette::store::{Inserted, NewJob, PAYLOAD_BYTES_MAX, StoreError, StoreErrorKind};
 use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -188,8 +188,8 @@ async fn what_is_refused_leaves_nothing_in_the_transaction() {
     let instance = known_instance(&store).await;
     let mut shop = shop(&place);
     let transaction = begin(&mut shop);
-    let bad = job().queue("no name");
-    refused(&store, &transaction, &[job(), bad], "of its queue");
+    let bad = job().payload(vec![b' '; PAYLOAD_BYTES_MAX + 1]);
+    refused(&store, &transaction, &[job(), bad], "its payload has");
     let other = job().payload(b"[]".to_vec());
     let taken = other.clone().payload(Vec::new());
     let inserted = order(&store, &transaction, vec![other.clone(), taken]);

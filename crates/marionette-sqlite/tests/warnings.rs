@@ -7,7 +7,7 @@ use std::fs::OpenOptions;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Place, insert, job};
+use common::{Place, insert, job, name};
 use marionette::store::Store;
 use marionette::{Context, Job, TaskError, TaskManager};
 use marionette_sqlite::SqliteStore;
@@ -96,7 +96,7 @@ async fn jobs_that_nobody_here_has_a_handler_for_are_told_of_once_for_each_kind(
     for _ in 0..3 {
         insert(&store, job()).await;
     }
-    let gone = job().kind("gone");
+    let gone = job().kind(name("gone"));
     insert(&store, gone).await;
     let tasks = manager(&store);
     tasks.start();

@@ -18,7 +18,7 @@ use marionette::marker::{Anywhere, ByJob, Stored, Untyped};
 use marionette::stats::{Histogram, Stats, Trouble};
 use marionette::store::{
     Attempted, Claim, Claimed, Due, Duty, EndKind, Ended, Inserted, InstanceId, InstanceInfo,
-    JobOptions, JobState, Lease, NameError, NewJob, Next, PastAttempt, PastOutcome, Priority,
+    JobOptions, JobState, Lease, Name, NameError, NewJob, Next, PastAttempt, PastOutcome, Priority,
     Renewal, Settled, Settlement, Store, StoreError, StoreErrorKind, StoredBackoff, StoredJitter,
     Swept, Timing, Wanted,
 };
@@ -173,6 +173,7 @@ const _: () = {
     data::<JobOptions>();
     data::<JobState>();
     data::<Lease>();
+    data::<Name>();
     data::<NameError>();
     data::<NewJob>();
     data::<Next>();

@@ -10,7 +10,7 @@ use common::jobs::{SendMail, mail};
 use common::{HOUR, SECOND};
 use marionette::backoff::Constant;
 use marionette::inspect::{By, Inspect};
-use marionette::store::JobState;
+use marionette::store::{JobState, Name};
 use marionette::testing::{WallClock, drain};
 use marionette::{Context, Job, MemoryStore, TaskManager};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ async fn drain_leaves_what_the_manager_cannot_run() {
     let elsewhere = tasks.queue(mail("ada")).in_queue("elsewhere").await;
     tasks
         .store()
-        .pause_queue("paused".into(), By::new("ada", "test"))
+        .pause_queue(Name::from_static("paused"), By::new("ada", "test"))
         .await
         .expect("it can be paused");
     let paused = tasks.queue(mail("ada")).in_queue("paused").await;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use common::{HOUR, SECOND, now};
 use marionette::backoff::Constant;
 use marionette::error::QueueErrorKind;
+use marionette::event::Received;
 use marionette::{
     BoxError, Context, Job, JobHandler, Payload, TaskError, TaskManager, TaskState, wrap,
 };
@@ -48,6 +49,44 @@ fn adder(failures: u32) -> (TaskManager, Arc<AtomicU32>) {
     let tasks = tasks.expect("it is sound");
     tasks.start();
     (tasks, calls)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_tells_the_kind_of_a_job_and_none_for_a_task() {
+    let (tasks, _) = adder(0);
+    let mut events = tasks.events();
+    let job = tasks.queue(Add(2, 3)).name("a sum").await.expect("it runs");
+    let id = job.id();
+    job.await.expect("it succeeds");
+    let task = tasks.queue(async |_: Context| Ok(())).await;
+    task.expect("it runs").await.expect("it succeeds");
+    for kind in [Some("add"), Some("add"), None, None] {
+        let Some(Received::Event(event)) = events.recv().await else {
+            panic!("each has an event at its start and at its end");
+        };
+        assert_eq!(event.job.as_deref(), kind, "{event:?}");
+        assert_eq!(
+            (event.id == id, &*event.name == "a sum"),
+            (kind.is_some(), kind.is_some())
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_name_of_a_queue_is_refused_as_by_a_manager_with_a_store() {
+    let (tasks, calls) = adder(0);
+    let refused = tasks.queue(Add(2, 3)).in_queue("a b").await;
+    let refused = refused.expect_err("it is no name");
+    assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
+    assert_eq!(
+        refused.to_string(),
+        "a job cannot be stored: the name `a b` of a queue has ' ', \
+         which is none of A–Z, a–z, 0–9, _ . : -"
+    );
+    let mended = refused.into_task();
+    let handle = tasks.queue(mended).in_queue("sums").await.expect("it runs");
+    assert_eq!(handle.await.expect("it succeeds"), 5);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]

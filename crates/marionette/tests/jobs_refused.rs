@@ -116,7 +116,7 @@ async fn a_bad_name_of_a_queue_is_refused() {
         let told = refused.to_string();
         assert!(
             told.starts_with("a job cannot be stored: the name `")
-                && told.contains("` of its queue "),
+                && told.contains("` of a queue "),
             "{told}"
         );
     }

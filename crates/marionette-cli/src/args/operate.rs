@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{Subcommand, ValueHint};
+use marionette::store::Name;
 
 use super::selection::{Conditions, Selection, States, ends};
 use crate::console::time::parse_duration;
@@ -229,7 +230,7 @@ With --json one object: queue, paused, changed.")]
 pub(crate) struct Pause {
     /// Which queue
     #[arg(value_name = "QUEUE", value_hint = ValueHint::Other, value_parser = parse_name)]
-    pub(crate) queue: String,
+    pub(crate) queue: Name,
 }
 
 /// Resume a queue that was paused
@@ -238,7 +239,7 @@ pub(crate) struct Pause {
 pub(crate) struct Resume {
     /// Which queue
     #[arg(value_name = "QUEUE", value_hint = ValueHint::Other, value_parser = parse_name)]
-    pub(crate) queue: String,
+    pub(crate) queue: Name,
 }
 
 /// Count tasks by queue, kind and state
@@ -305,7 +306,7 @@ pub(crate) struct Prune {
         value_delimiter = ',',
         value_parser = parse_name
     )]
-    pub(crate) kind: Vec<String>,
+    pub(crate) kind: Vec<Name>,
     /// Only in these queues
     #[arg(
         long,
@@ -314,7 +315,7 @@ pub(crate) struct Prune {
         value_delimiter = ',',
         value_parser = parse_name
     )]
-    pub(crate) queue: Vec<String>,
+    pub(crate) queue: Vec<Name>,
     /// Only say what would be deleted
     #[arg(long, help_heading = "How")]
     pub(crate) dry_run: bool,

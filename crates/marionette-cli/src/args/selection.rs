@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use marionette::store::JobState;
+use marionette::store::{JobState, Name};
 
 use crate::console::text::nearest;
 use crate::console::time::parse_duration;
@@ -34,7 +34,7 @@ pub(crate) struct Conditions {
         value_delimiter = ',',
         value_parser = parse_name
     )]
-    pub(crate) kind: Vec<String>,
+    pub(crate) kind: Vec<Name>,
     /// In one of these queues
     #[arg(
         long,
@@ -43,7 +43,7 @@ pub(crate) struct Conditions {
         value_delimiter = ',',
         value_parser = parse_name
     )]
-    pub(crate) queue: Vec<String>,
+    pub(crate) queue: Vec<Name>,
     /// Accepted longer ago than this, like `2h` or `7d`
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     pub(crate) older: Option<Duration>,

@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use marionette::store::Name;
+
 use crate::console::time::parse_duration;
 use crate::input::{parse_count, parse_name};
 
@@ -21,7 +23,7 @@ pub(crate) struct Unit {
     pub(crate) jobs: Option<NonZeroUsize>,
     /// The queues to work on [default: default]
     #[arg(long, value_name = "QUEUE", value_parser = parse_name)]
-    pub(crate) queue: Vec<String>,
+    pub(crate) queue: Vec<Name>,
     /// How long commands may run on after a stop, before they are ended and given back
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1m")]
     pub(crate) stop_within: Duration,

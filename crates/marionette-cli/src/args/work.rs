@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::outputs::OutputArguments;
 use crate::console::time::parse_duration;
+use marionette::store::Name;
+
 use crate::input::{parse_count, parse_name};
 
 /// Run the tasks that were added, until told to stop
@@ -33,7 +35,7 @@ pub(crate) struct Work {
     pub(crate) jobs: Option<NonZeroUsize>,
     /// The queues to work on
     #[arg(long, value_name = "QUEUE", value_parser = parse_name, default_value = "default")]
-    pub(crate) queue: Vec<String>,
+    pub(crate) queue: Vec<Name>,
     /// Stop when nothing is due and nothing runs; tasks for later stay
     #[arg(long)]
     pub(crate) once: bool,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use marionette::store::{JobOptions, Priority, StoredBackoff};
+use marionette::store::{JobOptions, Name, Priority, StoredBackoff};
 
 use super::value::{parse_backoff, parse_name, parse_positive, parse_priority, parse_retries};
 use crate::console::clock;
@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// The priority; a higher one goes first.
     pub(crate) priority: Priority,
     /// The queue, if the task names one.
-    pub(crate) queue: Option<String>,
+    pub(crate) queue: Option<Name>,
     /// The time at which the task is due; at once by default.
     pub(crate) due: Option<Due>,
 }
@@ -101,7 +101,7 @@ pub(crate) struct OptionArguments {
     pub(crate) name: Option<String>,
     /// The queue in which it waits [default: default]
     #[arg(long, value_name = "QUEUE", value_parser = parse_name)]
-    queue: Option<String>,
+    queue: Option<Name>,
 }
 
 impl OptionArguments {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use marionette::store::{StoredBackoff, StoredJitter, check_name};
+use marionette::store::{Name, StoredBackoff, StoredJitter};
 
 use crate::console::time::parse_duration;
 
@@ -116,9 +116,8 @@ pub(crate) fn parse_variable(name: &str) -> Result<String, String> {
 }
 
 /// Reads the name of a queue or a kind.
-pub(crate) fn parse_name(name: &str) -> Result<String, String> {
-    check_name(name).map_err(|error| format!("the name {error}"))?;
-    Ok(name.to_owned())
+pub(crate) fn parse_name(name: &str) -> Result<Name, String> {
+    Name::try_from(name).map_err(|error| error.to_string())
 }
 
 /// Reads a duration of at most [`GRACE_MAX`](crate::command::GRACE_MAX).
@@ -132,8 +131,7 @@ pub(crate) fn parse_grace(text: &str) -> Result<Duration, String> {
 
 /// Reads the name of a run.
 pub(crate) fn parse_run_name(text: &str) -> Result<String, String> {
-    check_name(text).map_err(|why| format!("a name {why}"))?;
-    Ok(text.to_owned())
+    parse_name(text).map(String::from)
 }
 
 #[cfg(test)]

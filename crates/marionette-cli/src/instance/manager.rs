@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use marionette::store::Store;
+use marionette::store::{Name, Store};
 use marionette::{Context, TaskManager};
 use tokio::sync::watch;
 
@@ -33,14 +33,14 @@ pub(crate) struct Instance {
     /// The trouble that keeps it from claiming tasks, once that has lasted.
     pub(crate) store_trouble: StoreTrouble,
     /// The queues that it runs.
-    pub(crate) queues: Vec<String>,
+    pub(crate) queues: Vec<Name>,
 }
 
 impl Instance {
     /// An instance that has not started.
     pub(crate) fn new(
         opened: &Opened,
-        queues: Vec<String>,
+        queues: Vec<Name>,
         jobs: Option<NonZeroUsize>,
         keep_outputs: u64,
     ) -> Result<Self> {

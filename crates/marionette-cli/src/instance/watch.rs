@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use marionette::inspect::PausedQueue;
-use marionette::store::JobState;
-use marionette::store::Store;
+use marionette::store::{JobState, Name, Store};
 use marionette::{Job, TaskManager};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -38,7 +37,7 @@ impl Watch {
     pub(crate) fn begin(
         opened: &Opened,
         instance: &Instance,
-        queues: &[String],
+        queues: &[Name],
         console: &Console,
     ) -> Self {
         let seen = Seen {
@@ -88,8 +87,8 @@ struct Seen {
     minder: Minder,
     own: Trouble,
     of_store: StoreTrouble,
-    works_on: Vec<String>,
-    queues: Vec<String>,
+    works_on: Vec<Name>,
+    queues: Vec<Name>,
     console: Console,
 }
 
@@ -230,7 +229,7 @@ impl Seen {
     }
 
     /// The tasks of ours that the store calls ready, in one queue that is not paused.
-    async fn ready(&self) -> Option<(String, u64)> {
+    async fn ready(&self) -> Option<(Name, u64)> {
         let store = self.tasks.store();
         let paused = store.paused_queues().await.ok()?;
         let counts = store.counts().await.ok()?;

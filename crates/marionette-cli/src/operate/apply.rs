@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use marionette::inspect::{Filter, JobSummary, Which};
-use marionette::store::JobState;
+use marionette::store::{JobState, Name};
 use marionette::{Job, TaskId};
 
 use crate::args;
@@ -101,7 +101,7 @@ async fn named_ones(
 }
 
 /// Notes the queue of a task, and whether the task is a command.
-fn note_queue(queues: &mut BTreeMap<String, bool>, job: &JobSummary) {
+fn note_queue(queues: &mut BTreeMap<Name, bool>, job: &JobSummary) {
     *queues.entry(job.queue.clone()).or_default() |= job.kind == Command::KIND;
 }
 
@@ -173,7 +173,7 @@ struct Survey {
     /// A few of the tasks that would be changed.
     preview: String,
     /// The queues of these tasks, and whether they have commands.
-    queues: BTreeMap<String, bool>,
+    queues: BTreeMap<Name, bool>,
 }
 
 async fn survey(operator: &Operator, filter: &Filter, change: &Change) -> Result<Survey> {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use marionette::inspect::PausedQueue;
+use marionette::store::Name;
 use serde_json::json;
 
 use crate::console::pausing::who_paused;
@@ -10,15 +11,15 @@ use crate::store::{by, explain};
 
 use super::operator::Operator;
 
-pub(super) async fn pause(operator: &Operator, queue: &str) -> Result<u8> {
+pub(super) async fn pause(operator: &Operator, queue: &Name) -> Result<u8> {
     let was_paused = was_paused(operator, queue).await?;
     let store = &*operator.opened.store;
     store
-        .pause_queue(queue.to_owned(), by())
+        .pause_queue(queue.clone(), by())
         .await
         .map_err(explain)?;
     let counts = store.counts().await.map_err(explain)?;
-    if !counts.iter().any(|count| count.queue == queue) {
+    if !counts.iter().any(|count| count.queue == *queue) {
         operator
             .console
             .note(&format!("no task is in the queue {queue} so far"));
@@ -27,11 +28,11 @@ pub(super) async fn pause(operator: &Operator, queue: &str) -> Result<u8> {
     Ok(0)
 }
 
-pub(super) async fn resume(operator: &Operator, queue: &str) -> Result<u8> {
+pub(super) async fn resume(operator: &Operator, queue: &Name) -> Result<u8> {
     let was_paused = was_paused(operator, queue).await?;
     let store = &*operator.opened.store;
     store
-        .resume_queue(queue.to_owned(), by())
+        .resume_queue(queue.clone(), by())
         .await
         .map_err(explain)?;
     tell(operator, queue, false, was_paused.as_ref());
@@ -45,17 +46,17 @@ pub(crate) fn is_paused(paused: &PausedQueue) -> String {
     format!("the queue {queue} is paused{who}; `marionette resume {queue}` lets it go on")
 }
 
-async fn was_paused(operator: &Operator, queue: &str) -> Result<Option<PausedQueue>> {
+async fn was_paused(operator: &Operator, queue: &Name) -> Result<Option<PausedQueue>> {
     let paused = operator
         .opened
         .store
         .paused_queues()
         .await
         .map_err(explain)?;
-    Ok(paused.into_iter().find(|paused| paused.queue == queue))
+    Ok(paused.into_iter().find(|paused| paused.queue == *queue))
 }
 
-fn tell(operator: &Operator, queue: &str, is_paused: bool, was_paused: Option<&PausedQueue>) {
+fn tell(operator: &Operator, queue: &Name, is_paused: bool, was_paused: Option<&PausedQueue>) {
     let is_new = is_paused != was_paused.is_some();
     let who = was_paused.map(who_paused).unwrap_or_default();
     if operator.console.json {

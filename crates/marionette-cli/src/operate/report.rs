@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use marionette::store::JobState;
+use marionette::store::{JobState, Name};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -34,7 +34,7 @@ pub(super) struct Report {
     pub(super) changed: u64,
     pub(super) unchanged: Vec<Unchanged>,
     /// The queues of the tasks that match, and whether they have commands.
-    pub(super) queues: BTreeMap<String, bool>,
+    pub(super) queues: BTreeMap<Name, bool>,
 }
 
 impl Report {
@@ -58,7 +58,7 @@ impl Report {
                     (None, Some(command)) => starts.push(command),
                     (None, None) => {}
                 },
-                None if *has_commands && !works && queue == DEFAULT_QUEUE => {
+                None if *has_commands && !works && *queue == DEFAULT_QUEUE => {
                     starts.push("marionette work".to_owned());
                 }
                 None if *has_commands && !works => {

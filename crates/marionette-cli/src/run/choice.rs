@@ -7,7 +7,7 @@
 
 use anyhow::{Result, bail};
 use marionette::inspect::{Filter, Which};
-use marionette::store::{Ended, JobState};
+use marionette::store::{Ended, JobState, Name};
 
 use super::identity::Identity;
 use super::ledger::{Ledger, OtherRunner, Taken, Turn};
@@ -126,7 +126,7 @@ impl FolderRuns {
 }
 
 /// The number of tasks of a list that a queue has, and the number of all its tasks.
-async fn in_common(opened: &Opened, file: &input::File, queue: &str) -> Result<(usize, usize)> {
+async fn in_common(opened: &Opened, file: &input::File, queue: &Name) -> Result<(usize, usize)> {
     let plan = Plan::new(file, queue)?;
     let ids: Vec<_> = plan.ids().collect();
     let mut stored = 0;
@@ -176,7 +176,7 @@ pub(super) async fn turn(
     }
     let turn = ledger.begin()?;
     if turn == Turn::Begins {
-        forget(opened, &ledger.earlier_queue()).await?;
+        forget(opened, ledger.earlier_queue()).await?;
     }
     Ok(turn)
 }
@@ -190,8 +190,8 @@ async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u6
 }
 
 /// Deletes the tasks of a queue: of finished generations only the last is kept.
-async fn forget(opened: &Opened, queue: &str) -> Result<()> {
-    let jobs = Which::Matching(in_queue(queue.to_owned()));
+async fn forget(opened: &Opened, queue: Name) -> Result<()> {
+    let jobs = Which::Matching(in_queue(queue));
     let forgotten = opened.forgotten();
     opened.store.delete(jobs, by()).await.map_err(explain)?;
     output::forget(opened, &forgotten).await

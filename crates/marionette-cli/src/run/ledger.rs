@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use marionette::TaskId;
+use marionette::store::Name;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ pub(super) struct OtherRunner {
     /// The number of that process, if the process has written it down yet.
     process: Option<String>,
     /// The queue of the generation that the process runs.
-    pub(super) queue: String,
+    pub(super) queue: Name,
 }
 
 impl OtherRunner {
@@ -206,19 +207,19 @@ impl Ledger {
     }
 
     /// The queue of the present generation.
-    pub(super) fn queue(&self) -> String {
+    pub(super) fn queue(&self) -> Name {
         queue(&self.key, self.note.generation)
     }
 
     /// The queues of the present generation and of the one before, whose tasks may have been
     /// retried since.
-    pub(super) fn queues(&self) -> [String; 2] {
+    pub(super) fn queues(&self) -> [Name; 2] {
         let last = self.note.generation.saturating_sub(1);
         [self.queue(), queue(&self.key, last)]
     }
 
     /// The queue of the generation two before the present one.
-    pub(super) fn earlier_queue(&self) -> String {
+    pub(super) fn earlier_queue(&self) -> Name {
         queue(&self.key, self.note.generation.saturating_sub(2))
     }
 
@@ -335,8 +336,9 @@ fn lock_of(key: &str) -> String {
     format!("{key}.lock")
 }
 
-fn queue(key: &str, generation: u64) -> String {
-    format!("run.{key}.{generation}")
+fn queue(key: &str, generation: u64) -> Name {
+    let name = format!("run.{key}.{generation}");
+    name.try_into().expect("a key has letters and digits alone")
 }
 
 /// The key and the generation in the name of a queue; `None` for a queue that belongs to no run.
@@ -464,7 +466,6 @@ mod tests {
         let mut ledger = ours(folder.path(), "/a");
         ledger.begin().unwrap();
         let queue = ledger.queue();
-        marionette::store::check_name(&queue).unwrap();
         assert_eq!(parts(&queue), Some((ledger.key.as_str(), 1)));
         assert_eq!((parts("run.a"), parts("default")), (None, None));
     }

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use marionette::inspect::{Filter, Which};
+use marionette::store::Name;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::args::Run;
@@ -286,7 +287,7 @@ fn count_of(number: u64, noun: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
-fn in_queue(queue: String) -> Filter {
+fn in_queue(queue: Name) -> Filter {
     Filter::new().queue(queue)
 }
 

@@ -65,6 +65,8 @@ fn is_followed(folder: &Folder, key: &str, note: &Note) -> bool {
 mod tests {
     use std::path::PathBuf;
 
+    use marionette::store::Name;
+
     use super::super::identity::Identity;
     use super::super::ledger::{Ledger, Taken};
     use super::*;
@@ -77,7 +79,7 @@ mod tests {
         }
     }
 
-    fn run(place: &Place, identity: &Identity, slot: u32) -> String {
+    fn run(place: &Place, identity: &Identity, slot: u32) -> Name {
         let mut ledger = take(place, identity, slot);
         ledger.begin().unwrap();
         ledger.finish().unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Result, anyhow, bail};
 use marionette::TaskId;
-use marionette::store::NewJob;
+use marionette::store::{Name, NewJob};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// The jobs of a file in this queue.
-    pub(super) fn new(file: &File, queue: &str) -> Result<Self> {
+    pub(super) fn new(file: &File, queue: &Name) -> Result<Self> {
         let mut jobs = Vec::with_capacity(file.tasks.len());
         let mut seen = HashMap::new();
         for task in &file.tasks {
@@ -74,7 +74,7 @@ impl Plan {
     }
 }
 
-fn job(task: &Task, queue: &str, seen: &mut HashMap<Vec<u8>, u64>) -> Result<NewJob> {
+fn job(task: &Task, queue: &Name, seen: &mut HashMap<Vec<u8>, u64>) -> Result<NewJob> {
     let identity = match task.identity() {
         Ok(identity) => identity,
         Err(error) => bail!("the command cannot be stored: {error}"),
@@ -99,7 +99,7 @@ mod tests {
     use crate::command::{Command, What};
     use crate::input::Options;
 
-    fn plan(lines: &[&str], queue: &str) -> Plan {
+    fn plan(lines: &[&str], queue: &'static str) -> Plan {
         let task = |line: &&str| Task {
             line: 1,
             name: None,
@@ -112,7 +112,7 @@ mod tests {
             name: "f".to_owned(),
             tasks: lines.iter().map(task).collect(),
         };
-        Plan::new(&file, queue).unwrap()
+        Plan::new(&file, &Name::from_static(queue)).unwrap()
     }
 
     fn ids(plan: &Plan) -> Vec<TaskId> {

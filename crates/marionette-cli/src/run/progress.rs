@@ -7,7 +7,7 @@ use std::time::Instant;
 use marionette::TaskId;
 use marionette::event::{Event, EventKind};
 use marionette::inspect::Count;
-use marionette::store::JobState;
+use marionette::store::{JobState, Name};
 use tokio::sync::Notify;
 
 use super::plan::Plan;
@@ -137,7 +137,7 @@ impl Progress {
 
     /// Takes in the counts of the store, which include what other processes did. The first queue
     /// belongs to this run. Returns whether nothing is left in either queue.
-    pub(super) fn correct(&self, counts: &[Count], queues: &[String; 2]) -> bool {
+    pub(super) fn correct(&self, counts: &[Count], queues: &[Name; 2]) -> bool {
         let here = || counts.iter().filter(|count| count.queue == queues[0]);
         let of = |states: &[JobState]| {
             let jobs = here().filter(|count| states.contains(&count.state));
@@ -154,7 +154,7 @@ impl Progress {
     }
 
     /// Whether nothing runs here although the store has a job that is due or running.
-    pub(super) fn is_stuck(&self, counts: &[Count], queues: &[String; 2]) -> bool {
+    pub(super) fn is_stuck(&self, counts: &[Count], queues: &[Name; 2]) -> bool {
         let is_due = |count: &Count| {
             queues.contains(&count.queue)
                 && count.jobs > 0

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use marionette::store::Store;
+use marionette::store::{Name, Store};
 use marionette::{ConfigError, TaskId, TaskManager, TaskManagerBuilder};
 use marionette_sqlite::SqliteStore;
 
@@ -24,7 +24,7 @@ impl Backend {
     pub(super) fn manager(
         &self,
         builder: TaskManagerBuilder,
-        queues: &[String],
+        queues: &[Name],
     ) -> Result<TaskManager<dyn Store>, ConfigError> {
         match self {
             Self::Sqlite(store) => {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use marionette::store::Store;
+use marionette::store::{Name, Store};
 use marionette::{ConfigError, TaskManager, TaskManagerBuilder};
 use rustix::fs::Access;
 
@@ -55,7 +55,7 @@ impl Opened {
     pub(crate) fn manager(
         &self,
         builder: TaskManagerBuilder,
-        queues: &[String],
+        queues: &[Name],
     ) -> Result<TaskManager<dyn Store>, ConfigError> {
         self.backend.manager(builder, queues)
     }

@@ -139,7 +139,10 @@ fn a_wrong_condition_is_told_with_what_to_write() {
     for (args, expected) in [
         (["--state", "broken"], "[possible values: ready, scheduled"),
         (["--state", "faild"], "a similar value exists: 'failed'"),
-        (["--kind", "a b"], "the name has ' ', which is none of"),
+        (
+            ["--kind", "a b"],
+            "the name `a b` has ' ', which is none of",
+        ),
         (["--older", "7"], "\"7\" has no unit; write it like `7s`"),
         (
             ["--since", "soonish"],

@@ -44,7 +44,7 @@ async fn the_name_of_a_queue_is_checked_and_one_without_tasks_is_told() {
     assert_eq!(said.code, Some(2));
     assert!(
         said.err
-            .contains("'a b' for '<QUEUE>': the name has ' ', which is none of"),
+            .contains("'a b' for '<QUEUE>': the name `a b` has ' ', which is none of"),
         "{said:?}"
     );
     let said = shop.place.run(&["pause", "defualt"]);

@@ -5,12 +5,15 @@ use std::time::Duration;
 use marionette::TaskId;
 use marionette::inspect::{By, Inspect, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, JobOptions, JobState, NewJob, Next,
-    PastOutcome, Settled, Settlement, Store, StoredBackoff, StoredJitter, Wanted,
+    Attempted, Claim, Claimed, Due, InstanceId, InstanceInfo, JobOptions, JobState, Name, NewJob,
+    Next, PastOutcome, Settled, Settlement, Store, StoredBackoff, StoredJitter, Wanted,
 };
 use marionette_sqlite::SqliteStore;
 
 use crate::fixture::Place;
+
+const MAIL: Name = Name::from_static("mail");
+const REPORT: Name = Name::from_static("report");
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -129,7 +132,7 @@ pub(crate) fn worker() -> InstanceInfo {
 }
 
 pub(crate) async fn claim(store: &SqliteStore, worker: &InstanceInfo) -> Option<Claimed> {
-    let wanted = Wanted::new(["mail", "report"]);
+    let wanted = Wanted::new([MAIL, REPORT]);
     let claim = Claim::new(worker.id, wanted, 1);
     store.claim(claim).await.expect("an answer").pop()
 }
@@ -145,14 +148,12 @@ pub(crate) fn mail(to: &str) -> NewJob {
         max: Duration::from_secs(60),
         jitter: StoredJitter::None,
     });
-    NewJob::new("mail", format!(r#"{{"to":"{to}"}}"#).into_bytes())
-        .queue("default")
-        .options(options)
+    NewJob::new(MAIL, format!(r#"{{"to":"{to}"}}"#).into_bytes()).options(options)
 }
 
 pub(crate) fn report() -> NewJob {
-    NewJob::new("report", b"[1,2]".to_vec())
-        .queue("night")
+    NewJob::new(REPORT, b"[1,2]".to_vec())
+        .queue(Name::from_static("night"))
         .priority(5)
         .due(Due::After(HOUR))
 }
@@ -186,7 +187,7 @@ async fn quarantined(place: &Place) -> TaskId {
 }
 
 async fn claim_if_known(store: &SqliteStore, worker: &InstanceInfo) -> bool {
-    let wanted = Wanted::new(["mail"]);
+    let wanted = Wanted::new([MAIL]);
     let claim = Claim::new(worker.id, wanted, 1);
     store
         .claim(claim)

@@ -2,7 +2,7 @@
 
 use marionette::store::{Due, JobState, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, claim, ids, job, jobs, leases};
+use crate::bed::{Bed, attempt, claim, ids, job, jobs, leases, name};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -47,7 +47,7 @@ async fn the_higher_priority_goes_first(bed: Bed) {
 
 async fn priorities_are_compared_across_queues_and_kinds(bed: Bed) {
     let place = |kind: &'static str, queue: &'static str, priority| {
-        job().kind(kind).queue(queue).priority(priority)
+        job().kind(name(kind)).queue(name(queue)).priority(priority)
     };
     let mut expected = Vec::new();
     let places = [

@@ -3,7 +3,7 @@
 
 use marionette::store::{Due, Ended, JobState, Next, PastOutcome, Renewal, Settled, Swept};
 
-use crate::bed::{Bed, by, claim, failure, ids, job, jobs, kinds, leases, only, paused_in};
+use crate::bed::{Bed, by, claim, failure, ids, job, jobs, kinds, leases, name, only, paused_in};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -229,7 +229,7 @@ async fn many_jobs_of_dead_instances_all_come_back(bed: Bed) {
 
 /// K6: what no instance can run must not fill every batch of a sweep.
 async fn jobs_that_nobody_can_run_do_not_keep_others_from_their_rescue(bed: Bed) {
-    let unknown = || job().kind("unknown").priority(100);
+    let unknown = || job().kind(name("unknown")).priority(100);
     bed.insert((0..2_500).map(|_| unknown()).collect()).await;
     let id = bed.insert_one(job()).await;
     let doomed = bed.another_instance().await;
@@ -279,7 +279,7 @@ async fn a_store_that_is_opened_again_has_all_that_it_had(bed: Bed) {
         .await
         .expect("a change");
     bed.store
-        .pause_queue("other".to_owned(), by())
+        .pause_queue(name("other"), by())
         .await
         .expect("a change");
     let mut before = Vec::new();

@@ -6,7 +6,7 @@ use marionette::TaskId;
 use marionette::inspect::{Count, Filter, Which};
 use marionette::store::{Due, JobState, Next, PastOutcome};
 
-use crate::bed::{Bed, attempt, by, cancel_for, failure, job, jobs, only, present};
+use crate::bed::{Bed, attempt, by, cancel_for, failure, job, jobs, name, only, present};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -86,14 +86,13 @@ async fn changed<C: AsyncFn(Which) -> u64>(bed: &Bed, change: C) -> Vec<JobState
 
 async fn jobs_are_counted_by_queue_kind_and_state(bed: Bed) {
     one_of_each(&bed).await;
-    let elsewhere = job().queue("a").kind("z");
+    let elsewhere = job().queue(name("a")).kind(name("z"));
     bed.insert(vec![elsewhere.clone(), elsewhere.id(TaskId::new())])
         .await;
     let mut counts = bed.store.counts().await.expect("an answer");
     counts.sort();
-    let count = |queue: &str, kind: &str, state, jobs| {
-        Count::new(queue.to_owned(), kind.to_owned(), state, jobs)
-    };
+    let count =
+        |queue: &str, kind: &str, state, jobs| Count::new(name(queue), name(kind), state, jobs);
     let mut expected = vec![count("a", "z", JobState::Ready, 2)];
     expected.extend(JobState::ALL.map(|state| count("default", "mail", state, 1)));
     assert_eq!(counts, expected);
@@ -289,7 +288,7 @@ async fn an_id_that_nobody_knows_is_passed_over(bed: Bed) {
 async fn a_change_of_all_that_match_changes_each_once(bed: Bed) {
     const COUNT: usize = 2_500;
     bed.insert(jobs(COUNT)).await;
-    let other = job().kind("other");
+    let other = job().kind(name("other"));
     let other = bed.insert_one(other).await;
     let which = || Which::Matching(Filter::new().kind(crate::bed::KIND));
     // After this change they still match.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use marionette::TaskId;
-use marionette::inspect::{Filter, Page};
+use marionette::inspect::{ActivityFilter, Filter, Page, Which};
 use marionette::store::{Due, JobState, Next};
 
-use crate::bed::{Bed, by, failure, job, jobs, only, present};
+use crate::bed::{Bed, by, failure, job, jobs, name, only, present};
 use crate::case::{Case, claims};
 use crate::cases::inspect::one_of_each;
 
@@ -20,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
         the_last_page_says_so,
         a_filter_by_state_finds_all_of_it_and_nothing_else,
         a_filter_by_kind_and_queue,
+        a_text_that_no_job_can_be_called_finds_nothing,
         a_filter_by_the_time_of_acceptance,
         a_filter_by_text,
         all_conditions_have_to_hold,
@@ -66,7 +67,7 @@ async fn pages_have_neither_gap_nor_repetition(bed: Bed) {
     let mut expected = Vec::new();
     for index in 0..53 {
         let new = job()
-            .kind(["a", "b"][index % 2])
+            .kind(name(["a", "b"][index % 2]))
             .due([Due::Now, Due::After(bed.units(50))][index % 3 / 2]);
         expected.push(bed.insert_one(new).await);
     }
@@ -135,7 +136,7 @@ async fn a_filter_by_kind_and_queue(bed: Bed) {
     let mut places = Vec::new();
     for kind in ["a", "A", "a_"] {
         for queue in ["x", "xx", "y"] {
-            let new = job().kind(kind).queue(queue);
+            let new = job().kind(name(kind)).queue(name(queue));
             places.push((kind, queue, bed.insert_one(new).await));
         }
     }
@@ -156,6 +157,33 @@ async fn a_filter_by_kind_and_queue(bed: Bed) {
         let expected: BTreeSet<_> = matching.map(|&(_, _, id)| id).collect();
         assert_eq!(found(&bed, filter).await, expected, "{kinds:?} {queues:?}");
     }
+}
+
+async fn a_text_that_no_job_can_be_called_finds_nothing(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    for text in [
+        "",
+        " ",
+        "default ",
+        "a/b",
+        "a\0",
+        "a'",
+        "a%",
+        "*",
+        &"x".repeat(129),
+    ] {
+        for filter in [Filter::new().queue(text), Filter::new().kind(text)] {
+            assert_eq!(found(&bed, filter.clone()).await, [].into(), "{text:?}");
+            let deleted = bed.store.delete(Which::Matching(filter), by()).await;
+            assert_eq!(deleted.expect("a change"), 0, "{text:?}");
+        }
+        let filter = ActivityFilter::new().queue(text);
+        let activities = bed.store.activity(filter).await.expect("an answer");
+        assert_eq!(activities, [], "{text:?}");
+    }
+    // Such a text does not hide what else is asked for.
+    let both = Filter::new().queues(["a b", "default"]);
+    assert_eq!(found(&bed, both).await, [id].into());
 }
 
 async fn a_filter_by_the_time_of_acceptance(bed: Bed) {

@@ -6,7 +6,7 @@ use marionette::TaskId;
 use marionette::inspect::{ActivityFilter, ActivityKind, By, Filter, Which};
 use marionette::store::{InstanceId, InstanceInfo, JobState, StoreErrorKind};
 
-use crate::bed::{Bed, by, job, jobs, only, present};
+use crate::bed::{Bed, by, job, jobs, name, only, present};
 use crate::case::{Case, claims};
 use crate::fixture::Part;
 
@@ -124,10 +124,10 @@ async fn what_changed_nothing_is_no_activity(bed: Bed) {
     for _ in 0..2 {
         let cancelled = bed.store.cancel(only(&[id]), "once".into(), by()).await;
         cancelled.expect("a change");
-        let paused = bed.store.pause_queue("x".into(), by()).await;
+        let paused = bed.store.pause_queue(name("x"), by()).await;
         paused.expect("a change");
     }
-    let resumed = bed.store.resume_queue("y".into(), by()).await;
+    let resumed = bed.store.resume_queue(name("y"), by()).await;
     resumed.expect("a change");
     let activities = bed.store.activity(ActivityFilter::new()).await;
     let activities = activities.expect("an answer").into_iter();
@@ -148,7 +148,7 @@ async fn a_paused_queue_says_who_paused_it(bed: Bed) {
     let before = present(&bed).await;
     let first = By::new("ada", "command");
     let pause = async |by: &By| {
-        let paused = bed.store.pause_queue("x".to_owned(), by.clone()).await;
+        let paused = bed.store.pause_queue(name("x"), by.clone()).await;
         paused.expect("a change");
     };
     pause(&first).await;
@@ -169,9 +169,9 @@ async fn a_store_that_keeps_no_activity_says_so(bed: Bed) {
 
 async fn a_paused_queue_is_told_of(bed: Bed) {
     let first = By::new("ada", "command");
-    let paused = bed.store.pause_queue("x".to_owned(), first.clone()).await;
+    let paused = bed.store.pause_queue(name("x"), first.clone()).await;
     paused.expect("a change");
-    let resumed = bed.store.resume_queue("x".to_owned(), by()).await;
+    let resumed = bed.store.resume_queue(name("x"), by()).await;
     resumed.expect("a change");
     let filter = ActivityFilter::new().queue("x");
     let activities = bed.store.activity(filter).await.expect("an answer");
@@ -179,7 +179,7 @@ async fn a_paused_queue_is_told_of(bed: Bed) {
         .into_iter()
         .map(|activity| (activity.kind, activity.by, activity.queue))
         .collect();
-    let queue = Some("x".to_owned());
+    let queue = Some(name("x"));
     let expected = [
         (ActivityKind::Resumed, by(), queue.clone()),
         (ActivityKind::Paused, first, queue),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use marionette::TaskId;
-use marionette::store::{Due, JobState, Next};
+use marionette::store::{Due, JobState, Name, Next};
 
-use crate::bed::{Bed, KIND, QUEUE, by, claim, ids, job, kinds, paused_in};
+use crate::bed::{Bed, KIND, QUEUE, by, claim, ids, job, kinds, name, names, paused_in};
 use crate::case::{Case, claims};
 use crate::fixture::Part;
 
@@ -29,13 +29,13 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 async fn place(bed: &Bed, kind: &'static str, queue: &'static str) -> TaskId {
-    let job = job().kind(kind).queue(queue);
+    let job = job().kind(name(kind)).queue(name(queue));
     bed.insert_one(job).await
 }
 
 async fn claim_of(bed: &Bed, kinds: &[&str], queues: &[&str]) -> Vec<TaskId> {
     let mut asked = claim(&bed.instance, 100);
-    asked.wanted = crate::bed::kinds(kinds).queues(queues.iter().copied());
+    asked.wanted = crate::bed::kinds(kinds).queues(names(queues));
     let mut claimed = ids(&bed.claim_as(asked).await);
     claimed.sort();
     claimed
@@ -96,7 +96,7 @@ async fn an_unknown_kind_waits_for_who_knows_it(bed: Bed) {
     assert_eq!(ids(&bed.claim_as(asked).await), [new]);
 }
 
-async fn paused(bed: &Bed) -> Vec<String> {
+async fn paused(bed: &Bed) -> Vec<Name> {
     paused_in(&*bed.store).await
 }
 
@@ -104,7 +104,7 @@ async fn a_paused_queue_gives_nothing_until_it_is_resumed(bed: Bed) {
     let x = place(&bed, "a", "x").await;
     let y = place(&bed, "a", "y").await;
     bed.store
-        .pause_queue("x".to_owned(), by())
+        .pause_queue(name("x"), by())
         .await
         .expect("a change");
     assert_eq!(paused(&bed).await, ["x"]);
@@ -113,17 +113,17 @@ async fn a_paused_queue_gives_nothing_until_it_is_resumed(bed: Bed) {
     assert_eq!(claim_of(&bed, &["a"], &[]).await, [y]);
     assert_eq!(bed.state(x).await, JobState::Ready);
     bed.store
-        .resume_queue("x".to_owned(), by())
+        .resume_queue(name("x"), by())
         .await
         .expect("a change");
-    assert_eq!(paused(&bed).await, <[String; 0]>::default());
+    assert_eq!(paused(&bed).await, <[Name; 0]>::default());
     assert_eq!(claim_of(&bed, &["a"], &[]).await, [x, later]);
 }
 
 async fn a_pause_lets_run_what_runs(bed: Bed) {
     let claimed = bed.claimed().await;
     bed.store
-        .pause_queue(QUEUE.to_owned(), by())
+        .pause_queue(name(QUEUE), by())
         .await
         .expect("a change");
     let lease = claimed.lease;
@@ -138,14 +138,14 @@ async fn a_pause_said_twice_ends_at_once(bed: Bed) {
     let x = place(&bed, "a", "x").await;
     for _ in 0..2 {
         bed.store
-            .pause_queue("x".to_owned(), by())
+            .pause_queue(name("x"), by())
             .await
             .expect("a change");
     }
     assert_eq!(paused(&bed).await, ["x"]);
     for _ in 0..2 {
         bed.store
-            .resume_queue("x".to_owned(), by())
+            .resume_queue(name("x"), by())
             .await
             .expect("a change");
     }
@@ -154,7 +154,7 @@ async fn a_pause_said_twice_ends_at_once(bed: Bed) {
 
 async fn a_queue_may_be_paused_before_it_has_jobs(bed: Bed) {
     bed.store
-        .pause_queue("x".to_owned(), by())
+        .pause_queue(name("x"), by())
         .await
         .expect("a change");
     place(&bed, "a", "x").await;
@@ -164,14 +164,15 @@ async fn a_queue_may_be_paused_before_it_has_jobs(bed: Bed) {
 }
 
 async fn of_hundreds_of_queues_those_that_are_named_are_claimed_from(bed: Bed) {
-    let names: Vec<String> = (0..300).map(|number| format!("tenant-{number}")).collect();
-    let jobs = names.iter().map(|name| job().queue(name.clone()));
+    let tenants = (0..300).map(|number| name(format!("tenant-{number}")));
+    let tenants: Vec<_> = tenants.collect();
+    let jobs = tenants.iter().map(|queue| job().queue(queue.clone()));
     let placed = bed.insert(jobs.collect()).await;
-    let paused = bed.store.pause_queue(names[7].clone(), by()).await;
+    let paused = bed.store.pause_queue(tenants[7].clone(), by()).await;
     paused.expect("a change");
 
     let mut asked = claim(&bed.instance, 1_000);
-    asked.wanted.queues = names[..100].iter().cloned().collect();
+    asked.wanted.queues = tenants[..100].iter().cloned().collect();
     let mut claimed = ids(&bed.claim_as(asked.clone()).await);
     claimed.sort();
     let right = placed[..100].iter().copied();
@@ -186,7 +187,7 @@ async fn of_hundreds_of_queues_those_that_are_named_are_claimed_from(bed: Bed) {
 
 async fn who_works_on_all_queues_hears_of_one_that_is_new(bed: Bed) {
     for number in 0..20 {
-        let queue = format!("tenant-{number}");
+        let queue = name(format!("tenant-{number}"));
         let scheduled = job().queue(queue).due(Due::After(bed.units(500)));
         bed.insert_one(scheduled).await;
     }
@@ -202,7 +203,7 @@ async fn who_works_on_all_queues_hears_of_one_that_is_new(bed: Bed) {
 
 async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
     let unclaimed = async |queues: &[&str], overdue: u32| {
-        let wanted = kinds(&["a", "b"]).queues(queues.iter().copied());
+        let wanted = kinds(&["a", "b"]).queues(names(queues));
         let counts = bed.store.unclaimed(wanted, bed.units(overdue)).await;
         let mut counts = counts.expect("an answer");
         counts.sort();
@@ -211,16 +212,16 @@ async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
             .map(|one| (one.queue, one.kind, one.jobs));
         told.collect::<Vec<_>>()
     };
-    let of = |queue: &str, kind: &str, jobs| (queue.to_owned(), kind.to_owned(), jobs);
+    let of = |queue: &str, kind: &str, jobs| (name(queue), name(kind), jobs);
     place(&bed, "a", "x").await;
     for queue in ["x", "x", "y", "paused"] {
         place(&bed, "old", queue).await;
     }
-    let urgent = job().kind("old").queue("x").priority(5);
+    let urgent = job().kind(name("old")).queue(name("x")).priority(5);
     bed.insert_one(urgent).await;
-    let later = job().kind("later").due(Due::After(bed.units(100)));
+    let later = job().kind(name("later")).due(Due::After(bed.units(100)));
     bed.insert_one(later).await;
-    let paused = bed.store.pause_queue("paused".into(), by()).await;
+    let paused = bed.store.pause_queue(name("paused"), by()).await;
     paused.expect("an answer");
     assert_eq!(unclaimed(&[], 5).await, []);
     bed.pass(8).await;
@@ -231,8 +232,8 @@ async fn what_waits_for_another_kind_of_handler_is_counted(bed: Bed) {
     assert_eq!(unclaimed(&["z"], 5).await, []);
     // The same must hold for many lanes.
     for n in 0..40 {
-        bed.insert_one(job().kind("old").queue(format!("of-{n:02}")))
-            .await;
+        let queue = name(format!("of-{n:02}"));
+        bed.insert_one(job().kind(name("old")).queue(queue)).await;
     }
     bed.pass(8).await;
     assert_eq!(unclaimed(&[], 5).await.len(), 43);

@@ -8,7 +8,7 @@ use std::task::Poll;
 use marionette::inspect::Which;
 use marionette::store::{Due, JobState, Lease, Next, Renewal, Settled, Settlement, Swept};
 
-use crate::bed::{Bed, by, cancel_for, claim, failure, ids, job, jobs, leases, only};
+use crate::bed::{Bed, by, cancel_for, claim, failure, ids, job, jobs, leases, name, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -175,9 +175,9 @@ async fn a_change_that_is_dropped_and_repeated_is_made_once(bed: Bed) {
         dropped_after(polls, bed.store.retry(which(), by())).await;
         bed.store.retry(which(), by()).await.expect("a change");
         assert_eq!(bed.state(id).await, JobState::Ready);
-        dropped_after(polls, bed.store.pause_queue("x".to_owned(), by())).await;
+        dropped_after(polls, bed.store.pause_queue(name("x"), by())).await;
         bed.store
-            .pause_queue("x".to_owned(), by())
+            .pause_queue(name("x"), by())
             .await
             .expect("a change");
         dropped_after(polls, bed.store.delete(which(), by())).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use marionette::TaskId;
 use marionette::store::{JobState, Next, Renewal, Settlement};
 
-use crate::bed::{Bed, QUEUE, by, claim, ids, instance, job, jobs, leases, only};
+use crate::bed::{Bed, QUEUE, by, claim, ids, instance, job, jobs, leases, name, only};
 use crate::case::{Case, claims};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -39,13 +39,13 @@ async fn what_one_store_writes_another_sees(bed: Bed) {
         .settle(claimed[0].lease, Next::Done(b"result".to_vec()))
         .await;
     bed.store
-        .pause_queue(QUEUE.to_owned(), by())
+        .pause_queue(name(QUEUE), by())
         .await
         .expect("a change");
     assert!(other.claim(2).await.is_empty(), "the queue is paused");
     other
         .store
-        .resume_queue(QUEUE.to_owned(), by())
+        .resume_queue(name(QUEUE), by())
         .await
         .expect("a change");
     assert_eq!(bed.claim(2).await.len(), 1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marionette::store::{Due, Next, Wanted};
 
-use crate::bed::{Bed, QUEUE, by, job, jobs, only, present, wanted};
+use crate::bed::{Bed, QUEUE, by, job, jobs, name, only, present, wanted};
 use crate::case::{Case, claims};
 use crate::fixture::Part;
 
@@ -142,13 +142,13 @@ async fn a_wait_ends_when_a_sweep_gives_a_job_back(bed: Bed) {
 
 async fn a_wait_ends_when_its_queue_is_resumed(bed: Bed) {
     bed.store
-        .pause_queue(QUEUE.to_owned(), by())
+        .pause_queue(name(QUEUE), by())
         .await
         .expect("a change");
     bed.insert_one(job()).await;
     let wait = begin(&bed, wanted()).await;
     bed.store
-        .resume_queue(QUEUE.to_owned(), by())
+        .resume_queue(name(QUEUE), by())
         .await
         .expect("a change");
     ends_soon(&bed, "the end of a pause", wait).await;
@@ -198,11 +198,11 @@ async fn waits(bed: &Bed) -> usize {
 }
 
 async fn a_job_that_nobody_here_may_claim_is_no_reason_to_return(bed: Bed) {
-    let unknown = job().kind("unknown");
-    let elsewhere = job().queue("paused");
+    let unknown = job().kind(name("unknown"));
+    let elsewhere = job().queue(name("paused"));
     let later = job().due(Due::After(bed.units(500)));
     bed.store
-        .pause_queue("paused".to_owned(), by())
+        .pause_queue(name("paused"), by())
         .await
         .expect("a change");
     bed.insert(vec![unknown, elsewhere, later]).await;

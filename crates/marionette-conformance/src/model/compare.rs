@@ -28,7 +28,7 @@ impl Drive {
         self.compare_instances().await?;
         let paused = self.bed.store.paused_queues().await;
         let paused = paused.map_err(|error| error.chain())?.into_iter();
-        let mut paused: Vec<String> = paused.map(|paused| paused.queue).collect();
+        let mut paused: Vec<String> = paused.map(|paused| paused.queue.into()).collect();
         paused.sort();
         same(
             "paused",
@@ -118,7 +118,7 @@ impl Drive {
         counted.sort();
         let mut expected = BTreeMap::new();
         for job in &self.model.jobs {
-            let (queue, kind) = (job.new.queue.to_string(), job.new.kind.to_string());
+            let (queue, kind) = (job.new.queue.clone(), job.new.kind.clone());
             let key = (queue, kind, job.state(self.model.now));
             *expected.entry(key).or_insert(0) += 1;
         }

@@ -11,7 +11,7 @@ use marionette::store::{
     Priority, Settled, Settlement, Wanted,
 };
 
-use crate::bed::{Bed, by, instance, job, present};
+use crate::bed::{Bed, by, instance, job, name, names, present};
 use crate::model::ops::{IDS, INSTANCES, New, Op, Pick, Query, Then, When};
 use crate::model::reference::Model;
 
@@ -48,10 +48,6 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, store: T, model: T) -> Resu
     Err(format!("{what}\n  store: {store:?}\n  model: {model:?}"))
 }
 
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
-}
-
 impl Drive {
     pub(crate) async fn new(bed: Bed) -> Self {
         let mut model = Model::default();
@@ -80,7 +76,7 @@ impl Drive {
             } => {
                 let claim = Claim::new(
                     self.instances[*instance].id,
-                    Wanted::new(owned(kinds)).queues(owned(queues)),
+                    Wanted::new(names(kinds)).queues(names(queues)),
                     *limit,
                 )
                 .suspects(*suspects);
@@ -102,12 +98,12 @@ impl Drive {
                 Ok(())
             }
             Op::Pause(queue) => {
-                let paused = self.bed.store.pause_queue((*queue).to_owned(), by()).await;
+                let paused = self.bed.store.pause_queue(name(queue), by()).await;
                 self.model.paused.insert((*queue).to_owned());
                 same("paused", paused.is_ok(), true)
             }
             Op::Resume(queue) => {
-                let resumed = self.bed.store.resume_queue((*queue).to_owned(), by()).await;
+                let resumed = self.bed.store.resume_queue(name(queue), by()).await;
                 self.model.paused.remove(*queue);
                 same("resumed", resumed.is_ok(), true)
             }
@@ -150,8 +146,8 @@ impl Drive {
     async fn new_job(&self, new: &New) -> NewJob {
         let mut job = job()
             .id(self.ids[new.id])
-            .kind(new.kind)
-            .queue(new.queue)
+            .kind(name(new.kind))
+            .queue(name(new.queue))
             .priority(new.priority)
             .due(match new.due {
                 When::Now => Due::Now,
@@ -383,8 +379,8 @@ impl Drive {
 fn filter(query: &Query) -> Filter {
     let mut filter = Filter::new()
         .states(query.states.clone())
-        .kinds(owned(&query.kinds))
-        .queues(owned(&query.queues));
+        .kinds(&query.kinds)
+        .queues(&query.queues);
     filter.text = query.text.map(str::to_owned);
     filter
 }

@@ -11,8 +11,8 @@ use marionette::inspect::{
     By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page, PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob, Renewal,
-    Settled, Settlement, Store, StoreError, StoreFuture, StoredJob, Swept, Timing,
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, Name, NewJob,
+    Renewal, Settled, Settlement, Store, StoreError, StoreFuture, StoredJob, Swept, Timing,
 };
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Tables {
     jobs: BTreeMap<TaskId, StoredJob>,
     instances: BTreeMap<InstanceId, LiveInstance>,
-    paused: BTreeMap<String, PausedQueue>,
+    paused: BTreeMap<Name, PausedQueue>,
 }
 
 /// The store, as each process has it: clones share the tables.
@@ -224,7 +224,7 @@ impl Inspect for ToyStore {
         self.call(|tables, now| {
             let jobs = tables.jobs.values().map(|job| job.shown(now).summary);
             let jobs: Vec<_> = jobs.collect();
-            let places = jobs.iter().map(|job| (&*job.queue, &*job.kind, job.state));
+            let places = jobs.iter().map(|job| (&job.queue, &job.kind, job.state));
             Ok(Count::all(places))
         })
     }
@@ -262,16 +262,16 @@ impl Inspect for ToyStore {
         self.change(which, move |job, _| job.reschedule(due))
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.call(move |tables, now| {
-            let mut paused = PausedQueue::new(&*queue, now);
+            let mut paused = PausedQueue::new(queue.clone(), now);
             paused.by = Some(by);
             tables.paused.entry(queue).or_insert(paused);
             Ok(())
         })
     }
 
-    fn resume_queue(&self, queue: String, _: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, _: By) -> StoreFuture<'_, ()> {
         self.call(move |tables, _| {
             tables.paused.remove(&queue);
             Ok(())

@@ -34,7 +34,7 @@ pub(crate) fn list(
         }
         (None, Some(queue)) => {
             let of_queue = include_str!("../sql/activities_of_queue.sql");
-            query(reader, of_queue, params![queue, before, limit])
+            query(reader, of_queue, params![queue.as_str(), before, limit])
         }
         // An activity is about jobs or about a queue.
         (Some(_), Some(_)) => Ok(Vec::new()),
@@ -71,7 +71,7 @@ fn read(reader: &Reader<'_>, row: &Row<'_>) -> rusqlite::Result<Option<Activity>
     let by = by(row, 3)?.unwrap_or_else(|| By::new("", ""));
     let at = clock::time(codec::lenient(row, 2)?);
     let mut activity = Activity::new(u64::try_from(seq).unwrap_or(0), kind, by, at);
-    activity.queue = codec::seen(row, 5)?;
+    activity.queue = codec::name(row, 5).ok();
     activity.reason = codec::seen(row, 6)?;
     activity.jobs = u64::try_from(codec::lenient(row, 7)?).unwrap_or(0);
     let mut statement = reader
@@ -96,7 +96,7 @@ pub(crate) fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<PausedQueue>> 
         let Ok(queue) = codec::name(row, 0) else {
             continue;
         };
-        let mut paused = PausedQueue::new(&*queue, clock::time(codec::lenient(row, 1)?));
+        let mut paused = PausedQueue::new(queue.clone(), clock::time(codec::lenient(row, 1)?));
         paused.by = by(row, 2)?;
         queues.insert(queue, paused);
     }

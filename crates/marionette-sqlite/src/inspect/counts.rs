@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use marionette::inspect::{Count, LiveInstance, UNCLAIMED_MAX};
-use marionette::store::{InstanceInfo, JobState, Wanted};
+use marionette::store::{InstanceInfo, JobState, Name, Wanted};
 use rusqlite::{Row, params};
 
 use crate::clock;
@@ -14,7 +14,7 @@ use crate::lanes::WantedLanes;
 use crate::threads::reader::Reader;
 
 /// Numbers of jobs by queue, kind and state.
-type Counts = BTreeMap<(String, String, JobState), u64>;
+type Counts = BTreeMap<(Name, Name, JobState), u64>;
 
 pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
     reader.lanes.refresh(reader.connection)?;
@@ -49,7 +49,7 @@ pub(crate) fn counts(reader: &mut Reader<'_>) -> rusqlite::Result<Vec<Count>> {
             Err(err) if codec::is_of_one_row(&err) => continue,
             lane => lane?,
         };
-        let key = (lane.queue.to_string(), lane.kind.to_string(), state);
+        let key = (lane.queue.clone(), lane.kind.clone(), state);
         *counts.entry(key).or_default() += jobs;
     }
     let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
@@ -73,7 +73,7 @@ fn waiting(reader: &mut Reader<'_>, counts: &mut Counts) -> rusqlite::Result<()>
             ])
         })?;
         for (state, jobs) in states.into_iter().zip(jobs) {
-            let key = (lane.queue.to_string(), lane.kind.to_string(), state);
+            let key = (lane.queue.clone(), lane.kind.clone(), state);
             *counts.entry(key).or_default() += jobs;
         }
     }
@@ -91,12 +91,12 @@ pub(crate) fn unclaimed(
     let mut statement = reader
         .connection
         .prepare_cached(include_str!("../sql/due_in_lane.sql"))?;
-    let mut counts = BTreeMap::<(String, String), u64>::new();
+    let mut counts = BTreeMap::<(Name, Name), u64>::new();
     for lane in reader
         .lanes
         .left(reader.connection, &WantedLanes::new(wanted))?
     {
-        if paused.iter().any(|name| **name == *lane.queue) {
+        if paused.contains(&lane.queue) {
             continue;
         }
         let mut rows = statement.query(params![lane.id, before, UNCLAIMED_MAX])?;
@@ -104,7 +104,7 @@ pub(crate) fn unclaimed(
         while rows.next()?.is_some() {
             jobs += 1;
         }
-        let key = (lane.queue.to_string(), lane.kind.to_string());
+        let key = (lane.queue.clone(), lane.kind.clone());
         *counts.entry(key).or_default() += jobs;
     }
     let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
@@ -114,7 +114,7 @@ pub(crate) fn unclaimed(
 }
 
 /// The names of the queues that are paused.
-fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<String>> {
+fn paused(reader: &Reader<'_>) -> rusqlite::Result<Vec<Name>> {
     let mut statement = reader
         .connection
         .prepare_cached(include_str!("../sql/paused.sql"))?;

@@ -12,7 +12,7 @@ use marionette::inspect::{
     Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
     PausedQueue, Which,
 };
-use marionette::store::{StoreError, StoreFuture, Wanted, check_name};
+use marionette::store::{Name, StoreFuture, Wanted};
 
 use crate::clock;
 use crate::store::SqliteStore;
@@ -48,16 +48,12 @@ impl Inspect for SqliteStore {
         Box::pin(self.change(which, Asked::new(change, by)))
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
-        Box::pin(async move {
-            check_name(&queue)
-                .map_err(|what| StoreError::refused(format!("the name of the queue {what}")))?;
-            let work = move |writer: &mut Writer<'_>| writer.pause(&queue, &by);
-            self.write(1, Durability::Synced, work).await
-        })
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
+        let work = move |writer: &mut Writer<'_>| writer.pause(&queue, &by);
+        Box::pin(self.write(1, Durability::Synced, work))
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         let work = move |writer: &mut Writer<'_>| writer.resume(&queue, &by);
         Box::pin(self.write(1, Durability::Synced, work))
     }

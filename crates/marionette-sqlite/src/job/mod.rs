@@ -121,7 +121,7 @@ impl Job {
         lane: &Lane,
         now: i64,
     ) -> rusqlite::Result<JobSummary> {
-        let (kind, queue) = (&*lane.kind, &*lane.queue);
+        let (kind, queue) = (lane.kind.clone(), lane.queue.clone());
         let (state, accepted) = (self.job_state(now), clock::time(self.accepted));
         let mut summary = JobSummary::new(self.id.task(), kind, queue, state, accepted);
         summary.priority = lane.priority;

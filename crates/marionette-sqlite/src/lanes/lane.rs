@@ -1,8 +1,6 @@
 //! One lane.
 
-use std::sync::Arc;
-
-use marionette::store::Priority;
+use marionette::store::{Name, Priority};
 use rusqlite::Row;
 
 use crate::codec;
@@ -14,8 +12,8 @@ pub(super) const CLOSED: i64 = 2;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lane {
     pub(crate) id: i64,
-    pub(crate) queue: Arc<str>,
-    pub(crate) kind: Arc<str>,
+    pub(crate) queue: Name,
+    pub(crate) kind: Name,
     pub(crate) priority: Priority,
     /// Whether the instance of each job in it has died before.
     pub(crate) suspect: bool,
@@ -42,7 +40,7 @@ impl Lane {
         self.is_open
             && self.priority == priority
             && self.suspect == suspect
-            && *self.kind == *kind
-            && *self.queue == *queue
+            && self.kind == *kind
+            && self.queue == *queue
     }
 }

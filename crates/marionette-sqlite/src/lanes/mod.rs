@@ -23,7 +23,7 @@ mod wanted;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use marionette::store::{Priority, Wanted};
+use marionette::store::{Name, Priority, Wanted};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::codec;
@@ -46,7 +46,7 @@ const ALL: i64 = i64::MIN;
 pub(crate) struct Lanes {
     by_id: HashMap<i64, Arc<Lane>>,
     /// The lanes of each queue, which are few: one for each kind and priority.
-    by_queue: HashMap<Arc<str>, Vec<Arc<Lane>>>,
+    by_queue: HashMap<Name, Vec<Arc<Lane>>>,
     /// All lanes after this one, up to the newest, are known.
     after: i64,
     newest: i64,
@@ -192,7 +192,7 @@ impl Lanes {
             return Ok(self.known_of(queue).cloned().collect());
         }
         let mut lanes = self.waiting(connection)?;
-        lanes.retain(|lane| *lane.queue == *queue);
+        lanes.retain(|lane| lane.queue == *queue);
         Ok(lanes)
     }
 
@@ -271,7 +271,7 @@ impl Lanes {
                 self.learn(
                     connection,
                     include_str!("../sql/lanes_of.sql"),
-                    [kind, queue],
+                    [kind.as_str(), queue],
                 )?;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use marionette::store::Wanted;
+use marionette::store::{Name, Wanted};
 
 use super::{FEW, Lane};
 
@@ -19,12 +19,12 @@ pub(crate) struct WantedLanes {
 /// A set of names. With thousands of queues, comparing each with each would be most of the work.
 #[derive(Debug)]
 pub(super) enum Names {
-    Few(Arc<[String]>),
-    Many(HashSet<String>),
+    Few(Arc<[Name]>),
+    Many(HashSet<Name>),
 }
 
 impl Names {
-    fn new(names: &Arc<[String]>) -> Self {
+    fn new(names: &Arc<[Name]>) -> Self {
         if names.len() <= FEW {
             Self::Few(names.clone())
         } else {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use marionette::store::Wanted;
+use marionette::store::{Name, Wanted};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
@@ -180,12 +180,12 @@ impl Waiters {
     ) -> rusqlite::Result<i64> {
         lanes.refresh(connection)?;
         let mut paused = connection.prepare_cached(include_str!("../sql/paused.sql"))?;
-        let paused: HashSet<String> = codec::names(paused.query([])?)?;
+        let paused: HashSet<Name> = codec::names(paused.query([])?)?;
         let mut statement = connection.prepare_cached(include_str!("../sql/next_in_lane.sql"))?;
         let mut next = i64::MAX;
         let now = self.clock.now();
         for lane in lanes.wanted(connection, wanted_lanes)? {
-            if paused.contains(&*lane.queue) {
+            if paused.contains(&lane.queue) {
                 continue;
             }
             let after = if lane.suspect { now } else { i64::MIN };
@@ -251,19 +251,19 @@ mod tests {
 
     use super::*;
 
-    fn lane(kind: &str) -> Arc<Lane> {
+    fn lane(kind: &'static str) -> Arc<Lane> {
         Arc::new(Lane {
             id: 1,
-            queue: "default".into(),
-            kind: kind.into(),
+            queue: Name::from_static("default"),
+            kind: Name::from_static(kind),
             priority: Priority::new(0),
             suspect: false,
             is_open: true,
         })
     }
 
-    fn wanted(kind: &str) -> Wanted {
-        Wanted::new([kind])
+    fn wanted(kind: &'static str) -> Wanted {
+        Wanted::new([Name::from_static(kind)])
     }
 
     #[test]

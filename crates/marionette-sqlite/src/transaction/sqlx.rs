@@ -2,8 +2,8 @@
 //!
 //! Only `sqlx-core` is used, which knows no SQLite, so that the version of `libsqlite3-sys` is
 //! settled where the application is built. It can pass no arguments that way, so statements are
-//! texts in which the arguments are written out: numbers, names that
-//! [`check_name`](marionette::store::check_name) let through, and all else in hexadecimal.
+//! texts in which the arguments are written out: numbers, names, which
+//! have no quotation mark ([`Name`](marionette::store::Name)), and all else in hexadecimal.
 
 use std::borrow::Borrow;
 use std::fmt::Write;

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fastrand::Rng;
-use marionette::store::{Due, Inserted, JobOptions, NewJob, Store, StoredBackoff, StoredJitter};
+use marionette::store::{
+    Due, Inserted, JobOptions, Name, NewJob, Store, StoredBackoff, StoredJitter,
+};
 use marionette::{Context, Job, TaskError, TaskId, TaskManager};
 use marionette_conformance::history::{Event, History};
 use marionette_sqlite::{Clock, SqliteOptions, SqliteStore};
@@ -215,11 +217,10 @@ fn job(due: Due, date: SystemTime, millis: u64, fails_once: bool) -> NewJob {
         jitter: StoredJitter::None,
     });
     NewJob::new(
-        Work::KIND,
+        Name::from_static(Work::KIND),
         serde_json::to_vec(&work).expect("it is plain data"),
     )
     .id(id)
-    .queue("default")
     .due(due)
     .options(options)
 }

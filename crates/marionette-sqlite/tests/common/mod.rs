@@ -10,7 +10,7 @@ use std::time::Duration;
 use marionette::TaskId;
 use marionette::inspect::{By, Inspect};
 use marionette::store::{
-    Attempted, Claim, Claimed, Inserted, InstanceId, InstanceInfo, Lease, NewJob, Next,
+    Attempted, Claim, Claimed, Inserted, InstanceId, InstanceInfo, Lease, Name, NewJob, Next,
     PastOutcome, Settled, Settlement, Store, Wanted,
 };
 use marionette_sqlite::SqliteStore;
@@ -38,8 +38,13 @@ impl Place {
     }
 }
 
+/// The name with this text.
+pub(crate) fn name(text: impl AsRef<str>) -> Name {
+    text.as_ref().parse().expect("it is a name")
+}
+
 pub(crate) fn job() -> NewJob {
-    NewJob::new("mail", b"{\"to\":\"ada\"}".to_vec()).queue("default")
+    NewJob::new(name("mail"), b"{\"to\":\"ada\"}".to_vec())
 }
 
 pub(crate) fn instance() -> InstanceInfo {
@@ -47,7 +52,7 @@ pub(crate) fn instance() -> InstanceInfo {
 }
 
 /// The names of the queues that are paused.
-pub(crate) async fn paused_in(store: &SqliteStore) -> Vec<String> {
+pub(crate) async fn paused_in(store: &SqliteStore) -> Vec<Name> {
     let paused = store.paused_queues().await.expect("an answer");
     paused.into_iter().map(|paused| paused.queue).collect()
 }
@@ -58,7 +63,7 @@ pub(crate) fn by() -> By {
 }
 
 pub(crate) fn wanted() -> Wanted {
-    Wanted::new(["mail"])
+    Wanted::new([name("mail")])
 }
 
 /// Claims as an instance that has renewed before.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::store::{JobOptions, NewJob};
+use marionette::store::{JobOptions, Name, NewJob};
 use marionette::{Context, Job, TaskError, TaskId, TaskManager};
 use marionette_conformance::history::{Event, History};
 use marionette_sqlite::SqliteStore;
@@ -48,11 +48,10 @@ pub(crate) fn job(millis: u64, way: Way) -> NewJob {
     let mut options = JobOptions::default();
     options.retries = 1;
     NewJob::new(
-        Work::KIND,
+        Name::from_static(Work::KIND),
         serde_json::to_vec(&work).expect("it is plain data"),
     )
     .id(id)
-    .queue("default")
     .options(options)
 }
 

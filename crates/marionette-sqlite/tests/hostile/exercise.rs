@@ -162,7 +162,7 @@ async fn look(store: &SqliteStore, done: &mut Exercise) -> Vec<TaskId> {
 }
 
 fn wanted(kind: &str) -> Wanted {
-    Wanted::new([kind])
+    Wanted::new([common::name(kind)])
 }
 
 async fn insert(store: &SqliteStore, done: &mut Exercise) {
@@ -178,7 +178,7 @@ async fn insert(store: &SqliteStore, done: &mut Exercise) {
 
 fn job() -> NewJob {
     let mut job = common::job();
-    job.kind = "command".into();
+    job.kind = common::name("command");
     job
 }
 
@@ -282,14 +282,14 @@ async fn change(store: &SqliteStore, ids: Vec<TaskId>, done: &mut Exercise) {
     done.note(
         "pause",
         store
-            .pause_queue("default".into(), By::new("ada", "test"))
+            .pause_queue(common::name("default"), By::new("ada", "test"))
             .await,
     );
     begin("resume");
     done.note(
         "resume",
         store
-            .resume_queue("default".into(), By::new("ada", "test"))
+            .resume_queue(common::name("default"), By::new("ada", "test"))
             .await,
     );
     begin("delete");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use marionette::store::{JobOptions, NewJob};
+use marionette::store::{JobOptions, Name, NewJob};
 use marionette::{Context, Job, TaskError, TaskId};
 use marionette_conformance::history::History;
 use serde::{Deserialize, Serialize};
@@ -68,11 +68,10 @@ pub(crate) fn job(rng: &mut fastrand::Rng) -> (NewJob, u32) {
     // One more than it needs would hide an attempt that a stop has cost.
     options.retries = fails;
     let job = NewJob::new(
-        Work::KIND,
+        Name::from_static(Work::KIND),
         serde_json::to_vec(&work).expect("it is plain data"),
     )
     .id(id)
-    .queue("default")
     .options(options);
     (job, fails)
 }

@@ -95,13 +95,13 @@ impl Context {
     }
 
     fn place(&self) -> Option<&JobPlace> {
-        self.cell.details()?.options.place()
+        place(&self.cell)
     }
 
     /// The kind of the job ([`Job::KIND`](crate::Job::KIND)); `None` for a task that is no job.
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
-        self.place().map(|place| place.kind)
+        self.place().map(|place| &*place.kind)
     }
 
     /// The queue in which the job waited; `None` for a task that is no job.
@@ -208,6 +208,11 @@ impl Context {
     pub fn cancel_reason(&self) -> Option<String> {
         self.cell.details()?.cancel_reason()
     }
+}
+
+/// Where the job belongs; `None` for a task that is no job.
+pub(crate) fn place<B: ?Sized>(cell: &Cell<B>) -> Option<&JobPlace> {
+    cell.details()?.options.place()
 }
 
 pub(crate) fn name<B: ?Sized>(cell: &Cell<B>) -> &str {

@@ -14,6 +14,7 @@ use crate::cell::leased_job::LeasedJob;
 use crate::cell::packed::Length;
 use crate::outcome::{Limit, Outcome};
 use crate::quiet::QuietSpan;
+use crate::store::Name;
 use crate::vacancy;
 
 /// What a task asks for, and what it is called.
@@ -47,8 +48,8 @@ struct Rare {
 /// Where a job belongs: its kind and its queue.
 #[derive(Clone)]
 pub(crate) struct JobPlace {
-    pub(crate) kind: &'static str,
-    pub(crate) queue: Cow<'static, str>,
+    pub(crate) kind: Name,
+    pub(crate) queue: Name,
 }
 
 impl Options {

@@ -43,8 +43,8 @@ pub(crate) fn task(
     let user = claimed.options.error.clone().map(Into::into);
     let due = before(now, claimed.age);
     let place = JobPlace {
-        kind,
-        queue: claimed.queue.to_string().into(),
+        kind: claimed.kind,
+        queue: claimed.queue,
     };
     let mut options = restored(claimed.options, kind);
     options.set_place(place);

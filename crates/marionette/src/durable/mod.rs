@@ -54,7 +54,7 @@ use crate::id::TaskId;
 use crate::observe::stats::Trouble;
 use crate::store::Store;
 use crate::store::inspect::By;
-use crate::store::{Ended, StoreError, Timing, Wanted};
+use crate::store::{Ended, Name, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
 use crate::task::registry::Registry;
 
@@ -77,9 +77,9 @@ impl Durable {
         store: Arc<dyn Store>,
         engine: Arc<Engine>,
         registry: Arc<Registry>,
-        queues: Arc<[String]>,
+        queues: Arc<[Name]>,
     ) -> Self {
-        let kinds = registry.kinds().map(str::to_owned).collect();
+        let kinds = registry.kinds().map(Name::from_static).collect();
         Self {
             timing: store.timing(),
             completions: Arc::new(Completions::new(Arc::clone(&store))),

@@ -10,7 +10,7 @@ use crate::durable::Durable;
 use crate::engine::Engine;
 use crate::manager::TaskManager;
 use crate::memory_store::MemoryStore;
-use crate::store::{Ended, JobState, NewJob, Store};
+use crate::store::{Ended, JobState, Name, NewJob, Store};
 use crate::task::registry::Registry;
 use crate::{Context, Job, TaskError, TaskId};
 
@@ -42,7 +42,7 @@ fn manager(registry: Registry) -> (TaskManager<MemoryStore>, Arc<Durable>, Memor
 }
 
 fn job(number: u32) -> NewJob {
-    NewJob::new("add", number.to_string().into_bytes())
+    NewJob::new(Name::from_static("add"), number.to_string().into_bytes())
 }
 
 #[tokio::test(start_paused = true)]

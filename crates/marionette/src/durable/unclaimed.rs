@@ -7,7 +7,7 @@ use crate::clock::Tick;
 use crate::durable::Durable;
 use crate::durable::guarded::guarded;
 use crate::durable::session::Session;
-use crate::store::Wanted;
+use crate::store::{Name, Wanted};
 
 /// The most kinds that it warns of.
 const KINDS_MAX: usize = 1_000;
@@ -19,7 +19,7 @@ pub(crate) struct Unclaimed {
     /// takes them sooner, unless it is far behind. Also the time from one look to the next.
     overdue: Duration,
     next: Tick,
-    told: HashSet<String>,
+    told: HashSet<Name>,
 }
 
 impl Unclaimed {

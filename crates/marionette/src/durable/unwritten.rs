@@ -89,7 +89,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::store::{InstanceId, JobOptions, PastOutcome, Priority};
+    use crate::store::{InstanceId, JobOptions, Name, PastOutcome, Priority};
 
     fn lease(job: TaskId, token: i64) -> Lease {
         Lease {
@@ -117,8 +117,8 @@ mod tests {
         Claimed {
             lease: lease(job, 1_000),
             previous,
-            kind: "add".into(),
-            queue: "default".into(),
+            kind: Name::from_static("add"),
+            queue: Name::from_static("default"),
             priority: Priority::default(),
             payload: Vec::new(),
             options: JobOptions::default(),

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::manager::Memory;
 use crate::manager::TaskManager;
 use crate::schedule::timekeeper::Precision;
-use crate::store::Store;
+use crate::store::{Name, Store};
 use crate::task::handlers::Handlers;
 use crate::task::job::{Job, JobHandler};
 use crate::task::registry::Registry;
@@ -43,7 +43,7 @@ pub struct TaskManagerBuilder<S: ?Sized = Memory> {
     registry: Registry,
     build_info: Option<String>,
     /// Empty means all queues.
-    queues: Vec<String>,
+    queues: Vec<Name>,
     store: Arc<S>,
 }
 
@@ -244,10 +244,11 @@ impl<S: Store> TaskManagerBuilder<S> {
     /// The queues on which this manager works. Default is [all](Self::all_queues). The manager may
     /// still store jobs in any queue.
     pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.queues = queues.into_iter().map(Into::into).collect();
-        self.queues
-            .iter()
-            .for_each(|queue| self.registry.check_queue(queue));
+        let registry = &mut self.registry;
+        let names = queues.into_iter();
+        self.queues = names
+            .filter_map(|queue| registry.queue_name(queue.into()))
+            .collect();
         self
     }
 

@@ -7,11 +7,11 @@ use crate::clock::Tick;
 use crate::id::TaskId;
 use crate::memory_store::lanes::Clocks;
 use crate::memory_store::tables::Tables;
-use crate::store::clip_error;
 use crate::store::inspect::{
     ACTIVITIES_MAX, ACTIVITY_IDS_MAX, Activity, ActivityFilter, ActivityKind, By, CHANGED_JOBS_MAX,
     PausedQueue,
 };
+use crate::store::{Name, clip_error};
 
 /// The longest list of activities.
 const LIMIT_MAX: usize = 1_000;
@@ -102,14 +102,14 @@ impl Tables {
         self.activities.add(activity, jobs, now, keep);
     }
 
-    fn note_queue(&mut self, kind: ActivityKind, by: By, queue: String, now: Clocks) {
+    fn note_queue(&mut self, kind: ActivityKind, by: By, queue: Name, now: Clocks) {
         let mut activity = Activity::new(0, kind, by, now.wall);
         activity.queue = Some(queue);
         let keep = self.retention.failed;
         self.activities.add(activity, Vec::new(), now, keep);
     }
 
-    pub(super) fn pause(&mut self, queue: String, by: By, now: Clocks) {
+    pub(super) fn pause(&mut self, queue: Name, by: By, now: Clocks) {
         if self.paused.contains_key(&queue) {
             return;
         }
@@ -119,7 +119,7 @@ impl Tables {
         self.note_queue(ActivityKind::Paused, by, queue, now);
     }
 
-    pub(super) fn resume(&mut self, queue: String, by: By, now: Clocks) {
+    pub(super) fn resume(&mut self, queue: Name, by: By, now: Clocks) {
         if self.paused.remove(&queue).is_some() {
             self.note_queue(ActivityKind::Resumed, by, queue, now);
         }

@@ -17,7 +17,7 @@ use crate::store::{Due, EndKind, JobState, Timing, clip_error};
 impl Tables {
     pub(super) fn counts(&self, now: Clocks) -> Vec<Count> {
         let rows = self.rows.values();
-        Count::all(rows.map(|row| (&*row.queue, &*row.kind, row.state(now))))
+        Count::all(rows.map(|row| (&row.queue, &row.kind, row.state(now))))
     }
 
     pub(super) fn list(&self, filter: &Filter, page: Page, now: Clocks) -> Listed {

@@ -2,12 +2,11 @@
 //! are due. A pause ends by the monotonic clock, a date is reached by the wall clock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::Tick;
 use crate::store::inspect::{Count, PausedQueue, UNCLAIMED_MAX};
-use crate::store::{Due, JobState, Priority, Wanted};
+use crate::store::{Due, JobState, Name, Priority, Wanted};
 
 /// Shown instead of a time beyond every calendar: the end of the year 9999, from 1970.
 const FAR: Duration = Duration::from_secs(253_402_300_799);
@@ -77,8 +76,8 @@ impl Moment {
 /// The name of a lane: all that decides which instances may claim its jobs, and when.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LaneName {
-    pub(super) queue: Arc<str>,
-    pub(super) kind: Arc<str>,
+    pub(super) queue: Name,
+    pub(super) kind: Name,
     pub(super) priority: Priority,
     pub(super) suspect: bool,
 }
@@ -196,15 +195,15 @@ impl Lanes {
         now: Clocks,
         overdue: Duration,
     ) -> Vec<Count> {
-        let mut counts = BTreeMap::<(&str, &str), u64>::new();
+        let mut counts = BTreeMap::<(&Name, &Name), u64>::new();
         for (name, lane) in self.0.iter().filter(|(name, _)| wish.leaves(name)) {
             let due = lane.due(now, UNCLAIMED_MAX as usize);
             let jobs = due.filter(|(late, _)| *late > overdue).count() as u64;
             *counts.entry((&name.queue, &name.kind)).or_default() += jobs;
         }
         let counts = counts.into_iter().filter(|(_, jobs)| *jobs > 0);
-        let count = |((queue, kind), jobs): ((&str, &str), u64)| {
-            Count::new(queue.to_owned(), kind.to_owned(), JobState::Ready, jobs)
+        let count = |((queue, kind), jobs): ((&Name, &Name), u64)| {
+            Count::new(queue.clone(), kind.clone(), JobState::Ready, jobs)
         };
         counts.map(count).collect()
     }
@@ -230,17 +229,17 @@ pub(super) struct WantedLanes<'a> {
     kinds: Names<'a>,
     /// `None` for any queue.
     queues: Option<Names<'a>>,
-    paused: &'a BTreeMap<String, PausedQueue>,
+    paused: &'a BTreeMap<Name, PausedQueue>,
 }
 
 impl<'a> WantedLanes<'a> {
     /// Prepares `wanted` for a comparison with all of `lanes`.
     pub(super) fn new(
         wanted: &'a Wanted,
-        paused: &'a BTreeMap<String, PausedQueue>,
+        paused: &'a BTreeMap<Name, PausedQueue>,
         lanes: &Lanes,
     ) -> Self {
-        let names = |names: &'a [String]| Names::new(names, lanes.0.len());
+        let names = |names: &'a [Name]| Names::new(names, lanes.0.len());
         Self {
             kinds: names(&wanted.kinds),
             queues: (!wanted.queues.is_empty()).then(|| names(&wanted.queues)),
@@ -266,17 +265,17 @@ impl<'a> WantedLanes<'a> {
 /// Some names. A long list is sorted if it is to be compared with many others.
 #[derive(Debug)]
 enum Names<'a> {
-    Few(&'a [String]),
+    Few(&'a [Name]),
     Many(BTreeSet<&'a str>),
 }
 
 impl<'a> Names<'a> {
-    fn new(names: &'a [String], questions: usize) -> Self {
+    fn new(names: &'a [Name], questions: usize) -> Self {
         const FEW: usize = 8;
         if names.len() <= FEW || questions <= FEW {
             Self::Few(names)
         } else {
-            Self::Many(names.iter().map(String::as_str).collect())
+            Self::Many(names.iter().map(Name::as_str).collect())
         }
     }
 

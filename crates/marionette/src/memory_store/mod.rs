@@ -28,7 +28,7 @@ use crate::store::inspect::{
     PausedQueue, Which,
 };
 use crate::store::{
-    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled,
+    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
     Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use crate::sync::Mutex;
@@ -375,14 +375,14 @@ impl Inspect for MemoryStore {
         self.with_news(move |state, now| Ok(state.reschedule(&which, due, by, now)))
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.alone(move |state, now| {
             state.pause(queue, by, now);
             Ok(())
         })
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.with_news(move |state, now| {
             state.resume(queue, by, now);
             Ok(())

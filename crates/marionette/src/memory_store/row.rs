@@ -1,7 +1,6 @@
 //! One job as the store in this process keeps it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::clock::Tick;
@@ -10,14 +9,14 @@ use crate::memory_store::lanes::{Clocks, LaneName, Moment};
 use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
 use crate::store::{
     Attempted, EndKind, Ended, FIRST_ATTEMPTS_KEPT, InstanceId, JobOptions, JobState,
-    LAST_ATTEMPTS_KEPT, Lease, NewJob, PastAttempt, Priority, clip_error,
+    LAST_ATTEMPTS_KEPT, Lease, Name, NewJob, PastAttempt, Priority, clip_error,
 };
 
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) id: TaskId,
-    pub(super) kind: Arc<str>,
-    pub(super) queue: Arc<str>,
+    pub(super) kind: Name,
+    pub(super) queue: Name,
     pub(super) priority: Priority,
     pub(super) payload: Vec<u8>,
     pub(super) options: JobOptions,
@@ -77,15 +76,15 @@ pub(super) struct Ending {
 impl Row {
     /// Whether this row came from such a job: its kind, queue and payload are the same.
     pub(super) fn is_of(&self, job: &NewJob) -> bool {
-        *self.kind == *job.kind && *self.queue == *job.queue && self.payload == job.payload
+        self.kind == job.kind && self.queue == job.queue && self.payload == job.payload
     }
 
     pub(super) fn new(job: NewJob, now: Clocks) -> Self {
         let due = Moment::new(job.due, now);
         Self {
             id: job.id,
-            kind: job.kind.into(),
-            queue: job.queue.into(),
+            kind: job.kind,
+            queue: job.queue,
             priority: job.priority,
             payload: job.payload,
             options: job.options,
@@ -104,8 +103,8 @@ impl Row {
 
     pub(super) fn lane(&self) -> LaneName {
         LaneName {
-            queue: Arc::clone(&self.queue),
-            kind: Arc::clone(&self.kind),
+            queue: self.queue.clone(),
+            kind: self.kind.clone(),
             priority: self.priority,
             suspect: self.crashes > 0,
         }
@@ -207,8 +206,8 @@ impl Row {
         };
         JobSummary {
             id: self.id,
-            kind: self.kind.to_string(),
-            queue: self.queue.to_string(),
+            kind: self.kind.clone(),
+            queue: self.queue.clone(),
             priority: self.priority,
             state: self.state(now),
             accepted: self.accepted,

@@ -14,8 +14,8 @@ use crate::memory_store::row::{Holding, Row, RowState};
 use crate::memory_store::transitions::End;
 use crate::store::inspect::PausedQueue;
 use crate::store::{
-    Claim, Claimed, EndKind, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, NewJob,
-    Next, Renewal, Settled, Settlement, StoreError,
+    Claim, Claimed, EndKind, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, Name,
+    NewJob, Next, Renewal, Settled, Settlement, StoreError,
 };
 
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(super) struct Tables {
     pub(super) keys: BTreeMap<TaskId, i64>,
     pub(super) lanes: Lanes,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
-    pub(super) paused: BTreeMap<String, PausedQueue>,
+    pub(super) paused: BTreeMap<Name, PausedQueue>,
     pub(super) activities: Activities,
     /// Jobs that have ended, by when they are pruned.
     pub(super) expiring: BTreeSet<(Tick, i64)>,

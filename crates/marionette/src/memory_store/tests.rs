@@ -3,17 +3,17 @@
 use crate::memory_store::{
     Claim, Duration, Inspect, InstanceInfo, MemoryStore, NewJob, Store, TaskId, Wanted,
 };
-use crate::store::{Due, InstanceId, JobState};
+use crate::store::{Due, InstanceId, JobState, Name};
 
 const HOUR: i64 = 3_600_000_000_000;
 
 fn job(due: Due) -> NewJob {
-    NewJob::new("mail", Vec::new()).due(due)
+    NewJob::new(Name::from_static("mail"), Vec::new()).due(due)
 }
 
 async fn claim(store: &MemoryStore) -> Vec<TaskId> {
     let instance = InstanceInfo::new(InstanceId::new(), "server", 1);
-    let claim = Claim::new(instance.id, Wanted::new(["mail"]), 9).suspects(9);
+    let claim = Claim::new(instance.id, Wanted::new([Name::from_static("mail")]), 9).suspects(9);
     let renewed = store.renew(instance, Vec::new()).await;
     assert!(renewed.is_ok());
     let claimed = store.claim(claim).await.expect("the instance is known");

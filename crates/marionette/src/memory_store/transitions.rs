@@ -1,8 +1,6 @@
 //! The transitions of a job from one phase to the next. The place of a job follows from its row, so
 //! every change that affects its place is made between taking it out and putting it in again.
 
-use std::sync::Arc;
-
 use crate::clock::Tick;
 use crate::memory_store::lanes::{Clocks, Moment};
 use crate::memory_store::row::{Ending, Holding, Row, RowState};
@@ -48,8 +46,8 @@ impl Tables {
                 token,
             },
             previous,
-            kind: Arc::clone(&row.kind),
-            queue: Arc::clone(&row.queue),
+            kind: row.kind.clone(),
+            queue: row.queue.clone(),
             priority: row.priority,
             payload: row.payload.clone(),
             options: row.options.clone(),

@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 use crate::id::TaskId;
 use crate::outcome::error::ErrorDict;
 use crate::quiet::quietly;
+use crate::store::Name;
 
 /// Something that happened to a task.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +20,8 @@ pub struct Event {
     /// Its name; "async task" if it has none of its own.
     #[serde(serialize_with = "contents")]
     pub name: Arc<str>,
+    /// The kind of the job; `None` for a task that is no job.
+    pub job: Option<Name>,
     /// What happened.
     pub kind: EventKind,
 }

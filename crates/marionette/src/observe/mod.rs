@@ -73,6 +73,7 @@ impl Observer {
         self.feed.send(|| Event {
             id: cell.id(),
             name: context::name(cell).into(),
+            job: context::place(cell).map(|place| place.kind.clone()),
             kind: kind(),
         });
     }
@@ -314,8 +315,8 @@ impl Observer {
         log!(
             self,
             WARN,
-            kind,
-            queue,
+            kind = kind.as_str(),
+            queue = queue.as_str(),
             jobs,
             "jobs of the kind `{kind}` wait in the queue `{queue}`, and this process has no \
              handler for it"

@@ -9,7 +9,7 @@ use crate::store::inspect::{
     PausedQueue, Which,
 };
 use crate::store::{
-    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled,
+    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
     Settlement, Store, StoreFuture, Swept, Timing, Wanted,
 };
 
@@ -84,11 +84,11 @@ impl<S: Inspect + ?Sized> Inspect for Arc<S> {
         (**self).reschedule(which, due, by)
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         (**self).pause_queue(queue, by)
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         (**self).resume_queue(queue, by)
     }
 

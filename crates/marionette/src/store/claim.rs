@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::id::TaskId;
 use crate::store::instance::InstanceId;
 use crate::store::job::{JobOptions, Priority};
+use crate::store::name::Name;
 use crate::store::settle::PastAttempt;
 
 /// The jobs that an instance can run.
@@ -13,25 +14,25 @@ use crate::store::settle::PastAttempt;
 #[non_exhaustive]
 pub struct Wanted {
     /// The kinds it has handlers for.
-    pub kinds: Arc<[String]>,
+    pub kinds: Arc<[Name]>,
     /// The queues it works on; empty for all queues.
-    pub queues: Arc<[String]>,
+    pub queues: Arc<[Name]>,
 }
 
 impl Wanted {
     /// Jobs of these kinds, in any queue.
     #[must_use]
-    pub fn new(kinds: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn new(kinds: impl IntoIterator<Item = Name>) -> Self {
         Self {
-            kinds: kinds.into_iter().map(Into::into).collect(),
+            kinds: kinds.into_iter().collect(),
             queues: Arc::default(),
         }
     }
 
     /// Only jobs in these queues; none stands for all. Default is all.
     #[must_use]
-    pub fn queues(self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let queues = queues.into_iter().map(Into::into).collect();
+    pub fn queues(self, queues: impl IntoIterator<Item = Name>) -> Self {
+        let queues = queues.into_iter().collect();
         Self { queues, ..self }
     }
 
@@ -40,14 +41,15 @@ impl Wanted {
     /// # Examples
     ///
     /// ```
-    /// use marionette::store::Wanted;
+    /// use marionette::store::{Name, Wanted};
     ///
-    /// assert!(Wanted::new(["mail"]).has("mail", "slow"));
-    /// assert!(!Wanted::new(["mail"]).queues(["default"]).has("mail", "slow"));
+    /// let mails = Wanted::new([Name::from_static("mail")]);
+    /// assert!(mails.has("mail", "slow"));
+    /// assert!(!mails.queues([Name::from_static("default")]).has("mail", "slow"));
     /// ```
     #[must_use]
     pub fn has(&self, kind: &str, queue: &str) -> bool {
-        let is_one = |names: &[String], name: &str| names.iter().any(|it| **it == *name);
+        let is_one = |names: &[Name], name: &str| names.iter().any(|it| **it == *name);
         is_one(&self.kinds, kind) && (self.queues.is_empty() || is_one(&self.queues, queue))
     }
 }
@@ -151,9 +153,9 @@ pub struct Claimed {
     /// The token of the claim before this one, as far as the store knows; `None` for the first.
     pub previous: Option<i64>,
     /// Its kind.
-    pub kind: Arc<str>,
+    pub kind: Name,
     /// Its queue.
-    pub queue: Arc<str>,
+    pub queue: Name,
     /// Its priority.
     pub priority: Priority,
     /// Its arguments.
@@ -179,17 +181,12 @@ impl Claimed {
     /// For authors of stores: a job that was never tried, with the default options. A store assigns
     /// the other fields.
     #[must_use]
-    pub fn new(
-        lease: Lease,
-        kind: impl Into<Arc<str>>,
-        queue: impl Into<Arc<str>>,
-        payload: Vec<u8>,
-    ) -> Self {
+    pub fn new(lease: Lease, kind: Name, queue: Name, payload: Vec<u8>) -> Self {
         Self {
             lease,
             previous: None,
-            kind: kind.into(),
-            queue: queue.into(),
+            kind,
+            queue,
             priority: Priority::default(),
             payload,
             options: JobOptions::default(),

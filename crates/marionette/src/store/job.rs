@@ -1,6 +1,5 @@
 //! A job as data: the row that is inserted, and its options.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::TaskId;
 use crate::store::error::StoreError;
 use crate::store::limits::{ERROR_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use crate::store::name::check_name;
+use crate::store::name::Name;
 
 /// A job on its way into a store.
 ///
@@ -17,10 +16,13 @@ use crate::store::name::check_name;
 ///
 /// ```
 /// use std::time::Duration;
-/// use marionette::store::{Due, JobOptions, NewJob};
+/// use marionette::store::{Due, JobOptions, Name, NewJob};
 ///
-/// let mail = NewJob::new("send_mail", br#"{"to":"ada@example.org"}"#.to_vec())
-///     .queue("mails")
+/// const SEND_MAIL: Name = Name::from_static("send_mail");
+/// const MAILS: Name = Name::from_static("mails");
+///
+/// let mail = NewJob::new(SEND_MAIL, br#"{"to":"ada@example.org"}"#.to_vec())
+///     .queue(MAILS)
 ///     .due(Due::After(Duration::from_secs(60)))
 ///     .options(JobOptions::new().retries(3));
 /// assert_eq!(mail.options.retries, 3);
@@ -31,9 +33,9 @@ pub struct NewJob {
     /// Its id, by which a store knows a job that is inserted twice.
     pub id: TaskId,
     /// Its kind, which decides the handler that runs it.
-    pub kind: Cow<'static, str>,
+    pub kind: Name,
     /// The queue in which it waits.
-    pub queue: Cow<'static, str>,
+    pub queue: Name,
     /// Whether it goes before others.
     pub priority: Priority,
     /// When it may run.
@@ -48,8 +50,8 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// Checks all that every store checks of a job before it accepts it: the names of its kind and
-    /// its queue, the size of its payload, and its options.
+    /// Checks all that every store checks of a job before it accepts it: the size of its payload,
+    /// and its options.
     ///
     /// A manager checks a job before it calls a store, and a store checks it again.
     ///
@@ -84,12 +86,6 @@ impl NewJob {
 
     /// What is wrong with the job, if something is.
     pub(crate) fn fault(&self) -> Option<String> {
-        if let Err(what) = check_name(&self.kind) {
-            return Some(format!("the name `{}` of its kind {what}", self.kind));
-        }
-        if let Err(what) = check_name(&self.queue) {
-            return Some(format!("the name `{}` of its queue {what}", self.queue));
-        }
         let bytes = self.payload.len();
         if bytes > PAYLOAD_BYTES_MAX {
             return Some(format!(
@@ -101,11 +97,11 @@ impl NewJob {
 
     /// A job with a new id in the queue "default", due at once, with the default options.
     #[must_use]
-    pub fn new(kind: impl Into<Cow<'static, str>>, payload: Vec<u8>) -> Self {
+    pub fn new(kind: Name, payload: Vec<u8>) -> Self {
         Self {
             id: TaskId::new(),
-            kind: kind.into(),
-            queue: Cow::Borrowed("default"),
+            kind,
+            queue: const { Name::from_static("default") },
             priority: Priority::default(),
             due: Due::Now,
             payload,
@@ -122,15 +118,13 @@ impl NewJob {
 
     /// Its kind.
     #[must_use]
-    pub fn kind(self, kind: impl Into<Cow<'static, str>>) -> Self {
-        let kind = kind.into();
+    pub fn kind(self, kind: Name) -> Self {
         Self { kind, ..self }
     }
 
     /// The queue in which it waits. Default is "default".
     #[must_use]
-    pub fn queue(self, queue: impl Into<Cow<'static, str>>) -> Self {
-        let queue = queue.into();
+    pub fn queue(self, queue: Name) -> Self {
         Self { queue, ..self }
     }
 

@@ -73,7 +73,8 @@ pub use instance::{InstanceId, InstanceInfo};
 pub use job::{Due, Inserted, JobOptions, NewJob, Priority, StoredBackoff, StoredJitter};
 pub use job_state::JobState;
 pub use limits::{ERROR_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, clip_error};
-pub use name::{NameError, check_name};
+pub(crate) use name::is_name;
+pub use name::{Name, NameError};
 pub use settle::{Attempted, Ended, Next, PastAttempt, PastOutcome, Settled, Settlement, Swept};
 pub use stored_job::{FIRST_ATTEMPTS_KEPT, LAST_ATTEMPTS_KEPT, StoredJob};
 

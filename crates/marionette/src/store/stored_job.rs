@@ -31,13 +31,13 @@ const FAR: Duration = Duration::from_secs(1_000 * 365 * 24 * 60 * 60);
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use marionette::store::{
-///     Attempted, Due, InstanceId, JobState, NewJob, Next, PastOutcome, Settled, Settlement,
+///     Attempted, Due, InstanceId, JobState, Name, NewJob, Next, PastOutcome, Settled, Settlement,
 ///     StoreError, StoredJob,
 /// };
 ///
 /// # fn main() -> Result<(), StoreError> {
 /// let now = SystemTime::now();
-/// let mut job = StoredJob::new(NewJob::new("send_mail", b"{}".to_vec()), now);
+/// let mut job = StoredJob::new(NewJob::new(Name::from_static("send_mail"), b"{}".to_vec()), now);
 /// assert_eq!(job.shown(now).summary.state, JobState::Ready);
 ///
 /// let claimed = job.claim(InstanceId::new(), 0, now)?;
@@ -168,12 +168,8 @@ impl StoredJob {
         (self.lease, self.renewed, self.is_settled) = (Some(lease), now, false);
         (summary.started, summary.instance) = (Some(now), Some(instance));
         summary.state = JobState::Running;
-        let mut claimed = Claimed::new(
-            lease,
-            &*summary.kind,
-            &*summary.queue,
-            self.details.payload.clone(),
-        );
+        let (kind, queue) = (summary.kind.clone(), summary.queue.clone());
+        let mut claimed = Claimed::new(lease, kind, queue, self.details.payload.clone());
         claimed.previous = previous;
         claimed.priority = summary.priority;
         claimed.options = self.details.options.clone();

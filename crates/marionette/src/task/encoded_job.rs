@@ -14,7 +14,7 @@ use crate::outcome::error::{UnreadableResult, chain, join_texts, sources};
 use crate::store::{Due, NewJob, PAYLOAD_BYTES_MAX, Priority, clip_error};
 use crate::task::draft::Draft;
 use crate::task::handlers::{Runner, RunnerFuture};
-use crate::task::job::{Job, check_names};
+use crate::task::job::{Job, kind_of, queue_of};
 use crate::task::registry::{
     CodecError, Registry, check_comes_back, decode_output, encode, unkept,
 };
@@ -59,11 +59,10 @@ impl<J> fmt::Debug for EncodedJob<J> {
 
 impl<J: Job> EncodedJob<J> {
     fn new(job: J) -> Self {
-        const { check_names::<J>() };
         Self {
             job: Some(job),
             settings: JobSettings {
-                queue: J::QUEUE.into(),
+                queue: Ok(const { queue_of::<J>() }),
                 priority: Priority::default(),
                 keep_result: None,
             },
@@ -185,13 +184,18 @@ pub(crate) fn prepare<J: Job>(
     draft: &mut Draft<EncodedJob<J>>,
     registry: &Registry,
 ) -> Result<(), Box<Unstorable>> {
-    let queue = draft.source.settings.queue.clone();
-    let place = JobPlace {
-        kind: J::KIND,
-        queue,
-    };
+    let place = place::<J>(&draft.source.settings)?;
     draft.details().options.set_place(place);
     draft.source.pack(registry)
+}
+
+/// Where a job belongs.
+fn place<J: Job>(settings: &JobSettings) -> Result<JobPlace, Unstorable> {
+    let queue = settings.queue.clone();
+    Ok(JobPlace {
+        kind: const { kind_of::<J>() },
+        queue: queue.map_err(|error| Unstorable::Refused(error.of_queue()))?,
+    })
 }
 
 /// The row of a job for a store.
@@ -202,10 +206,11 @@ pub(crate) fn new_job<J: Job>(
     let details = draft.details.get_or_insert_default();
     let encoded = &draft.source;
     let options = stored_options::stored(details, &encoded.settings, J::KIND)?;
+    let JobPlace { kind, queue } = place::<J>(&encoded.settings)?;
     let job = NewJob {
         id: draft.identity.get_or_insert_with(Identity::new).id(),
-        kind: J::KIND.into(),
-        queue: encoded.settings.queue.clone(),
+        kind,
+        queue,
         priority: encoded.settings.priority,
         due,
         payload: encoded.encode()?,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::cell::context::Context;
 use crate::outcome::TaskError;
-use crate::task::job::{Job, JobHandler, check_names};
+use crate::task::job::{Job, JobHandler, kind_of, queue_of};
 use crate::task::payload::Payload;
 use crate::task::registry::{CodecError, Encoded};
 
@@ -106,7 +106,8 @@ impl Handlers {
     }
 
     pub(crate) fn add<J: Job, H: JobHandler<J>>(&mut self, handler: H) {
-        const { check_names::<J>() };
+        // A job whose names are no names does not compile.
+        const { (kind_of::<J>(), queue_of::<J>()) };
         let typed: Typed<J, H> = Typed {
             handler,
             job: PhantomData,

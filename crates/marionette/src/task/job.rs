@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cell::context::Context;
 use crate::outcome::TaskError;
-use crate::store::check_name;
+use crate::store::{Name, is_name};
 use crate::task::payload::Payload;
 use crate::task::task_handler::TaskHandler;
 
@@ -115,16 +115,22 @@ pub trait Job: Payload {
     }
 }
 
-/// Fails to compile unless the kind and the queue of the job have proper names.
-pub(crate) const fn check_names<J: Job>() {
+/// The name of the job's kind. In a constant: it fails to compile if the text cannot be a name.
+pub(crate) const fn kind_of<J: Job>() -> Name {
     assert!(
-        check_name(J::KIND).is_ok(),
+        is_name(J::KIND),
         "`Job::KIND` has 1 to 128 characters, each one of A-Z, a-z, 0-9, _ . : -"
     );
+    Name::from_static(J::KIND)
+}
+
+/// The name of the job's own queue. In a constant, as [`kind_of`].
+pub(crate) const fn queue_of<J: Job>() -> Name {
     assert!(
-        check_name(J::QUEUE).is_ok(),
+        is_name(J::QUEUE),
         "`Job::QUEUE` has 1 to 128 characters, each one of A-Z, a-z, 0-9, _ . : -"
     );
+    Name::from_static(J::QUEUE)
 }
 
 /// The code that runs jobs of one type: a closure over the job and a [`Context`], code

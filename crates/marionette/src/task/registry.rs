@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::outcome::error::BoxError;
 use crate::outcome::panic::catch;
-use crate::store::check_name;
+use crate::store::Name;
 use crate::task::handlers::{Handlers, Runner};
 use crate::task::job::Job;
 use crate::task::payload::Payload;
@@ -17,7 +17,7 @@ use crate::task::payload::Payload;
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     pub(crate) handlers: Handlers,
-    queue_limits: BTreeMap<String, u64>,
+    queue_limits: BTreeMap<Name, u64>,
     /// Settings of queues that cannot work, in the order in which they were made.
     problems: Vec<String>,
 }
@@ -36,7 +36,9 @@ impl Registry {
 
     /// Limits how many jobs wait in this queue.
     pub(crate) fn limit_queue(&mut self, queue: String, jobs: u64) {
-        self.check_queue(&queue);
+        let Some(queue) = self.queue_name(queue) else {
+            return;
+        };
         if jobs == 0 {
             let what = format!("the limit of the queue `{queue}` is 0, so it accepts nothing");
             self.problems.push(what);
@@ -48,11 +50,10 @@ impl Registry {
         self.queue_limits.get(queue).copied()
     }
 
-    pub(crate) fn check_queue(&mut self, queue: &str) {
-        if let Err(what) = check_name(queue) {
-            let what = format!("the name `{queue}` of a queue {what}");
-            self.problems.push(what);
-        }
+    /// The name of a queue in the settings; a text that cannot be one is a problem.
+    pub(crate) fn queue_name(&mut self, queue: String) -> Option<Name> {
+        let name = Name::try_from(queue).map_err(|error| self.problems.push(error.of_queue()));
+        name.ok()
     }
 
     /// The settings that cannot work, one text for each.

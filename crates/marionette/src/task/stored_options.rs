@@ -1,20 +1,20 @@
 //! The options of a task as data, and back: what a store keeps of them. An option that a store
 //! keeps is one line in each of the two functions.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::cell::details::Details;
 use crate::cell::options::Options;
 use crate::outcome::error::chain;
-use crate::store::{JobOptions, Priority, StoredBackoff, clip_error};
+use crate::store::{JobOptions, Name, NameError, Priority, StoredBackoff, clip_error};
 use crate::task::encoded_job::Unstorable;
 
 /// The options that only jobs have: where a job waits, and for how long it is kept.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct JobSettings {
-    pub(crate) queue: Cow<'static, str>,
+    /// The queue that was asked for, or why it has no name.
+    pub(crate) queue: Result<Name, Box<NameError>>,
     pub(crate) priority: Priority,
     pub(crate) keep_result: Option<Duration>,
 }
@@ -147,7 +147,7 @@ mod tests {
         fn the_options_of_a_job_come_back_from_its_store(kept in options()) {
             let user = kept.error.clone().map(Into::into);
             let settings = JobSettings {
-                queue: "default".into(),
+                queue: Ok(Name::from_static("default")),
                 priority: Priority::default(),
                 keep_result: kept.keep_result,
             };

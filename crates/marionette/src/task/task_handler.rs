@@ -10,7 +10,7 @@ use crate::cell::body::Offered;
 use crate::cell::options::Parent;
 use crate::id::{Identity, TaskId};
 use crate::outcome::error::BoxError;
-use crate::store::Priority;
+use crate::store::{Name, Priority};
 use crate::task::draft::Draft;
 use crate::task::encoded_job::{ByJob, Unstorable};
 use crate::task::registry::Registry;
@@ -158,7 +158,7 @@ impl<H: IntoTask<M>, M> TaskHandler<H, M> {
     where
         M: OfJobs,
     {
-        self.set(|settings| settings.queue = queue.into())
+        self.set(|settings| settings.queue = Name::try_from(queue.into()).map_err(Box::new))
     }
 
     /// See [`Submit::keep_result`](crate::Submit::keep_result).

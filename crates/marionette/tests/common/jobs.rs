@@ -11,8 +11,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
-    Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
+    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use marionette::{Context, Job, MemoryStore, TaskError, TaskId, TaskManager, TaskManagerBuilder};
 use serde::{Deserialize, Serialize};
@@ -259,11 +259,11 @@ impl Inspect for Faulty {
         self.inner.reschedule(which, due, by)
     }
 
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.inner.pause_queue(queue, by)
     }
 
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
         self.inner.resume_queue(queue, by)
     }
 

@@ -10,8 +10,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
-    Store, StoreError, StoreErrorKind, StoreFuture, StoredJob, Swept,
+    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
+    Settlement, Store, StoreError, StoreErrorKind, StoreFuture, StoredJob, Swept,
 };
 use marionette::{Context, Job, TaskId, TaskManager};
 use serde::{Deserialize, Serialize};
@@ -117,11 +117,11 @@ impl Inspect for Foreign {
         unsupported()
     }
 
-    fn pause_queue(&self, _: String, _: By) -> StoreFuture<'_, ()> {
+    fn pause_queue(&self, _: Name, _: By) -> StoreFuture<'_, ()> {
         unsupported()
     }
 
-    fn resume_queue(&self, _: String, _: By) -> StoreFuture<'_, ()> {
+    fn resume_queue(&self, _: Name, _: By) -> StoreFuture<'_, ()> {
         unsupported()
     }
 

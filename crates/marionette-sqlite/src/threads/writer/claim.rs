@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use marionette::store::{Claim, Claimed, InstanceId, Lease, StoreError, next_token};
+use marionette::store::{Claim, Claimed, InstanceId, Lease, Name, StoreError, next_token};
 use rusqlite::params;
 
 use super::Writer;
@@ -85,14 +85,14 @@ impl Writer<'_> {
         let paused = self.paused()?;
         let wanted_lanes = WantedLanes::new(&claim.wanted);
         let mut lanes = self.lanes.wanted(self.connection, &wanted_lanes)?;
-        lanes.retain(|lane| !paused.contains(&*lane.queue));
+        lanes.retain(|lane| !paused.contains(&lane.queue));
         lanes.sort_unstable_by_key(|lane| std::cmp::Reverse((lane.priority, lane.id)));
         // A queue that is named twice is still one queue.
         lanes.dedup_by_key(|lane| lane.id);
         Ok(lanes)
     }
 
-    fn paused(&self) -> rusqlite::Result<HashSet<String>> {
+    fn paused(&self) -> rusqlite::Result<HashSet<Name>> {
         let mut statement = self
             .connection
             .prepare_cached(include_str!("../../sql/paused.sql"))?;

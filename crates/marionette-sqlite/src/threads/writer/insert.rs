@@ -155,8 +155,8 @@ pub(crate) fn known(
         Err(err) if codec::is_of_one_row(&err) => None,
         lane => Some(lane?),
     };
-    let same = same
-        && lane.is_some_and(|lane| *lane.kind == *new_row.kind && *lane.queue == *new_row.queue);
+    let same =
+        same && lane.is_some_and(|lane| lane.kind == new_row.kind && lane.queue == new_row.queue);
     let inserted = if same {
         Inserted::Known
     } else {

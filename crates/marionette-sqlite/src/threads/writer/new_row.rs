@@ -1,9 +1,8 @@
 //! Jobs that were checked and can be written.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use marionette::store::{Due, NewJob, Priority, StoreError};
+use marionette::store::{Due, Name, NewJob, Priority, StoreError};
 use rusqlite::Connection;
 
 use crate::clock;
@@ -14,8 +13,8 @@ use crate::lanes::{Lane, Lanes};
 #[derive(Debug)]
 pub(crate) struct NewRow {
     pub(super) id: Id,
-    pub(super) kind: Cow<'static, str>,
-    pub(super) queue: Cow<'static, str>,
+    pub(super) kind: Name,
+    pub(super) queue: Name,
     pub(super) priority: Priority,
     pub(super) due: Due,
     pub(super) payload: Vec<u8>,

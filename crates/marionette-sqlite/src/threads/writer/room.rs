@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use marionette::store::Name;
 use rusqlite::Connection;
 
 use super::new_row::NewRow;
@@ -12,7 +13,7 @@ use crate::lanes::Lanes;
 #[derive(Debug, Default)]
 pub(crate) struct QueueRoom {
     /// For each queue the count, up to the highest limit that was asked for.
-    queues: HashMap<String, QueueCount>,
+    queues: HashMap<Name, QueueCount>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +33,14 @@ impl QueueRoom {
         let Some(limit) = new_row.limit else {
             return Ok(false);
         };
-        let queue = &*new_row.queue;
+        let queue = &new_row.queue;
         let counted = self.queues.get(queue).copied();
         let counted = match counted {
             Some(counted) if counted.jobs < counted.up_to || limit <= counted.up_to => counted,
             _ => {
                 let jobs = count(connection, lanes, queue, limit)?;
                 let counted = QueueCount { jobs, up_to: limit };
-                self.queues.insert(queue.to_owned(), counted);
+                self.queues.insert(queue.clone(), counted);
                 counted
             }
         };
@@ -54,7 +55,7 @@ impl QueueRoom {
 
     /// Counts a job that was accepted.
     pub(crate) fn add(&mut self, new_row: &NewRow) {
-        if let Some(counted) = self.queues.get_mut(&*new_row.queue) {
+        if let Some(counted) = self.queues.get_mut(&new_row.queue) {
             counted.jobs += 1;
         }
     }

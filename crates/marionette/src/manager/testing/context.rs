@@ -17,7 +17,7 @@ use crate::outcome::TaskError;
 use crate::submit::jobs::Jobs;
 use crate::task::IntoTask;
 use crate::task::encoded_job::ByJob;
-use crate::task::job::{Job, JobHandler};
+use crate::task::job::{Job, JobHandler, kind_of, queue_of};
 use crate::task::payload::Payload;
 use crate::task::registry::{CodecError, encode};
 
@@ -275,12 +275,14 @@ impl ContextBuilder {
 /// The options of a job that sets none itself.
 fn defaults<J: Job>(job: J) -> Options {
     let mut draft = IntoTask::<ByJob>::into_draft(job);
+    // No manager takes a job whose queue has no name; here it has its own.
     let queue = draft.source.settings.queue.clone();
+    let place = JobPlace {
+        kind: const { kind_of::<J>() },
+        queue: queue.unwrap_or(const { queue_of::<J>() }),
+    };
     let options = &mut draft.details().options;
-    options.set_place(JobPlace {
-        kind: J::KIND,
-        queue,
-    });
+    options.set_place(place);
     options.clone()
 }
 

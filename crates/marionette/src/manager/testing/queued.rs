@@ -2,7 +2,7 @@
 
 use crate::store::JobState;
 use crate::store::inspect::{Filter, Inspect, Page};
-use crate::task::job::Job;
+use crate::task::job::{Job, kind_of};
 
 /// The jobs of one type that were accepted and have not ended, the oldest first: those that wait,
 /// whatever for, and those that run.
@@ -49,7 +49,7 @@ pub async fn queued<J: Job>(store: &dyn Inspect) -> Vec<J> {
             .into_iter()
             .filter(|state| !state.is_end())
             .collect(),
-        kinds: vec![J::KIND.into()],
+        kinds: vec![const { kind_of::<J>() }],
         ..Filter::default()
     };
     let mut page = Page {

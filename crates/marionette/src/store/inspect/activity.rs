@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::TaskId;
 use crate::store::instance::cut_to;
+use crate::store::name::Name;
 
 /// The longest name and the longest way of a [`By`], in bytes.
 const BY_BYTES_MAX: usize = 128;
@@ -87,7 +88,7 @@ pub struct Activity {
     /// When it was done, by the store's clock.
     pub at: SystemTime,
     /// The queue that was paused or resumed.
-    pub queue: Option<String>,
+    pub queue: Option<Name>,
     /// How many jobs were changed.
     pub jobs: u64,
     /// The changed jobs, the first [`ACTIVITY_IDS_MAX`] of them in no particular order.
@@ -193,7 +194,7 @@ pub struct ActivityFilter {
     /// Those that changed this job, even if it is gone by now.
     pub job: Option<TaskId>,
     /// Those that paused or resumed this queue.
-    pub queue: Option<String>,
+    pub queue: Option<Name>,
     /// Those with a lower number, for the next page.
     pub before: Option<u64>,
     /// The most activities: 1 to 1,000, and the nearer of the two for a number beyond. Default is
@@ -220,10 +221,10 @@ impl ActivityFilter {
         Self { job, ..self }
     }
 
-    /// Only those that paused or resumed this queue.
+    /// Only those that paused or resumed this queue: none, if no queue can have the name.
     #[must_use]
-    pub fn queue(self, queue: impl Into<String>) -> Self {
-        let queue = Some(queue.into());
+    pub fn queue(self, queue: impl AsRef<str>) -> Self {
+        let queue = Some(Name::asked(queue.as_ref()));
         Self { queue, ..self }
     }
 
@@ -252,7 +253,7 @@ impl Default for ActivityFilter {
 #[non_exhaustive]
 pub struct PausedQueue {
     /// The queue.
-    pub queue: String,
+    pub queue: Name,
     /// Since when it is paused, by the store's clock.
     pub since: SystemTime,
     /// The person who paused it, and the program, if the store knows.
@@ -262,9 +263,9 @@ pub struct PausedQueue {
 impl PausedQueue {
     /// For authors of stores.
     #[must_use]
-    pub fn new(queue: impl Into<String>, since: SystemTime) -> Self {
+    pub fn new(queue: Name, since: SystemTime) -> Self {
         Self {
-            queue: queue.into(),
+            queue,
             since,
             by: None,
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::id::TaskId;
 use crate::store::inspect::Page;
 use crate::store::{
-    EndKind, InstanceId, InstanceInfo, JobOptions, JobState, PastOutcome, Priority,
+    EndKind, InstanceId, InstanceInfo, JobOptions, JobState, Name, PastOutcome, Priority,
 };
 
 /// A job in one line.
@@ -18,9 +18,9 @@ pub struct JobSummary {
     /// Its id.
     pub id: TaskId,
     /// Its kind.
-    pub kind: String,
+    pub kind: Name,
     /// Its queue.
-    pub queue: String,
+    pub queue: Name,
     /// Its priority.
     pub priority: Priority,
     /// Its state.
@@ -51,17 +51,11 @@ impl JobSummary {
     /// For authors of stores: a job that was never claimed, with the default priority. A store
     /// assigns the other fields.
     #[must_use]
-    pub fn new(
-        id: TaskId,
-        kind: impl Into<String>,
-        queue: impl Into<String>,
-        state: JobState,
-        accepted: SystemTime,
-    ) -> Self {
+    pub fn new(id: TaskId, kind: Name, queue: Name, state: JobState, accepted: SystemTime) -> Self {
         Self {
             id,
-            kind: kind.into(),
-            queue: queue.into(),
+            kind,
+            queue,
             priority: Priority::default(),
             state,
             accepted,
@@ -180,9 +174,11 @@ impl Listed {
     /// use std::time::SystemTime;
     /// use marionette::TaskId;
     /// use marionette::inspect::{JobSummary, Listed, Page};
-    /// use marionette::store::JobState;
+    /// use marionette::store::{JobState, Name};
     ///
-    /// let job = |id| JobSummary::new(id, "mail", "mails", JobState::Ready, SystemTime::now());
+    /// const MAIL: Name = Name::from_static("mail");
+    ///
+    /// let job = |id| JobSummary::new(id, MAIL, MAIL, JobState::Ready, SystemTime::now());
     /// let (old, new) = (TaskId::new(), TaskId::new());
     /// let listed = Listed::page([job(new), job(old)], Page::first(1));
     /// assert_eq!((listed.jobs[0].id, listed.next), (new, Some(new)));
@@ -224,9 +220,9 @@ impl Unreadable {
 #[non_exhaustive]
 pub struct Count {
     /// The queue.
-    pub queue: String,
+    pub queue: Name,
     /// The kind.
-    pub kind: String,
+    pub kind: Name,
     /// The state.
     pub state: JobState,
     /// How many jobs.
@@ -236,7 +232,7 @@ pub struct Count {
 impl Count {
     /// For authors of stores.
     #[must_use]
-    pub fn new(queue: String, kind: String, state: JobState, jobs: u64) -> Self {
+    pub fn new(queue: Name, kind: Name, state: JobState, jobs: u64) -> Self {
         Self {
             queue,
             kind,
@@ -253,20 +249,21 @@ impl Count {
     ///
     /// ```
     /// use marionette::inspect::Count;
-    /// use marionette::store::JobState;
+    /// use marionette::store::{JobState, Name};
     ///
-    /// let jobs = [("mails", "welcome", JobState::Ready), ("mails", "welcome", JobState::Ready)];
-    /// let counts = Count::all(jobs);
+    /// let (queue, kind) = (Name::from_static("mails"), Name::from_static("welcome"));
+    /// let mail = (&queue, &kind, JobState::Ready);
+    /// let counts = Count::all([mail, mail]);
     /// assert_eq!((counts.len(), counts[0].jobs), (1, 2));
     /// ```
     #[must_use]
-    pub fn all<'a>(jobs: impl IntoIterator<Item = (&'a str, &'a str, JobState)>) -> Vec<Self> {
+    pub fn all<'a>(jobs: impl IntoIterator<Item = (&'a Name, &'a Name, JobState)>) -> Vec<Self> {
         let mut counts = BTreeMap::new();
         for job in jobs {
             *counts.entry(job).or_default() += 1;
         }
-        let count = |((queue, kind, state), jobs): ((&str, &str, _), _)| {
-            Self::new(queue.to_owned(), kind.to_owned(), state, jobs)
+        let count = |((queue, kind, state), jobs): ((&Name, &Name, _), _)| {
+            Self::new(queue.clone(), kind.clone(), state, jobs)
         };
         counts.into_iter().map(count).collect()
     }

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
-use crate::store::JobState;
 use crate::store::inspect::{JobDetails, JobSummary};
+use crate::store::{JobState, Name};
 
 /// Which jobs a change is for.
 ///
@@ -23,6 +23,8 @@ pub enum Which {
 }
 
 /// Which jobs match: all conditions that are set hold. The default matches all.
+///
+/// A kind or a queue may be any text here: one that cannot be a [`Name`] is that of no job.
 ///
 /// # Examples
 ///
@@ -45,9 +47,9 @@ pub struct Filter {
     /// In one of these states; empty for any state.
     pub states: Vec<JobState>,
     /// Of one of these kinds; empty for any kind.
-    pub kinds: Vec<String>,
+    pub kinds: Vec<Name>,
     /// In one of these queues; empty for any queue.
-    pub queues: Vec<String>,
+    pub queues: Vec<Name>,
     /// Accepted at this time or later.
     pub accepted_from: Option<SystemTime>,
     /// Accepted before this time.
@@ -80,29 +82,31 @@ impl Filter {
 
     /// Also matches jobs of this kind. Default is any kind.
     #[must_use]
-    pub fn kind(mut self, kind: impl Into<String>) -> Self {
-        self.kinds.push(kind.into());
+    pub fn kind(mut self, kind: impl AsRef<str>) -> Self {
+        self.kinds.push(Name::asked(kind.as_ref()));
         self
     }
 
     /// Also matches jobs of these kinds.
     #[must_use]
-    pub fn kinds(mut self, kinds: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.kinds.extend(kinds.into_iter().map(Into::into));
+    pub fn kinds(mut self, kinds: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let kinds = kinds.into_iter().map(|kind| Name::asked(kind.as_ref()));
+        self.kinds.extend(kinds);
         self
     }
 
     /// Also matches jobs in this queue. Default is any queue.
     #[must_use]
-    pub fn queue(mut self, queue: impl Into<String>) -> Self {
-        self.queues.push(queue.into());
+    pub fn queue(mut self, queue: impl AsRef<str>) -> Self {
+        self.queues.push(Name::asked(queue.as_ref()));
         self
     }
 
     /// Also matches jobs in these queues.
     #[must_use]
-    pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.queues.extend(queues.into_iter().map(Into::into));
+    pub fn queues(mut self, queues: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let queues = queues.into_iter().map(|queue| Name::asked(queue.as_ref()));
+        self.queues.extend(queues);
         self
     }
 
@@ -147,10 +151,11 @@ impl Filter {
     /// ```
     /// use std::time::SystemTime;
     /// use marionette::inspect::Filter;
-    /// use marionette::store::{JobState, NewJob, StoredJob};
+    /// use marionette::store::{JobState, Name, NewJob, StoredJob};
     ///
     /// let now = SystemTime::now();
-    /// let mail = NewJob::new("send_mail", br#"{"to":"ada@example.org"}"#.to_vec());
+    /// let kind = Name::from_static("send_mail");
+    /// let mail = NewJob::new(kind, br#"{"to":"ada@example.org"}"#.to_vec());
     /// let shown = StoredJob::new(mail, now).shown(now);
     /// assert!(Filter::new().kind("send_mail").text("ada@").matches(&shown));
     /// assert!(!Filter::new().state(JobState::Dead).matches(&shown));
@@ -169,7 +174,7 @@ impl Filter {
     #[must_use]
     pub fn admits(&self, state: JobState, kind: &str, queue: &str, accepted: SystemTime) -> bool {
         let has =
-            |names: &[String], name: &str| names.is_empty() || names.iter().any(|it| **it == *name);
+            |names: &[Name], name: &str| names.is_empty() || names.iter().any(|it| **it == *name);
         (self.states.is_empty() || self.states.contains(&state))
             && has(&self.kinds, kind)
             && has(&self.queues, queue)

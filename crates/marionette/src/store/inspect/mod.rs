@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::id::TaskId;
-use crate::store::{StoreError, StoreFuture, Wanted};
+use crate::store::{Name, StoreError, StoreFuture, Wanted};
 
 pub use activity::{
     ACTIVITIES_MAX, ACTIVITY_IDS_MAX, Activity, ActivityFilter, ActivityKind, By, CHANGED_JOBS_MAX,
@@ -76,10 +76,10 @@ pub trait Inspect: Any + fmt::Debug + Send + Sync {
     /// Pauses a queue: no instance claims from it until it is resumed. Jobs that run go on, and new
     /// jobs are accepted. A queue that is paused already stays as it is, with the name of the
     /// person who paused it.
-    fn pause_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()>;
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()>;
 
     /// Resumes a paused queue.
-    fn resume_queue(&self, queue: String, by: By) -> StoreFuture<'_, ()>;
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()>;
 
     /// Lists the queues that are paused, by name, each with the person who paused it.
     fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>>;
