@@ -256,6 +256,7 @@ impl Store for FaultyStore {
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
         let result = |settlement: &Settlement| match &settlement.next {
             Next::Done(result) => result.len(),
+            Next::Unkept(why) => why.len(),
             _ => 0,
         };
         let bytes = settlements.iter().map(result).sum();

@@ -56,7 +56,7 @@ impl Server {
             }
             let Lease { job, token, .. } = settlement.lease;
             self.board.settled(settlement.lease, &settlement.next);
-            if let Next::Done(_) = settlement.next {
+            if let Next::Done(_) | Next::Unkept(_) = settlement.next {
                 self.history.write(&Event::Won(job, token));
             }
         }

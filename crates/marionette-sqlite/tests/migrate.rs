@@ -171,6 +171,7 @@ async fn jobs_of_version_2_are_what_they_were() {
         (12, JobState::Cancelled, "cancelled in an attempt"),
         (13, JobState::Running, "to be cancelled"),
         (14, JobState::Done, "done and kept"),
+        (15, JobState::Done, "done without"),
     ] {
         let job = details(&store, number).await;
         assert_eq!(job.summary.state, state);
@@ -182,6 +183,9 @@ async fn jobs_of_version_2_are_what_they_were() {
     assert_eq!(options.keep_result, Some(Duration::from_secs(60)));
     let done = details(&store, 5).await;
     assert_eq!(done.result.as_deref(), Some(&b"{\"sent\":true}"[..]));
+    let without = details(&store, 15).await;
+    assert_eq!(without.unkept.as_deref(), Some("a number is NaN"));
+    assert_eq!((without.result, done.unkept), (None, None));
     let ran: Vec<_> = done.attempts.iter().map(|it| it.ran).collect();
     assert_eq!(ran, [Duration::from_millis(250)]);
     for (number, reason) in [
@@ -197,7 +201,7 @@ async fn jobs_of_version_2_are_what_they_were() {
     let paused = paused_in(&store).await;
     assert_eq!(paused, ["closed"]);
     let all = store.list(Filter::default(), Page::default()).await;
-    assert_eq!(all.expect("an answer").jobs.len(), 14);
+    assert_eq!(all.expect("an answer").jobs.len(), 15);
 }
 
 #[tokio::test]

@@ -144,6 +144,9 @@ fn page(
     let payload = payload(details);
     let title = format!("Payload, {}", text::count(details.payload.len(), "byte"));
     section(&mut page, &title, &cut(&payload.pretty(), limit));
+    if let Some(why) = &details.unkept {
+        section(&mut page, "Result, not kept", why);
+    }
     if let Some(result) = &details.result {
         let title = format!("Result, {}", text::count(result.len(), "byte"));
         section(&mut page, &title, &cut(&readable(result).pretty(), limit));
@@ -387,6 +390,7 @@ fn value(
     value["payload_bytes"] = details.payload.len().into();
     value["payload_cut"] = is_cut.into();
     value["result"] = result.into();
+    value["result_not_kept"] = details.unkept.clone().into();
     value["attempts"] = attempts.into();
     value["changes"] = changes.iter().map(json::activity).collect();
     value["output"] = outputs.into();

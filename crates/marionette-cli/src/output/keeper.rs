@@ -195,7 +195,7 @@ impl AtWork {
             for (held, ended) in held.iter().zip(ended) {
                 match ended {
                     Ended::Missing => unknown.push(held.job),
-                    Ended::Done(_) => done.push(held.job),
+                    Ended::Done(_) | Ended::Unkept(_) => done.push(held.job),
                     Ended::NotYet => live += 1,
                     _ => failed.push(held.job),
                 }

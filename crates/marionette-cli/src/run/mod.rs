@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use marionette::TaskId;
 use marionette::inspect::{Filter, Which};
 use marionette::store::Name;
 use tokio::time::{MissedTickBehavior, interval, sleep};

@@ -1,7 +1,7 @@
 //! How jobs have ended, for whoever awaits them.
 
 use marionette::TaskId;
-use marionette::store::{Due, Ended, JobState, Next, PastOutcome};
+use marionette::store::{Due, Ended, JobState, Next, PastOutcome, Settled, Settlement};
 
 use crate::bed::{Bed, attempt, by, cancel_for, failure, job, only};
 use crate::case::{Case, claims};
@@ -10,6 +10,7 @@ pub(crate) fn cases() -> Vec<Case> {
     claims![
         what_has_not_ended_has_not,
         what_is_done_has_its_result,
+        a_result_that_cannot_be_kept_is_no_result_and_the_job_is_done,
         what_is_dead_has_its_attempts_and_the_error_that_it_named,
         what_is_cancelled_says_why,
         what_is_unknown_is_unknown,
@@ -38,10 +39,45 @@ async fn what_has_not_ended_has_not(bed: Bed) {
 }
 
 async fn what_is_done_has_its_result(bed: Bed) {
-    for result in [Vec::new(), b"null".to_vec()] {
+    for result in ["", "null", "!not kept: it is a result"] {
+        let result = result.as_bytes().to_vec();
         let claimed = bed.claimed().await;
         bed.settle(claimed.lease, Next::Done(result.clone())).await;
         assert_eq!(ended(&bed, claimed.lease.job).await, Ended::Done(result));
+    }
+}
+
+async fn a_result_that_cannot_be_kept_is_no_result_and_the_job_is_done(bed: Bed) {
+    for (why, fails) in [
+        ("a number is NaN", false),
+        ("", false),
+        ("it is too large", true),
+    ] {
+        let mut claimed = bed.claimed().await;
+        let id = claimed.lease.job;
+        if fails {
+            let retry = Next::Retry(Due::Now);
+            bed.settle_attempt(claimed.lease, failure("x"), retry).await;
+            claimed = bed.claim_one(id).await;
+        }
+        let settlement = Settlement::new(claimed.lease, Next::Unkept(why.to_owned()));
+        let settlement = settlement.attempt(attempt(PastOutcome::Done));
+        for _ in 0..2 {
+            let settled = bed.store.settle(vec![settlement.clone()]).await;
+            assert_eq!(settled.expect("it is written"), [Settled::Applied]);
+        }
+        assert_eq!(ended(&bed, id).await, Ended::Unkept(why.to_owned()));
+        let details = bed.details(id).await;
+        assert_eq!(
+            (details.summary.state, details.summary.end),
+            (JobState::Done, None)
+        );
+        assert_eq!(
+            (details.result, details.unkept.as_deref()),
+            (None, Some(why))
+        );
+        let last = details.attempts.last().expect("it was made");
+        assert_eq!(last.outcome, PastOutcome::Done);
     }
 }
 

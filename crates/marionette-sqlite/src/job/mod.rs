@@ -44,16 +44,20 @@ pub(crate) struct Job {
     pub(crate) cancel: Option<String>,
     end: Option<EndKind>,
     reason: Option<String>,
-    result: Option<Vec<u8>>,
+    /// Its result, if it is done, or why that is not kept.
+    result: Option<Result<Vec<u8>, String>>,
     payload: Vec<u8>,
 }
 
 impl Job {
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let state = row.get(2)?;
-        let result = match state {
-            State::Done => Some(codec::result_from_sql(row.get_ref(18)?)?),
-            _ => None,
+        let reason = codec::seen(row, 17)?;
+        // A job that is done has a reason only if it has no result.
+        let (result, reason) = match (state, reason) {
+            (State::Done, Some(why)) => (Some(Err(why)), None),
+            (State::Done, None) => (Some(Ok(codec::result_from_sql(row.get_ref(18)?)?)), None),
+            (_, reason) => (None, reason),
         };
         Ok(Self {
             seq: row.get(0)?,
@@ -72,7 +76,7 @@ impl Job {
             options: codec::options_from_sql(row.get_ref(15)?)?,
             cancel: codec::seen(row, 16)?,
             end: state.end(codec::end_kind(row, 20)?),
-            reason: codec::seen(row, 17)?,
+            reason,
             result,
             payload: codec::bytes(row.get_ref(19)?)?.to_vec(),
         })
@@ -146,7 +150,11 @@ impl Job {
         let attempts = self.attempts(connection)?;
         let mut details = JobDetails::new(summary, self.payload, self.options);
         details.attempts = attempts;
-        details.result = self.result;
+        match self.result {
+            Some(Ok(result)) => details.result = Some(result),
+            Some(Err(why)) => details.unkept = Some(why),
+            None => {}
+        }
         Ok(details)
     }
 
@@ -168,7 +176,11 @@ impl Job {
     fn into_ended(self, connection: &Connection) -> rusqlite::Result<Ended> {
         Ok(match self.state {
             State::Waiting | State::Running => Ended::NotYet,
-            State::Done => Ended::Done(self.result.unwrap_or_default()),
+            State::Done => match self.result {
+                Some(Err(why)) => Ended::Unkept(why),
+                Some(Ok(result)) => Ended::Done(result),
+                None => Ended::Done(Vec::new()),
+            },
             State::Dead | State::Cancelled | State::Quarantined => Ended::Otherwise {
                 state: self.job_state(0),
                 kind: self.end.unwrap_or(EndKind::Failed),

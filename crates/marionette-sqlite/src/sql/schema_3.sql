@@ -25,6 +25,10 @@ UPDATE marionette_job SET end_kind = CASE
     ELSE 'failed'
 END
 WHERE state > 4;
+-- A job that is done has a reason if its result could not be kept, and that is why. Version 2 wrote
+-- it in place of the result.
+UPDATE marionette_job SET reason = substr(result, 1 + length('!not kept: ')), result = NULL
+WHERE state = 4 AND typeof(result) = 'text' AND result GLOB '!not kept: *';
 -- What an instance tells about itself, as JSON; NULL if an older version of the library wrote it.
 ALTER TABLE marionette_instance ADD COLUMN about TEXT;
 

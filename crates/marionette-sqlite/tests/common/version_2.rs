@@ -69,7 +69,10 @@ INSERT INTO marionette_job VALUES
     (14, x'0199000000007000800000000000000e', 4, 1, 10, 101, 101,
         x'01990000000070008000ffffffffffff', 20, 9000000000000000, 0.25, 0, 0, 0,
         10, 10, 90000000000000, 9000090000000000, '{"keep_result":{"secs":90000000,"nanos":0}}',
-        NULL, NULL, NULL, '"done and kept"');
+        NULL, NULL, NULL, '"done and kept"'),
+    (15, x'0199000000007000800000000000000f', 4, 1, 10, 101, 101,
+        x'01990000000070008000ffffffffffff', 20, 9000000000000000, 0.25, 0, 0, 0,
+        10, 10, NULL, NULL, NULL, NULL, NULL, '!not kept: a number is NaN', '"done without"');
 
 -- job, n, number, started, ended, ran, outcome, error, instance
 INSERT INTO marionette_attempt VALUES

@@ -20,7 +20,8 @@ pub(crate) struct LeasedJob {
     outbox: Arc<Outbox>,
     /// Its worker has died before, and it is not settled yet.
     is_suspect: AtomicBool,
-    result: Mutex<Option<Vec<u8>>>,
+    /// The end that follows if its attempt succeeded.
+    success: Mutex<Option<Next>>,
     /// The lease no longer holds: nothing may be written.
     is_lost: AtomicBool,
     /// It is no longer in the hands of the workers.
@@ -37,7 +38,7 @@ impl LeasedJob {
             lease,
             outbox,
             is_suspect: AtomicBool::new(is_suspect),
-            result: Mutex::default(),
+            success: Mutex::default(),
             is_lost: AtomicBool::new(false),
             is_out: AtomicBool::new(false),
         }
@@ -47,9 +48,9 @@ impl LeasedJob {
         self.lease
     }
 
-    /// Keeps the result of an attempt that succeeded, until it is settled.
-    pub(crate) fn keep_result(&self, result: Vec<u8>) {
-        *self.result.lock() = Some(result);
+    /// Keeps the end of a job whose attempt succeeded, until it is settled.
+    pub(crate) fn keep_success(&self, success: Next) {
+        *self.success.lock() = Some(success);
     }
 
     /// From now on nothing is written about this job.
@@ -58,9 +59,10 @@ impl LeasedJob {
         self.is_lost.store(true, Ordering::Release);
     }
 
-    /// Takes the result that `keep_result` stored.
-    pub(crate) fn take_result(&self) -> Vec<u8> {
-        self.result.lock().take().unwrap_or_default()
+    /// Takes the end that `keep_success` stored.
+    pub(crate) fn take_success(&self) -> Next {
+        let success = self.success.lock().take();
+        success.unwrap_or_else(|| Next::Done(Vec::new()))
     }
 
     /// Returns the job to the store at no cost.

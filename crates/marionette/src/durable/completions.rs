@@ -96,6 +96,7 @@ impl Completions {
         }
         match next {
             Next::Done(result) => self.resolve(job, &Ended::Done(result)),
+            Next::Unkept(why) => self.resolve(job, &Ended::Unkept(why)),
             Next::Retry(_) | Next::Snooze(_) | Next::Release => {}
             // The handles get the whole history of the job, which only the store has.
             Next::Bury | Next::Cancel { .. } => {

@@ -13,10 +13,9 @@ use crate::clock::Tick;
 use crate::id::Identity;
 use crate::outcome::TaskError;
 use crate::outcome::error::{Error, chain};
-use crate::store::{Claimed, PAYLOAD_BYTES_MAX, clip_error};
+use crate::store::{Claimed, Next, PAYLOAD_BYTES_MAX, clip_error};
 use crate::task::Own;
 use crate::task::handlers::Runner;
-use crate::task::registry::unkept;
 use crate::task::stored_options::restored;
 
 /// The one attempt that a claim allows.
@@ -76,18 +75,18 @@ async fn run(
     leased: Arc<LeasedJob>,
     context: Context,
 ) -> Result<(), TaskError> {
-    let result = match runner.run(payload, context).await? {
-        Ok(result) if result.len() <= PAYLOAD_BYTES_MAX => result,
+    let success = match runner.run(payload, context).await? {
+        Ok(result) if result.len() <= PAYLOAD_BYTES_MAX => Next::Done(result),
         // The handler has done its work, which is not done again because its result cannot be kept.
         Ok(result) => {
             let bytes = result.len();
-            unkept(&format!(
+            Next::Unkept(format!(
                 "it has {bytes} bytes, the limit is {PAYLOAD_BYTES_MAX}"
             ))
         }
-        Err(error) => unkept(&clip_error(chain(&error))),
+        Err(error) => Next::Unkept(clip_error(chain(&error)).into_owned()),
     };
-    leased.keep_result(result);
+    leased.keep_success(success);
     Ok(())
 }
 

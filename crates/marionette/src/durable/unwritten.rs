@@ -26,9 +26,20 @@ pub(crate) struct Unwritten {
 struct Success {
     lease: Lease,
     attempt: Option<Attempted>,
-    result: Vec<u8>,
+    /// How it ended: as done.
+    end: Next,
     /// When its lease was given up.
     lapsed: Tick,
+}
+
+impl Success {
+    fn bytes(&self) -> usize {
+        match &self.end {
+            Next::Done(result) => result.len(),
+            Next::Unkept(why) => why.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Unwritten {
@@ -38,7 +49,7 @@ impl Unwritten {
         let Settlement {
             lease,
             attempt,
-            next: Next::Done(result),
+            next: end @ (Next::Done(_) | Next::Unkept(_)),
         } = settlement
         else {
             return;
@@ -46,13 +57,13 @@ impl Unwritten {
         let success = Success {
             lease,
             attempt,
-            result,
+            end,
             lapsed,
         };
-        self.bytes += success.result.len();
+        self.bytes += success.bytes();
         self.order.push_back(lease);
         if let Some(old) = self.successes.insert(lease.job, success) {
-            self.bytes -= old.result.len();
+            self.bytes -= old.bytes();
         }
         while self.order.len() > KEPT_MAX || self.bytes > BYTES_MAX {
             let Some(oldest) = self.order.pop_front() else {
@@ -65,7 +76,7 @@ impl Unwritten {
     fn forget(&mut self, lease: Lease) -> Option<Success> {
         let kept = self.successes.get(&lease.job)?;
         let success = (kept.lease == lease).then(|| self.successes.remove(&lease.job))??;
-        self.bytes -= success.result.len();
+        self.bytes -= success.bytes();
         Some(success)
     }
 
@@ -78,7 +89,7 @@ impl Unwritten {
         let success = self.forget(kept)?;
         let is_next = claimed.previous == Some(kept.token);
         let counts = is_next && before(now, claimed.age) <= success.lapsed;
-        counts.then_some((success.attempt, Next::Done(success.result)))
+        counts.then_some((success.attempt, success.end))
     }
 }
 

@@ -67,7 +67,8 @@ pub(super) struct Ending {
     pub(super) kind: Option<EndKind>,
     pub(super) at: SystemTime,
     pub(super) reason: Option<String>,
-    pub(super) result: Option<Vec<u8>>,
+    /// Its result, or why that is not kept.
+    pub(super) result: Option<Result<Vec<u8>, String>>,
     /// Its place, with `expires`, among the jobs that will be pruned.
     pub(super) ended: Tick,
     pub(super) expires: Tick,
@@ -164,7 +165,11 @@ impl Row {
             return Ended::NotYet;
         };
         match over.state {
-            JobState::Done => Ended::Done(over.result.clone().unwrap_or_default()),
+            JobState::Done => match &over.result {
+                Some(Err(why)) => Ended::Unkept(why.clone()),
+                Some(Ok(result)) => Ended::Done(result.clone()),
+                None => Ended::Done(Vec::new()),
+            },
             state => Ended::Otherwise {
                 state,
                 kind: over.kind.unwrap_or(EndKind::Failed),
@@ -227,11 +232,17 @@ impl Row {
             RowState::Over(over) => over.result.clone(),
             RowState::Waiting | RowState::Running(_) => None,
         };
+        let (result, unkept) = match result {
+            Some(Ok(result)) => (Some(result), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
         JobDetails {
             summary: self.summary(now),
             payload: self.payload.clone(),
             options: self.options.clone(),
             result,
+            unkept,
             attempts: self.attempts.clone(),
         }
     }

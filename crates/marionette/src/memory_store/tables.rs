@@ -212,6 +212,7 @@ impl Tables {
         }
         match next {
             Next::Done(result) => self.end(lease.row, JobState::Done, End::With(result), now),
+            Next::Unkept(why) => self.end(lease.row, JobState::Done, End::Without(why), now),
             Next::Bury => {
                 let end = End::AsTried(end.unwrap_or(EndKind::Failed));
                 self.end(lease.row, JobState::Dead, end, now);

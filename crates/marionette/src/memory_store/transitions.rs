@@ -12,6 +12,8 @@ use crate::store::{Claimed, EndKind, InstanceId, JobState, Lease, clip_error, ne
 pub(super) enum End {
     /// Its result.
     With(Vec<u8>),
+    /// The reason why its result is not kept.
+    Without(String),
     /// Its kind and its reason.
     For(EndKind, String),
     /// Its kind; the last attempt tells why.
@@ -81,9 +83,11 @@ impl Tables {
 
     /// From any phase to the end.
     pub(super) fn end(&mut self, key: i64, state: JobState, end: End, now: Clocks) {
+        let clip = |text: String| clip_error(text).into_owned();
         let (result, kind, reason) = match end {
-            End::With(result) => (Some(result), None, None),
-            End::For(kind, reason) => (None, Some(kind), Some(clip_error(reason).into_owned())),
+            End::With(result) => (Some(Ok(result)), None, None),
+            End::Without(why) => (Some(Err(clip(why))), None, None),
+            End::For(kind, reason) => (None, Some(kind), Some(clip(reason))),
             End::AsTried(kind) => (None, Some(kind), None),
         };
         let retention = self.retention;

@@ -43,7 +43,7 @@ pub(crate) fn settlement_bytes(settlement: &Settlement) -> usize {
     let error = attempt.and_then(|attempt| attempt.error.as_ref());
     let next = match &settlement.next {
         Next::Done(result) => result.len(),
-        Next::Cancel { reason, .. } => reason.len(),
+        Next::Unkept(reason) | Next::Cancel { reason, .. } => reason.len(),
         _ => 0,
     };
     next + error.map_or(0, String::len)

@@ -159,6 +159,9 @@ impl PastOutcome {
 pub enum Next {
     /// It is done; this is its result.
     Done(Vec<u8>),
+    /// It is done as by [`Done`](Self::Done), but its result cannot be kept, for this reason: it
+    /// does not encode, or is too large.
+    Unkept(String),
     /// Its attempt failed, and it is due again then, by the store's clock.
     Retry(Due),
     /// It is due again then, by the store's clock; no attempt was used.
@@ -209,7 +212,9 @@ impl Settlement {
                     _ => EndKind::Failed,
                 })
             }
-            Next::Done(_) | Next::Retry(_) | Next::Snooze(_) | Next::Release => None,
+            Next::Done(_) | Next::Unkept(_) | Next::Retry(_) | Next::Snooze(_) | Next::Release => {
+                None
+            }
         }
     }
 }
@@ -275,6 +280,8 @@ pub enum Ended {
     NotYet,
     /// It succeeded, with this result.
     Done(Vec<u8>),
+    /// It succeeded, and its result could not be kept, for this reason.
+    Unkept(String),
     /// It ended without success.
     Otherwise {
         /// Dead, cancelled or quarantined.

@@ -210,6 +210,10 @@ impl StoredJob {
                 self.details.result = Some(result);
                 self.end(JobState::Done, end, None, now);
             }
+            Next::Unkept(why) => {
+                self.details.unkept = clipped(Some(why));
+                self.end(JobState::Done, end, None, now);
+            }
             Next::Bury => self.end(JobState::Dead, end, None, now),
             Next::Cancel { reason, .. } => self.end(JobState::Cancelled, end, Some(reason), now),
             Next::Retry(due) | Next::Snooze(due) => self.wait(time(due, now), now),
@@ -281,18 +285,22 @@ impl StoredJob {
     #[must_use]
     pub fn ended(&self) -> Ended {
         let JobDetails {
-            result, attempts, ..
+            result,
+            unkept,
+            attempts,
+            ..
         } = &self.details;
-        match (result, self.summary().end) {
-            (Some(result), _) => Ended::Done(result.clone()),
-            (None, Some(kind)) => Ended::Otherwise {
+        match (result, unkept, self.summary().end) {
+            (Some(result), _, _) => Ended::Done(result.clone()),
+            (None, Some(why), _) => Ended::Unkept(why.clone()),
+            (None, None, Some(kind)) => Ended::Otherwise {
                 state: self.summary().state,
                 kind,
                 reason: self.said.clone(),
                 error: self.details.options.error.clone(),
                 attempts: attempts.iter().cloned().map(PastAttempt::from).collect(),
             },
-            (None, None) => Ended::NotYet,
+            (None, None, None) => Ended::NotYet,
         }
     }
 

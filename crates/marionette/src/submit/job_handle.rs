@@ -20,6 +20,7 @@ use crate::store::{Ended, JobState, StoreError};
 use crate::submit::job_in_memory::JobInMemory;
 use crate::submit::job_result;
 use crate::task::job::Job;
+use crate::task::registry::KeptResult;
 
 /// The handle of a job. Await it for the result, or for the [`Error`] with every attempt that the
 /// store has kept; any process may run the job.
@@ -94,7 +95,7 @@ enum At {
 
 /// The wait for the end of the job, once it has begun. The lock makes the handle `Sync`; nobody
 /// ever waits for the lock.
-type EndFuture = Mutex<Option<Pin<Box<dyn Future<Output = Result<Vec<u8>, Error>> + Send>>>>;
+type EndFuture = Mutex<Option<Pin<Box<dyn Future<Output = Result<KeptResult, Error>> + Send>>>>;
 
 /// Stands for the type of a job in a [`JobHandle`] that does not know the type: the result stays
 /// encoded.
@@ -211,7 +212,7 @@ impl<J: ?Sized> JobHandle<J> {
         }
     }
 
-    fn poll_end(&mut self, poller: &mut Poller<'_>) -> Poll<Result<Vec<u8>, Error>> {
+    fn poll_end(&mut self, poller: &mut Poller<'_>) -> Poll<Result<KeptResult, Error>> {
         let (id, at) = (self.id, &self.at);
         let waiting = self.waiting.get_mut();
         let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
@@ -222,7 +223,7 @@ impl<J: ?Sized> JobHandle<J> {
 
 impl At {
     /// Waits for the encoded result of the job.
-    async fn end(self, id: TaskId) -> Result<Vec<u8>, Error> {
+    async fn end(self, id: TaskId) -> Result<KeptResult, Error> {
         match self {
             Self::Store(durable) => {
                 let durable = durable.upgrade().ok_or_else(job_result::abandoned)?;
@@ -240,7 +241,7 @@ impl At {
 
 /// Waits for the encoded result of a job in a store, for a thread without a runtime: nothing that
 /// is spawned here would outlive the wait, so this asks the store again and again.
-async fn ask(durable: Weak<Durable>, id: TaskId) -> Result<Vec<u8>, Error> {
+async fn ask(durable: Weak<Durable>, id: TaskId) -> Result<KeptResult, Error> {
     let mut pause = Duration::from_millis(10);
     loop {
         let alive = durable.upgrade().filter(|durable| !durable.is_gone());
@@ -290,7 +291,7 @@ impl<J: Job> Future for JobHandle<J> {
 }
 
 impl Future for JobHandle<Untyped> {
-    type Output = Result<Vec<u8>, Error>;
+    type Output = Result<KeptResult, Error>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
         self.poll_end(poller)

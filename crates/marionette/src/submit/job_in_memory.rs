@@ -20,7 +20,7 @@ use crate::task::IntoTask;
 use crate::task::draft::Draft;
 use crate::task::encoded_job::{self, EncodedJob, Unstorable};
 use crate::task::job::Job;
-use crate::task::registry::Registry;
+use crate::task::registry::{KeptResult, Registry};
 
 /// A job whose result stays encoded.
 pub(crate) struct RawJob<J>(pub(crate) Draft<EncodedJob<J>>);
@@ -29,10 +29,10 @@ pub(crate) struct RawJob<J>(pub(crate) Draft<EncodedJob<J>>);
 pub(crate) struct ByRawJob;
 
 impl<J: Job> IntoTask<ByRawJob> for RawJob<J> {
-    type Output = Vec<u8>;
+    type Output = KeptResult;
     type Source = EncodedJob<J>;
 
-    fn into_body(source: EncodedJob<J>) -> impl Offered<EncodedJob<J>, Vec<u8>> + 'static {
+    fn into_body(source: EncodedJob<J>) -> impl Offered<EncodedJob<J>, KeptResult> + 'static {
         Repeat::new(source, EncodedJob::encoded_attempt)
     }
 
@@ -54,7 +54,7 @@ impl<J: Job> IntoTask<ByRawJob> for RawJob<J> {
 
 /// A job that was accepted by a manager without a store, for all handles of the job.
 pub(crate) struct JobInMemory {
-    cell: Shared<dyn Joinable<Vec<u8>>>,
+    cell: Shared<dyn Joinable<KeptResult>>,
     /// When the job is due; `None` for at once.
     due: Option<FutureTask<()>>,
     end: Mutex<JobEnd>,
@@ -62,8 +62,8 @@ pub(crate) struct JobInMemory {
 }
 
 enum JobEnd {
-    NotYet(JoinHandle<Vec<u8>>),
-    Known(Result<Vec<u8>, Error>),
+    NotYet(JoinHandle<KeptResult>),
+    Known(Result<KeptResult, Error>),
 }
 
 /// Those who await the job: its task has one handle, and wakes them all.
@@ -89,7 +89,7 @@ impl Wake for Wakers {
 
 impl JobInMemory {
     /// The job behind this handle, which was queued just now.
-    pub(crate) fn new(handle: JoinHandle<Vec<u8>>, due: Due) -> Arc<Self> {
+    pub(crate) fn new(handle: JoinHandle<KeptResult>, due: Due) -> Arc<Self> {
         let due = match due {
             Due::Now => None,
             Due::After(delay) => Some(FutureTask::after_tick(Tick::now(), delay, ())),
@@ -108,11 +108,11 @@ impl JobInMemory {
     }
 
     /// Waits for the encoded result.
-    pub(crate) async fn end(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn end(&self) -> Result<KeptResult, Error> {
         poll_fn(|poller| self.poll_end(poller)).await
     }
 
-    fn poll_end(&self, poller: &Poller<'_>) -> Poll<Result<Vec<u8>, Error>> {
+    fn poll_end(&self, poller: &Poller<'_>) -> Poll<Result<KeptResult, Error>> {
         let mut end = self.end.lock();
         if let JobEnd::NotYet(handle) = &mut *end {
             self.wakers.add(poller.waker());

@@ -7,12 +7,13 @@ use crate::outcome::error::{BoxError, Error, UnreadableResult};
 use crate::outcome::{Failure, FailureKind, Reason};
 use crate::store::{EndKind, Ended, PastAttempt, PastOutcome, StoreError};
 use crate::task::job::Job;
-use crate::task::registry::{decode_output, why_unkept};
+use crate::task::registry::{KeptResult, decode_output};
 
-/// The encoded result of a job, or the error with every attempt that its store kept.
-pub(crate) fn encoded(ended: Ended) -> Result<Vec<u8>, Error> {
+/// The encoded result of a job that is done, or the error with every attempt that its store kept.
+pub(crate) fn encoded(ended: Ended) -> Result<KeptResult, Error> {
     match ended {
-        Ended::Done(result) => Ok(result),
+        Ended::Done(result) => Ok(Ok(result)),
+        Ended::Unkept(why) => Ok(Err(why)),
         Ended::Otherwise {
             kind,
             reason,
@@ -31,14 +32,13 @@ pub(crate) fn encoded(ended: Ended) -> Result<Vec<u8>, Error> {
 }
 
 /// The result of a job.
-pub(crate) fn decoded<J: Job>(result: Result<Vec<u8>, Error>) -> Result<J::Output, Error> {
-    let result = result?;
-    let unreadable = match why_unkept(&result) {
-        None => match decode_output::<J>(&result) {
+pub(crate) fn decoded<J: Job>(result: Result<KeptResult, Error>) -> Result<J::Output, Error> {
+    let unreadable = match result? {
+        Ok(result) => match decode_output::<J>(&result) {
             Ok(output) => return Ok(output),
             Err(error) => UnreadableResult::new(&error),
         },
-        Some(why) => UnreadableResult::unkept(&why),
+        Err(why) => UnreadableResult::unkept(&why),
     };
     Err(without_attempt(Reason::Failed(Box::new(unreadable))))
 }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_result_that_does_not_decode_is_an_error_of_a_job_that_is_done() {
-        let error = decoded::<Unit>(Ok(b"7".to_vec())).expect_err("it is no unit");
+        let error = decoded::<Unit>(Ok(Ok(b"7".to_vec()))).expect_err("it is no unit");
         assert_eq!((error.attempts(), error.is_unreadable()), (0, true));
         let text = error.to_string();
         assert!(

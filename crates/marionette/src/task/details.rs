@@ -3,7 +3,7 @@
 use crate::outcome::error::BoxError;
 use crate::store::inspect::JobDetails;
 use crate::task::job::Job;
-use crate::task::registry::{CodecError, decode_output, why_unkept};
+use crate::task::registry::{CodecError, decode_output};
 
 impl JobDetails {
     /// The arguments of the job.
@@ -46,13 +46,11 @@ impl JobDetails {
     /// The job is of another kind, or its result was not kept or does not decode.
     pub fn output<J: Job>(&self) -> Result<Option<J::Output>, BoxError> {
         self.check_kind::<J>()?;
-        let Some(result) = &self.result else {
-            return Ok(None);
-        };
-        match why_unkept(result) {
-            Some(why) => Err(format!("the result could not be kept: {why}").into()),
-            None => Ok(Some(decode_output::<J>(result)?)),
+        if let Some(why) = &self.unkept {
+            return Err(format!("the result could not be kept: {why}").into());
         }
+        let result = self.result.as_deref();
+        Ok(result.map(decode_output::<J>).transpose()?)
     }
 
     fn check_kind<J: Job>(&self) -> Result<(), BoxError> {

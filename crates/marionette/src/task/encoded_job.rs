@@ -16,7 +16,7 @@ use crate::task::draft::Draft;
 use crate::task::handlers::{Runner, RunnerFuture};
 use crate::task::job::{Job, kind_of, queue_of};
 use crate::task::registry::{
-    CodecError, Registry, check_comes_back, decode_output, encode, unkept,
+    CodecError, KeptResult, Registry, check_comes_back, decode_output, encode,
 };
 use crate::task::stored_options::{self, JobSettings};
 use crate::task::task_handler::TaskHandler;
@@ -120,11 +120,11 @@ impl<J: Job> EncodedJob<J> {
     pub(crate) fn encoded_attempt(
         &mut self,
         context: Context,
-    ) -> impl Future<Output = Result<Vec<u8>, TaskError>> + Send + use<J> {
+    ) -> impl Future<Output = Result<KeptResult, TaskError>> + Send + use<J> {
         let attempt = self.begin(context);
         async move {
             let result = attempt?.await?;
-            Ok(result.unwrap_or_else(|error| unkept(&clip_error(chain(&error)))))
+            Ok(result.map_err(|error| clip_error(chain(&error)).into_owned()))
         }
     }
 

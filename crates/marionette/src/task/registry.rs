@@ -64,6 +64,9 @@ impl Registry {
     }
 }
 
+/// The encoded result of a job that is done, or why it cannot be kept.
+pub(crate) type KeptResult = Result<Vec<u8>, String>;
+
 /// Encodes the arguments of a job.
 pub(crate) fn encode<J: Job>(job: &J) -> Result<Vec<u8>, CodecError> {
     job.encode()
@@ -83,22 +86,6 @@ pub(crate) fn check_comes_back<J: Job>(payload: &[u8]) -> Result<(), CodecError>
         "come back from its encoding",
         why,
     ))
-}
-
-/// The start of what is stored in place of a result that cannot be kept; the reason follows. No
-/// JSON begins so.
-const UNKEPT: &str = "!not kept: ";
-
-/// Encodes the reason why the result of a job that is done cannot be kept. The store keeps this in
-/// place of the result.
-pub(crate) fn unkept(why: &str) -> Vec<u8> {
-    format!("{UNKEPT}{why}").into_bytes()
-}
-
-/// Why a result was not kept, if it was not.
-pub(crate) fn why_unkept(result: &[u8]) -> Option<String> {
-    let why = result.strip_prefix(UNKEPT.as_bytes())?;
-    Some(String::from_utf8_lossy(why).into_owned())
 }
 
 /// Decodes the result of a job, as its runner or its store gave it.

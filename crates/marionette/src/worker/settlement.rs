@@ -22,10 +22,7 @@ pub(crate) fn settlement_of(
         })
     };
     match verdict {
-        Verdict::Finish => (
-            attempt(PastOutcome::Done, None),
-            Next::Done(leased.take_result()),
-        ),
+        Verdict::Finish => (attempt(PastOutcome::Done, None), leased.take_success()),
         Verdict::Retry(reason, pause) => (
             attempt(outcome(reason), Some(reason)),
             Next::Retry(Due::After(*pause)),

@@ -77,7 +77,7 @@ impl Writer<'_> {
     pub(super) fn prune_after(&mut self, settlements: &[Settlement]) -> rusqlite::Result<()> {
         let (mut done, mut ended) = (0, 0);
         for settlement in settlements {
-            done += u64::from(matches!(settlement.next, Next::Done(_)));
+            done += u64::from(matches!(settlement.next, Next::Done(_) | Next::Unkept(_)));
             ended += usize::from(is_end(&settlement.next));
         }
         self.pruning.done += done;
@@ -210,7 +210,10 @@ impl Writer<'_> {
 }
 
 fn is_end(next: &Next) -> bool {
-    matches!(next, Next::Done(_) | Next::Bury | Next::Cancel { .. })
+    matches!(
+        next,
+        Next::Done(_) | Next::Unkept(_) | Next::Bury | Next::Cancel { .. }
+    )
 }
 
 /// Whether the writer itself counts when this number of jobs is kept.

@@ -47,7 +47,9 @@ pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
     for settlement in settlements {
         settlement.check()?;
         let is_known = match &settlement.next {
-            Next::Done(_) | Next::Release | Next::Bury | Next::Cancel { .. } => true,
+            Next::Done(_) | Next::Unkept(_) | Next::Release | Next::Bury | Next::Cancel { .. } => {
+                true
+            }
             Next::Retry(due) | Next::Snooze(due) => clock::due(*due, 0).is_some(),
             _ => false,
         };
@@ -142,6 +144,15 @@ impl Writer<'_> {
                     kind: None,
                     result: Some(result),
                     reason: None,
+                };
+                self.end(&job, &end)?;
+            }
+            Next::Unkept(why) => {
+                let end = JobEnd {
+                    state: State::Done,
+                    kind: None,
+                    result: None,
+                    reason: Some(why),
                 };
                 self.end(&job, &end)?;
             }

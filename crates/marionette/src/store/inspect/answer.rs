@@ -81,8 +81,10 @@ pub struct JobDetails {
     pub payload: Vec<u8>,
     /// Its options.
     pub options: JobOptions,
-    /// Its result, if it is done.
+    /// Its result, if it is done and its result was kept.
     pub result: Option<Vec<u8>>,
+    /// Why its result could not be kept, if it is done without one.
+    pub unkept: Option<String>,
     /// Every attempt that is kept, the oldest first; snoozed, interrupted and crashed ones too.
     pub attempts: Vec<TimedAttempt>,
 }
@@ -97,6 +99,7 @@ impl JobDetails {
             payload,
             options,
             result: None,
+            unkept: None,
             attempts: Vec::new(),
         }
     }
