@@ -65,12 +65,16 @@ impl Change {
     }
 
     pub(super) async fn perform(&self, store: &dyn Inspect, which: Which) -> Result<u64> {
-        let changed = match self {
-            Self::Retry => store.retry(which, by()).await,
-            Self::Cancel(reason) => store.cancel(which, reason.clone(), by()).await,
-            Self::Delete => store.delete(which, by()).await,
-            Self::Reschedule(due) => store.reschedule(which, *due, by()).await,
-        };
-        changed.map_err(explain)
+        let mut all = 0;
+        for which in which.calls() {
+            let changed = match self {
+                Self::Retry => store.retry(which, by()).await,
+                Self::Cancel(reason) => store.cancel(which, reason.clone(), by()).await,
+                Self::Delete => store.delete(which, by()).await,
+                Self::Reschedule(due) => store.reschedule(which, *due, by()).await,
+            };
+            all += changed.map_err(explain)?;
+        }
+        Ok(all)
     }
 }

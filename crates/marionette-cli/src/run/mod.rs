@@ -213,11 +213,7 @@ async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready
     let plan = Plan::of_stored(stored.ids());
     let back = stored.to_revive(&plan);
     if !back.is_empty() {
-        opened
-            .store
-            .retry(Which::Ids(back), by())
-            .await
-            .map_err(explain)?;
+        revive(opened, back).await?;
         stored = StoredTasks::read(&*opened.store, &ledger).await?;
     }
     Ok(Ready {
@@ -227,6 +223,14 @@ async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready
         stored,
         turn: Turn::GoesOn,
     })
+}
+
+/// Lets these tasks begin anew.
+async fn revive(opened: &Opened, tasks: Vec<TaskId>) -> Result<()> {
+    for which in Which::Ids(tasks).calls() {
+        opened.store.retry(which, by()).await.map_err(explain)?;
+    }
+    Ok(())
 }
 
 fn refuse_queues(file: &input::File) -> Result<()> {
@@ -256,20 +260,17 @@ async fn reconcile(
         let source = if identity.is_list() { "list" } else { "file" };
         let reason = format!("its {source} no longer has it");
         ledger.note_removed(&removed)?;
-        let cancelled = opened.store.cancel(Which::Ids(removed), reason, by()).await;
-        let cancelled = cancelled.map_err(explain)?;
+        let mut cancelled = 0;
+        for which in Which::Ids(removed).calls() {
+            let part = opened.store.cancel(which, reason.clone(), by()).await;
+            cancelled += part.map_err(explain)?;
+        }
         let what = count_of(cancelled, "task");
         console.note(&format!("{what} cancelled that the {source} no longer has"));
     }
     let back = stored.to_revive(plan);
     let is_any_back = !back.is_empty();
-    if is_any_back {
-        opened
-            .store
-            .retry(Which::Ids(back), by())
-            .await
-            .map_err(explain)?;
-    }
+    revive(opened, back).await?;
     ledger.note_present(plan.ids())?;
     if is_any_back {
         return StoredTasks::read(&*opened.store, ledger).await;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
 use crate::store::inspect::{JobDetails, JobSummary};
-use crate::store::{JobState, Name};
+use crate::store::{CALL_ROWS_MAX, JobState, Name};
 
 /// Which jobs a change is for.
 ///
@@ -16,10 +16,44 @@ use crate::store::{JobState, Name};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Which {
-    /// The jobs with these ids.
+    /// The jobs with these ids, at most [`CALL_ROWS_MAX`](crate::store::CALL_ROWS_MAX) in one call:
+    /// a store may refuse more, and [`calls`](Self::calls) cuts them.
     Ids(Vec<TaskId>),
     /// All jobs that match. A store changes them in steps, and none of them twice.
     Matching(Filter),
+}
+
+impl Which {
+    /// The same jobs for one call after the other, each of which a store takes: any number of ids
+    /// is cut into parts, and a filter is one call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::TaskId;
+    /// use marionette::inspect::{By, Inspect, Which};
+    /// use marionette::store::StoreError;
+    ///
+    /// async fn retry(store: &dyn Inspect, jobs: Vec<TaskId>) -> Result<u64, StoreError> {
+    ///     let mut retried = 0;
+    ///     for which in Which::Ids(jobs).calls() {
+    ///         retried += store.retry(which, By::new("ada", "dashboard")).await?;
+    ///     }
+    ///     Ok(retried)
+    /// }
+    /// ```
+    pub fn calls(self) -> impl Iterator<Item = Self> {
+        let (ids, other) = match self {
+            Self::Ids(ids) => (ids, None),
+            other @ Self::Matching(_) => (Vec::new(), Some(other)),
+        };
+        let mut left = ids.into_iter();
+        let parts = std::iter::from_fn(move || {
+            let part: Vec<_> = left.by_ref().take(CALL_ROWS_MAX).collect();
+            (!part.is_empty()).then_some(Self::Ids(part))
+        });
+        parts.chain(other)
+    }
 }
 
 /// Which jobs match: all conditions that are set hold. The default matches all.
@@ -258,5 +292,27 @@ impl Page {
 impl Default for Page {
     fn default() -> Self {
         Self::first(100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ids_go_in_several_calls_and_none_is_lost() {
+        let ids: Vec<_> = (0..=2 * CALL_ROWS_MAX).map(|_| TaskId::new()).collect();
+        let calls: Vec<_> = Which::Ids(ids.clone()).calls().collect();
+        let calls = calls.into_iter().map(|which| match which {
+            Which::Ids(ids) => ids,
+            Which::Matching(filter) => panic!("{filter:?} is no id"),
+        });
+        let calls: Vec<_> = calls.collect();
+        let lengths: Vec<_> = calls.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [CALL_ROWS_MAX, CALL_ROWS_MAX, 1]);
+        assert_eq!(calls.concat(), ids);
+        assert_eq!(Which::Ids(Vec::new()).calls().count(), 0);
+        let filter = Which::Matching(Filter::new().queue("mails"));
+        assert_eq!(filter.clone().calls().collect::<Vec<_>>(), [filter]);
     }
 }
