@@ -16,15 +16,12 @@ const FILES_FEW: u64 = 64;
 /// The bytes of memory below which a limit is the likely cause of a failure.
 const MEMORY_LITTLE: u64 = 512 * 1024 * 1024;
 
-/// How a shell sets the largest size of a file; the store's errors name it too.
-pub(crate) const BY_FILE_SIZE: &str = "ulimit -f";
-
 /// A limit of this process: its unit, and how a shell sets it.
 type Limit = (Resource, &'static str, &'static str);
 
 const FILES: Limit = (Resource::Nofile, "", "ulimit -n");
 const PROCESSES: Limit = (Resource::Nproc, "", "ulimit -u");
-const FILE_SIZE: Limit = (Resource::Fsize, " bytes", BY_FILE_SIZE);
+const FILE_SIZE: Limit = (Resource::Fsize, " bytes", "ulimit -f");
 const ADDRESSES: Limit = (Resource::As, " bytes", "ulimit -v");
 const DATA: Limit = (Resource::Data, " bytes", "ulimit -d");
 

@@ -3,6 +3,7 @@
 pub(crate) mod words;
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,13 +34,25 @@ pub(crate) fn store_error(path: &Path, err: rusqlite::Error) -> StoreError {
 }
 
 /// The error of this file for an error of SQLite. `waited`: how long a lock was waited for.
+///
+/// Of a file that may not become larger, the source is an [`io::Error`] of the kind
+/// [`FileTooLarge`](io::ErrorKind::FileTooLarge).
 pub(crate) fn sqlite_error(
     path: &Path,
     err: &rusqlite::Error,
     waited: Option<Duration>,
 ) -> StoreError {
-    let what = words(path, err, waited);
-    StoreError::new(kind(path, err), format!("{}: {what}", path.display()))
+    let grown = match err.sqlite_error_code() {
+        Some(ErrorCode::SystemIoFailure) => grown(path),
+        _ => None,
+    };
+    let what = words(path, err, waited, grown);
+    let error = StoreError::new(kind(err, grown), format!("{}: {what}", path.display()));
+    match grown {
+        // Programs ask the source; its own text would say nothing more.
+        Some(_) => error.with_source(io::Error::from(io::ErrorKind::FileTooLarge)),
+        None => error,
+    }
 }
 
 /// The error of a file with which the store cannot go on.
@@ -53,14 +66,14 @@ pub(crate) fn is_of_one(error: &StoreError) -> bool {
 }
 
 /// The kind of an error: what a caller can do about it.
-fn kind(path: &Path, err: &rusqlite::Error) -> StoreErrorKind {
+fn kind(err: &rusqlite::Error, grown: Option<u64>) -> StoreErrorKind {
     let rusqlite::Error::SqliteFailure(code, _) = err else {
         return StoreErrorKind::Broken;
     };
     match (code.extended_code, code.code) {
         (NO_ROOM_FOR_SHARED_MEMORY, _) | (_, ErrorCode::DiskFull) => StoreErrorKind::Full,
         (FILE_CUT_OFF, _) => StoreErrorKind::Broken,
-        (_, ErrorCode::SystemIoFailure) if grown(path).is_some() => StoreErrorKind::Full,
+        (_, ErrorCode::SystemIoFailure) if grown.is_some() => StoreErrorKind::Full,
         (
             _,
             ErrorCode::DatabaseBusy

@@ -14,22 +14,27 @@ pub(crate) const FILE_CUT_OFF: i32 = 522;
 /// Extended code of `SQLITE_IOERR`: no room for the memory that the connections share.
 pub(crate) const NO_ROOM_FOR_SHARED_MEMORY: i32 = 4874;
 
-/// The text of an error for a person; `waited` is how long a lock was waited for, if known.
-pub(crate) fn words(path: &Path, err: &rusqlite::Error, waited: Option<Duration>) -> String {
+/// The text of an error for a person; `waited` is how long a lock was waited for, if known, and
+/// `grown` the size that a file of the store has reached and may not exceed.
+pub(crate) fn words(
+    path: &Path,
+    err: &rusqlite::Error,
+    waited: Option<Duration>,
+    grown: Option<u64>,
+) -> String {
     let rusqlite::Error::SqliteFailure(code, _) = err else {
         return err.to_string();
     };
-    let meaning = match (code.extended_code, code.code) {
-        (FILE_CUT_OFF, _) => CUT_OFF.to_owned(),
-        (_, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => locked(waited),
-        (_, ErrorCode::OperationInterrupted) => SPENT.to_owned(),
-        (_, ErrorCode::DatabaseCorrupt) => DAMAGED.to_owned(),
-        (_, ErrorCode::SystemIoFailure) if grown(path).is_some() => {
-            let limit = grown(path).unwrap_or_default();
+    let meaning = match (code.extended_code, code.code, grown) {
+        (FILE_CUT_OFF, _, _) => CUT_OFF.to_owned(),
+        (_, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => locked(waited),
+        (_, ErrorCode::OperationInterrupted, _) => SPENT.to_owned(),
+        (_, ErrorCode::DatabaseCorrupt, _) => DAMAGED.to_owned(),
+        (_, ErrorCode::SystemIoFailure, Some(limit)) => {
             format!("a file may not become larger than {limit} bytes here (ulimit -f)")
         }
-        (_, ErrorCode::CannotOpen) => format!("it cannot be opened: {}", obstacle(path)),
-        (_, ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+        (_, ErrorCode::CannotOpen, _) => format!("it cannot be opened: {}", obstacle(path)),
+        (_, ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
             format!("it cannot be written: {}", obstacle(path))
         }
         _ => return format!("{err} (code {})", code.extended_code),
