@@ -123,7 +123,7 @@ impl Lease {
 ///
 /// One more than the stored token would not do: the store may have forgotten a claim that had it,
 /// while the instance of that claim lives on. So the token is the time. If the clock has been
-/// stepped back behind the stored token, it is that token and a random number below 2³² more.
+/// stepped back behind the stored token, it is that token and a random number up to 2³² more.
 ///
 /// # Examples
 ///
