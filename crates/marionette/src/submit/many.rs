@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::queue::Ticket;
 use crate::submit::error::Refusal;
 use crate::submit::many_error::ManyError;
+use crate::submit::many_parts::ManyParts;
 use crate::task::IntoTask;
 use crate::task::draft::{Draft, Maker, Offer};
 use crate::task::encoded_job::Unstorable;
@@ -28,7 +29,9 @@ const AHEAD: usize = 64;
 #[must_use = "futures do nothing unless polled"]
 pub struct QueueingMany<'a, I, H, S, T> {
     engine: &'a Engine,
-    tasks: Tasks<I, H, S, T>,
+    parts: ManyParts<I, H, JoinHandle<T>>,
+    next: NextCell<I, H, S, T>,
+    maker: Maker<H, S, T>,
     /// The tasks that are cells and are not accepted yet.
     offers: VecDeque<Offer<S, T>>,
     /// The waiting sides of `offers`, except the one that is in `first`.
@@ -36,20 +39,10 @@ pub struct QueueingMany<'a, I, H, S, T> {
     first: Option<Waiting>,
     first_since: Tick,
     ticket: Option<Ticket>,
-    accepted: Vec<JoinHandle<T>>,
 }
 
-/// The tasks that are not cells yet, and the functions that make cells of them: functions instead
-/// of bounds, for the reason that [`Maker`] gives.
-struct Tasks<I, H, S, T> {
-    /// `None` once the future has resolved.
-    iter: Option<I>,
-    next: NextCell<I, H, S, T>,
-    collect: fn(I, &mut Vec<H>),
-    maker: Maker<H, S, T>,
-}
-
-/// Makes cells of the next tasks; fails with the first task that cannot become one.
+/// Makes cells of the next tasks; fails with the first task that cannot become one. A function
+/// instead of a bound, for the reason that [`Maker`] gives.
 type NextCell<I, H, S, T> =
     fn(&mut I, &mut NextCells<'_, H, S, T>) -> Result<(), (Box<Unstorable>, Draft<S>)>;
 
@@ -72,21 +65,17 @@ where
 {
     QueueingMany {
         engine,
-        accepted: Vec::with_capacity(tasks.size_hint().0),
-        tasks: Tasks {
-            iter: Some(tasks),
-            next: |tasks, made| {
-                for task in tasks.take(AHEAD - made.offers.len()) {
-                    let draft = task.into_draft();
-                    let (offer, waits) = made.maker.make(draft, made.registry, Tick::recent())?;
-                    made.offers.push_back(offer);
-                    made.waiting.push_back(waits);
-                }
-                Ok(())
-            },
-            collect: |tasks, refused| refused.extend(tasks),
-            maker: Maker::new::<M>(),
+        parts: ManyParts::new(tasks),
+        next: |tasks, made| {
+            for task in tasks.take(AHEAD - made.offers.len()) {
+                let draft = task.into_draft();
+                let (offer, waits) = made.maker.make(draft, made.registry, Tick::recent())?;
+                made.offers.push_back(offer);
+                made.waiting.push_back(waits);
+            }
+            Ok(())
         },
+        maker: Maker::new::<M>(),
         offers: VecDeque::new(),
         waiting: VecDeque::new(),
         first: None,
@@ -114,14 +103,13 @@ impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
                 this.accept(1);
             }
             if let Err((unstorable, draft)) = this.make_some() {
-                let unfit_task = this.tasks.maker.take_back(draft);
+                let unfit_task = this.maker.take_back(draft);
                 return Poll::Ready(Err(
                     this.refuse(Refusal::Unstorable(unstorable), Some(unfit_task))
                 ));
             }
             if this.waiting.is_empty() {
-                this.tasks.iter = None;
-                return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
+                return Poll::Ready(Ok(this.parts.end()));
             }
             let now = Tick::now();
             let pushed = queue.push_some(&mut this.waiting, now);
@@ -140,34 +128,28 @@ impl<I, H, S, T> Future for QueueingMany<'_, I, H, S, T> {
 
 impl<I, H, S, T> QueueingMany<'_, I, H, S, T> {
     fn make_some(&mut self) -> Result<(), (Box<Unstorable>, Draft<S>)> {
-        let tasks = &mut self.tasks;
-        let iter = tasks.iter.as_mut();
-        let iter = iter.expect("`queue_many` is not polled after it has resolved");
         let mut made = NextCells {
-            maker: &tasks.maker,
+            maker: &self.maker,
             registry: &self.engine.registry,
             offers: &mut self.offers,
             waiting: &mut self.waiting,
         };
-        (tasks.next)(iter, &mut made)
+        (self.next)(self.parts.rest(), &mut made)
     }
 
     fn accept(&mut self, count: usize) {
         let accepted = self.offers.drain(..count);
-        self.accepted.extend(accepted.map(Offer::into_handle));
+        let handles = accepted.map(Offer::into_handle);
+        self.parts.accepted.extend(handles);
     }
 
     /// Takes back all tasks that were not accepted: those that are cells, the one that cannot
     /// become a cell, and the rest.
     fn refuse(&mut self, why: Refusal, unstorable: Option<H>) -> ManyError<JoinHandle<T>, H> {
-        let tasks = &mut self.tasks;
         let drafts = self.offers.drain(..).filter_map(Offer::into_draft);
-        let refused = drafts.map(|draft| tasks.maker.take_back(draft));
-        let mut refused: Vec<H> = refused.chain(unstorable).collect();
-        if let Some(rest) = tasks.iter.take() {
-            (tasks.collect)(rest, &mut refused);
-        }
-        ManyError::new(std::mem::take(&mut self.accepted), refused, why)
+        let refused = drafts.map(|draft| self.maker.take_back(draft));
+        let refused = refused.chain(unstorable).collect();
+        self.parts.refuse(refused, why)
     }
 }
 
@@ -182,7 +164,7 @@ impl<I, H, S, T> Drop for QueueingMany<'_, I, H, S, T> {
 impl<I, H, S, T> fmt::Debug for QueueingMany<'_, I, H, S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueueingMany")
-            .field("accepted", &self.accepted.len())
+            .field("accepted", &self.parts.accepted.len())
             .finish_non_exhaustive()
     }
 }

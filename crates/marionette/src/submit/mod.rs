@@ -6,6 +6,7 @@ pub(crate) mod place;
 pub(crate) mod task;
 pub(crate) mod many;
 pub(crate) mod many_error;
+mod many_parts;
 pub(crate) mod job;
 pub(crate) mod job_in_memory;
 pub(crate) mod jobs;

@@ -18,6 +18,7 @@ use crate::submit::job_in_memory::{JobInMemory, RawJob};
 use crate::submit::jobs::{Jobs, Manager};
 use crate::submit::many::queue_many;
 use crate::submit::many_error::ManyError;
+use crate::submit::many_parts::ManyParts;
 use crate::task::draft::Draft;
 use crate::task::encoded_job::EncodedJob;
 use crate::task::into_job::IntoJob;
@@ -35,19 +36,12 @@ const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 #[must_use = "futures do nothing unless polled"]
 pub struct InsertingMany<'a, I, H, J> {
     durable: &'a Arc<Durable>,
-    jobs: Remaining<I, H, J>,
-    accepted: Vec<JobHandle<J>>,
-    inserting: Option<Part<'a, J>>,
-}
-
-/// The jobs that are in no chunk yet. The functions stand in place of bounds, for the reason that
-/// [`Maker`](crate::task::draft::Maker) gives.
-struct Remaining<I, H, J> {
-    /// `None` once the future has resolved.
-    iter: Option<I>,
+    parts: ManyParts<I, H, JobHandle<J>>,
+    /// The functions stand in place of bounds, for the reason that
+    /// [`Maker`](crate::task::draft::Maker) gives.
     next: fn(&Durable, &mut I) -> Chunk<J>,
-    collect: fn(I, &mut Vec<H>),
     take_back: fn(Draft<EncodedJob<J>>) -> H,
+    inserting: Option<Part<'a, J>>,
 }
 
 /// The jobs of one call of the store, as drafts and as rows.
@@ -111,13 +105,9 @@ where
 {
     InsertingMany {
         durable,
-        accepted: Vec::with_capacity(jobs.size_hint().0),
-        jobs: Remaining {
-            iter: Some(jobs),
-            next: |durable, jobs| Chunk::next(durable, jobs),
-            collect: |jobs, refused| refused.extend(jobs),
-            take_back: H::from_draft,
-        },
+        parts: ManyParts::new(jobs),
+        next: |durable, jobs| Chunk::next(durable, jobs),
+        take_back: H::from_draft,
         inserting: None,
     }
 }
@@ -137,12 +127,9 @@ impl<I, H, J> Future for InsertingMany<'_, I, H, J> {
                     return Poll::Ready(Err(error));
                 }
             }
-            let jobs = this.jobs.iter.as_mut();
-            let jobs = jobs.expect("`queue_many` is not polled after it has resolved");
-            let chunk = (this.jobs.next)(this.durable, jobs);
+            let chunk = (this.next)(this.durable, this.parts.rest());
             if chunk.rows.is_empty() && chunk.unstorable.is_none() {
-                this.jobs.iter = None;
-                return Poll::Ready(Ok(std::mem::take(&mut this.accepted)));
+                return Poll::Ready(Ok(this.parts.end()));
             }
             this.inserting = Some(Part {
                 ids: chunk.rows.iter().map(|row| row.id).collect(),
@@ -167,32 +154,25 @@ impl<I, H, J> InsertingMany<'_, I, H, J> {
         let mut refused = Vec::new();
         for (place, (id, draft)) in part.ids.into_iter().zip(part.drafts).enumerate() {
             if stuck.binary_search(&place).is_ok() {
-                refused.push((self.jobs.take_back)(draft));
+                refused.push((self.take_back)(draft));
             } else {
                 let handle = JobHandle::in_store(id, Arc::downgrade(self.durable));
-                self.accepted.push(handle);
+                self.parts.accepted.push(handle);
             }
         }
         let (unstorable, what) = part.unstorable.unzip();
         let Some(why) = why.or(what) else {
             return Ok(());
         };
-        refused.extend(unstorable.map(self.jobs.take_back));
-        if let Some(rest) = self.jobs.iter.take() {
-            (self.jobs.collect)(rest, &mut refused);
-        }
-        Err(ManyError::new(
-            std::mem::take(&mut self.accepted),
-            refused,
-            why,
-        ))
+        refused.extend(unstorable.map(self.take_back));
+        Err(self.parts.refuse(refused, why))
     }
 }
 
 impl<I, H, J> fmt::Debug for InsertingMany<'_, I, H, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InsertingMany")
-            .field("accepted", &self.accepted.len())
+            .field("accepted", &self.parts.accepted.len())
             .finish_non_exhaustive()
     }
 }
