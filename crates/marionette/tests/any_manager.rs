@@ -76,6 +76,14 @@ async fn every_clone_of_a_handle_has_the_result_or_the_error() {
         assert_eq!(second.expect("it succeeds"), b"3");
         assert_eq!(handle.await.expect("it succeeds"), 3);
 
+        // Each of these tasks waits by itself.
+        let later = jobs.delay(SECOND, mail("ada")).await.expect("it waits");
+        let clones = [later.clone(), later].map(tokio::spawn);
+        for clone in clones {
+            let sent = timeout(HOUR, clone).await.expect("it is woken");
+            assert_eq!(sent.expect("no panic").expect("it succeeds"), 3);
+        }
+
         let failing = jobs.queue(Act::FailWith("no luck".into())).retries(1);
         let failing = failing.error("the act failed").await.expect("it runs");
         for handle in [failing.clone(), failing.clone()] {
@@ -131,6 +139,34 @@ async fn a_manager_that_is_gone_brings_the_job_back() {
         assert!(why.is_stopped());
         assert!(format!("{jobs:?}").contains("is_gone: true"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_state_of_a_job_that_came_too_late_is_cancelled_everywhere() {
+    for (jobs, _manager) in both() {
+        let busy = jobs.queue_many([Act::Obey, Act::Obey]).await;
+        let late = jobs.queue(mail("ada")).expires_after(SECOND);
+        let late = late.await.expect("it waits");
+        sleep(HOUR).await;
+        for busy in busy.expect("they run") {
+            assert!(busy.cancel("no need").await.expect("it can be told"));
+        }
+        assert!(late.clone().await.expect_err("it is late").is_expired());
+        let state = late.state().await.expect("it can be asked");
+        assert_eq!(state, Some(JobState::Cancelled));
+    }
+}
+
+#[test]
+fn no_way_in_keeps_a_store_open() {
+    let store = Arc::new(MemoryStore::new());
+    let tasks = TaskManager::builder().store(Arc::clone(&store)).build();
+    let tasks = tasks.expect("it is sound");
+    let jobs = tasks.jobs();
+    let handle: JobHandle<SendMail> = jobs.job_handle(marionette::TaskId::new());
+    assert!(Arc::strong_count(&store) > 1, "the manager has it");
+    drop(tasks);
+    assert_eq!(Arc::strong_count(&store), 1, "{jobs:?} {handle:?}");
 }
 
 #[tokio::test(start_paused = true)]

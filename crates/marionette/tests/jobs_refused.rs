@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::jobs::{Act, Faulty, SendMail, act, builder, details, mail, producer, send};
+use common::log::Log;
 use common::{HOUR, SECOND, now};
 use marionette::error::QueueErrorKind;
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{JobState, Store, StoreError, StoreErrorKind};
 use marionette::{
-    Backoff, BoxError, Context, Job, MemoryStore, Payload, TaskId, TaskManager, wrap,
+    Backoff, BoxError, Context, Job, MemoryStore, Parent, Payload, TaskId, TaskManager, wrap,
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -104,6 +105,12 @@ async fn what_is_code_cannot_be_stored() {
         refused.to_string().contains("leave out `context`"),
         "{refused}"
     );
+
+    let (_log, _guard) = Log::listen();
+    let parent = tracing::info_span!("request").in_scope(Parent::current_span);
+    let refused = tasks.queue(mail("ada")).context(parent).await;
+    let refused = refused.expect_err("a span is no data");
+    assert_eq!(refused.kind(), QueueErrorKind::Unstorable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,6 +210,23 @@ async fn a_handle_whose_store_fails_says_so() {
         .downcast_ref::<StoreError>()
         .expect("it is the store's");
     assert!(error.is_unavailable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_waits_while_its_store_fails_and_ends_once_that_is_broken() {
+    let store = Faulty::default();
+    let tasks = TaskManager::builder().store(store.clone()).build();
+    let tasks = tasks.expect("it is sound");
+    let handle = tasks.queue(mail("ada")).await.expect("it is accepted");
+    let mut waits = tokio::spawn(handle);
+    sleep(SECOND).await;
+    store.fail_at("ended", || StoreError::unavailable("it is busy"));
+    let waited = timeout(HOUR, &mut waits).await;
+    waited.expect_err("that may pass");
+    store.fail_at("ended", || StoreError::broken("the file is gone"));
+    let ended = timeout(HOUR, waits).await.expect("that does not pass");
+    let error = ended.expect("no panic").expect_err("nobody knows its end");
+    assert!(error.is_unreachable(), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

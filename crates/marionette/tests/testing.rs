@@ -32,6 +32,8 @@ async fn a_context_is_of_the_only_attempt_of_a_task_unless_it_is_told() {
         (3, 2, "last seen")
     );
     assert_ne!(cx.id(), context().build().id());
+    let cx = context().retries(4).attempt(0).build();
+    assert_eq!((cx.attempt(), cx.attempts_left()), (1, 4));
 }
 
 #[tokio::test]
@@ -239,6 +241,17 @@ async fn a_test_finds_the_jobs_that_were_queued_and_have_not_ended() {
         error.to_string(),
         "the job is of kind `send_mail`, not `tell`"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_finds_more_jobs_than_a_store_lists_at_once() {
+    let store = MemoryStore::new();
+    let tasks = TaskManager::builder().store(store.clone()).build();
+    let tasks = tasks.expect("it is sound");
+    let mails: Vec<_> = (0..2_500).map(|nth| mail(&nth.to_string())).collect();
+    let handles = tasks.queue_many(mails.clone()).await;
+    handles.expect("they are accepted");
+    assert!(queued::<SendMail>(&store).await == mails);
 }
 
 #[tokio::test]

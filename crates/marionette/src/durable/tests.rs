@@ -203,3 +203,27 @@ async fn a_suspect_makes_place_for_the_next_one_only_once_it_is_settled() {
     drop(leased);
     assert_eq!(outbox.suspects(), 0);
 }
+
+#[test]
+fn an_answer_about_an_older_lease_leaves_the_newer_one_of_the_job() {
+    let lease = |instance, token| crate::store::Lease {
+        job: TaskId::from(uuid::Uuid::nil()),
+        instance,
+        row: 1,
+        token,
+    };
+    let [mine, another] = [(); 2].map(|()| crate::store::InstanceId::new());
+    let newer = lease(mine, 2);
+    let outbox = Arc::new(crate::cell::leased_job::Outbox::default());
+    let leased = Arc::new(crate::cell::leased_job::LeasedJob::new(
+        newer, false, outbox,
+    ));
+    let held = crate::durable::held::Held::default();
+    held.insert(&leased, None, crate::clock::Tick::from_nanos(1));
+    for older in [lease(mine, 1), lease(another, 2)] {
+        assert!(!held.has(&older) && !held.is_in_hand(&older));
+        held.lose(&older);
+        held.remove([older].iter());
+        assert!(held.has(&newer) && held.is_in_hand(&newer));
+    }
+}

@@ -51,7 +51,11 @@ pub(crate) fn settlement_bytes(settlement: &Settlement) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::id::TaskId;
+    use crate::store::{Attempted, EndKind, InstanceId, JobOptions, Lease, PastOutcome};
 
     #[test]
     fn a_call_has_as_many_items_as_fit_and_at_least_one() {
@@ -60,6 +64,27 @@ mod tests {
         assert_eq!(fit(&[CALL_BYTES_MAX + 1, 1], size), 1);
         assert_eq!(fit(&[1, CALL_BYTES_MAX - 1, 1], size), 2);
         assert_eq!(fit(&vec![0; CALL_ROWS_MAX + 1], size), CALL_ROWS_MAX);
+    }
+
+    #[test]
+    fn every_text_of_a_row_counts() {
+        let text = |bytes: usize| "x".repeat(bytes);
+        let options = JobOptions::new().name(text(20)).error(text(300));
+        let job = NewJob::new("mail", vec![b'x'; 4_000]).queue("bulk");
+        assert_eq!(job_bytes(&job.options(options)), 4 + 4 + 20 + 300 + 4_000);
+
+        let lease = Lease::new(TaskId::new(), InstanceId::new(), 1, 1);
+        let cancel = Next::Cancel {
+            reason: text(20),
+            kind: EndKind::Cancelled,
+        };
+        let failed = Attempted::new(PastOutcome::Failed, Duration::ZERO).error(text(300));
+        for (next, bytes) in [(cancel, 20), (Next::Done(vec![b'x'; 4_000]), 4_000)] {
+            let settlement = Settlement::new(lease, next);
+            assert_eq!(settlement_bytes(&settlement), bytes);
+            let settlement = settlement.attempt(failed.clone());
+            assert_eq!(settlement_bytes(&settlement), bytes + 300);
+        }
     }
 
     #[test]

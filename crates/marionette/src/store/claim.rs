@@ -225,3 +225,21 @@ pub enum Duty {
     /// To give a sign of life for this instance, which has no jobs.
     Beat(InstanceId),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_token_after_the_clock_was_stepped_back_is_no_number_that_a_lost_claim_had() {
+        let (earlier, now) = (1_900_000_000_000_000, 1_900_000_001_000_000);
+        // Each of these claims is lost, so each is made from the same stored token.
+        let tokens: HashSet<_> = (0..100).map(|_| next_token(now, earlier)).collect();
+        assert!(tokens.len() > 90, "{}", tokens.len());
+        let room = |token: Option<i64>| (1..=1 << 32).contains(&(token.unwrap_or(0) - now));
+        assert!(tokens.into_iter().all(room));
+        assert_eq!(next_token(i64::MAX - 1, now), Some(i64::MAX));
+    }
+}

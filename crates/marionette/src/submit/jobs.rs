@@ -233,3 +233,19 @@ impl Context {
         jobs.unwrap_or_else(|| Jobs(WeakManager::Memory(Weak::new())))
     }
 }
+
+#[cfg(all(test, feature = "test-util", not(marionette_loom)))]
+mod tests {
+    use super::*;
+    use crate::TaskManager;
+
+    #[test]
+    fn a_manager_that_is_gone_is_forgotten() {
+        let tasks = TaskManager::builder().build().expect("it is sound");
+        let number = tasks.jobs().number().expect("it is there");
+        let is_known = || MANAGERS.lock().expect("no panic").contains_key(&number);
+        assert!(is_known());
+        drop(tasks);
+        assert!(!is_known());
+    }
+}

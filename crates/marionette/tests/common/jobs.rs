@@ -128,7 +128,7 @@ impl Faulty {
         self.claims_hang.store(hangs, Ordering::Relaxed);
     }
 
-    /// From now on this call (`insert`, `settle`, `renew` or `sweep`) is this error.
+    /// From now on this call (`insert`, `settle`, `renew`, `sweep` or `ended`) is this error.
     pub(crate) fn fail_at(&self, call: &'static str, error: fn() -> StoreError) {
         *self.fails_at.lock().expect("nobody panics with it") = Some((call, error));
     }
@@ -214,6 +214,7 @@ impl Store for Faulty {
 
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
         Box::pin(async move {
+            self.may("ended")?;
             if self.fails.load(Ordering::Relaxed) {
                 return Err(unreachable());
             }
