@@ -62,7 +62,7 @@ pub enum Fault {
 pub struct CallSize {
     /// Its jobs, ids, leases or settlements; or for how many jobs it asks.
     pub rows: usize,
-    /// The bytes of its payloads and results.
+    /// The bytes of its payloads, results and texts.
     pub bytes: usize,
 }
 
@@ -101,6 +101,8 @@ struct Plan {
     /// The calls that fail, whichever method is called.
     of_all: BTreeMap<u64, Fault>,
     random: Option<Random>,
+    /// The most rows in an answer of these methods.
+    cuts: BTreeMap<Method, usize>,
 }
 
 #[derive(Debug)]
@@ -148,6 +150,15 @@ impl FaultyStore {
         plan.random = None;
     }
 
+    /// Cuts the answers of this method to `rows`, as a store may whose answers would be too large.
+    ///
+    /// [`Claim`](Method::Claim) and [`List`](Method::List) give no more jobs.
+    /// [`Ended`](Method::Ended) tells no more ends, and says *not yet* of the jobs after them. The
+    /// answers of other methods cannot be cut.
+    pub fn cut(&self, method: Method, rows: usize) {
+        self.plan().cuts.insert(method, rows);
+    }
+
     /// How often a method has been called, failures included.
     pub fn calls(&self, method: Method) -> u64 {
         self.plan().calls.get(&method).copied().unwrap_or(0)
@@ -171,6 +182,11 @@ impl FaultyStore {
         // A plan is whole between any two statements that change it.
         let plan = self.shared.plan.lock();
         plan.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The most rows in an answer of this method.
+    fn most(&self, method: Method) -> usize {
+        self.plan().cuts.get(&method).copied().unwrap_or(usize::MAX)
     }
 
     fn measure(&self, method: Method, rows: usize, bytes: usize) {
@@ -236,15 +252,32 @@ impl fmt::Debug for FaultyStore {
     }
 }
 
+fn bytes_of_job(job: &NewJob) -> usize {
+    let name = job.options.name.as_ref().map_or(0, String::len);
+    job.payload.len() + job.kind.len() + job.queue.len() + name
+}
+
+fn bytes_of_settlement(settlement: &Settlement) -> usize {
+    let next = match &settlement.next {
+        Next::Done(result) => result.len(),
+        Next::Cancel { reason, .. } => reason.len(),
+        _ => 0,
+    };
+    let attempt = settlement.attempt.as_ref();
+    let error = attempt.and_then(|attempt| attempt.error.as_ref());
+    next + error.map_or(0, String::len)
+}
+
 impl Store for FaultyStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
-        let bytes = jobs.iter().map(|job| job.payload.len()).sum();
+        let bytes = jobs.iter().map(bytes_of_job).sum();
         self.measure(Method::Insert, jobs.len(), bytes);
         self.call(Method::Insert, self.shared.inner.insert(jobs))
     }
 
-    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+    fn claim(&self, mut claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
         self.measure(Method::Claim, claim.limit, 0);
+        claim.limit = claim.limit.min(self.most(Method::Claim));
         self.call(Method::Claim, self.shared.inner.claim(claim))
     }
 
@@ -254,12 +287,7 @@ impl Store for FaultyStore {
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
-        let result = |settlement: &Settlement| match &settlement.next {
-            Next::Done(result) => result.len(),
-            Next::Unkept(why) => why.len(),
-            _ => 0,
-        };
-        let bytes = settlements.iter().map(result).sum();
+        let bytes = settlements.iter().map(bytes_of_settlement).sum();
         self.measure(Method::Settle, settlements.len(), bytes);
         self.call(Method::Settle, self.shared.inner.settle(settlements))
     }
@@ -274,7 +302,16 @@ impl Store for FaultyStore {
 
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
         self.measure(Method::Ended, jobs.len(), 0);
-        self.call(Method::Ended, self.shared.inner.ended(jobs))
+        let most = self.most(Method::Ended);
+        self.call(
+            Method::Ended,
+            Box::pin(async move {
+                let mut ended = self.shared.inner.ended(jobs).await?;
+                let told = ended.iter_mut().filter(|ended| **ended != Ended::NotYet);
+                told.skip(most).for_each(|ended| *ended = Ended::NotYet);
+                Ok(ended)
+            }),
+        )
     }
 
     fn is_volatile(&self) -> bool {
@@ -291,7 +328,8 @@ impl Inspect for FaultyStore {
         self.call(Method::Counts, self.shared.inner.counts())
     }
 
-    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+    fn list(&self, filter: Filter, mut page: Page) -> StoreFuture<'_, Listed> {
+        page.limit = page.limit.min(self.most(Method::List));
         self.call(Method::List, self.shared.inner.list(filter, page))
     }
 

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use marionette::store::{CALL_BYTES_MAX, CALL_ROWS_MAX, PAYLOAD_BYTES_MAX};
-use marionette::{Context, Job, MemoryStore, TaskManager};
+use marionette::store::{CALL_BYTES_MAX, CALL_ROWS_MAX, ERROR_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use marionette::{Context, Job, JobHandle, MemoryStore, TaskError, TaskManager};
 use marionette_conformance::{CallSize, Fault, FaultyStore, Method};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
-/// A job that ends when it may, with a result of so many bytes.
+/// A job with a result of so many bytes, which ends at once or when it may.
 #[derive(Serialize, Deserialize)]
 struct Held {
+    is_held: bool,
     bytes: usize,
 }
 
@@ -43,7 +44,7 @@ impl Gate {
     }
 }
 
-/// A manager whose jobs wait at the gate.
+/// A manager whose held jobs wait at the gate.
 fn manager(store: &FaultyStore, workers: usize, gate: &Arc<Gate>) -> TaskManager<FaultyStore> {
     let gate = Arc::clone(gate);
     TaskManager::builder()
@@ -53,7 +54,9 @@ fn manager(store: &FaultyStore, workers: usize, gate: &Arc<Gate>) -> TaskManager
             let gate = Arc::clone(&gate);
             gate.begun.fetch_add(1, Ordering::Relaxed);
             async move {
-                gate.permits.acquire().await.expect("it is open").forget();
+                if held.is_held {
+                    gate.permits.acquire().await.expect("it is open").forget();
+                }
                 Ok("x".repeat(held.bytes))
             }
         })
@@ -75,6 +78,80 @@ fn is_bounded(store: &FaultyStore) {
     }
 }
 
+/// Waits for all of these at the same time.
+async fn all_are_done(handles: Vec<JobHandle<Held>>) {
+    let waits: Vec<_> = handles.into_iter().map(tokio::spawn).collect();
+    for wait in waits {
+        wait.await.expect("no panic").expect("it is done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_has_more_than_ten_thousand_rows() {
+    const JOBS: usize = 25_000;
+    const HELD: usize = CALL_ROWS_MAX + 1_500;
+    let options = MemoryStore::options().keep_done_count(JOBS as u64);
+    let store = FaultyStore::new(options.build());
+    let gate = Gate::closed();
+    let tasks = manager(&store, HELD, &gate);
+    let jobs = (0..JOBS).map(|number| Held {
+        is_held: number >= JOBS - HELD,
+        bytes: 0,
+    });
+    let handles = tasks.queue_many(jobs).await.expect("they are accepted");
+    let waiting = tokio::spawn(all_are_done(handles));
+    tasks.start();
+    gate.has_begun(JOBS).await;
+    // More leases are held than one call renews, and more handles wait than one call answers.
+    sleep(Duration::from_secs(3)).await;
+    is_bounded(&store);
+    assert_eq!(store.largest(Method::Renew).rows, CALL_ROWS_MAX);
+    assert_eq!(store.largest(Method::Ended).rows, CALL_ROWS_MAX);
+    gate.permits.add_permits(HELD);
+    waiting.await.expect("every wait is answered");
+    is_bounded(&store);
+    assert_eq!(store.largest(Method::Claim).rows, CALL_ROWS_MAX);
+    assert_eq!(store.largest(Method::Settle).rows, CALL_ROWS_MAX);
+    assert_eq!(tasks.stats().done, JOBS as u64);
+}
+
+/// A job that fails for good with the longest error that is kept.
+#[derive(Serialize, Deserialize)]
+struct Wordy;
+
+impl Job for Wordy {
+    const KIND: &'static str = "wordy";
+    type Output = ();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_has_more_than_sixteen_mebibytes_of_errors() {
+    const JOBS: usize = 3_000;
+    let store = FaultyStore::new(MemoryStore::new());
+    let all_run = Arc::new(tokio::sync::Barrier::new(JOBS));
+    let tasks = TaskManager::builder()
+        .workers(JOBS)
+        .store(store.clone())
+        .handle(move |_: Wordy, _: Context| {
+            let all_run = Arc::clone(&all_run);
+            async move {
+                all_run.wait().await;
+                Err(TaskError::from("x".repeat(ERROR_BYTES_MAX)))
+            }
+        })
+        .build()
+        .expect("the settings are right");
+    let jobs = (0..JOBS).map(|_| Wordy);
+    let handles = tasks.queue_many(jobs).await.expect("they are accepted");
+    tasks.start();
+    for handle in handles {
+        handle.await.expect_err("it fails");
+    }
+    is_bounded(&store);
+    let largest = store.largest(Method::Settle).bytes;
+    assert!(largest > CALL_BYTES_MAX - ERROR_BYTES_MAX, "{largest}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_call_has_more_than_sixteen_mebibytes_of_results_or_payloads() {
     const JOBS: usize = 40;
@@ -82,6 +159,7 @@ async fn no_call_has_more_than_sixteen_mebibytes_of_results_or_payloads() {
     let gate = Gate::closed();
     let tasks = manager(&store, JOBS, &gate);
     let jobs = (0..JOBS).map(|_| Held {
+        is_held: true,
         bytes: PAYLOAD_BYTES_MAX - 2,
     });
     let handles = tasks.queue_many(jobs).await.expect("they are accepted");

@@ -135,3 +135,36 @@ impl Pages {
         self.has_more
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use marionette::MemoryStore;
+    use marionette::store::{NewJob, Store};
+    use marionette_conformance::{FaultyStore, Method};
+
+    use super::*;
+
+    async fn ids(store: &FaultyStore, mut pages: Pages) -> (Vec<TaskId>, bool) {
+        let mut ids = Vec::new();
+        while let Some(jobs) = pages.next(store).await.unwrap() {
+            ids.extend(jobs.iter().map(|job| job.id));
+        }
+        (ids, pages.has_more())
+    }
+
+    #[tokio::test]
+    async fn pages_are_complete_although_the_store_gives_short_ones() {
+        let store = FaultyStore::new(MemoryStore::new());
+        let jobs: Vec<_> = (0..30).map(|_| NewJob::new("cmd", Vec::new())).collect();
+        let mut all: Vec<_> = jobs.iter().map(|job| job.id).collect();
+        store.insert(jobs).await.unwrap();
+        all.sort_by(|a, b| b.cmp(a));
+        for rows in [1, 7, 30] {
+            store.cut(Method::List, rows);
+            let listed = ids(&store, Pages::all(Filter::new())).await;
+            assert_eq!(listed, (all.clone(), false), "{rows} on a page");
+            let listed = ids(&store, Pages::first(Filter::new(), 20)).await;
+            assert_eq!(listed, (all[..20].to_vec(), true), "{rows} on a page");
+        }
+    }
+}

@@ -6,8 +6,9 @@
 //! in common is another one: the tasks of the older list stay as they are, and are mentioned.
 
 use anyhow::{Result, bail};
+use marionette::TaskId;
 use marionette::inspect::{Filter, Which};
-use marionette::store::{Ended, JobState, Name};
+use marionette::store::{Ended, JobState, Name, Store};
 
 use super::identity::Identity;
 use super::ledger::{Ledger, OtherRunner, Taken, Turn};
@@ -129,12 +130,25 @@ impl FolderRuns {
 async fn in_common(opened: &Opened, file: &input::File, queue: &Name) -> Result<(usize, usize)> {
     let plan = Plan::new(file, queue)?;
     let ids: Vec<_> = plan.ids().collect();
-    let mut stored = 0;
-    for ids in ids.chunks(BATCH) {
-        let ended = opened.store.ended(ids.to_vec()).await.map_err(explain)?;
-        stored += ended.iter().filter(|end| **end != Ended::Missing).count();
-    }
+    let stored = known(&*opened.store, &ids).await?;
     Ok((stored, ids.len()))
+}
+
+/// The number of these jobs that the store knows.
+async fn known(store: &dyn Store, ids: &[TaskId]) -> Result<usize> {
+    let mut stored = 0;
+    let mut left = ids;
+    while !left.is_empty() {
+        let asked = left[..left.len().min(BATCH)].to_vec();
+        let ended = store.ended(asked).await.map_err(explain)?;
+        // A store may leave out the last answers, so it is asked about these once more.
+        let told = ended.iter().rposition(|end| *end != Ended::NotYet);
+        let told = told.map_or(ended.len(), |last| last + 1);
+        let known = ended[..told].iter();
+        stored += known.filter(|end| **end != Ended::Missing).count();
+        left = &left[told..];
+    }
+    Ok(stored)
 }
 
 /// The number of tasks of a run that are left, including those that were retried after its end.
@@ -252,4 +266,29 @@ async fn open(opened: &Opened, identity: &Identity) -> Result<(Vec<Ledger>, Opti
         }
     }
     Ok((open, held))
+}
+
+#[cfg(test)]
+mod tests {
+    use marionette::MemoryStore;
+    use marionette::inspect::{By, Inspect};
+    use marionette::store::NewJob;
+    use marionette_conformance::{FaultyStore, Method};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tasks_that_are_not_stored_are_not_counted_although_the_store_cuts_its_answers() {
+        let store = FaultyStore::new(MemoryStore::new());
+        let jobs: Vec<_> = (0..6).map(|_| NewJob::new("cmd", Vec::new())).collect();
+        let mut ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+        store.insert(jobs).await.unwrap();
+        let (some, by) = (Which::Ids(ids[..3].to_vec()), By::new("ada", "a test"));
+        store.cancel(some, "not needed".into(), by).await.unwrap();
+        ids.extend((0..5).map(|_| TaskId::new()));
+        for cut in [1, 2, 100] {
+            store.cut(Method::Ended, cut);
+            assert_eq!(known(&store, &ids).await.unwrap(), 6, "{cut} at once");
+        }
+    }
 }

@@ -96,8 +96,7 @@ async fn rows(
         vec![JobState::Dead, JobState::Quarantined, JobState::Cancelled]
     };
     let filter = Filter::new().states(states).queue(queue);
-    let page = Page::first(ROWS_MAX);
-    let mut jobs = store.list(filter, page).await.map_err(explain)?.jobs;
+    let mut jobs = newest(store, filter).await?;
     jobs.sort_by_key(|job| plan.place(job.id).unwrap_or(usize::MAX));
     let mut rows = Vec::new();
     for job in &jobs {
@@ -107,6 +106,21 @@ async fn rows(
         }
     }
     Ok(rows)
+}
+
+/// The newest jobs that match, as many as the table has rows.
+async fn newest(store: &dyn Inspect, filter: Filter) -> Result<Vec<JobSummary>> {
+    let mut page = Page::first(ROWS_MAX);
+    let mut jobs = Vec::new();
+    loop {
+        let listed = store.list(filter.clone(), page).await.map_err(explain)?;
+        jobs.extend(listed.jobs);
+        page.limit = ROWS_MAX.saturating_sub(jobs.len());
+        page.after = listed.next;
+        if page.after.is_none() || page.limit == 0 {
+            return Ok(jobs);
+        }
+    }
 }
 
 fn row(job: &JobDetails) -> Vec<String> {
@@ -151,4 +165,26 @@ fn sum(ends: &Ends) -> String {
         parts.push(format!("{} left", ends.left).yellow().to_string());
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use marionette::MemoryStore;
+    use marionette::store::{NewJob, Store};
+    use marionette_conformance::{FaultyStore, Method};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_table_has_all_its_rows_although_the_store_gives_short_pages() {
+        let store = FaultyStore::new(MemoryStore::new());
+        let jobs = (0..30).map(|_| NewJob::new("cmd", Vec::new()));
+        store.insert(jobs.collect()).await.unwrap();
+        let whole = newest(&store, Filter::new()).await.unwrap();
+        assert_eq!(whole.len(), ROWS_MAX);
+        for rows in [1, 7, 19] {
+            store.cut(Method::List, rows);
+            assert_eq!(newest(&store, Filter::new()).await.unwrap(), whole);
+        }
+    }
 }

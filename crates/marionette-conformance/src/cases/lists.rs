@@ -44,10 +44,9 @@ async fn pages(bed: &Bed, filter: &Filter, limit: usize) -> Vec<TaskId> {
             return ids;
         }
         assert!(ids.len() <= 10_000, "pages without end");
-        assert_eq!(
-            listed.jobs.len(),
-            limit,
-            "a page that is not the last is full"
+        assert!(
+            (1..=limit).contains(&listed.jobs.len()),
+            "a page that is not the last has a job, and no more than were asked for"
         );
     }
 }
@@ -102,12 +101,13 @@ async fn a_page_goes_on_though_jobs_came_and_went(bed: Bed) {
 
 async fn a_page_has_at_most_a_thousand(bed: Bed) {
     bed.insert(jobs(1_001)).await;
-    let listed = bed.list(Filter::default(), page(None, 100_000)).await;
-    assert_eq!(listed.jobs.len(), 1_000);
-    let rest = bed
-        .list(Filter::default(), page(listed.next, usize::MAX))
-        .await;
-    assert_eq!((rest.jobs.len(), rest.next), (1, None));
+    for limit in [100_000, usize::MAX] {
+        let listed = bed.list(Filter::default(), page(None, limit)).await;
+        assert!(listed.jobs.len() <= 1_000, "{}", listed.jobs.len());
+        assert!(listed.next.is_some());
+    }
+    let all = pages(&bed, &Filter::default(), usize::MAX).await;
+    assert_eq!(all.len(), 1_001);
 }
 
 async fn the_last_page_says_so(bed: Bed) {

@@ -114,18 +114,26 @@ impl Completions {
         }
     }
 
-    /// Asks the store how these jobs have ended, in one call, and resolves their handles.
-    async fn look(&self, jobs: &[TaskId]) {
-        let ended = match guarded(self.store.ended(jobs.to_vec())).await {
-            Ok(ended) => ended,
-            Err(error) if error.kind() == StoreErrorKind::Broken => return self.give_up(&error),
-            // The error may pass, so the handles wait on, as for a job that does not end.
-            Err(_) => return,
-        };
-        for (job, ended) in jobs.iter().zip(ended) {
-            if ended != Ended::NotYet {
-                self.resolve(*job, &ended);
+    /// Asks the store how these jobs have ended, and resolves their handles. An answer that the
+    /// store has cut says nothing of its last jobs, so the store is asked about those once more.
+    async fn look(&self, mut jobs: &[TaskId]) {
+        while !jobs.is_empty() {
+            let ended = match guarded(self.store.ended(jobs.to_vec())).await {
+                Ok(ended) => ended,
+                Err(error) if error.kind() == StoreErrorKind::Broken => {
+                    return self.give_up(&error);
+                }
+                // The error may pass, so the handles wait on, as for a job that does not end.
+                Err(_) => return,
+            };
+            let mut told = jobs.len();
+            for (place, (job, ended)) in jobs.iter().zip(&ended).enumerate() {
+                if *ended != Ended::NotYet {
+                    self.resolve(*job, ended);
+                    told = place + 1;
+                }
             }
+            jobs = &jobs[told..];
         }
     }
 

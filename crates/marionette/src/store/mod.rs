@@ -24,9 +24,11 @@
 //! - *Bounded.* One call has at most [`CALL_ROWS_MAX`] items and [`CALL_BYTES_MAX`] bytes of
 //!   payloads, results and texts, and a store may refuse a larger one. The library cuts what is
 //!   larger into several calls, each of which is committed alone. An answer that would be larger
-//!   may be cut by the store: [`claim`](Store::claim) then gives fewer jobs, and
-//!   [`ended`](Store::ended) says [`Ended::NotYet`] for the last of them. Both say something about
-//!   at least one job.
+//!   may be cut by the store: [`claim`](Store::claim) then gives fewer jobs,
+//!   [`ended`](Store::ended) says [`Ended::NotYet`] for the last of them, and
+//!   [`list`](Inspect::list) gives a shorter page. Each says something about at least one job, if
+//!   there is one. The library asks for the rest at once, and [`wait`](Store::wait) returns at once
+//!   while a job that was left out can be claimed.
 //! - *May be repeated.* A caller that got an error does not know whether the call had its effect,
 //!   and calls again with the same arguments: that must end as if it had been called once.
 //! - *May be dropped.* A future that is dropped has had its effect or will have none; either is

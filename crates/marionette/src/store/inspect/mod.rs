@@ -50,6 +50,9 @@ pub trait Inspect: Any + fmt::Debug + Send + Sync {
 
     /// Lists the jobs that match, newest first (by their ids), page by page. A page goes on after a
     /// job even if that job is gone by then.
+    ///
+    /// A page may have fewer jobs than were asked for although more follow: [`Listed::next`] alone
+    /// says whether it is the last.
     fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed>;
 
     /// Shows one job in full; `None` if the store does not know it.
