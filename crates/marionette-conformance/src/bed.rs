@@ -124,7 +124,7 @@ impl Bed {
         Self::with(self.fixture, store).await
     }
 
-    async fn with(fixture: Arc<dyn Fixture>, store: Arc<dyn Store>) -> Self {
+    pub(crate) async fn with(fixture: Arc<dyn Fixture>, store: Arc<dyn Store>) -> Self {
         let bed = Self {
             fixture,
             store,

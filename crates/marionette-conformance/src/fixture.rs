@@ -7,6 +7,8 @@ use std::time::Duration;
 use marionette::store::Store;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::options::CommonOptions;
+
 /// What the asynchronous methods of a [`Fixture`] return.
 pub type FixtureFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -24,14 +26,18 @@ pub enum Part {
     /// What happens to claims that the store forgot. A fixture leaves it out that cannot take its
     /// data [back](Fixture::roll_back).
     Forgetting,
+    /// The [options](marionette::store#the-options-of-a-store) that every store has. A fixture
+    /// leaves them out that [opens no store with them](Fixture::open_with).
+    Options,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Waking,
         Self::Activity,
         Self::Unclaimed,
         Self::Forgetting,
+        Self::Options,
     ];
 }
 
@@ -48,6 +54,14 @@ pub trait Fixture: Send + Sync + 'static {
     /// As [`open`](Self::open), with the number of done jobs that are kept.
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>>;
 
+    /// As [`open`](Self::open), with these options, and with the defaults of the store for all
+    /// others. [`with_common_options!`](crate::with_common_options) sets them, and does not compile
+    /// if the store lacks one.
+    ///
+    /// `None` for a toy without options: then the cases about them are ignored, and the output says
+    /// so.
+    fn open_with(&self, options: &CommonOptions) -> Option<FixtureFuture<'_, Arc<dyn Store>>>;
+
     /// The parts of the contract that the store leaves out. Default is none. Their cases are
     /// ignored, and the output says so.
     fn left_out(&self) -> Vec<Part> {
@@ -59,6 +73,12 @@ pub trait Fixture: Send + Sync + 'static {
     /// Default is tokio's sleep, which returns at once on a paused clock.
     fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {
         Box::pin(tokio::time::sleep(time))
+    }
+
+    /// Whether [`pass`](Self::pass) lets days pass at once, as on a clock that can be moved.
+    /// Default is no: then it is not tested that jobs are kept for a day and for 30 days.
+    fn passes_days(&self) -> bool {
+        false
     }
 
     /// Whether [`roll_back`](Self::roll_back) works. Default is no: then the cases about claims

@@ -15,7 +15,7 @@
 //!
 //! use marionette::MemoryStore;
 //! use marionette::store::Store;
-//! use marionette_conformance::{Fixture, FixtureFuture, run};
+//! use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
 //!
 //! #[derive(Default)]
 //! struct InMemory(MemoryStore);
@@ -28,6 +28,11 @@
 //!     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
 //!         let store = MemoryStore::options().keep_done_count(done as u64).build();
 //!         Box::pin(async { Arc::new(store) as Arc<dyn Store> })
+//!     }
+//!
+//!     fn open_with(&self, common: &CommonOptions) -> Option<FixtureFuture<'_, Arc<dyn Store>>> {
+//!         let store = with_common_options!(MemoryStore::options(), common).build();
+//!         Some(Box::pin(async { Arc::new(store) as Arc<dyn Store> }))
 //!     }
 //! }
 //!
@@ -49,10 +54,12 @@ mod model;
 mod case;
 mod bed;
 mod fixture;
+mod options;
 
 mod faulty;
 pub mod history;
 
 pub use faulty::{CallSize, Fault, FaultyStore, Method};
 pub use fixture::{Fixture, FixtureFuture, Part};
+pub use options::CommonOptions;
 pub use suite::run;

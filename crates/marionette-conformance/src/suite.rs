@@ -9,6 +9,7 @@ use crate::case::Case;
 use crate::cases;
 use crate::fixture::{Fixture, Part};
 use crate::model;
+use crate::options::CommonOptions;
 
 /// Runs all cases, or those that the arguments of the process name, each on a fixture of its own.
 ///
@@ -18,6 +19,9 @@ pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
     let mut left_out = make().left_out();
     if !make().can_roll_back() {
         left_out.push(Part::Forgetting);
+    }
+    if make().open_with(&CommonOptions::default()).is_none() {
+        left_out.push(Part::Options);
     }
     let mut trials = Vec::new();
     let mut ignored = Vec::new();

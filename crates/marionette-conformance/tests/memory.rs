@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marionette::store::Store;
 use marionette::{MemoryOptions, MemoryStore};
-use marionette_conformance::{Fixture, FixtureFuture, run};
+use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
 
 struct InMemory(MemoryStore);
 
@@ -28,6 +28,15 @@ impl Fixture for InMemory {
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
         let store = builder().keep_done_count(done as u64).build();
         Box::pin(async { Arc::new(store) as Arc<dyn Store> })
+    }
+
+    fn open_with(&self, common: &CommonOptions) -> Option<FixtureFuture<'_, Arc<dyn Store>>> {
+        let store = with_common_options!(MemoryStore::options(), common).build();
+        Some(Box::pin(async { Arc::new(store) as Arc<dyn Store> }))
+    }
+
+    fn passes_days(&self) -> bool {
+        true
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use marionette::store::Store;
-use marionette_conformance::{Fixture, FixtureFuture, run};
+use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
 use marionette_sqlite::{Clock, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -20,22 +20,33 @@ struct InFile {
 }
 
 impl InFile {
-    async fn open_with(&self, options: SqliteOptions) -> Arc<dyn Store> {
-        let options = options.lease(UNIT * 10).poll(UNIT * 20);
+    async fn open_as(&self, options: SqliteOptions) -> Arc<dyn Store> {
         let options = options.clock(self.clock.clone());
         let store = options.open(self.directory.path().join("tasks.db")).await;
         Arc::new(store.expect("there is room"))
     }
 }
 
+fn options() -> SqliteOptions {
+    SqliteStore::options().lease(UNIT * 10).poll(UNIT * 20)
+}
+
 impl Fixture for InFile {
     fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>> {
-        Box::pin(self.open_with(SqliteStore::options()))
+        Box::pin(self.open_as(options()))
     }
 
     fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
-        let options = SqliteStore::options().keep_done_count(done as u64);
-        Box::pin(self.open_with(options))
+        Box::pin(self.open_as(options().keep_done_count(done as u64)))
+    }
+
+    fn open_with(&self, common: &CommonOptions) -> Option<FixtureFuture<'_, Arc<dyn Store>>> {
+        let options = with_common_options!(SqliteStore::options(), common);
+        Some(Box::pin(self.open_as(options)))
+    }
+
+    fn passes_days(&self) -> bool {
+        true
     }
 
     fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {

@@ -13,6 +13,7 @@ mod forgotten;
 mod insert;
 mod inspect;
 mod lists;
+mod options;
 mod payloads;
 mod people;
 mod queues;
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("sharing", sharing::cases()),
         ("repeat", repeat::cases()),
         ("faults", faults::cases()),
+        ("options", options::cases()),
         ("forgotten", forgotten::cases()),
     ]
 }

@@ -4,7 +4,8 @@
 //!
 //! A store that keeps its data elsewhere has more to do. Several processes share it, so its wall
 //! clock and the clock by which it finds instances dead are two; its calls go to a thread of its
-//! own, and each does a bounded amount of work.
+//! own, and each does a bounded amount of work; and it has
+//! [options](marionette::store#the-options-of-a-store).
 
 mod store;
 
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use marionette::store::Store;
-use marionette_conformance::{Fixture, FixtureFuture, Part, run};
+use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, Part, run};
 
 use crate::store::{Tables, ToyStore};
 
@@ -31,6 +32,10 @@ impl Fixture for Place {
         let mut store = self.store.clone();
         store.keep_done = keep_done;
         Box::pin(async { Arc::new(store) as Arc<dyn Store> })
+    }
+
+    fn open_with(&self, _: &CommonOptions) -> Option<FixtureFuture<'_, Arc<dyn Store>>> {
+        None
     }
 
     fn left_out(&self) -> Vec<Part> {

@@ -27,8 +27,8 @@
 //!   may be cut by the store: [`claim`](Store::claim) then gives fewer jobs,
 //!   [`ended`](Store::ended) says [`Ended::NotYet`] for the last of them, and
 //!   [`list`](Inspect::list) gives a shorter page. Each says something about at least one job, if
-//!   there is one. The library asks for the rest at once, and [`wait`](Store::wait) returns at once
-//!   while a job that was left out can be claimed.
+//!   there is one. The library asks for the rest at once, and a [`wait`](Store::wait) that does not
+//!   only wait for its poll returns at once while a job that was left out can be claimed.
 //! - *May be repeated.* A caller that got an error does not know whether the call had its effect,
 //!   and calls again with the same arguments: that must end as if it had been called once.
 //! - *May be dropped.* A future that is dropped has had its effect or will have none; either is
@@ -46,6 +46,26 @@
 //!   and no I/O, and, where a caller blocks, outside of any runtime. So a store that uses sockets
 //!   or files has a thread of its own for them, and its futures only wait for the answers of that
 //!   thread. Only [`wait`](Store::wait) and [`rest`](Store::rest) may count on tokio's timers.
+//!
+//! # The options of a store
+//!
+//! `NAMEStore::options()` gives the `NAMEOptions` of a store, with the defaults. Whatever else a
+//! store has, it has these seven, each a method that takes and returns the options:
+//!
+//! | option | default | what it is |
+//! | --- | --- | --- |
+//! | `lease` | 15 s | after how long without a sign of life an instance counts as dead |
+//! | `renew` | 1 s | how often an instance gives a sign of life |
+//! | `sweep` | at most 5 s | how often each process takes the jobs of dead instances |
+//! | `poll` | at most 1 s | how long a change may go unnoticed if its notification is lost |
+//! | `keep_done` | a day | how long done jobs are kept that do not say it themselves |
+//! | `keep_done_count` | at least 10,000 | how many of the latest of these are kept, a `u64` |
+//! | `keep_failed` | 30 days | how long dead, cancelled and quarantined jobs are kept |
+//!
+//! A `lease` that is set shortens `renew` to a third of it, if that is less.
+//! The first four are the store's [`timing`](Store::timing), which all processes on the store have
+//! to agree on. Where the default is a bound, the store chooses, and says what in its own
+//! documentation. The topic `options` of the conformance suite tests all seven.
 
 mod job;
 mod name;
