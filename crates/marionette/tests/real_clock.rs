@@ -11,11 +11,13 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 
-use common::jobs::{act, mail, send};
+use common::jobs::{Act, act, mail, send};
 use common::{cooperative, manager, started, stubborn};
 use marionette::backoff::Constant;
+use marionette::inspect::{ActivityFilter, By, Inspect};
+use marionette::store::JobState;
 use marionette::timer::{FutureTask, Futures, Scheduler};
-use marionette::{Context, Error, JoinHandle, MemoryStore, TaskError, TaskManager};
+use marionette::{Context, Error, JoinHandle, MemoryStore, TaskError, TaskId, TaskManager};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -333,11 +335,78 @@ async fn jobs_in_memory_come_at_their_time_by_either_clock() {
     assert!(SystemTime::now() >= time + SHORT);
 
     let began = Instant::now();
-    let retried = tasks.queue(common::jobs::Act::Fail).retries(2);
+    let retried = tasks.queue(Act::Fail).retries(2);
     let retried = retried.backoff(Constant::new(SHORT)).await;
     let error = soon(retried.expect("accepted")).await;
     assert_eq!(error.expect_err("it always fails").attempts(), 3);
     assert!(began.elapsed() >= 2 * SHORT);
+}
+
+/// How long the store below keeps what it is to forget.
+const KEPT: Duration = Duration::from_millis(300);
+
+/// A store that sweeps often, on a manager that runs.
+fn forgetful() -> TaskManager<MemoryStore> {
+    let options = MemoryStore::options().keep_done(KEPT).keep_failed(KEPT);
+    let store = options.sweep(5 * MILLI).build();
+    let builder = TaskManager::builder().store(store);
+    let tasks = builder.handle(send).handle(act).build();
+    let tasks = tasks.expect("the settings are sound");
+    tasks.start();
+    tasks
+}
+
+/// Waits until the store does not know this job, which it has accepted.
+async fn forgotten(store: &MemoryStore, id: TaskId) {
+    while store.job(id).await.expect("it answers").is_some() {
+        sleep(MILLI).await;
+    }
+}
+
+#[tokio::test]
+async fn the_store_in_memory_forgets_jobs_that_ended_once_they_are_old() {
+    let tasks = forgetful();
+    let store = tasks.store();
+    let began = Instant::now();
+    let done = tasks.queue(mail("ada")).await.expect("accepted");
+    let dead = tasks.queue(Act::Fail).retries(0).await.expect("accepted");
+    let longer = tasks.queue(mail("bo")).keep_result(LONG).await;
+    let longer = longer.expect("accepted");
+    soon(longer.clone()).await.expect("it succeeds");
+    for id in [done.id(), dead.id()] {
+        soon(forgotten(store, id)).await;
+        assert!(began.elapsed() >= KEPT, "{:?}", began.elapsed());
+    }
+    let stats = tasks.stats();
+    assert_eq!((stats.done, stats.failed), (2, 1));
+    // A job that asked for more time is still there.
+    let state = longer.state().await.expect("it answers");
+    assert_eq!(state, Some(JobState::Done));
+}
+
+#[tokio::test]
+async fn the_store_in_memory_forgets_who_changed_what_once_that_is_old() {
+    let tasks = forgetful();
+    let store = tasks.store();
+    let by = By::new("ada", "a test");
+    let waits = tasks.delay(LONG, mail("ada")).await.expect("accepted");
+    let began = Instant::now();
+    let paused = store.pause_queue("mails".into(), by.clone()).await;
+    paused.expect("a change");
+    let cancelled = store.cancel(waits.id().into(), "no need".into(), by);
+    assert_eq!(cancelled.await.expect("a change"), 1);
+    let activity = async || store.activity(ActivityFilter::new()).await;
+    soon(async {
+        while !activity().await.expect("it answers").is_empty() {
+            sleep(MILLI).await;
+        }
+    })
+    .await;
+    assert!(began.elapsed() >= KEPT, "{:?}", began.elapsed());
+    soon(forgotten(store, waits.id())).await;
+    // The pause goes on, although nobody knows any more who made it.
+    let paused = store.paused_queues().await.expect("it answers");
+    assert_eq!(paused.len(), 1);
 }
 
 // ---- Nothing polls ----
