@@ -92,6 +92,8 @@ impl TaskManager {
     /// task may be up to a minute late. A future task is accepted at once, even if the manager does
     /// not run.
     ///
+    /// Any time that converts into a `SystemTime` will do: those of jiff and of chrono do.
+    ///
     /// # Examples
     ///
     /// ```
@@ -104,6 +106,12 @@ impl TaskManager {
     /// # tasks.start();
     /// let tonight = SystemTime::now() + Duration::from_secs(8 * 60 * 60);
     /// tasks.schedule(tonight, async |_: Context| Ok(())).await?;
+    ///
+    /// let party: jiff::Timestamp = "2031-12-31T23:00:00+01:00".parse()?;
+    /// tasks.schedule(party, async |_: Context| Ok(())).await?;
+    ///
+    /// let party = chrono::DateTime::parse_from_rfc3339("2031-12-31T23:00:00+01:00")?;
+    /// tasks.schedule(party, async |_: Context| Ok(())).await?;
     /// # Ok(())
     /// # }
     /// ```
