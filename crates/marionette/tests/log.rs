@@ -348,7 +348,8 @@ async fn jobs_of_every_kind(parent: Parent) -> Ends {
         ends.insert(name, told(job.await));
     }
     let obeys = tasks.queue(Act::Obey).await.expect(sound);
-    sleep(HOUR).await;
+    // Four leases: the renewer and the sweeper have to live. An hour would cost 3,600 renewals.
+    sleep(60 * SECOND).await;
     obeys.cancel("not needed").await.expect("it is there");
     ends.insert("cancelled", told(obeys.await));
     let stuck = tasks.queue(Act::Hang).await.expect(sound);
