@@ -1,5 +1,6 @@
 //! Checks the dependencies for known vulnerabilities, with the current advisory database or, where
-//! that cannot be fetched, with the one that the repository keeps.
+//! that cannot be fetched, with the one that the repository keeps. Each lock file of the repository
+//! is checked, but for those of the competitors: what they depend on is not ours to choose.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use crate::step::Outcome;
 
 /// The folder of the archives, each named after its day.
 const KEPT: &str = "xtask/advisories";
+/// The folder of the competitors that have lock files of their own.
+const CONTENDERS: &str = "crates/marionette-bench/contenders";
 /// The end of an archive's name.
 const ENDING: &str = ".tar.gz";
 /// How long fetching the current database may take.
@@ -25,7 +28,7 @@ pub(crate) fn run() -> Result<Outcome> {
     let folder = shell::target().join("advisories");
     let current = folder.join("current");
     let config = configure(&folder, &current)?;
-    let mut fetch = deny(&config, &["fetch", "db"]);
+    let mut fetch = deny(&config, "Cargo.toml", &["fetch", "db"]);
     if shell::output_within(fetch.env("GIT_TERMINAL_PROMPT", "0"), PATIENCE).is_ok() {
         println!("the advisory database is that of today");
         return check(&config);
@@ -53,20 +56,37 @@ fn with_place(rules: &str, databases: &Path) -> Result<String> {
     Ok(rules.replacen(section, &place, 1))
 }
 
-fn deny(config: &Path, words: &[&str]) -> std::process::Command {
+fn deny(config: &Path, manifest: &str, words: &[&str]) -> std::process::Command {
     let mut command = shell::program("cargo-deny");
     command
         .args(["--log-level", "error", "--config"])
         .arg(config)
+        .args(["--manifest-path", manifest])
         .args(words);
     command
 }
 
 /// Checks without the network: the database is there, and the index that cargo has fetched for its
-/// own use tells of withdrawn crates.
+/// own use tells of withdrawn crates. The packages of a lock file that nothing was built with yet
+/// are fetched first.
 fn check(config: &Path) -> Result<Outcome> {
-    shell::run(&mut deny(config, &["--offline", "check", "advisories"]))?;
+    let words = ["--locked", "--offline", "check", "advisories"];
+    for manifest in manifests()? {
+        println!("{manifest}");
+        let fetch = format!("fetch --quiet --locked --manifest-path {manifest}");
+        shell::run(&mut shell::cargo(&fetch))?;
+        shell::run(&mut deny(config, &manifest, &words))?;
+    }
     Ok(Outcome::Passed)
+}
+
+/// The manifest beside each lock file that is committed, apart from those of the competitors.
+fn manifests() -> Result<Vec<String>> {
+    let mut git = shell::program("git");
+    let listed = shell::output(git.args(["ls-files", "Cargo.lock", "**/Cargo.lock"]))?;
+    let ours = listed.lines().filter(|lock| !lock.starts_with(CONTENDERS));
+    let manifest = |lock: &str| Some(format!("{}.toml", lock.strip_suffix(".lock")?));
+    Ok(ours.filter_map(manifest).collect())
 }
 
 /// The newest archive, and its day.
@@ -192,6 +212,28 @@ mod tests {
             "[advisories]\ndb-path = \"/a b\"\nyanked = \"deny\"\n[bans]\n"
         );
         assert!(with_place("[bans]\n", Path::new("/a")).is_err());
+    }
+
+    #[test]
+    fn every_lock_file_of_ours_is_checked() {
+        let manifests = manifests().unwrap();
+        for expected in ["Cargo.toml", "fuzz/Cargo.toml", "xtask/oldest/Cargo.toml"] {
+            assert!(
+                manifests.iter().any(|manifest| manifest == expected),
+                "{manifests:?}"
+            );
+        }
+        assert!(
+            manifests
+                .iter()
+                .all(|manifest| shell::root().join(manifest).is_file())
+        );
+        assert!(
+            !manifests
+                .iter()
+                .any(|manifest| manifest.contains("contenders"))
+        );
+        assert!(shell::root().join(CONTENDERS).is_dir());
     }
 
     #[test]
