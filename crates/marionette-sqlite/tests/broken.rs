@@ -87,9 +87,7 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         let place = Place::new();
         let store = place.open().await;
         let id = insert(&store, job()).await;
-        fail::cfg(point, "panic").expect("there is such a point");
-        provoke(&store, point).await;
-        fail::remove(point);
+        break_at(&store, point).await;
         let broken = |what: &str, answer: Option<StoreError>| {
             let error = answer.unwrap_or_else(|| panic!("{point}: {what} succeeded"));
             assert_eq!(
@@ -102,16 +100,6 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
                 assert!(text.contains(expected), "{point}, {what}: {text}");
             }
         };
-        let limit = Duration::from_secs(30);
-        // The thread has ended for its callers before it says why.
-        let said = async {
-            while store.paused_queues().await.is_ok() || why(&store).await.contains("unexpectedly")
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        let said = tokio::time::timeout(limit, said).await;
-        said.unwrap_or_else(|_| panic!("{point}: nobody says that it is broken"));
         let claim = Claim::new(InstanceId::new(), wanted(), 1);
         broken("insert", store.insert(vec![job()]).await.err());
         broken("claim", store.claim(claim).await.err());
@@ -130,6 +118,27 @@ async fn whichever_thread_panics_every_later_call_says_that_the_store_is_broken_
         let kept = store.job(id).await.expect("an answer");
         assert!(kept.is_some(), "{point}: nothing is lost");
     }
+}
+
+/// Lets a thread panic at this fail point, and waits until the store says that it is broken and
+/// why.
+///
+/// Calls may be answered before their thread passes the point, so the point stays until then.
+async fn break_at(store: &SqliteStore, point: &str) {
+    fail::cfg(point, "panic").expect("there is such a point");
+    let said = async {
+        loop {
+            provoke(store, point).await;
+            // A thread has ended for its callers before it says why.
+            let why = why(store).await;
+            if !why.is_empty() && !why.contains("unexpectedly") {
+                return;
+            }
+        }
+    };
+    let said = tokio::time::timeout(Duration::from_secs(60), said).await;
+    said.unwrap_or_else(|_| panic!("{point}: nobody says that it is broken"));
+    fail::remove(point);
 }
 
 async fn why(store: &SqliteStore) -> String {
