@@ -189,8 +189,10 @@ fn block() {
     thread::sleep(BLOCKED);
 }
 
-const LEASE: Duration = Duration::from_millis(1_500);
-const BLOCKED: Duration = Duration::from_secs(4);
+/// Renewals come every second, so the renewer may be starved for three seconds.
+const LEASE: Duration = Duration::from_secs(5);
+/// Long enough for another process to find an instance dead that does not renew.
+const BLOCKED: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_store_on_a_thread_of_its_own_serves_a_manager_whose_runtime_is_blocked() {
@@ -211,7 +213,7 @@ async fn a_store_on_a_thread_of_its_own_serves_a_manager_whose_runtime_is_blocke
             let tasks = manager(&other, &others_runs);
             tokio::time::sleep(LEASE / 3).await;
             tasks.start();
-            tokio::time::sleep(BLOCKED / 2).await;
+            tokio::time::sleep(LEASE * 3 / 2).await;
             tasks.stop().await.is_complete()
         })
     });
