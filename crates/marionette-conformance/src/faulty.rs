@@ -260,6 +260,7 @@ fn bytes_of_job(job: &NewJob) -> usize {
 fn bytes_of_settlement(settlement: &Settlement) -> usize {
     let next = match &settlement.next {
         Next::Done(result) => result.len(),
+        Next::Unkept(why) => why.len(),
         Next::Cancel { reason, .. } => reason.len(),
         _ => 0,
     };
