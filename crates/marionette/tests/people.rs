@@ -11,7 +11,7 @@ use marionette::inspect::{
     ACTIVITIES_MAX, ACTIVITY_IDS_MAX, Activity, ActivityFilter, ActivityKind, By, CHANGED_JOBS_MAX,
     Inspect, Which,
 };
-use marionette::store::{Duty, InstanceId, InstanceInfo, NewJob, Store, Timing, Wanted};
+use marionette::store::{Duty, InstanceId, InstanceInfo, Name, NewJob, Store, Timing, Wanted};
 use marionette::{MemoryStore, TaskId, TaskManager};
 use tokio::time::{sleep, timeout};
 
@@ -86,6 +86,9 @@ fn the_name_and_the_way_of_a_change_are_cut_also_when_they_are_read() {
     }
 }
 
+const X: Name = Name::from_static("x");
+const MAIL: Name = Name::from_static("send_mail");
+
 fn by() -> By {
     By::new("ada", "test")
 }
@@ -98,7 +101,7 @@ async fn latest(store: &MemoryStore) -> Vec<Activity> {
 
 /// Inserts this many jobs, and returns their ids.
 async fn insert(store: &MemoryStore, jobs: usize) -> Vec<TaskId> {
-    let jobs = (0..jobs).map(|_| NewJob::new("send_mail", b"{}".to_vec()));
+    let jobs = (0..jobs).map(|_| NewJob::new(MAIL, b"{}".to_vec()));
     let jobs: Vec<_> = jobs.collect();
     let ids = jobs.iter().map(|job| job.id).collect();
     store.insert(jobs).await.expect("they are accepted");
@@ -123,9 +126,9 @@ async fn a_handle_cancels_in_the_name_of_its_manager() {
 async fn of_many_activities_the_latest_are_kept_and_listed_page_by_page() {
     let store = MemoryStore::new();
     for _ in 0..ACTIVITIES_MAX / 2 + 10 {
-        let paused = store.pause_queue("x".into(), by()).await;
+        let paused = store.pause_queue(X, by()).await;
         paused.expect("a change");
-        let resumed = store.resume_queue("x".into(), by()).await;
+        let resumed = store.resume_queue(X, by()).await;
         resumed.expect("a change");
     }
     assert_eq!(latest(&store).await.len(), 1_000, "the longest page");
@@ -180,7 +183,7 @@ async fn activities_are_forgotten_with_the_failed_jobs_of_their_time() {
 async fn activities_are_forgotten_by_the_real_clock_too() {
     let kept = Duration::from_millis(10);
     let store = MemoryStore::options().keep_failed(kept).build();
-    let paused = store.pause_queue("x".into(), by()).await;
+    let paused = store.pause_queue(X, by()).await;
     paused.expect("a change");
     sleep(2 * kept).await;
     assert_eq!(latest(&store).await, []);
@@ -206,9 +209,9 @@ async fn told(store: &impl Store, wanted: &Wanted) -> (Timing, bool, usize, u64,
 async fn a_store_behind_an_arc_does_what_it_did_before() {
     let store = MemoryStore::options().lease(HOUR).poll(SECOND).build();
     insert(&store, 3).await;
-    let paused = store.pause_queue("x".into(), by()).await;
+    let paused = store.pause_queue(X, by()).await;
     paused.expect("a change");
-    let wanted = Wanted::new(["another_kind"]);
+    let wanted = Wanted::new([Name::from_static("another_kind")]);
     let expected = told(&store, &wanted).await;
     let (timing, is_volatile, activities, unclaimed, rests) = expected;
     assert_ne!(timing, Timing::default());
