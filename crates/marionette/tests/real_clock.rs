@@ -15,7 +15,7 @@ use common::jobs::{Act, act, mail, send};
 use common::{cooperative, manager, started, stubborn};
 use marionette::backoff::Constant;
 use marionette::inspect::{ActivityFilter, By, Inspect};
-use marionette::store::JobState;
+use marionette::store::{JobState, Name};
 use marionette::timer::{FutureTask, Futures, Scheduler};
 use marionette::{Context, Error, JoinHandle, MemoryStore, TaskError, TaskId, TaskManager};
 use tokio::sync::mpsc;
@@ -391,7 +391,9 @@ async fn the_store_in_memory_forgets_who_changed_what_once_that_is_old() {
     let by = By::new("ada", "a test");
     let waits = tasks.delay(LONG, mail("ada")).await.expect("accepted");
     let began = Instant::now();
-    let paused = store.pause_queue("mails".into(), by.clone()).await;
+    let paused = store
+        .pause_queue(Name::from_static("mails"), by.clone())
+        .await;
     paused.expect("a change");
     let cancelled = store.cancel(waits.id().into(), "no need".into(), by);
     assert_eq!(cancelled.await.expect("a change"), 1);

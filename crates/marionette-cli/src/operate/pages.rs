@@ -139,7 +139,7 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use marionette::MemoryStore;
-    use marionette::store::{NewJob, Store};
+    use marionette::store::{Name, NewJob, Store};
     use marionette_conformance::{FaultyStore, Method};
 
     use super::*;
@@ -155,7 +155,9 @@ mod tests {
     #[tokio::test]
     async fn pages_are_complete_although_the_store_gives_short_ones() {
         let store = FaultyStore::new(MemoryStore::new());
-        let jobs: Vec<_> = (0..30).map(|_| NewJob::new("cmd", Vec::new())).collect();
+        let jobs: Vec<_> = (0..30)
+            .map(|_| NewJob::new(Name::from_static("cmd"), Vec::new()))
+            .collect();
         let mut all: Vec<_> = jobs.iter().map(|job| job.id).collect();
         store.insert(jobs).await.unwrap();
         all.sort_by(|a, b| b.cmp(a));

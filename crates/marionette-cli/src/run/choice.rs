@@ -280,7 +280,9 @@ mod tests {
     #[tokio::test]
     async fn tasks_that_are_not_stored_are_not_counted_although_the_store_cuts_its_answers() {
         let store = FaultyStore::new(MemoryStore::new());
-        let jobs: Vec<_> = (0..6).map(|_| NewJob::new("cmd", Vec::new())).collect();
+        let jobs: Vec<_> = (0..6)
+            .map(|_| NewJob::new(Name::from_static("cmd"), Vec::new()))
+            .collect();
         let mut ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
         store.insert(jobs).await.unwrap();
         let (some, by) = (Which::Ids(ids[..3].to_vec()), By::new("ada", "a test"));

@@ -170,7 +170,7 @@ fn sum(ends: &Ends) -> String {
 #[cfg(test)]
 mod tests {
     use marionette::MemoryStore;
-    use marionette::store::{NewJob, Store};
+    use marionette::store::{Name, NewJob, Store};
     use marionette_conformance::{FaultyStore, Method};
 
     use super::*;
@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test]
     async fn the_table_has_all_its_rows_although_the_store_gives_short_pages() {
         let store = FaultyStore::new(MemoryStore::new());
-        let jobs = (0..30).map(|_| NewJob::new("cmd", Vec::new()));
+        let jobs = (0..30).map(|_| NewJob::new(Name::from_static("cmd"), Vec::new()));
         store.insert(jobs.collect()).await.unwrap();
         let whole = newest(&store, Filter::new()).await.unwrap();
         assert_eq!(whole.len(), ROWS_MAX);

@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
     use crate::id::TaskId;
-    use crate::store::{Attempted, EndKind, InstanceId, JobOptions, Lease, PastOutcome};
+    use crate::store::{Attempted, EndKind, InstanceId, JobOptions, Lease, Name, PastOutcome};
 
     #[test]
     fn a_call_has_as_many_items_as_fit_and_at_least_one() {
@@ -70,7 +70,8 @@ mod tests {
     fn every_text_of_a_row_counts() {
         let text = |bytes: usize| "x".repeat(bytes);
         let options = JobOptions::new().name(text(20)).error(text(300));
-        let job = NewJob::new("mail", vec![b'x'; 4_000]).queue("bulk");
+        let (kind, queue) = (Name::from_static("mail"), Name::from_static("bulk"));
+        let job = NewJob::new(kind, vec![b'x'; 4_000]).queue(queue);
         assert_eq!(job_bytes(&job.options(options)), 4 + 4 + 20 + 300 + 4_000);
 
         let lease = Lease::new(TaskId::new(), InstanceId::new(), 1, 1);
