@@ -383,7 +383,9 @@ mod tests {
         const STATIC: Name = Name::from_static("mails");
         let shared: Name = "mails".parse().expect("it is a name");
         assert_eq!(STATIC, shared);
-        assert!(STATIC == "mails" && *"mails" == shared && shared == "mails".to_owned());
+        let (text, owned) = ("mails", "mails".to_owned());
+        assert!(STATIC == *text && STATIC == text && STATIC == owned);
+        assert!(*text == shared && text == shared && owned == shared);
         assert!(STATIC < Name::from_static("news"));
         assert_eq!(format!("{shared:>7} {shared:?}"), "  mails \"mails\"");
         let names = std::collections::HashSet::from([STATIC]);
