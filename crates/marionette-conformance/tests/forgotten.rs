@@ -65,7 +65,8 @@ async fn a_job_that_is_claimed_again_by_the_manager_that_runs_it_ends_once() {
     tasks.start();
     let handle = tasks.queue(Slow).await.expect("it is accepted");
     let id = handle.id();
-    sleep(Duration::from_secs(5)).await;
+    // Between two renewals, which come each second.
+    sleep(Duration::from_millis(5_500)).await;
     assert_eq!(inner.forget_claims(8).len(), 1);
     // No renewal comes in between: the second claim alone tells that the first is worth nothing.
     sleep(Duration::from_millis(1)).await;

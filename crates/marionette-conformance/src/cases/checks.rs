@@ -45,6 +45,10 @@ async fn what_the_check_refuses_is_refused_and_nothing_of_the_call_is_kept(bed: 
     for bad in bad {
         let expected = bad.check().expect_err("the library refuses it");
         let what = expected.to_string();
+        assert!(
+            what.contains(&bad.id.to_string()),
+            "it names the job: {what}"
+        );
         let answer = bed.store.insert(vec![job(), bad]).await;
         let error = answer.expect_err(&what);
         assert_eq!(error.kind(), StoreErrorKind::Refused, "{what}: {error:?}");

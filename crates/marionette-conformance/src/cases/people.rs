@@ -3,8 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
-use marionette::inspect::{ActivityFilter, ActivityKind, By, Filter, Which};
-use marionette::store::{InstanceId, InstanceInfo, JobState, StoreErrorKind};
+use marionette::inspect::{ACTIVITY_IDS_MAX, ActivityFilter, ActivityKind, By, Filter, Which};
+use marionette::store::{
+    ERROR_BYTES_MAX, InstanceId, InstanceInfo, JobState, StoreErrorKind, clip_error,
+};
 
 use crate::bed::{Bed, by, job, jobs, name, only, present};
 use crate::case::{Case, claims};
@@ -20,9 +22,11 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(claims![of Part::Activity;
         each_change_of_a_job_says_who_made_it,
         one_call_is_one_activity,
+        the_reason_of_an_activity_is_cut,
         what_changed_nothing_is_no_activity,
         a_deleted_job_is_still_told_of,
         a_paused_queue_is_told_of,
+        all_conditions_of_activities_hold_and_a_page_has_at_least_one,
         activities_are_listed_page_by_page,
     ]);
     cases
@@ -110,13 +114,25 @@ async fn one_call_is_one_activity(bed: Bed) {
     let cancelled = activities
         .iter()
         .filter(|activity| activity.kind == ActivityKind::Cancelled);
-    assert_eq!(
-        cancelled.map(|activity| activity.jobs).collect::<Vec<_>>(),
-        [600]
-    );
+    let [cancelled] = &cancelled.collect::<Vec<_>>()[..] else {
+        panic!("it is one activity: {activities:?}");
+    };
+    assert_eq!(cancelled.jobs, 600);
+    assert_eq!(cancelled.ids.len(), ACTIVITY_IDS_MAX);
+    assert!(cancelled.ids.iter().all(|id| ids.contains(id)));
     for id in [ids[0], ids[300], ids[599]] {
         assert_eq!(changes(&bed, id).await.len(), 1);
     }
+}
+
+async fn the_reason_of_an_activity_is_cut(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    let reason = "é".repeat(ERROR_BYTES_MAX);
+    let cancelled = bed.store.cancel(only(&[id]), reason.clone(), by()).await;
+    assert_eq!(cancelled.expect("a change"), 1);
+    let activities = bed.store.activity(ActivityFilter::new()).await;
+    let noted = activities.expect("an answer").remove(0).reason;
+    assert_eq!(noted.as_deref(), Some(&*clip_error(reason)));
 }
 
 async fn what_changed_nothing_is_no_activity(bed: Bed) {
@@ -185,6 +201,26 @@ async fn a_paused_queue_is_told_of(bed: Bed) {
         (ActivityKind::Paused, first, queue),
     ];
     assert_eq!(told, expected);
+}
+
+async fn all_conditions_of_activities_hold_and_a_page_has_at_least_one(bed: Bed) {
+    let id = bed.insert_one(job()).await;
+    for queue in ["x", "y"] {
+        let paused = bed.store.pause_queue(name(queue), by()).await;
+        paused.expect("a change");
+    }
+    let cancelled = bed.store.cancel(only(&[id]), "x".into(), by()).await;
+    assert_eq!(cancelled.expect("a change"), 1);
+    let count = async |filter: ActivityFilter| {
+        let activities = bed.store.activity(filter).await;
+        activities.expect("an answer").len()
+    };
+    let all = ActivityFilter::new();
+    assert_eq!(count(all.clone()).await, 3);
+    assert_eq!(count(all.clone().queue("y")).await, 1);
+    assert_eq!(count(all.clone().job(id)).await, 1);
+    assert_eq!(count(all.clone().job(id).queue("y")).await, 0);
+    assert_eq!(count(all.limit(0)).await, 1);
 }
 
 async fn activities_are_listed_page_by_page(bed: Bed) {
