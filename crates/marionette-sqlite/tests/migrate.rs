@@ -15,11 +15,11 @@ use marionette_sqlite::SqliteStore;
 use marionette_sqlite::rusqlite::Connection;
 
 /// The job of this number, and the instance that had it.
-const JOB: &str = "01990000-0000-7000-8000-00000000000";
+const JOB: &str = "01990000-0000-7000-8000-0000000000";
 const INSTANCE: &str = "01990000-0000-7000-8000-ffffffffffff";
 
 async fn details(store: &SqliteStore, number: u8) -> JobDetails {
-    let id: TaskId = format!("{JOB}{number:x}").parse().expect("it is an id");
+    let id: TaskId = format!("{JOB}{number:02x}").parse().expect("it is an id");
     let found = store.job(id).await.expect("an answer");
     found.expect("it is there")
 }
@@ -172,6 +172,7 @@ async fn jobs_of_version_2_are_what_they_were() {
         (13, JobState::Running, "to be cancelled"),
         (14, JobState::Done, "done and kept"),
         (15, JobState::Done, "done without"),
+        (16, JobState::Dead, "given up, begun anew and failed"),
     ] {
         let job = details(&store, number).await;
         assert_eq!(job.summary.state, state);
@@ -201,7 +202,7 @@ async fn jobs_of_version_2_are_what_they_were() {
     let paused = paused_in(&store).await;
     assert_eq!(paused, ["closed"]);
     let all = store.list(Filter::default(), Page::default()).await;
-    assert_eq!(all.expect("an answer").jobs.len(), 15);
+    assert_eq!(all.expect("an answer").jobs.len(), 16);
 }
 
 #[tokio::test]
@@ -257,6 +258,7 @@ async fn how_a_job_of_version_2_ended_is_data_afterwards() {
         (10, Some(EndKind::GivenUp)),
         (11, Some(EndKind::GivenUp)),
         (12, Some(EndKind::Cancelled)),
+        (16, Some(EndKind::Failed)),
     ] {
         assert_eq!(details(&store, number).await.summary.end, end, "{number}");
     }
@@ -274,6 +276,7 @@ async fn how_a_job_of_version_2_ended_is_data_afterwards() {
         (10, "given_up"),
         (11, "given_up"),
         (12, "cancelled"),
+        (16, "failed"),
     ];
     let expected = expected.map(|(seq, kind)| (seq, kind.to_owned()));
     assert_eq!(ends.collect::<Vec<(i64, String)>>(), expected);

@@ -72,7 +72,10 @@ INSERT INTO marionette_job VALUES
         NULL, NULL, NULL, '"done and kept"'),
     (15, x'0199000000007000800000000000000f', 4, 1, 10, 101, 101,
         x'01990000000070008000ffffffffffff', 20, 9000000000000000, 0.25, 0, 0, 0,
-        10, 10, NULL, NULL, NULL, NULL, NULL, '!not kept: a number is NaN', '"done without"');
+        10, 10, NULL, NULL, NULL, NULL, NULL, '!not kept: a number is NaN', '"done without"'),
+    (16, x'01990000000070008000000000000010', 5, 1, 10, 102, 102,
+        x'01990000000070008000ffffffffffff', 20, 9000000000000000, NULL, 1, 0, 2,
+        10, 10, NULL, NULL, NULL, NULL, NULL, NULL, '"given up, begun anew and failed"');
 
 -- job, n, number, started, ended, ran, outcome, error, instance
 INSERT INTO marionette_attempt VALUES
@@ -87,7 +90,10 @@ INSERT INTO marionette_attempt VALUES
     (11, 2, 2, 40, 50, 2000, 'timed_out', 'given up after 10s in total',
         x'01990000000070008000ffffffffffff'),
     (12, 1, 1, 20, 30, 1000, 'cancelled', 'cancelled: shutting down',
-        x'01990000000070008000ffffffffffff');
+        x'01990000000070008000ffffffffffff'),
+    (16, 1, 1, 20, 30, 1000, 'timed_out', 'given up after 10s in total',
+        x'01990000000070008000ffffffffffff'),
+    (16, 2, 1, 40, 50, 2000, 'failed', 'no such host', x'01990000000070008000ffffffffffff');
 "#;
 
 /// Makes the file.
