@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 
 use common::{FINISHES, HURRIES, Sandbox, said, until};
 use rustix::process::Signal;
+use serde_json::Value;
 
 #[test]
 fn two_runs_of_one_file_at_once_are_one_too_many() {
@@ -52,6 +53,12 @@ fn a_file_that_changed_has_its_new_tasks_run_and_its_old_ones_cancelled() {
         "{said:?}"
     );
     assert_eq!(sandbox.read("begun"), "b\n");
+    let listed = sandbox.run(&["list", "--state", "cancelled", "--json"]);
+    let task: Value = serde_json::from_str(&listed.out).expect("it is one task");
+    let id = task["id"].as_str().expect("it is a text");
+    let shown = sandbox.run(&["show", id]);
+    let told = " via command: its file no longer has it";
+    assert!(shown.out.contains(told), "{shown:?}");
 }
 
 #[test]
@@ -139,7 +146,7 @@ fn a_run_in_which_nothing_moves_says_so_and_goes_on_by_itself() {
     assert_eq!(sandbox.run(&["run", "tasks.txt"]).status, Some(0));
     // The next generation of the file has the next queue.
     let listed = sandbox.run(&["list", "--json"]).out;
-    let job: serde_json::Value = serde_json::from_str(listed.trim()).expect("there is one");
+    let job: Value = serde_json::from_str(listed.trim()).expect("there is one");
     let queue = job["queue"].as_str().expect("it has one");
     let queue = queue
         .strip_suffix(".1")

@@ -1,5 +1,6 @@
 //! What changes, what does not, and who is asked before.
 
+use marionette::inspect::{Activity, ActivityFilter, ActivityKind, Inspect};
 use marionette::store::JobState;
 
 use crate::shop::Shop;
@@ -263,4 +264,48 @@ async fn prune_deletes_what_ended_long_ago_and_not_what_was_accepted_then() {
         "deleted 1 task\n"
     );
     assert_eq!(shop.place.values(&["list"]).len(), 5);
+}
+
+/// The change that was made last.
+async fn last(shop: &Shop) -> Activity {
+    let filter = ActivityFilter::new().limit(1);
+    let mut activities = shop.store.activity(filter).await.expect("an answer");
+    activities.pop().expect("there is one")
+}
+
+#[tokio::test]
+async fn every_change_is_noted_with_the_user_and_the_command() {
+    let shop = Shop::open().await;
+    let id = |state| shop.id(state).to_string();
+    let (dead, scheduled) = (id(JobState::Dead), id(JobState::Scheduled));
+    let verbs = [
+        (vec!["retry", &dead], ActivityKind::Retried),
+        (vec!["cancel", &dead], ActivityKind::Cancelled),
+        (vec!["delete", &dead], ActivityKind::Deleted),
+        (
+            vec!["reschedule", &scheduled, "2031-06-01T00:00:00Z"],
+            ActivityKind::Rescheduled,
+        ),
+        (vec!["pause", "night"], ActivityKind::Paused),
+        (vec!["resume", "night"], ActivityKind::Resumed),
+        (
+            vec!["prune", "--older", "0s", "--yes"],
+            ActivityKind::Deleted,
+        ),
+    ];
+    let before = last(&shop).await.number;
+    let mut users = Vec::new();
+    for (number, (args, kind)) in (before + 1..).zip(verbs) {
+        shop.place.good(&args);
+        let activity = last(&shop).await;
+        assert_eq!((activity.number, activity.kind), (number, kind), "{args:?}");
+        assert_eq!(activity.by.via(), "command", "{args:?}");
+        users.push(activity.by.name().to_owned());
+    }
+    users.dedup();
+    assert!(users.len() == 1 && !users[0].is_empty(), "{users:?}");
+
+    let shown = shop.place.good(&["show", &scheduled]);
+    let told = format!("rescheduled by {} via command", users[0]);
+    assert!(shown.contains(&told), "{shown}");
 }

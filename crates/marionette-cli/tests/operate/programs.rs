@@ -31,6 +31,7 @@ async fn show_is_a_document_for_each_job() {
         JobState::Dead,
         JobState::Done,
         JobState::Quarantined,
+        JobState::Cancelled,
         JobState::Scheduled,
     ] {
         let value = shop.place.value(&["show", &shop.id(state).to_string()]);

@@ -117,5 +117,6 @@ async fn workers_that_live_are_listed() {
         .collect();
     assert_eq!(lines.len(), 2, "{out}");
     let process = std::process::id().to_string();
-    assert_eq!(lines[1][1..5], ["shop-1", &process, "1", "4"]);
+    let told = ["shop-1", "mail-3", &process, "1", "4", "shop", "2.4.1"];
+    assert_eq!(lines[1][1..8], told);
 }

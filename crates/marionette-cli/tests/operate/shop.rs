@@ -1,6 +1,6 @@
 //! A service as an operator finds it: jobs in all eight states, and a worker that lives.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use marionette::TaskId;
 use marionette::inspect::{By, Inspect, Which};
@@ -128,7 +128,14 @@ impl Shop {
 }
 
 pub(crate) fn worker() -> InstanceInfo {
-    InstanceInfo::new(InstanceId::new(), "shop-1", 4).process(std::process::id())
+    InstanceInfo::new(InstanceId::new(), "shop-1", 4)
+        .process(std::process::id())
+        .host("mail-3")
+        .kinds(["mail", "report"])
+        .queues(["default", "night"])
+        .build("shop 2.4.1")
+        .library("0.1.0")
+        .started(SystemTime::UNIX_EPOCH + HOUR)
 }
 
 pub(crate) async fn claim(store: &SqliteStore, worker: &InstanceInfo) -> Option<Claimed> {
