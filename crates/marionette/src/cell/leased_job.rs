@@ -18,7 +18,7 @@ use crate::sync::Mutex;
 pub(crate) struct LeasedJob {
     lease: Lease,
     outbox: Arc<Outbox>,
-    /// Its worker has died before, and it is not settled yet.
+    /// Its instance has died before, and it is not settled yet.
     is_suspect: AtomicBool,
     /// The end that follows if its attempt succeeded.
     success: Mutex<Option<Next>>,
@@ -55,7 +55,7 @@ impl LeasedJob {
 
     /// From now on nothing is written about this job.
     pub(crate) fn lose(&self) {
-        // Pairs with the load in `settle`; what was settled before is fenced off by its token.
+        // Pairs with the load in `settle`; what was settled before is fenced off by its lease.
         self.is_lost.store(true, Ordering::Release);
     }
 

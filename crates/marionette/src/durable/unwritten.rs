@@ -18,7 +18,7 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct Unwritten {
     successes: HashMap<TaskId, Success>,
-    /// Their leases, the oldest first. A job may stand here more than once; its last token counts.
+    /// Their leases, the oldest first. A job may stand here more than once; its last lease counts.
     order: VecDeque<Lease>,
     bytes: usize,
 }

@@ -118,7 +118,7 @@ impl<S: ?Sized> TaskManager<S> {
     }
 
     /// The way in for [jobs](crate::Job) to this manager, without its type parameter: for libraries
-    /// and for state that works with every manager. It keeps the manager not alive.
+    /// and for state that works with every manager. It does not keep the manager alive.
     ///
     /// # Examples
     ///

@@ -115,7 +115,7 @@ pub struct InstanceInfo {
 }
 
 impl InstanceInfo {
-    /// An instance with this id, of a manager with this name, that runs so many jobs at once.
+    /// The instance with this id, of a manager whose name is `server`, with this many workers.
     #[must_use]
     pub fn new(id: InstanceId, server: impl Into<String>, workers: usize) -> Self {
         Self {

@@ -257,7 +257,7 @@ pub struct NameError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrong {
     Empty,
-    /// It has so many bytes.
+    /// Its length in bytes.
     TooLong(usize),
     /// It has this character.
     Character(char),

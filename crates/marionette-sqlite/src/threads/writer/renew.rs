@@ -47,12 +47,12 @@ impl Writer<'_> {
     /// Counts the sign of life; lists the instance if it is new, once its file is locked.
     fn beat(&mut self, instance: &InstanceInfo) -> Result<(), Failure> {
         let id = Id(instance.id.uuid());
-        let instances = i64::try_from(instance.workers).unwrap_or(i64::MAX);
+        let workers = i64::try_from(instance.workers).unwrap_or(i64::MAX);
         let (server, process, now) = (&instance.server, instance.process, self.now);
         let known = self
             .connection
             .prepare_cached(include_str!("../../sql/instance_beat.sql"))?
-            .execute(params![id, server, process, instances, now])?;
+            .execute(params![id, server, process, workers, now])?;
         if known == 1 && self.liveness.is_ours(id) {
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Writer<'_> {
             let about = serde_json::to_string(instance).ok();
             self.connection
                 .prepare_cached(include_str!("../../sql/instance_insert.sql"))?
-                .execute(params![id, server, process, instances, now, about])?;
+                .execute(params![id, server, process, workers, now, about])?;
         }
         failpoint::at("sqlite::renew::known");
         Ok(())

@@ -341,8 +341,6 @@ impl Error {
     }
 
     /// The whole record as one structured entry: what the final log event carries.
-    ///
-    /// With the feature `serde` it can be serialised.
     #[must_use]
     pub fn dict(&self) -> ErrorDict {
         ErrorDict {
