@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use marionette::TaskId;
-use marionette::inspect::{ActivityFilter, Filter, Page, Which};
+use marionette::inspect::{Filter, Page, Which};
 use marionette::store::{Due, JobState, Next};
 
 use crate::bed::{Bed, by, failure, job, jobs, name, only, present};
@@ -177,9 +177,6 @@ async fn a_text_that_no_job_can_be_called_finds_nothing(bed: Bed) {
             let deleted = bed.store.delete(Which::Matching(filter), by()).await;
             assert_eq!(deleted.expect("a change"), 0, "{text:?}");
         }
-        let filter = ActivityFilter::new().queue(text);
-        let activities = bed.store.activity(filter).await.expect("an answer");
-        assert_eq!(activities, [], "{text:?}");
     }
     // Such a text does not hide what else is asked for.
     let both = Filter::new().queues(["a b", "default"]);

@@ -27,6 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_deleted_job_is_still_told_of,
         a_paused_queue_is_told_of,
         all_conditions_of_activities_hold_and_a_page_has_at_least_one,
+        a_text_that_no_queue_can_be_called_is_told_of_nothing,
         activities_are_listed_page_by_page,
     ]);
     cases
@@ -180,6 +181,26 @@ async fn a_paused_queue_says_who_paused_it(bed: Bed) {
 async fn a_store_that_keeps_no_activity_says_so(bed: Bed) {
     if let Err(error) = bed.store.activity(ActivityFilter::new()).await {
         assert_eq!(error.kind(), StoreErrorKind::Unsupported);
+    }
+}
+
+async fn a_text_that_no_queue_can_be_called_is_told_of_nothing(bed: Bed) {
+    let paused = bed.store.pause_queue(name("x"), by()).await;
+    paused.expect("a change");
+    for text in [
+        "",
+        " ",
+        "x ",
+        "a/b",
+        "a\0",
+        "a'",
+        "a%",
+        "*",
+        &"x".repeat(129),
+    ] {
+        let filter = ActivityFilter::new().queue(text);
+        let activities = bed.store.activity(filter).await.expect("an answer");
+        assert_eq!(activities, [], "{text:?}");
     }
 }
 
