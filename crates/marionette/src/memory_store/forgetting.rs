@@ -2,7 +2,7 @@
 //! forgotten claims that it gave away, while the instances that have them live on.
 
 use crate::memory_store::MemoryStore;
-use crate::memory_store::row::RowState;
+use crate::memory_store::row::{Row, RowState};
 use crate::memory_store::tables::Tables;
 use crate::store::Lease;
 
@@ -25,7 +25,7 @@ impl Tables {
         let mut claims = Vec::new();
         for (&key, row) in &self.rows {
             if let RowState::Running(running) = &row.phase
-                && running.cancel.is_none()
+                && !row.job.is_to_be_cancelled()
             {
                 claims.push((running.claimed, key));
             }
@@ -34,27 +34,15 @@ impl Tables {
         let newest = claims.split_off(claims.len().saturating_sub(count));
         newest
             .into_iter()
-            .filter_map(|(_, key)| self.forget_claim(key))
+            .filter_map(|(_, key)| self.change(key, forget_claim)?)
             .collect()
     }
+}
 
-    fn forget_claim(&mut self, key: i64) -> Option<Lease> {
-        let row = &self.rows[&key];
-        let RowState::Running(running) = &row.phase else {
-            return None;
-        };
-        let forgotten = Lease {
-            job: row.id,
-            instance: running.instance,
-            row: key,
-            token: row.token?,
-        };
-        let (token, started) = running.before;
-        self.change(key, |row| {
-            row.token = token;
-            row.started = started;
-            row.phase = RowState::Waiting;
-        });
-        Some(forgotten)
+fn forget_claim(row: &mut Row) -> Option<Lease> {
+    let lease = row.job.lease();
+    if let RowState::Running(running) = std::mem::replace(&mut row.phase, RowState::Waiting) {
+        row.job = *running.before;
     }
+    lease
 }

@@ -6,18 +6,17 @@ use std::time::SystemTime;
 
 use crate::id::TaskId;
 use crate::memory_store::lanes::{Clocks, Moment};
-use crate::memory_store::row::RowState;
+use crate::memory_store::row::Row;
 use crate::memory_store::tables::Tables;
-use crate::memory_store::transitions::End;
+use crate::store::Timing;
 use crate::store::inspect::{
     ActivityKind, By, Count, Filter, JobDetails, Listed, LiveInstance, Page, Which,
 };
-use crate::store::{Due, EndKind, JobState, Timing, clip_error};
 
 impl Tables {
     pub(super) fn counts(&self, now: Clocks) -> Vec<Count> {
         let rows = self.rows.values();
-        Count::all(rows.map(|row| (&row.queue, &row.kind, row.state(now))))
+        Count::all(rows.map(|row| (&row.lane.queue, &row.lane.kind, row.state(now))))
     }
 
     pub(super) fn list(&self, filter: &Filter, page: Page, now: Clocks) -> Listed {
@@ -33,56 +32,30 @@ impl Tables {
     }
 
     pub(super) fn retry(&mut self, which: &Which, by: By, now: Clocks) -> u64 {
-        let changed = self.each(which, now, |state, key| {
-            let row = &state.rows[&key];
-            match row.state(now) {
-                JobState::Scheduled | JobState::Retrying => {
-                    state.reschedule_one(key, Moment::new(Due::Now, now));
-                    true
-                }
-                JobState::Dead | JobState::Cancelled | JobState::Quarantined => {
-                    state.begin_anew(key, Moment::new(Due::Now, now));
-                    true
-                }
-                JobState::Ready | JobState::Running | JobState::Done => false,
-            }
-        });
+        let retention = self.retention;
+        let changed = self.each(which, now, |row| row.retry(retention, now));
         let jobs = changed.len() as u64;
         self.note(ActivityKind::Retried, by, changed, now);
         jobs
     }
 
     pub(super) fn cancel(&mut self, which: &Which, reason: &str, by: By, now: Clocks) -> u64 {
-        let changed = self.each(which, now, |state, key| {
-            let Some(row) = state.rows.get_mut(&key) else {
-                return false;
-            };
-            match &mut row.phase {
-                RowState::Waiting => {
-                    let end = End::For(EndKind::Cancelled, reason.to_owned());
-                    state.end(key, JobState::Cancelled, end, now);
-                    true
-                }
-                RowState::Running(running) if running.cancel.is_none() => {
-                    running.cancel = Some(clip_error(reason).into_owned());
-                    true
-                }
-                RowState::Running(_) | RowState::Over(_) => false,
-            }
-        });
+        let retention = self.retention;
+        let changed = self.each(which, now, |row| row.cancel(reason, retention, now));
         let jobs = changed.len() as u64;
         self.note_for(ActivityKind::Cancelled, by, changed, Some(reason), now);
         jobs
     }
 
     pub(super) fn delete(&mut self, which: &Which, by: By, now: Clocks) -> u64 {
-        let changed = self.each(which, now, |state, key| {
-            let runs = matches!(state.rows[&key].phase, RowState::Running(_));
-            if !runs {
-                state.remove(key);
+        let mut changed = Vec::new();
+        for key in self.chosen(which, now) {
+            let job = &self.rows[&key].job;
+            if !job.runs() {
+                changed.push(job.summary().id);
+                self.remove(key);
             }
-            !runs
-        });
+        }
         let jobs = changed.len() as u64;
         self.note(ActivityKind::Deleted, by, changed, now);
         jobs
@@ -95,23 +68,16 @@ impl Tables {
         by: By,
         now: Clocks,
     ) -> u64 {
-        let changed = self.each(which, now, |state, key| {
-            let waits = matches!(state.rows[&key].phase, RowState::Waiting);
-            if waits {
-                state.reschedule_one(key, Moment::Date(due));
+        let changed = self.each(which, now, |row| {
+            let is_changed = row.job.reschedule(due);
+            if is_changed {
+                (row.due, row.first_due) = (Moment::Date(due), Moment::Date(due));
             }
-            waits
+            is_changed
         });
         let jobs = changed.len() as u64;
         self.note(ActivityKind::Rescheduled, by, changed, now);
         jobs
-    }
-
-    fn reschedule_one(&mut self, key: i64, due: Moment) {
-        self.change(key, |row| {
-            row.due = due;
-            row.first_due = due;
-        });
     }
 
     pub(super) fn instances(&self, timing: &Timing, now: Clocks) -> Vec<LiveInstance> {
@@ -126,14 +92,24 @@ impl Tables {
         live.collect()
     }
 
-    /// Runs `change` once for each job that `which` names; returns those for which it said `true`.
+    /// Makes a change once of each job that `which` names; returns those of which it said `true`.
     fn each(
         &mut self,
         which: &Which,
         now: Clocks,
-        mut change: impl FnMut(&mut Self, i64) -> bool,
+        mut change: impl FnMut(&mut Row) -> bool,
     ) -> Vec<TaskId> {
-        let keys: BTreeSet<i64> = match which {
+        let chosen = self.chosen(which, now).into_iter();
+        let changes = chosen.filter_map(|key| {
+            let id = self.rows[&key].job.summary().id;
+            self.change(key, &mut change)?.then_some(id)
+        });
+        changes.collect()
+    }
+
+    /// The keys of the jobs that `which` names, each once.
+    fn chosen(&self, which: &Which, now: Clocks) -> BTreeSet<i64> {
+        match which {
             Which::Ids(ids) => ids
                 .iter()
                 .filter_map(|id| self.keys.get(id).copied())
@@ -144,11 +120,6 @@ impl Tables {
                     .map(|(key, _)| *key)
                     .collect()
             }
-        };
-        let changes = keys.into_iter().filter_map(|key| {
-            let id = self.rows[&key].id;
-            change(self, key).then_some(id)
-        });
-        changes.collect()
+        }
     }
 }

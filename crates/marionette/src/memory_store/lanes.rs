@@ -2,14 +2,11 @@
 //! are due. A pause ends by the monotonic clock, a date is reached by the wall clock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use crate::clock::Tick;
 use crate::store::inspect::{Count, PausedQueue, UNCLAIMED_MAX};
 use crate::store::{Due, JobState, Name, Priority, Wanted};
-
-/// Shown instead of a time beyond every calendar: the end of the year 9999, from 1970.
-const FAR: Duration = Duration::from_secs(253_402_300_799);
 
 /// Both clocks, read once for all that one call does.
 #[derive(Clone, Copy, Debug)]
@@ -18,19 +15,11 @@ pub(super) struct Clocks {
     pub(super) wall: SystemTime,
 }
 
-impl Clocks {
-    /// The wall clock in microseconds since 1970, as tokens have it.
-    pub(super) fn micros(self) -> i64 {
-        let since = self.wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-    }
-}
-
 /// The moment at which a job is due.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moment {
-    /// At this tick; a person is shown this time.
-    Tick(Tick, SystemTime),
+    /// At this tick.
+    Tick(Tick),
     /// At this time of the wall clock.
     Date(SystemTime),
 }
@@ -45,14 +34,13 @@ impl Moment {
     }
 
     pub(super) fn after(pause: Duration, now: Clocks) -> Self {
-        let shown = now.wall.checked_add(pause).unwrap_or(UNIX_EPOCH + FAR);
-        Self::Tick(now.tick.saturating_add(pause), shown)
+        Self::Tick(now.tick.saturating_add(pause))
     }
 
     /// How long a job has been due at this moment; `None` if it is not due yet.
     pub(super) fn late(self, now: Clocks) -> Option<Duration> {
         match self {
-            Self::Tick(tick, _) => (tick <= now.tick).then(|| now.tick.since(tick)),
+            Self::Tick(tick) => (tick <= now.tick).then(|| now.tick.since(tick)),
             Self::Date(date) => now.wall.duration_since(date).ok(),
         }
     }
@@ -60,15 +48,8 @@ impl Moment {
     /// How long until a job is due at this moment; zero if it is.
     fn ahead(self, now: Clocks) -> Duration {
         match self {
-            Self::Tick(tick, _) => tick.since(now.tick),
+            Self::Tick(tick) => tick.since(now.tick),
             Self::Date(date) => date.duration_since(now.wall).unwrap_or_default(),
-        }
-    }
-
-    pub(super) fn shown(self) -> SystemTime {
-        match self {
-            Self::Tick(_, shown) => shown,
-            Self::Date(date) => date,
         }
     }
 }
@@ -133,7 +114,7 @@ impl Lanes {
     pub(super) fn add(&mut self, name: LaneName, due: Moment, key: i64) {
         let lane = self.0.entry(name).or_default();
         let new = match due {
-            Moment::Tick(tick, _) => lane.by_tick.insert((tick, key)),
+            Moment::Tick(tick) => lane.by_tick.insert((tick, key)),
             Moment::Date(date) => lane.by_date.insert((date, key)),
         };
         debug_assert!(new, "a job waits in one place");
@@ -145,7 +126,7 @@ impl Lanes {
             return;
         };
         let was = match due {
-            Moment::Tick(tick, _) => lane.by_tick.remove(&(tick, key)),
+            Moment::Tick(tick) => lane.by_tick.remove(&(tick, key)),
             Moment::Date(date) => lane.by_date.remove(&(date, key)),
         };
         debug_assert!(was, "a job that waits is in its lane");

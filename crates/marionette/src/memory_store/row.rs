@@ -1,38 +1,21 @@
-//! One job as the store in this process keeps it.
-
-use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
+//! One job as the store in this process keeps it: what becomes of it is decided by [`StoredJob`],
+//! and its moments, of which this store has two clocks, are here.
 
 use crate::clock::Tick;
-use crate::id::TaskId;
+use crate::memory_store::Retention;
 use crate::memory_store::lanes::{Clocks, LaneName, Moment};
-use crate::store::inspect::{Filter, JobDetails, JobSummary, TimedAttempt};
-use crate::store::{
-    Attempted, EndKind, Ended, FIRST_ATTEMPTS_KEPT, InstanceId, JobOptions, JobState,
-    LAST_ATTEMPTS_KEPT, Lease, Name, NewJob, PastAttempt, Priority, clip_error,
-};
+use crate::store::inspect::{Filter, JobDetails, JobSummary};
+use crate::store::{Due, JobState, NewJob, StoredJob};
 
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) id: TaskId,
-    pub(super) kind: Name,
-    pub(super) queue: Name,
-    pub(super) priority: Priority,
-    pub(super) payload: Vec<u8>,
-    pub(super) options: JobOptions,
-    pub(super) accepted: SystemTime,
+    pub(super) job: StoredJob,
+    /// Where it waits when it does.
+    pub(super) lane: LaneName,
     /// When it is due, or was due when it was claimed.
     pub(super) due: Moment,
     /// When it was first due: its limits in total count from there.
     pub(super) first_due: Moment,
-    pub(super) started: Option<SystemTime>,
-    pub(super) failed: u32,
-    pub(super) crashes: u32,
-    /// The token of the last claim.
-    pub(super) token: Option<i64>,
-    /// The last lease that was settled, by which a repeated settlement is known.
-    pub(super) settled: Option<Lease>,
-    pub(super) attempts: Vec<TimedAttempt>,
     pub(super) phase: RowState,
 }
 
@@ -48,75 +31,41 @@ pub(super) enum RowState {
 
 #[derive(Debug)]
 pub(super) struct Holding {
-    pub(super) instance: InstanceId,
     pub(super) claimed: Tick,
     /// When its instance last named its lease.
     pub(super) renewed: Tick,
-    /// Why somebody wants it cancelled.
-    pub(super) cancel: Option<String>,
-    /// The token of the claim before, and when that was made: a claim that is forgotten brings them
-    /// back.
+    /// The job before the claim: a claim that is forgotten brings it back.
     #[cfg(feature = "test-util")]
-    pub(super) before: (Option<i64>, Option<SystemTime>),
+    pub(super) before: Box<StoredJob>,
 }
 
+/// The place of a job, with both moments, among the jobs that will be pruned.
 #[derive(Debug)]
 pub(super) struct Ending {
-    pub(super) state: JobState,
-    /// How it ended, unless it is done.
-    pub(super) kind: Option<EndKind>,
-    pub(super) at: SystemTime,
-    pub(super) reason: Option<String>,
-    /// Its result, or why that is not kept.
-    pub(super) result: Option<Result<Vec<u8>, String>>,
-    /// Its place, with `expires`, among the jobs that will be pruned.
     pub(super) ended: Tick,
     pub(super) expires: Tick,
 }
 
 impl Row {
-    /// Whether this row came from such a job: its kind, queue and payload are the same.
-    pub(super) fn is_of(&self, job: &NewJob) -> bool {
-        self.kind == job.kind && self.queue == job.queue && self.payload == job.payload
-    }
-
     pub(super) fn new(job: NewJob, now: Clocks) -> Self {
         let due = Moment::new(job.due, now);
-        Self {
-            id: job.id,
-            kind: job.kind,
-            queue: job.queue,
+        let lane = LaneName {
+            queue: job.queue.clone(),
+            kind: job.kind.clone(),
             priority: job.priority,
-            payload: job.payload,
-            options: job.options,
-            accepted: now.wall,
+            suspect: false,
+        };
+        Self {
+            job: StoredJob::new(job, now.wall),
+            lane,
             due,
             first_due: due,
-            started: None,
-            failed: 0,
-            crashes: 0,
-            token: None,
-            settled: None,
-            attempts: Vec::new(),
             phase: RowState::Waiting,
         }
     }
 
-    pub(super) fn lane(&self) -> LaneName {
-        LaneName {
-            queue: self.queue.clone(),
-            kind: self.kind.clone(),
-            priority: self.priority,
-            suspect: self.crashes > 0,
-        }
-    }
-
     pub(super) fn state(&self, now: Clocks) -> JobState {
-        match &self.phase {
-            RowState::Over(over) => over.state,
-            RowState::Running(_) => JobState::Running,
-            RowState::Waiting => JobState::waiting(self.due.late(now).is_some(), self.failed),
-        }
+        self.job.state(self.due.late(now).is_some())
     }
 
     pub(super) fn running(&mut self) -> Option<&mut Holding> {
@@ -134,129 +83,52 @@ impl Row {
         }
     }
 
-    /// Writes the attempt into the history, and counts it if it failed.
-    pub(super) fn record(&mut self, attempt: Attempted, now: Clocks) {
-        let instance = self.running().map(|running| running.instance);
-        self.attempts.push(TimedAttempt {
-            number: self.failed.saturating_add(1),
-            started: self.started.unwrap_or(now.wall),
-            ended: now.wall,
-            ran: attempt.ran,
-            outcome: attempt.outcome,
-            error: attempt.error.map(|error| clip_error(error).into_owned()),
-            instance,
-        });
-        if attempt.outcome.is_failure() {
-            self.failed = self.failed.saturating_add(1);
-        }
-        if self.attempts.len() > FIRST_ATTEMPTS_KEPT + LAST_ATTEMPTS_KEPT {
-            self.attempts.remove(FIRST_ATTEMPTS_KEPT);
-        }
-    }
-
-    /// The failed attempts, for the instance that runs the job next.
-    pub(super) fn failures(&self) -> Vec<PastAttempt> {
-        let failures = self.attempts.iter().filter(|it| it.outcome.is_failure());
-        failures.cloned().map(PastAttempt::from).collect()
-    }
-
-    pub(super) fn ended(&self) -> Ended {
-        let RowState::Over(over) = &self.phase else {
-            return Ended::NotYet;
-        };
-        match over.state {
-            JobState::Done => match &over.result {
-                Some(Err(why)) => Ended::Unkept(why.clone()),
-                Some(Ok(result)) => Ended::Done(result.clone()),
-                None => Ended::Done(Vec::new()),
-            },
-            state => Ended::Otherwise {
-                state,
-                kind: over.kind.unwrap_or(EndKind::Failed),
-                reason: over.reason.clone(),
-                error: self.options.error.clone(),
-                attempts: self
-                    .attempts
-                    .iter()
-                    .cloned()
-                    .map(PastAttempt::from)
-                    .collect(),
-            },
-        }
-    }
-
-    /// Why it ended, or else the error of its last failed attempt since it began (anew).
-    fn reason(&self) -> Option<Cow<'_, str>> {
-        if let RowState::Over(Ending {
-            reason: Some(reason),
-            ..
-        }) = &self.phase
-        {
-            return Some(reason.into());
-        }
-        if self.failed == 0 {
-            return None;
-        }
-        let mut latest_first = self.attempts.iter().rev();
-        let failure = latest_first.find(|attempt| attempt.outcome.is_failure())?;
-        let error = failure.error.as_deref()?;
-        Some(failure.outcome.describe(error))
-    }
-
     pub(super) fn summary(&self, now: Clocks) -> JobSummary {
-        let (instance, over) = match &self.phase {
-            RowState::Waiting => (None, None),
-            RowState::Running(running) => (Some(running.instance), None),
-            RowState::Over(over) => (None, Some(over)),
-        };
-        JobSummary {
-            id: self.id,
-            kind: self.kind.clone(),
-            queue: self.queue.clone(),
-            priority: self.priority,
-            state: self.state(now),
-            accepted: self.accepted,
-            due: self.due.shown(),
-            started: self.started,
-            ended: over.map(|over| over.at),
-            failed: self.failed,
-            crashes: self.crashes,
-            instance,
-            end: over.and_then(|over| over.kind),
-            reason: self.reason().map(Cow::into_owned),
-        }
+        let mut summary = self.job.summary().clone();
+        summary.state = self.state(now);
+        summary
     }
 
     pub(super) fn details(&self, now: Clocks) -> JobDetails {
-        let result = match &self.phase {
-            RowState::Over(over) => over.result.clone(),
-            RowState::Waiting | RowState::Running(_) => None,
-        };
-        let (result, unkept) = match result {
-            Some(Ok(result)) => (Some(result), None),
-            Some(Err(why)) => (None, Some(why)),
-            None => (None, None),
-        };
-        JobDetails {
-            summary: self.summary(now),
-            payload: self.payload.clone(),
-            options: self.options.clone(),
-            result,
-            unkept,
-            attempts: self.attempts.clone(),
-        }
+        let mut details = self.job.details().clone();
+        details.summary.state = self.state(now);
+        details
     }
 
     pub(super) fn matches(&self, filter: &Filter, now: Clocks) -> bool {
-        let is_over = matches!(self.phase, RowState::Over(_));
-        let reason = self.reason().filter(|_| is_over);
-        let texts = self.options.name.as_deref().into_iter();
-        filter.admits(self.state(now), &self.kind, &self.queue, self.accepted)
-            && filter.finds(&self.payload, texts.chain(reason.as_deref()))
+        filter.matches_in(self.state(now), self.job.details())
     }
 
-    /// How long ago it was first due.
-    pub(super) fn age(&self, now: Clocks) -> Duration {
-        self.first_due.late(now).unwrap_or_default()
+    /// Follows its job, of which something became: it waits until it is due, or has ended.
+    pub(super) fn follow(&mut self, due: Moment, retention: Retention, now: Clocks) {
+        self.lane.suspect = self.job.summary().crashes > 0;
+        if self.job.waits() {
+            self.due = due;
+            self.phase = RowState::Waiting;
+        } else if !self.job.runs() {
+            let keep = self.job.kept(retention.done, retention.failed);
+            self.phase = RowState::Over(Ending {
+                ended: now.tick,
+                expires: now.tick.saturating_add(keep),
+            });
+        }
+    }
+
+    pub(super) fn retry(&mut self, retention: Retention, now: Clocks) -> bool {
+        let is_due = self.due.late(now).is_some();
+        let is_changed = self.job.retry_unless(is_due, now.wall);
+        if is_changed {
+            self.first_due = Moment::new(Due::Now, now);
+            self.follow(self.first_due, retention, now);
+        }
+        is_changed
+    }
+
+    pub(super) fn cancel(&mut self, reason: &str, retention: Retention, now: Clocks) -> bool {
+        let is_changed = self.job.cancel(reason, now.wall);
+        if is_changed {
+            self.follow(self.due, retention, now);
+        }
+        is_changed
     }
 }

@@ -6,13 +6,10 @@ use std::time::Duration;
 use crate::memory_store::lanes::Clocks;
 use crate::memory_store::row::RowState;
 use crate::memory_store::tables::Tables;
-use crate::memory_store::transitions::End;
-use crate::store::{Attempted, EndKind, InstanceId, JobState, PastOutcome, Swept, Timing};
+use crate::store::{InstanceId, JobState, Swept, Timing};
 
 /// One sweep takes at most this many jobs from instances, and prunes at most this many.
 const STEP: usize = 1_000;
-/// The number of crashes at which a job is quarantined.
-const CRASHES_MAX: u32 = 3;
 
 impl Tables {
     pub(super) fn sweep(&mut self, timing: &Timing, now: Clocks) -> Swept {
@@ -68,27 +65,15 @@ impl Tables {
     }
 
     fn crash(&mut self, key: i64, seen: Clocks, now: Clocks, swept: &mut Swept) {
-        let mut crashes = 0;
+        let retention = self.retention;
         self.change(key, |row| {
             let claimed = row.running().map_or(seen.tick, |running| running.claimed);
-            let attempt = Attempted {
-                ran: seen.tick.since(claimed),
-                outcome: PastOutcome::Crashed,
-                error: None,
-            };
-            row.record(attempt, now);
-            row.crashes = row.crashes.saturating_add(1);
-            crashes = row.crashes;
+            row.job.crash_after(seen.tick.since(claimed), now.wall);
+            row.follow(row.due, retention, now);
         });
-        let due = self.rows[&key].due;
-        if crashes >= CRASHES_MAX {
-            let reason = format!("its instance died {crashes} times while it had it");
-            let end = End::For(EndKind::Quarantined, reason);
-            self.end(key, JobState::Quarantined, end, now);
-            swept.quarantined += 1;
-        } else if self.give_back(key, due, now) {
-            swept.released += 1;
-        }
+        let job = &self.rows[&key].job;
+        swept.released += u64::from(job.waits());
+        swept.quarantined += u64::from(job.summary().state == JobState::Quarantined);
     }
 
     /// Gives back jobs that a live instance has not named for the length of a lease: their claim
@@ -108,10 +93,8 @@ impl Tables {
         let lapsed: Vec<i64> = lapsed.copied().take(STEP).collect();
         swept.more |= lapsed.len() == STEP;
         for key in lapsed {
-            let due = self.rows[&key].due;
-            if self.give_back(key, due, now) {
-                swept.released += 1;
-            }
+            self.give_back(key, now);
+            swept.released += u64::from(self.rows[&key].job.waits());
         }
     }
 

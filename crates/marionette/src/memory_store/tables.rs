@@ -1,6 +1,5 @@
 //! The tables of the store in this process, and the calls that managers make all day: insert,
-//! claim, renew, settle. Every change of a job's phase goes through the four transitions of
-//! `transitions.rs`.
+//! claim, renew, settle. Every change of a job's phase goes through `transitions.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,12 +9,11 @@ use crate::id::TaskId;
 use crate::memory_store::Retention;
 use crate::memory_store::activity::Activities;
 use crate::memory_store::lanes::{Clocks, Lanes, Moment, WantedLanes};
-use crate::memory_store::row::{Holding, Row, RowState};
-use crate::memory_store::transitions::End;
+use crate::memory_store::row::Row;
 use crate::store::inspect::PausedQueue;
 use crate::store::{
-    Claim, Claimed, EndKind, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, Name,
-    NewJob, Next, Renewal, Settled, Settlement, StoreError,
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, Lease, Name, NewJob, Next, Renewal,
+    Settled, Settlement, StoreError,
 };
 
 #[derive(Debug, Default)]
@@ -84,7 +82,7 @@ impl Tables {
 
     fn insert_one(&mut self, job: NewJob, now: Clocks) -> Inserted {
         if let Some(key) = self.keys.get(&job.id) {
-            return if self.rows[key].is_of(&job) {
+            return if self.rows[key].job.is_of(&job) {
                 Inserted::Known
             } else {
                 Inserted::Taken
@@ -128,7 +126,7 @@ impl Tables {
         }
         Ok(keys
             .into_iter()
-            .map(|key| self.start(key, claim.instance, now))
+            .filter_map(|key| self.start(key, claim.instance, now))
             .collect())
     }
 
@@ -155,25 +153,17 @@ impl Tables {
     }
 
     fn renew_one(&mut self, lease: Lease, instance: InstanceId, now: Clocks) -> Renewal {
-        let row = self.held(lease).filter(|_| lease.instance == instance);
-        let Some(running) = row.and_then(Row::running) else {
+        let row = self.rows.get_mut(&lease.row);
+        let Some(row) = row.filter(|_| lease.instance == instance) else {
             return Renewal::Lost;
         };
-        running.renewed = now.tick;
-        match &running.cancel {
-            Some(reason) => Renewal::Cancel(reason.clone()),
-            None => Renewal::Kept,
+        let renewal = row.job.renew(lease, now.wall);
+        if renewal != Renewal::Lost
+            && let Some(running) = row.running()
+        {
+            running.renewed = now.tick;
         }
-    }
-
-    /// The row of a lease, if the lease holds.
-    fn held(&mut self, lease: Lease) -> Option<&mut Row> {
-        let row = self.rows.get_mut(&lease.row)?;
-        let is_held_by = |running: &Holding| running.instance == lease.instance;
-        let holds = row.id == lease.job
-            && row.token == Some(lease.token)
-            && matches!(&row.phase, RowState::Running(running) if is_held_by(running));
-        holds.then_some(row)
+        renewal
     }
 
     pub(super) fn settle(
@@ -193,47 +183,30 @@ impl Tables {
     }
 
     fn settle_one(&mut self, settlement: Settlement, now: Clocks) -> Settled {
-        let end = settlement.end();
-        let Settlement {
-            lease,
-            attempt,
-            next,
-        } = settlement;
-        let row = self.rows.get(&lease.row);
-        if row.is_some_and(|row| row.settled == Some(lease)) {
-            return Settled::Applied;
-        }
-        let Some(row) = self.held(lease) else {
+        let key = settlement.lease.row;
+        let Some(row) = self.rows.get_mut(&key) else {
             return Settled::Stale;
         };
-        row.settled = Some(lease);
-        if let Some(attempt) = attempt {
-            row.record(attempt, now);
+        if !row.job.is_held_by(settlement.lease) {
+            // It changes nothing, but may be known.
+            return row.job.settle(settlement, now.wall);
         }
-        match next {
-            Next::Done(result) => self.end(lease.row, JobState::Done, End::With(result), now),
-            Next::Unkept(why) => self.end(lease.row, JobState::Done, End::Without(why), now),
-            Next::Bury => {
-                let end = End::AsTried(end.unwrap_or(EndKind::Failed));
-                self.end(lease.row, JobState::Dead, end, now);
-            }
-            Next::Cancel { reason, kind } => {
-                self.end(lease.row, JobState::Cancelled, End::For(kind, reason), now);
-            }
-            Next::Retry(due) | Next::Snooze(due) => {
-                self.give_back(lease.row, Moment::new(due, now), now);
-            }
-            Next::Release => {
-                let due = row.due;
-                self.give_back(lease.row, due, now);
-            }
-        }
-        Settled::Applied
+        let due = match settlement.next {
+            Next::Retry(due) | Next::Snooze(due) => Moment::new(due, now),
+            _ => row.due,
+        };
+        let retention = self.retention;
+        let settled = self.change(key, |row| {
+            let settled = row.job.settle(settlement, now.wall);
+            row.follow(due, retention, now);
+            settled
+        });
+        settled.unwrap_or(Settled::Stale)
     }
 
     pub(super) fn ended(&self, id: TaskId) -> Ended {
         match self.keys.get(&id) {
-            Some(key) => self.rows[key].ended(),
+            Some(key) => self.rows[key].job.ended(),
             None => Ended::Missing,
         }
     }

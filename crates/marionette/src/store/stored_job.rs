@@ -14,8 +14,8 @@ pub const FIRST_ATTEMPTS_KEPT: usize = 5;
 pub const LAST_ATTEMPTS_KEPT: usize = 20;
 /// The number of crashes at which a job is quarantined.
 const CRASHES_MAX: u32 = 3;
-/// When a job is due whose time no clock can tell: about a thousand years later.
-const FAR: Duration = Duration::from_secs(1_000 * 365 * 24 * 60 * 60);
+/// When a job is due whose time is beyond every calendar: the end of the year 9999, from 1970.
+const FAR: Duration = Duration::from_secs(253_402_300_799);
 
 /// A job as a store keeps it, and all that becomes of it, for authors of stores that keep each job
 /// in one piece: in a map, or as a value under its id.
@@ -95,11 +95,34 @@ impl StoredJob {
     #[must_use]
     pub fn shown(&self, now: SystemTime) -> JobDetails {
         let mut details = self.details.clone();
-        let summary = &mut details.summary;
-        if self.waits() {
-            summary.state = JobState::waiting(summary.due <= now, summary.failed);
-        }
+        details.summary.state = self.state(self.summary().due <= now);
         details
+    }
+
+    /// The state that a person is shown, for a store that has other clocks: it says whether the job
+    /// is due.
+    pub(crate) fn state(&self, is_due: bool) -> JobState {
+        match self.summary().state {
+            JobState::Ready => JobState::waiting(is_due, self.summary().failed),
+            other => other,
+        }
+    }
+
+    /// The job in full, with the state that it has in the store.
+    pub(crate) fn details(&self) -> &JobDetails {
+        &self.details
+    }
+
+    /// The latest claim.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        self.lease
+    }
+
+    /// Whether it runs and somebody wants it cancelled.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn is_to_be_cancelled(&self) -> bool {
+        self.runs() && self.said.is_some()
     }
 
     /// Whether it waits for its time or for an instance.
@@ -132,11 +155,15 @@ impl StoredJob {
     /// long as their options say. `None` if it has not ended, or is kept for ever.
     #[must_use]
     pub fn expires(&self, done: Duration, failed: Duration) -> Option<SystemTime> {
-        let keep = match self.summary().state {
+        self.summary().ended?.checked_add(self.kept(done, failed))
+    }
+
+    /// How long it is kept after its end.
+    pub(crate) fn kept(&self, done: Duration, failed: Duration) -> Duration {
+        match self.summary().state {
             JobState::Done => self.details.options.keep_result.unwrap_or(done),
             _ => failed,
-        };
-        self.summary().ended?.checked_add(keep)
+        }
     }
 
     /// Whether it is one of the done jobs of which the latest are kept: its options do not say how
@@ -225,7 +252,12 @@ impl StoredJob {
 
     /// Takes it from an instance that is dead. It waits again, or is quarantined the third time.
     pub fn crash(&mut self, now: SystemTime) {
-        let ran = passed(self.summary().started.unwrap_or(now), now);
+        let started = self.summary().started.unwrap_or(now);
+        self.crash_after(passed(started, self.renewed), now);
+    }
+
+    /// As [`crash`](Self::crash), with how long the instance is known to have lived with the job.
+    pub(crate) fn crash_after(&mut self, ran: Duration, now: SystemTime) {
         self.record(Attempted::new(PastOutcome::Crashed, ran), now);
         let crashes = self.summary().crashes.saturating_add(1);
         self.details.summary.crashes = crashes;
@@ -245,9 +277,14 @@ impl StoredJob {
     /// Makes it ready at once, if it waits for its time or ended without success; says whether it
     /// changed.
     pub fn retry(&mut self, now: SystemTime) -> bool {
+        self.retry_unless(self.summary().due <= now, now)
+    }
+
+    /// As [`retry`](Self::retry), for a store with other clocks: it says whether the job is due.
+    pub(crate) fn retry_unless(&mut self, is_due: bool, now: SystemTime) -> bool {
         let summary = &mut self.details.summary;
         match summary.state {
-            JobState::Ready if summary.due > now => {}
+            JobState::Ready if !is_due => {}
             JobState::Dead | JobState::Cancelled | JobState::Quarantined => {
                 (summary.state, summary.end, summary.ended) = (JobState::Ready, None, None);
                 (summary.failed, summary.crashes) = (0, 0);
@@ -304,7 +341,7 @@ impl StoredJob {
         }
     }
 
-    fn is_held_by(&self, lease: Lease) -> bool {
+    pub(crate) fn is_held_by(&self, lease: Lease) -> bool {
         self.runs() && self.lease == Some(lease)
     }
 
@@ -361,7 +398,7 @@ fn clipped(text: Option<String>) -> Option<String> {
 fn time(due: Due, now: SystemTime) -> SystemTime {
     match due {
         Due::Now => now,
-        Due::After(pause) => now.checked_add(pause).unwrap_or(now + FAR),
+        Due::After(pause) => now.checked_add(pause).unwrap_or(UNIX_EPOCH + FAR),
         Due::At(time) => time,
     }
 }

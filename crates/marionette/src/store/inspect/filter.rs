@@ -196,12 +196,17 @@ impl Filter {
     /// ```
     #[must_use]
     pub fn matches(&self, job: &JobDetails) -> bool {
+        self.matches_in(job.summary.state, job)
+    }
+
+    /// Whether the job matches, in a state other than that of its summary.
+    pub(crate) fn matches_in(&self, state: JobState, job: &JobDetails) -> bool {
         let summary = &job.summary;
         let reason = summary.reason.as_deref();
-        let texts = (job.options.name.as_deref().into_iter())
-            .chain(reason.filter(|_| summary.state.is_end()));
+        let texts =
+            (job.options.name.as_deref().into_iter()).chain(reason.filter(|_| state.is_end()));
         let JobSummary { kind, queue, .. } = summary;
-        self.admits(summary.state, kind, queue, summary.accepted) && self.finds(&job.payload, texts)
+        self.admits(state, kind, queue, summary.accepted) && self.finds(&job.payload, texts)
     }
 
     /// Whether all conditions hold but that of the text.
