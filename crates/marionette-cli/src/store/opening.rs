@@ -3,10 +3,12 @@
 use std::fs::{self};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use marionette_sqlite::SqliteStore;
 use rustix::fs::{Mode, OFlags};
+use tokio::time::sleep;
 
 use super::backend::Backend;
 use super::error::explain;
@@ -25,11 +27,7 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     let path = path(common)?;
     let whose = check_owner(common, &path, Purpose::Change)?;
     if path.exists() {
-        // An empty file belongs to no other program, and may be left from a process that was
-        // killed.
-        if !is_empty(&path).unwrap_or(false) {
-            is_ours(common, &path, whose).await?;
-        }
+        is_ours_or_empty(common, &path, whose).await?;
         return open(common, path, whose).await;
     }
     let made = NewStore::new(&path)?;
@@ -40,19 +38,39 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     opened
 }
 
-/// Whether a file has no tables: it is empty, or is a database of one page that lists none.
-fn is_empty(path: &Path) -> io::Result<bool> {
+/// Checks that the file has our tables, or none: a file without any belongs to no other program, and
+/// may be left from a process that was killed.
+async fn is_ours_or_empty(common: &Common, path: &Path, whose: Whose) -> Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    /// As long as SQLite waits for others.
+    const TRIES: u32 = 250;
+    for _ in 0..TRIES {
+        if !lists_no_tables(path).unwrap_or(false) {
+            break;
+        }
+        let log = fs::metadata(beside(path, "-wal"));
+        if !log.is_ok_and(|log| log.len() > 0) {
+            return Ok(());
+        }
+        // The tables may be in the log, or another process is writing them there just now. What a
+        // killed one has not finished is removed by whoever asks.
+        if version(common, path, whose).await?.is_some() {
+            return Ok(());
+        }
+        sleep(PAUSE).await;
+    }
+    is_ours(common, path, whose).await
+}
+
+/// Whether a file, without its log, has no tables: it is empty, or is a database of one page that
+/// lists none.
+fn lists_no_tables(path: &Path) -> io::Result<bool> {
     const PAGE_SIZE: usize = 16;
     const TABLES: usize = 100;
     const LEAF: u8 = 13;
-    let bytes = |path: &Path| fs::metadata(path).map(|file| file.len());
-    let length = bytes(path)?;
-    if length == 0 {
-        return Ok(fs::metadata(path)?.is_file());
-    }
-    // Tables may still be in the write-ahead log.
-    if bytes(&beside(path, "-wal")).unwrap_or(0) > 0 {
-        return Ok(false);
+    let found = fs::metadata(path)?;
+    if found.len() == 0 {
+        return Ok(found.is_file());
     }
     let mut page = [0; TABLES + 5];
     let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -60,7 +78,7 @@ fn is_empty(path: &Path) -> io::Result<bool> {
     io::Read::read_exact(&mut fs::File::from(file), &mut page)?;
     let size = u16::from_be_bytes([page[PAGE_SIZE], page[PAGE_SIZE + 1]]);
     Ok(page.starts_with(b"SQLite format 3\0")
-        && length == u64::from(size)
+        && found.len() == u64::from(size)
         && page[TABLES] == LEAF
         && page[TABLES + 3..] == [0, 0])
 }

@@ -92,6 +92,23 @@ fn the_database_of_somebody_else_is_not_given_our_tables_unless_they_are_asked_f
     assert_eq!(place.run(&["list"]).err, "marionette: there are no tasks\n");
 }
 
+#[test]
+fn a_store_whose_maker_was_killed_while_it_wrote_the_tables_is_made_again() {
+    let place = Place::new();
+    let made = place.path().with_file_name("made.db");
+    let connection = Connection::open(&made).expect("it can be made");
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE half (made)")
+        .expect("it can be written");
+    fs::copy(&made, place.path()).expect("it can be copied");
+    let mut log = fs::read(made.with_file_name("made.db-wal")).expect("the table is in the log");
+    // What the last page of the log ends was not finished.
+    assert!(log.pop().is_some());
+    fs::write(place.path().with_file_name("tasks.db-wal"), log).expect("it can be written");
+    place.good(&["add", "--", "true"]);
+    assert!(place.good(&["list"]).contains("true"));
+}
+
 #[tokio::test]
 async fn a_file_of_a_newer_version_is_told_with_what_to_do() {
     let shop = Shop::open().await;

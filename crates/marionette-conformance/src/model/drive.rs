@@ -379,8 +379,8 @@ impl Drive {
 fn filter(query: &Query) -> Filter {
     let mut filter = Filter::new()
         .states(query.states.clone())
-        .kinds(&query.kinds)
-        .queues(&query.queues);
+        .kinds(query.kinds.iter().copied())
+        .queues(query.queues.iter().copied());
     filter.text = query.text.map(str::to_owned);
     filter
 }

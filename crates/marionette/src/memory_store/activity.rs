@@ -67,7 +67,7 @@ impl Activities {
             filter.before.is_none_or(|before| activity.number < before)
                 && filter.job.is_none_or(|job| kept.jobs.contains(&job))
                 && (filter.queue.as_ref())
-                    .is_none_or(|queue| activity.queue.as_ref() == Some(queue))
+                    .is_none_or(|asked| activity.queue.as_ref().is_some_and(|it| it == asked))
         });
         let shown = matching.map(|kept| {
             let mut activity = kept.activity.clone();

@@ -68,13 +68,6 @@ impl Name {
         Self(Text::Static(name))
     }
 
-    /// The name that is asked for, or one that no kind and no queue has if the text cannot be a
-    /// name.
-    pub(crate) fn asked(text: &str) -> Self {
-        const NOBODY: Name = Name(Text::Static(""));
-        text.try_into().unwrap_or(NOBODY)
-    }
-
     /// The text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -406,11 +399,5 @@ mod tests {
                 .starts_with("the name `our mails` has ' '"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn a_text_that_cannot_be_a_name_asks_for_nobody() {
-        assert_eq!(Name::asked("mails"), "mails");
-        assert!(Name::asked("our mails").is_empty());
     }
 }

@@ -133,7 +133,7 @@ impl<J: ?Sized> JobHandle<J> {
     }
 
     /// This handle without the type of its job, for handles of different jobs in one list. Awaiting
-    /// it gives the encoded result.
+    /// it gives the encoded result, or the same error.
     ///
     /// # Examples
     ///
@@ -291,10 +291,10 @@ impl<J: Job> Future for JobHandle<J> {
 }
 
 impl Future for JobHandle<Untyped> {
-    type Output = Result<KeptResult, Error>;
+    type Output = Result<Vec<u8>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Self::Output> {
-        self.poll_end(poller)
+        self.poll_end(poller).map(job_result::kept)
     }
 }
 

@@ -31,16 +31,20 @@ pub(crate) fn encoded(ended: Ended) -> Result<KeptResult, Error> {
     }
 }
 
+/// The encoded result of a job, unless it could not be kept.
+pub(crate) fn kept(result: Result<KeptResult, Error>) -> Result<Vec<u8>, Error> {
+    result?.map_err(|why| unreadable(UnreadableResult::unkept(&why)))
+}
+
 /// The result of a job.
 pub(crate) fn decoded<J: Job>(result: Result<KeptResult, Error>) -> Result<J::Output, Error> {
-    let unreadable = match result? {
-        Ok(result) => match decode_output::<J>(&result) {
-            Ok(output) => return Ok(output),
-            Err(error) => UnreadableResult::new(&error),
-        },
-        Err(why) => UnreadableResult::unkept(&why),
-    };
-    Err(without_attempt(Reason::Failed(Box::new(unreadable))))
+    let result = kept(result)?;
+    decode_output::<J>(&result).map_err(|error| unreadable(UnreadableResult::new(&error)))
+}
+
+/// The error of a job that is done, but whose result nobody can read.
+fn unreadable(result: UnreadableResult) -> Error {
+    without_attempt(Reason::Failed(Box::new(result)))
 }
 
 /// The error of a handle whose manager is gone; the job itself stays in its store.
@@ -188,6 +192,16 @@ mod tests {
     impl Job for Unit {
         const KIND: &'static str = "unit";
         type Output = ();
+    }
+
+    #[test]
+    fn a_result_that_was_not_kept_is_an_error_with_and_without_the_type() {
+        let unkept = || encoded(Ended::Unkept("it has 2 MiB".to_owned()));
+        let typed = decoded::<Unit>(unkept()).expect_err("it was not kept");
+        let untyped = kept(unkept()).expect_err("it was not kept");
+        assert!(typed.is_unreadable() && untyped.is_unreadable());
+        assert_eq!(typed.to_string(), untyped.to_string());
+        assert!(typed.to_string().contains("it has 2 MiB"), "{typed}");
     }
 
     #[test]

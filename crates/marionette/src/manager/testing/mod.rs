@@ -94,12 +94,10 @@ async fn next_job(durable: &Durable) -> Option<Duration> {
         return None;
     }
     let paused = store.paused_queues().await.expect(ASKED);
-    let filter = Filter {
-        states: vec![JobState::Ready, JobState::Scheduled, JobState::Retrying],
-        kinds: wanted.kinds.to_vec(),
-        queues: wanted.queues.to_vec(),
-        ..Filter::default()
-    };
+    let filter = Filter::new()
+        .states([JobState::Ready, JobState::Scheduled, JobState::Retrying])
+        .kinds(wanted.kinds.iter())
+        .queues(wanted.queues.iter());
     let mut page = Page {
         limit: 1_000,
         ..Page::default()

@@ -44,14 +44,9 @@ use crate::task::job::{Job, kind_of};
 pub async fn queued<J: Job>(store: &dyn Inspect) -> Vec<J> {
     const ASKED: &str = "a store that is asked for its jobs answers";
 
-    let filter = Filter {
-        states: JobState::ALL
-            .into_iter()
-            .filter(|state| !state.is_end())
-            .collect(),
-        kinds: vec![const { kind_of::<J>() }],
-        ..Filter::default()
-    };
+    let open = JobState::ALL.into_iter().filter(|state| !state.is_end());
+    let kind = const { kind_of::<J>() };
+    let filter = Filter::new().states(open).kind(kind);
     let mut page = Page {
         limit: 1_000,
         ..Page::default()

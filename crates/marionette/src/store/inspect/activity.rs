@@ -194,7 +194,7 @@ pub struct ActivityFilter {
     /// Those that changed this job, even if it is gone by now.
     pub job: Option<TaskId>,
     /// Those that paused or resumed this queue.
-    pub queue: Option<Name>,
+    pub queue: Option<String>,
     /// Those with a lower number, for the next page.
     pub before: Option<u64>,
     /// The most activities: 1 to 1,000, and the nearer of the two for a number beyond. Default is
@@ -223,8 +223,8 @@ impl ActivityFilter {
 
     /// Only those that paused or resumed this queue: none, if no queue can have the name.
     #[must_use]
-    pub fn queue(self, queue: impl AsRef<str>) -> Self {
-        let queue = Some(Name::asked(queue.as_ref()));
+    pub fn queue(self, queue: impl Into<String>) -> Self {
+        let queue = Some(queue.into());
         Self { queue, ..self }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TaskId;
 use crate::store::inspect::{JobDetails, JobSummary};
-use crate::store::{CALL_ROWS_MAX, JobState, Name};
+use crate::store::{CALL_ROWS_MAX, JobState};
 
 /// Which jobs a change is for.
 ///
@@ -58,7 +58,8 @@ impl Which {
 
 /// Which jobs match: all conditions that are set hold. The default matches all.
 ///
-/// A kind or a queue may be any text here: one that cannot be a [`Name`] is that of no job.
+/// A kind or a queue may be any text here: one that cannot be a [`Name`](crate::store::Name) is
+/// that of no job.
 ///
 /// # Examples
 ///
@@ -80,10 +81,10 @@ impl Which {
 pub struct Filter {
     /// In one of these states; empty for any state.
     pub states: Vec<JobState>,
-    /// Of one of these kinds; empty for any kind.
-    pub kinds: Vec<Name>,
-    /// In one of these queues; empty for any queue.
-    pub queues: Vec<Name>,
+    /// Of one of these kinds; empty for any kind. What can be no name finds nothing.
+    pub kinds: Vec<String>,
+    /// In one of these queues; empty for any queue. What can be no name finds nothing.
+    pub queues: Vec<String>,
     /// Accepted at this time or later.
     pub accepted_from: Option<SystemTime>,
     /// Accepted before this time.
@@ -116,31 +117,29 @@ impl Filter {
 
     /// Also matches jobs of this kind. Default is any kind.
     #[must_use]
-    pub fn kind(mut self, kind: impl AsRef<str>) -> Self {
-        self.kinds.push(Name::asked(kind.as_ref()));
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kinds.push(kind.into());
         self
     }
 
     /// Also matches jobs of these kinds.
     #[must_use]
-    pub fn kinds(mut self, kinds: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let kinds = kinds.into_iter().map(|kind| Name::asked(kind.as_ref()));
-        self.kinds.extend(kinds);
+    pub fn kinds(mut self, kinds: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.kinds.extend(kinds.into_iter().map(Into::into));
         self
     }
 
     /// Also matches jobs in this queue. Default is any queue.
     #[must_use]
-    pub fn queue(mut self, queue: impl AsRef<str>) -> Self {
-        self.queues.push(Name::asked(queue.as_ref()));
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queues.push(queue.into());
         self
     }
 
     /// Also matches jobs in these queues.
     #[must_use]
-    pub fn queues(mut self, queues: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let queues = queues.into_iter().map(|queue| Name::asked(queue.as_ref()));
-        self.queues.extend(queues);
+    pub fn queues(mut self, queues: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.queues.extend(queues.into_iter().map(Into::into));
         self
     }
 
@@ -213,7 +212,7 @@ impl Filter {
     #[must_use]
     pub fn admits(&self, state: JobState, kind: &str, queue: &str, accepted: SystemTime) -> bool {
         let has =
-            |names: &[Name], name: &str| names.is_empty() || names.iter().any(|it| **it == *name);
+            |names: &[String], name: &str| names.is_empty() || names.iter().any(|it| it == name);
         (self.states.is_empty() || self.states.contains(&state))
             && has(&self.kinds, kind)
             && has(&self.queues, queue)
