@@ -38,8 +38,8 @@ pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
     opened
 }
 
-/// Checks that the file has our tables, or none: a file without any belongs to no other program, and
-/// may be left from a process that was killed.
+/// Checks that the file has our tables, or none: a file without any belongs to no other program,
+/// and may be left from a process that was killed.
 async fn is_ours_or_empty(common: &Common, path: &Path, whose: Whose) -> Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
     /// As long as SQLite waits for others.

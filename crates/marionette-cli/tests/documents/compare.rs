@@ -1,8 +1,9 @@
 //! Compares what a document shows with what a command showed.
 //!
 //! Ids, durations, dates and times differ from run to run: each stands for any other one, and an id
-//! stands for the same one from there on. A duration may have one part or several: `1d 5h`. A line `…` stands for any lines, and `…` in a line for
-//! any words. Lines may come in another order, since tasks run side by side.
+//! stands for the same one from there on. A duration may have one part or several, as in `1d 5h`.
+//! A line `…` stands for any lines, and `…` in a line for any words. Lines may come in another
+//! order, since tasks run side by side.
 
 use std::collections::HashMap;
 
