@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use marionette::inspect::Inspect;
-use marionette::store::{Inserted, NewJob, StoreError};
+use marionette::store::{Inserted, Name, NewJob, StoreError};
 use marionette::{Context, Job, TaskManager, wrap};
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
@@ -90,8 +90,8 @@ async fn nothing_is_left(store: &SqliteStore, shop: &SqlitePool) -> Result<(), F
 
 async fn told_apart(store: &SqliteStore, shop: &SqlitePool) -> Result<(), Failure> {
     let new = row(3)?
-        .kind("other")
-        .queue("limited")
+        .kind(Name::from_static("other"))
+        .queue(Name::from_static("limited"))
         .queue_limit(1)
         .payload(b"it's \0 ?1 \xff".to_vec());
     let other = new.clone().payload(b"{}".to_vec());
