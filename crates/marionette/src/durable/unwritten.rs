@@ -32,16 +32,6 @@ struct Success {
     lapsed: Tick,
 }
 
-impl Success {
-    fn bytes(&self) -> usize {
-        match &self.end {
-            Next::Done(result) => result.len(),
-            Next::Unkept(why) => why.len(),
-            _ => 0,
-        }
-    }
-}
-
 impl Unwritten {
     /// Keeps a success whose lease lapsed at this time. Drops any other settlement: its job is to
     /// be tried again anyway.
@@ -60,10 +50,10 @@ impl Unwritten {
             end,
             lapsed,
         };
-        self.bytes += success.bytes();
+        self.bytes += success.end.bytes();
         self.order.push_back(lease);
         if let Some(old) = self.successes.insert(lease.job, success) {
-            self.bytes -= old.bytes();
+            self.bytes -= old.end.bytes();
         }
         while self.order.len() > KEPT_MAX || self.bytes > BYTES_MAX {
             let Some(oldest) = self.order.pop_front() else {
@@ -76,7 +66,7 @@ impl Unwritten {
     fn forget(&mut self, lease: Lease) -> Option<Success> {
         let kept = self.successes.get(&lease.job)?;
         let success = (kept.lease == lease).then(|| self.successes.remove(&lease.job))??;
-        self.bytes -= success.bytes();
+        self.bytes -= success.end.bytes();
         Some(success)
     }
 

@@ -1,6 +1,6 @@
 //! The bounds of one call of a store, and how the library keeps to them.
 
-use crate::store::{NewJob, Next, Settlement};
+use crate::store::{NewJob, Settlement};
 
 /// One call of a [`Store`](crate::store::Store) has at most this many rows: jobs, ids, leases or
 /// settlements.
@@ -41,12 +41,7 @@ pub(crate) fn job_bytes(job: &NewJob) -> usize {
 pub(crate) fn settlement_bytes(settlement: &Settlement) -> usize {
     let attempt = settlement.attempt.as_ref();
     let error = attempt.and_then(|attempt| attempt.error.as_ref());
-    let next = match &settlement.next {
-        Next::Done(result) => result.len(),
-        Next::Unkept(reason) | Next::Cancel { reason, .. } => reason.len(),
-        _ => 0,
-    };
-    next + error.map_or(0, String::len)
+    settlement.next.bytes() + error.map_or(0, String::len)
 }
 
 #[cfg(test)]
@@ -55,7 +50,9 @@ mod tests {
 
     use super::*;
     use crate::id::TaskId;
-    use crate::store::{Attempted, EndKind, InstanceId, JobOptions, Lease, Name, PastOutcome};
+    use crate::store::{
+        Attempted, EndKind, InstanceId, JobOptions, Lease, Name, Next, PastOutcome,
+    };
 
     #[test]
     fn a_call_has_as_many_items_as_fit_and_at_least_one() {

@@ -179,6 +179,27 @@ pub enum Next {
     },
 }
 
+impl Next {
+    /// How many bytes its result, or its reason, takes in a call; 0 if it has neither.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::store::Next;
+    ///
+    /// assert_eq!(Next::Done(b"250 accepted".to_vec()).bytes(), 12);
+    /// assert_eq!(Next::Release.bytes(), 0);
+    /// ```
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Done(result) => result.len(),
+            Self::Unkept(reason) | Self::Cancel { reason, .. } => reason.len(),
+            Self::Retry(_) | Self::Snooze(_) | Self::Bury | Self::Release => 0,
+        }
+    }
+}
+
 impl Settlement {
     /// Checks all that every store checks of a settlement before it writes it: the size of a
     /// result.

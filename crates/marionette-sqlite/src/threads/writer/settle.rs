@@ -65,12 +65,9 @@ pub(crate) fn check(settlements: &[Settlement]) -> Result<(), StoreError> {
 
 /// About how much work these settlements are, one for each and one for each 512 bytes.
 pub(crate) fn weight(settlements: &[Settlement]) -> usize {
-    let bytes = |settlement: &Settlement| match &settlement.next {
-        Next::Done(result) => result.len(),
-        _ => 0,
-    };
     let all = settlements.iter();
-    all.map(|settlement| 1 + bytes(settlement) / 512).sum()
+    all.map(|settlement| 1 + settlement.next.bytes() / 512)
+        .sum()
 }
 
 impl Writer<'_> {
