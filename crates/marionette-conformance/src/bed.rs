@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use marionette::TaskId;
 use marionette::inspect::{By, Filter, JobDetails, JobSummary, Listed, Page, Which};
 use marionette::store::{
-    Attempted, Claim, Claimed, EndKind, Inserted, InstanceId, InstanceInfo, JobState, Lease, Name,
-    NewJob, Next, PastOutcome, Renewal, Settled, Settlement, Store, Swept, Wanted,
+    Attempted, Claim, Claimed, EndKind, Inserted, InstanceId, InstanceInfo, JobState, Lease,
+    NAME_BYTES_MAX, Name, NewJob, Next, PastOutcome, Renewal, Settled, Settlement, Store, Swept,
+    Wanted,
 };
 
 use crate::fixture::Fixture;
@@ -33,6 +34,15 @@ pub(crate) fn name(text: impl AsRef<str>) -> Name {
 /// The names with these texts.
 pub(crate) fn names<'a>(texts: &'a [&str]) -> impl Iterator<Item = Name> + use<'a> {
     texts.iter().map(name)
+}
+
+/// Texts that no kind and no queue can be called.
+pub(crate) fn no_names() -> Vec<String> {
+    let too_long = "x".repeat(NAME_BYTES_MAX + 1);
+    let texts = [
+        "", " ", "default ", "x ", "a/b", "a\0", "a'", "a%", "*", &too_long,
+    ];
+    texts.map(String::from).into()
 }
 
 /// A job that asks for nothing in particular.

@@ -109,6 +109,16 @@ async fn known(bed: &Bed, (done, dead): (TaskId, TaskId)) -> (bool, bool) {
     (done.is_some(), dead.is_some())
 }
 
+/// Both jobs are known at first, and 8 units later those that `after` says.
+async fn known_before_and_after_8_units(bed: &Bed, options: &CommonOptions, after: (bool, bool)) {
+    let bed = with(bed, options).await;
+    let jobs = ended_jobs(&bed).await;
+    bed.pass(1).await;
+    assert_eq!(known(&bed, jobs).await, (true, true));
+    bed.pass(8).await;
+    assert_eq!(known(&bed, jobs).await, after);
+}
+
 async fn what_ended_is_kept_for_the_time_of_the_contract(bed: Bed) {
     if !bed.fixture.passes_days() {
         eprintln!("SKIPPED: the defaults of a day and of 30 days, since days do not pass at once");
@@ -131,12 +141,7 @@ async fn done_jobs_are_kept_for_as_long_as_was_set(bed: Bed) {
         keep_done: Some(bed.units(8)),
         ..CommonOptions::default()
     };
-    let bed = with(&bed, &options).await;
-    let jobs = ended_jobs(&bed).await;
-    bed.pass(1).await;
-    assert_eq!(known(&bed, jobs).await, (true, true));
-    bed.pass(8).await;
-    assert_eq!(known(&bed, jobs).await, (false, true));
+    known_before_and_after_8_units(&bed, &options, (false, true)).await;
 }
 
 async fn failed_jobs_are_kept_for_as_long_as_was_set(bed: Bed) {
@@ -144,12 +149,7 @@ async fn failed_jobs_are_kept_for_as_long_as_was_set(bed: Bed) {
         keep_failed: Some(bed.units(8)),
         ..CommonOptions::default()
     };
-    let bed = with(&bed, &options).await;
-    let jobs = ended_jobs(&bed).await;
-    bed.pass(1).await;
-    assert_eq!(known(&bed, jobs).await, (true, true));
-    bed.pass(8).await;
-    assert_eq!(known(&bed, jobs).await, (true, false));
+    known_before_and_after_8_units(&bed, &options, (true, false)).await;
 }
 
 async fn as_many_done_jobs_are_kept_as_was_set(bed: Bed) {
