@@ -89,8 +89,8 @@ secret words of a command are never shown.
 With --json each task is an object on a line of its own, with the fields of `list` and: options
 (retries, backoff, timeout_ms, give_up_after_ms, expires_ms, keep_result_ms, error), payload,
 payload_bytes, payload_cut, result, result_not_kept (why, if it could not be kept), attempts
-(number, started, ended, ran_ms, outcome, error,
-instance), output (attempt, file, bytes, text). A payload that is not JSON or was cut is a string.";
+(number, started, ended, ran_ms, outcome, error, instance), output (attempt, file, bytes, text). A
+payload that is not JSON or was cut is a string.";
 
 /// Print what a task writes, as it writes it, until it has ended
 ///

@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::outputs::OutputArguments;
-use crate::console::time::parse_duration;
 use marionette::store::Name;
 
+use super::outputs::OutputArguments;
+use crate::console::time::parse_duration;
 use crate::input::{parse_count, parse_name};
 
 /// Run the tasks that were added, until told to stop

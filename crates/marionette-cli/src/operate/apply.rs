@@ -13,14 +13,13 @@ use crate::command::Command;
 use crate::console::clock;
 use crate::console::text::count;
 use crate::output;
-use crate::store::explain;
+use crate::store::{Pages, explain};
 
 use super::change::Change;
 use super::confirm::confirm;
 use super::ids;
 use super::list::{self, named};
 use super::operator::Operator;
-use super::pages::Pages;
 use super::report::{Refusals, Report, faster, tell};
 
 /// How many of the tasks are shown with the question.

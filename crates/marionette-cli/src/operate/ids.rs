@@ -8,9 +8,8 @@ use marionette::inspect::{Filter, Inspect, JobSummary};
 
 use crate::console::short_id::digits;
 use crate::console::text::safe;
-use crate::store::explain;
+use crate::store::{Pages, explain};
 
-use super::pages::Pages;
 use super::{list, words};
 
 /// The shortest piece of an id that is searched for.

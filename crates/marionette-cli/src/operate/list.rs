@@ -11,11 +11,10 @@ use crate::console::short_id;
 use crate::console::table;
 use crate::console::text::clip;
 use crate::run::{ListOrder, Runs};
-use crate::store::explain;
+use crate::store::{Pages, explain};
 
 use super::instances::mark_orphans;
 use super::operator::Operator;
-use super::pages::Pages;
 use super::{json, words};
 use crate::args::operate::List;
 

@@ -16,7 +16,7 @@ mod queue;
 mod stats;
 mod instances;
 mod migrate;
-mod pages;
+mod conditions;
 mod ids;
 mod options;
 mod words;

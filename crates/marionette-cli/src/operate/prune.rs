@@ -13,18 +13,18 @@ use crate::console::clock;
 use crate::console::text::count;
 use crate::console::time::show_duration;
 use crate::output;
-use crate::store::{by, explain};
+use crate::store::{Pages, by, explain};
 
+use super::conditions;
 use super::confirm::confirm;
 use super::operator::Operator;
-use super::pages::{self, Pages};
 use crate::args::operate::Prune;
 
 pub(super) async fn prune(operator: &Operator, args: &Prune) -> Result<u8> {
     let Some(before) = clock::now().checked_sub(args.older) else {
         bail!("--older {}: nothing is that old", show_duration(args.older));
     };
-    let mut states = pages::states(&args.state);
+    let mut states = conditions::states(&args.state);
     if states.is_empty() {
         states = JobState::ALL
             .into_iter()

@@ -15,11 +15,10 @@ use crate::console::table;
 use crate::console::text::{clip, safe};
 use crate::console::time::show_duration;
 use crate::run::Runs;
-use crate::store::explain;
+use crate::store::{Pages, explain};
 
 use super::json;
 use super::operator::Operator;
-use super::pages::Pages;
 use crate::args::operate::Stats;
 
 /// The width that a queue, a kind and the used states need; below it each count has its own line.

@@ -1,7 +1,7 @@
 //! How a run ended: a table of tasks, and the totals.
 
 use anyhow::Result;
-use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary, Page};
+use marionette::inspect::{Filter, Inspect, JobDetails, JobSummary};
 use marionette::store::JobState;
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::console::short_id;
 use crate::console::table;
 use crate::console::text::clip;
 use crate::console::time::show_duration;
-use crate::store::explain;
+use crate::store::{Pages, explain};
 
 /// The summary of a run with at most this many tasks lists all of them; of a larger run it lists
 /// only the failed ones, and no more than this.
@@ -110,17 +110,12 @@ async fn rows(
 
 /// The newest jobs that match, as many as the table has rows.
 async fn newest(store: &dyn Inspect, filter: Filter) -> Result<Vec<JobSummary>> {
-    let mut page = Page::first(ROWS_MAX);
+    let mut pages = Pages::first(filter, ROWS_MAX);
     let mut jobs = Vec::new();
-    loop {
-        let listed = store.list(filter.clone(), page).await.map_err(explain)?;
-        jobs.extend(listed.jobs);
-        page.limit = ROWS_MAX.saturating_sub(jobs.len());
-        page.after = listed.next;
-        if page.after.is_none() || page.limit == 0 {
-            return Ok(jobs);
-        }
+    while let Some(page) = pages.next(store).await? {
+        jobs.extend(page);
     }
+    Ok(jobs)
 }
 
 fn row(job: &JobDetails) -> Vec<String> {

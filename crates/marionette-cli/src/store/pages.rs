@@ -1,17 +1,12 @@
-//! Turns conditions on the command line into a filter of the store, and reads its pages.
+//! The tasks of a store that match, page by page.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use marionette::TaskId;
 use marionette::inspect::{Filter, Inspect, JobSummary, Page, Unreadable};
-use marionette::store::JobState;
 
+use super::error::explain;
 use crate::console::Console;
-use crate::console::clock;
 use crate::console::text::safe;
-use crate::console::time::parse_past_time;
-use crate::store::explain;
-
-use crate::args::selection::{Conditions, States};
 
 /// The number of unreadable tasks that are counted, and below it the number that are listed.
 const UNREADABLE_MAX: usize = 1_000;
@@ -19,53 +14,9 @@ const UNREADABLE_TOLD: usize = 5;
 /// How many jobs the store lists in one call.
 const PAGE: usize = 1_000;
 
-impl Conditions {
-    /// Whether no condition is given.
-    pub(super) fn is_empty(&self) -> bool {
-        self.state.is_empty()
-            && self.kind.is_empty()
-            && self.queue.is_empty()
-            && self.older.is_none()
-            && self.newer.is_none()
-            && self.since.is_none()
-            && self.until.is_none()
-            && self.text.is_none()
-    }
-
-    /// The filter for these conditions.
-    pub(super) fn filter(&self) -> Result<Filter> {
-        let ago = |age| clock::now().checked_sub(age);
-        let time = |option: &str, text: &Option<String>| match text {
-            None => Ok(None),
-            Some(text) => parse_past_time(text, &clock::here())
-                .map(Some)
-                .map_err(|error| anyhow!(error))
-                .with_context(|| option.to_owned()),
-        };
-        let since = time("--since", &self.since)?;
-        let until = time("--until", &self.until)?;
-        let from = [since, self.newer.and_then(ago)];
-        let before = [until, self.older.and_then(ago)];
-        let mut filter = Filter::new()
-            .states(states(&self.state))
-            .kinds(self.kind.clone())
-            .queues(self.queue.clone())
-            .accepted_from(from.into_iter().flatten().max())
-            .accepted_before(before.into_iter().flatten().min());
-        filter.text.clone_from(&self.text);
-        Ok(filter)
-    }
-}
-
-/// All states that are named, each once.
-pub(super) fn states(named: &[States]) -> Vec<JobState> {
-    let is_named = |state: &JobState| named.iter().any(|states| states.0.contains(state));
-    JobState::ALL.into_iter().filter(is_named).collect()
-}
-
 /// The pages of the tasks that match, newest first.
 #[derive(Debug)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     filter: Filter,
     /// How many tasks are still wanted.
     left: usize,
@@ -77,12 +28,12 @@ pub(super) struct Pages {
 
 impl Pages {
     /// All tasks that match.
-    pub(super) fn all(filter: Filter) -> Self {
+    pub(crate) fn all(filter: Filter) -> Self {
         Self::first(filter, usize::MAX)
     }
 
     /// The first `limit` tasks that match.
-    pub(super) fn first(filter: Filter, limit: usize) -> Self {
+    pub(crate) fn first(filter: Filter, limit: usize) -> Self {
         Self {
             filter,
             left: limit,
@@ -93,7 +44,7 @@ impl Pages {
     }
 
     /// The next page; `None` after the last.
-    pub(super) async fn next(&mut self, store: &dyn Inspect) -> Result<Option<Vec<JobSummary>>> {
+    pub(crate) async fn next(&mut self, store: &dyn Inspect) -> Result<Option<Vec<JobSummary>>> {
         if !self.has_more || self.left == 0 {
             return Ok(None);
         }
@@ -113,7 +64,7 @@ impl Pages {
     }
 
     /// Names the tasks that could not be read; all others are shown.
-    pub(super) fn tell_unreadable(&self, console: &Console) {
+    pub(crate) fn tell_unreadable(&self, console: &Console) {
         let unreadable = &self.unreadable;
         for Unreadable { row, id, what, .. } in unreadable.iter().take(UNREADABLE_TOLD) {
             let id = id.map_or_else(|| format!("in row {row}"), |id| id.to_string());
@@ -131,7 +82,7 @@ impl Pages {
     }
 
     /// Whether more tasks match than were wanted.
-    pub(super) fn has_more(&self) -> bool {
+    pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
 }
