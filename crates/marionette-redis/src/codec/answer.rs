@@ -1,0 +1,46 @@
+//! What a script answers, as the types that are expected.
+
+use marionette::store::StoreError;
+use redis::Value;
+
+use crate::error::strange;
+
+pub(crate) fn list(value: Value) -> Result<Vec<Value>, StoreError> {
+    match value {
+        Value::Array(values) => Ok(values),
+        _ => Err(strange("a list")),
+    }
+}
+
+pub(crate) fn bytes(value: Value) -> Result<Vec<u8>, StoreError> {
+    match value {
+        Value::BulkString(bytes) => Ok(bytes),
+        Value::SimpleString(text) => Ok(text.into_bytes()),
+        Value::Int(number) => Ok(number.to_string().into_bytes()),
+        _ => Err(strange("bytes")),
+    }
+}
+
+/// Bytes, or nothing.
+pub(crate) fn optional(value: Value) -> Result<Option<Vec<u8>>, StoreError> {
+    match value {
+        Value::Nil | Value::Boolean(false) => Ok(None),
+        value => bytes(value).map(Some),
+    }
+}
+
+pub(crate) fn text(value: Value) -> Result<String, StoreError> {
+    String::from_utf8(bytes(value)?).map_err(|_| strange("a text"))
+}
+
+/// A number; nothing and an empty text are none.
+pub(crate) fn int(value: Value) -> Result<Option<i64>, StoreError> {
+    match value {
+        Value::Int(number) => Ok(Some(number)),
+        Value::Nil => Ok(None),
+        value => match text(value)?.as_str() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| strange("a number")),
+        },
+    }
+}

@@ -1,0 +1,33 @@
+//! Jobs as bytes, and back. The layouts are those of `codec.lua` and `ends.lua`.
+
+mod answer;
+mod body;
+mod rows;
+mod reader;
+
+pub(crate) use answer::{bytes, int, list, optional, text};
+pub(crate) use body::{Body, encode};
+pub(crate) use reader::Reader;
+pub(crate) use rows::{
+    EndRow, HeldRow, Member, StateRow, attempt, end_letter, outcome_letter, state_letter,
+};
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The latest time that can be stored, in microseconds since 1970.
+const TIME_MAX: u64 = (1 << 53) - 1;
+
+/// A time in microseconds, rounded up: nothing runs before its time.
+pub(crate) fn micros(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, length)
+}
+
+/// A length of time in microseconds, rounded up.
+pub(crate) fn length(length: Duration) -> u64 {
+    let micros = length.as_nanos().div_ceil(1000);
+    u64::try_from(micros).map_or(TIME_MAX, |micros| micros.min(TIME_MAX))
+}
+
+pub(crate) fn time(micros: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(micros)
+}

@@ -1,0 +1,18 @@
+//! Durable jobs in Redis or Valkey: a store for many machines for [`marionette`], the task manager
+//! for Rust services.
+
+mod store;
+mod people;
+mod work;
+mod server;
+mod thread;
+mod link;
+mod scripts;
+mod layout;
+mod codec;
+mod options;
+mod error;
+mod clock;
+
+pub use options::RedisOptions;
+pub use store::RedisStore;

@@ -1,0 +1,101 @@
+//! The settings of a store.
+
+use std::time::Duration;
+
+use marionette::store::Timing;
+
+/// How a [`RedisStore`](crate::RedisStore) is connected; made by
+/// [`RedisStore::options`](crate::RedisStore::options).
+///
+/// The times have to be the same in all processes that share a store.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RedisOptions {
+    pub(crate) settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) timing: Timing,
+    pub(crate) keep_done: Duration,
+    pub(crate) keep_done_count: u64,
+    pub(crate) keep_failed: Duration,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        let mut timing = Timing::default();
+        timing.lease = Duration::from_secs(15);
+        timing.renew = Duration::from_secs(1);
+        timing.sweep = Duration::from_secs(5);
+        timing.poll = Duration::from_secs(1);
+        let settings = Settings {
+            name: "marionette".to_owned(),
+            timing,
+            keep_done: HOUR,
+            keep_done_count: 100_000,
+            keep_failed: 30 * 24 * HOUR,
+        };
+        Self { settings }
+    }
+}
+
+impl RedisOptions {
+    /// The name of the store, which its keys begin with. Default is `marionette`.
+    ///
+    /// Stores of different names on one server have nothing in common.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// How long an instance may give no sign of life before it counts as dead. Default is 15 s.
+    ///
+    /// Instances give a sign of life every second, and at least three times in this time.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.timing.lease = lease;
+        self.settings.timing.renew = self.settings.timing.renew.min(lease / 3);
+        self
+    }
+
+    /// How often an instance that has jobs gives a sign of life. Default is 1 s.
+    pub fn renew(mut self, renew: Duration) -> Self {
+        self.settings.timing.renew = renew;
+        self
+    }
+
+    /// How often each process clears up. Default is 5 s.
+    pub fn sweep(mut self, sweep: Duration) -> Self {
+        self.settings.timing.sweep = sweep;
+        self
+    }
+
+    /// How long a job may go unnoticed if the message about it is lost. Default is 1 s.
+    pub fn poll(mut self, poll: Duration) -> Self {
+        self.settings.timing.poll = poll;
+        self
+    }
+
+    /// How long done jobs are kept that do not say it themselves. Default is an hour: they take
+    /// memory.
+    pub fn keep_done(mut self, time: Duration) -> Self {
+        self.settings.keep_done = time;
+        self
+    }
+
+    /// How many of the latest done jobs are kept that do not say for how long. Default is 100,000.
+    ///
+    /// While jobs end fast there may be some thousand more for a moment.
+    pub fn keep_done_count(mut self, count: u64) -> Self {
+        self.settings.keep_done_count = count;
+        self
+    }
+
+    /// How long dead, cancelled and quarantined jobs are kept. Default is 30 days.
+    pub fn keep_failed(mut self, time: Duration) -> Self {
+        self.settings.keep_failed = time;
+        self
+    }
+}

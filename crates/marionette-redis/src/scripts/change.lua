@@ -1,0 +1,126 @@
+-- Makes a change that a person asks for to some jobs, at most 500: one step of one activity.
+-- flags: allow-oom
+-- keys: those of hands.lua; 17 bodies, 18 gone, 19 until, 20 activity, 21 subjects; then what each
+--   of the instances has
+-- arguments: channel, random process, the change, its value, number of the activity (0 for a new
+--   one), what is told of the activity, number of places; for each priority, kind and queue; for
+--   each job id, place, and as its body says when it was first due (7 bytes) and its flags (a
+--   number). The changes: c cancel for a reason, r retry, t reschedule to a time, x delete
+-- answer: the number of the activity or 0; for each job 1 if it was changed, else 0
+-- cost: O(jobs x (log waiting + instances))
+--@ codec
+--@ wake
+--@ ends
+--@ hands
+--@ again
+--@ activity
+local how, value, number, place_count = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
+local fields, places = {}, {}
+for at = 8, 7 + 3 * place_count, 3 do
+  fields[#fields + 1] = 'g/' .. ARGV[at] .. '/' .. ARGV[at + 1]
+  fields[#fields + 1] = 'q/' .. ARGV[at + 2]
+end
+local numbers = read_many('HMGET', K.names, fields)
+for place = 1, place_count do
+  local group, queue = numbers[2 * place - 1], numbers[2 * place]
+  places[place] = group and queue and group .. sub(queue, 1, 3)
+end
+local ids = {}
+for at = 8 + 3 * place_count, #ARGV, 4 do ids[#ids + 1] = ARGV[at] end
+local states, ends = read_many('HMGET', K.states, ids), read_many('HMGET', K.ends, ids)
+
+local waited, retried, entries, failed, by_time, until_rows = {}, {}, {}, {}, {}, {}
+local deleted, anew, answer, changed = {}, {}, {0}, {}
+local NOBODY = string.rep('\0', 16)
+
+-- A job that does not run, and the member of the set of waiting jobs that it is if it waits.
+local function known_job(index, id)
+  local at = 4 + 3 * place_count + 4 * index
+  local place = places[tonumber(ARGV[at + 1])]
+  if not place then return end
+  local job = {id = id, token = NO_TIME, instance = NOBODY, started = 0, failed = 0, crashes = 0,
+    history = 0, flags = tonumber(ARGV[at + 3])}
+  job.due = unpick('>I7', ARGV[at + 2])
+  job.first = job.due
+  if states[index] then
+    local _
+    job.token, job.instance, _, job.started, job.due, job.first, job.failed, job.crashes,
+      job.history = unpick(STATE, states[index])
+    job.flags = job.flags + STATE_FLAG
+  end
+  job.lane = place .. (job.crashes > 0 and '1' or '0')
+  return job, job.lane .. time_bytes(job.due) .. id .. string.char(job.flags)
+end
+
+-- Takes an ended job out of the lists of its state.
+local function unlist(job, row)
+  local state, place, ended = sub(row, 1, 1), sub(job.lane, 1, 5), sub(row, 35, 41)
+  add_to(added.tally, state, place, -1)
+  if state ~= '4' then
+    push(failed, state .. job.id)
+    push(by_time, job.id .. state .. place)
+  elseif string.byte(row, 3) >= KEPT then
+    push(until_rows, job.id .. place)
+  else
+    push(entries, ended .. place .. job.id)
+  end
+end
+
+local function change(index, id)
+  local job, member = known_job(index, id)
+  if not job then return false end
+  local row = ends[index]
+  if row then
+    if how == 'x' then
+      unlist(job, row)
+      push(deleted, id)
+      return true
+    end
+    if how ~= 'r' or sub(row, 1, 1) == '4' then return false end
+    unlist(job, row)
+    push(anew, id)
+    job.due, job.first, job.failed, job.crashes = now, now, 0, 0
+    return wait_again(job, nil, 0)
+  end
+  if call('ZSCORE', K.waiting, member) then
+    if how == 'r' and job.due <= now then return false end
+    push(waited, member)
+    if job.failed > 0 then push(retried, member) end
+    if how == 'x' then push(deleted, id) return true end
+    if how == 'c' then finish(job, '6', 'c', value, 0) return true end
+    job.due = how == 'r' and now or clamp(tonumber(value))
+    job.first = job.due
+    return wait_again(job, nil, 0)
+  end
+  if how ~= 'c' or call('HEXISTS', K.cancels, id) == 1 then return false end
+  for key = 22, #KEYS do
+    if call('HEXISTS', KEYS[key], id) == 1 then
+      call('HSET', K.cancels, id, value)
+      return true
+    end
+  end
+  return false
+end
+
+for index, id in ipairs(ids) do
+  local is_changed = change(index, id)
+  answer[index + 1] = is_changed and 1 or 0
+  if is_changed then changed[#changed + 1] = 'j' .. id end
+end
+if #changed == 0 then return answer end
+
+local removals = {{'ZREM', K.waiting, waited}, {'ZREM', K.retrying, retried},
+  {'HDEL', K.ends, anew}, {'ZREM', K.failed, failed}, {'ZREM', K.by_time, by_time},
+  {'ZREM', KEYS[19], until_rows},
+  {'SADD', KEYS[18], entries}}
+for _, list in ipairs(removals) do
+  if #list[3] > 0 then write_many(list[1], list[2], list[3]) end
+end
+forget(KEYS[17], K.states, K.attempts, K.ends, deleted)
+write_all(ARGV[1], ARGV[2])
+tell_ended(K.awaited, ARGV[1], deleted)
+if number == 0 then number = note(KEYS[20], KEYS[21], ARGV[6], now) end
+note_changed(KEYS[20], KEYS[21], number, changed)
+forget_activities(KEYS[20], KEYS[21], 0, 100)
+answer[1] = number
+return answer

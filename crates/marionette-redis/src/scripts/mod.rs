@@ -1,0 +1,265 @@
+//! The scripts, and calls of them.
+
+use std::cell::OnceCell;
+
+use marionette::store::InstanceId;
+use redis::{Cmd, ToRedisArgs};
+
+use crate::layout::{Key, Layout};
+
+/// A script. Its file says what it does, takes and answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Script {
+    Open,
+    Insert,
+    InsertOne,
+    Claim,
+    Done,
+    Settle,
+    Bury,
+    Renew,
+    Wait,
+    Sweep,
+    Change,
+    Pause,
+    Read,
+    Counts,
+    Ended,
+    Mend,
+}
+
+/// A key of a script.
+#[derive(Clone, Copy, Debug)]
+enum Slot {
+    Key(Key),
+    /// What the instance of the call has in hand.
+    Held,
+}
+
+impl Script {
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Open,
+        Self::Insert,
+        Self::InsertOne,
+        Self::Claim,
+        Self::Done,
+        Self::Settle,
+        Self::Bury,
+        Self::Renew,
+        Self::Wait,
+        Self::Sweep,
+        Self::Change,
+        Self::Pause,
+        Self::Read,
+        Self::Counts,
+        Self::Ended,
+        Self::Mend,
+    ];
+
+    fn source(self) -> &'static str {
+        match self {
+            Self::Open => include_str!("open.lua"),
+            Self::Insert => include_str!("insert.lua"),
+            Self::InsertOne => include_str!("insert_one.lua"),
+            Self::Claim => include_str!("claim.lua"),
+            Self::Done => include_str!("done.lua"),
+            Self::Settle => include_str!("settle.lua"),
+            Self::Bury => include_str!("bury.lua"),
+            Self::Renew => include_str!("renew.lua"),
+            Self::Wait => include_str!("wait.lua"),
+            Self::Sweep => include_str!("sweep.lua"),
+            Self::Change => include_str!("change.lua"),
+            Self::Pause => include_str!("pause.lua"),
+            Self::Read => include_str!("read.lua"),
+            Self::Counts => include_str!("counts.lua"),
+            Self::Ended => include_str!("ended.lua"),
+            Self::Mend => include_str!("mend.lua"),
+        }
+    }
+
+    /// What the server checks before it begins: without a flag, also that its memory is not full.
+    fn flags(self) -> &'static str {
+        match self {
+            Self::Open | Self::Insert | Self::InsertOne => "",
+            Self::Read | Self::Counts => " flags=no-writes",
+            _ => " flags=allow-oom",
+        }
+    }
+
+    /// The keys, in the order in which the script names them. What each of the instances of the
+    /// call has in hand follows, unless the script has one instance and names its place.
+    fn slots(self) -> Vec<Slot> {
+        use Key::*;
+
+        const HANDS: [Key; 16] = [
+            Names, States, Waiting, Hints, Suspects, Retrying, Attempts, Ends, Failed, ByTime,
+            Counts, Cancels, Awaited, Paused, Idle, Rooms,
+        ];
+        let hands = |more: &[Key]| slots(&[&HANDS, more].concat());
+        match self {
+            Self::Open => slots(&Key::ALL),
+            Self::Insert => slots(&[Names, Bodies, Waiting, Hints, Idle, Rooms]),
+            Self::InsertOne => slots(&[Names, Bodies, Waiting, Hints]),
+            Self::Claim => {
+                let mut all = slots(&[Names, Bodies, States, Waiting, Hints, Suspects]);
+                all.push(Slot::Held);
+                all.extend(slots(&[Retrying, Attempts, Idle, Rooms]));
+                all
+            }
+            Self::Done => {
+                let others = [
+                    Ends, Done, Counts, Until, Cancels, Awaited, Bodies, States, Attempts, Gone,
+                ];
+                let mut all = vec![Slot::Held];
+                all.extend(slots(&others));
+                all
+            }
+            Self::Settle => hands(&[Done, Until, Bodies, Gone]),
+            Self::Bury => hands(&[Instances, About]),
+            Self::Renew => {
+                let mut all = slots(&[Instances, About]);
+                all.push(Slot::Held);
+                all.extend(slots(&[Cancels, Names]));
+                all
+            }
+            Self::Wait => slots(&[Names, Waiting, Hints, Suspects, Idle, Rooms]),
+            Self::Sweep => slots(&[
+                Instances, Done, Gone, Until, Failed, ByTime, Counts, Bodies, States, Attempts,
+                Ends, Activity, Subjects, Names,
+            ]),
+            Self::Change => hands(&[Bodies, Gone, Until, Activity, Subjects]),
+            Self::Pause => slots(&[
+                Names, Waiting, Hints, Suspects, Paused, Idle, Rooms, Activity, Subjects,
+            ]),
+            Self::Read => slots(&[Bodies, States, Ends, Attempts, Cancels]),
+            Self::Counts => slots(&[Waiting, Retrying]),
+            Self::Ended => slots(&[Ends, Bodies, Awaited]),
+            Self::Mend => hands(&[Bodies]),
+        }
+    }
+
+    /// The whole text: a line `--@ name` stands for the text of another file.
+    fn text(self) -> String {
+        let mut text = format!("#!lua{}\n", self.flags());
+        include(self.source(), &mut text);
+        text
+    }
+}
+
+fn slots(keys: &[Key]) -> Vec<Slot> {
+    keys.iter().map(|key| Slot::Key(*key)).collect()
+}
+
+fn include(source: &str, text: &mut String) {
+    for line in source.lines() {
+        let Some(name) = line.trim().strip_prefix("--@ ") else {
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        };
+        include(part(name), text);
+    }
+}
+
+/// A text that several scripts have.
+fn part(name: &str) -> &'static str {
+    match name {
+        "codec" => include_str!("codec.lua"),
+        "wake" => include_str!("wake.lua"),
+        "pick" => include_str!("pick.lua"),
+        "ends" => include_str!("ends.lua"),
+        "hands" => include_str!("hands.lua"),
+        "again" => include_str!("again.lua"),
+        "activity" => include_str!("activity.lua"),
+        other => unreachable!("no script has a part {other}"),
+    }
+}
+
+/// The scripts of one store, as its server knows them.
+#[derive(Debug)]
+pub(crate) struct Scripts {
+    layout: Layout,
+    hashes: OnceCell<Vec<String>>,
+}
+
+impl Scripts {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            hashes: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The commands that load all scripts, in the order of [`Script::ALL`].
+    pub(crate) fn load() -> redis::Pipeline {
+        let mut all = redis::pipe();
+        for script in Script::ALL {
+            all.cmd("SCRIPT").arg("LOAD").arg(script.text());
+        }
+        all
+    }
+
+    /// Notes the hashes that the server answered to [`load`](Self::load): those of the texts, so
+    /// every server answers the same.
+    pub(crate) fn loaded(&self, hashes: Vec<String>) {
+        self.hashes.get_or_init(|| hashes);
+    }
+
+    /// A call of a script, for these instances. The arguments follow.
+    pub(crate) fn call(&self, script: Script, instances: &[InstanceId]) -> Call {
+        let hashes = self.hashes.get();
+        let hash = hashes.map_or("", |hashes| &hashes[script as usize]);
+        let slots = script.slots();
+        let names_one = slots.iter().any(|slot| matches!(slot, Slot::Held));
+        let behind = if names_one { &[] } else { instances };
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(hash).arg(slots.len() + behind.len());
+        for slot in slots {
+            match slot {
+                Slot::Key(key) => command.arg(self.layout.key(key)),
+                Slot::Held => command.arg(self.layout.held(instances[0])),
+            };
+        }
+        for instance in behind {
+            command.arg(self.layout.held(*instance));
+        }
+        Call { command }
+    }
+}
+
+/// A call of a script.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    command: Cmd,
+}
+
+impl Call {
+    pub(crate) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
+        self.command.arg(argument);
+        self
+    }
+
+    pub(crate) fn command(&self) -> &Cmd {
+        &self.command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_is_whole_and_says_what_the_server_has_to_check() {
+        for script in Script::ALL {
+            let text = script.text();
+            assert!(text.starts_with("#!lua"), "{script:?}");
+            assert!(!text.contains("--@"), "{script:?}");
+        }
+        assert!(Script::Insert.text().starts_with("#!lua\n"));
+        assert!(Script::Done.text().starts_with("#!lua flags=allow-oom\n"));
+    }
+}

@@ -1,0 +1,81 @@
+//! What the thread of a store has: its connections, and what it knows of the server.
+
+use std::rc::Rc;
+
+use marionette::store::{InstanceId, StoreError};
+use redis::Value;
+
+use crate::codec::{bytes, list};
+use crate::error::strange;
+use crate::layout::{Layout, VERSION};
+use crate::link::Link;
+use crate::options::Settings;
+use crate::scripts::{Call, Script, Scripts};
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) scripts: Rc<Scripts>,
+    /// For jobs: answers may be large.
+    pub(crate) bulk: Link,
+    /// For signs of life and wake-ups, which wait behind no large answer.
+    pub(crate) pulse: Link,
+    /// The name of this process on its channel: 16 hexadecimal digits.
+    pub(crate) process: String,
+}
+
+impl Server {
+    pub(crate) async fn connect(url: String, settings: Settings) -> Result<Self, StoreError> {
+        let scripts = Rc::new(Scripts::new(Layout::new(&settings.name)));
+        let bulk = Link::connect(&url, Rc::clone(&scripts), None).await?;
+        let pulse = Link::connect(&url, Rc::clone(&scripts), None).await?;
+        let process = format!("{:016x}", fastrand::u64(..));
+        let server = Self {
+            settings,
+            scripts,
+            bulk,
+            pulse,
+            process,
+        };
+        server.open().await?;
+        Ok(server)
+    }
+
+    /// Makes the store if there is none, and checks that it is one of ours.
+    async fn open(&self) -> Result<(), StoreError> {
+        let mut call = self.call(Script::Open, &[]);
+        call.arg(VERSION)
+            .arg(format!("{:032x}", fastrand::u128(..)));
+        let answer = list(self.bulk.call(&call).await?)?;
+        let version = answer.into_iter().next();
+        let version = bytes(version.ok_or_else(|| strange("a version"))?)?;
+        if version == VERSION.as_bytes() {
+            return Ok(());
+        }
+        let version = String::from_utf8_lossy(&version).into_owned();
+        Err(StoreError::refused(format!(
+            "the store {} has layout {version}, this library knows layout {VERSION}",
+            self.settings.name
+        )))
+    }
+
+    /// A call of a script; its arguments follow.
+    pub(crate) fn call(&self, script: Script, instances: &[InstanceId]) -> Call {
+        self.scripts.call(script, instances)
+    }
+
+    /// What the channels of all processes begin with.
+    pub(crate) fn channel(&self) -> String {
+        self.scripts.layout().channel()
+    }
+
+    /// The name of no process in particular: where a script begins to look for idle ones.
+    pub(crate) fn random_process() -> String {
+        format!("{:016x}", fastrand::u64(..))
+    }
+
+    /// Calls a script about jobs.
+    pub(crate) async fn bulk(&self, call: &Call) -> Result<Value, StoreError> {
+        self.bulk.call(call).await
+    }
+}

@@ -1,0 +1,180 @@
+//! The handle: it passes calls on to the thread of the store.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use marionette::TaskId;
+use marionette::inspect::{
+    Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
+    PausedQueue, Which,
+};
+use marionette::store::{
+    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
+    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+};
+
+use crate::options::{RedisOptions, Settings};
+use crate::people::Change;
+use crate::server::Server;
+use crate::thread::Thread;
+
+/// A store of durable jobs in Redis or Valkey. Clones are the same store.
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    thread: Thread<Server>,
+    settings: Settings,
+}
+
+impl RedisStore {
+    /// Connects with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisOptions::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, StoreError> {
+        Self::options().connect(url).await
+    }
+
+    /// The settings, to be changed before it is connected.
+    pub fn options() -> RedisOptions {
+        RedisOptions::default()
+    }
+}
+
+impl RedisOptions {
+    /// Connects to a server.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached.
+    pub async fn connect(self, url: impl Into<String>) -> Result<RedisStore, StoreError> {
+        let (settings, url) = (self.settings, url.into());
+        let own = settings.clone();
+        let thread = Thread::start(move || Server::connect(url, own)).await?;
+        let inner = Arc::new(Inner { thread, settings });
+        Ok(RedisStore { inner })
+    }
+}
+
+impl RedisStore {
+    fn run<R, F>(
+        &self,
+        work: impl FnOnce(std::rc::Rc<Server>) -> F + Send + 'static,
+    ) -> StoreFuture<'_, R>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<R, StoreError>> + 'static,
+    {
+        Box::pin(self.inner.thread.run(work))
+    }
+
+    fn change(&self, which: Which, change: Change, by: By) -> StoreFuture<'_, u64> {
+        self.run(move |server| async move { server.change(which, change, by).await })
+    }
+}
+
+impl Store for RedisStore {
+    fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
+        self.run(move |server| async move { server.insert(jobs).await })
+    }
+
+    fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
+        self.run(move |server| async move { server.claim(claim).await })
+    }
+
+    fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
+        self.run(move |server| async move { server.renew(instance, leases).await })
+    }
+
+    fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
+        self.run(move |server| async move { server.settle(settlements).await })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, Swept> {
+        self.run(move |server| async move { server.sweep().await })
+    }
+
+    fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
+        self.run(move |server| async move { server.wait(wanted).await })
+    }
+
+    fn rest(&self, duty: Duty) -> StoreFuture<'_, ()> {
+        self.run(move |server| async move { server.rest(duty).await })
+    }
+
+    fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
+        self.run(move |server| async move { server.ended(jobs).await })
+    }
+
+    fn timing(&self) -> Timing {
+        self.inner.settings.timing
+    }
+}
+
+impl Inspect for RedisStore {
+    fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
+        self.run(move |server| async move { server.counts().await })
+    }
+
+    fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
+        self.run(move |server| async move { server.list(filter, page).await })
+    }
+
+    fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
+        self.run(move |server| async move { server.job(id).await })
+    }
+
+    fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.change(which, Change::Retry, by)
+    }
+
+    fn cancel(&self, which: Which, reason: String, by: By) -> StoreFuture<'_, u64> {
+        self.change(which, Change::Cancel(reason), by)
+    }
+
+    fn delete(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
+        self.change(which, Change::Delete, by)
+    }
+
+    fn reschedule(&self, which: Which, due: SystemTime, by: By) -> StoreFuture<'_, u64> {
+        self.change(which, Change::Reschedule(due), by)
+    }
+
+    fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
+        self.run(move |server| async move { server.pause_queue(queue, by).await })
+    }
+
+    fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
+        self.run(move |server| async move { server.resume_queue(queue, by).await })
+    }
+
+    fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
+        self.run(move |server| async move { server.paused_queues().await })
+    }
+
+    fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
+        self.run(move |server| async move { server.activity(filter).await })
+    }
+
+    fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
+        self.run(move |server| async move { server.instances().await })
+    }
+
+    fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
+        self.run(move |server| async move { server.unclaimed(wanted, overdue).await })
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("RedisStore");
+        shown
+            .field("name", &self.inner.settings.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,9 @@
+//! The methods of [`Store`](marionette::store::Store), on the thread of the store.
+
+mod insert;
+mod claim;
+mod settle;
+mod renew;
+mod sweep;
+mod wait;
+mod ended;
