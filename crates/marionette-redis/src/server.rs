@@ -1,14 +1,16 @@
 //! What the thread of a store has: its connections, and what it knows of the server.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use marionette::store::{InstanceId, StoreError};
 use redis::Value;
+use tokio::sync::mpsc;
 
 use crate::codec::{bytes, list};
 use crate::error::strange;
 use crate::layout::{Layout, VERSION};
-use crate::link::Link;
+use crate::link::{Ear, Link, Push};
 use crate::options::Settings;
 use crate::scripts::{Call, Script, Scripts};
 
@@ -22,20 +24,24 @@ pub(crate) struct Server {
     pub(crate) pulse: Link,
     /// The name of this process on its channel: 16 hexadecimal digits.
     pub(crate) process: String,
+    /// What the server says on that channel; who wakes callers takes it.
+    pub(crate) pushes: RefCell<Option<mpsc::UnboundedReceiver<Push>>>,
 }
 
 impl Server {
     pub(crate) async fn connect(url: String, settings: Settings) -> Result<Self, StoreError> {
         let scripts = Rc::new(Scripts::new(Layout::new(&settings.name)));
         let bulk = Link::connect(&url, Rc::clone(&scripts), None).await?;
-        let pulse = Link::connect(&url, Rc::clone(&scripts), None).await?;
         let process = format!("{:016x}", fastrand::u64(..));
+        let (ear, pushes) = Ear::new(format!("{}{process}", scripts.layout().channel()));
+        let pulse = Link::connect(&url, Rc::clone(&scripts), Some(ear)).await?;
         let server = Self {
             settings,
             scripts,
             bulk,
             pulse,
             process,
+            pushes: RefCell::new(Some(pushes)),
         };
         server.open().await?;
         Ok(server)

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use marionette::store::StoreError;
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError, Value,
-};
+use redis::{AsyncConnectionConfig, IntoConnectionInfo, ProtocolVersion, RedisError, Value};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 
 use crate::error::{is_no_script, store_error};
 use crate::scripts::{Call, Scripts};
+
+mod ear;
+
+pub(crate) use ear::{Ear, Push};
 
 /// A connection.
 #[derive(Debug)]
@@ -25,16 +26,16 @@ impl Link {
     pub(crate) async fn connect(
         url: &str,
         scripts: Rc<Scripts>,
-        pushes: Option<mpsc::UnboundedSender<PushInfo>>,
+        ear: Option<Ear>,
     ) -> Result<Self, StoreError> {
-        let connected = Self::try_connect(url, scripts, pushes).await;
+        let connected = Self::try_connect(url, scripts, ear).await;
         connected.map_err(store_error)
     }
 
     async fn try_connect(
         url: &str,
         scripts: Rc<Scripts>,
-        pushes: Option<mpsc::UnboundedSender<PushInfo>>,
+        ear: Option<Ear>,
     ) -> Result<Self, RedisError> {
         let info = url.into_connection_info()?;
         let redis::ConnectionAddr::Tcp(host, port) = info.addr() else {
@@ -47,13 +48,18 @@ impl Link {
         let mut config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(Duration::from_secs(5)))
             .set_pipeline_buffer_size(1024);
-        if let Some(pushes) = pushes {
-            config = config.set_push_sender(pushes);
+        if let Some(ear) = &ear {
+            config = config.set_push_sender(ear.clone());
         }
         let (mut connection, driver) =
             MultiplexedConnection::new_with_config(&settings, stream, config).await?;
         tokio::task::spawn_local(driver);
         scripts.loaded(Scripts::load().query_async(&mut connection).await?);
+        if let Some(ear) = ear {
+            let subscribed = redis::cmd("SSUBSCRIBE").arg(ear.channel()).to_owned();
+            let _: Value = subscribed.query_async(&mut connection).await?;
+            ear.connected();
+        }
         Ok(Self {
             connection,
             scripts,
