@@ -42,7 +42,7 @@ pub fn main() -> ExitCode {
     // open besides 0, 1 and 2 ends with this process, and no command inherits it.
     close_fds::set_fds_cloexec(3, &[]);
     console::tell_of_panics();
-    files::look_at_umask();
+    files::keep_ours();
     // Before the options are parsed, which do not know this argument.
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|first| first == minder::ARGUMENT) {

@@ -8,14 +8,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use marionette::TaskId;
 use rustix::fs::{self, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::owner::{Whose, check_owner, refused};
-use super::umask::UMASK_TAKES_OURS;
 
 /// How often to try again when another process makes or removes the same name.
 const TRIES: u32 = 10;
@@ -64,11 +62,6 @@ impl Folder {
                 return Ok(folder);
             }
             match fs::mkdirat(at.as_fd(), name, FOLDER) {
-                // `chmodat` follows links, but the umask matters only here, where nobody else may
-                // write.
-                Ok(()) if UMASK_TAKES_OURS.load(Ordering::Relaxed) => {
-                    fs::chmodat(at.as_fd(), name, FOLDER, AtFlags::empty())?;
-                }
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -137,11 +130,12 @@ impl Folder {
     /// Makes a file. Fails if the name exists.
     pub(crate) fn new_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = File::from(fs::openat(&*self.fd, name.as_ref(), flags, FILE)?);
-        if UMASK_TAKES_OURS.load(Ordering::Relaxed) {
-            fs::fchmod(&file, FILE)?;
-        }
-        Ok(file)
+        Ok(File::from(fs::openat(
+            &*self.fd,
+            name.as_ref(),
+            flags,
+            FILE,
+        )?))
     }
 
     /// Makes a file in place of whatever has its name.

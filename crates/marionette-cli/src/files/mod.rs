@@ -14,7 +14,7 @@ mod umask;
 pub(crate) use folder::Folder;
 pub(crate) use owner::{Whose, user_name};
 pub(crate) use place::Place;
-pub(crate) use umask::{look_at_umask, mend_new};
+pub(crate) use umask::keep_ours;
 
 #[cfg(test)]
 mod tests;

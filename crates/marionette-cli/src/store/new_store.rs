@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::paths::{beside, folder, shown};
-use crate::files::{self};
 
 /// The file and the folders that were made, in the order in which they can be removed.
 #[derive(Debug)]
@@ -50,10 +49,7 @@ impl NewStore {
             .mode(0o600)
             .open(path);
         match file {
-            Ok(_) => {
-                self.file = Some(path.to_owned());
-                files::mend_new(path, 0o600)?;
-            }
+            Ok(_) => self.file = Some(path.to_owned()),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(error)
@@ -85,10 +81,8 @@ impl NewStore {
 
 /// Makes a folder for its owner alone, if it is missing.
 fn make_folder(folder: &Path) -> Result<()> {
-    let made = match DirBuilder::new().mode(0o700).create(folder) {
-        Ok(()) => files::mend_new(folder, 0o700),
+    match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
-        Err(error) => Err(error),
-    };
-    made.with_context(|| format!("cannot make the folder {}", shown(folder)))
+        made => made.with_context(|| format!("cannot make the folder {}", shown(folder))),
+    }
 }

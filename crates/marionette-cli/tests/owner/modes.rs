@@ -108,3 +108,26 @@ fn all(folder: &Path, files: &mut Vec<String>) {
         }
     }
 }
+
+#[test]
+fn processes_open_a_store_at_once_under_a_umask_that_takes_the_owners_permissions() {
+    let Some(town) = Town::new() else { return };
+    town.folder("ada", ADA, 0o700);
+    let begin = |arguments: &[&str]| under(&town, "0777", arguments).spawn().unwrap();
+    let succeeds = |child| {
+        let said = ended(child, "one of those at once");
+        assert_eq!(said.status, Some(0), "{said:?}");
+        said
+    };
+    succeeds(begin(&["add", "umask"]));
+    // The last one that closes the store removes the files beside it, the next one makes them.
+    for _ in 0..30 {
+        let all: Vec<_> = (0..8).map(|_| begin(&["list", "--json"])).collect();
+        for child in all {
+            succeeds(child);
+        }
+    }
+    succeeds(begin(&["work", "--once"]));
+    let shown = succeeds(begin(&["list", "--json"]));
+    assert!(shown.out.contains("\"done\""), "{shown:?}");
+}
