@@ -5,6 +5,7 @@ mod store;
 mod people;
 mod work;
 mod server;
+mod life;
 mod thread;
 mod link;
 mod scripts;

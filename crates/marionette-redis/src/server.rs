@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::codec::{bytes, list};
 use crate::error::strange;
 use crate::layout::{Layout, VERSION};
+use crate::life::{Beats, Unnamed};
 use crate::link::{Ear, Link, Push};
 use crate::options::Settings;
 use crate::scripts::{Call, Script, Scripts};
@@ -26,6 +27,10 @@ pub(crate) struct Server {
     pub(crate) process: String,
     /// What the server says on that channel; who wakes callers takes it.
     pub(crate) pushes: RefCell<Option<mpsc::UnboundedReceiver<Push>>>,
+    /// The signs of life of all instances.
+    pub(crate) beats: RefCell<Beats>,
+    /// The leases that the instances of this process do not name.
+    pub(crate) unnamed: RefCell<Unnamed>,
 }
 
 impl Server {
@@ -42,6 +47,8 @@ impl Server {
             pulse,
             process,
             pushes: RefCell::new(Some(pushes)),
+            beats: RefCell::default(),
+            unnamed: RefCell::default(),
         };
         server.open().await?;
         Ok(server)

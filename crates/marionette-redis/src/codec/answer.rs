@@ -21,6 +21,21 @@ pub(crate) fn bytes(value: Value) -> Result<Vec<u8>, StoreError> {
     }
 }
 
+/// Pairs, as the third version of the protocol gives them, or as a flat list.
+pub(crate) fn pairs(value: Value) -> Result<Vec<(Value, Value)>, StoreError> {
+    let values = match value {
+        Value::Map(pairs) => return Ok(pairs),
+        value => list(value)?,
+    };
+    let mut values = values.into_iter();
+    let mut all = Vec::with_capacity(values.len() / 2);
+    while let Some(first) = values.next() {
+        let second = values.next().ok_or_else(|| strange("pairs"))?;
+        all.push((first, second));
+    }
+    Ok(all)
+}
+
 /// Bytes, or nothing.
 pub(crate) fn optional(value: Value) -> Result<Option<Vec<u8>>, StoreError> {
     match value {
