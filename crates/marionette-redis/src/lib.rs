@@ -8,6 +8,8 @@ mod server;
 mod life;
 mod thread;
 mod link;
+mod groups;
+mod prospects;
 mod scripts;
 mod layout;
 mod codec;

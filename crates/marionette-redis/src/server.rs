@@ -7,12 +7,14 @@ use marionette::store::{InstanceId, StoreError};
 use redis::Value;
 use tokio::sync::mpsc;
 
-use crate::codec::{bytes, list};
+use crate::codec::{bytes, int, list, optional};
 use crate::error::strange;
-use crate::layout::{Layout, VERSION};
 use crate::life::{Beats, Unnamed};
+use crate::groups::Groups;
+use crate::layout::{Key, Layout, VERSION};
 use crate::link::{Ear, Link, Push};
 use crate::options::Settings;
+use crate::prospects::Prospects;
 use crate::scripts::{Call, Script, Scripts};
 
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Server {
     pub(crate) beats: RefCell<Beats>,
     /// The leases that the instances of this process do not name.
     pub(crate) unnamed: RefCell<Unnamed>,
+    pub(crate) groups: Groups,
+    pub(crate) prospects: Prospects,
 }
 
 impl Server {
@@ -49,6 +53,8 @@ impl Server {
             pushes: RefCell::new(Some(pushes)),
             beats: RefCell::default(),
             unnamed: RefCell::default(),
+            groups: Groups::default(),
+            prospects: Prospects::default(),
         };
         server.open().await?;
         Ok(server)
@@ -90,5 +96,33 @@ impl Server {
     /// Calls a script about jobs.
     pub(crate) async fn bulk(&self, call: &Call) -> Result<Value, StoreError> {
         self.bulk.call(call).await
+    }
+
+    /// Asks the server for its groups.
+    pub(crate) async fn learn_groups(&self) -> Result<(), StoreError> {
+        let names = self.scripts.layout().key(Key::Names);
+        let mut ask = redis::cmd("HMGET");
+        ask.arg(names).arg("#s").arg("#g");
+        let mut answer = list(self.bulk.ask(&ask).await?)?.into_iter();
+        let mut next = || answer.next().unwrap_or(Value::Nil);
+        let stamp = optional(next())?.unwrap_or_default();
+        let last = int(next())?.unwrap_or(0);
+        let last = u16::try_from(last).map_err(|_| strange("a number of groups"))?;
+        let mut groups = Vec::with_capacity(last.into());
+        for part in (1..=last).collect::<Vec<_>>().chunks(1000) {
+            let mut ask = redis::cmd("HMGET");
+            ask.arg(names);
+            for group in part {
+                ask.arg([&b"G"[..], &group.to_be_bytes()].concat());
+            }
+            for group in list(self.bulk.ask(&ask).await?)? {
+                groups.push(optional(group)?.unwrap_or_default());
+            }
+        }
+        let groups = groups
+            .iter()
+            .filter_map(|group| std::str::from_utf8(group).ok());
+        self.groups.learn(stamp, groups);
+        Ok(())
     }
 }
