@@ -8,6 +8,7 @@ mod server;
 mod life;
 mod thread;
 mod link;
+mod address;
 mod groups;
 mod prospects;
 mod scripts;
