@@ -18,5 +18,7 @@ mod options;
 mod error;
 mod clock;
 
+#[cfg(feature = "test-util")]
+pub use clock::Clock;
 pub use options::RedisOptions;
 pub use store::RedisStore;

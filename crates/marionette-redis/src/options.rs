@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use marionette::store::Timing;
 
+use crate::clock::Clock;
+
 /// How a [`RedisStore`](crate::RedisStore) is connected; made by
 /// [`RedisStore::options`](crate::RedisStore::options).
 ///
@@ -17,6 +19,7 @@ pub struct RedisOptions {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) name: String,
+    pub(crate) clock: Clock,
     pub(crate) timing: Timing,
     pub(crate) keep_done: Duration,
     pub(crate) keep_done_count: u64,
@@ -33,6 +36,7 @@ impl Default for RedisOptions {
         timing.poll = Duration::from_secs(1);
         let settings = Settings {
             name: "marionette".to_owned(),
+            clock: Clock::default(),
             timing,
             keep_done: HOUR,
             keep_done_count: 100_000,
@@ -96,6 +100,14 @@ impl RedisOptions {
     /// How long dead, cancelled and quarantined jobs are kept. Default is 30 days.
     pub fn keep_failed(mut self, time: Duration) -> Self {
         self.settings.keep_failed = time;
+        self
+    }
+
+    /// The clocks of the store, for a test that moves them. Default is the server's clock, and the
+    /// system's by which an instance is found dead.
+    #[cfg(feature = "test-util")]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
         self
     }
 }

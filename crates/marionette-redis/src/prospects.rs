@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use marionette::store::Wanted;
 
-use crate::clock::monotonic;
+use crate::clock::Clock;
 
 /// What a claim left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(crate) struct Prospect {
 /// The prospects of those who claimed last.
 #[derive(Debug, Default)]
 pub(crate) struct Prospects {
+    clock: Clock,
     all: RefCell<Vec<(Wanted, Prospect)>>,
 }
 
@@ -28,9 +29,16 @@ pub(crate) struct Prospects {
 const KEPT: usize = 64;
 
 impl Prospects {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            ..Self::default()
+        }
+    }
+
     /// Notes what a claim left behind; the next of the other jobs is due in `next_due`.
     pub(crate) fn note(&self, wanted: &Wanted, is_more: bool, next_due: Option<Duration>) {
-        let asked = monotonic();
+        let asked = self.clock.monotonic();
         let prospect = Prospect {
             asked,
             is_more,

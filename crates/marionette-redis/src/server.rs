@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 
 use crate::codec::{bytes, int, list, optional};
 use crate::error::strange;
-use crate::life::{Beats, Unnamed};
 use crate::groups::Groups;
 use crate::layout::{Key, Layout, VERSION};
+use crate::life::{Beats, Unnamed};
 use crate::link::{Ear, Link, Push};
 use crate::options::Settings;
 use crate::prospects::Prospects;
@@ -39,11 +39,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn connect(url: String, settings: Settings) -> Result<Self, StoreError> {
-        let scripts = Rc::new(Scripts::new(Layout::new(&settings.name)));
+        let scripts = Rc::new(Scripts::new(
+            Layout::new(&settings.name),
+            settings.clock.clone(),
+        ));
         let bulk = Link::connect(&url, Rc::clone(&scripts), None).await?;
         let process = format!("{:016x}", fastrand::u64(..));
         let (ear, pushes) = Ear::new(format!("{}{process}", scripts.layout().channel()));
         let pulse = Link::connect(&url, Rc::clone(&scripts), Some(ear)).await?;
+        let prospects = Prospects::new(settings.clock.clone());
         let server = Self {
             settings,
             scripts,
@@ -54,7 +58,7 @@ impl Server {
             beats: RefCell::default(),
             unnamed: RefCell::default(),
             groups: Groups::default(),
-            prospects: Prospects::default(),
+            prospects,
         };
         server.open().await?;
         Ok(server)
@@ -91,6 +95,19 @@ impl Server {
     /// The name of no process in particular: where a script begins to look for idle ones.
     pub(crate) fn random_process() -> String {
         format!("{:016x}", fastrand::u64(..))
+    }
+
+    /// The present by the clock that decides what is due, in microseconds since 1970.
+    pub(crate) async fn now(&self) -> Result<u64, StoreError> {
+        if let Some(told) = self.settings.clock.told() {
+            return Ok(told);
+        }
+        let time = list(self.pulse.ask(&redis::cmd("TIME")).await?)?;
+        let time: Vec<_> = time.into_iter().map(int).collect::<Result<_, _>>()?;
+        match time[..] {
+            [Some(seconds), Some(micros)] => Ok((seconds * 1_000_000 + micros).cast_unsigned()),
+            _ => Err(strange("a time")),
+        }
     }
 
     /// Calls a script about jobs.

@@ -54,7 +54,7 @@ impl Link {
         let (mut connection, driver) =
             MultiplexedConnection::new_with_config(&settings, stream, config).await?;
         tokio::task::spawn_local(driver);
-        scripts.loaded(Scripts::load().query_async(&mut connection).await?);
+        scripts.loaded(scripts.load().query_async(&mut connection).await?);
         if let Some(ear) = ear {
             let subscribed = redis::cmd("SSUBSCRIBE").arg(ear.channel()).to_owned();
             let _: Value = subscribed.query_async(&mut connection).await?;
@@ -71,7 +71,7 @@ impl Link {
         match self.command(call.command()).await {
             Err(error) if is_no_script(&error) => {
                 let mut connection = self.connection.clone();
-                let loaded = Scripts::load().query_async(&mut connection).await;
+                let loaded = self.scripts.load().query_async(&mut connection).await;
                 self.scripts.loaded(loaded.map_err(store_error)?);
                 self.command(call.command()).await.map_err(store_error)
             }

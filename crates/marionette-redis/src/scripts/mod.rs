@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use marionette::store::InstanceId;
 use redis::{Cmd, ToRedisArgs};
 
+use crate::clock::Clock;
 use crate::layout::{Key, Layout};
 
 /// A script. Its file says what it does, takes and answers.
@@ -144,6 +145,17 @@ impl Script {
         include(self.source(), &mut text);
         text
     }
+
+    /// As [`text`](Self::text), where the first argument is the present: a test moves the clock.
+    fn text_with_clock(self) -> String {
+        let (first, rest) = (self.flags(), self.text());
+        let (_, rest) = rest.split_once('\n').expect("the first line has the flags");
+        let rest = rest.replace(
+            "call('TIME')",
+            "{math.floor(told / 1000000), told % 1000000}",
+        );
+        format!("#!lua{first}\nlocal told = tonumber(table.remove(ARGV, 1))\n{rest}")
+    }
 }
 
 fn slots(keys: &[Key]) -> Vec<Slot> {
@@ -179,13 +191,15 @@ fn part(name: &str) -> &'static str {
 #[derive(Debug)]
 pub(crate) struct Scripts {
     layout: Layout,
+    clock: Clock,
     hashes: OnceCell<Vec<String>>,
 }
 
 impl Scripts {
-    pub(crate) fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout, clock: Clock) -> Self {
         Self {
             layout,
+            clock,
             hashes: OnceCell::new(),
         }
     }
@@ -195,10 +209,14 @@ impl Scripts {
     }
 
     /// The commands that load all scripts, in the order of [`Script::ALL`].
-    pub(crate) fn load() -> redis::Pipeline {
+    pub(crate) fn load(&self) -> redis::Pipeline {
         let mut all = redis::pipe();
         for script in Script::ALL {
-            all.cmd("SCRIPT").arg("LOAD").arg(script.text());
+            let text = match self.clock.told() {
+                Some(_) => script.text_with_clock(),
+                None => script.text(),
+            };
+            all.cmd("SCRIPT").arg("LOAD").arg(text);
         }
         all
     }
@@ -226,6 +244,9 @@ impl Scripts {
         }
         for instance in behind {
             command.arg(self.layout.held(*instance));
+        }
+        if let Some(now) = self.clock.told() {
+            command.arg(now);
         }
         Call { command }
     }
@@ -261,5 +282,14 @@ mod tests {
         }
         assert!(Script::Insert.text().starts_with("#!lua\n"));
         assert!(Script::Done.text().starts_with("#!lua flags=allow-oom\n"));
+    }
+
+    #[test]
+    fn no_script_asks_for_the_time_of_the_server_if_it_is_told() {
+        for script in Script::ALL {
+            assert!(!script.text_with_clock().contains("TIME'"), "{script:?}");
+            assert!(script.text_with_clock().starts_with("#!lua"), "{script:?}");
+        }
+        assert!(Script::InsertOne.text().contains("call('TIME')"));
     }
 }

@@ -5,7 +5,6 @@ use marionette::store::{InstanceId, InstanceInfo, Lease, Renewal, StoreError};
 use redis::Value;
 use uuid::Uuid;
 
-use crate::clock;
 use crate::codec::{HeldRow, bytes, int, list, pairs};
 use crate::error::strange;
 use crate::scripts::Script;
@@ -75,7 +74,7 @@ impl Server {
         answers: &[Renewal],
         has: usize,
     ) -> Result<(), StoreError> {
-        let (lease, now) = (self.settings.timing.lease, clock::monotonic());
+        let (lease, now) = (self.settings.timing.lease, self.settings.clock.monotonic());
         let kept = answers.iter().filter(|it| **it != Renewal::Lost).count();
         let is_to_be_read = {
             let mut unnamed = self.unnamed.borrow_mut();
