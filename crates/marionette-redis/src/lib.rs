@@ -4,6 +4,7 @@
 mod store;
 mod people;
 mod work;
+mod jobs;
 mod server;
 mod life;
 mod thread;

@@ -9,7 +9,7 @@ pub(crate) use answer::{bytes, int, list, optional, pairs, text};
 pub(crate) use body::{Body, encode};
 pub(crate) use reader::Reader;
 pub(crate) use rows::{
-    EndRow, HeldRow, Member, StateRow, attempt, end_letter, outcome_letter, state_letter,
+    EndRow, HeldRow, Member, StateRow, attempt, end_letter, outcome_letter, state_letter, state_of,
 };
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

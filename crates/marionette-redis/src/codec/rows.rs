@@ -136,7 +136,8 @@ const STATES: [(u8, JobState); 4] = [
     (b'7', JobState::Quarantined),
 ];
 
-fn state_of(letter: u8) -> Option<JobState> {
+/// The state of an ended job with this letter.
+pub(crate) fn state_of(letter: u8) -> Option<JobState> {
     let mut all = STATES.iter();
     all.find(|(it, _)| *it == letter).map(|(_, state)| *state)
 }

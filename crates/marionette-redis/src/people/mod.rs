@@ -1,9 +1,13 @@
 //! The methods of [`Inspect`](marionette::inspect::Inspect), on the thread of the store.
 
-mod look;
+mod list;
+mod counts;
 mod change;
 mod pause;
 mod activity;
 mod live;
+mod walk;
+mod newest;
+mod places;
 
 pub(crate) use change::Change;

@@ -13,7 +13,7 @@ local TIME_MAX = 9007199254740991
 -- The flags of a member: the job has a row of state; its body is long.
 local STATE_FLAG, LONG_FLAG, LONG = 1, 2, 16384
 -- A row of state: token, instance, settled, started, due, first due, failed, crashes, history.
-local STATE = '>c8c16BI7I7I7I4I4I4'
+local STATE, STATE_BYTES = '>c8c16BI7I7I7I4I4I4', 58
 -- What an instance has of a job that runs: token, started, and the member that it was.
 local HELD = '>c8I7c6I7c16B'
 -- Hints of when lanes are due: the number of the group, then the time in units of 8 ms.

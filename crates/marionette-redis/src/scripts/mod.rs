@@ -27,6 +27,7 @@ pub(crate) enum Script {
     Counts,
     Ended,
     Mend,
+    Told,
 }
 
 /// A key of a script.
@@ -38,7 +39,7 @@ enum Slot {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Open,
         Self::Insert,
         Self::InsertOne,
@@ -55,6 +56,7 @@ impl Script {
         Self::Counts,
         Self::Ended,
         Self::Mend,
+        Self::Told,
     ];
 
     fn source(self) -> &'static str {
@@ -75,6 +77,7 @@ impl Script {
             Self::Counts => include_str!("counts.lua"),
             Self::Ended => include_str!("ended.lua"),
             Self::Mend => include_str!("mend.lua"),
+            Self::Told => include_str!("told.lua"),
         }
     }
 
@@ -82,7 +85,7 @@ impl Script {
     fn flags(self) -> &'static str {
         match self {
             Self::Open | Self::Insert | Self::InsertOne => "",
-            Self::Read | Self::Counts => " flags=no-writes",
+            Self::Read | Self::Counts | Self::Told => " flags=no-writes",
             _ => " flags=allow-oom",
         }
     }
@@ -132,10 +135,11 @@ impl Script {
             Self::Pause => slots(&[
                 Names, Waiting, Hints, Suspects, Paused, Idle, Rooms, Activity, Subjects,
             ]),
-            Self::Read => slots(&[Bodies, States, Ends, Attempts, Cancels]),
-            Self::Counts => slots(&[Waiting, Retrying]),
+            Self::Read => slots(&[Bodies, States, Ends, Attempts, Instances]),
+            Self::Counts => slots(&[Waiting, Retrying, Counts, Instances]),
             Self::Ended => slots(&[Ends, Bodies, Awaited]),
             Self::Mend => hands(&[Bodies]),
+            Self::Told => slots(&[Activity, Subjects]),
         }
     }
 
