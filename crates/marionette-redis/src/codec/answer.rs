@@ -60,18 +60,8 @@ pub(crate) fn int(value: Value) -> Result<Option<i64>, StoreError> {
     }
 }
 
-/// The fields of a hash with their values, or the members of a set with their scores.
-pub(crate) fn pairs(value: Value) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+/// As [`pairs`], both as bytes.
+pub(crate) fn byte_pairs(value: Value) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
     let both = |(one, other)| Ok((bytes(one)?, bytes(other)?));
-    match value {
-        Value::Map(pairs) => pairs.into_iter().map(both).collect(),
-        value => {
-            let mut values = list(value)?.into_iter();
-            let mut pairs = Vec::with_capacity(values.len() / 2);
-            while let (Some(one), Some(other)) = (values.next(), values.next()) {
-                pairs.push(both((one, other))?);
-            }
-            Ok(pairs)
-        }
-    }
+    pairs(value)?.into_iter().map(both).collect()
 }

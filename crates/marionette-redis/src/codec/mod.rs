@@ -5,7 +5,7 @@ mod body;
 mod rows;
 mod reader;
 
-pub(crate) use answer::{bytes, int, list, optional, pairs, text};
+pub(crate) use answer::{byte_pairs, bytes, int, list, optional, pairs, text};
 pub(crate) use body::{Body, encode};
 pub(crate) use reader::Reader;
 pub(crate) use rows::{

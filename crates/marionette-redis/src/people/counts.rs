@@ -8,7 +8,7 @@ use marionette::store::{InstanceId, JobState, StoreError, Wanted};
 use redis::Value;
 
 use super::places::QueueNumber;
-use crate::codec::{HeldRow, bytes, int, length, list, pairs, state_of};
+use crate::codec::{HeldRow, byte_pairs, bytes, int, length, list, state_of};
 use crate::error::strange;
 use crate::jobs::JobReader;
 use crate::layout::Key;
@@ -175,8 +175,8 @@ impl Server {
             });
         }
         let told = |value| match value {
-            Value::Nil => Ok(None),
-            value => pairs(value).map(Some),
+            Value::Nil => Ok::<_, StoreError>(None),
+            value => byte_pairs(value).map(Some),
         };
         Ok(Some(Counted {
             next: Some(bytes(next)?).filter(|next| !next.is_empty()),
@@ -194,7 +194,7 @@ impl Server {
         for instance in instances {
             let mut command = redis::cmd("HGETALL");
             command.arg(self.scripts.layout().held(*instance));
-            for (_, held) in pairs(self.bulk.ask(&command).await?)? {
+            for (_, held) in byte_pairs(self.bulk.ask(&command).await?)? {
                 let member = HeldRow::decode(&held).map(|held| held.member);
                 let place = member.map(|member| (member.group, member.queue));
                 tally.add(place, JobState::Running, 1);
@@ -217,7 +217,7 @@ impl Server {
             let Ok([next, fields]) = <[Value; 2]>::try_from(answer) else {
                 return Err(strange("a cursor"));
             };
-            all.extend(pairs(fields)?);
+            all.extend(byte_pairs(fields)?);
             cursor = crate::codec::text(next)?;
             if cursor == "0" {
                 return Ok(all.into_iter().collect());

@@ -4,7 +4,7 @@ use marionette::inspect::LiveInstance;
 use marionette::store::{InstanceInfo, StoreError};
 use uuid::Uuid;
 
-use crate::codec::{Reader, int, length, pairs, time};
+use crate::codec::{Reader, byte_pairs, int, length, time};
 use crate::layout::Key;
 use crate::server::Server;
 
@@ -12,9 +12,9 @@ impl Server {
     pub(crate) async fn instances(&self) -> Result<Vec<LiveInstance>, StoreError> {
         let mut command = redis::cmd("HGETALL");
         command.arg(self.scripts.layout().key(Key::Instances));
-        let rows = pairs(self.bulk.ask(&command).await?)?;
+        let rows = byte_pairs(self.bulk.ask(&command).await?)?;
         let lease = length(self.settings.timing.lease);
-        let alive_since = self.time().await?.saturating_sub(lease);
+        let alive_since = self.now().await?.saturating_sub(lease);
         let mut alive = Vec::new();
         for (id, row) in rows {
             // Its beat (8), then since when it is known, and when it was last seen.

@@ -7,7 +7,7 @@ use marionette::store::{Name, StoreError};
 
 use super::activity::Told;
 use super::places::QueueNumber;
-use crate::codec::{Reader, pairs, time};
+use crate::codec::{Reader, byte_pairs, time};
 use crate::layout::Key;
 use crate::scripts::Script;
 use crate::server::Server;
@@ -56,7 +56,7 @@ impl Server {
     pub(super) async fn paused(&self) -> Result<Vec<(QueueNumber, Vec<u8>)>, StoreError> {
         let mut command = redis::cmd("HGETALL");
         command.arg(self.scripts.layout().key(Key::Paused));
-        let rows = pairs(self.bulk.ask(&command).await?)?.into_iter();
+        let rows = byte_pairs(self.bulk.ask(&command).await?)?.into_iter();
         Ok(rows
             .filter_map(|(queue, row)| Some((queue.try_into().ok()?, row)))
             .collect())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::newest::Newest;
 use super::places::Places;
-use crate::codec::{HeldRow, Member, bytes, int, list, pairs, state_letter};
+use crate::codec::{HeldRow, Member, byte_pairs, bytes, int, list, state_letter};
 use crate::error::strange;
 use crate::jobs::JobReader;
 use crate::layout::Key;
@@ -41,7 +41,7 @@ impl<'a> Walk<'a> {
             server,
             filter,
             places: server.places(filter).await?,
-            now: server.time().await?,
+            now: server.now().await?,
         })
     }
 
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
         for instance in reader.instances() {
             let mut command = redis::cmd("HGETALL");
             command.arg(self.server.scripts.layout().held(*instance));
-            for (id, held) in pairs(self.server.bulk.ask(&command).await?)? {
+            for (id, held) in byte_pairs(self.server.bulk.ask(&command).await?)? {
                 let held = HeldRow::decode(&held).map(|held| held.member);
                 // What cannot be read may match.
                 if held.is_none_or(|held| self.places.has(held.group, held.queue)) {
@@ -261,17 +261,6 @@ impl<'a> Walk<'a> {
 }
 
 impl Server {
-    /// The time of the server, in microseconds since 1970.
-    pub(super) async fn time(&self) -> Result<u64, StoreError> {
-        let mut parts = list(self.bulk.ask(&redis::cmd("TIME")).await?)?.into_iter();
-        let mut next = || int(parts.next().unwrap_or(Value::Nil));
-        let (Some(seconds), Some(micros)) = (next()?, next()?) else {
-            return Err(strange("a time"));
-        };
-        let time = seconds.saturating_mul(1_000_000).saturating_add(micros);
-        Ok(u64::try_from(time).unwrap_or(0))
-    }
-
     /// The first members of a set whose scores are all the same, between these bounds.
     pub(super) async fn range(
         &self,

@@ -2,14 +2,13 @@
 -- flags: no-writes
 -- keys: 1 bodies, 2 states, 3 ends, 4 attempts, 5 instances; then what each of the instances has
 -- arguments: ids
--- answer: now, or nothing if these are not all instances; then for each job its body, its state,
+-- answer: now, or nothing if a job has not ended and these are not all instances; then for each job its body, its state,
 --   its end, the number of the instance that has it or 0, what that has, each or an empty text, and
 --   its attempts. As many jobs as fit into 4 MiB and one more; each of those that are missing is
 --   asked for again.
 -- cost: O(jobs x instances that have jobs)
 --@ codec
 local BYTES_MAX, VALUES = 4194304, 6
-if call('HLEN', KEYS[5]) ~= #KEYS - 5 then return {false} end
 local answer, bytes, open, places = {clock()}, 0, {}, {}
 for index, id in ipairs(ARGV) do
   local body = call('HGET', KEYS[1], id) or ''
@@ -30,6 +29,8 @@ for index, id in ipairs(ARGV) do
   for _, attempt in ipairs(attempts) do bytes = bytes + (attempt and #attempt or 0) + 64 end
   if bytes > BYTES_MAX then break end
 end
+-- Any instance may have a job that has not ended.
+if #open > 0 and call('HLEN', KEYS[5]) ~= #KEYS - 5 then return {false} end
 for key = 6, #open > 0 and #KEYS or 0 do
   if call('HLEN', KEYS[key]) > 0 then
     for index, record in ipairs(call('HMGET', KEYS[key], unpack(open))) do

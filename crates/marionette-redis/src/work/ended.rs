@@ -4,19 +4,14 @@ use std::collections::HashMap;
 
 use marionette::TaskId;
 use marionette::store::{CALL_BYTES_MAX, EndKind, Ended, JobState, PastAttempt, StoreError};
-use redis::Value;
 
-use crate::codec::{Body, EndRow, attempt, bytes, list, optional};
-use crate::error::strange;
+use crate::codec::{Body, EndRow, bytes, list};
+use crate::jobs::{Found, JobReader};
 use crate::scripts::Script;
 use crate::server::Server;
 
 /// The most jobs of one call of the script.
 const STEP: usize = 2_500;
-/// The most jobs that are read in full at once: each may have 1 MiB, and errors beside it.
-const READ: usize = 64;
-/// The number of values that the script `read` answers for each job.
-const VALUES: usize = 7;
 
 impl Server {
     pub(crate) async fn ended(&self, jobs: Vec<TaskId>) -> Result<Vec<Ended>, StoreError> {
@@ -68,31 +63,15 @@ impl Server {
         mut left: usize,
     ) -> Result<(), StoreError> {
         let mut known: HashMap<TaskId, Ended> = HashMap::new();
-        let mut rest = places;
-        while !rest.is_empty() {
-            let part = &rest[..rest.len().min(READ)];
-            let mut call = self.call(Script::Read, &[]);
-            for &place in part {
-                call.arg(jobs[place].uuid().as_bytes());
-            }
-            let mut values = list(self.bulk(&call).await?)?.into_iter().skip(1);
-            let mut read = 0;
-            for &place in part {
-                let row: Vec<Value> = values.by_ref().take(VALUES).collect();
-                let Ok(row) = <[Value; VALUES]>::try_from(row) else {
-                    break;
-                };
-                let (end, bytes) = full(row)?;
+        let ids: Vec<_> = places.iter().map(|&place| jobs[place]).collect();
+        let (mut reader, mut rest) = (JobReader::default(), &ids[..]);
+        while !rest.is_empty() && left > 0 {
+            let found = reader.read(self, rest).await?;
+            rest = &rest[found.len()..];
+            for found in found {
+                let (end, bytes) = full(&found);
                 left = left.saturating_sub(bytes);
-                known.insert(jobs[place], end);
-                read += 1;
-            }
-            if read == 0 {
-                return Err(strange("a job"));
-            }
-            rest = &rest[read..];
-            if left == 0 {
-                break;
+                known.insert(found.id, end);
             }
         }
         for &place in places {
@@ -138,35 +117,30 @@ fn unreadable() -> Ended {
 }
 
 /// How a job ended that ended without success, and about how many bytes that takes.
-fn full(row: [Value; VALUES]) -> Result<(Ended, usize), StoreError> {
-    let [body, _, end, _, _, _, attempts] = row;
-    let (body, end) = (bytes(body)?, bytes(end)?);
-    if end.is_empty() {
+fn full(found: &Found) -> (Ended, usize) {
+    if found.end.is_empty() {
         // Somebody has brought it back, or deleted it, just now.
-        let now = if body.is_empty() {
-            Ended::Missing
-        } else {
+        let now = if found.is_known() {
             Ended::NotYet
+        } else {
+            Ended::Missing
         };
-        return Ok((now, 0));
+        return (now, 0);
     }
-    let Some(end) = EndRow::decode(&end) else {
-        return Ok((unreadable(), 0));
+    let Some(end) = EndRow::decode(&found.end) else {
+        return (unreadable(), 0);
     };
-    let mut size = end.rest.len();
-    let mut past: Vec<PastAttempt> = Vec::new();
-    for row in list(attempts)? {
-        let Some(row) = optional(row)? else { continue };
-        size += row.len();
-        past.extend(attempt(&row).map(PastAttempt::from));
-    }
+    let errors = found.attempts.iter().filter_map(|past| past.error.as_ref());
+    let size = end.rest.len() + errors.map(String::len).sum::<usize>();
     let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let body = Body::decode(&found.body).ok();
+    let attempts = found.attempts.iter().cloned();
     let ended = Ended::Otherwise {
         state: end.state,
         kind: end.kind.unwrap_or(EndKind::Failed),
         reason: end.has_reason.then(|| told(&end.rest)),
-        error: Body::decode(&body).ok().and_then(|body| body.options.error),
-        attempts: past,
+        error: body.and_then(|body| body.options.error),
+        attempts: attempts.map(PastAttempt::from).collect(),
     };
-    Ok((ended, size))
+    (ended, size)
 }
