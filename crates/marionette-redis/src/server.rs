@@ -11,7 +11,7 @@ use crate::codec::{bytes, int, list, optional};
 use crate::error::strange;
 use crate::groups::Groups;
 use crate::layout::{Key, Layout, VERSION};
-use crate::life::{Beats, Unnamed};
+use crate::life::{Beats, Health, Unnamed};
 use crate::link::{Ear, Link, Push};
 use crate::options::Settings;
 use crate::prospects::Prospects;
@@ -35,6 +35,7 @@ pub(crate) struct Server {
     pub(crate) unnamed: RefCell<Unnamed>,
     pub(crate) groups: Groups,
     pub(crate) prospects: Prospects,
+    pub(crate) health: RefCell<Health>,
 }
 
 impl Server {
@@ -59,13 +60,14 @@ impl Server {
             unnamed: RefCell::default(),
             groups: Groups::default(),
             prospects,
+            health: RefCell::default(),
         };
         server.open().await?;
         Ok(server)
     }
 
     /// Makes the store if there is none, and checks that it is one of ours.
-    async fn open(&self) -> Result<(), StoreError> {
+    pub(crate) async fn open(&self) -> Result<(), StoreError> {
         let mut call = self.call(Script::Open, &[]);
         call.arg(VERSION)
             .arg(format!("{:032x}", fastrand::u128(..)));

@@ -2,6 +2,8 @@
 
 mod beats;
 mod unnamed;
+mod health;
 
 pub(crate) use beats::{Beat, Beats};
+pub(crate) use health::Health;
 pub(crate) use unnamed::Unnamed;

@@ -138,7 +138,7 @@ impl Script {
             Self::Read => slots(&[Bodies, States, Ends, Attempts, Instances]),
             Self::Counts => slots(&[Waiting, Retrying, Counts, Instances]),
             Self::Ended => slots(&[Ends, Bodies, Awaited]),
-            Self::Mend => hands(&[Bodies]),
+            Self::Mend => hands(&[Bodies, Instances]),
             Self::Told => slots(&[Activity, Subjects]),
         }
     }

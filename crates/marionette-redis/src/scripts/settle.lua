@@ -10,7 +10,8 @@
 --   What follows: d done with a result, n a t due then (as in an insert), r due as before, l the
 --   same for a lease that lapsed, b buried, c cancelled; for the last two the argument begins with
 --   the kind of end. No id comes twice.
--- answer: for each job a letter: a applied, s stale
+-- answer: for each job a letter: a applied, s stale, c for a lapsed lease whose job ended as
+--   cancelled
 -- cost: O(jobs x log waiting)
 --@ codec
 --@ wake
@@ -66,7 +67,8 @@ for index, id in ipairs(ids) do
       finish(job, '6', sub(value, 1, 1), sub(value, 2), 1)
     else
       if how ~= 'r' and how ~= 'l' then job.due = due_of(how, value, now) end
-      wait_again(job, cancels[index], how == 'l' and 0 or 1)
+      local waits = wait_again(job, cancels[index], how == 'l' and 0 or 1)
+      if how == 'l' and not waits then answers[index] = 'c' end
     end
   end
 end

@@ -54,4 +54,5 @@ for _, id in ipairs(take_done(DONE, GONE, tally, count)) do ids[#ids + 1] = id e
 forget(KEYS[8], KEYS[9], KEYS[10], KEYS[11], ids)
 write_tally(KEYS[7], tally)
 forget_activities(KEYS[12], KEYS[13], now - failed_for, 100)
-return {call('HGETALL', KEYS[1]), #ids, #ids >= most and 1 or 0, call('HGET', KEYS[14], '#u')}
+local is_more = #over + count + #old >= most
+return {call('HGETALL', KEYS[1]), #ids, is_more and 1 or 0, call('HGET', KEYS[14], '#u')}

@@ -5,5 +5,7 @@ mod claim;
 mod settle;
 mod renew;
 mod sweep;
+mod mend;
+mod warning;
 mod wait;
 mod ended;
