@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::clock::{self, Limit, PATIENCE};
 use crate::ports;
-use crate::settings::{AppendOnly, RedisSettings, is_here};
+use crate::settings::{AppendOnly, RedisSettings};
 use crate::watcher::Watcher;
 use crate::wire::{Connection, Reply};
 
@@ -297,15 +297,7 @@ impl RedisSettings {
     /// If the program is there and does not start; the text has its log.
     #[must_use]
     pub fn start(self) -> Option<RedisServer> {
-        if !is_here(Path::new(&self.program)) {
-            eprintln!(
-                "SKIPPED: all that needs a Redis server: there is no {}; LEFT OUT until it is \
-                 installed: apt-get install redis-server",
-                self.program.display()
-            );
-            return None;
-        }
-        Some(RedisServer::with(self))
+        self.is_here().then(|| RedisServer::with(self))
     }
 }
 

@@ -70,6 +70,13 @@ impl RedisSettings {
         self
     }
 
+    /// Whether there is such a program. If not, the output of the test says that it is left out,
+    /// and how to have it.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        is_here(Path::new(&self.program))
+    }
+
     /// One more word behind the name of the program, such as `--maxmemory-policy`.
     pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
         self.arguments.push(argument.into());
@@ -77,9 +84,18 @@ impl RedisSettings {
     }
 }
 
-/// Whether there is a program of this name or path.
-pub(crate) fn is_here(program: &Path) -> bool {
+/// Whether there is a program of this name or path. If not, the output of the test says that it is
+/// left out, and how to have it.
+fn is_here(program: &Path) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    program.components().count() > 1 && program.exists()
-        || env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let is_here = program.components().count() > 1 && program.exists()
+        || env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if !is_here {
+        eprintln!(
+            "SKIPPED: all that needs a Redis server: there is no {}; LEFT OUT until it is \
+             installed: apt-get install redis-server",
+            program.display()
+        );
+    }
+    is_here
 }

@@ -1,0 +1,147 @@
+//! The store in Redis does what every store must do.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Trial};
+use marionette::store::Store;
+use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
+use marionette_redis::{Clock, RedisOptions, RedisStore};
+use marionette_servers::{Connection, RedisServer, Reply};
+use tokio::runtime::{Builder, Runtime};
+
+/// Time passes at once where a case lets it pass, in real time while a caller waits for jobs, and
+/// otherwise not at all.
+const UNIT: Duration = Duration::from_millis(200);
+
+/// The server of all cases of this process; each has a store of its own on it.
+static SERVER: OnceLock<RedisServer> = OnceLock::new();
+
+fn server() -> &'static RedisServer {
+    SERVER.get_or_init(|| RedisServer::start().expect("main has looked for it"))
+}
+
+struct OnServer {
+    name: String,
+    clock: Clock,
+    remembered: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
+}
+
+impl OnServer {
+    fn new() -> Self {
+        Self {
+            name: RedisServer::any_name(),
+            clock: Clock::still(),
+            remembered: Mutex::default(),
+        }
+    }
+
+    async fn open_as(&self, options: RedisOptions) -> Arc<dyn Store> {
+        let options = options.name(&self.name).clock(self.clock.clone());
+        let store = options.connect(server().url()).await;
+        Arc::new(store.expect("the server runs"))
+    }
+
+    fn connection() -> Connection {
+        server().connect().expect("the server runs")
+    }
+
+    /// All keys of the store.
+    fn keys(&self, connection: &mut Connection) -> Vec<Vec<u8>> {
+        let pattern = format!("{{{}}}:*", self.name);
+        let keys = ask(connection, &["KEYS", &pattern]).list();
+        keys.iter().map(Reply::bytes).collect()
+    }
+}
+
+fn options() -> RedisOptions {
+    RedisStore::options().lease(UNIT * 10).poll(UNIT * 20)
+}
+
+fn ask<A: AsRef<[u8]>>(connection: &mut Connection, words: &[A]) -> Reply {
+    let reply = connection.command(words).expect("the server answers");
+    assert!(!matches!(reply, Reply::Error(_)), "{reply:?}");
+    reply
+}
+
+impl Fixture for OnServer {
+    fn open(&self) -> FixtureFuture<'_, Arc<dyn Store>> {
+        Box::pin(self.open_as(options()))
+    }
+
+    fn open_keeping(&self, done: usize) -> FixtureFuture<'_, Arc<dyn Store>> {
+        Box::pin(self.open_as(options().keep_done_count(done as u64)))
+    }
+
+    fn open_with(&self, common: &CommonOptions) -> Option<FixtureFuture<'_, Arc<dyn Store>>> {
+        let options = with_common_options!(RedisStore::options(), common);
+        Some(Box::pin(self.open_as(options)))
+    }
+
+    fn passes_days(&self) -> bool {
+        true
+    }
+
+    fn can_roll_back(&self) -> bool {
+        true
+    }
+
+    fn remember(&self) -> FixtureFuture<'_, ()> {
+        Box::pin(async {
+            let mut connection = Self::connection();
+            let keys = self.keys(&mut connection);
+            let dumped = keys.into_iter().map(|key| {
+                let value = ask(&mut connection, &[b"DUMP", &*key]).bytes();
+                (key, value)
+            });
+            *self.remembered.lock().expect("nobody panics with it") = dumped.collect();
+        })
+    }
+
+    fn roll_back(&self) -> FixtureFuture<'_, ()> {
+        Box::pin(async {
+            let mut connection = Self::connection();
+            let keys = self.keys(&mut connection);
+            ask(&mut connection, &["MULTI"]);
+            for key in keys {
+                ask(&mut connection, &[b"DEL", &*key]);
+            }
+            let remembered = self.remembered.lock().expect("nobody panics with it");
+            for (key, value) in &*remembered {
+                ask(&mut connection, &[b"RESTORE", &**key, b"0", value]);
+            }
+            ask(&mut connection, &["EXEC"]);
+        })
+    }
+
+    fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {
+        self.clock.advance(time);
+        Box::pin(tokio::task::yield_now())
+    }
+
+    fn unit(&self) -> Duration {
+        UNIT
+    }
+
+    fn runtime(&self) -> Runtime {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime of one thread needs next to nothing")
+    }
+
+    fn model_cases(&self) -> u32 {
+        64
+    }
+}
+
+fn main() -> ExitCode {
+    if RedisServer::settings().is_here() {
+        return run(|| Box::new(OnServer::new()));
+    }
+    let left_out = Trial::test("everything_is_left_out_without_a_server", || {
+        // It says so.
+        RedisServer::settings().is_here();
+        Ok(())
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![left_out]).exit_code()
+}
