@@ -1,6 +1,6 @@
 //! What the thread of a store has: its connections, and what it knows of the server.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use marionette::store::{InstanceId, StoreError};
@@ -36,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) groups: Groups,
     pub(crate) prospects: Prospects,
     pub(crate) health: RefCell<Health>,
+    /// Whether no process was idle when the server was asked last.
+    pub(crate) is_quiet: Cell<bool>,
 }
 
 impl Server {
@@ -61,6 +63,7 @@ impl Server {
             groups: Groups::default(),
             prospects,
             health: RefCell::default(),
+            is_quiet: Cell::new(false),
         };
         server.open().await?;
         Ok(server)

@@ -2,15 +2,19 @@
 
 mod answer;
 mod body;
+mod keep;
 mod rows;
+mod when;
 mod reader;
 
 pub(crate) use answer::{byte_pairs, bytes, int, list, optional, pairs, text};
 pub(crate) use body::{Body, encode};
+pub(crate) use keep::{keep_row, kept};
 pub(crate) use reader::Reader;
 pub(crate) use rows::{
     EndRow, HeldRow, Member, StateRow, attempt, end_letter, outcome_letter, state_letter, state_of,
 };
+pub(crate) use when::When;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -4,25 +4,28 @@
 -- keys: 1 names, 2 bodies, 3 states, 4 waiting, 5 hints, 6 hints of suspects, 7 what the instance
 --   has, 8 retrying, 9 attempts, 10 idle, 11 rooms
 -- arguments: instance, limit (at most 1,000), most suspects, random number below 2^32, channel,
---   random process, number of groups, number of queues (0 for all); then the groups as
---   priority/kind, the highest priority first; then the queues. At most 128 groups x queues.
--- answer: stamp of the groups; when the next job is due or nothing; 1 if more is due; the token of
+--   random process, stamp of the groups that the caller knows, number of groups, number of queues
+--   (0 for all); then the groups as priority/kind, the highest priority first; then the queues. At
+--   most 128 groups x queues.
+-- answer: only the stamp, nothing and 0 if there are other groups than the caller knows, since one
+--   of them may go before the others. Else stamp of the groups; when the next job is due or nothing; 1 if more is due; the token of
 --   all jobs, but for those below; members; bodies, each may be nothing; then for each job that was
 --   claimed before its index, token, row of state and attempts
 -- cost: O(groups + lanes with due jobs + jobs x log waiting); other lanes cost nothing
 --@ codec
 local BYTES_MAX = 16777216
 local limit, suspects, random = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local group_count, queue_count = tonumber(ARGV[7]), tonumber(ARGV[8])
+local group_count, queue_count = tonumber(ARGV[8]), tonumber(ARGV[9])
 local now = clock()
 
 local fields = {'#s', '#i', '#x', 'i/' .. ARGV[1], '#v'}
-for index = 9, 8 + group_count do fields[#fields + 1] = 'g/' .. ARGV[index] end
-for index = 9 + group_count, #ARGV do fields[#fields + 1] = 'q/' .. ARGV[index] end
+for index = 10, 9 + group_count do fields[#fields + 1] = 'g/' .. ARGV[index] end
+for index = 10 + group_count, #ARGV do fields[#fields + 1] = 'q/' .. ARGV[index] end
 local numbers = call('HMGET', KEYS[1], unpack(fields))
 local wrong = wrong_layout(numbers[5])
 if wrong then return wrong end
 if not numbers[4] then return redis.error_reply('UNKNOWN instance') end
+if numbers[1] ~= ARGV[7] then return {numbers[1] or '', '', 0} end
 if not numbers[3] then suspects = 0 end
 --@ pick
 local members, looked = choose(limit)

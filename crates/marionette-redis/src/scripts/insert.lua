@@ -5,7 +5,8 @@
 --   kind and queue; then runs of jobs: place, how and when due, limit of the queue or -1, number of
 --   jobs, and for each of them id and body. No id comes twice.
 -- answer: A if all are accepted and no process is idle, a if all are and some is; else for each job
---   a letter: a accepted, k known, f full
+--   a letter: a accepted, k known with the same kind, queue and payload, t taken by another job,
+--   f full
 -- cost: O(jobs x log waiting), and O(groups x log waiting) for each queue with a limit
 --@ codec
 local NAMES, BODIES, WAITING, HINTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -23,16 +24,43 @@ local numbers = read_many('HMGET', NAMES, fields)
 local wrong = wrong_layout(numbers[1])
 if wrong then return wrong end
 
-local ids, runs, job = {}, at, 0
+local ids, body_at, runs, job = {}, {}, at, 0
 while at <= last do
   local behind = at + 4 + 2 * ARGV[at + 4]
   for index = at + 5, behind, 2 do
     job = job + 1
-    ids[job] = ARGV[index]
+    ids[job], body_at[job] = ARGV[index], index + 1
   end
   at = behind + 1
 end
-local known = read_many('HMGET', BODIES, ids)
+
+-- The names in a body with their lengths, and its payload. What the client wrote of it begins
+-- behind `from`.
+local function told(body, from)
+  local kind, queue = string.byte(body, from + 2, from + 3)
+  if not queue then return '' end
+  local names = from + 3 + kind + queue
+  local options, payload = string.byte(body, names + 1), names + 2
+  if options == 255 then options, payload = unpick('>I4', body, names + 2), names + 6 end
+  return sub(body, from + 2, names), options and sub(body, payload + options)
+end
+local function is_same(body, other)
+  local names, payload = told(body, sub(body, 8, 8) == '0' and 8 or 15)
+  local other_names, other_payload = told(other, 0)
+  return names == other_names and payload == other_payload
+end
+
+-- A few bodies at a time, since they may be large.
+local known = {}
+for first = 1, job, 250 do
+  local bodies = call('HMGET', BODIES, unpack(ids, first, math.min(first + 249, job)))
+  for index = 1, #bodies do
+    if bodies[index] then
+      local at = first + index - 1
+      known[at] = is_same(bodies[index], ARGV[body_at[at]]) and 'k' or 't'
+    end
+  end
+end
 
 -- A place that is new gets its numbers; the names know the way back too.
 local groups, queues, new = tonumber(numbers[2] or 0), tonumber(numbers[3] or 0), {}
@@ -58,8 +86,8 @@ for place = 1, count do
 end
 if groups > GROUPS_MAX then return redis.error_reply('FULL there are too many kinds') end
 
--- How many jobs wait in a queue, whatever their kind.
-local counted = {}
+-- How many jobs wait in a queue, whatever their kind; and how many of this call are accepted in it.
+local counted, added = {}, {}
 local function waiting_in(queue)
   local jobs = 0
   for group = 1, groups do
@@ -79,12 +107,16 @@ while at <= last do
   local head = due == now and now_bytes .. '0' or now_bytes .. '1' .. due_bytes
   local front, limit, accepted = place.lane .. due_bytes, tonumber(ARGV[at + 3]), row
   local queue, behind = sub(place.lane, 3, 5), at + 4 + 2 * ARGV[at + 4]
-  if limit >= 0 then counted[queue] = counted[queue] or waiting_in(queue) end
+  local room = math.huge
+  if limit >= 0 then
+    counted[queue] = counted[queue] or waiting_in(queue)
+    room = limit - counted[queue] - (added[queue] or 0)
+  end
   for index = at + 5, behind, 2 do
     job = job + 1
     if known[job] then
-      answers[job] = 'k'
-    elseif limit >= 0 and counted[queue] + row - accepted >= limit then
+      answers[job] = known[job]
+    elseif row - accepted >= room then
       answers[job] = 'f'
     else
       local id, body = ARGV[index], ARGV[index + 1]
@@ -95,7 +127,7 @@ while at <= last do
     end
   end
   accepted = row - accepted
-  if counted[queue] then counted[queue] = counted[queue] + accepted end
+  added[queue] = (added[queue] or 0) + accepted
   if accepted > 0 then
     place.first = math.min(place.first or due, due)
     if due <= now then place.ready = (place.ready or 0) + accepted end

@@ -2,7 +2,7 @@
 -- flags: none, so that a server whose memory is full refuses the call
 -- keys: 1 names, 2 bodies, 3 waiting, 4 hints
 -- arguments: the fields of its group and queue, id, body of at most 16 KiB
--- answer: a accepted; k known; i not done, since it needs the script for all jobs: the place is
+-- answer: a accepted; k known by its id; i not done, since it needs the script for all jobs: the place is
 --   new, its queue is paused, a process is idle and has to be told, or the layout is another
 -- cost: O(log waiting)
 local call = redis.call

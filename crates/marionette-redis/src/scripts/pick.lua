@@ -88,8 +88,8 @@ end
 local function choose(left)
   local chosen, looked, at = {}, {}, 1
   while at <= group_count and left > 0 and not more do
-    local priority, lanes = string.match(ARGV[8 + at], '^[^/]+'), {}
-    while at <= group_count and string.match(ARGV[8 + at], '^[^/]+') == priority do
+    local priority, lanes = string.match(ARGV[9 + at], '^[^/]+'), {}
+    while at <= group_count and string.match(ARGV[9 + at], '^[^/]+') == priority do
       local group = numbers[5 + at]
       if group then
         add_lanes(lanes, KEYS[5], group, '0', left)

@@ -8,8 +8,8 @@
 --   kept or nothing, whether the attempt failed (1 or 0), and the attempt (outcome, nanoseconds,
 --   error) or nothing.
 --   What follows: d done with a result, n a t due then (as in an insert), r due as before, l the
---   same for a lease that lapsed, b buried, c cancelled; for the last two the argument begins with
---   the kind of end. No id comes twice.
+--   same for a lease that lapsed, b buried, c cancelled, q quarantined for a reason; for b and c the
+--   argument begins with the kind of end. No id comes twice.
 -- answer: for each job a letter: a applied, s stale, c for a lapsed lease whose job ended as
 --   cancelled
 -- cost: O(jobs x log waiting)
@@ -42,14 +42,15 @@ for index, id in ipairs(ids) do
     gone[held_by] = gone[held_by] or {}
     push(gone[held_by], id)
     local attempt = ARGV[at + 7]
-    if attempt ~= '' and not (how == 'd' and sub(attempt, 1, 1) == '0') then
+    -- A success that tells nothing else is noted with the end.
+    local tried = how == 'd' and #attempt == 9 and sub(attempt, 1, 1) == '0'
+    if attempt ~= '' and not tried then
       add_attempt(job, attempt, ARGV[at + 6] == '1')
     end
     if how == 'd' then
       local kept, place = ARGV[at + 5], sub(job.lane, 1, 5)
       local has_row = states[index] or job.history > 0
       if has_row then save(job, 1) end
-      local tried = sub(attempt, 1, 1) == '0'
       local flags = SETTLED + (tried and TRIED or 0) + (kept ~= '' and KEPT or 0)
       push(added.ends, id, '40' .. string.char(flags) .. token .. instance .. sub(record, 9, 15)
         .. time_bytes(now) .. (tried and sub(attempt, 2, 9) or NO_TIME) .. value)
@@ -65,6 +66,8 @@ for index, id in ipairs(ids) do
       finish(job, '5', sub(value, 1, 1), nil, 1)
     elseif how == 'c' then
       finish(job, '6', sub(value, 1, 1), sub(value, 2), 1)
+    elseif how == 'q' then
+      finish(job, '7', 'q', value, 1)
     else
       if how ~= 'r' and how ~= 'l' then job.due = due_of(how, value, now) end
       local waits = wait_again(job, cancels[index], how == 'l' and 0 or 1)

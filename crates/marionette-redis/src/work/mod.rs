@@ -9,3 +9,4 @@ mod mend;
 mod warning;
 mod wait;
 mod ended;
+mod rounds;

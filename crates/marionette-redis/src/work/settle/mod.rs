@@ -1,0 +1,126 @@
+//! Writes what became of claimed jobs.
+
+mod verdict;
+
+use marionette::store::{CALL_ROWS_MAX, InstanceId, Lease, Settled, Settlement, StoreError};
+use redis::Value;
+
+use self::verdict::Verdict;
+use crate::codec::bytes;
+use crate::error::strange;
+use crate::scripts::{Call, Script};
+use crate::server::Server;
+use crate::work::rounds::rounds;
+
+impl Server {
+    pub(crate) async fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, StoreError> {
+        let count = settlements.len();
+        if count > CALL_ROWS_MAX {
+            return Err(StoreError::refused(format!(
+                "a call has {count} settlements, the limit is {CALL_ROWS_MAX}"
+            )));
+        }
+        for settlement in &settlements {
+            settlement.check()?;
+        }
+        let verdicts = settlements.into_iter().map(Verdict::of);
+        self.settle_all(verdicts.collect::<Result<_, _>>()?).await
+    }
+
+    async fn settle_all(&self, verdicts: Vec<Verdict>) -> Result<Vec<Settled>, StoreError> {
+        let mut answers = vec![Settled::Stale; verdicts.len()];
+        for places in rounds(verdicts.iter().map(|verdict| verdict.lease.job)) {
+            let part: Vec<&Verdict> = places.iter().map(|place| &verdicts[*place]).collect();
+            for (place, answer) in places.iter().zip(self.settle_verdicts(&part).await?) {
+                answers[*place] = answer;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Ends claimed jobs that cannot be read, for these reasons, so that nobody claims them again.
+    pub(super) async fn quarantine(&self, spoilt: Vec<(Lease, String)>) -> Result<(), StoreError> {
+        let verdicts = spoilt.into_iter();
+        let verdicts = verdicts.map(|(lease, what)| Verdict::quarantined(lease, &what));
+        self.settle_all(verdicts.collect()).await.map(drop)
+    }
+
+    /// Writes verdicts, of which no two are about the same job: all or none.
+    async fn settle_verdicts(&self, verdicts: &[&Verdict]) -> Result<Vec<Settled>, StoreError> {
+        let Some(first) = verdicts.first() else {
+            return Ok(Vec::new());
+        };
+        let one = first.lease.instance;
+        let is_of_done = |verdict: &&Verdict| verdict.is_success() && verdict.lease.instance == one;
+        let call = if verdicts.iter().all(is_of_done) {
+            self.done_call(one, verdicts)
+        } else {
+            self.settle_call(verdicts)
+        };
+        settled(self.bulk(&call).await?, verdicts.len())
+    }
+
+    /// Successes of one instance. Those of one claim, which are next to each other as a rule, are a
+    /// run.
+    fn done_call(&self, instance: InstanceId, verdicts: &[&Verdict]) -> Call {
+        let mut call = self.call(Script::Done, &[instance]);
+        call.arg(instance.uuid().as_bytes())
+            .arg(self.settings.keep_done_count)
+            .arg(self.channel());
+        for run in verdicts.chunk_by(|one, other| one.run() == other.run()) {
+            let (token, is_tried, kept) = run[0].run();
+            call.arg(&token.to_be_bytes()).arg(u8::from(is_tried));
+            call.arg(kept).arg(run.len());
+            for verdict in run {
+                call.arg(verdict.lease.job.uuid().as_bytes())
+                    .arg(verdict.end());
+            }
+        }
+        call
+    }
+
+    fn settle_call(&self, verdicts: &[&Verdict]) -> Call {
+        let mut instances = Vec::new();
+        for verdict in verdicts {
+            if !instances.contains(&verdict.lease.instance) {
+                instances.push(verdict.lease.instance);
+            }
+        }
+        let mut call = self.call(Script::Settle, &instances);
+        call.arg(self.channel())
+            .arg(Self::random_process())
+            .arg(self.settings.keep_done_count)
+            .arg(instances.len());
+        for instance in &instances {
+            call.arg(instance.uuid().as_bytes());
+        }
+        for verdict in verdicts {
+            let mut all = instances.iter();
+            let which = all.position(|it| *it == verdict.lease.instance);
+            call.arg(which.map_or(0, |which| which + 1));
+            verdict.write(&mut call);
+        }
+        call
+    }
+}
+
+/// What the script says of each.
+fn settled(answer: Value, count: usize) -> Result<Vec<Settled>, StoreError> {
+    let letters = bytes(answer)?;
+    if letters == b"a" {
+        return Ok(vec![Settled::Applied; count]);
+    }
+    let answers = letters.iter().map(|letter| match letter {
+        b'a' => Ok(Settled::Applied),
+        b's' => Ok(Settled::Stale),
+        _ => Err(strange("a letter for each settlement")),
+    });
+    let answers = answers.collect::<Result<Vec<_>, _>>()?;
+    if answers.len() != count {
+        return Err(strange("a letter for each settlement"));
+    }
+    Ok(answers)
+}
