@@ -203,7 +203,8 @@ pub(crate) fn attempt(row: &[u8]) -> Option<TimedAttempt> {
     let mut attempt = TimedAttempt::new(number, outcome, time(started), time(ended));
     attempt.ran = ran;
     attempt.instance = (!instance.is_nil()).then(|| instance.into());
-    let error = String::from_utf8_lossy(row.0);
-    attempt.error = (!error.is_empty()).then(|| error.into_owned());
+    // A mark stands before the error: an empty one is not none.
+    let error = row.byte().map(|_| String::from_utf8_lossy(row.0));
+    attempt.error = error.map(Into::into);
     Some(attempt)
 }

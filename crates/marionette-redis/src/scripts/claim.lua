@@ -105,7 +105,11 @@ for _, lane in ipairs(looked) do
     end
     if due then
       call('ZADD', lane.hints, hint(name, due), name)
-      if due > now then note_next(due) elseif lane.mark == '0' then more = true end
+      if due > now then
+        note_next(due)
+      elseif lane.mark == '0' or suspects > 0 then
+        more = true
+      end
     else
       call('ZREM', lane.hints, name)
       if lane.mark == '1' and call('ZCARD', lane.hints) == 0 then call('HDEL', KEYS[1], '#x') end

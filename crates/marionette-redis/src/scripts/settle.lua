@@ -5,8 +5,8 @@
 --   17 done, 18 until, 19 bodies, 20 gone; then what each of the instances has
 -- arguments: channel, random process, number of done jobs that are kept, number of instances, their
 --   ids; for each job its instance (from 1), id, token, what follows, its argument, how long it is
---   kept or nothing, whether the attempt failed (1 or 0), and the attempt (outcome, nanoseconds,
---   error) or nothing.
+--   kept or nothing, whether the attempt failed (1 or 0), and the attempt (outcome, nanoseconds, and
+--   a mark and the error if it has one) or nothing.
 --   What follows: d done with a result, n a t due then (as in an insert), r due as before, l the
 --   same for a lease that lapsed, b buried, c cancelled, q quarantined for a reason; for b and c the
 --   argument begins with the kind of end. No id comes twice.

@@ -85,7 +85,7 @@ impl Server {
         let mut call = self.call(Script::Claim, &[claim.instance]);
         call.arg(claim.instance.uuid().as_bytes())
             .arg(room.jobs.min(STEP))
-            .arg(room.suspects.min(STEP))
+            .arg(room.suspects.min(CALL_ROWS_MAX))
             .arg(fastrand::u32(..))
             .arg(self.channel())
             .arg(Self::random_process())

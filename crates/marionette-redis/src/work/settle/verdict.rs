@@ -21,7 +21,8 @@ pub(super) struct Verdict {
     value: Vec<u8>,
     /// Whether the job has one failed attempt more.
     is_failure: bool,
-    /// The attempt: its outcome, its nanoseconds and its error; empty for none.
+    /// The attempt: its outcome, its nanoseconds, and a mark and its error if it has one; empty for
+    /// none.
     attempt: Vec<u8>,
 }
 
@@ -130,12 +131,13 @@ fn later(due: Due) -> Option<(&'static str, Vec<u8>)> {
 /// An attempt; `None` for an outcome that is newer than this library.
 fn told(attempt: Attempted) -> Option<Vec<u8>> {
     let letter = codec::outcome_letter(attempt.outcome)?;
-    let error = attempt.error.map(clip_error);
-    let error = error.as_deref().unwrap_or_default();
-    let mut told = Vec::with_capacity(HEAD + error.len());
-    told.push(letter);
+    let mut told = vec![letter];
     told.extend(nanos(attempt.ran).to_be_bytes());
-    told.extend(error.as_bytes());
+    // An empty error is not none.
+    if let Some(error) = attempt.error.map(clip_error) {
+        told.push(b'e');
+        told.extend(error.as_bytes());
+    }
     Some(told)
 }
 
