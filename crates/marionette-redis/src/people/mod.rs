@@ -11,3 +11,6 @@ mod newest;
 mod places;
 
 pub(crate) use change::Change;
+
+#[cfg(test)]
+mod tests;

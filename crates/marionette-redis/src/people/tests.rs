@@ -1,0 +1,456 @@
+//! The questions and changes of people on a real server, with jobs that were put there by the
+//! scripts.
+
+use std::time::{Duration, SystemTime};
+
+use marionette::TaskId;
+use marionette::inspect::{
+    ActivityFilter, ActivityKind, By, Count, Filter, JobDetails, JobSummary, Page, Which,
+};
+use marionette::store::{InstanceId, InstanceInfo, JobState, Name, NewJob, StoreErrorKind, Wanted};
+use marionette_servers::RedisServer;
+use tokio::task::LocalSet;
+
+use super::Change;
+use crate::codec::{byte_pairs, bytes, encode, list};
+use crate::layout::Key;
+use crate::options::RedisOptions;
+use crate::scripts::Script;
+use crate::server::Server;
+
+/// A store on a server of its own.
+struct Bed {
+    server: Server,
+    instance: InstanceId,
+    _redis: RedisServer,
+}
+
+/// Does this with a store on a server of its own.
+fn on_a_server(test: impl AsyncFnOnce(Bed)) {
+    let Some(redis) = RedisServer::start() else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let work = async {
+        let settings = RedisOptions::default()
+            .name(RedisServer::any_name())
+            .settings;
+        let server = Server::connect(redis.url(), settings)
+            .await
+            .expect("a store");
+        let bed = Bed {
+            server,
+            instance: InstanceId::new(),
+            _redis: redis,
+        };
+        bed.renew(bed.instance).await;
+        test(bed).await;
+    };
+    LocalSet::new().block_on(&runtime.expect("a runtime"), work);
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
+fn job() -> NewJob {
+    NewJob::new(name("mail"), b"{}".to_vec())
+}
+
+fn by() -> By {
+    By::new("ada", "test")
+}
+
+impl Bed {
+    async fn renew(&self, instance: InstanceId) {
+        let info = InstanceInfo::new(instance, "server", 4).host("here");
+        self.server
+            .renew(info, Vec::new())
+            .await
+            .expect("a sign of life");
+    }
+
+    /// Inserts jobs of one place, due after this many microseconds.
+    async fn insert_after(&self, jobs: &[NewJob], after: u64) {
+        let mut call = self.server.call(Script::Insert, &[]);
+        call.arg(self.server.channel())
+            .arg("stamp")
+            .arg(Server::random_process());
+        let first = &jobs[0];
+        call.arg(1)
+            .arg(first.priority.get())
+            .arg(&*first.kind)
+            .arg(&*first.queue);
+        call.arg(1).arg("a").arg(after).arg(-1).arg(jobs.len());
+        for job in jobs {
+            call.arg(job.id.uuid().as_bytes());
+            call.arg(encode(job).expect("a body"));
+        }
+        self.server.bulk(&call).await.expect("they are accepted");
+    }
+
+    async fn insert(&self, job: NewJob) -> TaskId {
+        self.insert_after(std::slice::from_ref(&job), 0).await;
+        job.id
+    }
+
+    async fn insert_many(&self, count: usize) -> Vec<TaskId> {
+        let jobs: Vec<_> = (0..count).map(|_| job()).collect();
+        for jobs in jobs.chunks(1_000) {
+            self.insert_after(jobs, 0).await;
+        }
+        jobs.into_iter().map(|job| job.id).collect()
+    }
+
+    /// Claims jobs of the kind `mail`: their ids and tokens.
+    async fn claim(&self, limit: usize) -> Vec<(TaskId, Vec<u8>)> {
+        let mut call = self.server.call(Script::Claim, &[self.instance]);
+        call.arg(self.instance.uuid().as_bytes());
+        call.arg(limit).arg(1).arg(7).arg(self.server.channel());
+        call.arg(Server::random_process())
+            .arg(1)
+            .arg(0)
+            .arg("0/mail");
+        let mut answer = list(self.server.bulk(&call).await.expect("an answer")).expect("a list");
+        let members = list(answer.remove(4)).expect("members").into_iter();
+        let mut token = bytes(answer.remove(3)).expect("a token");
+        // Those that were claimed before have a token of their own.
+        if let Some(own) = answer.get(5) {
+            token = bytes(own.clone()).expect("a token");
+        }
+        let id = |member: redis::Value| {
+            let member = bytes(member).expect("a member");
+            uuid::Uuid::from_slice(&member[13..29])
+                .expect("an id")
+                .into()
+        };
+        members.map(|member| (id(member), token.clone())).collect()
+    }
+
+    /// Settles a job: what follows with its argument, whether it failed, and the attempt.
+    async fn settle(
+        &self,
+        job: &(TaskId, Vec<u8>),
+        how: &str,
+        value: &[u8],
+        attempt: &[u8],
+    ) -> String {
+        let mut call = self.server.call(Script::Settle, &[self.instance]);
+        call.arg(self.server.channel())
+            .arg(Server::random_process());
+        call.arg(100_000)
+            .arg(1)
+            .arg(self.instance.uuid().as_bytes());
+        call.arg(1)
+            .arg(job.0.uuid().as_bytes())
+            .arg(&job.1[..])
+            .arg(how);
+        call.arg(value)
+            .arg("")
+            .arg(u8::from(attempt.first() == Some(&b'1')))
+            .arg(attempt);
+        let answer = self.server.bulk(&call).await.expect("an answer");
+        String::from_utf8(bytes(answer).expect("letters")).expect("letters")
+    }
+
+    async fn job(&self, id: TaskId) -> JobDetails {
+        let job = self.server.job(id).await.expect("an answer");
+        job.expect("it is known")
+    }
+
+    async fn state(&self, id: TaskId) -> JobState {
+        self.job(id).await.summary.state
+    }
+
+    async fn pages(&self, filter: &Filter, limit: usize) -> Vec<JobSummary> {
+        let (mut jobs, mut page) = (Vec::new(), Page::first(limit));
+        loop {
+            let listed = self
+                .server
+                .list(filter.clone(), page)
+                .await
+                .expect("a page");
+            assert!(listed.jobs.len() <= limit);
+            jobs.extend(listed.jobs);
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => return jobs,
+            }
+        }
+    }
+
+    async fn found(&self, filter: Filter) -> Vec<TaskId> {
+        let mut ids: Vec<_> = self
+            .pages(&filter, 7)
+            .await
+            .iter()
+            .map(|job| job.id)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// One job in each state but quarantined, in the order of [`JobState::ALL`].
+    async fn one_of_each(&self) -> Vec<TaskId> {
+        let retrying = self.claimed().await;
+        let failed = [b"1", &7_u64.to_be_bytes()[..], b"try again"].concat();
+        self.settle(&retrying, "a", b"5000000000", &failed).await;
+        let done = self.claimed().await;
+        let succeeded = [b"0", &7_u64.to_be_bytes()[..]].concat();
+        self.settle(&done, "d", b"rresult", &succeeded).await;
+        let dead = self.claimed().await;
+        let failed = [b"1", &7_u64.to_be_bytes()[..], b"fatal"].concat();
+        self.settle(&dead, "b", b"f", &failed).await;
+        let cancelled = self.claimed().await;
+        self.settle(&cancelled, "c", b"eexpired", b"").await;
+        let running = self.claimed().await;
+        let scheduled = job();
+        self.insert_after(std::slice::from_ref(&scheduled), 5_000_000_000)
+            .await;
+        let ready = self.insert(job()).await;
+        let ids = [retrying, running, done, dead, cancelled];
+        let mut all = vec![ready, scheduled.id];
+        all.extend(ids.map(|(id, _)| id));
+        for (id, state) in all.iter().zip(JobState::ALL) {
+            assert_eq!(self.state(*id).await, state);
+        }
+        all
+    }
+
+    async fn claimed(&self) -> (TaskId, Vec<u8>) {
+        let id = self.insert(job()).await;
+        let claimed = self.claim(1).await.remove(0);
+        assert_eq!(claimed.0, id);
+        claimed
+    }
+
+    fn key(&self, key: Key) -> &str {
+        self.server.scripts.layout().key(key)
+    }
+}
+
+#[test]
+fn a_job_is_shown_with_all_that_is_known_of_it() {
+    on_a_server(async |bed| {
+        assert_eq!(
+            bed.server.job(TaskId::new()).await.expect("an answer"),
+            None
+        );
+        let ids = bed.one_of_each().await;
+        let retrying = bed.job(ids[2]).await;
+        assert_eq!(retrying.summary.failed, 1);
+        assert_eq!(retrying.attempts.len(), 1);
+        let reason = retrying.summary.reason.expect("it failed");
+        assert!(reason.contains("try again"), "{reason}");
+        let running = bed.job(ids[3]).await.summary;
+        assert_eq!(running.instance, Some(bed.instance));
+        assert!(running.started.is_some() && running.ended.is_none());
+        let done = bed.job(ids[4]).await;
+        assert_eq!(done.result.as_deref(), Some(&b"result"[..]));
+        assert_eq!(done.attempts.len(), 1);
+        assert_eq!(done.attempts[0].instance, Some(bed.instance));
+        assert_eq!(done.attempts[0].ran, Duration::from_nanos(7));
+        let dead = bed.job(ids[5]).await;
+        assert!(dead.summary.reason.expect("it failed").contains("fatal"));
+        let cancelled = bed.job(ids[6]).await.summary;
+        assert_eq!(cancelled.reason.as_deref(), Some("expired"));
+        assert_eq!(cancelled.instance, None);
+    });
+}
+
+#[test]
+fn jobs_are_counted_by_queue_kind_and_state_however_many_lanes_there_are() {
+    on_a_server(async |bed| {
+        bed.one_of_each().await;
+        let mut expected: Vec<_> = JobState::ALL[..7]
+            .iter()
+            .map(|state| Count::new(name("default"), name("mail"), *state, 1))
+            .collect();
+        let mut counts = bed.server.counts().await.expect("counts");
+        counts.sort();
+        assert_eq!(counts, expected);
+        // More lanes than one call counts.
+        for number in 0..450 {
+            let queue = name(&format!("q{number}"));
+            let of = |priority| job().queue(queue.clone()).priority(priority);
+            bed.insert(of(0)).await;
+            if number % 100 == 0 {
+                bed.insert(of(5)).await;
+            }
+            let jobs = if number % 100 == 0 { 2 } else { 1 };
+            expected.push(Count::new(queue, name("mail"), JobState::Ready, jobs));
+        }
+        expected.sort();
+        let mut counts = bed.server.counts().await.expect("counts");
+        counts.sort();
+        assert_eq!(counts, expected);
+    });
+}
+
+#[test]
+fn lists_go_from_the_newest_to_the_oldest_whatever_the_order_in_which_jobs_are_due() {
+    on_a_server(async |bed| {
+        let mut ids = bed.insert_many(40).await;
+        let later: Vec<_> = (0..30).map(|_| job().kind(name("later"))).collect();
+        bed.insert_after(&later, 9_000_000).await;
+        ids.extend(later.iter().map(|job| job.id));
+        let claimed = bed.claim(15).await;
+        for job in &claimed[..10] {
+            assert_eq!(bed.settle(job, "d", b"", b"").await, "a");
+        }
+        ids.reverse();
+        for limit in [1, 7, 69, 70, 71, 1_000] {
+            let jobs = bed.pages(&Filter::new(), limit).await;
+            let listed: Vec<_> = jobs.iter().map(|job| job.id).collect();
+            assert_eq!(listed, ids, "by {limit}");
+        }
+        let later = bed.found(Filter::new().state(JobState::Scheduled)).await;
+        assert_eq!(later.len(), 30);
+        assert_eq!(bed.found(Filter::new().kind("later")).await, later);
+        assert_eq!(bed.found(Filter::new().queue("none")).await, []);
+        assert_eq!(
+            bed.found(Filter::new().state(JobState::Done)).await.len(),
+            10
+        );
+        assert_eq!(
+            bed.found(Filter::new().state(JobState::Running))
+                .await
+                .len(),
+            5
+        );
+        assert_eq!(
+            bed.found(Filter::new().state(JobState::Ready)).await.len(),
+            25
+        );
+    });
+}
+
+#[test]
+fn a_list_names_jobs_that_cannot_be_read_and_shows_the_others() {
+    on_a_server(async |bed| {
+        let ids = bed.insert_many(3).await;
+        let mut command = redis::cmd("HSET");
+        command
+            .arg(bed.key(Key::Bodies))
+            .arg(ids[1].uuid().as_bytes())
+            .arg("nonsense");
+        bed.server.bulk.ask(&command).await.expect("it is damaged");
+        let listed = bed
+            .server
+            .list(Filter::new(), Page::default())
+            .await
+            .expect("a page");
+        let shown: Vec<_> = listed.jobs.iter().map(|job| job.id).collect();
+        assert_eq!(shown, [ids[2], ids[0]]);
+        assert_eq!(listed.unreadable.len(), 1);
+        assert_eq!(listed.unreadable[0].id, Some(ids[1]));
+        let error = bed.server.job(ids[1]).await.expect_err("it cannot be read");
+        assert_eq!(error.kind(), StoreErrorKind::Refused);
+        assert!(error.to_string().contains(&ids[1].to_string()), "{error}");
+    });
+}
+
+#[test]
+fn a_queue_is_paused_by_the_first_who_says_so() {
+    on_a_server(async |bed| {
+        bed.insert(job()).await;
+        let queue = || name("default");
+        let (ada, ben) = (By::new("ada", "x"), By::new("ben", "y"));
+        bed.server
+            .resume_queue(queue(), ada.clone())
+            .await
+            .expect("a change");
+        for by in [&ada, &ben] {
+            bed.server
+                .pause_queue(queue(), by.clone())
+                .await
+                .expect("a change");
+        }
+        let paused = bed.server.paused_queues().await.expect("queues");
+        assert_eq!(paused.len(), 1);
+        assert_eq!(
+            (&*paused[0].queue, paused[0].by.as_ref()),
+            ("default", Some(&ada))
+        );
+        assert!(bed.claim(1).await.is_empty());
+        bed.server
+            .resume_queue(queue(), ben.clone())
+            .await
+            .expect("a change");
+        assert!(bed.server.paused_queues().await.expect("queues").is_empty());
+        assert_eq!(bed.claim(1).await.len(), 1);
+        let filter = ActivityFilter::new().queue("default");
+        let told = bed.server.activity(filter).await.expect("activities");
+        let told: Vec<_> = told
+            .into_iter()
+            .map(|it| (it.kind, it.by, it.queue))
+            .collect();
+        let expected = [
+            (ActivityKind::Resumed, ben, Some(queue())),
+            (ActivityKind::Paused, ada, Some(queue())),
+        ];
+        assert_eq!(told, expected);
+    });
+}
+
+#[test]
+fn instances_are_shown_with_the_jobs_that_they_have() {
+    on_a_server(async |bed| {
+        bed.insert_many(3).await;
+        bed.claim(2).await;
+        let live = bed.server.instances().await.expect("instances");
+        assert_eq!(live.len(), 1);
+        assert_eq!((live[0].info.id, live[0].running), (bed.instance, 2));
+        assert_eq!(live[0].info.host.as_deref(), Some("here"));
+        // One that was silent for a lease is not shown.
+        let mut command = redis::cmd("HGETALL");
+        command.arg(bed.key(Key::Instances));
+        let row = bed.server.bulk.ask(&command).await.expect("a hash");
+        let (id, mut row) = byte_pairs(row).expect("rows").remove(0);
+        row[16] -= 1;
+        let mut command = redis::cmd("HSET");
+        command.arg(bed.key(Key::Instances)).arg(id).arg(row);
+        bed.server.bulk.ask(&command).await.expect("it is written");
+        assert!(bed.server.instances().await.expect("instances").is_empty());
+    });
+}
+
+#[test]
+fn jobs_that_nobody_can_run_are_counted() {
+    on_a_server(async |bed| {
+        bed.insert(job()).await;
+        for queue in ["x", "x", "y", "paused"] {
+            bed.insert(job().kind(name("old")).queue(name(queue))).await;
+        }
+        bed.insert(job().kind(name("old")).queue(name("x")).priority(5))
+            .await;
+        bed.insert_after(&[job().kind(name("later"))], 9_000_000)
+            .await;
+        bed.server
+            .pause_queue(name("paused"), by())
+            .await
+            .expect("a change");
+        let count = async |wanted: Wanted, overdue| {
+            let counts = bed.server.unclaimed(wanted, overdue).await.expect("counts");
+            let told = counts
+                .into_iter()
+                .map(|it| (it.queue.to_string(), it.kind, it.jobs));
+            told.collect::<Vec<_>>()
+        };
+        let mail = || Wanted::new([name("mail")]);
+        let of = |queue: &str, jobs| (queue.to_owned(), name("old"), jobs);
+        assert_eq!(count(mail(), Duration::from_secs(60)).await, []);
+        assert_eq!(
+            count(mail(), Duration::ZERO).await,
+            [of("x", 3), of("y", 1)]
+        );
+        assert_eq!(
+            count(mail().queues([name("y")]), Duration::ZERO).await,
+            [of("y", 1)]
+        );
+        let all = Wanted::new(["mail", "old", "later"].map(Name::from_static));
+        assert_eq!(count(all, Duration::ZERO).await, []);
+    });
+}
