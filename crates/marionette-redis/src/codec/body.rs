@@ -42,9 +42,16 @@ pub(crate) fn encode(job: &NewJob) -> Result<Vec<u8>, StoreError> {
     Ok(body)
 }
 
+/// From this length on, without the times of the server, a body counts as long.
+const LONG_BODY: usize = 16_384;
+/// The flag of a waiting job with a long body.
+const LONG_FLAG: u8 = 2;
+
 /// A body as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
+    /// Whether it takes much room: a claim reads few of these at a time.
+    pub(crate) is_long: bool,
     /// When it was accepted, in microseconds since 1970.
     pub(crate) accepted: u64,
     /// When it was first due.
@@ -57,8 +64,14 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// The flags that this job has while it waits, but for those that its state gives it.
+    pub(crate) fn flags(&self) -> u8 {
+        if self.is_long { LONG_FLAG } else { 0 }
+    }
+
     /// Reads a body; what is wrong with it if it cannot be read.
     pub(crate) fn decode(body: &[u8]) -> Result<Self, String> {
+        let length = body.len();
         let mut body = Reader(body);
         let parts = Parts::of(&mut body).ok_or("its body is too short")?;
         let name = |text: &str| Name::try_from(text).map_err(|error| error.to_string());
@@ -68,6 +81,7 @@ impl Body {
                 .map_err(|error| format!("its options cannot be read: {error}"))?,
         };
         Ok(Self {
+            is_long: length - parts.head > LONG_BODY,
             accepted: parts.accepted,
             first_due: parts.first_due,
             priority: Priority::new(parts.priority),
@@ -80,6 +94,8 @@ impl Body {
 }
 
 struct Parts<'a> {
+    /// The length of the times of the server.
+    head: usize,
     accepted: u64,
     first_due: u64,
     priority: i8,
@@ -91,9 +107,9 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(body: &mut Reader<'a>) -> Option<Self> {
         let accepted = body.number(7)?;
-        let first_due = match body.byte()? {
-            b'0' => accepted,
-            _ => body.number(7)?,
+        let (head, first_due) = match body.byte()? {
+            b'0' => (8, accepted),
+            _ => (15, body.number(7)?),
         };
         let priority = i8::from_be_bytes(body.array()?);
         let [kind, queue] = body.array()?;
@@ -105,6 +121,7 @@ impl<'a> Parts<'a> {
         };
         let options = body.take(options)?;
         Some(Self {
+            head,
             accepted,
             first_due,
             priority,

@@ -80,6 +80,16 @@ fn row<T>(
 }
 
 impl Job {
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The instance that has it, unless it has ended.
+    pub(crate) fn holder(&self) -> Option<InstanceId> {
+        let held = self.held.as_ref().filter(|_| self.end.is_none());
+        held.map(|(instance, _)| *instance)
+    }
+
     /// When it is or was due, in microseconds since 1970.
     pub(crate) fn due(&self) -> u64 {
         let state = self.state.as_ref().map(|state| state.due);
@@ -165,8 +175,7 @@ impl Job {
         summary.ended = self.end.as_ref().map(|end| time(end.ended));
         summary.failed = self.failed();
         summary.crashes = self.state.as_ref().map_or(0, |state| state.crashes);
-        let held = self.held.as_ref().filter(|_| self.end.is_none());
-        summary.instance = held.map(|(instance, _)| *instance);
+        summary.instance = self.holder();
         summary.end = self.end_kind();
         summary.reason = self.reason();
         summary

@@ -2,7 +2,7 @@
 
 mod found;
 
-pub(crate) use found::Found;
+pub(crate) use found::{Found, Job};
 
 use marionette::TaskId;
 use marionette::store::{InstanceId, StoreError};

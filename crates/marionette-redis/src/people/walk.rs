@@ -7,13 +7,11 @@
 use marionette::TaskId;
 use marionette::inspect::Filter;
 use marionette::store::{JobState, StoreError};
-use redis::Value;
 use uuid::Uuid;
 
 use super::newest::Newest;
 use super::places::Places;
-use crate::codec::{HeldRow, Member, byte_pairs, bytes, int, list, state_letter};
-use crate::error::strange;
+use crate::codec::{HeldRow, Member, byte_pairs, bytes, list, state_letter};
 use crate::jobs::JobReader;
 use crate::layout::Key;
 use crate::server::Server;

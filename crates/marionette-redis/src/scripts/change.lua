@@ -1,13 +1,17 @@
 -- Makes a change that a person asks for to some jobs, at most 500: one step of one activity.
 -- flags: allow-oom
 -- keys: those of hands.lua; 17 bodies, 18 gone, 19 until, 20 activity, 21 subjects; then what each
---   of the instances has
+--   of the instances has that are named below
 -- arguments: channel, random process, the change, its value, number of the activity (0 for a new
 --   one), what is told of the activity, number of places; for each priority, kind and queue; for
---   each job id, place, and as its body says when it was first due (7 bytes) and its flags (a
---   number). The changes: c cancel for a reason, r retry, t reschedule to a time, x delete
--- answer: the number of the activity or 0; for each job 1 if it was changed, else 0
--- cost: O(jobs x (log waiting + instances))
+--   each job id, place, as its body says when it was first due (7 bytes) and its flags (a number),
+--   the number of the instance that has it or 0, and how it has to be: nothing for any way, w and
+--   when it is due (7 bytes) for one that waits, h for one that an instance has, else the letter of
+--   the state in which it ended. The changes: c cancel for a reason, r retry, t reschedule to a
+--   time, x delete
+-- answer: the number of the activity or 0; for each job 1 if it was changed, 0 if not, 2 if it is
+--   not as it was said to be: it is looked at again
+-- cost: O(jobs x log waiting)
 --@ codec
 --@ wake
 --@ ends
@@ -15,36 +19,36 @@
 --@ again
 --@ activity
 local how, value, number, place_count = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
-local fields, places = {}, {}
+local fields, places = {'#v'}, {}
 for at = 8, 7 + 3 * place_count, 3 do
   fields[#fields + 1] = 'g/' .. ARGV[at] .. '/' .. ARGV[at + 1]
   fields[#fields + 1] = 'q/' .. ARGV[at + 2]
 end
 local numbers = read_many('HMGET', K.names, fields)
+local wrong = wrong_layout(numbers[1])
+if wrong then return wrong end
 for place = 1, place_count do
-  local group, queue = numbers[2 * place - 1], numbers[2 * place]
+  local group, queue = numbers[2 * place], numbers[2 * place + 1]
   places[place] = group and queue and group .. sub(queue, 1, 3)
 end
 local ids = {}
-for at = 8 + 3 * place_count, #ARGV, 4 do ids[#ids + 1] = ARGV[at] end
+for at = 8 + 3 * place_count, #ARGV, 6 do ids[#ids + 1] = ARGV[at] end
 local states, ends = read_many('HMGET', K.states, ids), read_many('HMGET', K.ends, ids)
 
 local waited, retried, entries, failed, by_time, until_rows = {}, {}, {}, {}, {}, {}
-local deleted, anew, answer, changed = {}, {}, {0}, {}
+local deleted, anew, wishes, answer, changed = {}, {}, {}, {0}, {}
 local NOBODY = string.rep('\0', 16)
 
 -- A job that does not run, and the member of the set of waiting jobs that it is if it waits.
-local function known_job(index, id)
-  local at = 4 + 3 * place_count + 4 * index
+local function known_job(at, index, id)
   local place = places[tonumber(ARGV[at + 1])]
   if not place then return end
-  local job = {id = id, token = NO_TIME, instance = NOBODY, started = 0, failed = 0, crashes = 0,
-    history = 0, flags = tonumber(ARGV[at + 3])}
+  local job = {id = id, token = NO_TIME, instance = NOBODY, settled = 0, started = 0, failed = 0,
+    crashes = 0, history = 0, flags = tonumber(ARGV[at + 3])}
   job.due = unpick('>I7', ARGV[at + 2])
   job.first = job.due
   if states[index] then
-    local _
-    job.token, job.instance, _, job.started, job.due, job.first, job.failed, job.crashes,
+    job.token, job.instance, job.settled, job.started, job.due, job.first, job.failed, job.crashes,
       job.history = unpick(STATE, states[index])
     job.flags = job.flags + STATE_FLAG
   end
@@ -66,54 +70,62 @@ local function unlist(job, row)
   end
 end
 
+-- A claim that was settled stays so: the same settlement may come again.
+local NO, YES, AGAIN = 0, 1, 2
 local function change(index, id)
-  local job, member = known_job(index, id)
-  if not job then return false end
-  local row = ends[index]
+  local at = 2 + 3 * place_count + 6 * index
+  local job, member = known_job(at, index, id)
+  if not job then return NO end
+  local row, expected = ends[index], ARGV[at + 5]
   if row then
+    if expected ~= '' and expected ~= sub(row, 1, 1) then return AGAIN end
     if how == 'x' then
       unlist(job, row)
       push(deleted, id)
-      return true
+      return YES
     end
-    if how ~= 'r' or sub(row, 1, 1) == '4' then return false end
+    if how ~= 'r' or sub(row, 1, 1) == '4' then return NO end
     unlist(job, row)
     push(anew, id)
     job.due, job.first, job.failed, job.crashes = now, now, 0, 0
-    return wait_again(job, nil, 0)
+    wait_again(job, nil, job.settled)
+    return YES
   end
   if call('ZSCORE', K.waiting, member) then
-    if how == 'r' and job.due <= now then return false end
+    if expected ~= '' and expected ~= 'w' .. time_bytes(job.due) then return AGAIN end
+    if how == 'r' and job.due <= now then return NO end
     push(waited, member)
     if job.failed > 0 then push(retried, member) end
-    if how == 'x' then push(deleted, id) return true end
-    if how == 'c' then finish(job, '6', 'c', value, 0) return true end
-    job.due = how == 'r' and now or clamp(tonumber(value))
-    job.first = job.due
-    return wait_again(job, nil, 0)
-  end
-  if how ~= 'c' or call('HEXISTS', K.cancels, id) == 1 then return false end
-  for key = 22, #KEYS do
-    if call('HEXISTS', KEYS[key], id) == 1 then
-      call('HSET', K.cancels, id, value)
-      return true
+    if how == 'x' then
+      push(deleted, id)
+    elseif how == 'c' then
+      finish(job, '6', 'c', value, job.settled)
+    else
+      job.due = how == 'r' and now or clamp(tonumber(value))
+      job.first = job.due
+      wait_again(job, nil, job.settled)
     end
+    return YES
   end
-  return false
+  if expected ~= '' and expected ~= 'h' then return AGAIN end
+  if how ~= 'c' or call('HEXISTS', K.cancels, id) == 1 then return NO end
+  local which = tonumber(ARGV[at + 4])
+  if which == 0 or call('HEXISTS', KEYS[21 + which], id) == 0 then return AGAIN end
+  push(wishes, id, value)
+  return YES
 end
 
 for index, id in ipairs(ids) do
-  local is_changed = change(index, id)
-  answer[index + 1] = is_changed and 1 or 0
-  if is_changed then changed[#changed + 1] = 'j' .. id end
+  answer[index + 1] = change(index, id)
+  if answer[index + 1] == YES then changed[#changed + 1] = 'j' .. id end
 end
 if #changed == 0 then return answer end
 
-local removals = {{'ZREM', K.waiting, waited}, {'ZREM', K.retrying, retried},
+local lists = {{'ZREM', K.waiting, waited}, {'ZREM', K.retrying, retried},
   {'HDEL', K.ends, anew}, {'ZREM', K.failed, failed}, {'ZREM', K.by_time, by_time},
   {'ZREM', KEYS[19], until_rows},
-  {'SADD', KEYS[18], entries}}
-for _, list in ipairs(removals) do
+  {'SADD', KEYS[18], entries}, {'HSET', K.cancels, wishes}}
+for _, list in ipairs(lists) do
   if #list[3] > 0 then write_many(list[1], list[2], list[3]) end
 end
 forget(KEYS[17], K.states, K.attempts, K.ends, deleted)

@@ -10,7 +10,9 @@
 --@ wake
 --@ activity
 local name, now = ARGV[4], clock()
-local numbers = call('HMGET', KEYS[1], 'q/' .. name, '#q', '#g')
+local numbers = call('HMGET', KEYS[1], 'q/' .. name, '#q', '#g', '#v')
+local wrong = wrong_layout(numbers[4])
+if wrong then return wrong end
 local queue, groups = numbers[1], tonumber(numbers[3] or 0)
 local is_paused = queue and #queue > 3
 if is_paused == (ARGV[3] == 'p') or not queue and ARGV[3] == 'r' then return 0 end

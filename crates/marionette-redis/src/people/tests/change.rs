@@ -1,0 +1,207 @@
+//! Changes, and what is told of them.
+
+use std::time::{Duration, SystemTime};
+
+use marionette::TaskId;
+use marionette::inspect::{ACTIVITY_IDS_MAX, ActivityFilter, ActivityKind, Filter, Which};
+use marionette::store::{ERROR_BYTES_MAX, JobState, clip_error};
+
+use super::{Bed, by, job, name, on_a_server};
+use crate::layout::Key;
+use crate::people::Change;
+
+fn cancel(reason: &str) -> Change {
+    Change::Cancel(reason.to_owned())
+}
+
+fn later() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3_600)
+}
+
+/// Makes a change to one job of each state, and returns the states in which it changed the job.
+async fn changed(bed: &Bed, change: Change) -> Vec<JobState> {
+    let mut changed = Vec::new();
+    for (id, state) in bed.one_of_each().await.into_iter().zip(JobState::ALL) {
+        let before = bed.server.job(id).await.expect("an answer");
+        let count = bed.change(id, change.clone()).await;
+        let after = bed.server.job(id).await.expect("an answer");
+        match count {
+            0 => assert_eq!(after, before, "{state} is left as it is"),
+            1 => changed.push(state),
+            more => panic!("one job is no {more}"),
+        }
+    }
+    changed
+}
+
+#[test]
+fn each_change_is_for_jobs_in_the_states_in_which_it_makes_sense() {
+    on_a_server(async |bed| {
+        let waiting = [JobState::Ready, JobState::Scheduled, JobState::Retrying];
+        let late = [JobState::Scheduled, JobState::Retrying];
+        let failed = [JobState::Dead, JobState::Cancelled];
+        assert_eq!(changed(&bed, Change::Reschedule(later())).await, waiting);
+        assert_eq!(changed(&bed, Change::Retry).await, [late, failed].concat());
+        let all = Filter::new().states([JobState::Ready]);
+        bed.change(all, Change::Delete).await;
+        let running = [JobState::Running];
+        assert_eq!(
+            changed(&bed, cancel("x")).await,
+            [&waiting[..], &running].concat()
+        );
+        let mut all = JobState::ALL[..7].to_vec();
+        all.retain(|state| *state != JobState::Running);
+        assert_eq!(changed(&bed, Change::Delete).await, all);
+    });
+}
+
+#[test]
+fn what_is_retried_begins_anew_and_keeps_its_history() {
+    on_a_server(async |bed| {
+        let ids = bed.one_of_each().await;
+        assert_eq!(bed.change(ids[5], Change::Retry).await, 1);
+        let job = bed.job(ids[5]).await;
+        assert_eq!(job.summary.state, JobState::Ready);
+        assert_eq!((job.summary.failed, job.summary.ended), (0, None));
+        assert_eq!((job.summary.reason, job.attempts.len()), (None, 1));
+        let counts = bed.server.counts().await.expect("counts");
+        assert!(counts.iter().all(|count| count.state != JobState::Dead));
+        assert_eq!(bed.found(Filter::new().state(JobState::Dead)).await, []);
+    });
+}
+
+/// The caller of the settlement may not have got its answer.
+#[test]
+fn a_settlement_that_comes_again_after_a_change_is_applied() {
+    on_a_server(async |bed| {
+        let failed = [b"1", &7_u64.to_be_bytes()[..], b"fatal"].concat();
+        let buried = bed.claimed().await;
+        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
+        bed.change(buried.0, Change::Retry).await;
+        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
+        bed.change(buried.0, Change::Reschedule(later())).await;
+        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
+        bed.change(buried.0, cancel("enough")).await;
+        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
+        assert_eq!(bed.state(buried.0).await, JobState::Cancelled);
+    });
+}
+
+#[test]
+fn the_first_reason_of_a_cancellation_stays_and_is_cut() {
+    on_a_server(async |bed| {
+        let running = bed.claimed().await;
+        let reason = "\u{e9}".repeat(ERROR_BYTES_MAX);
+        assert_eq!(bed.change(running.0, cancel(&reason)).await, 1);
+        assert_eq!(bed.change(running.0, cancel("second")).await, 0);
+        assert_eq!(bed.state(running.0).await, JobState::Running);
+        assert_eq!(bed.settle(&running, "r", b"", b"").await, "a");
+        let job = bed.job(running.0).await.summary;
+        let cut = clip_error(reason);
+        assert_eq!(
+            (job.state, job.reason.as_deref()),
+            (JobState::Cancelled, Some(&*cut))
+        );
+        let told = bed
+            .server
+            .activity(ActivityFilter::new())
+            .await
+            .expect("activities");
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].reason.as_deref(), Some(&*cut));
+    });
+}
+
+#[test]
+fn all_that_match_are_changed_once_and_one_call_is_one_activity() {
+    on_a_server(async |bed| {
+        let ids = bed.insert_many(1_700).await;
+        let other = bed.insert(job().kind(name("other"))).await;
+        let mails = || Which::Matching(Filter::new().kind("mail"));
+        assert_eq!(
+            bed.change(mails(), Change::Reschedule(later())).await,
+            1_700
+        );
+        assert_eq!(bed.change(mails(), Change::Retry).await, 1_700);
+        assert_eq!(bed.change(mails(), cancel("enough")).await, 1_700);
+        assert_eq!(bed.change(mails(), Change::Retry).await, 1_700);
+        assert_eq!(bed.change(mails(), Change::Delete).await, 1_700);
+        assert_eq!(bed.change(mails(), Change::Delete).await, 0);
+        assert_eq!(bed.found(Filter::new()).await, [other]);
+        let told = bed
+            .server
+            .activity(ActivityFilter::new())
+            .await
+            .expect("activities");
+        let kinds: Vec<_> = told.iter().map(|activity| activity.kind).collect();
+        let expected = [
+            ActivityKind::Deleted,
+            ActivityKind::Retried,
+            ActivityKind::Cancelled,
+            ActivityKind::Retried,
+            ActivityKind::Rescheduled,
+        ];
+        assert_eq!(kinds, expected);
+        for activity in &told {
+            assert_eq!((activity.jobs, &activity.by), (1_700, &by()));
+            assert_eq!(activity.ids.len(), ACTIVITY_IDS_MAX);
+            assert!(activity.ids.iter().all(|id| ids.contains(id)));
+        }
+        let of_one = ActivityFilter::new().job(ids[900]);
+        let of_one = bed.server.activity(of_one).await.expect("activities");
+        assert_eq!(of_one, told);
+    });
+}
+
+#[test]
+fn activities_are_listed_page_by_page() {
+    on_a_server(async |bed| {
+        let id = bed.insert(job()).await;
+        for round in 0..5 {
+            assert_eq!(bed.change(id, cancel(&round.to_string())).await, 1);
+            assert_eq!(bed.change(id, Change::Retry).await, 1);
+        }
+        for filter in [ActivityFilter::new(), ActivityFilter::new().job(id)] {
+            let (mut numbers, mut filter) = (Vec::new(), filter.limit(3));
+            loop {
+                let page = bed
+                    .server
+                    .activity(filter.clone())
+                    .await
+                    .expect("activities");
+                let Some(last) = page.last() else { break };
+                filter.before = Some(last.number);
+                numbers.extend(page.iter().map(|activity| activity.number));
+            }
+            assert_eq!(numbers, (1..=10).rev().collect::<Vec<_>>());
+        }
+        let both = ActivityFilter::new().job(id).queue("default");
+        assert_eq!(bed.server.activity(both).await.expect("activities"), []);
+    });
+}
+
+#[test]
+fn ids_that_come_twice_or_that_nobody_knows_count_for_nothing() {
+    on_a_server(async |bed| {
+        let id = bed.insert(job()).await;
+        let which = || Which::Ids(vec![TaskId::new(), id, id, TaskId::new()]);
+        assert_eq!(bed.change(which(), Change::Reschedule(later())).await, 1);
+        assert_eq!(bed.change(which(), Change::Delete).await, 1);
+        assert_eq!(bed.change(which(), Change::Delete).await, 0);
+        assert_eq!(bed.change(Which::Ids(Vec::new()), Change::Delete).await, 0);
+    });
+}
+
+#[test]
+fn an_emptied_server_refuses_changes_until_the_store_is_made_anew() {
+    on_a_server(async |bed| {
+        let id = bed.insert(job()).await;
+        let mut command = redis::cmd("HDEL");
+        command.arg(bed.key(Key::Names)).arg("#v");
+        bed.server.bulk.ask(&command).await.expect("it is gone");
+        let which = Which::Ids(vec![id]);
+        let changed = bed.server.change(which, Change::Delete, by()).await;
+        assert!(changed.is_err());
+        assert!(bed.server.pause_queue(name("x"), by()).await.is_err());
+    });
+}
