@@ -10,6 +10,8 @@ mod life;
 mod thread;
 mod link;
 mod address;
+mod loads;
+mod batch;
 mod groups;
 mod prospects;
 mod scripts;

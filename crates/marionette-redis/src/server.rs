@@ -7,12 +7,14 @@ use marionette::store::{InstanceId, StoreError};
 use redis::Value;
 use tokio::sync::mpsc;
 
+use crate::batch::Batches;
 use crate::codec::{bytes, int, list, optional};
 use crate::error::strange;
 use crate::groups::Groups;
 use crate::layout::{Key, Layout, VERSION};
 use crate::life::{Beats, Health, Unnamed};
 use crate::link::{Ear, Link, Push};
+use crate::loads::{NewJobs, Verdicts};
 use crate::options::Settings;
 use crate::prospects::Prospects;
 use crate::scripts::{Call, Script, Scripts};
@@ -36,6 +38,8 @@ pub(crate) struct Server {
     pub(crate) groups: Groups,
     pub(crate) prospects: Prospects,
     pub(crate) health: RefCell<Health>,
+    pub(crate) inserts: Batches<NewJobs>,
+    pub(crate) settlements: Batches<Verdicts>,
     /// Whether no process was idle when the server was asked last.
     pub(crate) is_quiet: Cell<bool>,
 }
@@ -63,6 +67,8 @@ impl Server {
             groups: Groups::default(),
             prospects,
             health: RefCell::default(),
+            inserts: Batches::default(),
+            settlements: Batches::default(),
             is_quiet: Cell::new(false),
         };
         server.open().await?;

@@ -73,6 +73,18 @@ impl RedisStore {
         Box::pin(self.inner.thread.run(work))
     }
 
+    /// As [`run`](Self::run), for what is worth nothing without its caller.
+    fn run_for_caller<R, F>(
+        &self,
+        work: impl FnOnce(std::rc::Rc<Server>) -> F + Send + 'static,
+    ) -> StoreFuture<'_, R>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<R, StoreError>> + 'static,
+    {
+        Box::pin(self.inner.thread.run_for_caller(work))
+    }
+
     fn change(&self, which: Which, change: Change, by: By) -> StoreFuture<'_, u64> {
         self.run(move |server| async move { server.change(which, change, by).await })
     }
@@ -80,11 +92,11 @@ impl RedisStore {
 
 impl Store for RedisStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
-        self.run(move |server| async move { server.insert(jobs).await })
+        self.run_for_caller(move |server| async move { server.insert(jobs).await })
     }
 
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
-        self.run(move |server| async move { server.claim(claim).await })
+        self.run_for_caller(move |server| async move { server.claim(claim).await })
     }
 
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {
@@ -92,7 +104,7 @@ impl Store for RedisStore {
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
-        self.run(move |server| async move { server.settle(settlements).await })
+        self.run_for_caller(move |server| async move { server.settle(settlements).await })
     }
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
@@ -100,11 +112,11 @@ impl Store for RedisStore {
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
-        self.run(move |server| async move { server.wait(wanted).await })
+        self.run_for_caller(move |server| async move { server.wait(wanted).await })
     }
 
     fn rest(&self, duty: Duty) -> StoreFuture<'_, ()> {
-        self.run(move |server| async move { server.rest(duty).await })
+        self.run_for_caller(move |server| async move { server.rest(duty).await })
     }
 
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {

@@ -1,7 +1,10 @@
 //! The thread of a store: connections, timers and batches live in its runtime, so that callers need
 //! none, and none of theirs can block it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use marionette::store::StoreError;
 use tokio::runtime::Builder;
@@ -57,33 +60,67 @@ impl<S: 'static> Thread<S> {
         Ok(Self { work })
     }
 
-    /// Does something on the thread, and waits for what comes of it. Once it was sent it is done,
-    /// also if nobody waits any more.
-    pub(crate) fn run<R, F, W>(
-        &self,
-        work: W,
-    ) -> impl Future<Output = Result<R, StoreError>> + Send + use<R, F, W, S>
+    /// Does something on the thread, and waits for what comes of it. Once the thread has begun with
+    /// it, it is done, also if nobody waits any more.
+    pub(crate) fn run<R, F, W>(&self, work: W) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         W: FnOnce(Rc<S>) -> F + Send + 'static,
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,
     {
-        let (answer, is_answered) = oneshot::channel();
-        let work = move |shared: Rc<S>| {
-            let work = work(shared);
-            tokio::task::spawn_local(async move {
-                let _ = answer.send(work.await);
+        Self::hand_over(self.work.clone(), work, |work, answer| async move {
+            let _ = answer.send(work.await);
+        })
+    }
+
+    /// As [`run`](Self::run), for work that is worth nothing without its caller: it is dropped with
+    /// the returned future.
+    pub(crate) fn run_for_caller<R, F, W>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<R, StoreError>> + Send
+    where
+        W: FnOnce(Rc<S>) -> F + Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, StoreError>> + 'static,
+    {
+        Self::hand_over(self.work.clone(), work, |work, mut answer| async move {
+            let mut work = pin!(work);
+            let done = poll_fn(|context| match work.as_mut().poll(context) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending => answer.poll_closed(context).map(|()| None),
             });
-        };
-        let is_sent = self.work.send(Box::new(work)).is_ok();
-        async move {
-            if !is_sent {
-                return Err(gone());
+            if let Some(done) = done.await {
+                let _ = answer.send(done);
             }
+        })
+    }
+
+    fn hand_over<R, F, W, D>(
+        inbox: mpsc::UnboundedSender<Work<S>>,
+        work: W,
+        finish: impl FnOnce(F, Answer<R>) -> D + Send + 'static,
+    ) -> impl Future<Output = Result<R, StoreError>> + Send
+    where
+        W: FnOnce(Rc<S>) -> F + Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, StoreError>> + 'static,
+        D: Future<Output = ()> + 'static,
+    {
+        async move {
+            let (answer, is_answered) = oneshot::channel();
+            let work = move |shared: Rc<S>| {
+                if !answer.is_closed() {
+                    tokio::task::spawn_local(finish(work(shared), answer));
+                }
+            };
+            inbox.send(Box::new(work)).map_err(|_| gone())?;
             is_answered.await.map_err(|_| gone())?
         }
     }
 }
+
+type Answer<R> = oneshot::Sender<Result<R, StoreError>>;
 
 fn gone() -> StoreError {
     StoreError::broken("the thread of the store has ended")

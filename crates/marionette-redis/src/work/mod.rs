@@ -9,4 +9,3 @@ mod mend;
 mod warning;
 mod wait;
 mod ended;
-mod rounds;

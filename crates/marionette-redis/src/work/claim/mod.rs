@@ -2,6 +2,7 @@
 
 mod taken;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use marionette::store::{CALL_BYTES_MAX, CALL_ROWS_MAX, Claim, Claimed, StoreError};
@@ -23,7 +24,7 @@ struct Room {
 }
 
 impl Server {
-    pub(crate) async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+    pub(crate) async fn claim(self: Rc<Self>, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
         let mut claimed = Vec::new();
         let mut room = Room {
             jobs: claim.limit.min(CALL_ROWS_MAX),
@@ -44,7 +45,7 @@ impl Server {
 
     /// Claims what one script gives; whether another one may give more.
     async fn claim_step(
-        &self,
+        self: &Rc<Self>,
         claim: &Claim,
         room: &mut Room,
         claimed: &mut Vec<Claimed>,

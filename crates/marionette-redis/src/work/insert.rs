@@ -1,34 +1,61 @@
 //! Accepts jobs.
 
-mod row;
-mod runs;
+use std::rc::Rc;
 
 use marionette::store::{Inserted, NewJob, StoreError};
 use redis::Value;
+use tokio::task::spawn_local;
 
-use self::row::Row;
-use self::runs::Runs;
 use crate::codec::bytes;
 use crate::error::strange;
+use crate::loads::{NewJobs, NewRow, Runs, rounds};
 use crate::scripts::{Call, Script};
 use crate::server::Server;
-use crate::work::rounds::rounds;
 
 impl Server {
-    pub(crate) async fn insert(&self, jobs: Vec<NewJob>) -> Result<Vec<Inserted>, StoreError> {
-        let rows = row::rows(jobs)?;
+    pub(crate) async fn insert(
+        self: Rc<Self>,
+        jobs: Vec<NewJob>,
+    ) -> Result<Vec<Inserted>, StoreError> {
+        let rows = NewJobs::rows(jobs)?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut rounds = rounds(rows.iter().map(|row| row.id));
+        if rounds.len() == 1 {
+            return self.ask_insert(NewJobs { rows }).await;
+        }
         let mut answers = vec![Inserted::Full; rows.len()];
-        for places in rounds(rows.iter().map(|row| row.id)) {
-            let part: Vec<&Row> = places.iter().map(|place| &rows[*place]).collect();
-            for (place, answer) in places.iter().zip(self.insert_rows(&part).await?) {
-                answers[*place] = answer;
+        for places in rounds.drain(..) {
+            let rows = places.iter().map(|place| rows[*place].clone()).collect();
+            let told = self.ask_insert(NewJobs { rows }).await?;
+            for (place, answer) in places.into_iter().zip(told) {
+                answers[place] = answer;
             }
         }
         Ok(answers)
     }
 
+    async fn ask_insert(self: &Rc<Self>, jobs: NewJobs) -> Result<Vec<Inserted>, StoreError> {
+        let server = Rc::clone(self);
+        let drive = async move {
+            let send = async |loads: &[&NewJobs]| server.send_inserts(loads).await;
+            server.inserts.drive(send).await;
+        };
+        let start = || drop(spawn_local(drive));
+        self.inserts.ask(jobs, start).await
+    }
+
+    /// Sends what several callers insert, and answers each.
+    async fn send_inserts(&self, loads: &[&NewJobs]) -> Result<Vec<Vec<Inserted>>, StoreError> {
+        let rows: Vec<&NewRow> = loads.iter().flat_map(|load| &load.rows).collect();
+        let mut answers = self.insert_rows(&rows).await?.into_iter();
+        let part = |load: &&NewJobs| answers.by_ref().take(load.rows.len()).collect();
+        Ok(loads.iter().map(part).collect())
+    }
+
     /// Accepts rows, of which no two have the same id: all or none.
-    async fn insert_rows(&self, rows: &[&Row]) -> Result<Vec<Inserted>, StoreError> {
+    async fn insert_rows(&self, rows: &[&NewRow]) -> Result<Vec<Inserted>, StoreError> {
         match rows {
             [] => return Ok(Vec::new()),
             [row] if row.is_simple() && self.is_quiet.get() => {
@@ -47,7 +74,7 @@ impl Server {
         self.inserted(&runs, rows.len(), answer)
     }
 
-    fn one_call(&self, row: &Row) -> Call {
+    fn one_call(&self, row: &NewRow) -> Call {
         let mut call = self.call(Script::InsertOne, &[]);
         call.arg(format!("g/{}/{}", row.priority, row.kind))
             .arg(format!("q/{}", row.queue))

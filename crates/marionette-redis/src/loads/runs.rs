@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use marionette::store::{Name, Priority};
 
-use super::row::Row;
+use super::new_jobs::NewRow;
 use crate::codec::When;
 use crate::scripts::Call;
 
@@ -13,8 +13,8 @@ use crate::scripts::Call;
 type Common = (usize, When, Option<u64>);
 
 #[derive(Debug)]
-pub(super) struct Runs<'a> {
-    rows: &'a [&'a Row],
+pub(crate) struct Runs<'a> {
+    rows: &'a [&'a NewRow],
     /// The different kinds and priorities, and their queues.
     places: Vec<(Priority, &'a Name, &'a Name)>,
     /// Each with the indexes of its rows.
@@ -22,7 +22,7 @@ pub(super) struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    pub(super) fn new(rows: &'a [&'a Row]) -> Self {
+    pub(crate) fn new(rows: &'a [&'a NewRow]) -> Self {
         let limited = rows.iter().filter(|row| row.limit.is_some());
         let limited: HashSet<&Name> = limited.map(|row| &row.queue).collect();
         let mut all = Self {
@@ -69,7 +69,7 @@ impl<'a> Runs<'a> {
     }
 
     /// Writes them as arguments of the script.
-    pub(super) fn write(&self, call: &mut Call) {
+    pub(crate) fn write(&self, call: &mut Call) {
         call.arg(self.places.len());
         for (priority, kind, queue) in &self.places {
             call.arg(priority.get())
@@ -91,7 +91,7 @@ impl<'a> Runs<'a> {
     }
 
     /// The index of each row, in the order in which they are written.
-    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         self.runs.iter().flat_map(|(_, indexes)| indexes).copied()
     }
 }
@@ -102,12 +102,12 @@ mod tests {
 
     use marionette::store::{Due, NewJob};
 
-    use super::super::row::rows;
+    use super::super::NewJobs;
     use super::*;
 
     fn order(jobs: Vec<NewJob>) -> Vec<Vec<usize>> {
-        let rows = rows(jobs).expect("they are in order");
-        let rows: Vec<&Row> = rows.iter().collect();
+        let rows = NewJobs::rows(jobs).expect("they are in order");
+        let rows: Vec<&NewRow> = rows.iter().collect();
         let runs = Runs::new(&rows);
         runs.runs.into_iter().map(|(_, indexes)| indexes).collect()
     }

@@ -1,11 +1,14 @@
-//! A settlement as the scripts take it.
+//! Settlements as the scripts take them.
 
 use std::time::Duration;
 
+use marionette::TaskId;
 use marionette::store::{
-    Attempted, Due, Lease, Next, PastOutcome, Settlement, StoreError, clip_error,
+    Attempted, Due, InstanceId, Lease, Next, PastOutcome, Settled, Settlement, StoreError,
+    clip_error,
 };
 
+use crate::batch::Load;
 use crate::codec::{self, When};
 use crate::scripts::Call;
 
@@ -14,8 +17,8 @@ const NOTHING: &[u8] = b"null";
 
 /// A settlement that was checked.
 #[derive(Clone, Debug)]
-pub(super) struct Verdict {
-    pub(super) lease: Lease,
+pub(crate) struct Verdict {
+    pub(crate) lease: Lease,
     /// What follows, by its letter, and its argument.
     how: &'static str,
     value: Vec<u8>,
@@ -27,7 +30,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(settlement: Settlement) -> Result<Self, StoreError> {
+    pub(crate) fn of(settlement: Settlement) -> Result<Self, StoreError> {
         let lease = settlement.lease;
         let unknown = || {
             let id = lease.job;
@@ -64,7 +67,7 @@ impl Verdict {
     }
 
     /// A claimed job cannot be read, for this reason.
-    pub(super) fn quarantined(lease: Lease, what: &str) -> Self {
+    pub(crate) fn quarantined(lease: Lease, what: &str) -> Self {
         let reason = format!("it cannot be read: {what}");
         Self {
             lease,
@@ -77,7 +80,7 @@ impl Verdict {
 
     /// Whether the script for successes takes it: the job is done, by an attempt that tells nothing
     /// else or by none.
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         let is_done = self.attempt.first() == codec::outcome_letter(PastOutcome::Done).as_ref();
         let is_bare = is_done && self.attempt.len() == HEAD;
         self.how == "d" && (self.attempt.is_empty() || is_bare)
@@ -85,12 +88,12 @@ impl Verdict {
 
     /// What the successes of a run have in common: their token, whether they tell of an attempt,
     /// and how long they are kept.
-    pub(super) fn run(&self) -> (i64, bool, String) {
+    pub(crate) fn run(&self) -> (i64, bool, String) {
         (self.lease.token, !self.attempt.is_empty(), self.kept())
     }
 
     /// The nanoseconds of the attempt of a success, and its result.
-    pub(super) fn end(&self) -> Vec<u8> {
+    pub(crate) fn end(&self) -> Vec<u8> {
         let nanos = self.attempt.get(1..HEAD).unwrap_or(&[0; 8]);
         [nanos, &self.value].concat()
     }
@@ -101,7 +104,7 @@ impl Verdict {
     }
 
     /// Writes all but its instance as arguments of the script for any settlement.
-    pub(super) fn write(&self, call: &mut Call) {
+    pub(crate) fn write(&self, call: &mut Call) {
         call.arg(self.lease.job.uuid().as_bytes())
             .arg(&self.lease.token.to_be_bytes())
             .arg(self.how)
@@ -109,6 +112,42 @@ impl Verdict {
             .arg(self.kept())
             .arg(u8::from(self.is_failure))
             .arg(&self.attempt[..]);
+    }
+}
+
+/// Verdicts of one caller, of which no two are about the same job.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdicts {
+    pub(crate) all: Vec<Verdict>,
+    /// The instance whose successes they are, if they are nothing else.
+    pub(crate) done_of: Option<InstanceId>,
+}
+
+impl Verdicts {
+    pub(crate) fn new(all: Vec<Verdict>) -> Self {
+        let one = all.first().map(|verdict| verdict.lease.instance);
+        let is_done =
+            |verdict: &Verdict| verdict.is_success() && Some(verdict.lease.instance) == one;
+        let done_of = one.filter(|_| all.iter().all(is_done));
+        Self { all, done_of }
+    }
+}
+
+impl Load for Verdicts {
+    type Answer = Vec<Settled>;
+
+    fn size(&self) -> (usize, usize) {
+        let bytes = self.all.iter();
+        let bytes = bytes.map(|verdict| verdict.value.len() + verdict.attempt.len());
+        (self.all.len(), bytes.sum())
+    }
+
+    fn ids(&self) -> impl Iterator<Item = TaskId> {
+        self.all.iter().map(|verdict| verdict.lease.job)
+    }
+
+    fn goes_with(&self, other: &Self) -> bool {
+        self.done_of == other.done_of
     }
 }
 

@@ -1,20 +1,20 @@
 //! Writes what became of claimed jobs.
 
-mod verdict;
+use std::rc::Rc;
 
 use marionette::store::{CALL_ROWS_MAX, InstanceId, Lease, Settled, Settlement, StoreError};
 use redis::Value;
+use tokio::task::spawn_local;
 
-use self::verdict::Verdict;
 use crate::codec::bytes;
 use crate::error::strange;
+use crate::loads::{Verdict, Verdicts, rounds};
 use crate::scripts::{Call, Script};
 use crate::server::Server;
-use crate::work::rounds::rounds;
 
 impl Server {
     pub(crate) async fn settle(
-        &self,
+        self: Rc<Self>,
         settlements: Vec<Settlement>,
     ) -> Result<Vec<Settled>, StoreError> {
         let count = settlements.len();
@@ -30,37 +30,58 @@ impl Server {
         self.settle_all(verdicts.collect::<Result<_, _>>()?).await
     }
 
-    async fn settle_all(&self, verdicts: Vec<Verdict>) -> Result<Vec<Settled>, StoreError> {
-        let mut answers = vec![Settled::Stale; verdicts.len()];
-        for places in rounds(verdicts.iter().map(|verdict| verdict.lease.job)) {
-            let part: Vec<&Verdict> = places.iter().map(|place| &verdicts[*place]).collect();
-            for (place, answer) in places.iter().zip(self.settle_verdicts(&part).await?) {
-                answers[*place] = answer;
-            }
-        }
-        Ok(answers)
-    }
-
     /// Ends claimed jobs that cannot be read, for these reasons, so that nobody claims them again.
-    pub(super) async fn quarantine(&self, spoilt: Vec<(Lease, String)>) -> Result<(), StoreError> {
+    pub(super) async fn quarantine(
+        self: &Rc<Self>,
+        spoilt: Vec<(Lease, String)>,
+    ) -> Result<(), StoreError> {
         let verdicts = spoilt.into_iter();
         let verdicts = verdicts.map(|(lease, what)| Verdict::quarantined(lease, &what));
         self.settle_all(verdicts.collect()).await.map(drop)
     }
 
-    /// Writes verdicts, of which no two are about the same job: all or none.
-    async fn settle_verdicts(&self, verdicts: &[&Verdict]) -> Result<Vec<Settled>, StoreError> {
-        let Some(first) = verdicts.first() else {
+    async fn settle_all(
+        self: &Rc<Self>,
+        verdicts: Vec<Verdict>,
+    ) -> Result<Vec<Settled>, StoreError> {
+        if verdicts.is_empty() {
             return Ok(Vec::new());
+        }
+        let mut rounds = rounds(verdicts.iter().map(|verdict| verdict.lease.job));
+        if rounds.len() == 1 {
+            return self.ask_settle(Verdicts::new(verdicts)).await;
+        }
+        let mut answers = vec![Settled::Stale; verdicts.len()];
+        for places in rounds.drain(..) {
+            let part = places.iter().map(|place| verdicts[*place].clone());
+            let told = self.ask_settle(Verdicts::new(part.collect())).await?;
+            for (place, answer) in places.into_iter().zip(told) {
+                answers[place] = answer;
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn ask_settle(self: &Rc<Self>, verdicts: Verdicts) -> Result<Vec<Settled>, StoreError> {
+        let server = Rc::clone(self);
+        let drive = async move {
+            let send = async |loads: &[&Verdicts]| server.send_settlements(loads).await;
+            server.settlements.drive(send).await;
         };
-        let one = first.lease.instance;
-        let is_of_done = |verdict: &&Verdict| verdict.is_success() && verdict.lease.instance == one;
-        let call = if verdicts.iter().all(is_of_done) {
-            self.done_call(one, verdicts)
-        } else {
-            self.settle_call(verdicts)
+        let start = || drop(spawn_local(drive));
+        self.settlements.ask(verdicts, start).await
+    }
+
+    /// Sends what several callers settle, and answers each.
+    async fn send_settlements(&self, loads: &[&Verdicts]) -> Result<Vec<Vec<Settled>>, StoreError> {
+        let verdicts: Vec<&Verdict> = loads.iter().flat_map(|load| &load.all).collect();
+        let call = match loads[0].done_of {
+            Some(instance) => self.done_call(instance, &verdicts),
+            None => self.settle_call(&verdicts),
         };
-        settled(self.bulk(&call).await?, verdicts.len())
+        let mut answers = settled(self.bulk(&call).await?, verdicts.len())?.into_iter();
+        let part = |load: &&Verdicts| answers.by_ref().take(load.all.len()).collect();
+        Ok(loads.iter().map(part).collect())
     }
 
     /// Successes of one instance. Those of one claim, which are next to each other as a rule, are a

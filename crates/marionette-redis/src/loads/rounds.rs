@@ -6,7 +6,7 @@ use marionette::TaskId;
 
 /// The places of these ids, in as many rounds as the commonest of them comes; in a round each id
 /// comes once, and the rounds of one id are in its order.
-pub(super) fn rounds(ids: impl ExactSizeIterator<Item = TaskId>) -> Vec<Vec<usize>> {
+pub(crate) fn rounds(ids: impl ExactSizeIterator<Item = TaskId>) -> Vec<Vec<usize>> {
     let mut rounds = vec![Vec::with_capacity(ids.len())];
     let mut times = HashMap::with_capacity(ids.len());
     for (place, id) in ids.enumerate() {
