@@ -107,6 +107,11 @@ impl Layout {
         Self { tag, keys }
     }
 
+    /// What all keys and channels begin with.
+    pub(crate) fn tag(&self) -> &str {
+        &self.tag
+    }
+
     pub(crate) fn key(&self, key: Key) -> &str {
         &self.keys[key as usize]
     }

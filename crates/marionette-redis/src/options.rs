@@ -1,5 +1,7 @@
 //! The settings of a store.
 
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use marionette::store::Timing;
@@ -24,6 +26,11 @@ pub(crate) struct Settings {
     pub(crate) keep_done: Duration,
     pub(crate) keep_done_count: u64,
     pub(crate) keep_failed: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The file of the certificate, and that of its key.
+    #[cfg(feature = "tls")]
+    pub(crate) client_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 impl Default for RedisOptions {
@@ -41,6 +48,10 @@ impl Default for RedisOptions {
             keep_done: HOUR,
             keep_done_count: 100_000,
             keep_failed: 30 * 24 * HOUR,
+            #[cfg(feature = "tls")]
+            ca_file: None,
+            #[cfg(feature = "tls")]
+            client_certificate: None,
         };
         Self { settings }
     }
@@ -108,6 +119,29 @@ impl RedisOptions {
     #[cfg(feature = "test-util")]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.settings.clock = clock;
+        self
+    }
+    /// The file (PEM) of the authorities that may have signed the server's certificate, for
+    /// `rediss://`. Default are those that the machine trusts.
+    ///
+    /// The file is read for each new connection.
+    #[cfg(feature = "tls")]
+    pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.settings.ca_file = Some(file.into());
+        self
+    }
+
+    /// The files (PEM) of the certificate that a server asks its clients for, and of its private
+    /// key, for `rediss://`. Default is none.
+    ///
+    /// The files are read for each new connection, so they can be renewed while the store is used.
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.settings.client_certificate = Some((certificate.into(), key.into()));
         self
     }
 }

@@ -7,13 +7,14 @@ use marionette::store::{InstanceId, StoreError};
 use redis::Value;
 use tokio::sync::mpsc;
 
+use crate::address::Address;
 use crate::batch::Batches;
-use crate::codec::{bytes, int, list, optional};
+use crate::codec::{int, list, optional};
 use crate::error::strange;
 use crate::groups::Groups;
-use crate::layout::{Key, Layout, VERSION};
+use crate::layout::{Key, Layout};
 use crate::life::{Beats, Health, Unnamed};
-use crate::link::{Ear, Link, Push};
+use crate::link::{Ear, Link, Push, Way};
 use crate::loads::{NewJobs, Verdicts};
 use crate::options::Settings;
 use crate::prospects::Prospects;
@@ -23,6 +24,8 @@ use crate::scripts::{Call, Script, Scripts};
 pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) scripts: Rc<Scripts>,
+    /// How connections are made, and what is known of the server.
+    pub(crate) way: Rc<Way>,
     /// For jobs: answers may be large.
     pub(crate) bulk: Link,
     /// For signs of life and wake-ups, which wait behind no large answer.
@@ -45,19 +48,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn connect(url: String, settings: Settings) -> Result<Self, StoreError> {
+    pub(crate) async fn connect(address: Address, settings: Settings) -> Result<Self, StoreError> {
         let scripts = Rc::new(Scripts::new(
             Layout::new(&settings.name),
             settings.clock.clone(),
         ));
-        let bulk = Link::connect(&url, Rc::clone(&scripts), None).await?;
+        let way = Rc::new(Way::new(address, settings.clone(), Rc::clone(&scripts)));
+        let bulk = Link::connect(&way, None).await?;
         let process = format!("{:016x}", fastrand::u64(..));
         let (ear, pushes) = Ear::new(format!("{}{process}", scripts.layout().channel()));
-        let pulse = Link::connect(&url, Rc::clone(&scripts), Some(ear)).await?;
+        let pulse = Link::connect(&way, Some(ear)).await?;
+        Link::watch(&way, [&bulk, &pulse]);
         let prospects = Prospects::new(settings.clock.clone());
-        let server = Self {
+        Ok(Self {
             settings,
             scripts,
+            way,
             bulk,
             pulse,
             process,
@@ -70,27 +76,7 @@ impl Server {
             inserts: Batches::default(),
             settlements: Batches::default(),
             is_quiet: Cell::new(false),
-        };
-        server.open().await?;
-        Ok(server)
-    }
-
-    /// Makes the store if there is none, and checks that it is one of ours.
-    pub(crate) async fn open(&self) -> Result<(), StoreError> {
-        let mut call = self.call(Script::Open, &[]);
-        call.arg(VERSION)
-            .arg(format!("{:032x}", fastrand::u128(..)));
-        let answer = list(self.bulk.call(&call).await?)?;
-        let version = answer.into_iter().next();
-        let version = bytes(version.ok_or_else(|| strange("a version"))?)?;
-        if version == VERSION.as_bytes() {
-            return Ok(());
-        }
-        let version = String::from_utf8_lossy(&version).into_owned();
-        Err(StoreError::refused(format!(
-            "the store {} has layout {version}, this library knows layout {VERSION}",
-            self.settings.name
-        )))
+        })
     }
 
     /// A call of a script; its arguments follow.

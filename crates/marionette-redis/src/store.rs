@@ -14,6 +14,7 @@ use marionette::store::{
     Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 
+use crate::address::Address;
 use crate::options::{RedisOptions, Settings};
 use crate::people::Change;
 use crate::server::Server;
@@ -53,9 +54,9 @@ impl RedisOptions {
     ///
     /// If the server cannot be reached.
     pub async fn connect(self, url: impl Into<String>) -> Result<RedisStore, StoreError> {
-        let (settings, url) = (self.settings, url.into());
+        let (settings, address) = (self.settings, Address::parse(&url.into())?);
         let own = settings.clone();
-        let thread = Thread::start(move || Server::connect(url, own)).await?;
+        let thread = Thread::start(move || Server::connect(address, own)).await?;
         let inner = Arc::new(Inner { thread, settings });
         Ok(RedisStore { inner })
     }

@@ -44,7 +44,7 @@ pub(super) fn address(url: &str) -> Result<Address, String> {
     let in_query = query.map(self::query).transpose()?.flatten();
     let database = match (in_path, in_query) {
         (Some(_), Some(_)) => return Err("names two databases".into()),
-        (Some(text), None) | (None, Some(text)) => self::database(text)?,
+        (Some(text), None) | (None, Some(text)) => number(text)?,
         (None, None) => 0,
     };
     Ok(Address {
@@ -150,7 +150,7 @@ fn query(text: &str) -> Result<Option<&str>, String> {
     Ok(database)
 }
 
-fn database(text: &str) -> Result<u32, String> {
+fn number(text: &str) -> Result<u32, String> {
     text.parse()
         .map_err(|_| format!("has the database {text:?}, which is no number"))
 }

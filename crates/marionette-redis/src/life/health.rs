@@ -33,6 +33,11 @@ impl Health {
         self.data = name;
     }
 
+    /// Notes that a new connection found other data than those before.
+    pub(crate) fn lost(&mut self, now: Instant) {
+        self.lost = Some(now);
+    }
+
     /// Whether it is time to ask the server how it fares.
     pub(crate) fn is_to_ask(&mut self, now: Instant) -> bool {
         is_over(&mut self.asked, now, ASK)

@@ -82,9 +82,10 @@ impl Script {
     }
 
     /// What the server checks before it begins: without a flag, also that its memory is not full.
+    /// A process has to come back to a full server, or nobody drains it.
     fn flags(self) -> &'static str {
         match self {
-            Self::Open | Self::Insert | Self::InsertOne => "",
+            Self::Insert | Self::InsertOne => "",
             Self::Read | Self::Counts | Self::Told => " flags=no-writes",
             _ => " flags=allow-oom",
         }
@@ -144,7 +145,7 @@ impl Script {
     }
 
     /// The whole text: a line `--@ name` stands for the text of another file.
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         let mut text = format!("#!lua{}\n", self.flags());
         include(self.source(), &mut text);
         text
@@ -212,17 +213,26 @@ impl Scripts {
         &self.layout
     }
 
-    /// The commands that load all scripts, in the order of [`Script::ALL`].
-    pub(crate) fn load(&self) -> redis::Pipeline {
-        let mut all = redis::pipe();
+    /// Adds the commands that load all scripts, in the order of [`Script::ALL`].
+    pub(crate) fn load(&self, all: &mut redis::Pipeline) {
         for script in Script::ALL {
-            let text = match self.clock.told() {
-                Some(_) => script.text_with_clock(),
-                None => script.text(),
-            };
-            all.cmd("SCRIPT").arg("LOAD").arg(text);
+            all.cmd("SCRIPT").arg("LOAD").arg(self.sent(script));
         }
-        all
+    }
+
+    /// Loads a script and calls it, for a server that has forgotten it: nobody comes between.
+    pub(crate) fn load_and_call(&self, call: &Call) -> redis::Pipeline {
+        let mut both = redis::pipe();
+        both.cmd("SCRIPT").arg("LOAD").arg(self.sent(call.script));
+        both.add_command(call.command.clone());
+        both
+    }
+
+    fn sent(&self, script: Script) -> String {
+        match self.clock.told() {
+            Some(_) => script.text_with_clock(),
+            None => script.text(),
+        }
     }
 
     /// Notes the hashes that the server answered to [`load`](Self::load): those of the texts, so
@@ -252,13 +262,14 @@ impl Scripts {
         if let Some(now) = self.clock.told() {
             command.arg(now);
         }
-        Call { command }
+        Call { script, command }
     }
 }
 
 /// A call of a script.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    script: Script,
     command: Cmd,
 }
 

@@ -1,5 +1,5 @@
 -- Looks at what is there when a process connects, and makes the store if there is none.
--- flags: none
+-- flags: allow-oom
 -- keys: all keys of the layout, the names first
 -- arguments: the version of the layout, a new name for the data; then, for each right that the
 --   scripts need, the command with the rest of its arguments, separated by spaces, where @ stands

@@ -48,7 +48,7 @@ impl Server {
             }
             if data.is_none() {
                 // Somebody has emptied the server: there is no store.
-                self.open().await?;
+                self.bulk.open().await?;
             }
             self.health
                 .borrow_mut()

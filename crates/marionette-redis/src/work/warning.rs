@@ -16,7 +16,13 @@ impl Server {
                 self.health.borrow_mut().told(&text(told));
             }
         }
-        self.health.borrow().warning(&self.settings.name, now)
+        let known = &self.way.known;
+        let mut health = self.health.borrow_mut();
+        if known.take_lost() {
+            health.lost(now);
+        }
+        let warning = health.warning(&self.settings.name, now);
+        warning.or_else(|| known.warning())
     }
 }
 

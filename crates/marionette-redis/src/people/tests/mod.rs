@@ -10,6 +10,7 @@ use marionette_servers::RedisServer;
 use tokio::task::LocalSet;
 
 use super::Change;
+use crate::address::Address;
 use crate::codec::{bytes, encode, list};
 use crate::layout::Key;
 use crate::options::RedisOptions;
@@ -35,7 +36,7 @@ fn on_a_server(test: impl AsyncFnOnce(Bed)) {
         let settings = RedisOptions::default()
             .name(RedisServer::any_name())
             .settings;
-        let server = Server::connect(redis.url(), settings)
+        let server = Server::connect(Address::parse(&redis.url()).unwrap(), settings)
             .await
             .expect("a store");
         let bed = Bed {

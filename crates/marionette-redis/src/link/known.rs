@@ -1,0 +1,61 @@
+//! What a process knows of its server from one connection to the next.
+
+use std::cell::{Cell, RefCell};
+
+/// What is known of the server, and what a person has to be told of.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The name of the data: another one is other data.
+    data: RefCell<Option<Vec<u8>>>,
+    has_lost: Cell<bool>,
+    trouble: RefCell<Option<String>>,
+}
+
+impl Known {
+    /// Whether no connection was ever complete.
+    pub(super) fn is_first(&self) -> bool {
+        self.data.borrow().is_none()
+    }
+
+    /// Notes the name of the data that the store has now.
+    pub(super) fn data_is(&self, name: Vec<u8>) {
+        let before = self.data.replace(Some(name));
+        if before.is_some() && before != *self.data.borrow() {
+            self.has_lost.set(true);
+        }
+    }
+
+    /// Notes what is wrong with the settings of the server, which does not forbid to go on.
+    pub(super) fn trouble_is(&self, trouble: Option<String>) {
+        self.trouble.replace(trouble);
+    }
+
+    /// Whether the server has other data than before since this was asked last.
+    pub(crate) fn take_lost(&self) -> bool {
+        self.has_lost.take()
+    }
+
+    /// What a person has to be told of about the settings of the server.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_of_another_name_are_told_once() {
+        let known = Known::default();
+        assert!(known.is_first());
+        known.data_is(b"a".to_vec());
+        known.data_is(b"a".to_vec());
+        assert!(!known.is_first());
+        assert!(!known.take_lost());
+        known.data_is(b"b".to_vec());
+        known.data_is(b"b".to_vec());
+        assert!(known.take_lost());
+        assert!(!known.take_lost());
+    }
+}

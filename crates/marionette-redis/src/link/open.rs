@@ -1,0 +1,148 @@
+//! Makes the store if there is none, and checks rights and layout.
+
+use redis::aio::MultiplexedConnection;
+
+use crate::address::{Host, Place};
+use crate::codec::{bytes, int, list, text};
+use crate::error::{strange, told};
+use crate::layout::VERSION;
+use crate::scripts::Script;
+
+use super::failure::Failure;
+use super::load_and_call;
+use super::way::Way;
+
+/// A right for each command that scripts and calls need, as the server is asked for it: `@` stands
+/// for each key, `$` for a channel.
+const RIGHTS: [&str; 35] = [
+    "HGET @ f",
+    "HSET @ f v",
+    "HSETNX @ f v",
+    "HDEL @ f",
+    "HLEN @",
+    "HMGET @ f",
+    "HGETALL @",
+    "HEXISTS @ f",
+    "HINCRBY @ f 1",
+    "HKEYS @",
+    "HSCAN @ 0",
+    "HRANDFIELD @ 1",
+    "ZADD @ 0 m",
+    "ZREM @ m",
+    "ZCARD @",
+    "ZSCORE @ m",
+    "ZMSCORE @ m",
+    "ZRANGE @ 0 1",
+    "ZRANGEBYSCORE @ 0 1",
+    "ZRANGEBYLEX @ - +",
+    "ZREVRANGEBYLEX @ + -",
+    "ZREMRANGEBYLEX @ - +",
+    "ZLEXCOUNT @ - +",
+    "RPUSH @ e",
+    "LPOP @ 1",
+    "LLEN @",
+    "LRANGE @ 0 1",
+    "SADD @ m",
+    "SREM @ m",
+    "SCARD @",
+    "SMISMEMBER @ m",
+    "TYPE @",
+    "TIME",
+    "SPUBLISH $ m",
+    "SSUBSCRIBE $",
+];
+
+/// Makes the store if there is none. `missing` are the commands that are known to be forbidden.
+pub(super) async fn open(
+    way: &Way,
+    to: &mut MultiplexedConnection,
+    mut missing: Vec<String>,
+) -> Result<(), Failure> {
+    if missing.iter().any(|right| right == "script|load") {
+        return Err(forbidden(way, &missing));
+    }
+    let mut call = way.scripts.call(Script::Open, &[]);
+    call.arg(VERSION);
+    call.arg(format!("{:032x}", fastrand::u128(..)));
+    let channel = format!("{}x", way.scripts.layout().channel());
+    for right in RIGHTS {
+        call.arg(right.replace('$', &channel));
+    }
+    let answer = match load_and_call(way, to, &call).await {
+        Ok(answer) => answer,
+        Err(error) => match error.code() {
+            Some("NOPERM") => {
+                missing.push("evalsha".to_owned());
+                return Err(forbidden(way, &missing));
+            }
+            Some("MOVED") => return Err(moved(way, &told(&error))),
+            _ => return Err(Failure::of(&way.address, error)),
+        },
+    };
+    let mut answer = list(answer)?.into_iter();
+    let mut next = || answer.next().ok_or_else(|| strange("four values"));
+    let (version, data, _stamp, _made) = (bytes(next()?)?, bytes(next()?)?, next()?, int(next()?)?);
+    for right in answer {
+        missing.push(text(right)?);
+    }
+    if !missing.is_empty() {
+        return Err(forbidden(way, &missing));
+    }
+    if version != VERSION.as_bytes() {
+        let version = String::from_utf8_lossy(&version);
+        return Err(Failure::refused(format!(
+            "the store {} on {} has layout {version}, and this library knows layout {VERSION}",
+            way.settings.name, way.address
+        )));
+    }
+    way.known.data_is(data);
+    Ok(())
+}
+
+fn forbidden(way: &Way, missing: &[String]) -> Failure {
+    let user = way.address.login.as_ref();
+    let user = user.and_then(|login| login.user.as_deref());
+    let tag = way.scripts.layout().tag();
+    Failure::refused(format!(
+        "the user {} of {} may not do what the store needs, with keys and channels that begin with \
+         {tag}: {}",
+        user.unwrap_or("default"),
+        way.address,
+        missing.join(", ")
+    ))
+}
+
+/// The node of a cluster that has the store: behind `MOVED` stand the slot and the address, which
+/// may lack a host: then it is the one that was asked.
+fn moved(way: &Way, told: &str) -> Failure {
+    let to = told.rsplit(' ').next().and_then(|to| to.rsplit_once(':'));
+    let host = to.and_then(|(name, port)| {
+        let name = match (name, &way.address.place) {
+            ("", Place::Server(host)) => host.name.clone(),
+            (name, _) => name.to_owned(),
+        };
+        let port = port.parse().ok()?;
+        Some(Host { name, port })
+    });
+    let mut failure = Failure::passing(format!("{} says {told}", way.address));
+    failure.moved = host;
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_of_a_script_is_among_the_rights() {
+        for script in Script::ALL {
+            let text = script.text();
+            for (at, _) in text.match_indices("call('") {
+                let rest = &text[at + 6..];
+                let command = rest.split_once('\'').unwrap().0;
+                let first = |right: &&str| right.split(' ').next() == Some(command);
+                assert!(RIGHTS.iter().any(first), "{script:?}: {command}");
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The way from nothing to a connection that may be used.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::address::{Address, Host, Place};
+use crate::options::Settings;
+use crate::scripts::Scripts;
+
+use super::ear::Ear;
+use super::failure::Failure;
+use super::known::Known;
+use super::socket::{self, Stream};
+use super::speak::{self, Spoken};
+use super::{greet, open, sentinel};
+
+/// How often a cluster may send us to another of its nodes in one attempt.
+const REDIRECTIONS: usize = 5;
+
+/// All that is needed to connect.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) address: Address,
+    pub(crate) settings: Settings,
+    pub(crate) scripts: Rc<Scripts>,
+    pub(crate) known: Known,
+    /// Where a cluster has the keys of the store.
+    moved: RefCell<Option<Host>>,
+}
+
+/// A connection that nobody has used yet.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) spoken: Spoken,
+    /// The server, if it was a sentinel that named it.
+    pub(super) host: Option<Host>,
+}
+
+impl Way {
+    pub(crate) fn new(address: Address, settings: Settings, scripts: Rc<Scripts>) -> Self {
+        Self {
+            address,
+            settings,
+            scripts,
+            known: Known::default(),
+            moved: RefCell::default(),
+        }
+    }
+
+    /// Makes a connection to the master, checks that it has a store of ours, and subscribes.
+    pub(super) async fn establish(&self, ear: Option<&Ear>) -> Result<Fresh, Failure> {
+        for _ in 0..REDIRECTIONS {
+            // Forgotten until the node has answered: next time we may have to ask another.
+            let moved = self.moved.take();
+            match self.opened(moved.clone(), ear).await {
+                Ok(fresh) => {
+                    self.moved.replace(moved);
+                    return Ok(fresh);
+                }
+                Err(failure) => match failure.moved {
+                    Some(to) => drop(self.moved.replace(Some(to))),
+                    None => return Err(failure),
+                },
+            }
+        }
+        let server = &self.address;
+        Err(Failure::passing(format!(
+            "the nodes of {server} do not agree on which of them has the store"
+        )))
+    }
+
+    async fn opened(&self, moved: Option<Host>, ear: Option<&Ear>) -> Result<Fresh, Failure> {
+        let (stream, host) = self.stream(moved).await?;
+        let spoken = speak::speak(stream, self.address.login.as_ref(), ear);
+        let mut spoken = spoken.await.map_err(|error| greet::refusal(self, error))?;
+        let missing = greet::greet(self, &mut spoken.connection).await?;
+        open::open(self, &mut spoken.connection, missing).await?;
+        if let Some(ear) = ear {
+            let mut subscribe = redis::cmd("SSUBSCRIBE");
+            let subscribed = subscribe.arg(ear.channel());
+            let subscribed = subscribed.exec_async(&mut spoken.connection).await;
+            subscribed.map_err(|error| Failure::of(&self.address, error))?;
+        }
+        Ok(Fresh { spoken, host })
+    }
+
+    /// A stream to the server, and the server if it was a sentinel that named it.
+    async fn stream(&self, moved: Option<Host>) -> Result<(Stream, Option<Host>), Failure> {
+        let stream = match (moved, &self.address.place) {
+            (Some(host), _) => socket::tcp(self, &host).await?,
+            (None, Place::Server(host)) => socket::tcp(self, host).await?,
+            (None, Place::Socket(path)) => socket::unix(self, path).await?,
+            (None, Place::Sentinels { .. }) => {
+                let host = sentinel::master(self).await?;
+                return Ok((socket::tcp(self, &host).await?, Some(host)));
+            }
+        };
+        Ok((stream, None))
+    }
+}

@@ -1,0 +1,1 @@
+//! A peer that answers as a test says.

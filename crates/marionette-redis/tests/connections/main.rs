@@ -1,0 +1,6 @@
+//! Connections: what is wrong when they begin is told, and they heal by themselves.
+
+mod common;
+mod fake;
+mod first;
+mod heal;
