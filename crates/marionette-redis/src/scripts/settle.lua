@@ -69,7 +69,9 @@ for index, id in ipairs(ids) do
     elseif how == 'q' then
       finish(job, '7', 'q', value, 1)
     else
-      if how ~= 'r' and how ~= 'l' then job.due = due_of(how, value, now) end
+      if how ~= 'r' and how ~= 'l' and not cancels[index] then
+        job.due = due_of(how, value, now)
+      end
       local waits = wait_again(job, cancels[index], how == 'l' and 0 or 1)
       if how == 'l' and not waits then answers[index] = 'c' end
     end

@@ -105,10 +105,12 @@ impl Bed {
 
     /// Claims jobs of the kind `mail`: their ids and tokens.
     async fn claim(&self, limit: usize) -> Vec<(TaskId, Vec<u8>)> {
+        self.server.learn_groups().await.expect("an answer");
         let mut call = self.server.call(Script::Claim, &[self.instance]);
         call.arg(self.instance.uuid().as_bytes());
         call.arg(limit).arg(1).arg(7).arg(self.server.channel());
         call.arg(Server::random_process())
+            .arg(self.server.groups.stamp())
             .arg(1)
             .arg(0)
             .arg("0/mail");
