@@ -6,6 +6,7 @@ mod people;
 mod work;
 mod jobs;
 mod server;
+mod waking;
 mod life;
 mod thread;
 mod link;

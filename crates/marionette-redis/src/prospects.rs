@@ -12,6 +12,8 @@ use crate::clock::Clock;
 pub(crate) struct Prospect {
     /// When the claim was answered.
     pub(crate) asked: Instant,
+    /// Whether it took jobs.
+    pub(crate) took: bool,
     /// Whether jobs are due that it did not take.
     pub(crate) is_more: bool,
     /// When the next of the other jobs is due, if there is one.
@@ -37,10 +39,17 @@ impl Prospects {
     }
 
     /// Notes what a claim left behind; the next of the other jobs is due in `next_due`.
-    pub(crate) fn note(&self, wanted: &Wanted, is_more: bool, next_due: Option<Duration>) {
+    pub(crate) fn note(
+        &self,
+        wanted: &Wanted,
+        took: bool,
+        is_more: bool,
+        next_due: Option<Duration>,
+    ) {
         let asked = self.clock.monotonic();
         let prospect = Prospect {
             asked,
+            took,
             is_more,
             next_due: next_due.and_then(|pause| asked.checked_add(pause)),
         };
@@ -74,14 +83,14 @@ mod tests {
         let prospects = Prospects::default();
         let wanted = |number| Wanted::new([format!("kind-{number}").parse::<Name>().expect("one")]);
         assert_eq!(prospects.of(&wanted(0)), None);
-        prospects.note(&wanted(0), true, None);
-        prospects.note(&wanted(1), false, Some(Duration::MAX));
-        prospects.note(&wanted(0), false, Some(Duration::from_secs(1)));
+        prospects.note(&wanted(0), true, true, None);
+        prospects.note(&wanted(1), true, false, Some(Duration::MAX));
+        prospects.note(&wanted(0), true, false, Some(Duration::from_secs(1)));
         let known = prospects.of(&wanted(0)).expect("it was noted");
         assert!(!known.is_more && known.next_due > Some(known.asked));
         assert_eq!(prospects.of(&wanted(1)).and_then(|it| it.next_due), None);
         for number in 2..=KEPT + 1 {
-            prospects.note(&wanted(number), true, None);
+            prospects.note(&wanted(number), true, true, None);
         }
         assert_eq!(prospects.of(&wanted(0)), None, "there is a bound");
     }

@@ -19,6 +19,7 @@ use crate::loads::{NewJobs, Verdicts};
 use crate::options::Settings;
 use crate::prospects::Prospects;
 use crate::scripts::{Call, Script, Scripts};
+use crate::waking::Waking;
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) health: RefCell<Health>,
     pub(crate) inserts: Batches<NewJobs>,
     pub(crate) settlements: Batches<Verdicts>,
+    pub(crate) waking: Waking,
     /// Whether no process was idle when the server was asked last.
     pub(crate) is_quiet: Cell<bool>,
 }
@@ -75,6 +77,7 @@ impl Server {
             health: RefCell::default(),
             inserts: Batches::default(),
             settlements: Batches::default(),
+            waking: Waking::default(),
             is_quiet: Cell::new(false),
         })
     }

@@ -57,6 +57,11 @@ impl RedisOptions {
         let (settings, address) = (self.settings, Address::parse(&url.into())?);
         let own = settings.clone();
         let thread = Thread::start(move || Server::connect(address, own)).await?;
+        let begun = thread.run(|server: std::rc::Rc<Server>| async move {
+            server.begin();
+            Ok(())
+        });
+        begun.await?;
         let inner = Arc::new(Inner { thread, settings });
         Ok(RedisStore { inner })
     }
@@ -86,6 +91,17 @@ impl RedisStore {
         Box::pin(self.inner.thread.run_for_caller(work))
     }
 
+    fn wait_for(&self, duty: Duty, is_patient: bool) -> StoreFuture<'_, ()> {
+        let thread = &self.inner.thread;
+        let woken = thread.run_for_caller(move |server: std::rc::Rc<Server>| async move {
+            server.rest(duty, is_patient).await
+        });
+        Box::pin(async move {
+            woken.await?.is_settled();
+            Ok(())
+        })
+    }
+
     fn change(&self, which: Which, change: Change, by: By) -> StoreFuture<'_, u64> {
         self.run(move |server| async move { server.change(which, change, by).await })
     }
@@ -113,11 +129,11 @@ impl Store for RedisStore {
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {
-        self.run_for_caller(move |server| async move { server.wait(wanted).await })
+        self.wait_for(Duty::Claim(wanted), false)
     }
 
     fn rest(&self, duty: Duty) -> StoreFuture<'_, ()> {
-        self.run_for_caller(move |server| async move { server.rest(duty).await })
+        self.wait_for(duty, true)
     }
 
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {

@@ -44,9 +44,10 @@ impl Beats {
     }
 
     /// When the next instance will have been silent for a lease, if it stays so.
-    pub(crate) fn next_silent(&self, lease: Duration) -> Option<Instant> {
+    pub(crate) fn next_silent(&self, lease: Duration, now: Instant) -> Option<Instant> {
         let next = self.seen.values().map(|(_, since)| *since + lease);
-        next.min()
+        // Those that have been silent for longer are taken care of.
+        next.filter(|silent| *silent > now).min()
     }
 }
 
@@ -69,7 +70,7 @@ mod tests {
         assert_eq!(observe(2, 15), [(idle, [1; 8])]);
         assert_eq!(observe(2, 28), [(idle, [1; 8])]);
         assert_eq!(observe(2, 29).len(), 2);
-        assert_eq!(beats.next_silent(lease), Some(after(15)));
+        assert_eq!(beats.next_silent(lease, after(29)), None);
     }
 
     #[test]
@@ -78,8 +79,9 @@ mod tests {
         let instance = InstanceId::new();
         let mut beats = Beats::default();
         beats.observe(&[(instance, [1; 8])], begin, lease);
+        assert_eq!(beats.next_silent(lease, begin), Some(begin + lease));
         beats.observe(&[], begin + lease, lease);
-        assert_eq!(beats.next_silent(lease), None);
+        assert_eq!(beats.next_silent(lease, begin), None);
         let back = beats.observe(&[(instance, [1; 8])], begin + lease * 2, lease);
         assert_eq!(back, []);
     }

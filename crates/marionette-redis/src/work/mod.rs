@@ -8,4 +8,5 @@ mod sweep;
 mod mend;
 mod warning;
 mod wait;
+mod waker;
 mod ended;

@@ -1,36 +1,76 @@
-//! Waits for jobs that may be claimed, and for ends.
+//! Waits for jobs that may be claimed, for ends, and until other duties are due.
 
 use marionette::TaskId;
 use marionette::store::{Duty, StoreError, Wanted};
+use tokio::sync::oneshot;
 
 use crate::server::Server;
+use crate::waking::{Event, Waiter, Woken};
+
+/// The most jobs of one question for ends.
+const STEP: usize = 2_500;
 
 impl Server {
-    pub(crate) async fn wait(&self, wanted: Wanted) -> Result<(), StoreError> {
-        let _ = wanted;
-        tokio::time::sleep(self.settings.timing.poll).await;
-        Ok(())
+    /// Waits until a claim may find a wanted job: for at most a poll, unless the caller is patient
+    /// and the server says after each poll that there is none.
+    async fn wait(&self, wanted: Wanted, is_patient: bool) -> Result<Woken, StoreError> {
+        let (reply, woken) = oneshot::channel();
+        let waiter = Waiter {
+            since: self.settings.clock.monotonic(),
+            is_patient,
+            reply,
+        };
+        self.waking.tell(Event::Waits(wanted, waiter));
+        let gone = |_| StoreError::broken("the task that wakes others has ended");
+        woken.await.map_err(gone)?
     }
 
     /// Waits until this duty is due again.
-    pub(crate) async fn rest(&self, duty: Duty) -> Result<(), StoreError> {
+    pub(crate) async fn rest(&self, duty: Duty, is_patient: bool) -> Result<Woken, StoreError> {
         let timing = self.settings.timing;
         let pause = match duty {
-            Duty::Claim(wanted) => return self.wait(wanted).await,
-            Duty::Ask(jobs) => return self.wait_for_ends(jobs).await,
-            // Up to a quarter sooner or later, so that processes that were started together drift
-            // apart.
-            Duty::Sweep => timing.sweep.mul_f64(0.75 + fastrand::f64() / 2.0),
+            Duty::Claim(wanted) => return self.wait(wanted, is_patient).await,
+            Duty::Ask(jobs) => {
+                self.wait_for_ends(jobs).await?;
+                return Ok(Woken::default());
+            }
+            Duty::Sweep => self.pause_of_sweeps(),
             _ => timing.lease / 3,
         };
         tokio::time::sleep(pause).await;
-        Ok(())
+        Ok(Woken::default())
     }
 
-    /// Waits until one of these jobs may have ended.
-    pub(crate) async fn wait_for_ends(&self, jobs: Vec<TaskId>) -> Result<(), StoreError> {
-        let _ = jobs;
-        tokio::time::sleep(self.settings.timing.poll).await;
+    /// Until the next sweep. It comes earlier by up to a quarter, so that processes that were
+    /// started together drift apart; and when an instance will have been silent for a lease.
+    fn pause_of_sweeps(&self) -> std::time::Duration {
+        let timing = self.settings.timing;
+        let pause = timing.sweep.mul_f64(0.75 + fastrand::f64() / 4.0);
+        let now = self.settings.clock.monotonic();
+        let next = self.beats.borrow().next_silent(timing.lease, now);
+        next.map_or(pause, |next| pause.min(next.duration_since(now)))
+    }
+
+    /// Waits until one of these jobs may have ended, for at most a poll.
+    async fn wait_for_ends(&self, jobs: Vec<TaskId>) -> Result<(), StoreError> {
+        let (reply, mut told) = oneshot::channel();
+        // Before the question, so that no message is missed.
+        self.waking.tell(Event::Asks(jobs.clone(), reply));
+        for part in jobs.chunks(STEP) {
+            let rows = self.ends(part, &self.process).await?;
+            if rows.len() < part.len() || rows.iter().any(|row| row != b"w") {
+                return Ok(());
+            }
+        }
+        let mut slept = std::pin::pin!(self.settings.clock.sleep(self.settings.timing.poll));
+        std::future::poll_fn(|context| {
+            let told = std::pin::Pin::new(&mut told).poll(context);
+            match told {
+                std::task::Poll::Ready(_) => std::task::Poll::Ready(()),
+                std::task::Poll::Pending => slept.as_mut().poll(context),
+            }
+        })
+        .await;
         Ok(())
     }
 }

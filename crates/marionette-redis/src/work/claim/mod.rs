@@ -59,7 +59,9 @@ impl Server {
             return Ok(true);
         }
         let next_due = answer.next_due.map(Duration::from_micros);
-        self.prospects.note(&claim.wanted, answer.is_more, next_due);
+        let took = !answer.taken.is_empty() || !claimed.is_empty();
+        let is_more = answer.is_more;
+        self.prospects.note(&claim.wanted, took, is_more, next_due);
         let is_more = answer.is_more && !answer.taken.is_empty();
         let mut spoilt = Vec::new();
         for taken in answer.taken {

@@ -1,0 +1,134 @@
+//! Signs of life, and what becomes of those who give none.
+
+use std::time::Duration;
+
+use marionette::inspect::Inspect;
+use marionette::store::{Duty, JobState, Next, Renewal, Settlement, Store};
+use marionette_redis::RedisStore;
+
+use crate::bed::{Bed, job, now};
+
+const LEASE: Duration = Duration::from_secs(1);
+
+fn fast() -> marionette_redis::RedisOptions {
+    RedisStore::options()
+        .lease(LEASE)
+        .sweep(Duration::from_millis(200))
+}
+
+#[tokio::test]
+async fn the_job_of_a_dead_instance_waits_again_after_a_lease_and_a_sweep_and_not_before() {
+    let Some(bed) = Bed::new(fast()) else { return };
+    let (dead, lives) = (bed.process().await, bed.process().await);
+    let job = job();
+    let id = job.id;
+    lives.insert(vec![job]).await;
+    assert_eq!(dead.claim(1).await.len(), 1);
+    dead.beat().await;
+    let died = now();
+    let claimed = loop {
+        lives.beat().await;
+        lives.store.sweep().await.expect("a sweep");
+        let claimed = lives.claim(1).await;
+        if !claimed.is_empty() {
+            break claimed;
+        }
+        lives.store.rest(Duty::Sweep).await.expect("a rest");
+    };
+    let passed = now() - died;
+    assert_eq!((claimed[0].lease.job, claimed[0].crashes), (id, 1));
+    assert!(passed >= LEASE, "{passed:?}");
+    // Only as much more as a machine needs that does much else.
+    assert!(passed < LEASE * 4, "{passed:?}");
+}
+
+#[tokio::test]
+async fn a_sweep_comes_as_soon_as_an_instance_has_been_silent_for_a_lease() {
+    let options = fast().sweep(Duration::from_secs(60));
+    let Some(bed) = Bed::new(options) else { return };
+    let (dead, lives) = (bed.process().await, bed.process().await);
+    lives.insert(vec![job()]).await;
+    assert_eq!(dead.claim(1).await.len(), 1);
+    let began = now();
+    lives.store.sweep().await.expect("a sweep");
+    while lives.claim(1).await.is_empty() {
+        lives.store.rest(Duty::Sweep).await.expect("a rest");
+        lives.beat().await;
+        lives.store.sweep().await.expect("a sweep");
+        assert!(
+            now() - began < Duration::from_secs(30),
+            "it waits for the next sweep"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_named_lapses_and_those_that_are_named_do_not() {
+    let Some(bed) = Bed::new(fast()) else { return };
+    let process = bed.process().await;
+    process.insert((0..3).map(|_| job()).collect()).await;
+    let claimed = process.claim(3).await;
+    let named = [claimed[0].lease, claimed[1].lease];
+    let lost = claimed[2].lease;
+    let began = now();
+    let mut released = 0;
+    while released == 0 {
+        // Each call names one of them: a round may take several.
+        for lease in named {
+            let renewed = process.store.renew(process.instance.clone(), vec![lease]);
+            assert_eq!(renewed.await.expect("an answer"), [Renewal::Kept]);
+        }
+        let swept = process.store.sweep().await.expect("a sweep");
+        assert_eq!(swept.quarantined, 0);
+        released += swept.released;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(now() - began < LEASE * 20, "it never lapses");
+    }
+    assert!(now() - began >= LEASE);
+    assert_eq!(released, 1);
+    let again = process.claim(3).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].lease.job, again[0].crashes), (lost.job, 0));
+    process
+        .settle(Settlement::new(named[0], Next::Done(Vec::new())))
+        .await;
+    let job = process.store.job(named[0].job).await.expect("an answer");
+    assert_eq!(job.expect("it is known").summary.state, JobState::Done);
+}
+
+#[tokio::test]
+async fn ten_thousand_leases_are_renewed_in_the_order_in_which_they_are_named() {
+    let Some(bed) = Bed::new(RedisStore::options()) else {
+        return;
+    };
+    let process = bed.process().await;
+    process.insert((0..6_000).map(|_| job()).collect()).await;
+    let mut leases = Vec::new();
+    while leases.len() < 6_000 {
+        let claimed = process.claim(1_000).await;
+        leases.extend(claimed.iter().map(|claimed| claimed.lease));
+    }
+    let other = marionette::store::InstanceId::new();
+    let named: Vec<_> = leases
+        .iter()
+        .enumerate()
+        .map(|(place, lease)| {
+            let mut lease = *lease;
+            match place % 3 {
+                1 => lease.instance = other,
+                2 => lease.token += 1,
+                _ => {}
+            }
+            lease
+        })
+        .collect();
+    let renewed = process.store.renew(process.instance.clone(), named).await;
+    for (place, renewal) in renewed.expect("an answer").iter().enumerate() {
+        let expected = if place % 3 == 0 {
+            Renewal::Kept
+        } else {
+            Renewal::Lost
+        };
+        assert_eq!(*renewal, expected, "{place}");
+    }
+}
