@@ -74,7 +74,7 @@ fn what_is_retried_begins_anew_and_keeps_its_history() {
 #[test]
 fn a_settlement_that_comes_again_after_a_change_is_applied() {
     on_a_server(async |bed| {
-        let failed = [b"1", &7_u64.to_be_bytes()[..], b"fatal"].concat();
+        let failed = [b"1", &7_u64.to_be_bytes()[..], b"e", b"fatal"].concat();
         let buried = bed.claimed().await;
         assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
         bed.change(buried.0, Change::Retry).await;

@@ -196,13 +196,13 @@ impl Bed {
     /// One job in each state but quarantined, in the order of [`JobState::ALL`].
     async fn one_of_each(&self) -> Vec<TaskId> {
         let retrying = self.claimed().await;
-        let failed = [b"1", &7_u64.to_be_bytes()[..], b"try again"].concat();
+        let failed = [b"1", &7_u64.to_be_bytes()[..], b"e", b"try again"].concat();
         self.settle(&retrying, "a", b"5000000000", &failed).await;
         let done = self.claimed().await;
         let succeeded = [b"0", &7_u64.to_be_bytes()[..]].concat();
         self.settle(&done, "d", b"rresult", &succeeded).await;
         let dead = self.claimed().await;
-        let failed = [b"1", &7_u64.to_be_bytes()[..], b"fatal"].concat();
+        let failed = [b"1", &7_u64.to_be_bytes()[..], b"e", b"fatal"].concat();
         self.settle(&dead, "b", b"f", &failed).await;
         let cancelled = self.claimed().await;
         self.settle(&cancelled, "c", b"eexpired", b"").await;
