@@ -118,7 +118,12 @@ impl Layout {
 
     /// The key of what an instance has in hand.
     pub(crate) fn held(&self, instance: InstanceId) -> String {
-        format!("{}held:{}", self.tag, instance.uuid().simple())
+        format!("{}{}", self.hands(), instance.uuid().simple())
+    }
+
+    /// What the keys of what instances have in hand begin with.
+    pub(crate) fn hands(&self) -> String {
+        format!("{}held:", self.tag)
     }
 
     /// What the channels of all processes begin with; the name of the process follows.

@@ -2,6 +2,7 @@
 //! for Rust services.
 
 mod store;
+mod check;
 mod people;
 mod work;
 mod jobs;
@@ -22,6 +23,7 @@ mod options;
 mod error;
 mod clock;
 
+pub use check::{CheckReport, Fault};
 #[cfg(feature = "test-util")]
 pub use clock::Clock;
 pub use options::RedisOptions;

@@ -15,6 +15,7 @@ use marionette::store::{
 };
 
 use crate::address::Address;
+use crate::check::CheckReport;
 use crate::options::{RedisOptions, Settings};
 use crate::people::Change;
 use crate::server::Server;
@@ -44,6 +45,34 @@ impl RedisStore {
     /// The settings, to be changed before it is connected.
     pub fn options() -> RedisOptions {
         RedisOptions::default()
+    }
+}
+
+impl RedisStore {
+    /// Looks for damage: whether every job is in exactly one place, and whether every index agrees
+    /// with it. Reads only, in steps, so that others get through; jobs may run meanwhile.
+    ///
+    /// The store keeps all of this right by itself. Damage comes from people who changed keys by
+    /// hand, or from a user who lost a right while a process was at work. It takes about 20 s for a
+    /// million jobs, and 50 bytes of memory for each that has ended.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be asked, or the user may not read all keys of the store.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), marionette::store::StoreError> {
+    /// let store = marionette_redis::RedisStore::connect("redis://localhost").await?;
+    /// let report = store.check().await?;
+    /// println!("{report}");
+    /// assert!(report.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Result<CheckReport, StoreError> {
+        self.run(|server| async move { server.check().await }).await
     }
 }
 

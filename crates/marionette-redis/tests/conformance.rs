@@ -55,6 +55,31 @@ impl OnServer {
     }
 }
 
+impl Drop for OnServer {
+    /// Whatever a case did, nothing in its store may be damaged.
+    fn drop(&mut self) {
+        let Some(server) = SERVER.get().filter(|_| !std::thread::panicking()) else {
+            return;
+        };
+        let options = RedisStore::options().name(&self.name);
+        // The case may still be inside of its runtime.
+        let check = std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build();
+            runtime
+                .expect("a runtime needs next to nothing")
+                .block_on(async {
+                    let store = options
+                        .connect(server.url())
+                        .await
+                        .expect("the server runs");
+                    store.check().await.expect("a report")
+                })
+        });
+        let report = check.join().expect("it does not panic");
+        assert!(report.is_clean(), "the store of this case: {report}");
+    }
+}
+
 fn options() -> RedisOptions {
     RedisStore::options().lease(UNIT * 10).poll(UNIT * 20)
 }

@@ -28,6 +28,8 @@ pub(crate) enum Script {
     Ended,
     Mend,
     Told,
+    Check,
+    Sums,
 }
 
 /// A key of a script.
@@ -39,7 +41,7 @@ enum Slot {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Open,
         Self::Insert,
         Self::InsertOne,
@@ -57,6 +59,8 @@ impl Script {
         Self::Ended,
         Self::Mend,
         Self::Told,
+        Self::Check,
+        Self::Sums,
     ];
 
     fn source(self) -> &'static str {
@@ -77,6 +81,8 @@ impl Script {
             Self::Counts => include_str!("counts.lua"),
             Self::Ended => include_str!("ended.lua"),
             Self::Mend => include_str!("mend.lua"),
+            Self::Check => include_str!("check.lua"),
+            Self::Sums => include_str!("sums.lua"),
             Self::Told => include_str!("told.lua"),
         }
     }
@@ -140,6 +146,14 @@ impl Script {
             Self::Counts => slots(&[Waiting, Retrying, Counts, Instances]),
             Self::Ended => slots(&[Ends, Bodies, Awaited]),
             Self::Mend => hands(&[Bodies, Instances]),
+            Self::Check => slots(&[
+                Names, Bodies, States, Waiting, Retrying, Attempts, Ends, Failed, ByTime, Until,
+                Done, Gone, Cancels, Paused, Hints, Suspects, Instances,
+            ]),
+            Self::Sums => slots(&[
+                Bodies, Waiting, Retrying, Ends, Failed, ByTime, Until, Done, Gone, Counts, Names,
+                Paused, Instances, About,
+            ]),
             Self::Told => slots(&[Activity, Subjects]),
         }
     }

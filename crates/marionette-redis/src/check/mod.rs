@@ -1,0 +1,22 @@
+//! Looks for damage: whether every job is in exactly one place, and every index agrees with it.
+
+mod walk;
+mod look;
+mod sums;
+mod words;
+mod report;
+
+pub use report::{CheckReport, Fault};
+
+use marionette::store::StoreError;
+
+use crate::server::Server;
+use walk::Walker;
+
+impl Server {
+    pub(crate) async fn check(&self) -> Result<CheckReport, StoreError> {
+        let mut walker = Walker::new(self).await?;
+        walker.walk().await?;
+        Ok(walker.into_report())
+    }
+}
