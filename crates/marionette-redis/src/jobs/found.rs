@@ -200,6 +200,6 @@ impl Job {
 }
 
 /// Reads the rows of attempts.
-pub(super) fn attempts(rows: Vec<Vec<u8>>) -> Vec<TimedAttempt> {
+pub(super) fn attempts(rows: &[Vec<u8>]) -> Vec<TimedAttempt> {
     rows.iter().filter_map(|row| attempt(row)).collect()
 }

@@ -99,7 +99,7 @@ impl JobReader {
                 state: bytes(state)?,
                 end: bytes(end)?,
                 held: instance.map(|instance| (*instance, held)),
-                attempts: found::attempts(rows),
+                attempts: found::attempts(&rows),
             });
         }
         if found.is_empty() {

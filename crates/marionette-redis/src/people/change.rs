@@ -127,6 +127,9 @@ impl Server {
         while !ids.is_empty() {
             let mut found = reader.read(self, ids).await?;
             ids = &ids[found.len()..];
+            if filter.is_none() && asked.code == "x" {
+                self.discard_unread(&found, reader, asked).await?;
+            }
             for _ in 0..LOOKS_AGAIN {
                 let again = self.change_found(found, filter, asked).await?;
                 if again.is_empty() {
@@ -135,6 +138,24 @@ impl Server {
                 // They were read together, so they fit into one answer; what does not fit by now
                 // comes with the next look.
                 found = reader.read(self, &again).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes those that cannot be read.
+    async fn discard_unread(
+        &self,
+        found: &[Found],
+        reader: &mut JobReader,
+        asked: &mut Asked,
+    ) -> Result<(), StoreError> {
+        for found in found.iter().filter(|found| found.is_known()) {
+            if found.clone().read().is_err() {
+                let (activity, told) = (asked.activity, &asked.told);
+                let (activity, is_deleted) = self.discard(found.id, reader, activity, told).await?;
+                asked.activity = activity;
+                asked.changed += u64::from(is_deleted);
             }
         }
         Ok(())
@@ -149,7 +170,7 @@ impl Server {
     ) -> Result<Vec<TaskId>, StoreError> {
         let mut step = Step::default();
         for found in found.into_iter().filter(Found::is_known) {
-            // A job that cannot be read matches nothing.
+            // A job that cannot be read can only be deleted, and only by its id.
             if let Ok(job) = found.read() {
                 step.add(job, filter);
             }

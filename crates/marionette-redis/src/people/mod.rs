@@ -3,6 +3,7 @@
 mod list;
 mod counts;
 mod change;
+mod damage;
 mod pause;
 mod activity;
 mod live;
@@ -11,6 +12,3 @@ mod newest;
 mod places;
 
 pub(crate) use change::Change;
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use crate::layout::Key;
 use crate::server::Server;
 
 /// How many members are read at a time.
-const CHUNK: usize = 1_000;
+pub(super) const CHUNK: usize = 1_000;
 /// The most ranges of waiting jobs that are walked through one by one, rather than all at once.
 const RANGES_MAX: usize = 500;
 /// How many members are read again, in case some before them have gone meanwhile.

@@ -30,6 +30,7 @@ pub(crate) enum Script {
     Told,
     Check,
     Sums,
+    Discard,
 }
 
 /// A key of a script.
@@ -41,7 +42,7 @@ enum Slot {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Open,
         Self::Insert,
         Self::InsertOne,
@@ -61,6 +62,7 @@ impl Script {
         Self::Told,
         Self::Check,
         Self::Sums,
+        Self::Discard,
     ];
 
     fn source(self) -> &'static str {
@@ -84,6 +86,7 @@ impl Script {
             Self::Check => include_str!("check.lua"),
             Self::Sums => include_str!("sums.lua"),
             Self::Told => include_str!("told.lua"),
+            Self::Discard => include_str!("discard.lua"),
         }
     }
 
@@ -155,6 +158,7 @@ impl Script {
                 Paused, Instances, About,
             ]),
             Self::Told => slots(&[Activity, Subjects]),
+            Self::Discard => hands(&[Bodies, Gone, Until, Activity, Subjects, Instances]),
         }
     }
 

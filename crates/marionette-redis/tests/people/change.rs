@@ -1,30 +1,28 @@
 //! Changes, and what is told of them.
 
-use std::time::{Duration, SystemTime};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use marionette::TaskId;
-use marionette::inspect::{ACTIVITY_IDS_MAX, ActivityFilter, ActivityKind, Filter, Which};
-use marionette::store::{ERROR_BYTES_MAX, JobState, clip_error};
+use marionette::inspect::{ACTIVITY_IDS_MAX, ActivityFilter, ActivityKind, Filter, Inspect, Which};
+use marionette::store::{ERROR_BYTES_MAX, JobOptions, JobState, Next, Settled, clip_error};
 
-use super::{Bed, by, job, name, on_a_server};
-use crate::layout::Key;
-use crate::people::Change;
+use super::{Bed, Change, HOUR, by, failure, job, name, on_a_server};
 
 fn cancel(reason: &str) -> Change {
     Change::Cancel(reason.to_owned())
 }
 
 fn later() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(3_600)
+    UNIX_EPOCH + 1_000_000 * HOUR
 }
 
 /// Makes a change to one job of each state, and returns the states in which it changed the job.
 async fn changed(bed: &Bed, change: Change) -> Vec<JobState> {
     let mut changed = Vec::new();
     for (id, state) in bed.one_of_each().await.into_iter().zip(JobState::ALL) {
-        let before = bed.server.job(id).await.expect("an answer");
+        let before = bed.store.job(id).await.expect("an answer");
         let count = bed.change(id, change.clone()).await;
-        let after = bed.server.job(id).await.expect("an answer");
+        let after = bed.store.job(id).await.expect("an answer");
         match count {
             0 => assert_eq!(after, before, "{state} is left as it is"),
             1 => changed.push(state),
@@ -64,7 +62,7 @@ fn what_is_retried_begins_anew_and_keeps_its_history() {
         assert_eq!(job.summary.state, JobState::Ready);
         assert_eq!((job.summary.failed, job.summary.ended), (0, None));
         assert_eq!((job.summary.reason, job.attempts.len()), (None, 1));
-        let counts = bed.server.counts().await.expect("counts");
+        let counts = bed.store.counts().await.expect("counts");
         assert!(counts.iter().all(|count| count.state != JobState::Dead));
         assert_eq!(bed.found(Filter::new().state(JobState::Dead)).await, []);
     });
@@ -74,16 +72,16 @@ fn what_is_retried_begins_anew_and_keeps_its_history() {
 #[test]
 fn a_settlement_that_comes_again_after_a_change_is_applied() {
     on_a_server(async |bed| {
-        let failed = [b"1", &7_u64.to_be_bytes()[..], b"e", b"fatal"].concat();
-        let buried = bed.claimed().await;
-        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
-        bed.change(buried.0, Change::Retry).await;
-        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
-        bed.change(buried.0, Change::Reschedule(later())).await;
-        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
-        bed.change(buried.0, cancel("enough")).await;
-        assert_eq!(bed.settle(&buried, "b", b"f", &failed).await, "a");
-        assert_eq!(bed.state(buried.0).await, JobState::Cancelled);
+        let lease = bed.claimed().await;
+        let changes = [Change::Retry, Change::Reschedule(later()), cancel("enough")];
+        for change in [None].into_iter().chain(changes.map(Some)) {
+            if let Some(change) = change {
+                assert_eq!(bed.change(lease.job, change).await, 1);
+            }
+            let settled = bed.settle(lease, Next::Bury, Some(failure("fatal"))).await;
+            assert_eq!(settled, Settled::Applied);
+        }
+        assert_eq!(bed.state(lease.job).await, JobState::Cancelled);
     });
 }
 
@@ -92,18 +90,19 @@ fn the_first_reason_of_a_cancellation_stays_and_is_cut() {
     on_a_server(async |bed| {
         let running = bed.claimed().await;
         let reason = "\u{e9}".repeat(ERROR_BYTES_MAX);
-        assert_eq!(bed.change(running.0, cancel(&reason)).await, 1);
-        assert_eq!(bed.change(running.0, cancel("second")).await, 0);
-        assert_eq!(bed.state(running.0).await, JobState::Running);
-        assert_eq!(bed.settle(&running, "r", b"", b"").await, "a");
-        let job = bed.job(running.0).await.summary;
+        assert_eq!(bed.change(running.job, cancel(&reason)).await, 1);
+        assert_eq!(bed.change(running.job, cancel("second")).await, 0);
+        assert_eq!(bed.state(running.job).await, JobState::Running);
+        let settled = bed.settle(running, Next::Release, None).await;
+        assert_eq!(settled, Settled::Applied);
+        let job = bed.job(running.job).await.summary;
         let cut = clip_error(reason);
         assert_eq!(
             (job.state, job.reason.as_deref()),
             (JobState::Cancelled, Some(&*cut))
         );
         let told = bed
-            .server
+            .store
             .activity(ActivityFilter::new())
             .await
             .expect("activities");
@@ -129,7 +128,7 @@ fn all_that_match_are_changed_once_and_one_call_is_one_activity() {
         assert_eq!(bed.change(mails(), Change::Delete).await, 0);
         assert_eq!(bed.found(Filter::new()).await, [other]);
         let told = bed
-            .server
+            .store
             .activity(ActivityFilter::new())
             .await
             .expect("activities");
@@ -148,7 +147,7 @@ fn all_that_match_are_changed_once_and_one_call_is_one_activity() {
             assert!(activity.ids.iter().all(|id| ids.contains(id)));
         }
         let of_one = ActivityFilter::new().job(ids[900]);
-        let of_one = bed.server.activity(of_one).await.expect("activities");
+        let of_one = bed.store.activity(of_one).await.expect("activities");
         assert_eq!(of_one, told);
     });
 }
@@ -165,7 +164,7 @@ fn activities_are_listed_page_by_page() {
             let (mut numbers, mut filter) = (Vec::new(), filter.limit(3));
             loop {
                 let page = bed
-                    .server
+                    .store
                     .activity(filter.clone())
                     .await
                     .expect("activities");
@@ -176,7 +175,7 @@ fn activities_are_listed_page_by_page() {
             assert_eq!(numbers, (1..=10).rev().collect::<Vec<_>>());
         }
         let both = ActivityFilter::new().job(id).queue("default");
-        assert_eq!(bed.server.activity(both).await.expect("activities"), []);
+        assert_eq!(bed.store.activity(both).await.expect("activities"), []);
     });
 }
 
@@ -192,16 +191,56 @@ fn ids_that_come_twice_or_that_nobody_knows_count_for_nothing() {
     });
 }
 
+/// Else nobody would know the layout of what was written.
 #[test]
-fn an_emptied_server_refuses_changes_until_the_store_is_made_anew() {
+fn a_change_on_an_emptied_server_makes_the_store_anew() {
     on_a_server(async |bed| {
-        let id = bed.insert(job()).await;
-        let mut command = redis::cmd("HDEL");
-        command.arg(bed.key(Key::Names)).arg("#v");
-        bed.server.bulk.ask(&command).await.expect("it is gone");
-        let which = Which::Ids(vec![id]);
-        let changed = bed.server.change(which, Change::Delete, by()).await;
-        assert!(changed.is_err());
-        assert!(bed.server.pause_queue(name("x"), by()).await.is_err());
+        for round in 0..2 {
+            let id = bed.insert(job()).await;
+            bed.redis.command(&["FLUSHALL"]);
+            if round == 0 {
+                assert_eq!(bed.change(id, Change::Delete).await, 0);
+            } else {
+                let paused = bed.store.pause_queue(name("x"), by()).await;
+                paused.expect("a change");
+                assert_eq!(bed.command("HGET", "names", &[b"#v"]).text(), "1");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_job_that_cannot_be_read_is_deleted_by_its_id_alone() {
+    on_a_server(async |bed| {
+        let ids = bed.one_of_each().await;
+        let mut options = JobOptions::default();
+        options.keep_result = Some(HOUR);
+        let long = job().options(options);
+        let kept = bed.insert(long).await;
+        let leases = bed.claim(10).await;
+        for lease in leases {
+            let done = Next::Done(b"null".to_vec());
+            assert_eq!(bed.settle(lease, done, None).await, Settled::Applied);
+        }
+        for (key, row) in [("bodies", "nonsense"), ("states", "too short")] {
+            for id in ids.iter().chain([&kept]) {
+                bed.command("HSET", key, &[id.uuid().as_bytes(), row.as_bytes()]);
+            }
+        }
+        let matching = Which::Matching(Filter::new());
+        assert_eq!(bed.change(matching, Change::Delete).await, 0);
+        assert_eq!(bed.change(Which::Ids(ids.clone()), Change::Retry).await, 0);
+        let all = Which::Ids([&ids[..], &[kept]].concat());
+        assert_eq!(bed.change(all.clone(), Change::Delete).await, 7);
+        assert_eq!(bed.change(all, Change::Delete).await, 0);
+        let counts = bed.store.counts().await.expect("counts");
+        assert_eq!(counts.len(), 1, "{counts:?}");
+        assert_eq!(counts[0].state, JobState::Running);
+        let told = bed
+            .store
+            .activity(ActivityFilter::new())
+            .await
+            .expect("activities");
+        assert_eq!((told.len(), told[0].jobs), (1, 7));
     });
 }

@@ -3,20 +3,15 @@
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::inspect::{ActivityFilter, ActivityKind, By, Count, Filter, Page};
-use marionette::store::{JobState, Name, StoreErrorKind, Wanted};
+use marionette::inspect::{ActivityFilter, ActivityKind, By, Count, Filter, Inspect, Page};
+use marionette::store::{Due, JobState, Name, Next, Settled, StoreErrorKind, Wanted};
 
-use super::{by, job, name, on_a_server};
-use crate::codec::byte_pairs;
-use crate::layout::Key;
+use super::{HOUR, by, job, name, on_a_server};
 
 #[test]
 fn a_job_is_shown_with_all_that_is_known_of_it() {
     on_a_server(async |bed| {
-        assert_eq!(
-            bed.server.job(TaskId::new()).await.expect("an answer"),
-            None
-        );
+        assert_eq!(bed.store.job(TaskId::new()).await.expect("an answer"), None);
         let ids = bed.one_of_each().await;
         let retrying = bed.job(ids[2]).await;
         assert_eq!(retrying.summary.failed, 1);
@@ -47,7 +42,7 @@ fn jobs_are_counted_by_queue_kind_and_state_however_many_lanes_there_are() {
             .iter()
             .map(|state| Count::new(name("default"), name("mail"), *state, 1))
             .collect();
-        let mut counts = bed.server.counts().await.expect("counts");
+        let mut counts = bed.store.counts().await.expect("counts");
         counts.sort();
         assert_eq!(counts, expected);
         // More lanes than one call counts.
@@ -62,7 +57,7 @@ fn jobs_are_counted_by_queue_kind_and_state_however_many_lanes_there_are() {
             expected.push(Count::new(queue, name("mail"), JobState::Ready, jobs));
         }
         expected.sort();
-        let mut counts = bed.server.counts().await.expect("counts");
+        let mut counts = bed.store.counts().await.expect("counts");
         counts.sort();
         assert_eq!(counts, expected);
     });
@@ -72,12 +67,14 @@ fn jobs_are_counted_by_queue_kind_and_state_however_many_lanes_there_are() {
 fn lists_go_from_the_newest_to_the_oldest_whatever_the_order_in_which_jobs_are_due() {
     on_a_server(async |bed| {
         let mut ids = bed.insert_many(40).await;
-        let later: Vec<_> = (0..30).map(|_| job().kind(name("later"))).collect();
-        bed.insert_after(&later, 9_000_000).await;
+        let later = job().kind(name("later")).due(Due::After(HOUR));
+        let later: Vec<_> = (0..30).map(|_| later.clone().id(TaskId::new())).collect();
         ids.extend(later.iter().map(|job| job.id));
+        bed.insert_all(later).await;
         let claimed = bed.claim(15).await;
         for job in &claimed[..10] {
-            assert_eq!(bed.settle(job, "d", b"", b"").await, "a");
+            let settled = bed.settle(*job, Next::Done(b"null".to_vec()), None).await;
+            assert_eq!(settled, Settled::Applied);
         }
         ids.reverse();
         for limit in [1, 7, 69, 70, 71, 1_000] {
@@ -110,14 +107,9 @@ fn lists_go_from_the_newest_to_the_oldest_whatever_the_order_in_which_jobs_are_d
 fn a_list_names_jobs_that_cannot_be_read_and_shows_the_others() {
     on_a_server(async |bed| {
         let ids = bed.insert_many(3).await;
-        let mut command = redis::cmd("HSET");
-        command
-            .arg(bed.key(Key::Bodies))
-            .arg(ids[1].uuid().as_bytes())
-            .arg("nonsense");
-        bed.server.bulk.ask(&command).await.expect("it is damaged");
+        bed.command("HSET", "bodies", &[ids[1].uuid().as_bytes(), b"nonsense"]);
         let listed = bed
-            .server
+            .store
             .list(Filter::new(), Page::default())
             .await
             .expect("a page");
@@ -125,7 +117,7 @@ fn a_list_names_jobs_that_cannot_be_read_and_shows_the_others() {
         assert_eq!(shown, [ids[2], ids[0]]);
         assert_eq!(listed.unreadable.len(), 1);
         assert_eq!(listed.unreadable[0].id, Some(ids[1]));
-        let error = bed.server.job(ids[1]).await.expect_err("it cannot be read");
+        let error = bed.store.job(ids[1]).await.expect_err("it cannot be read");
         assert_eq!(error.kind(), StoreErrorKind::Refused);
         assert!(error.to_string().contains(&ids[1].to_string()), "{error}");
     });
@@ -137,31 +129,31 @@ fn a_queue_is_paused_by_the_first_who_says_so() {
         bed.insert(job()).await;
         let queue = || name("default");
         let (ada, ben) = (By::new("ada", "x"), By::new("ben", "y"));
-        bed.server
+        bed.store
             .resume_queue(queue(), ada.clone())
             .await
             .expect("a change");
         for by in [&ada, &ben] {
-            bed.server
+            bed.store
                 .pause_queue(queue(), by.clone())
                 .await
                 .expect("a change");
         }
-        let paused = bed.server.paused_queues().await.expect("queues");
+        let paused = bed.store.paused_queues().await.expect("queues");
         assert_eq!(paused.len(), 1);
         assert_eq!(
             (&*paused[0].queue, paused[0].by.as_ref()),
             ("default", Some(&ada))
         );
         assert!(bed.claim(1).await.is_empty());
-        bed.server
+        bed.store
             .resume_queue(queue(), ben.clone())
             .await
             .expect("a change");
-        assert!(bed.server.paused_queues().await.expect("queues").is_empty());
+        assert!(bed.store.paused_queues().await.expect("queues").is_empty());
         assert_eq!(bed.claim(1).await.len(), 1);
         let filter = ActivityFilter::new().queue("default");
-        let told = bed.server.activity(filter).await.expect("activities");
+        let told = bed.store.activity(filter).await.expect("activities");
         let told: Vec<_> = told
             .into_iter()
             .map(|it| (it.kind, it.by, it.queue))
@@ -179,20 +171,16 @@ fn instances_are_shown_with_the_jobs_that_they_have() {
     on_a_server(async |bed| {
         bed.insert_many(3).await;
         bed.claim(2).await;
-        let live = bed.server.instances().await.expect("instances");
+        let live = bed.store.instances().await.expect("instances");
         assert_eq!(live.len(), 1);
         assert_eq!((live[0].info.id, live[0].running), (bed.instance, 2));
         assert_eq!(live[0].info.host.as_deref(), Some("here"));
         // One that was silent for a lease is not shown.
-        let mut command = redis::cmd("HGETALL");
-        command.arg(bed.key(Key::Instances));
-        let row = bed.server.bulk.ask(&command).await.expect("a hash");
-        let (id, mut row) = byte_pairs(row).expect("rows").remove(0);
+        let id = bed.instance.uuid();
+        let mut row = bed.command("HGET", "instances", &[id.as_bytes()]).bytes();
         row[16] -= 1;
-        let mut command = redis::cmd("HSET");
-        command.arg(bed.key(Key::Instances)).arg(id).arg(row);
-        bed.server.bulk.ask(&command).await.expect("it is written");
-        assert!(bed.server.instances().await.expect("instances").is_empty());
+        bed.command("HSET", "instances", &[id.as_bytes(), &row]);
+        assert!(bed.store.instances().await.expect("instances").is_empty());
     });
 }
 
@@ -205,14 +193,14 @@ fn jobs_that_nobody_can_run_are_counted() {
         }
         bed.insert(job().kind(name("old")).queue(name("x")).priority(5))
             .await;
-        bed.insert_after(&[job().kind(name("later"))], 9_000_000)
+        bed.insert(job().kind(name("later")).due(Due::After(HOUR)))
             .await;
-        bed.server
+        bed.store
             .pause_queue(name("paused"), by())
             .await
             .expect("a change");
         let count = async |wanted: Wanted, overdue| {
-            let counts = bed.server.unclaimed(wanted, overdue).await.expect("counts");
+            let counts = bed.store.unclaimed(wanted, overdue).await.expect("counts");
             let told = counts
                 .into_iter()
                 .map(|it| (it.queue.to_string(), it.kind, it.jobs));
