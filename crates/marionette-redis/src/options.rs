@@ -45,7 +45,7 @@ impl Default for RedisOptions {
             name: "marionette".to_owned(),
             clock: Clock::default(),
             timing,
-            keep_done: HOUR,
+            keep_done: 24 * HOUR,
             keep_done_count: 100_000,
             keep_failed: 30 * 24 * HOUR,
             #[cfg(feature = "tls")]
@@ -93,8 +93,7 @@ impl RedisOptions {
         self
     }
 
-    /// How long done jobs are kept that do not say it themselves. Default is an hour: they take
-    /// memory.
+    /// How long done jobs are kept that do not say it themselves. Default is a day.
     pub fn keep_done(mut self, time: Duration) -> Self {
         self.settings.keep_done = time;
         self
