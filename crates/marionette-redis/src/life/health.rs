@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// How often the server is asked.
 const ASK: Duration = Duration::from_secs(120);
 /// How often something is looked for that was left half done.
-const MEND: Duration = Duration::from_secs(30);
+const MEND: Duration = Duration::from_secs(60);
 /// How long people are told that data were lost.
 const LOST: Duration = Duration::from_secs(60 * 60);
 

@@ -41,11 +41,11 @@ impl Server {
         Ok(Woken::default())
     }
 
-    /// Until the next sweep. It comes earlier by up to a quarter, so that processes that were
+    /// Until the next sweep. It comes earlier by up to a seventh, so that processes that were
     /// started together drift apart; and when an instance will have been silent for a lease.
     fn pause_of_sweeps(&self) -> std::time::Duration {
         let timing = self.settings.timing;
-        let pause = timing.sweep.mul_f64(0.75 + fastrand::f64() / 4.0);
+        let pause = timing.sweep.mul_f64(0.85 + fastrand::f64() * 0.15);
         let now = self.settings.clock.monotonic();
         let next = self.beats.borrow().next_silent(timing.lease, now);
         next.map_or(pause, |next| pause.min(next.duration_since(now)))

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use marionette::store::{
-    Claim, Claimed, Inserted, InstanceId, InstanceInfo, Name, NewJob, Settlement, Store, Wanted,
+    Claim, Claimed, Duty, Inserted, InstanceId, InstanceInfo, Name, NewJob, Settlement, Store,
+    Wanted,
 };
 use marionette_redis::{RedisOptions, RedisStore};
 use marionette_servers::{RedisServer, Reply};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 pub(crate) const KIND: &str = "mail";
 
@@ -102,9 +105,33 @@ impl Process {
             .expect("the instance is known")
     }
 
+    /// Begins to rest from a duty.
+    pub(crate) fn rests(&self, duty: Duty) -> Rest {
+        let store = self.store.clone();
+        let rest = async move { store.rest(duty).await.expect("a rest") };
+        Rest(tokio::spawn(rest))
+    }
+
     pub(crate) async fn settle(&self, settlement: Settlement) {
         let settled = self.store.settle(vec![settlement]).await;
         settled.expect("it is in order");
+    }
+}
+
+/// Somebody who rests, until this is dropped.
+pub(crate) struct Rest(JoinHandle<()>);
+
+impl Rest {
+    /// Waits until the rest ends, which it has to within this time.
+    pub(crate) async fn ends_within(mut self, limit: Duration) {
+        let ended = timeout(limit, &mut self.0).await;
+        ended.expect("it ends in time").expect("it does not fail");
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
