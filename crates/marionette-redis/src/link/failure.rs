@@ -45,9 +45,10 @@ impl Failure {
             return StoreError::unavailable(what).with_source(error).into();
         }
         let is_passing = is_passing(&error);
-        let error = match is_passing {
-            true => StoreError::unavailable(format!("{server} is not ready: {}", told(&error))),
-            false => store_error(error),
+        let error = if is_passing {
+            StoreError::unavailable(format!("{server} is not ready: {}", told(&error)))
+        } else {
+            store_error(error)
         };
         Self {
             is_passing,

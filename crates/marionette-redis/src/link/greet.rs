@@ -4,7 +4,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, ServerError, Value};
 
 use crate::address::Place;
-use crate::error::told;
+use crate::error::{is_passing, told};
 
 use super::failure::Failure;
 use super::info::Info;
@@ -66,8 +66,11 @@ pub(super) fn refusal(way: &Way, error: RedisError) -> Failure {
         )),
         Some("NOPROTO") => Failure::refused(format!("{server} does not know the protocol RESP3")),
         Some("DENIED" | "NOPERM") => Failure::refused(format!("{server} refuses us: {said}")),
-        Some("ERR") => Failure::unavailable(format!("{server} refuses us: {said}")),
-        _ => Failure::of(server, error),
+        Some(_) if is_passing(&error) => Failure::passing(format!("{server} is not ready: {said}")),
+        Some(_) => Failure::unavailable(format!("{server} refuses us: {said}")),
+        None => Failure::unavailable(format!(
+            "{server} does not answer as a Redis server does: {said}"
+        )),
     }
 }
 

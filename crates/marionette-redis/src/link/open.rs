@@ -72,7 +72,8 @@ pub(super) async fn open(
         Ok(answer) => answer,
         Err(error) => match error.code() {
             Some("NOPERM") => {
-                missing.push("evalsha".to_owned());
+                let about_keys = told(&error).contains("keys");
+                missing.push(if about_keys { "the keys" } else { "evalsha" }.to_owned());
                 return Err(forbidden(way, &missing));
             }
             Some("MOVED") => return Err(moved(way, &told(&error))),

@@ -43,14 +43,13 @@ pub(super) async fn tcp_within(way: &Way, host: &Host, time: Duration) -> Result
             Ok(Box::new(stream) as Stream)
         }
     };
-    match tokio::time::timeout(time, stream).await {
-        Ok(stream) => stream,
-        Err(_) => {
+    tokio::time::timeout(time, stream)
+        .await
+        .unwrap_or_else(|_| {
             let late = format!("no connection within {} s", time.as_secs());
             let late = io::Error::new(io::ErrorKind::TimedOut, late);
             Err(Failure::unreachable(&server(way, host), late))
-        }
-    }
+        })
 }
 
 /// The host as a person looks for it: behind sentinels it is not in the address.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use marionette::TaskId;
-use marionette::store::{InstanceId, InstanceInfo, Store, StoreError};
+use marionette::store::{
+    Claim, Inserted, InstanceId, InstanceInfo, Name, NewJob, Store, StoreError, Wanted,
+};
 use marionette_redis::RedisStore;
 use marionette_servers::{RedisServer, Reply};
 
@@ -16,7 +18,7 @@ pub(crate) async fn connect(server: &RedisServer) -> RedisStore {
 
 /// The error of an attempt to connect.
 pub(crate) async fn refusal(url: &str) -> StoreError {
-    RedisStore::connect(url).await.err().expect("an error")
+    RedisStore::connect(url).await.expect_err("no store")
 }
 
 /// A call on the connection for jobs.
@@ -36,6 +38,27 @@ pub(crate) async fn both(store: &RedisStore) -> Result<(), StoreError> {
     ask.and(beat)
 }
 
+/// Accepts a job.
+pub(crate) async fn insert(store: &RedisStore) -> Result<TaskId, StoreError> {
+    let job = NewJob::new(Name::from_static("mail"), b"{}".to_vec());
+    let id = job.id;
+    let inserted = store.insert(vec![job]).await?;
+    assert_eq!(inserted, [Inserted::Accepted]);
+    Ok(id)
+}
+
+/// Claims all that waits, as a new instance.
+pub(crate) async fn claim(store: &RedisStore) -> Result<Vec<TaskId>, StoreError> {
+    let instance = InstanceInfo::new(InstanceId::new(), "test", 1);
+    store.renew(instance.clone(), vec![]).await?;
+    let wanted = Wanted::new(vec![Name::from_static("mail")]);
+    let claimed = store.claim(Claim::new(instance.id, wanted, 100)).await?;
+    Ok(claimed
+        .into_iter()
+        .map(|claimed| claimed.lease.job)
+        .collect())
+}
+
 /// Waits until calls work again, and asserts that this is soon.
 pub(crate) async fn is_back(store: &RedisStore) {
     let since = now();
@@ -44,11 +67,12 @@ pub(crate) async fn is_back(store: &RedisStore) {
     assert!(took < BACK, "calls work only after {took:?}");
 }
 
+#[allow(clippy::disallowed_methods)] // A server has no clock that a test could move.
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The numbers of our connections to a server, and the channels that each hears.
+/// The numbers of our connections to a server.
 pub(crate) fn connections(server: &RedisServer) -> Vec<String> {
     let Reply::Bulk(list) = server.command(&["CLIENT", "LIST"]) else {
         panic!("no list of clients");
@@ -65,6 +89,19 @@ fn word<'a>(line: &'a str, name: &str) -> &'a str {
     words
         .find_map(|word| word.strip_prefix(name))
         .expect("the word")
+}
+
+/// How many channels of processes are heard.
+pub(crate) fn heard(server: &RedisServer) -> usize {
+    match server.command(&["PUBSUB", "SHARDCHANNELS", "{marionette}:wake:*"]) {
+        Reply::Array(channels) => channels.len(),
+        other => panic!("no channels: {other:?}"),
+    }
+}
+
+/// What the next sweep warns of.
+pub(crate) async fn warning(store: &RedisStore) -> Option<String> {
+    store.sweep().await.expect("a sweep").warning
 }
 
 /// Waits until there are so many connections of ours.

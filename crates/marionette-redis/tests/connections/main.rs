@@ -4,3 +4,8 @@ mod common;
 mod fake;
 mod first;
 mod heal;
+mod peer;
+mod rights;
+mod sentinel;
+#[cfg(feature = "tls")]
+mod tls;

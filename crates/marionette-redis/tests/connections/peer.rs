@@ -1,0 +1,131 @@
+//! A peer between a store and a server, which answers some commands as a test says.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What becomes of a command.
+pub(crate) enum Act {
+    /// The server answers it.
+    Pass,
+    /// This is the answer.
+    Say(&'static str),
+    /// Nobody answers, and nobody closes the connection.
+    Nothing,
+    /// The connection ends.
+    Close,
+}
+
+type Decide = Box<dyn FnMut(&str) -> Act + Send>;
+
+/// Listens until the process ends.
+pub(crate) struct Peer {
+    port: u16,
+    decide: Arc<Mutex<Decide>>,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl Peer {
+    /// A peer in front of the server of this port; `decide` gets each command with its first
+    /// argument, in capitals.
+    pub(crate) fn new(server: u16, decide: impl FnMut(&str) -> Act + Send + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let peer = Self {
+            port: listener.local_addr().expect("a port").port(),
+            decide: Arc::new(Mutex::new(Box::new(decide))),
+            accepted: Arc::default(),
+        };
+        let (decide, accepted) = (Arc::clone(&peer.decide), Arc::clone(&peer.accepted));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                accepted.fetch_add(1, Ordering::SeqCst);
+                let decide = Arc::clone(&decide);
+                std::thread::spawn(move || serve(client, server, &decide));
+            }
+        });
+        peer
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections were made.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// From now on it does this.
+    pub(crate) fn now(&self, decide: impl FnMut(&str) -> Act + Send + 'static) {
+        *self.decide.lock().unwrap() = Box::new(decide);
+    }
+}
+
+/// A port of the loopback that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("a port").port()
+}
+
+fn serve(client: TcpStream, server: u16, decide: &Mutex<Decide>) -> Option<()> {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).ok()?;
+    let mut out = client.try_clone().ok()?;
+    let mut to_server = server.try_clone().ok()?;
+    let (mut client, mut server) = (BufReader::new(client), BufReader::new(server));
+    loop {
+        let mut command = Vec::new();
+        if value(&mut client, &mut command).is_err() {
+            return None;
+        }
+        let text = String::from_utf8_lossy(&command).to_ascii_uppercase();
+        let words: Vec<_> = text.split("\r\n").skip(2).step_by(2).take(2).collect();
+        let act = (decide.lock().unwrap())(&words.join(" "));
+        match act {
+            Act::Pass => {
+                let mut answer = Vec::new();
+                to_server.write_all(&command).ok()?;
+                value(&mut server, &mut answer).ok()?;
+                out.write_all(&answer).ok()?;
+            }
+            Act::Say(answer) => out.write_all(answer.as_bytes()).ok()?,
+            Act::Nothing => {}
+            Act::Close => out.shutdown(Shutdown::Both).ok()?,
+        }
+    }
+}
+
+/// Copies one value of the protocol.
+fn value(from: &mut impl BufRead, to: &mut Vec<u8>) -> io::Result<()> {
+    let mut line = Vec::new();
+    from.read_until(b'\n', &mut line)?;
+    let Some((&kind, rest)) = line.split_first() else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    };
+    to.extend_from_slice(&line);
+    let number = || {
+        String::from_utf8_lossy(rest)
+            .trim()
+            .parse::<i64>()
+            .unwrap_or(0)
+            .max(0)
+    };
+    match kind {
+        b'$' | b'=' | b'!' if rest.first() != Some(&b'-') => {
+            let length = u64::try_from(number()).unwrap_or(0) + 2;
+            from.take(length).read_to_end(to)?;
+        }
+        b'*' | b'~' | b'>' => {
+            for _ in 0..number() {
+                value(from, to)?;
+            }
+        }
+        b'%' => {
+            for _ in 0..2 * number() {
+                value(from, to)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
