@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::install::Tool;
 use crate::step::{LIBRARY, Outcome, Step, cargo};
 use crate::{
-    advisories, bench, docs, guided, loom, memcheck, miri, package, releases, shell, tidy,
+    advisories, bench, docs, guided, loom, memcheck, miri, package, releases, servers, shell, tidy,
 };
 
 /// The features of the library, each of which must stand alone.
@@ -73,6 +73,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "the SQLite store works with the oldest rusqlite that it allows, and with sqlx",
         needs: &[],
         run: oldest,
+    },
+    Step {
+        name: "servers",
+        about: "the store in Redis does what it does on Valkey and on a newer Redis too",
+        needs: &[],
+        run: servers::run,
     },
     Step {
         name: "loom",

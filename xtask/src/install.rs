@@ -1,6 +1,8 @@
 //! The tools that the steps need, their versions, and how each is installed.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +15,7 @@ use crate::stopwatch::Stopwatch;
 pub(crate) enum Tool {
     Nextest,
     SqliteShell,
+    Redis,
     Deny,
     Machete,
     Typos,
@@ -29,9 +32,10 @@ enum Origin {
 }
 
 impl Tool {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Nextest,
         Self::SqliteShell,
+        Self::Redis,
         Self::Deny,
         Self::Machete,
         Self::Typos,
@@ -44,6 +48,7 @@ impl Tool {
         match self {
             Self::Nextest => "cargo-nextest",
             Self::SqliteShell => "sqlite3",
+            Self::Redis => "redis-server",
             Self::Deny => "cargo-deny",
             Self::Machete => "cargo-machete",
             Self::Typos => "typos",
@@ -61,6 +66,7 @@ impl Tool {
             Self::Typos => krate("typos-cli", "1.52.0"),
             Self::Gungraun => krate("gungraun-runner", &locked("gungraun")?),
             Self::SqliteShell => Ok(Origin::Debian(&["sqlite3"])),
+            Self::Redis => Ok(Origin::Debian(&["redis-server"])),
             // Valgrind's memory checker needs the symbols of the C library.
             Self::Valgrind => Ok(Origin::Debian(&["valgrind", "libc6-dbg"])),
         }
@@ -68,7 +74,7 @@ impl Tool {
 
     /// The tests also run without these tools, and say what they left out.
     pub(crate) fn can_be_done_without(self) -> bool {
-        matches!(self, Self::Nextest | Self::SqliteShell)
+        matches!(self, Self::Nextest | Self::SqliteShell | Self::Redis)
     }
 
     pub(crate) fn is_here(self) -> bool {
@@ -140,12 +146,47 @@ fn from_debian(packages: &[&str]) -> Result<()> {
     if shell::find("apt-get").is_none() || !is_root() {
         return Ok(());
     }
+    let _quiet = NoServices::begin();
     shell::run(shell::program("apt-get").args(["update", "-qq"]))?;
     let mut command = shell::program("apt-get");
     command
         .args(["install", "-qq", "-y", "--no-install-recommends"])
         .args(packages);
     shell::run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// While this lives, a package that brings a service does not start it: the tests start servers of
+/// their own, and the ports of the machine are not ours.
+struct NoServices {
+    /// Whether the file is ours.
+    is_ours: bool,
+}
+
+impl NoServices {
+    /// The program that Debian asks before it starts a service.
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+    fn begin() -> Self {
+        // A policy that is there already is that of the machine: of a container, it says the same.
+        let new = File::options()
+            .write(true)
+            .create_new(true)
+            .open(Self::POLICY);
+        let write = |mut file: File| {
+            file.write_all(b"#!/bin/sh\nexit 101\n")?;
+            file.set_permissions(fs::Permissions::from_mode(0o755))
+        };
+        let is_ours = new.and_then(write).is_ok();
+        Self { is_ours }
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.is_ours {
+            fs::remove_file(Self::POLICY).ok();
+        }
+    }
 }
 
 fn is_root() -> bool {

@@ -14,6 +14,8 @@ mod memcheck;
 mod miri;
 mod docs;
 mod releases;
+mod servers;
+mod services;
 mod package;
 
 mod step;
@@ -54,6 +56,9 @@ COMMANDS
                         contain this, or all.
       --seconds NUMBER  How long for each (default: 60; for a release 3600).
       --seed NUMBER     Begin with this seed: a failure names the one that repeats it.
+  services              Start a Redis server for your own trials: it prints its address and ends
+                        with Ctrl-C. Nothing that it holds is kept.
+      --program PATH    Another server, such as valkey-server.
   install               Install every tool that `test` and `ci` need and that is missing.
 
   -h, --help            Print this text.
@@ -72,6 +77,7 @@ fn main() -> ExitCode {
         Some("examples") => examples::main(args),
         Some("fuzz") => fuzz::main(args),
         Some("bench") => bench::main(args),
+        Some("services") => services::main(args),
         Some("install") => args.finish().and_then(|()| install::main()),
         Some(other) => Err(anyhow::anyhow!(
             "there is no command `{other}`; see `cargo xtask --help`"

@@ -23,7 +23,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
         about: "unit and integration tests, with all features",
-        needs: &[Tool::Nextest, Tool::SqliteShell],
+        needs: &[Tool::Nextest, Tool::SqliteShell, Tool::Redis],
         run: || run("--workspace --all-features --exclude marionette-sim"),
     },
     Step {
