@@ -5,8 +5,8 @@
 --   has, 8 retrying, 9 attempts, 10 idle, 11 rooms
 -- arguments: instance, limit (at most 1,000), most suspects, random number below 2^32, channel,
 --   random process, stamp of the groups that the caller knows, number of groups, number of queues
---   (0 for all); then the groups as priority/kind, the highest priority first; then the queues. At
---   most 128 groups x queues.
+--   (0 for all, below 0 if each group has one of its own); then the groups as priority/kind, the
+--   highest priority first; then the queues. At most 1,000 groups x queues.
 -- answer: only the stamp, nothing and 0 if there are other groups than the caller knows, since one
 --   of them may go before the others. Else stamp of the groups; when the next job is due or nothing; 1 if more is due; the token of
 --   all jobs, but for those below; members; bodies, each may be nothing; then for each job that was
@@ -21,7 +21,7 @@ local now = clock()
 local fields = {'#s', '#i', '#x', 'i/' .. ARGV[1], '#v'}
 for index = 10, 9 + group_count do fields[#fields + 1] = 'g/' .. ARGV[index] end
 for index = 10 + group_count, #ARGV do fields[#fields + 1] = 'q/' .. ARGV[index] end
-local numbers = call('HMGET', KEYS[1], unpack(fields))
+local numbers = read_many('HMGET', KEYS[1], fields)
 local wrong = wrong_layout(numbers[5])
 if wrong then return wrong end
 if not numbers[4] then return redis.error_reply('UNKNOWN instance') end
