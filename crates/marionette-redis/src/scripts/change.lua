@@ -17,6 +17,7 @@
 --@ ends
 --@ hands
 --@ again
+--@ fronts
 --@ activity
 local how, value, number, place_count = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
 local fields, places = {'#v'}, {}
@@ -37,7 +38,7 @@ local states, ends = read_many('HMGET', K.states, ids), read_many('HMGET', K.end
 
 local waited, retried, entries, failed, by_time, until_rows = {}, {}, {}, {}, {}, {}
 local deleted, anew, wishes, answer, changed = {}, {}, {}, {0}, {}
-local NOBODY = string.rep('\0', 16)
+local left, NOBODY = {}, string.rep('\0', 16)
 
 -- A job that does not run, and the member of the set of waiting jobs that it is if it waits.
 local function known_job(at, index, id)
@@ -95,6 +96,7 @@ local function change(index, id)
     if expected ~= '' and expected ~= 'w' .. time_bytes(job.due) then return AGAIN end
     if how == 'r' and job.due <= now then return NO end
     push(waited, member)
+    left[sub(member, 1, 6)] = true
     if job.failed > 0 then push(retried, member) end
     if how == 'x' then
       push(deleted, id)
@@ -130,6 +132,7 @@ for _, list in ipairs(lists) do
 end
 forget(KEYS[17], K.states, K.attempts, K.ends, deleted)
 write_all(ARGV[1], ARGV[2])
+correct_hints(left)
 tell_ended(K.awaited, ARGV[1], deleted)
 if number == 0 then number = note(KEYS[20], KEYS[21], ARGV[6], now) end
 note_changed(KEYS[20], KEYS[21], number, changed)

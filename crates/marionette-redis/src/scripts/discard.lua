@@ -12,6 +12,7 @@
 --@ codec
 --@ ends
 --@ hands
+--@ fronts
 --@ activity
 local number, id, where, what = tonumber(ARGV[2]), ARGV[4], ARGV[5], ARGV[6]
 local wrong = wrong_layout(call('HGET', K.names, '#v'))
@@ -24,6 +25,7 @@ local tally = {}
 if where == 'w' then
   if call('ZREM', K.waiting, what) == 0 then return {number, 0} end
   call('ZREM', K.retrying, what)
+  correct_hints({[sub(what, 1, 6)] = true})
 elseif where == 'd' then
   if call('SADD', KEYS[18], what) == 0 then return {number, 0} end
   add_to(tally, '4', sub(what, 8, 12), -1)

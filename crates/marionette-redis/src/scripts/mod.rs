@@ -205,6 +205,7 @@ fn part(name: &str) -> &'static str {
         "ends" => include_str!("ends.lua"),
         "hands" => include_str!("hands.lua"),
         "again" => include_str!("again.lua"),
+        "fronts" => include_str!("fronts.lua"),
         "activity" => include_str!("activity.lua"),
         other => unreachable!("no script has a part {other}"),
     }

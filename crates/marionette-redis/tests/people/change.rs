@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use marionette::TaskId;
 use marionette::inspect::{ACTIVITY_IDS_MAX, ActivityFilter, ActivityKind, Filter, Inspect, Which};
-use marionette::store::{ERROR_BYTES_MAX, JobOptions, JobState, Next, Settled, clip_error};
+use marionette::store::{Due, ERROR_BYTES_MAX, JobOptions, JobState, Next, Settled, clip_error};
 
 use super::{Bed, Change, HOUR, by, failure, job, name, on_a_server};
 
@@ -242,5 +242,22 @@ fn a_job_that_cannot_be_read_is_deleted_by_its_id_alone() {
             .await
             .expect("activities");
         assert_eq!((told.len(), told[0].jobs), (1, 7));
+    });
+}
+
+/// A claim of few jobs looks into few queues, those first whose jobs have been due for longest.
+#[test]
+fn what_was_taken_from_a_queue_gives_its_turn_to_others() {
+    on_a_server(async |bed| {
+        let old = Due::At(UNIX_EPOCH + HOUR);
+        let of = |queue, due| job().queue(name(queue)).due(due);
+        for change in [Change::Delete, cancel("x"), Change::Reschedule(later())] {
+            let first = bed.insert(of("a", old)).await;
+            let behind = bed.insert(of("a", Due::Now)).await;
+            let second = bed.insert(of("b", Due::At(UNIX_EPOCH + 2 * HOUR))).await;
+            assert_eq!(bed.change(first, change).await, 1);
+            assert_eq!(bed.claim(1).await[0].job, second);
+            assert_eq!(bed.claim(1).await[0].job, behind);
+        }
     });
 }
