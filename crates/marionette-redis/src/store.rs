@@ -1,6 +1,7 @@
 //! The handle: it passes calls on to the thread of the store.
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -86,7 +87,7 @@ impl RedisOptions {
         let (settings, address) = (self.settings, Address::parse(&url.into())?);
         let own = settings.clone();
         let thread = Thread::start(move || Server::connect(address, own)).await?;
-        let begun = thread.run(|server: std::rc::Rc<Server>| async move {
+        let begun = thread.run(|server: Rc<Server>| async move {
             server.begin();
             Ok(())
         });
@@ -97,10 +98,7 @@ impl RedisOptions {
 }
 
 impl RedisStore {
-    fn run<R, F>(
-        &self,
-        work: impl FnOnce(std::rc::Rc<Server>) -> F + Send + 'static,
-    ) -> StoreFuture<'_, R>
+    fn run<R, F>(&self, work: impl FnOnce(Rc<Server>) -> F + Send + 'static) -> StoreFuture<'_, R>
     where
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,
@@ -111,7 +109,7 @@ impl RedisStore {
     /// As [`run`](Self::run), for what is worth nothing without its caller.
     fn run_for_caller<R, F>(
         &self,
-        work: impl FnOnce(std::rc::Rc<Server>) -> F + Send + 'static,
+        work: impl FnOnce(Rc<Server>) -> F + Send + 'static,
     ) -> StoreFuture<'_, R>
     where
         R: Send + 'static,
@@ -122,7 +120,7 @@ impl RedisStore {
 
     fn wait_for(&self, duty: Duty, is_patient: bool) -> StoreFuture<'_, ()> {
         let thread = &self.inner.thread;
-        let woken = thread.run_for_caller(move |server: std::rc::Rc<Server>| async move {
+        let woken = thread.run_for_caller(move |server: Rc<Server>| async move {
             server.rest(duty, is_patient).await
         });
         Box::pin(async move {
@@ -142,7 +140,11 @@ impl Store for RedisStore {
     }
 
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
-        self.run_for_caller(move |server| async move { server.claim(claim).await })
+        let claimed = self.inner.thread.run_or_undo(
+            move |server: Rc<Server>| async move { server.claim(claim).await },
+            Server::give_back_soon,
+        );
+        Box::pin(claimed)
     }
 
     fn renew(&self, instance: InstanceInfo, leases: Vec<Lease>) -> StoreFuture<'_, Vec<Renewal>> {

@@ -96,6 +96,30 @@ impl<S: 'static> Thread<S> {
         })
     }
 
+    /// As [`run`](Self::run), for work whose outcome somebody has to have: `undo` gets it if the
+    /// caller is gone.
+    pub(crate) fn run_or_undo<R, F, W>(
+        &self,
+        work: W,
+        undo: fn(Rc<S>, R),
+    ) -> impl Future<Output = Result<R, StoreError>> + Send
+    where
+        W: FnOnce(Rc<S>) -> F + Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, StoreError>> + 'static,
+    {
+        // The outcome does not keep the thread from its end.
+        let inbox = self.work.downgrade();
+        let outcome = self.run(move |shared| async move {
+            let value = Some(work(shared).await?);
+            Ok(Outcome { value, undo, inbox })
+        });
+        async move {
+            let mut outcome = outcome.await?;
+            outcome.value.take().ok_or_else(gone)
+        }
+    }
+
     fn hand_over<R, F, W, D>(
         inbox: mpsc::UnboundedSender<Work<S>>,
         work: W,
@@ -116,6 +140,22 @@ impl<S: 'static> Thread<S> {
             };
             inbox.send(Box::new(work)).map_err(|_| gone())?;
             is_answered.await.map_err(|_| gone())?
+        }
+    }
+}
+
+/// What came of work, until its caller takes it.
+struct Outcome<S: 'static, R: Send + 'static> {
+    value: Option<R>,
+    undo: fn(Rc<S>, R),
+    inbox: mpsc::WeakUnboundedSender<Work<S>>,
+}
+
+impl<S, R: Send> Drop for Outcome<S, R> {
+    fn drop(&mut self) {
+        let undo = self.undo;
+        if let Some((value, inbox)) = self.value.take().zip(self.inbox.upgrade()) {
+            let _ = inbox.send(Box::new(move |shared| undo(shared, value)));
         }
     }
 }

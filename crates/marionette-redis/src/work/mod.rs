@@ -10,3 +10,4 @@ mod warning;
 mod wait;
 mod waker;
 mod ended;
+mod give_back;

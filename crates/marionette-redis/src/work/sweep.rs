@@ -135,31 +135,7 @@ impl Server {
             return Ok(());
         }
         swept.more |= lapsed.len() == STEP;
-        let mut instances: Vec<_> = lapsed.iter().map(|lease| lease.instance).collect();
-        instances.sort_unstable();
-        instances.dedup();
-        let mut call = self.call(Script::Settle, &instances);
-        call.arg(self.channel())
-            .arg(Self::random_process())
-            .arg(self.settings.keep_done_count)
-            .arg(instances.len());
-        for instance in &instances {
-            call.arg(instance.uuid().as_bytes());
-        }
-        for lease in lapsed {
-            let which = instances
-                .binary_search(&lease.instance)
-                .map_or(0, |at| at + 1);
-            call.arg(which)
-                .arg(lease.job.uuid().as_bytes())
-                .arg(&lease.token.to_be_bytes());
-            for argument in ["l", "", "", "0", ""] {
-                call.arg(argument);
-            }
-        }
-        let answers = bytes(self.bulk(&call).await?)?;
-        let waits = answers.iter().filter(|answer| **answer == b'a').count();
-        swept.released += waits as u64;
+        swept.released += self.give_back(&lapsed).await?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What an instance is given.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use marionette::inspect::Inspect;
 use marionette::store::{
@@ -210,4 +211,36 @@ async fn a_job_that_is_quarantined_says_how_it_ended() {
     if let [summary] = &listed.jobs[..] {
         assert_eq!(summary.end, Some(EndKind::Quarantined));
     }
+}
+
+/// How long an answer takes at most, on the busiest machine: less than a lease.
+const LONG: Duration = Duration::from_secs(10);
+
+/// Not only once its lease has lapsed.
+#[tokio::test]
+async fn what_was_claimed_for_a_caller_that_is_gone_waits_again_at_once() {
+    let Some(bed) = Bed::new().await else { return };
+    bed.insert(mails(20)).await;
+    // Before the claim is sent, as a rule, and when its answer has come.
+    for pause in [Duration::ZERO, Duration::from_millis(200)] {
+        let claim = Claim::new(bed.instance, Wanted::new([super::MAIL]), 20);
+        let mut claiming = std::pin::pin!(bed.store.claim(claim));
+        let once = std::future::poll_fn(|context| {
+            let is_ready = claiming.as_mut().poll(context).is_ready();
+            assert!(!is_ready, "nothing is known yet");
+            Poll::Ready(())
+        });
+        once.await;
+        tokio::time::sleep(pause).await;
+    }
+    let until = Instant::now() + LONG;
+    let mut got = Vec::new();
+    while got.len() < 20 && Instant::now() < until {
+        got.extend(bed.mails(20).await);
+    }
+    assert_eq!(got.len(), 20);
+    assert!(
+        got.iter()
+            .all(|claimed| claimed.crashes == 0 && claimed.attempts.is_empty())
+    );
 }

@@ -1,0 +1,55 @@
+//! Gives jobs back that an instance was given and does not have, as if it had never claimed them.
+
+use std::rc::Rc;
+
+use marionette::store::{Claimed, Lease, StoreError};
+
+use crate::codec::bytes;
+use crate::scripts::Script;
+use crate::server::Server;
+
+/// The most jobs of one script.
+const STEP: usize = 500;
+
+impl Server {
+    /// Gives back what was claimed for a caller that is gone. If that fails, the leases lapse.
+    pub(crate) fn give_back_soon(self: Rc<Self>, claimed: Vec<Claimed>) {
+        if claimed.is_empty() {
+            return;
+        }
+        let leases: Vec<_> = claimed.into_iter().map(|claimed| claimed.lease).collect();
+        tokio::task::spawn_local(async move {
+            for part in leases.chunks(STEP) {
+                let _ = self.give_back(part).await;
+            }
+        });
+    }
+
+    /// Gives back the jobs of these leases. Returns how many wait again.
+    pub(super) async fn give_back(&self, leases: &[Lease]) -> Result<u64, StoreError> {
+        let mut instances: Vec<_> = leases.iter().map(|lease| lease.instance).collect();
+        instances.sort_unstable();
+        instances.dedup();
+        let mut call = self.call(Script::Settle, &instances);
+        call.arg(self.channel())
+            .arg(Self::random_process())
+            .arg(self.settings.keep_done_count)
+            .arg(instances.len());
+        for instance in &instances {
+            call.arg(instance.uuid().as_bytes());
+        }
+        for lease in leases {
+            let which = instances
+                .binary_search(&lease.instance)
+                .map_or(0, |at| at + 1);
+            call.arg(which)
+                .arg(lease.job.uuid().as_bytes())
+                .arg(&lease.token.to_be_bytes());
+            for argument in ["l", "", "", "0", ""] {
+                call.arg(argument);
+            }
+        }
+        let answers = bytes(self.bulk(&call).await?)?;
+        Ok(answers.iter().filter(|answer| **answer == b'a').count() as u64)
+    }
+}
