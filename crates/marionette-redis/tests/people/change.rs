@@ -247,17 +247,22 @@ fn a_job_that_cannot_be_read_is_deleted_by_its_id_alone() {
 
 /// A claim of few jobs looks into few queues, those first whose jobs have been due for longest.
 #[test]
-fn what_was_taken_from_a_queue_gives_its_turn_to_others() {
+fn what_was_taken_from_queues_gives_their_turn_to_others() {
     on_a_server(async |bed| {
-        let old = Due::At(UNIX_EPOCH + HOUR);
-        let of = |queue, due| job().queue(name(queue)).due(due);
+        let at = |hours| Due::At(UNIX_EPOCH + hours * HOUR);
         for change in [Change::Delete, cancel("x"), Change::Reschedule(later())] {
-            let first = bed.insert(of("a", old)).await;
-            let behind = bed.insert(of("a", Due::Now)).await;
-            let second = bed.insert(of("b", Due::At(UNIX_EPOCH + 2 * HOUR))).await;
-            assert_eq!(bed.change(first, change).await, 1);
+            let of = |queue: String| job().queue(name(&queue));
+            let first: Vec<_> = (0..30)
+                .map(|number| of(format!("a{number}")).due(at(1)))
+                .collect();
+            let ids = first.iter().map(|job| job.id).collect();
+            let behind = (0..30).map(|number| of(format!("a{number}")).due(at(3)));
+            bed.insert_all(first).await;
+            bed.insert_all(behind.collect()).await;
+            let second = bed.insert(of("b".to_owned()).due(at(2))).await;
+            assert_eq!(bed.change(Which::Ids(ids), change).await, 30);
             assert_eq!(bed.claim(1).await[0].job, second);
-            assert_eq!(bed.claim(1).await[0].job, behind);
+            assert_eq!(bed.claim(100).await.len(), 30);
         }
     });
 }
