@@ -58,7 +58,8 @@ impl Default for RedisOptions {
 }
 
 impl RedisOptions {
-    /// The name of the store, which its keys begin with. Default is `marionette`.
+    /// The name of the store, which its keys begin with. Default is `marionette`. It has the
+    /// characters that a [`Name`](marionette::store::Name) has.
     ///
     /// Stores of different names on one server have nothing in common.
     pub fn name(mut self, name: impl Into<String>) -> Self {

@@ -34,7 +34,23 @@ struct Inner {
 }
 
 impl RedisStore {
-    /// Connects with the default settings.
+    /// Connects to the server at this address with the default settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let Some(server) = marionette_servers::RedisServer::start() else { return Ok(()) };
+    /// # let url = server.url();
+    /// use marionette_redis::RedisStore;
+    ///
+    /// // Such as `redis://localhost`.
+    /// let store = RedisStore::connect(url).await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -78,13 +94,80 @@ impl RedisStore {
 }
 
 impl RedisOptions {
-    /// Connects to a server.
+    /// Connects to the server at this address, and makes the store if there is none.
+    ///
+    /// | address | what it is |
+    /// | --- | --- |
+    /// | `redis://host:port/database` | a server; without a port 6379, without a database 0 |
+    /// | `rediss://host:port/database` | the same with TLS |
+    /// | `redis+unix:///path?db=database` | a socket of this machine |
+    /// | `redis+sentinel://host:port,host:port/master/database` | whichever server is the master of this name for its sentinels; `rediss+sentinel://` with TLS |
+    ///
+    /// In front of the host stand `user:password@` or `:password@`. Special characters of a
+    /// password are percent-encoded, `/` as `%2F`. An IPv6 address stands in brackets.
+    /// Any node of a cluster will do.
+    ///
+    /// A process has two connections, however many managers and callers share the store. One that is
+    /// lost is made anew by itself, and calls that were on their way are sent again. A call fails
+    /// once it had no answer for 10 s.
+    ///
+    /// # Rights
+    ///
+    /// The user needs the following, with the [name](Self::name) of the store in the place of
+    /// `marionette`, and `+select` for another database than 0:
+    ///
+    /// ```text
+    /// ~{marionette}:* &{marionette}:* -@all
+    /// +hello +auth +client|setname +role +info +script|load +evalsha +time +ping
+    /// +ssubscribe +sunsubscribe +spublish
+    /// +hget +hset +hsetnx +hdel +hlen +hmget +hgetall +hexists +hincrby +hkeys +hscan +hrandfield
+    /// +zadd +zrem +zcard +zscore +zmscore +zrange +zrangebyscore +zrangebylex +zrevrangebylex
+    /// +zremrangebylex +zlexcount +rpush +lpop +llen +lpos +lrange
+    /// +sadd +srem +scard +sismember +smismember
+    /// ```
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached.
+    /// Each error names the server, and none shows a password.
+    ///
+    /// - [`Refused`](marionette::store::StoreErrorKind::Refused): the address or the name of the
+    ///   store is none; the server refuses the password, is a replica, older than Redis 7.0 or
+    ///   Valkey 7.2, or neither of them; its `maxmemory-policy` is not `noeviction`, so that it
+    ///   would delete jobs; the user lacks rights; a certificate cannot be read; the store was made
+    ///   by a version of this library with another layout.
+    /// - [`Unavailable`](marionette::store::StoreErrorKind::Unavailable): the server cannot be
+    ///   reached, or does not become ready within 10 s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let Some(server) = marionette_servers::RedisServer::start() else { return Ok(()) };
+    /// # let url = server.url();
+    /// use std::time::Duration;
+    /// use marionette_redis::RedisStore;
+    ///
+    /// let store = RedisStore::options()
+    ///     .name("shop")
+    ///     .keep_done(Duration::from_secs(60 * 60))
+    ///     .connect(url)
+    ///     .await?;
+    ///
+    /// let wrong = RedisStore::connect("redis://ada:secret@localhost:port").await;
+    /// let error = wrong.unwrap_err().to_string();
+    /// assert!(error.starts_with("the address of the store has a port that is no number"));
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(self, url: impl Into<String>) -> Result<RedisStore, StoreError> {
         let (settings, address) = (self.settings, Address::parse(&url.into())?);
+        // It stands between braces in keys: with others no server would find what belongs together.
+        if let Err(error) = settings.name.parse::<Name>() {
+            let what = format!("a store cannot have the name {:?}", settings.name);
+            return Err(StoreError::refused(what).with_source(error));
+        }
         let own = settings.clone();
         let thread = Thread::start(move || Server::connect(address, own)).await?;
         let begun = thread.run(|server: Rc<Server>| async move {

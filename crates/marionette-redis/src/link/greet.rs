@@ -43,11 +43,11 @@ pub(super) async fn greet(
 }
 
 /// What is wrong if a server does not even agree on the protocol. No text shows the password.
-pub(super) fn refusal(way: &Way, error: RedisError) -> Failure {
+pub(super) fn refusal(way: &Way, error: &RedisError) -> Failure {
     let server = &way.address;
     let said = match &way.address.login {
-        Some(login) => login.hide(&told(&error)),
-        None => told(&error),
+        Some(login) => login.hide(&told(error)),
+        None => told(error),
     };
     if error.kind() == ErrorKind::RESP3NotSupported || said.contains("unknown command") {
         let what = format!("{server} does not know the protocol RESP3 (the command HELLO)");
@@ -66,7 +66,7 @@ pub(super) fn refusal(way: &Way, error: RedisError) -> Failure {
         )),
         Some("NOPROTO") => Failure::refused(format!("{server} does not know the protocol RESP3")),
         Some("DENIED" | "NOPERM") => Failure::refused(format!("{server} refuses us: {said}")),
-        Some(_) if is_passing(&error) => Failure::passing(format!("{server} is not ready: {said}")),
+        Some(_) if is_passing(error) => Failure::passing(format!("{server} is not ready: {said}")),
         Some(_) => Failure::unavailable(format!("{server} refuses us: {said}")),
         None => Failure::unavailable(format!(
             "{server} does not answer as a Redis server does: {said}"

@@ -14,7 +14,7 @@ use super::way::Way;
 
 /// A right for each command that scripts and calls need, as the server is asked for it: `@` stands
 /// for each key, `$` for a channel.
-const RIGHTS: [&str; 35] = [
+const RIGHTS: [&str; 36] = [
     "HGET @ f",
     "HSET @ f v",
     "HSETNX @ f v",
@@ -41,12 +41,13 @@ const RIGHTS: [&str; 35] = [
     "RPUSH @ e",
     "LPOP @ 1",
     "LLEN @",
+    "LPOS @ e",
     "LRANGE @ 0 1",
     "SADD @ m",
     "SREM @ m",
     "SCARD @",
+    "SISMEMBER @ m",
     "SMISMEMBER @ m",
-    "TYPE @",
     "TIME",
     "SPUBLISH $ m",
     "SSUBSCRIBE $",
@@ -105,8 +106,7 @@ fn forbidden(way: &Way, missing: &[String]) -> Failure {
     let user = user.and_then(|login| login.user.as_deref());
     let tag = way.scripts.layout().tag();
     Failure::refused(format!(
-        "the user {} of {} may not do what the store needs, with keys and channels that begin with \
-         {tag}: {}",
+        "the user {} of {} lacks rights, for keys and channels that begin with {tag}: {}",
         user.unwrap_or("default"),
         way.address,
         missing.join(", ")
@@ -134,16 +134,33 @@ fn moved(way: &Way, told: &str) -> Failure {
 mod tests {
     use super::*;
 
+    fn commands() -> impl Iterator<Item = &'static str> {
+        RIGHTS.iter().filter_map(|right| right.split(' ').next())
+    }
+
     #[test]
     fn each_command_of_a_script_is_among_the_rights() {
+        let is_word = |word: &&str| {
+            let is_capital = |letter: char| letter.is_ascii_uppercase();
+            word.len() > 2 && word.chars().all(is_capital)
+        };
+        let others = ["LIMIT", "WITHSCORES", "WITHVALUES"];
         for script in Script::ALL {
             let text = script.text();
-            for (at, _) in text.match_indices("call('") {
-                let rest = &text[at + 6..];
-                let command = rest.split_once('\'').unwrap().0;
-                let first = |right: &&str| right.split(' ').next() == Some(command);
-                assert!(RIGHTS.iter().any(first), "{script:?}: {command}");
+            let words = text.split('\'').filter(is_word);
+            for word in words.filter(|word| !others.contains(word)) {
+                assert!(commands().any(|it| it == word), "{script:?}: {word}");
             }
+        }
+    }
+
+    #[test]
+    fn the_documentation_has_each_right() {
+        let text = include_str!("../store.rs");
+        for command in commands().map(str::to_ascii_lowercase) {
+            let right = format!("+{command}");
+            let mut words = text.split_whitespace();
+            assert!(words.any(|word| word == right), "{right}");
         }
     }
 }

@@ -72,7 +72,7 @@ impl Way {
     async fn opened(&self, moved: Option<Host>, ear: Option<&Ear>) -> Result<Fresh, Failure> {
         let (stream, host) = self.stream(moved).await?;
         let spoken = speak::speak(stream, self.address.login.as_ref(), ear);
-        let mut spoken = spoken.await.map_err(|error| greet::refusal(self, error))?;
+        let mut spoken = spoken.await.map_err(|error| greet::refusal(self, &error))?;
         let missing = greet::greet(self, &mut spoken.connection).await?;
         open::open(self, &mut spoken.connection, missing).await?;
         if let Some(ear) = ear {

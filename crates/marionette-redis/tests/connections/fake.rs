@@ -8,7 +8,7 @@ use marionette::store::StoreErrorKind;
 use marionette_redis::RedisStore;
 use marionette_servers::RedisServer;
 
-use crate::common::{ask, both, now, refusal};
+use crate::common::{ask, both, has_connections, now, refusal};
 use crate::peer::{Act, Peer};
 
 /// Says this to the next calls of scripts, so often.
@@ -253,5 +253,26 @@ async fn a_server_that_closes_each_connection_is_not_asked_without_a_pause() {
     assert!((2..100).contains(&attempts), "{attempts} attempts in 4 s");
     peer.now(|_| Act::Pass);
     call.await.unwrap().unwrap();
+    both(&store).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_node_of_a_cluster_that_has_the_store_is_found_from_any_other() {
+    let Some(has_it) = RedisServer::start() else {
+        return;
+    };
+    let Some(another) = RedisServer::start() else {
+        return;
+    };
+    let moved = format!("-MOVED 1 127.0.0.1:{}\r\n", has_it.port());
+    let moved: &str = moved.leak();
+    let peer = Peer::new(another.port(), to_calls(moved, usize::MAX));
+    let store = RedisStore::connect(peer.url()).await.unwrap();
+    both(&store).await.unwrap();
+    has_connections(&has_it, 2).await;
+    has_connections(&another, 0).await;
+    // The bulk connection was sent on; the other one knew where to go.
+    assert_eq!(peer.accepted(), 1);
+    has_it.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     both(&store).await.unwrap();
 }

@@ -168,3 +168,19 @@ async fn a_server_that_does_not_tell_its_settings_is_used_with_a_warning() {
     );
     assert!(matches!(server.command(&["PING"]), Reply::Status(_)));
 }
+
+#[tokio::test]
+async fn a_name_that_would_tear_the_keys_of_a_store_apart_is_refused() {
+    for name in ["", "a}b", "{}", "two words", &"x".repeat(129)] {
+        let options = RedisStore::options().name(name);
+        let error = options
+            .connect("redis://localhost:1")
+            .await
+            .expect_err("no store");
+        assert_eq!(error.kind(), StoreErrorKind::Refused, "{name}");
+        assert!(
+            error.to_string().contains("cannot have the name"),
+            "{error}"
+        );
+    }
+}

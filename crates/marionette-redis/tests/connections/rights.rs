@@ -11,7 +11,7 @@ const RIGHTS: &str = "~{marionette}:* &{marionette}:* -@all +evalsha +script|loa
     +sunsubscribe +spublish +ping +hello +auth +time +client|setname +info +role +hget +hset \
     +hsetnx +hdel +hlen +hmget +hgetall +hexists +hincrby +hkeys +hscan +hrandfield +zadd +zrem \
     +zcard +zscore +zmscore +zrange +zrangebyscore +zrangebylex +zrevrangebylex +zremrangebylex \
-    +zlexcount +rpush +lpop +llen +lrange +sadd +srem +scard +smismember +type";
+    +zlexcount +rpush +lpop +llen +lpos +lrange +sadd +srem +scard +sismember +smismember";
 
 fn user(server: &RedisServer, rights: &str) -> String {
     let mut command = vec!["ACL", "SETUSER", "ada", "reset", "on", ">hunter2"];
