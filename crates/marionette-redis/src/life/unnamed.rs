@@ -28,7 +28,7 @@ impl Unnamed {
     /// has to be read which these are.
     ///
     /// A busy instance nearly always has more than it names, since its next jobs are on their way
-    /// to it. So it is read at most four times in a lease.
+    /// to it. So it is read at most ten times in a lease.
     pub(crate) fn renewed(
         &mut self,
         instance: InstanceId,
@@ -47,7 +47,7 @@ impl Unnamed {
             held.unnamed.clear();
             return false;
         }
-        let was_read = |read| now.duration_since(read) < lease / 4;
+        let was_read = |read| now.duration_since(read) < lease / 10;
         if held.read.is_some_and(was_read) {
             return false;
         }
