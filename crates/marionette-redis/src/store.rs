@@ -207,7 +207,7 @@ impl RedisStore {
             server.rest(duty, is_patient).await
         });
         Box::pin(async move {
-            woken.await?.is_settled();
+            woken.await?.accept();
             Ok(())
         })
     }

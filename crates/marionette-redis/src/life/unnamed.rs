@@ -17,6 +17,8 @@ pub(crate) struct Unnamed {
 #[derive(Debug)]
 struct Held {
     renewed: Instant,
+    /// When it was last known which claims it has not named.
+    known: Instant,
     /// When it was last read what the instance has.
     read: Option<Instant>,
     /// The claims that it has not named: token, and since when.
@@ -39,12 +41,14 @@ impl Unnamed {
     ) -> bool {
         let held = self.instances.entry(instance).or_insert_with(|| Held {
             renewed: now,
+            known: now,
             read: None,
             unnamed: HashMap::new(),
         });
         held.renewed = now;
         if has <= kept {
             held.unnamed.clear();
+            held.known = now;
             return false;
         }
         let was_read = |read| now.duration_since(read) < lease / 10;
@@ -71,11 +75,12 @@ impl Unnamed {
         }
     }
 
-    /// Notes which jobs an instance has, with their tokens, while it named these leases.
+    /// Notes which jobs an instance has, with their tokens and the times since they were claimed,
+    /// while it named these leases.
     pub(crate) fn read(
         &mut self,
         instance: InstanceId,
-        has: Vec<(TaskId, i64)>,
+        has: Vec<(TaskId, i64, Duration)>,
         leases: &[Lease],
         now: Instant,
     ) {
@@ -83,14 +88,18 @@ impl Unnamed {
             return;
         };
         let named: HashSet<_> = leases.iter().map(|it| (it.job, it.token)).collect();
+        // The time since the claim is by the wall clock, which may have been stepped. A claim that
+        // was not there when this was known last is younger than that.
+        let longest = now.duration_since(held.known);
+        held.known = now;
         let old = std::mem::take(&mut held.unnamed);
-        for (job, token) in has {
+        for (job, token, age) in has {
             if named.contains(&(job, token)) {
                 continue;
             }
             let since = match old.get(&job) {
                 Some((known, since)) if *known == token => *since,
-                _ => now,
+                _ => now - age.min(longest),
             };
             held.unnamed.insert(job, (token, since));
         }
@@ -134,7 +143,7 @@ mod tests {
         let instance = InstanceId::new();
         let [lost, late] =
             [TaskId::new(), TaskId::new()].map(|job| Lease::new(job, instance, 0, 7));
-        let has = || vec![(lost.job, 7), (late.job, 7)];
+        let has = || [lost, late].map(|lease| (lease.job, 7, LEASE)).to_vec();
         let mut unnamed = Unnamed::default();
         assert!(unnamed.renewed(instance, 0, 2, after(0), LEASE));
         unnamed.read(instance, has(), &[], after(0));
@@ -148,11 +157,28 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_lapses_a_lease_after_its_claim_however_seldom_it_is_read_what_an_instance_has() {
+        let begin = crate::clock::monotonic();
+        let after = |secs| begin + Duration::from_secs(secs);
+        let (instance, job) = (InstanceId::new(), TaskId::new());
+        let mut unnamed = Unnamed::default();
+        unnamed.renewed(instance, 0, 0, after(0), LEASE);
+        // By a wall clock that was stepped the second claim is a day old.
+        for (secs, age) in [(3, 2), (13, 24 * 60 * 60)] {
+            unnamed.renewed(instance, 0, 1, after(secs), LEASE);
+            let has = vec![(job, secs.cast_signed(), Duration::from_secs(age))];
+            unnamed.read(instance, has, &[], after(secs));
+        }
+        assert_eq!(unnamed.take_lapsed(after(18), LEASE, 9), []);
+        assert_eq!(unnamed.take_lapsed(after(19), LEASE, 9).len(), 1);
+    }
+
+    #[test]
     fn a_round_of_several_calls_names_all_that_it_names() {
         let begin = crate::clock::monotonic();
         let instance = InstanceId::new();
         let leases = [TaskId::new(), TaskId::new()].map(|job| Lease::new(job, instance, 0, 7));
-        let has: Vec<_> = leases.iter().map(|lease| (lease.job, 7)).collect();
+        let has: Vec<_> = leases.iter().map(|it| (it.job, 7, LEASE)).collect();
         let mut unnamed = Unnamed::default();
         for secs in 0..40 {
             let now = begin + Duration::from_secs(secs);
@@ -172,7 +198,7 @@ mod tests {
         let instance = InstanceId::new();
         let mut unnamed = Unnamed::default();
         unnamed.renewed(instance, 0, 1, begin, LEASE);
-        unnamed.read(instance, vec![(TaskId::new(), 7)], &[], begin);
+        unnamed.read(instance, vec![(TaskId::new(), 7, LEASE)], &[], begin);
         assert_eq!(unnamed.take_lapsed(begin + LEASE, LEASE, 9), []);
     }
 }

@@ -16,12 +16,14 @@
 //! [`Waiters`] decides what is next, and does nothing itself; one task for all callers does it.
 
 mod message;
+#[cfg(all(test, feature = "test-util"))]
+mod tests;
 mod waiters;
 mod want;
 mod woken;
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use marionette::TaskId;
 use marionette::store::{StoreError, Wanted};
@@ -79,7 +81,7 @@ impl Waking {
     }
 
     /// Those who wait: nobody yet.
-    pub(crate) fn waiters(&self, poll: std::time::Duration) -> Waiters {
+    pub(crate) fn waiters(&self, poll: Duration) -> Waiters {
         Waiters::new(poll, self.events.clone())
     }
 }

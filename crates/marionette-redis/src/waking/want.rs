@@ -116,7 +116,7 @@ impl Want {
         while woken < most && !self.waiters.is_empty() {
             match self.waiters.remove(0).reply.send(Ok(by())) {
                 Ok(()) => woken += 1,
-                Err(Ok(unused)) => unused.is_settled(),
+                Err(Ok(unused)) => unused.accept(),
                 Err(Err(_)) => {}
             }
         }

@@ -31,7 +31,7 @@ impl Woken {
     }
 
     /// The caller has it, or never had a chance.
-    pub(crate) fn is_settled(mut self) {
+    pub(crate) fn accept(mut self) {
         self.back = None;
     }
 }

@@ -1,6 +1,6 @@
 //! A server, and processes that share a store on it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use marionette::store::{
     Claim, Claimed, Duty, Inserted, InstanceId, InstanceInfo, Name, NewJob, Settlement, Store,
@@ -56,12 +56,13 @@ impl Bed {
     }
 
     /// How many processes count as idle.
-    pub(crate) fn idle(&self) -> i64 {
-        self.server.command(&["HLEN", &self.key("rooms")]).int()
+    pub(crate) fn idle(&self) -> usize {
+        let count = self.server.command(&["HLEN", &self.key("rooms")]).int();
+        usize::try_from(count).expect("a number")
     }
 
     /// Waits until so many processes count as idle.
-    pub(crate) async fn until_idle(&self, count: i64) {
+    pub(crate) async fn until_idle(&self, count: usize) {
         eventually("the processes are idle", || self.idle() == count).await;
     }
 
@@ -122,6 +123,10 @@ impl Process {
 pub(crate) struct Rest(JoinHandle<()>);
 
 impl Rest {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_finished()
+    }
+
     /// Waits until the rest ends, which it has to within this time.
     pub(crate) async fn ends_within(mut self, limit: Duration) {
         let ended = timeout(limit, &mut self.0).await;
@@ -147,6 +152,12 @@ pub(crate) fn job() -> NewJob {
 #[allow(clippy::disallowed_methods)] // These tests are about real time.
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The present of the wall clock.
+#[allow(clippy::disallowed_methods)] // As above.
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Waits until this is so.

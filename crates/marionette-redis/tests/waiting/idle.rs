@@ -86,7 +86,7 @@ async fn ten_idle_processes_send_at_most_fifteen_commands_a_second() {
     for _ in 0..PROCESSES {
         idlers.spawn(idle(Arc::new(bed.process().await)));
     }
-    bed.until_idle(PROCESSES as i64).await;
+    bed.until_idle(PROCESSES).await;
     // The first sweep of each asks about the server.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let (before, began) = (bed.commands(&SENT), now());

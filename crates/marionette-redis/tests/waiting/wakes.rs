@@ -1,12 +1,14 @@
 //! Who is woken, and when.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use marionette::store::{Due, Duty, Ended, Next, Settlement, Store};
 use marionette_redis::RedisStore;
 use tokio::time::timeout;
 
-use crate::bed::{Bed, eventually, job, now, wanted};
+use crate::bed::{Bed, eventually, job, now, wall, wanted};
 
 /// A poll that no test waits for.
 const LONG: Duration = Duration::from_secs(20);
@@ -39,7 +41,7 @@ async fn a_job_of_another_process_wakes_one_of_three_long_before_the_poll() {
             .expect("it comes soon");
         assert_eq!(woken.unwrap().unwrap(), 1, "it is woken for a job");
         assert_eq!(bed.idle(), left, "and the others are not woken");
-        assert_eq!(waits.len(), usize::try_from(left).unwrap());
+        assert_eq!(waits.len(), left);
     }
 }
 
@@ -51,7 +53,7 @@ async fn a_scheduled_job_starts_within_moments_and_never_early() {
     let process = bed.process().await;
     let mut late = Vec::new();
     for round in 0..8 {
-        let due = SystemTime::now() + Duration::from_millis(300);
+        let due = wall() + Duration::from_millis(300);
         // Half of them are known before the wait begins, half are announced to it.
         if round % 2 == 0 {
             process.insert(vec![job().due(Due::At(due))]).await;
@@ -69,7 +71,7 @@ async fn a_scheduled_job_starts_within_moments_and_never_early() {
             claimed = process.claim(1).await;
         }
         assert_eq!(claimed.len(), 1);
-        let passed = SystemTime::now().duration_since(due);
+        let passed = wall().duration_since(due);
         late.push(passed.expect("it does not start early"));
         let done = Settlement::new(claimed[0].lease, Next::Done(Vec::new()));
         process.settle(done).await;
@@ -175,4 +177,65 @@ async fn who_awaits_an_end_is_told_of_it_long_before_the_poll() {
     // It has ended already: nobody waits.
     let rest = asks.rests(Duty::Ask(vec![id]));
     rest.ends_within(SOON).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_was_made_anew_wakes_everybody_once() {
+    let Some(bed) = Bed::new(RedisStore::options().poll(LONG)) else {
+        return;
+    };
+    let process = bed.process().await;
+    let rest = process.rests(Duty::Claim(wanted()));
+    bed.until_idle(1).await;
+    // The connection that hears messages, and with it what was said meanwhile.
+    let killed = bed.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]).int();
+    assert_eq!(killed, 1);
+    rest.ends_within(SOON).await;
+    let rest = process.rests(Duty::Claim(wanted()));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!rest.has_ended(), "once is enough");
+    process.insert(vec![job()]).await;
+    rest.ends_within(SOON).await;
+}
+
+#[tokio::test]
+async fn timers_of_several_processes_for_the_same_jobs_do_not_all_fire() {
+    const JOBS: u32 = 60;
+    let Some(bed) = Bed::new(RedisStore::options().poll(LONG)) else {
+        return;
+    };
+    let claims = Arc::new(AtomicU32::new(0));
+    let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
+    let mut works = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let (process, started) = (bed.process().await, started.clone());
+        let claims = Arc::clone(&claims);
+        works.spawn(async move {
+            loop {
+                claims.fetch_add(1, Ordering::Relaxed);
+                for claimed in process.claim(4).await {
+                    let done = Settlement::new(claimed.lease, Next::Done(Vec::new()));
+                    process.settle(done).await;
+                    started.send(claimed.late).expect("it is counted");
+                }
+                process
+                    .rests(Duty::Claim(wanted()))
+                    .ends_within(LONG * 2)
+                    .await;
+            }
+        });
+    }
+    bed.until_idle(5).await;
+    let due = |number| Due::After(Duration::from_millis(500) + number * Duration::from_millis(20));
+    let jobs = (0..JOBS).map(|number| job().due(due(number))).collect();
+    let other = bed.process().await;
+    other.insert(jobs).await;
+    for _ in 0..JOBS {
+        let late = timeout(SOON, starts.recv()).await;
+        late.expect("it starts before the poll");
+    }
+    let claims = claims.load(Ordering::Relaxed);
+    println!("{claims} claims for {JOBS} jobs");
+    // With all timers at the same time it would be 5 for each job.
+    assert!(claims < JOBS * 3, "{claims} claims for {JOBS} jobs");
 }
