@@ -9,7 +9,8 @@ use clap::ValueEnum;
 #[command(next_help_heading = "Everywhere")]
 #[allow(clippy::struct_excessive_bools)] // Each is an option that is given or not.
 pub(crate) struct Common {
-    /// The store of the tasks: `sqlite:PATH` [default: what `MARIONETTE_STORE` names]
+    /// The store of the tasks: `sqlite:PATH` or `redis://HOST` [default: what `MARIONETTE_STORE`
+    /// names]
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) store: Option<OsString>,
     /// Use a store that another user can write; whoever can write it can run commands as you

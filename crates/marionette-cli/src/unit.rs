@@ -15,7 +15,7 @@ use crate::console::text;
 use crate::console::time::show_duration;
 use crate::files::{self, Whose};
 use crate::instance::manager::CLEARING_UP;
-use crate::store::{self, Purpose};
+use crate::store::{self, Location, Purpose};
 
 pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
     let program = env::current_exe().context("cannot find this program")?;
@@ -25,17 +25,40 @@ pub(crate) fn unit(common: &Common, args: &Unit) -> Result<u8> {
             text::path(&program)
         );
     }
-    let store = std::path::absolute(store::path(common)?)?;
-    // The unit would run whatever another user puts into the store.
-    let whose = store::check_owner(common, &store, Purpose::Change)?;
-    let unit = page(
-        &command(&program, &store, &trusts(common, whose), args)?,
-        &store,
-        args,
-    )?;
+    let (store, folder, whose) = match store::location(common)? {
+        Location::File(path) => {
+            let path = std::path::absolute(path)?;
+            // The unit would run whatever another user puts into the store.
+            let whose = store::check_owner(common, &path, Purpose::Change)?;
+            let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+            (Some(format!("sqlite:{}", text(&path)?)), folder, whose)
+        }
+        // Everybody can read a unit, so a password is in a file that it names.
+        Location::Redis(address) if address.has_password() => (None, store::state()?, Whose::Ours),
+        Location::Redis(address) => {
+            let whose = if common.trust_owner {
+                Whose::Anybodys
+            } else {
+                Whose::Ours
+            };
+            (Some(plain(address.in_clear())?), store::state()?, whose)
+        }
+    };
+    let words = command(&program, store.as_deref(), &trusts(common, whose), args)?;
+    let unit = page(&words, store.is_none(), &folder, args)?;
     let _ = console::print(unit.trim_end_matches('\n'));
     Ok(0)
 }
+
+/// Where a unit finds the address of a store with a password.
+const STORE_OF_USER: &str = "\
+# A file with MARIONETTE_STORE=redis://…, which only you may read (mode 0600).
+EnvironmentFile=%h/.config/marionette.env
+";
+const STORE_OF_SYSTEM: &str = "\
+# A file with MARIONETTE_STORE=redis://…, which only root may read (mode 0600).
+EnvironmentFile=/etc/marionette.env
+";
 
 /// The options that say whom the unit trusts.
 fn trusts(common: &Common, whose: Whose) -> Vec<String> {
@@ -46,15 +69,16 @@ fn trusts(common: &Common, whose: Whose) -> Vec<String> {
 }
 
 /// The line that starts `marionette work`.
-fn command(program: &Path, store: &Path, trusts: &[String], args: &Unit) -> Result<String> {
-    let mut words = vec![
-        text(program)?,
-        "--store".to_owned(),
-        format!("sqlite:{}", text(store)?),
+fn command(program: &Path, store: Option<&str>, trusts: &[String], args: &Unit) -> Result<String> {
+    let mut words = vec![text(program)?];
+    if let Some(store) = store {
+        words.extend(["--store".to_owned(), store.to_owned()]);
+    }
+    words.extend([
         "work".to_owned(),
         "--stop-within".to_owned(),
         show_duration(args.stop_within).replace(' ', ""),
-    ];
+    ]);
     words.extend_from_slice(trusts);
     if let Some(jobs) = args.jobs {
         words.extend(["--jobs".to_owned(), jobs.to_string()]);
@@ -77,6 +101,11 @@ fn text(path: &Path) -> Result<String> {
     let text = path
         .to_str()
         .with_context(|| format!("{} is not UTF-8; systemd needs that", text::path(path)))?;
+    plain(text)
+}
+
+/// A text without characters that no terminal shows.
+fn plain(text: &str) -> Result<String> {
     if text.contains(text::is_obeyed) {
         bail!("{text:?} has a character that no terminal shows, which a unit must not have");
     }
@@ -94,11 +123,16 @@ fn quoted(word: &str) -> String {
 }
 
 /// The whole unit.
-fn page(command: &str, store: &Path, args: &Unit) -> Result<String> {
+fn page(command: &str, has_file: bool, folder: &Path, args: &Unit) -> Result<String> {
     // By then all commands have been asked to end, with the longest grace that a command can have.
     let patience = args.stop_within + GRACE_MAX + CLEARING_UP + Duration::from_secs(30);
     let patience = patience.as_secs();
-    let folder = quoted(&text(store.parent().unwrap_or(Path::new("/")))?);
+    let folder = quoted(&text(folder)?);
+    let store = match (has_file, args.user) {
+        (false, _) => "",
+        (true, true) => STORE_OF_USER,
+        (true, false) => STORE_OF_SYSTEM,
+    };
     let (user, target) = if args.user {
         (String::new(), "default.target")
     } else {
@@ -118,7 +152,7 @@ Description=Runs the tasks of Marionette
 
 [Service]
 Type=exec
-{user}ExecStart={command}
+{user}{store}ExecStart={command}
 
 # A stop asks the worker alone. It lets commands finish, then ends them and gives them back. What is
 # killed after this time is not lost either; it counts as a crash.

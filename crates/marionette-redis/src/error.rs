@@ -52,7 +52,8 @@ pub(crate) fn store_error(error: RedisError) -> StoreError {
     };
     let what = told(&error);
     match code {
-        "OOM" => StoreError::full(format!("the memory of the server is full: {what}")),
+        "OOM" => StoreError::full(format!("the memory of the server is full: {what}"))
+            .with_source(std::io::Error::from(std::io::ErrorKind::OutOfMemory)),
         "FULL" => StoreError::full(format!("the store is full: {what}")),
         "NOPERM" => StoreError::refused(format!("a right is missing: {what}")),
         "LAYOUT" => StoreError::refused(format!(

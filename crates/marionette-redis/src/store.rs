@@ -31,6 +31,7 @@ pub struct RedisStore {
 struct Inner {
     thread: Thread<Server>,
     settings: Settings,
+    data_name: String,
 }
 
 impl RedisStore {
@@ -57,6 +58,16 @@ impl RedisStore {
     /// As [`RedisOptions::connect`].
     pub async fn connect(url: impl Into<String>) -> Result<Self, StoreError> {
         Self::options().connect(url).await
+    }
+
+    /// The name of the data that the store had when it was connected: 32 digits that no other store
+    /// has, on any server. A store that is made anew, since its server was emptied, has another.
+    ///
+    /// It is the right name for what an application keeps elsewhere about the jobs of this store,
+    /// however the server is addressed.
+    #[must_use]
+    pub fn data_name(&self) -> &str {
+        &self.inner.data_name
     }
 
     /// The settings, to be changed before it is connected.
@@ -172,10 +183,15 @@ impl RedisOptions {
         let thread = Thread::start(move || Server::connect(address, own)).await?;
         let begun = thread.run(|server: Rc<Server>| async move {
             server.begin();
-            Ok(())
+            Ok(server.way.known.data_name())
         });
-        begun.await?;
-        let inner = Arc::new(Inner { thread, settings });
+        let data_name = begun.await?;
+        let inner = Inner {
+            thread,
+            settings,
+            data_name,
+        };
+        let inner = Arc::new(inner);
         Ok(RedisStore { inner })
     }
 }

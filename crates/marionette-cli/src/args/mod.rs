@@ -62,7 +62,15 @@ Files:
   for each file. Only their owner can read them. Whoever can write them can run commands as you,
   so a store that somebody else owns or can change, or whose folder is open to others, is refused
   unless you say --trust-owner; commands that only read print a warning. Nothing of your environment
-  is stored unless you ask for it, except the PATH in which a program was not found.";
+  is stored unless you ask for it, except the PATH in which a program was not found.
+
+Several machines:
+  A store in Redis or Valkey is named by its address: `redis://:PASSWORD@HOST:6379`, `rediss://` if
+  it is encrypted, `redis+unix:///PATH`, `redis+sentinel://HOST1,HOST2/NAME`. Set it as
+  MARIONETTE_STORE: everybody on this machine can read the arguments of a command. What commands
+  write, and the progress of `run`, stay where they ran, in $XDG_STATE_HOME/marionette.
+  A server without a password is one to which anybody may have added commands, so `work` and `run`
+  refuse it unless you say --trust-owner.";
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]

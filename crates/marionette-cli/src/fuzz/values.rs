@@ -82,7 +82,7 @@ pub fn id(bytes: &[u8]) {
 
 /// Any bytes are the place of a store, or are refused.
 pub fn place(bytes: &[u8]) {
-    if let Err(error) = location::path(Some(OsStr::from_bytes(bytes))) {
+    if let Err(error) = location::of(Some(OsStr::from_bytes(bytes))) {
         is_fit_to_print(&format!("{error:#}"));
     }
 }

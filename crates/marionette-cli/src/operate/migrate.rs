@@ -1,17 +1,22 @@
 //! `marionette migrate`: brings the tables of a store to the version of this program.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use marionette_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::common::Common;
 use crate::console::Console;
 use crate::console::text;
-use crate::store;
+use crate::store::{self, Location};
 
 pub(super) async fn migrate(common: &Common) -> Result<u8> {
     let console = Console::new(common);
-    let path = store::path(common)?;
+    let path = match store::location(common)? {
+        Location::File(path) => path,
+        Location::Redis(address) => {
+            bail!("{address} has no tables; a store there is made by whoever connects to it")
+        }
+    };
     let shown = text::path(&path);
     let from = store::migrate(common, &path).await?;
     let version = SqliteStore::VERSION;

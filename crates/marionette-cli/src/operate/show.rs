@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::command::{Command, Success, Veil};
 use crate::console::clock;
+use crate::console::short_id;
 use crate::console::text;
 use crate::console::text::{safe, safe_lines};
 use crate::files::{Folder, Place};
@@ -76,7 +77,10 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
             operator.console.result("");
         }
         is_first = false;
-        let told = page((&details, &changes), &outputs, limit, &operator.runs);
+        let mut told = page((&details, &changes), &outputs, limit, &operator.runs);
+        if outputs.is_empty() && has_let_go(&details) {
+            section(&mut told, "Output", &why_missing(operator, &details).await?);
+        }
         operator.console.result(told.trim_end());
     }
     Ok(code)
@@ -151,9 +155,6 @@ fn page(
         let title = format!("Result, {}", text::count(result.len(), "byte"));
         section(&mut page, &title, &cut(&readable(result).pretty(), limit));
     }
-    if outputs.is_empty() && has_let_go(details) {
-        section(&mut page, "Output", LET_GO);
-    }
     for output in outputs {
         let (attempt, bytes) = (which(&output.attempt), text::count(output.bytes, "byte"));
         let title = format!("Output of {attempt}, {bytes}, {}", output.file.display());
@@ -170,11 +171,31 @@ fn page(
 }
 
 /// Shown in place of output that has been removed.
-pub(super) const LET_GO: &str = "it is not kept any more: only that of the latest tasks is \
-                                 (--keep-outputs of `run` and `work` says of how many)";
+const LET_GO: &str = "it is not kept any more: only that of the latest tasks is \
+                      (--keep-outputs of `run` and `work` says of how many)";
 
-/// Whether the output of a task has been removed. Only a task that is done says how much it wrote.
-pub(super) fn has_let_go(details: &JobDetails) -> bool {
+/// Why the output of a task is not shown. On a store that machines share, it stays where the task
+/// ran.
+async fn why_missing(operator: &Operator, details: &JobDetails) -> Result<String> {
+    if !operator.opened.is_shared() {
+        return Ok(LET_GO.to_owned());
+    }
+    let latest = details.attempts.last();
+    let Some(ran) = latest.and_then(|attempt| attempt.instance) else {
+        return Ok("it is not on this machine: it stays where the task ran".to_owned());
+    };
+    let instances = operator.opened.store.instances().await.map_err(explain)?;
+    let host = instances.into_iter().find(|it| it.info.id == ran);
+    let host = host.and_then(|it| it.info.host);
+    let host = host.map_or_else(String::new, |host| format!(" on {}", safe(&host)));
+    let instance = short_id::short(ran.uuid().into());
+    Ok(format!(
+        "it is not on this machine: it stays where the task ran, by instance {instance}{host}"
+    ))
+}
+
+/// Whether a task wrote what is not here. Only a task that is done says how much it wrote.
+fn has_let_go(details: &JobDetails) -> bool {
     let result = details.result.as_deref();
     let wrote = result.and_then(|result| serde_json::from_slice::<Success>(result).ok());
     details.summary.kind == Command::KIND

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use marionette::store::{Name, Store};
 use marionette::{ConfigError, TaskId, TaskManager, TaskManagerBuilder};
+#[cfg(feature = "redis")]
+use marionette_redis::RedisStore;
 use marionette_sqlite::SqliteStore;
 
 /// The kinds of stores.
 #[derive(Clone, Debug)]
 pub(super) enum Backend {
     Sqlite(SqliteStore),
+    #[cfg(feature = "redis")]
+    Redis(RedisStore),
 }
 
 impl Backend {
@@ -17,6 +21,8 @@ impl Backend {
     pub(super) fn erased(&self) -> Arc<dyn Store> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => Arc::new(store.clone()),
         }
     }
 
@@ -31,6 +37,11 @@ impl Backend {
                 let builder = builder.store(store.clone()).queues(queues);
                 Ok(builder.build()?.erased())
             }
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => {
+                let builder = builder.store(store.clone()).queues(queues);
+                Ok(builder.build()?.erased())
+            }
         }
     }
 
@@ -38,6 +49,8 @@ impl Backend {
     pub(super) fn forgotten(&self) -> Forgotten {
         match self {
             Self::Sqlite(store) => Forgotten::Sqlite(store.forgotten()),
+            #[cfg(feature = "redis")]
+            Self::Redis(_) => Forgotten::Untold,
         }
     }
 }
@@ -46,6 +59,9 @@ impl Backend {
 #[derive(Debug)]
 pub(crate) enum Forgotten {
     Sqlite(marionette_sqlite::Forgotten),
+    /// Any process of a server may delete jobs, so the outputs are looked through instead.
+    #[cfg(feature = "redis")]
+    Untold,
 }
 
 impl Forgotten {
@@ -53,6 +69,8 @@ impl Forgotten {
     pub(crate) fn take(&self) -> Vec<TaskId> {
         match self {
             Self::Sqlite(forgotten) => forgotten.take().ids,
+            #[cfg(feature = "redis")]
+            Self::Untold => Vec::new(),
         }
     }
 }

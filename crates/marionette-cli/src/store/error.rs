@@ -19,11 +19,12 @@ const TOLD_BYTES_MAX: usize = 4 * 1024;
 pub(crate) fn explain(error: StoreError) -> anyhow::Error {
     let is_full = error.kind() == StoreErrorKind::Full;
     let mut told = error.to_string();
-    let mut is_file_too_large = false;
+    let (mut is_file_too_large, mut is_of_memory) = (false, false);
     let mut source = error.source();
     while let Some(error) = source {
         let of_system: Option<&io::Error> = error.downcast_ref();
         is_file_too_large |= of_system.is_some_and(|it| it.kind() == ErrorKind::FileTooLarge);
+        is_of_memory |= of_system.is_some_and(|it| it.kind() == ErrorKind::OutOfMemory);
         if !of_system.is_some_and(is_kind_alone) {
             let lack = of_system.and_then(lack::of);
             let text = lack.unwrap_or_else(|| error.to_string());
@@ -34,6 +35,9 @@ pub(crate) fn explain(error: StoreError) -> anyhow::Error {
     let told = safe(&text::shorten(&told, TOLD_BYTES_MAX, TOLD_BYTES_MAX / 2));
     if is_full && is_file_too_large {
         return anyhow!("{told}; allow larger files and try again");
+    }
+    if is_full && is_of_memory {
+        return anyhow!("{told}; give the server more, or delete tasks, and try again");
     }
     if is_full {
         return anyhow!("the disk is full: {told}; make room on it and try again");
@@ -62,6 +66,12 @@ mod tests {
         assert_eq!(
             explain(full).to_string(),
             "the disk is full: a folder called (ulimit -f): no space; make room on it and try again"
+        );
+        let memory = StoreError::full("the memory of the server is full");
+        let memory = memory.with_source(io::Error::from(ErrorKind::OutOfMemory));
+        assert_eq!(
+            explain(memory).to_string(),
+            "the memory of the server is full; give the server more, or delete tasks, and try again"
         );
     }
 }

@@ -1,8 +1,10 @@
-//! The place of a store, as people write it: `sqlite:PATH`. Forms of other programs, such as
-//! `sqlite://x.db`, mean the same here or are refused; they are never taken for the name of a file.
+//! The place of a store, as people write it: `sqlite:PATH`, or the address of a Redis. Forms of
+//! other programs, such as `sqlite://x.db`, mean the same here or are refused; they are never taken
+//! for the name of a file.
 
 use std::env;
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -12,8 +14,70 @@ use crate::console::text::safe;
 /// The variable that names the store if no option does.
 const VARIABLE: &str = "MARIONETTE_STORE";
 
-/// The file of the store: the one that the option names, else the variable, else the usual one.
-pub(crate) fn path(option: Option<&OsStr>) -> Result<PathBuf> {
+/// The kinds of stores on a server, by the schemes of their addresses.
+const REDIS: [&str; 5] = [
+    "redis",
+    "rediss",
+    "redis+unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+];
+const KINDS: &str = "`sqlite:PATH` or `redis://HOST`";
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// The file of a store in SQLite.
+    File(PathBuf),
+    /// The address of a server.
+    Redis(Address),
+}
+
+/// The address of a server, which may have a password in it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Address(String);
+
+impl Address {
+    /// The whole address, with its password.
+    pub(crate) fn in_clear(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the address has a password, so that it must not be shown.
+    pub(crate) fn has_password(&self) -> bool {
+        self.credentials().is_some()
+    }
+
+    fn credentials(&self) -> Option<(&str, &str)> {
+        let (_, rest) = self.0.split_once("://")?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        // The last one: what a careless password has of them belongs to it.
+        rest[..end]
+            .rsplit_once('@')
+            .map(|(credentials, _)| (credentials, rest))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((credentials, rest)) = self.credentials() else {
+            return f.write_str(&safe(&self.0));
+        };
+        let scheme = self.0.split_once("://").map_or("", |(scheme, _)| scheme);
+        let user = credentials.split_once(':').map_or("", |(user, _)| user);
+        let behind = &rest[credentials.len() + 1..];
+        f.write_str(&safe(&format!("{scheme}://{user}:***@{behind}")))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+/// The store: the one that the option names, else the variable, else the usual file.
+pub(crate) fn of(option: Option<&OsStr>) -> Result<Location> {
     if let Some(text) = option {
         return named("--store", text);
     }
@@ -23,19 +87,28 @@ pub(crate) fn path(option: Option<&OsStr>) -> Result<PathBuf> {
         }
         return named(VARIABLE, &text);
     }
-    let state = folder("XDG_STATE_HOME")
-        .or_else(|| Some(folder("HOME")?.join(".local/state")))
-        .context("neither XDG_STATE_HOME nor HOME is set; name a store with --store")?;
-    Ok(state.join("marionette/tasks.db"))
+    let state = state().context("no store is named with --store")?;
+    Ok(Location::File(state.join("tasks.db")))
 }
 
-/// The path of a text from this option or variable.
-fn named(place: &str, text: &OsStr) -> Result<PathBuf> {
+/// The folder of this user for what this program keeps.
+pub(crate) fn state() -> Result<PathBuf> {
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+    let state = state.context("neither XDG_STATE_HOME nor HOME is set")?;
+    Ok(state.join("marionette"))
+}
+
+/// The place in a text from this option or variable.
+fn named(place: &str, text: &OsStr) -> Result<Location> {
     let read = match text.to_str() {
         Some(text) => read(text, folder("HOME").as_deref()),
         None => Err("it is not UTF-8".to_owned()),
     };
-    read.map_err(|what| anyhow!("{place} \"{}\": {what}", safe(&text.to_string_lossy())))
+    read.map_err(|what| {
+        // It may have been meant as an address with a password.
+        let shown = Address(text.to_string_lossy().into_owned());
+        anyhow!("{place} \"{shown}\": {what}")
+    })
 }
 
 /// A folder that the environment names; a relative one does not count, as the XDG rules say.
@@ -44,8 +117,10 @@ fn folder(variable: &str) -> Option<PathBuf> {
     path.is_absolute().then_some(path)
 }
 
-fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
+fn read(text: &str, home: Option<&Path>) -> Result<Location, String> {
+    let is_redis = |scheme: &str| REDIS.iter().any(|it| scheme.eq_ignore_ascii_case(it));
     let rest = match text.split_once(':') {
+        Some((scheme, rest)) if is_redis(scheme) => return address(text, scheme, rest),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("sqlite") => rest,
         Some(("file", _)) => {
             return Err(
@@ -54,7 +129,7 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
         }
         Some((scheme, _)) if !scheme.contains(['/', '.', '~']) && !scheme.is_empty() => {
             return Err(format!(
-                "there is no kind of store `{}`; write `sqlite:PATH`",
+                "there is no kind of store `{}`; write {KINDS}",
                 safe(scheme)
             ));
         }
@@ -71,16 +146,30 @@ fn read(text: &str, home: Option<&Path>) -> Result<PathBuf, String> {
     let file = rest.strip_prefix("//").unwrap_or(rest);
     refuse(file)?;
     let Some(below) = file.strip_prefix('~') else {
-        return Ok(file.into());
+        return Ok(Location::File(file.into()));
     };
     match (below.strip_prefix('/'), home) {
-        (Some(below), Some(home)) => Ok(home.join(below.trim_start_matches('/'))),
+        (Some(below), Some(home)) => {
+            let below = below.trim_start_matches('/');
+            Ok(Location::File(home.join(below)))
+        }
         (Some(_), None) => Err("`~` is your home, and HOME is not set".to_owned()),
         (None, _) => Err(format!(
             "`~` is known as your home alone, with `/` behind it; a file of that name is \
              `sqlite:./{}`",
             safe(file)
         )),
+    }
+}
+
+/// The address of a Redis, which the store reads in full when it connects.
+fn address(text: &str, scheme: &str, rest: &str) -> Result<Location, String> {
+    match rest.strip_prefix("//") {
+        Some("") => Err(format!(
+            "no server is named; write it like `{scheme}://HOST:6379`"
+        )),
+        Some(_) => Ok(Location::Redis(Address(text.to_owned()))),
+        None => Err(format!("write it like `{scheme}://HOST:6379`")),
     }
 }
 
@@ -127,8 +216,38 @@ fn has_escapes(file: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> Result<PathBuf, String> {
+    fn of(text: &str) -> Result<Location, String> {
         read(text, Some(Path::new("/home/ada")))
+    }
+
+    #[test]
+    fn the_address_of_a_server_is_kept_whole_and_shown_without_its_password() {
+        for (text, shown) in [
+            ("redis://localhost", "redis://localhost"),
+            ("Redis://:hush@h:1/2", "Redis://:***@h:1/2"),
+            (
+                "rediss://ada:hu@sh@h/0?name=a",
+                "rediss://ada:***@h/0?name=a",
+            ),
+            (
+                "redis+unix:///run/redis.sock",
+                "redis+unix:///run/redis.sock",
+            ),
+            (
+                "redis+sentinel://:hush@a:1,b:2/main",
+                "redis+sentinel://:***@a:1,b:2/main",
+            ),
+        ] {
+            let Ok(Location::Redis(address)) = of(text) else {
+                panic!("{text} is the address of a Redis");
+            };
+            assert_eq!(address.in_clear(), text);
+            assert_eq!(address.to_string(), shown);
+            assert!(!format!("{address:?}").contains("hush"), "{address:?}");
+            assert_eq!(address.has_password(), text != shown);
+        }
+        let error = named("--store", OsStr::new("redsi://:hush@h")).unwrap_err();
+        assert!(!error.to_string().contains("hush"), "{error}");
     }
 
     #[test]
@@ -150,7 +269,7 @@ mod tests {
             ("sqlite:C:b.db", "C:b.db"),
             ("sqlite:Jobs & tasks.db", "Jobs & tasks.db"),
         ] {
-            assert_eq!(of(text), Ok(path.into()), "{text}");
+            assert_eq!(of(text), Ok(Location::File(path.into())), "{text}");
         }
     }
 
@@ -162,7 +281,8 @@ mod tests {
             ("./a:b.db", "write `sqlite:./a:b.db`"),
             ("~/a:b", "write `sqlite:~/a:b`"),
             ("mysql:db", "there is no kind of store `mysql`"),
-            ("redis://localhost", "there is no kind of store `redis`"),
+            ("redis:localhost", "write it like `redis://HOST:6379`"),
+            ("rediss://", "no server is named"),
             ("file:x.db?mode=rwc", "SQLite's own way"),
             ("sqlite:", "no file is named"),
             ("sqlite://", "no file is named"),

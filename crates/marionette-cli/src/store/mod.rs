@@ -2,6 +2,7 @@
 
 mod opening;
 mod opened;
+mod server;
 mod backend;
 mod trust;
 mod new_store;
@@ -14,7 +15,8 @@ pub(crate) mod location;
 pub(crate) use backend::Forgotten;
 pub(crate) use by::by;
 pub(crate) use error::explain;
+pub(crate) use location::{Location, state};
 pub(crate) use opened::Opened;
-pub(crate) use opening::{migrate, open_existing, open_or_make, path};
+pub(crate) use opening::{location, migrate, open_existing, open_or_make};
 pub(crate) use pages::Pages;
 pub(crate) use trust::{Purpose, check_owner};

@@ -13,6 +13,7 @@ use marionette::{ConfigError, TaskManager, TaskManagerBuilder};
 use rustix::fs::Access;
 
 use super::backend::{Backend, Forgotten};
+use super::location::Location;
 use super::paths::{beside, owner, shown};
 use crate::console::Console;
 use crate::console::text::safe;
@@ -27,6 +28,8 @@ const ROOM: u64 = 256 * 1024;
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     backend: Backend,
+    location: Location,
+    /// The file; for a store on a server, what the folders on this machine begin with.
     path: PathBuf,
     whose: Whose,
 }
@@ -41,11 +44,12 @@ impl fmt::Debug for Opened {
 }
 
 impl Opened {
-    /// The store that was opened at this path.
-    pub(super) fn new(backend: Backend, path: PathBuf, whose: Whose) -> Self {
+    /// The store that was opened there, with this path on this machine.
+    pub(super) fn new(backend: Backend, location: Location, path: PathBuf, whose: Whose) -> Self {
         Self {
             store: backend.erased(),
             backend,
+            location,
             path,
             whose,
         }
@@ -58,6 +62,11 @@ impl Opened {
         queues: &[Name],
     ) -> Result<TaskManager<dyn Store>, ConfigError> {
         self.backend.manager(builder, queues)
+    }
+
+    /// Whether other machines may have the same store.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.location, Location::Redis(_))
     }
 
     /// The jobs that this process deletes from now on.
@@ -86,14 +95,19 @@ impl Opened {
 
     /// Checks that an instance can write the store and the folders beside it, by trying each once.
     pub(crate) fn check(&self, console: &Console) -> Result<()> {
+        self.check_trust()?;
         for path in [self.path.clone(), beside(&self.path, "-wal")] {
             let may = Access::READ_OK | Access::WRITE_OK;
             if path.exists() && rustix::fs::access(&path, may).is_err() {
                 bail!("cannot write {}{}", shown(&path), owner(&path));
             }
         }
-        let workers = self.beside("-workers");
-        for place in [workers, self.minders(), self.outputs(), self.runs()] {
+        let workers = match &self.location {
+            Location::File(_) => Some(self.beside("-workers")),
+            Location::Redis(_) => None,
+        };
+        let places = [self.minders(), self.outputs(), self.runs()];
+        for place in workers.into_iter().chain(places) {
             let path = place.path();
             let (what, of, tried) = match place.make() {
                 Err(error) if path.is_dir() => ("a file in", path.as_path(), Err(error)),
@@ -121,6 +135,20 @@ impl Opened {
             ));
         }
         Ok(())
+    }
+
+    /// Refuses to run what anybody may have put into the store.
+    fn check_trust(&self) -> Result<()> {
+        let Location::Redis(address) = &self.location else {
+            return Ok(());
+        };
+        if address.has_password() || self.whose == Whose::Anybodys {
+            return Ok(());
+        }
+        bail!(
+            "{address} has no password: whoever can reach that server can have commands run as \
+             you; name it with a password, or trust them with --trust-owner"
+        );
     }
 
     /// The mode of a store that everybody can read. This program never makes one.

@@ -12,10 +12,11 @@ use tokio::time::sleep;
 
 use super::backend::Backend;
 use super::error::explain;
-use super::location;
+use super::location::{self, Location};
 use super::new_store::NewStore;
 use super::opened::Opened;
 use super::paths::{beside, hint, shown};
+use super::server::connect;
 use super::trust::{Purpose, check_owner};
 use crate::common::Common;
 use crate::files::Whose;
@@ -24,7 +25,10 @@ use crate::process::lack;
 /// Opens the store, and makes it if there is none. If a new one cannot be opened, nothing of it
 /// stays.
 pub(crate) async fn open_or_make(common: &Common) -> Result<Opened> {
-    let path = path(common)?;
+    let path = match location(common)? {
+        Location::File(path) => path,
+        Location::Redis(address) => return connect(common, address).await,
+    };
     let whose = check_owner(common, &path, Purpose::Change)?;
     if path.exists() {
         is_ours_or_empty(common, &path, whose).await?;
@@ -85,7 +89,10 @@ fn lists_no_tables(path: &Path) -> io::Result<bool> {
 
 /// Opens an existing store. A database of another program does not get our tables.
 pub(crate) async fn open_existing(common: &Common, purpose: Purpose) -> Result<Opened> {
-    let path = path(common)?;
+    let path = match location(common)? {
+        Location::File(path) => path,
+        Location::Redis(address) => return connect(common, address).await,
+    };
     exists(&path)?;
     let whose = check_owner(common, &path, purpose)?;
     is_ours(common, &path, whose).await?;
@@ -138,7 +145,8 @@ async fn open(common: &Common, path: PathBuf, whose: Whose) -> Result<Opened> {
     // The canonical path makes the files beside the store the same from every folder and through
     // every link.
     let path = path.canonicalize().unwrap_or(path);
-    Ok(Opened::new(Backend::Sqlite(store), path, whose))
+    let location = Location::File(path.clone());
+    Ok(Opened::new(Backend::Sqlite(store), location, path, whose))
 }
 
 fn options(common: &Common, whose: Whose) -> marionette_sqlite::SqliteOptions {
@@ -160,7 +168,7 @@ fn unusable(path: &Path) -> String {
     format!("cannot use the store {}{hint}", shown(path))
 }
 
-/// The path of the store that the options name.
-pub(crate) fn path(common: &Common) -> Result<PathBuf> {
-    location::path(common.store.as_deref())
+/// The store that the options name.
+pub(crate) fn location(common: &Common) -> Result<Location> {
+    location::of(common.store.as_deref())
 }

@@ -68,6 +68,24 @@ pub(crate) fn check_owner(common: &Common, path: &Path, purpose: Purpose) -> Res
     Ok(Whose::Anybodys)
 }
 
+/// As [`check_owner`], for the folders on this machine of a store on a server. Those that are
+/// missing on the way are made, for this user alone.
+#[cfg(feature = "redis")]
+pub(super) fn check_folders(common: &Common, path: &Path) -> Result<Whose> {
+    use std::os::unix::fs::DirBuilderExt;
+
+    use anyhow::Context;
+
+    if let Some(folder) = super::paths::folder(path) {
+        let made = fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(folder);
+        made.with_context(|| format!("cannot make the folder {}", shown(folder)))?;
+    }
+    check_owner(common, path, Purpose::Change)
+}
+
 /// Whether the error is one of ownership, which `--trust-owner` would permit.
 fn is_of_trust(error: &StoreError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref());

@@ -25,6 +25,12 @@ impl Known {
         }
     }
 
+    /// The name of the data that the store has: 32 hexadecimal digits.
+    pub(crate) fn data_name(&self) -> String {
+        let name = self.data.borrow();
+        String::from_utf8_lossy(name.as_deref().unwrap_or_default()).into_owned()
+    }
+
     /// Notes what is wrong with the settings of the server, which does not forbid to go on.
     pub(super) fn trouble_is(&self, trouble: Option<String>) {
         self.trouble.replace(trouble);
