@@ -89,8 +89,10 @@ impl JobReader {
             let instance = which.and_then(|which| self.instances.get(which.checked_sub(1)?));
             let held = bytes(held)?;
             let mut rows = Vec::new();
-            for attempt in list(attempts)? {
-                rows.extend(optional(attempt)?);
+            if let Value::Array(attempts) = attempts {
+                for attempt in attempts {
+                    rows.extend(optional(attempt)?);
+                }
             }
             found.push(Found {
                 id,

@@ -17,6 +17,8 @@ use crate::server::Server;
 
 /// How many ids one walk collects: their jobs are changed, then the next walk goes on behind them.
 const FOUND_MAX: usize = 1_000_000;
+/// The most jobs that one script changes: it holds the server for some milliseconds.
+const STEP: usize = 100;
 /// How often a job is looked at again that is not as it was seen: it was claimed or settled since.
 const LOOKS_AGAIN: usize = 20;
 
@@ -125,7 +127,7 @@ impl Server {
         asked: &mut Asked,
     ) -> Result<(), StoreError> {
         while !ids.is_empty() {
-            let mut found = reader.read(self, ids).await?;
+            let mut found = reader.read(self, &ids[..ids.len().min(STEP)]).await?;
             ids = &ids[found.len()..];
             if filter.is_none() && asked.code == "x" {
                 self.discard_unread(&found, reader, asked).await?;
