@@ -1,4 +1,5 @@
-//! Who lives, and which leases lapse: what this process has observed, by its monotonic clock.
+//! Life: which instances give no sign of it, which leases lapse and how the server fares, as this
+//! process has observed it by its monotonic clock.
 
 mod beats;
 mod unnamed;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use marionette::TaskId;
 use marionette::store::{InstanceId, Lease};
 
-/// What the instances that renew here have and do not name.
+/// The leases that the instances of this process have and do not name.
 #[derive(Debug, Default)]
 pub(crate) struct Unnamed {
     instances: HashMap<InstanceId, Held>,
@@ -30,7 +30,7 @@ impl Unnamed {
     /// has to be read which these are.
     ///
     /// A busy instance nearly always has more than it names, since its next jobs are on their way
-    /// to it. So it is read at most ten times in a lease.
+    /// to it. So it is read at most four times in a lease.
     pub(crate) fn renewed(
         &mut self,
         instance: InstanceId,
@@ -51,7 +51,7 @@ impl Unnamed {
             held.known = now;
             return false;
         }
-        let was_read = |read| now.duration_since(read) < lease / 10;
+        let was_read = |read| now.duration_since(read) < lease / 4;
         if held.read.is_some_and(was_read) {
             return false;
         }
@@ -99,7 +99,7 @@ impl Unnamed {
             }
             let since = match old.get(&job) {
                 Some((known, since)) if *known == token => *since,
-                _ => now - age.min(longest),
+                _ => now.checked_sub(age.min(longest)).unwrap_or(now),
             };
             held.unnamed.insert(job, (token, since));
         }

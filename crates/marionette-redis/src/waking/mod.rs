@@ -5,15 +5,15 @@
 //! 1. A process whose callers wait asks the server once whether a job is due that they want, and
 //!    when the next one is. If none is due, the same script registers the process as idle, with the
 //!    number of its callers. The script is atomic, so a job comes either before it or after it.
-//! 2. Whoever makes jobs claimable takes idle processes from the list until they have room for
-//!    these jobs, and sends each a message. The process wakes as many callers, hands on what it has
+//! 2. A script that makes jobs claimable takes idle processes from the list until they have room
+//!    for these jobs, and sends each a message. The process wakes as many callers, hands on what it has
 //!    no caller for, and registers anew.
 //! 3. A job that is due later is announced to one process; and each process knows from its last
 //!    question, or its last claim, when the next job is due. It sets a timer.
 //! 4. Messages can be lost. So a process with waiting callers asks again after each poll, and all
 //!    callers claim once when the connection was made anew.
 //!
-//! [`Waiters`] decides what is next, and does nothing itself; one task for all callers does it.
+//! [`Waiters`] decides what is next and does nothing itself; one task for all callers does the work.
 
 mod message;
 #[cfg(all(test, feature = "test-util"))]
@@ -29,21 +29,21 @@ use marionette::TaskId;
 use marionette::store::{StoreError, Wanted};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use waiters::{Seen, Step, Waiters};
+pub(crate) use waiters::{NextStep, Outlook, Waiters};
 pub(crate) use woken::{Jobs, Woken};
 
-/// What happens to those who wait.
+/// Something that happens to the callers that wait.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// Somebody begins to wait for jobs.
+    /// A caller begins to wait for jobs.
     Waits(Wanted, Waiter),
-    /// Somebody begins to wait for the end of one of these jobs.
+    /// A caller begins to wait for the end of one of these jobs.
     Asks(Vec<TaskId>, oneshot::Sender<()>),
     /// A caller was told of jobs and is gone: another one has to claim them.
     Unused(Jobs),
 }
 
-/// Somebody who waits for jobs.
+/// A caller that waits for jobs.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     /// When it began.
@@ -75,12 +75,12 @@ impl Waking {
         let _ = self.events.send(event);
     }
 
-    /// What the task is told; `None` once it has begun.
+    /// The events for the task; `None` once the task has begun.
     pub(crate) fn inbox(&self) -> Option<mpsc::UnboundedReceiver<Event>> {
         self.inbox.borrow_mut().take()
     }
 
-    /// Those who wait: nobody yet.
+    /// The callers that wait: none yet.
     pub(crate) fn waiters(&self, poll: Duration) -> Waiters {
         Waiters::new(poll, self.events.clone())
     }

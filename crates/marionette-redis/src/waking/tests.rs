@@ -1,4 +1,4 @@
-//! Tests of those who wait, without a server.
+//! Tests of waiting, without a server.
 
 use marionette::store::Name;
 
@@ -13,7 +13,7 @@ fn wanted(kind: &'static str) -> Wanted {
     Wanted::new([Name::from_static(kind)])
 }
 
-/// Those who wait, a clock that a test moves, and what the claims left behind.
+/// Callers that wait, a clock that a test moves, and the outcomes of claims.
 struct Bed {
     waking: Waking,
     waiters: Waiters,
@@ -64,7 +64,7 @@ impl Bed {
         self.waiters.heard(&push, now);
     }
 
-    fn next(&mut self) -> Step {
+    fn next(&mut self) -> NextStep {
         let now = self.now();
         self.waiters.next(now, &self.prospects)
     }
@@ -72,11 +72,11 @@ impl Bed {
     /// Lets the server answer all questions: this number of jobs is due, the next in this time.
     fn looks(&mut self, ready: usize, next: Option<Duration>) -> usize {
         for questions in 0.. {
-            let Step::Look { wanted, room, .. } = self.next() else {
+            let NextStep::Look { wanted, room, .. } = self.next() else {
                 return questions;
             };
             let now = 1_000_000 + self.passed();
-            let seen = Seen {
+            let seen = Outlook {
                 ready,
                 next: next.map(|next| now + u64::try_from(next.as_micros()).unwrap()),
                 now,
@@ -112,12 +112,12 @@ fn millis(millis: u64) -> Duration {
 fn the_server_is_asked_once_for_all_who_want_the_same_and_again_after_a_poll() {
     let mut bed = Bed::new();
     let mut all: Vec<_> = (0..100).map(|_| bed.waits("mail", true)).collect();
-    let Step::Look { most, room, .. } = bed.next() else {
+    let NextStep::Look { most, room, .. } = bed.next() else {
         panic!("it is not known whether a job is due")
     };
     assert_eq!((most, room), (100, 100));
     assert_eq!(bed.looks(0, None), 1);
-    assert_eq!(bed.next(), Step::Rest(Some(POLL)));
+    assert_eq!(bed.next(), NextStep::Rest(Some(POLL)));
     bed.pass(POLL);
     assert_eq!(bed.looks(0, None), 1);
     assert!(!all.iter_mut().any(is_woken));
@@ -144,7 +144,7 @@ fn a_message_wakes_as_many_as_it_has_jobs_and_the_rest_is_handed_on() {
         kind: "mail".to_owned(),
         queue: "default".to_owned(),
     };
-    assert_eq!(bed.next(), Step::HandOn(left));
+    assert_eq!(bed.next(), NextStep::HandOn(left));
     // The process counts as idle no longer.
     assert_eq!(bed.looks(0, None), 1);
 }
@@ -172,7 +172,7 @@ fn a_timer_wakes_one_when_the_next_job_is_due_and_not_before() {
     let mut bed = Bed::new();
     let (mut first, mut second) = (bed.waits("mail", true), bed.waits("mail", true));
     bed.looks(0, Some(millis(300)));
-    assert_eq!(bed.next(), Step::Rest(Some(millis(300))));
+    assert_eq!(bed.next(), NextStep::Rest(Some(millis(300))));
     bed.pass(millis(299));
     bed.next();
     assert!(!is_woken(&mut first));
@@ -188,7 +188,7 @@ fn a_job_that_is_announced_is_due_before_those_that_were_known() {
     bed.looks(0, Some(millis(300)));
     let due = 1_000_000 + bed.passed() + 100_000;
     bed.hears(&format!("t {due} mail default"));
-    assert_eq!(bed.next(), Step::Rest(Some(millis(100))));
+    assert_eq!(bed.next(), NextStep::Rest(Some(millis(100))));
     bed.pass(millis(100));
     bed.next();
     assert!(is_woken(&mut mail) && !is_woken(&mut sms));
@@ -205,7 +205,7 @@ fn a_timer_that_found_nothing_is_later_the_next_time_until_one_finds_something()
         while !is_woken(&mut woken) {
             assert!(bed.now() < due + POLL, "it is never woken");
             match bed.next() {
-                Step::Rest(Some(pause)) => bed.pass(pause),
+                NextStep::Rest(Some(pause)) => bed.pass(pause),
                 _ => drop(bed.looks(0, Some(due.saturating_duration_since(bed.now())))),
             }
         }
@@ -225,7 +225,7 @@ fn a_hasty_caller_waits_for_a_poll_at_most() {
     let mut bed = Bed::new();
     let mut hasty = bed.waits("mail", false);
     bed.looks(0, None);
-    bed.pass(POLL - millis(1));
+    bed.pass(millis(999));
     bed.next();
     assert!(!is_woken(&mut hasty));
     bed.pass(millis(1));

@@ -1,4 +1,4 @@
-//! Those who wait, and what is to be done for them next.
+//! The callers that wait, and the next step for them.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use super::{Event, Jobs, Woken};
 use crate::link::Push;
 use crate::prospects::Prospects;
 
-/// For how many polls it is remembered what callers wanted that are gone.
+/// The number of polls for which a wish without callers is remembered.
 const REMEMBERED: u32 = 10;
 
 /// All callers of this process that wait.
@@ -22,7 +22,7 @@ pub(crate) struct Waiters {
     poll: Duration,
     events: mpsc::UnboundedSender<Event>,
     wants: Vec<Want>,
-    /// Those who wait for the end of one of these jobs.
+    /// The callers that wait for the end of one of these jobs.
     askers: Vec<(HashSet<TaskId>, oneshot::Sender<()>)>,
     /// Jobs that another process has to be told of.
     unused: Vec<Jobs>,
@@ -30,9 +30,9 @@ pub(crate) struct Waiters {
     present: Option<(u64, Instant)>,
 }
 
-/// What is to be done next.
+/// The next step of the task that wakes callers.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum NextStep {
     /// Ask the server whether one of these jobs is due, and register the process as idle.
     Look {
         wanted: Wanted,
@@ -47,9 +47,9 @@ pub(crate) enum Step {
     Rest(Option<Duration>),
 }
 
-/// What the server answered when it was asked for wanted jobs.
+/// The answer of the server to a question for wanted jobs.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Outlook {
     /// How many are due, counted up to the number of callers.
     pub(crate) ready: usize,
     /// When the next is due, in microseconds since 1970.
@@ -100,7 +100,7 @@ impl Waiters {
         &mut self.wants[place]
     }
 
-    /// Takes up what the server told.
+    /// Takes up a message of the server.
     pub(crate) fn heard(&mut self, push: &Push, now: Instant) {
         let message = match push {
             Push::Connected => return self.wake_all(),
@@ -151,7 +151,7 @@ impl Waiters {
         }
     }
 
-    /// Messages may have been lost, so everybody looks for themselves.
+    /// Messages may have been lost, so every caller looks for itself.
     fn wake_all(&mut self) {
         for want in &mut self.wants {
             want.registered = None;
@@ -180,8 +180,8 @@ impl Waiters {
         here.checked_add(pause)
     }
 
-    /// Takes up what the server answered about these jobs.
-    pub(crate) fn looked(&mut self, wanted: &Wanted, room: usize, seen: Seen, now: Instant) {
+    /// Takes up the answer of the server about these jobs.
+    pub(crate) fn looked(&mut self, wanted: &Wanted, room: usize, seen: Outlook, now: Instant) {
         self.present = Some((seen.now, now));
         let next = seen.next.and_then(|next| self.instant(next));
         let poll = self.poll;
@@ -190,17 +190,17 @@ impl Waiters {
         }
     }
 
-    /// Those who want these jobs hear that the server cannot be asked.
+    /// Tells the callers that want these jobs that the server cannot be asked.
     pub(crate) fn failed(&mut self, wanted: &Wanted, error: &StoreError) {
         if let Some(want) = self.wants.iter_mut().find(|want| want.wanted == *wanted) {
             want.fail(error);
         }
     }
 
-    /// Wakes those whose time has come, and says what is next.
-    pub(crate) fn next(&mut self, now: Instant, prospects: &Prospects) -> Step {
+    /// Wakes the callers whose time has come, and returns the next step.
+    pub(crate) fn next(&mut self, now: Instant, prospects: &Prospects) -> NextStep {
         if let Some(jobs) = self.unused.pop() {
-            return Step::HandOn(jobs);
+            return NextStep::HandOn(jobs);
         }
         let poll = self.poll;
         let mut until: Option<Instant> = None;
@@ -222,7 +222,7 @@ impl Waiters {
         }
         if let Some(place) = asked {
             let want = &self.wants[place];
-            return Step::Look {
+            return NextStep::Look {
                 wanted: want.wanted.clone(),
                 most: want.waiters.len(),
                 room: self.wants.iter().map(|want| want.waiters.len()).sum(),
@@ -230,6 +230,6 @@ impl Waiters {
         }
         self.wants
             .retain(|want| now.duration_since(want.used) < poll * REMEMBERED);
-        Step::Rest(until.map(|until| until.saturating_duration_since(now)))
+        NextStep::Rest(until.map(|until| until.saturating_duration_since(now)))
     }
 }

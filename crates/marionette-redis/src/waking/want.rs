@@ -13,7 +13,7 @@ const STAGGER: Duration = Duration::from_millis(2);
 /// would say that the job is due of which they know.
 const HOLD: Duration = Duration::from_millis(2);
 
-/// The callers that want the same jobs, and what is known about these jobs.
+/// The callers that want the same jobs, and what the process knows about these jobs.
 #[derive(Debug)]
 pub(super) struct Want {
     pub(super) wanted: Wanted,
@@ -59,7 +59,7 @@ impl Want {
         }
     }
 
-    /// Takes up what the last claim of these jobs left behind.
+    /// Takes up the outcome of the last claim of these jobs.
     pub(super) fn learn(&mut self, claim: Prospect) {
         if self.hold.is_some_and(|hold| claim.asked + HOLD >= hold) {
             self.hold = None;
@@ -123,7 +123,7 @@ impl Want {
         woken
     }
 
-    /// Wakes whoever has to be woken by now without a message.
+    /// Wakes the callers that need no message: their poll is over, or a job is due by now.
     pub(super) fn wake_due(&mut self, now: Instant, poll: Duration) {
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
         let is_over = |waiter: &Waiter| !waiter.is_patient && waiter.since + poll <= now;

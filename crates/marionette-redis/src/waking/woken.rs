@@ -1,4 +1,4 @@
-//! What a caller is given when it is woken.
+//! The wake-up that a caller gets.
 
 use tokio::sync::mpsc;
 
@@ -12,15 +12,15 @@ pub(crate) struct Jobs {
     pub(crate) queue: String,
 }
 
-/// Says that a caller may find a job. If nobody takes it to the caller, the job that it was about
-/// is told to another one.
+/// A wake-up: a claim may find a job now. If the caller is gone before it gets the wake-up, another
+/// caller is woken for the job.
 #[derive(Debug, Default)]
 pub(crate) struct Woken {
     back: Option<(mpsc::UnboundedSender<Event>, Jobs)>,
 }
 
 impl Woken {
-    /// For one of these jobs.
+    /// A wake-up for one of these jobs.
     pub(super) fn by(events: &mpsc::UnboundedSender<Event>, jobs: &Jobs) -> Self {
         let one = Jobs {
             count: 1,
@@ -30,7 +30,7 @@ impl Woken {
         Self { back }
     }
 
-    /// The caller has it, or never had a chance.
+    /// Notes that the wake-up needs no other caller.
     pub(crate) fn accept(mut self) {
         self.back = None;
     }

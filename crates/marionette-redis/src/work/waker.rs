@@ -1,4 +1,4 @@
-//! The task that wakes those who wait.
+//! The task that wakes callers.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::error::strange;
 use crate::link::Push;
 use crate::scripts::Script;
 use crate::server::Server;
-use crate::waking::{Event, Jobs, Seen, Step, Waiters};
+use crate::waking::{Event, Jobs, NextStep, Outlook, Waiters};
 
 /// The most kinds and queues, multiplied, of one call of the script.
 const PAIRS: usize = 128;
@@ -63,7 +63,7 @@ impl Waker {
             };
             let step = self.waiters.next(self.clock.monotonic(), &server.prospects);
             match step {
-                Step::Look { wanted, most, room } => {
+                NextStep::Look { wanted, most, room } => {
                     let seen = server.look(&wanted, most, room).await;
                     let now = self.clock.monotonic();
                     match seen {
@@ -71,11 +71,11 @@ impl Waker {
                         Err(error) => self.waiters.failed(&wanted, &error),
                     }
                 }
-                Step::HandOn(jobs) => {
+                NextStep::HandOn(jobs) => {
                     // If that fails, it costs a poll.
                     let _ = server.hand_on(&jobs).await;
                 }
-                Step::Rest(pause) => {
+                NextStep::Rest(pause) => {
                     drop(server);
                     self.rest(pause).await;
                 }
@@ -110,11 +110,11 @@ impl Waker {
 
 impl Server {
     /// Asks whether wanted jobs are due, and registers this process as idle for those that are not.
-    async fn look(&self, wanted: &Wanted, most: usize, room: usize) -> Result<Seen, StoreError> {
+    async fn look(&self, wanted: &Wanted, most: usize, room: usize) -> Result<Outlook, StoreError> {
         let kinds = PAIRS.min(wanted.kinds.len()).max(1);
         let queues = (PAIRS / kinds).max(1);
         let none = wanted.queues.is_empty().then_some(&wanted.queues[..]);
-        let mut all = Seen::default();
+        let mut all = Outlook::default();
         for kinds in wanted.kinds.chunks(kinds) {
             for queues in wanted.queues.chunks(queues).chain(none) {
                 let part = Wanted::new(kinds.iter().cloned()).queues(queues.iter().cloned());
@@ -131,7 +131,12 @@ impl Server {
         Ok(all)
     }
 
-    async fn look_at(&self, wanted: &Wanted, most: usize, room: usize) -> Result<Seen, StoreError> {
+    async fn look_at(
+        &self,
+        wanted: &Wanted,
+        most: usize,
+        room: usize,
+    ) -> Result<Outlook, StoreError> {
         loop {
             let groups = self.groups.wanted(wanted);
             let mut call = self.call(Script::Wait, &[]);
@@ -194,11 +199,11 @@ impl Server {
 }
 
 /// The stamp of the groups, and what was seen.
-fn seen(answer: Value) -> Result<(Vec<u8>, Seen), StoreError> {
+fn seen(answer: Value) -> Result<(Vec<u8>, Outlook), StoreError> {
     let answer = list(answer)?;
     let [stamp, ready, next, now, suspects] =
         <[_; 5]>::try_from(answer).map_err(|_| strange("whether jobs are due"))?;
-    let seen = Seen {
+    let seen = Outlook {
         ready: number(ready)?.unwrap_or(0).try_into().unwrap_or(usize::MAX),
         next: number(next)?,
         now: number(now)?.unwrap_or(0),

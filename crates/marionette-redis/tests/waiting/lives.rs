@@ -1,4 +1,4 @@
-//! Signs of life, and what becomes of those who give none.
+//! Signs of life, and the jobs of instances that give none.
 
 use std::time::Duration;
 

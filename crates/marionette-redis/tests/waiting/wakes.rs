@@ -1,4 +1,4 @@
-//! Who is woken, and when.
+//! Which callers are woken, and when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -155,7 +155,7 @@ async fn goes_on<F: Future + Unpin>(future: &mut F) -> bool {
 }
 
 #[tokio::test]
-async fn who_awaits_an_end_is_told_of_it_long_before_the_poll() {
+async fn a_caller_that_awaits_an_end_is_told_of_it_long_before_the_poll() {
     let Some(bed) = Bed::new(RedisStore::options().poll(LONG)) else {
         return;
     };
