@@ -112,15 +112,17 @@ impl RedisOptions {
     /// | `redis://host:port/database` | a server; without a port 6379, without a database 0 |
     /// | `rediss://host:port/database` | the same with TLS |
     /// | `redis+unix:///path?db=database` | a socket of this machine |
-    /// | `redis+sentinel://host:port,host:port/master/database` | whichever server is the master of this name for its sentinels; `rediss+sentinel://` with TLS |
+    /// | `redis+sentinel://host:port,host:port/master/database` | the master of this name |
+    /// | `rediss+sentinel://host:port,host:port/master/database` | the same with TLS |
     ///
     /// In front of the host stand `user:password@` or `:password@`. Special characters of a
     /// password are percent-encoded, `/` as `%2F`. An IPv6 address stands in brackets.
     /// Any node of a cluster will do.
     ///
-    /// A process has two connections, however many managers and callers share the store. One that is
-    /// lost is made anew by itself, and calls that were on their way are sent again. A call fails
-    /// once it had no answer for 10 s.
+    /// A process has two connections, however many managers and callers share the store. One that
+    /// is lost is made anew by itself, and calls that were on their way are sent again. A call
+    /// fails once it had no answer for 10 s. Behind sentinels each new connection asks them for the
+    /// master, and every 5 s the store asks them whether it still is.
     ///
     /// # Rights
     ///
@@ -174,7 +176,7 @@ impl RedisOptions {
     /// ```
     pub async fn connect(self, url: impl Into<String>) -> Result<RedisStore, StoreError> {
         let (settings, address) = (self.settings, Address::parse(&url.into())?);
-        // It stands between braces in keys: with others no server would find what belongs together.
+        // It stands between braces in each key: a brace of its own would tear the keys apart.
         if let Err(error) = settings.name.parse::<Name>() {
             let what = format!("a store cannot have the name {:?}", settings.name);
             return Err(StoreError::refused(what).with_source(error));

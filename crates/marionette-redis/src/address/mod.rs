@@ -13,7 +13,7 @@ pub(crate) use login::Login;
 /// What the address of a store says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
     /// Whether the connection is encrypted.
     pub(crate) secure: bool,
     pub(crate) login: Option<Login>,
@@ -22,7 +22,7 @@ pub(crate) struct Address {
 
 /// Where a server is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Endpoint {
     Server(Host),
     /// A socket in the file system of this machine.
     Socket(PathBuf),
@@ -57,12 +57,12 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "rediss" } else { "redis" };
-        match &self.place {
-            Place::Server(host) => write!(f, "{scheme}://{host}/{}", self.database),
-            Place::Socket(path) => {
+        match &self.endpoint {
+            Endpoint::Server(host) => write!(f, "{scheme}://{host}/{}", self.database),
+            Endpoint::Socket(path) => {
                 write!(f, "redis+unix://{}?db={}", path.display(), self.database)
             }
-            Place::Sentinels { sentinels, master } => {
+            Endpoint::Sentinels { sentinels, master } => {
                 write!(f, "{scheme}+sentinel://")?;
                 for (index, sentinel) in sentinels.iter().enumerate() {
                     let comma = if index == 0 { "" } else { "," };

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Address, Host, Login, Place};
+use super::{Address, Endpoint, Host, Login};
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -35,8 +35,8 @@ pub(super) fn address(url: &str) -> Result<Address, String> {
         Some((login, hosts)) => (self::login(login)?, hosts),
         None => (None, authority),
     };
-    let (place, in_path) = match scheme {
-        Scheme::Server => (Place::Server(host(hosts, PORT)?), path.strip_prefix('/')),
+    let (endpoint, in_path) = match scheme {
+        Scheme::Server => (Endpoint::Server(host(hosts, PORT)?), path.strip_prefix('/')),
         Scheme::Socket => (socket(hosts, path)?, None),
         Scheme::Sentinels => sentinels(hosts, path)?,
     };
@@ -48,7 +48,7 @@ pub(super) fn address(url: &str) -> Result<Address, String> {
         (None, None) => 0,
     };
     Ok(Address {
-        place,
+        endpoint,
         secure,
         login,
         database,
@@ -112,7 +112,7 @@ fn host(text: &str, port: u16) -> Result<Host, String> {
     Ok(Host { name, port })
 }
 
-fn socket(hosts: &str, path: &str) -> Result<Place, String> {
+fn socket(hosts: &str, path: &str) -> Result<Endpoint, String> {
     if !hosts.is_empty() {
         return Err("names a host and a socket: write redis+unix:///path".into());
     }
@@ -120,10 +120,10 @@ fn socket(hosts: &str, path: &str) -> Result<Place, String> {
     if path.len() < 2 {
         return Err("names no socket: write redis+unix:///path".into());
     }
-    Ok(Place::Socket(PathBuf::from(path)))
+    Ok(Endpoint::Socket(PathBuf::from(path)))
 }
 
-fn sentinels<'a>(hosts: &str, path: &'a str) -> Result<(Place, Option<&'a str>), String> {
+fn sentinels<'a>(hosts: &str, path: &'a str) -> Result<(Endpoint, Option<&'a str>), String> {
     let hosts = hosts.split(',').map(|text| host(text, SENTINEL_PORT));
     let sentinels = hosts.collect::<Result<Vec<_>, _>>()?;
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -135,7 +135,7 @@ fn sentinels<'a>(hosts: &str, path: &'a str) -> Result<(Place, Option<&'a str>),
     if master.is_empty() {
         return Err("names no master: write redis+sentinel://host:port/master".into());
     }
-    Ok((Place::Sentinels { sentinels, master }, database))
+    Ok((Endpoint::Sentinels { sentinels, master }, database))
 }
 
 /// The database that the parameters name.
@@ -182,15 +182,15 @@ mod tests {
         Address::parse(url).unwrap()
     }
 
-    fn server(name: &str, port: u16) -> Place {
+    fn server(name: &str, port: u16) -> Endpoint {
         let name = name.to_owned();
-        Place::Server(Host { name, port })
+        Endpoint::Server(Host { name, port })
     }
 
     #[test]
     fn an_address_says_host_port_user_password_and_database() {
         let address = read("redis://ada:pass@redis.test:7000/3");
-        assert_eq!(address.place, server("redis.test", 7000));
+        assert_eq!(address.endpoint, server("redis.test", 7000));
         assert_eq!(address.database, 3);
         assert!(!address.secure);
         let login = address.login.unwrap();
@@ -198,13 +198,13 @@ mod tests {
         assert_eq!(login.password, "pass");
 
         let short = read("valkey://localhost");
-        assert_eq!(short.place, server("localhost", 6379));
+        assert_eq!(short.endpoint, server("localhost", 6379));
         assert_eq!((short.database, short.login), (0, None));
         assert_eq!(read("redis://localhost/").database, 0);
         assert_eq!(read("redis://localhost?db=4").database, 4);
         assert!(read("rediss://localhost").secure);
-        assert_eq!(read("redis://[::1]:7/2").place, server("::1", 7));
-        assert_eq!(read("redis://[::1]").place, server("::1", 6379));
+        assert_eq!(read("redis://[::1]:7/2").endpoint, server("::1", 7));
+        assert_eq!(read("redis://[::1]").endpoint, server("::1", 6379));
     }
 
     #[test]
@@ -219,17 +219,17 @@ mod tests {
     #[test]
     fn an_address_may_be_a_socket() {
         let address = read("redis+unix:///run/redis.sock?db=2");
-        assert_eq!(address.place, Place::Socket("/run/redis.sock".into()));
+        assert_eq!(address.endpoint, Endpoint::Socket("/run/redis.sock".into()));
         assert_eq!(address.database, 2);
         let address = read("unix://ada:pass@/run/a%20@b.sock");
-        assert_eq!(address.place, Place::Socket("/run/a @b.sock".into()));
+        assert_eq!(address.endpoint, Endpoint::Socket("/run/a @b.sock".into()));
         assert_eq!(address.login.unwrap().password, "pass");
     }
 
     #[test]
     fn an_address_may_name_sentinels_and_a_master() {
         let address = read("redis+sentinel://:pass@a:1,b,[::2]:3/main/5");
-        let Place::Sentinels { sentinels, master } = &address.place else {
+        let Endpoint::Sentinels { sentinels, master } = &address.endpoint else {
             panic!("{address}");
         };
         let shown: Vec<_> = sentinels.iter().map(ToString::to_string).collect();

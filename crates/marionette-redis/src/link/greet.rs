@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, ServerError, Value};
 
-use crate::address::Place;
+use crate::address::Endpoint;
 use crate::error::{is_passing, told};
 
 use super::failure::Failure;
@@ -82,7 +82,7 @@ fn look_at_info(way: &Way, answer: Value) -> Result<(), Failure> {
             return Err(Failure::of(&way.address, error.into()));
         }
         _ => {
-            way.known.trouble_is(Some(format!(
+            way.findings.trouble_is(Some(format!(
                 "{} does not tell its settings (INFO): whether it deletes jobs when its memory is \
                  full is not known",
                 way.address
@@ -99,9 +99,9 @@ fn look_at_info(way: &Way, answer: Value) -> Result<(), Failure> {
         .map(|evicts| format!("{} {evicts}", way.address));
     match evicts {
         // Later it is better to go on and say so: after a failover all would stand still.
-        Some(evicts) if way.known.is_first() => Err(Failure::refused(evicts)),
+        Some(evicts) if way.findings.is_first() => Err(Failure::refused(evicts)),
         evicts => {
-            way.known.trouble_is(evicts);
+            way.findings.trouble_is(evicts);
             Ok(())
         }
     }
@@ -144,8 +144,8 @@ fn look_at_role(way: &Way, answer: Value, missing: &mut Vec<String>) -> Result<(
         "slave" => {
             let what = format!("{server} is a replica; its master is {}:{}", word(), word());
             // Sentinels may be a little behind; an address is as somebody wrote it.
-            Err(match way.address.place {
-                Place::Sentinels { .. } => Failure::passing(what),
+            Err(match way.address.endpoint {
+                Endpoint::Sentinels { .. } => Failure::passing(what),
                 _ => Failure::refused(what),
             })
         }

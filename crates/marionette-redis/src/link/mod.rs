@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
 use tokio::sync::watch;
 
-use crate::address::{Host, Place};
+use crate::address::{Endpoint, Host};
 use crate::clock;
 use crate::error::{Cure, cure, store_error, told};
 use crate::scripts::Call;
@@ -26,7 +26,7 @@ mod socket;
 mod speak;
 #[cfg(feature = "tls")]
 mod tls;
-mod known;
+mod findings;
 mod pace;
 
 pub(crate) use ear::{Ear, Push};
@@ -127,7 +127,7 @@ impl Link {
 
     /// Leaves a server that its sentinels no longer call the master, as long as the links live.
     pub(crate) fn watch(way: &Rc<Way>, links: [&Self; 2]) {
-        if let Place::Sentinels { .. } = &way.address.place {
+        if let Endpoint::Sentinels { .. } = &way.address.endpoint {
             let links = links.map(|link| Rc::downgrade(&link.shared));
             tokio::task::spawn_local(sentinel::watch(Rc::clone(way), links.to_vec()));
         }

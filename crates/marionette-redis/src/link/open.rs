@@ -2,7 +2,7 @@
 
 use redis::aio::MultiplexedConnection;
 
-use crate::address::{Host, Place};
+use crate::address::{Endpoint, Host};
 use crate::codec::{bytes, int, list, text};
 use crate::error::{strange, told};
 use crate::layout::VERSION;
@@ -97,7 +97,7 @@ pub(super) async fn open(
             way.settings.name, way.address
         )));
     }
-    way.known.data_is(data);
+    way.findings.data_is(data);
     Ok(())
 }
 
@@ -118,8 +118,8 @@ fn forbidden(way: &Way, missing: &[String]) -> Failure {
 fn moved(way: &Way, told: &str) -> Failure {
     let to = told.rsplit(' ').next().and_then(|to| to.rsplit_once(':'));
     let host = to.and_then(|(name, port)| {
-        let name = match (name, &way.address.place) {
-            ("", Place::Server(host)) => host.name.clone(),
+        let name = match (name, &way.address.endpoint) {
+            ("", Endpoint::Server(host)) => host.name.clone(),
             (name, _) => name.to_owned(),
         };
         let port = port.parse().ok()?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
 
-use crate::address::{Host, Place};
+use crate::address::{Endpoint, Host};
 
 use super::failure::Failure;
 use super::way::Way;
@@ -22,7 +22,7 @@ const ROUND: Duration = Duration::from_secs(5);
 /// Asks the sentinels in turn for the master. What they say may be old: only the server itself
 /// decides.
 pub(super) async fn master(way: &Way) -> Result<Host, Failure> {
-    let Place::Sentinels { sentinels, master } = &way.address.place else {
+    let Endpoint::Sentinels { sentinels, master } = &way.address.endpoint else {
         return Err(Failure::refused(format!("{} has no sentinel", way.address)));
     };
     let mut last = Failure::passing(format!("{} names no sentinel", way.address));

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::address::{Address, Host, Place};
+use crate::address::{Address, Endpoint, Host};
 use crate::options::Settings;
 use crate::scripts::Scripts;
 
 use super::ear::Ear;
 use super::failure::Failure;
-use super::known::Known;
+use super::findings::Findings;
 use super::socket::{self, Stream};
 use super::speak::{self, Spoken};
 use super::{greet, open, sentinel};
@@ -23,7 +23,7 @@ pub(crate) struct Way {
     pub(crate) address: Address,
     pub(crate) settings: Settings,
     pub(crate) scripts: Rc<Scripts>,
-    pub(crate) known: Known,
+    pub(crate) findings: Findings,
     /// Where a cluster has the keys of the store.
     moved: RefCell<Option<Host>>,
 }
@@ -42,7 +42,7 @@ impl Way {
             address,
             settings,
             scripts,
-            known: Known::default(),
+            findings: Findings::default(),
             moved: RefCell::default(),
         }
     }
@@ -86,11 +86,11 @@ impl Way {
 
     /// A stream to the server, and the server if it was a sentinel that named it.
     async fn stream(&self, moved: Option<Host>) -> Result<(Stream, Option<Host>), Failure> {
-        let stream = match (moved, &self.address.place) {
+        let stream = match (moved, &self.address.endpoint) {
             (Some(host), _) => socket::tcp(self, &host).await?,
-            (None, Place::Server(host)) => socket::tcp(self, host).await?,
-            (None, Place::Socket(path)) => socket::unix(self, path).await?,
-            (None, Place::Sentinels { .. }) => {
+            (None, Endpoint::Server(host)) => socket::tcp(self, host).await?,
+            (None, Endpoint::Socket(path)) => socket::unix(self, path).await?,
+            (None, Endpoint::Sentinels { .. }) => {
                 let host = sentinel::master(self).await?;
                 return Ok((socket::tcp(self, &host).await?, Some(host)));
             }

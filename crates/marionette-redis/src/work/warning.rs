@@ -16,13 +16,13 @@ impl Server {
                 self.health.borrow_mut().told(&text(told));
             }
         }
-        let known = &self.way.known;
+        let findings = &self.way.findings;
         let mut health = self.health.borrow_mut();
-        if known.take_lost() {
+        if findings.take_lost() {
             health.lost(now);
         }
         let warning = health.warning(&self.settings.name, now);
-        warning.or_else(|| known.warning())
+        warning.or_else(|| findings.warning())
     }
 }
 

@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 
 /// What is known of the server, and what a person has to be told of.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct Findings {
     /// The name of the data: another one is other data.
     data: RefCell<Option<Vec<u8>>>,
     has_lost: Cell<bool>,
     trouble: RefCell<Option<String>>,
 }
 
-impl Known {
+impl Findings {
     /// Whether no connection was ever complete.
     pub(super) fn is_first(&self) -> bool {
         self.data.borrow().is_none()
@@ -53,15 +53,15 @@ mod tests {
 
     #[test]
     fn data_of_another_name_are_told_once() {
-        let known = Known::default();
-        assert!(known.is_first());
-        known.data_is(b"a".to_vec());
-        known.data_is(b"a".to_vec());
-        assert!(!known.is_first());
-        assert!(!known.take_lost());
-        known.data_is(b"b".to_vec());
-        known.data_is(b"b".to_vec());
-        assert!(known.take_lost());
-        assert!(!known.take_lost());
+        let findings = Findings::default();
+        assert!(findings.is_first());
+        findings.data_is(b"a".to_vec());
+        findings.data_is(b"a".to_vec());
+        assert!(!findings.is_first());
+        assert!(!findings.take_lost());
+        findings.data_is(b"b".to_vec());
+        findings.data_is(b"b".to_vec());
+        assert!(findings.take_lost());
+        assert!(!findings.take_lost());
     }
 }
