@@ -34,9 +34,15 @@ pub(crate) fn cure(error: &RedisError) -> Cure {
         "NOSCRIPT" => Cure::Load,
         "EMPTY" => Cure::Open,
         "BUSY" | "TRYAGAIN" | "ASK" => Cure::Wait,
-        "ERR" if told(error).contains("can't run this command") => Cure::Rights,
+        "ERR" if is_forbidden(&told(error)) => Cure::Rights,
         _ => Cure::None,
     }
+}
+
+/// Whether a script was stopped because the user may not do what it does: in the words of Redis 7.0,
+/// and in those of the servers after it.
+fn is_forbidden(told: &str) -> bool {
+    told.contains("can't run this command") || told.contains("ACL failure in script")
 }
 
 /// Whether the server will answer otherwise in a moment without anybody doing something.
@@ -126,6 +132,10 @@ mod tests {
             ("BUSY Redis is busy running a script.", Cure::Wait),
             (
                 "ERR The user executing the script can't run this command",
+                Cure::Rights,
+            ),
+            (
+                "ERR ACL failure in script: User ada has no permissions to run the 'zadd' command",
                 Cure::Rights,
             ),
             ("OOM command not allowed", Cure::None),

@@ -73,7 +73,7 @@ pub(super) async fn open(
         Ok(answer) => answer,
         Err(error) => match error.code() {
             Some("NOPERM") => {
-                let about_keys = told(&error).contains("keys");
+                let about_keys = told(&error).contains("access");
                 missing.push(if about_keys { "the keys" } else { "evalsha" }.to_owned());
                 return Err(forbidden(way, &missing));
             }
