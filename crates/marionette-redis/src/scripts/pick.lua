@@ -73,8 +73,8 @@ local function fronts_of(lanes, left)
     end
     local members = front_of(lane, each)
     for place, member in ipairs(members) do
-      local due, high, low = unpick('>I7I6I6', member, 7)
-      jobs[#jobs + 1] = {member = member, due = due, high = high, low = low, mark = lane.mark}
+      local due, one, two, three = unpick('>I7I6I6I4', member, 7)
+      jobs[#jobs + 1] = {member = member, due = due, id = {one, two, three}, mark = lane.mark}
       -- Beyond the last that was read, this lane may have jobs which go before those of others.
       if place == each then border = math.min(border, due) end
       -- A hint may be too early. Suspects beyond those that are asked for do not count.
@@ -91,10 +91,13 @@ end
 local function merge(lanes, left, chosen)
   local jobs, border = fronts_of(lanes, left)
   if border < math.huge then more = true end
+  -- By all bytes of the id: what is taken from a lane has to be the first of it.
   table.sort(jobs, function(one, other)
     if one.due ~= other.due then return one.due < other.due end
-    if one.high ~= other.high then return one.high < other.high end
-    return one.low < other.low
+    for part = 1, 3 do
+      if one.id[part] ~= other.id[part] then return one.id[part] < other.id[part] end
+    end
+    return false
   end)
   for _, job in ipairs(jobs) do
     -- At least one is chosen, so who asks again gets all in the end.

@@ -107,6 +107,24 @@ async fn an_instance_for_very_many_kinds_gets_all_its_jobs() {
     );
 }
 
+/// Ids of other programs may differ in their last bytes alone.
+#[tokio::test]
+async fn jobs_that_are_due_at_once_and_have_nearly_the_same_id_are_all_given() {
+    let Some(bed) = Bed::new().await else { return };
+    let number = |number: u128| marionette::TaskId::from(uuid::Uuid::from_u128(number));
+    let job = |index: u128| {
+        let queue = name(format!("queue-{}", index % 3));
+        let id = number(index * 7919 % 300);
+        mail().id(id).queue(queue).due(Due::At(UNIX_EPOCH))
+    };
+    bed.insert((0..300).map(job).collect()).await;
+    let mut got = Vec::new();
+    for _ in 0..100 {
+        got.extend(ids(&bed.mails(7).await));
+    }
+    assert_eq!(got, (0..300).map(number).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn a_hint_that_is_too_early_does_not_change_the_order() {
     let Some(bed) = Bed::new().await else { return };
