@@ -39,8 +39,8 @@ pub(crate) fn cure(error: &RedisError) -> Cure {
     }
 }
 
-/// Whether a script was stopped because the user may not do what it does: in the words of Redis 7.0,
-/// and in those of the servers after it.
+/// Whether a script was stopped because the user may not do what it does: in the words of Redis
+/// 7.0, and in those of the servers after it.
 fn is_forbidden(told: &str) -> bool {
     told.contains("can't run this command") || told.contains("ACL failure in script")
 }

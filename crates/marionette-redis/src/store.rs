@@ -185,7 +185,7 @@ impl RedisOptions {
         let thread = Thread::start(move || Server::connect(address, own)).await?;
         let begun = thread.run(|server: Rc<Server>| async move {
             server.begin();
-            Ok(server.way.known.data_name())
+            Ok(server.way.findings.data_name())
         });
         let data_name = begun.await?;
         let inner = Inner {
