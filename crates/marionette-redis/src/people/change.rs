@@ -170,7 +170,7 @@ impl Server {
         filter: Option<&Filter>,
         asked: &mut Asked,
     ) -> Result<Vec<TaskId>, StoreError> {
-        let mut step = Step::default();
+        let mut step = ChangeStep::default();
         for found in found.into_iter().filter(Found::is_known) {
             // A job that cannot be read can only be deleted, and only by its id.
             if let Ok(job) = found.read() {
@@ -210,17 +210,17 @@ impl Server {
 
 /// Jobs that are changed in one script.
 #[derive(Debug, Default)]
-struct Step {
+struct ChangeStep {
     /// The instances that have some of them.
     instances: Vec<InstanceId>,
     /// Priority, kind and queue.
     places: Vec<(i8, String, String)>,
-    jobs: Vec<Seen>,
+    jobs: Vec<SeenJob>,
 }
 
 /// A job as it was seen.
 #[derive(Debug)]
-struct Seen {
+struct SeenJob {
     id: TaskId,
     /// The number of its place, from 1.
     place: usize,
@@ -232,7 +232,7 @@ struct Seen {
     expected: Vec<u8>,
 }
 
-impl Step {
+impl ChangeStep {
     /// Adds a job if it matches.
     fn add(&mut self, job: Job, filter: Option<&Filter>) {
         let body = &job.body;
@@ -242,7 +242,7 @@ impl Step {
             body.queue.to_string(),
         );
         let instance = job.holder();
-        let seen = Seen {
+        let seen = SeenJob {
             id: job.id(),
             place: 0,
             first_due: body.first_due,
@@ -251,7 +251,7 @@ impl Step {
             expected: filter.map_or(Vec::new(), |_| expected(&job)),
         };
         if filter.is_none_or(|filter| filter.matches(&job.details())) {
-            self.jobs.push(Seen {
+            self.jobs.push(SeenJob {
                 place: number_of(&mut self.places, place),
                 instance: instance.map_or(0, |one| number_of(&mut self.instances, one)),
                 ..seen

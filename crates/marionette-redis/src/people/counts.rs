@@ -21,14 +21,14 @@ const LANES: usize = 200;
 const CHUNK: usize = 500;
 
 /// Where jobs of one kind, priority and queue are: the numbers of the server.
-type Place = (u16, QueueNumber);
+type PlaceNumbers = (u16, QueueNumber);
 
 /// Numbers of jobs, by place and state.
 #[derive(Debug, Default)]
-struct Tally(BTreeMap<(Place, JobState), u64>);
+struct Tally(BTreeMap<(PlaceNumbers, JobState), u64>);
 
 impl Tally {
-    fn add(&mut self, place: Option<Place>, state: JobState, jobs: i64) {
+    fn add(&mut self, place: Option<PlaceNumbers>, state: JobState, jobs: i64) {
         if let (Some(place), Ok(jobs @ 1..)) = (place, u64::try_from(jobs)) {
             *self.0.entry((place, state)).or_default() += jobs;
         }
@@ -49,7 +49,7 @@ struct Counted {
 
 #[derive(Debug)]
 struct Lane {
-    place: Option<Place>,
+    place: Option<PlaceNumbers>,
     ready: i64,
     scheduled: i64,
     retrying: i64,
@@ -247,7 +247,7 @@ impl Server {
 }
 
 /// The place with which these bytes begin.
-fn place_of(bytes: &[u8]) -> Option<Place> {
+fn place_of(bytes: &[u8]) -> Option<PlaceNumbers> {
     let (group, rest) = bytes.split_first_chunk()?;
     Some((u16::from_be_bytes(*group), *rest.first_chunk()?))
 }
