@@ -190,6 +190,10 @@ impl RedisOptions {
     /// ```
     pub async fn connect(self, url: impl Into<String>) -> Result<RedisStore, StoreError> {
         let (settings, address) = (self.settings, Address::parse(&url.into())?);
+        if address.secure && !cfg!(feature = "tls") {
+            let what = format!("{address} needs the feature `tls` of marionette-redis");
+            return Err(StoreError::refused(what));
+        }
         // It stands between braces in each key: a brace of its own would tear the keys apart.
         if let Err(error) = settings.name.parse::<Name>() {
             let what = format!("a store cannot have the name {:?}", settings.name);

@@ -37,11 +37,11 @@ pub(super) async fn tcp_within(way: &Way, host: &Host, time: Duration) -> Result
     let stream = async {
         let stream = connect(host, time).await;
         let stream = stream.map_err(|error| Failure::unreachable(&server(way, host), error))?;
+        #[cfg(feature = "tls")]
         if way.address.secure {
-            secure(way, host, stream).await
-        } else {
-            Ok(Box::new(stream) as Stream)
+            return secure(way, host, stream).await;
         }
+        Ok(Box::new(stream) as Stream)
     };
     tokio::time::timeout(time, stream)
         .await
@@ -102,14 +102,6 @@ async fn secure(way: &Way, host: &Host, stream: TcpStream) -> Result<Stream, Fai
     let stream = super::tls::secured(&connector, host, stream).await;
     let stream = stream.map_err(|error| Failure::unreachable(&server(way, host), error))?;
     Ok(Box::new(stream))
-}
-
-#[cfg(not(feature = "tls"))]
-async fn secure(way: &Way, _: &Host, _: TcpStream) -> Result<Stream, Failure> {
-    Err(Failure::refused(format!(
-        "{} asks for TLS: that needs the feature `tls` of marionette-redis",
-        way.address
-    )))
 }
 
 /// A stream within this machine.

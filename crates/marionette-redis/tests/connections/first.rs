@@ -184,3 +184,13 @@ async fn a_name_that_would_tear_the_keys_of_a_store_apart_is_refused() {
         );
     }
 }
+
+#[cfg(not(feature = "tls"))]
+#[tokio::test]
+async fn an_address_with_tls_needs_its_feature() {
+    let text = refused("rediss://ada:hunter2@localhost").await;
+    assert_eq!(
+        text,
+        "rediss://localhost:6379/0 needs the feature `tls` of marionette-redis"
+    );
+}

@@ -113,6 +113,22 @@ async fn a_server_that_stands_still_for_6_s_costs_no_call() {
 }
 
 #[tokio::test]
+async fn calls_work_again_soon_after_a_server_stood_still_for_longer_than_they_wait() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let store = connect(&server).await;
+    server.stand_still();
+    let error = both(&store).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains(&server.url()), "{error}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    server.go_on();
+    is_back(&store).await;
+    has_connections(&server, 2).await;
+}
+
+#[tokio::test]
 async fn a_server_that_was_restarted_empty_gets_a_store_again_and_says_so() {
     let Some(mut server) = RedisServer::start() else {
         return;
