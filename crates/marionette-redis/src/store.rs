@@ -30,11 +30,23 @@ use crate::thread::Thread;
 /// quarantined cost as much as they show, however many jobs there are.
 ///
 /// The other jobs have no index by id, which would cost memory for each: they stand in the order in
-/// which they are due or ended. So each page of a [`list`](Inspect::list) of them, and each change
-/// of all that match, walks through all waiting and done jobs in the states, kinds and queues that
-/// the filter names. It does so without their payloads and a thousand at a time, which takes the
-/// server less than a millisecond for each thousand, and claims get through in between. A filter by
-/// text or by the time of acceptance also reads the jobs, which takes about twenty times as long.
+/// which they are due or ended.
+///
+/// - A page of waiting jobs of up to 100 kinds, priorities and queues begins at the ends of their
+///   lines and stops once the rest can only be older. So the first page costs what it shows and the
+///   jobs of the last minute, and a later page all that are newer. Scheduled jobs are met on the
+///   way.
+/// - That is so while all ids tell when they were made, as [`TaskId::new`] does, and no job is or
+///   was due more than a minute before that. Once the store has had another job, and in more
+///   queues, each page walks through all jobs that wait in the states, kinds and queues that the
+///   filter names.
+/// - A page of done jobs walks through all of them, as does a change of all that match through all
+///   jobs that may.
+/// - A filter by text or by the time of acceptance also reads the jobs that are met.
+///
+/// A walk meets jobs without their payloads and a thousand at a time, which takes the server less
+/// than a millisecond for each thousand; to read them takes about twenty times as long. Claims get
+/// through in between.
 ///
 /// Such a walk is no snapshot: a job that changes its state meanwhile may be missing from a page.
 #[derive(Clone)]

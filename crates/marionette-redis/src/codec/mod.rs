@@ -18,8 +18,18 @@ pub(crate) use when::When;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use marionette::TaskId;
+
 /// The latest time that can be stored, in microseconds since 1970.
 const TIME_MAX: u64 = (1 << 53) - 1;
+
+/// The milliseconds since 1970 that an id tells; more than can be stored if it tells no time.
+pub(crate) fn told_millis(id: TaskId) -> u64 {
+    match id.uuid().get_version_num() {
+        7 => id.uuid().as_u64_pair().0 >> 16,
+        _ => TIME_MAX,
+    }
+}
 
 /// A time in microseconds, rounded up: nothing runs before its time.
 pub(crate) fn micros(time: SystemTime) -> u64 {

@@ -20,7 +20,10 @@ impl Server {
     pub(crate) async fn list(&self, filter: Filter, page: Page) -> Result<Listed, StoreError> {
         let walk = Walk::new(self, &filter).await?;
         let limit = page.size();
-        let most = if walk.is_indexed() {
+        let is_told_by_place = filter.text.is_none()
+            && filter.accepted_from.is_none()
+            && filter.accepted_before.is_none();
+        let most = if walk.is_indexed() || walk.is_in_order() && is_told_by_place {
             limit + 1
         } else {
             FOUND_MAX

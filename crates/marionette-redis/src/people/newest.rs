@@ -2,6 +2,8 @@
 
 use marionette::TaskId;
 
+use crate::codec::told_millis;
+
 /// The newest ids of those that it was given.
 #[derive(Clone, Debug)]
 pub(super) struct Newest {
@@ -45,6 +47,17 @@ impl Newest {
             self.ids.truncate(self.most);
             self.is_cut = true;
         }
+    }
+
+    /// Whether all ids of jobs that were due at this time or before it are older than those that it
+    /// keeps: none tells a time that is more than a minute later. If so, there may be more.
+    pub(super) fn are_newer_than_due(&mut self, due: u64) -> bool {
+        const MINUTE: u64 = 60_000;
+        self.finish();
+        let last = self.ids.last().filter(|_| self.ids.len() == self.most);
+        let is_newer = last.is_some_and(|last| told_millis(*last) > due / 1_000 + MINUTE);
+        self.is_cut |= is_newer;
+        is_newer
     }
 
     /// The ids, the newest first.

@@ -1,8 +1,11 @@
 //! Finds the ids of jobs that may match, newest first. Only the jobs that ended without success
 //! have an index by id. Those that wait or are done stand in the order in which they are due or
-//! ended, which says nothing of their ids: an id may be of any time, and a job may be due before it
-//! was accepted. So all of these are walked through, without their bodies and a thousand at a
-//! time, and the newest are kept.
+//! ended. So all of these are walked through, without their bodies and a thousand at a time, and
+//! the newest are kept.
+//!
+//! Most ids tell when they were made, and most jobs are not due before that. While it is so for all
+//! jobs of the store, which its scripts note, the walk through a lane begins with the job that is
+//! due last, and ends once the others can only be older than those that were found.
 
 use marionette::TaskId;
 use marionette::inspect::Filter;
@@ -20,6 +23,10 @@ use crate::server::Server;
 pub(super) const CHUNK: usize = 1_000;
 /// The most ranges of waiting jobs that are walked through one by one, rather than all at once.
 const RANGES_MAX: usize = 500;
+/// The most lanes that are walked through from their ends.
+const LANES_MAX: usize = 100;
+/// The length of the name of a lane.
+const LANE: usize = 6;
 /// How many members are read again, in case some before them have gone meanwhile.
 const OVERLAP: usize = 50;
 
@@ -31,15 +38,19 @@ pub(super) struct Walk<'a> {
     places: Places,
     /// The time of the server when the walk began, in microseconds since 1970.
     now: u64,
+    /// Whether no job was ever due long before the time that its id tells.
+    is_in_order: bool,
 }
 
 impl<'a> Walk<'a> {
     pub(super) async fn new(server: &'a Server, filter: &'a Filter) -> Result<Self, StoreError> {
+        let marks = server.names(&[b"#w".to_vec()]).await?;
         Ok(Self {
             server,
             filter,
             places: server.places(filter).await?,
             now: server.now().await?,
+            is_in_order: marks.iter().all(Option::is_none),
         })
     }
 
@@ -48,6 +59,11 @@ impl<'a> Walk<'a> {
         let states = &self.filter.states;
         let is_failed = |state: &JobState| state.is_end() && *state != JobState::Done;
         !states.is_empty() && states.iter().all(is_failed)
+    }
+
+    /// Whether a walk for few jobs is short.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.is_in_order
     }
 
     /// The newest jobs with ids before this one that may match, at most this many.
@@ -62,7 +78,9 @@ impl<'a> Walk<'a> {
         // run; one that ends is met there or among those that have ended.
         let (ready, scheduled) = (JobState::Ready, JobState::Scheduled);
         if self.wants(ready) || self.wants(scheduled) {
-            self.waiting(Key::Waiting, &mut newest).await?;
+            if !self.is_in_order || !self.last_due(&mut newest).await? {
+                self.waiting(Key::Waiting, &mut newest).await?;
+            }
         } else if self.wants(JobState::Retrying) {
             self.waiting(Key::Retrying, &mut newest).await?;
         }
@@ -114,6 +132,48 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Looks for waiting jobs from those that are due last; not if they are in many lanes.
+    async fn last_due(&self, newest: &mut Newest) -> Result<bool, StoreError> {
+        let mut lanes = Vec::new();
+        for (mut from, upto) in self.ranges() {
+            loop {
+                let first = self.server.range(Key::Waiting, &from, &upto, 1).await?;
+                let Some(first) = first.first() else { break };
+                let Some(lane) = first.first_chunk::<LANE>().copied() else {
+                    return Ok(false);
+                };
+                if lanes.len() == LANES_MAX {
+                    return Ok(false);
+                }
+                lanes.push(lane);
+                from = bound(b'(', &[&lane[..], &[u8::MAX]].concat());
+            }
+        }
+        for lane in lanes {
+            let from = bound(b'[', &lane);
+            let mut upto = bound(b'(', &[&lane[..], &[u8::MAX]].concat());
+            loop {
+                let mut command = redis::cmd("ZREVRANGEBYLEX");
+                command.arg(self.server.scripts.layout().key(Key::Waiting));
+                command.arg(&upto[..]).arg(&from[..]);
+                command.arg("LIMIT").arg(0).arg(CHUNK);
+                let members = list(self.server.bulk.ask(&command).await?)?;
+                let (count, mut last) = (members.len(), None);
+                for member in members {
+                    let member = bytes(member)?;
+                    last = Member::decode(&member);
+                    newest.extend(last.filter(|it| self.admits(it)).map(|it| it.id));
+                    upto = bound(b'(', &member);
+                }
+                let is_found = last.is_some_and(|last| newest.are_newer_than_due(last.due));
+                if count < CHUNK || is_found {
+                    break;
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The ranges in which members of the places that are meant stand.

@@ -60,6 +60,7 @@ local function wait_again(job, reason, settled)
   local place = sub(job.lane, 1, 5)
   job.lane = place .. (job.crashes > 0 and '1' or '0')
   local flags = job.flags - job.flags % 2 + STATE_FLAG
+  if job.due + MINUTE < unpick('>I6', job.id) * 1000 then added.is_ahead = true end
   local member = job.lane .. time_bytes(job.due) .. job.id .. string.char(flags)
   push(added.members, 0, member)
   if job.failed > 0 then push(added.retrying, 0, member) end
@@ -78,6 +79,7 @@ local function write_all(channel, from)
   for _, list in ipairs(lists) do
     if #list[3] > 0 then write_many(list[1], list[2], list[3]) end
   end
+  if added.is_ahead then call('HSETNX', K.names, '#w', 1) end
   write_tally(K.counts, added.tally)
   tell_ended(K.awaited, channel, added.ended)
   for lane, due in pairs(added.hints) do

@@ -1,9 +1,10 @@
 -- Accepts jobs that the store does not know yet. All or none: it looks first and writes last.
 -- flags: none, so that a server whose memory is full refuses the whole call
 -- keys: 1 names, 2 bodies, 3 waiting, 4 hints, 5 idle, 6 rooms
--- arguments: channel, random text, random process, number of places; for each place its priority,
---   kind and queue; then runs of jobs: place, how and when due, limit of the queue or -1, number of
---   jobs, and for each of them id and body. No id comes twice.
+-- arguments: channel, random text, random process, the latest time that an id tells in milliseconds
+--   (more than there are if an id tells none), number of places; for each place its priority, kind
+--   and queue; then runs of jobs: place, how and when due, limit of the queue or -1, number of jobs,
+--   and for each of them id and body. No id comes twice.
 -- answer: A if all are accepted and no process is idle, a if all are and some is; else for each job
 --   a letter: a accepted, k known with the same kind, queue and payload, t taken by another job,
 --   f full
@@ -13,7 +14,8 @@ local NAMES, BODIES, WAITING, HINTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ARGV, last = ARGV, #ARGV
 local now = clock()
 
-local count, at = tonumber(ARGV[4]), 5
+local newest = ARGV[4] * 1000
+local count, at = tonumber(ARGV[5]), 6
 local fields = {'#v', '#g', '#q', '#i'}
 for place = 1, count do
   fields[2 * place + 3] = 'g/' .. ARGV[at] .. '/' .. ARGV[at + 1]
@@ -97,7 +99,7 @@ local function waiting_in(queue)
   return jobs
 end
 
-local rows, members, answers, row = {}, {}, {}, 0
+local rows, members, answers, row, is_ahead = {}, {}, {}, 0, false
 local now_bytes = time_bytes(now)
 at, job = runs, 0
 while at <= last do
@@ -130,6 +132,7 @@ while at <= last do
   added[queue] = (added[queue] or 0) + accepted
   if accepted > 0 then
     place.first = math.min(place.first or due, due)
+    if due + MINUTE < newest then is_ahead = true end
     if due <= now then place.ready = (place.ready or 0) + accepted end
   end
   at = behind + 1
@@ -147,6 +150,7 @@ if #new > 0 then
   -- Whoever claims has to learn of a new group; queues are found by the hints.
   if groups > tonumber(numbers[2] or 0) then call('HSET', NAMES, '#s', ARGV[2]) end
 end
+if is_ahead then call('HSETNX', NAMES, '#w', 1) end
 write_many('HSET', BODIES, rows)
 write_many('ZADD', WAITING, members)
 for _, place in ipairs(places) do
@@ -158,7 +162,7 @@ end
 if numbers[4] then
   --@ wake
   for index, place in ipairs(places) do
-    local kind, queue = ARGV[3 * index + 3], ARGV[3 * index + 4]
+    local kind, queue = ARGV[3 * index + 4], ARGV[3 * index + 5]
     if place.ready and not place.is_paused then
       wake(NAMES, KEYS[5], KEYS[6], ARGV[1], ARGV[3], kind, queue, place.ready)
     elseif place.is_sooner then

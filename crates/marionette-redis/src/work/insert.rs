@@ -6,7 +6,7 @@ use marionette::store::{Inserted, NewJob, StoreError};
 use redis::Value;
 use tokio::task::spawn_local;
 
-use crate::codec::bytes;
+use crate::codec::{bytes, told_millis};
 use crate::error::strange;
 use crate::loads::{NewJobs, NewRow, Runs, rounds};
 use crate::scripts::{Call, Script};
@@ -70,7 +70,7 @@ impl Server {
             _ => {}
         }
         let runs = Runs::new(rows);
-        let answer = self.bulk(&self.insert_call(&runs)).await?;
+        let answer = self.bulk(&self.insert_call(&runs, rows)).await?;
         self.inserted(&runs, rows.len(), answer)
     }
 
@@ -79,15 +79,22 @@ impl Server {
         call.arg(format!("g/{}/{}", row.priority, row.kind))
             .arg(format!("q/{}", row.queue))
             .arg(row.id.uuid().as_bytes())
-            .arg(&row.body[..]);
+            .arg(&row.body[..])
+            .arg(told_millis(row.id));
         call
     }
 
-    fn insert_call(&self, runs: &Runs<'_>) -> Call {
+    fn insert_call(&self, runs: &Runs<'_>, rows: &[&NewRow]) -> Call {
         let mut call = self.call(Script::Insert, &[]);
         call.arg(self.channel())
             .arg(format!("{:016x}", fastrand::u64(..)))
-            .arg(Self::random_process());
+            .arg(Self::random_process())
+            .arg(
+                rows.iter()
+                    .map(|row| told_millis(row.id))
+                    .max()
+                    .unwrap_or(0),
+            );
         runs.write(&mut call);
         call
     }

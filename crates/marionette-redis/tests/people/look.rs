@@ -1,12 +1,14 @@
 //! Counts, lists, and jobs in full.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use marionette::TaskId;
 use marionette::inspect::{ActivityFilter, ActivityKind, By, Count, Filter, Inspect, Page};
-use marionette::store::{Due, JobState, Name, Next, Settled, StoreErrorKind, Wanted};
+use marionette::store::{Due, JobState, Name, NewJob, Next, Settled, StoreErrorKind, Wanted};
+use marionette_servers::Reply;
+use uuid::Uuid;
 
-use super::{HOUR, by, job, name, on_a_server};
+use super::{Bed, Change, HOUR, by, job, name, on_a_server};
 
 #[test]
 fn a_job_is_shown_with_all_that_is_known_of_it() {
@@ -220,4 +222,93 @@ fn jobs_that_nobody_can_run_are_counted() {
         let all = Wanted::new(["mail", "old", "later"].map(Name::from_static));
         assert_eq!(count(all, Duration::ZERO).await, []);
     });
+}
+
+/// A job that was made so many seconds after an hour of long ago, and is due since then.
+fn old(seconds: u64) -> NewJob {
+    let since = Duration::from_secs(1_700_000_000 + seconds);
+    let millis = u64::try_from(since.as_millis()).expect("it is not that long");
+    let id = Uuid::from_u64_pair(millis << 16 | 7 << 12, 1 << 63);
+    job().id(id.into()).due(Due::At(UNIX_EPOCH + since))
+}
+
+/// Inserts so many of them; those of one call are of the same minute.
+async fn insert_old(bed: &Bed, count: u64) {
+    let seconds: Vec<_> = (0..count).collect();
+    for seconds in seconds.chunks(50) {
+        bed.insert_all(seconds.iter().copied().map(old).collect())
+            .await;
+    }
+}
+
+#[test]
+fn the_newest_of_many_jobs_are_found_at_the_end_of_their_queue() {
+    on_a_server(async |bed| {
+        insert_old(&bed, 5_000).await;
+        let scheduled = bed.insert(job().due(Due::After(HOUR))).await;
+        let mut newest = bed.insert_many(5).await;
+        newest.insert(0, scheduled);
+        newest.reverse();
+        bed.redis.command(&["CONFIG", "RESETSTAT"]);
+        let waiting = Filter::new().states([JobState::Ready, JobState::Scheduled]);
+        let listed = bed.store.list(waiting.clone(), Page::first(6)).await;
+        let listed: Vec<_> = listed
+            .expect("a page")
+            .jobs
+            .iter()
+            .map(|job| job.id)
+            .collect();
+        assert_eq!(listed, newest);
+        let stats = bed.redis.command(&["INFO", "commandstats"]).text();
+        let walk = stats.lines().find(|line| line.contains("zrevrangebylex"));
+        assert!(
+            walk.is_some_and(|walk| walk.contains("calls=1,")),
+            "{stats}"
+        );
+        // All of them are listed all the same.
+        assert_eq!(bed.pages(&waiting, 1_000).await.len(), 5_006);
+        assert_eq!(bed.pages(&waiting, 777).await.len(), 5_006);
+    });
+}
+
+#[test]
+fn a_new_job_is_found_that_is_due_since_long_ago() {
+    let long_ago = || Due::At(UNIX_EPOCH + HOUR);
+    let no_time = || TaskId::from(Uuid::from_u128(u128::MAX));
+    for case in 0..4 {
+        on_a_server(async |bed| {
+            let odd = match case {
+                0 => bed.insert(job().due(long_ago())).await,
+                1 => bed.insert(job().id(no_time()).due(long_ago())).await,
+                2 => {
+                    let id = bed.insert(job().due(Due::After(HOUR))).await;
+                    let soon = UNIX_EPOCH + HOUR;
+                    assert_eq!(bed.change(id, Change::Reschedule(soon)).await, 1);
+                    id
+                }
+                _ => {
+                    let lease = bed.claimed().await;
+                    let next = Next::Snooze(long_ago());
+                    assert_eq!(bed.settle(lease, next, None).await, Settled::Applied);
+                    lease.job
+                }
+            };
+            insert_old(&bed, 2_000).await;
+            let listed = bed.store.list(Filter::new(), Page::first(5)).await;
+            assert_eq!(listed.expect("a page").jobs[0].id, odd, "case {case}");
+        });
+    }
+    // The same for a caller that inserts one job, which is due at once.
+    let (high, low) = TaskId::new().uuid().as_u64_pair();
+    let in_an_hour = Uuid::from_u64_pair(high + (3_600_000 << 16), low);
+    for id in [no_time(), in_an_hour.into()] {
+        on_a_server(async |bed| {
+            for _ in 0..2 {
+                bed.insert(job()).await;
+            }
+            assert_eq!(bed.command("HGET", "names", &[b"#w"]), Reply::Nil);
+            bed.insert(job().id(id)).await;
+            assert_ne!(bed.command("HGET", "names", &[b"#w"]), Reply::Nil);
+        });
+    }
 }
