@@ -148,6 +148,13 @@ fn features() -> Result<Outcome> {
         "clippy --locked --package {LIBRARY} --all-targets -- --deny warnings"
     ))?;
     cargo("clippy --locked --package marionette-sqlite --all-targets -- --deny warnings")?;
+    cargo("clippy --locked --package marionette-redis --all-targets -- --deny warnings")?;
+    // Neither encrypts, or knows servers at all.
+    let least = "--lib --no-default-features -- --deny warnings";
+    cargo(&format!(
+        "clippy --locked --package marionette-redis {least}"
+    ))?;
+    cargo(&format!("clippy --locked --package marionette-cli {least}"))?;
     for feature in FEATURES {
         cargo(&format!(
             "clippy --locked --package {LIBRARY} --lib --no-default-features \

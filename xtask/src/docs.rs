@@ -11,7 +11,7 @@ use crate::toolchain;
 
 /// The published libraries, the features with which docs.rs documents each, and an item beside
 /// which it must say its feature.
-const SHOWN: [(&str, &str, &str, &str); 2] = [
+const SHOWN: [(&str, &str, &str, &str); 3] = [
     (
         LIBRARY,
         "--all-features",
@@ -22,6 +22,12 @@ const SHOWN: [(&str, &str, &str, &str); 2] = [
         "marionette-sqlite",
         "--features sqlx,test-util",
         "marionette_sqlite/struct.Clock.html",
+        "test-util",
+    ),
+    (
+        "marionette-redis",
+        "--all-features",
+        "marionette_redis/struct.Clock.html",
         "test-util",
     ),
 ];

@@ -9,7 +9,12 @@ use crate::shell;
 use crate::step::{LIBRARY, Outcome};
 
 /// The published packages, each after those that it needs.
-pub(crate) const PUBLISHED: [&str; 3] = [LIBRARY, "marionette-sqlite", "marionette-cli"];
+pub(crate) const PUBLISHED: [&str; 4] = [
+    LIBRARY,
+    "marionette-sqlite",
+    "marionette-redis",
+    "marionette-cli",
+];
 
 /// What each package must have.
 const NEEDED: [&str; 5] = [

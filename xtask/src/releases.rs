@@ -11,7 +11,7 @@ use crate::step::{LIBRARY, Outcome};
 use crate::toolchain;
 
 /// The published libraries: the command has no items that a program could use.
-const LIBRARIES: [&str; 2] = [LIBRARY, "marionette-sqlite"];
+const LIBRARIES: [&str; 3] = [LIBRARY, "marionette-sqlite", "marionette-redis"];
 
 /// Builds the published crates with the oldest Rust that they promise.
 pub(crate) fn oldest_rust() -> Result<Outcome> {
