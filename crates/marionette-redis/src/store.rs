@@ -26,8 +26,8 @@ use crate::thread::Thread;
 ///
 /// # What it costs to look
 ///
-/// [`job`](Inspect::job), [`counts`](Inspect::counts) and a page of jobs that are dead, cancelled or
-/// quarantined cost as much as they show, however many jobs there are.
+/// [`job`](Inspect::job), [`counts`](Inspect::counts) and a page of jobs that are dead, cancelled
+/// or quarantined cost as much as they show, however many jobs there are.
 ///
 /// The other jobs have no index by id, which would cost memory for each: they stand in the order in
 /// which they are due or ended.

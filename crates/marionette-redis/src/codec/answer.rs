@@ -60,8 +60,11 @@ pub(crate) fn int(value: Value) -> Result<Option<i64>, StoreError> {
     }
 }
 
+/// A field and its value.
+pub(crate) type BytePair = (Vec<u8>, Vec<u8>);
+
 /// As [`pairs`], both as bytes.
-pub(crate) fn byte_pairs(value: Value) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+pub(crate) fn byte_pairs(value: Value) -> Result<Vec<BytePair>, StoreError> {
     let both = |(one, other)| Ok((bytes(one)?, bytes(other)?));
     pairs(value)?.into_iter().map(both).collect()
 }

@@ -7,7 +7,7 @@ mod rows;
 mod when;
 mod reader;
 
-pub(crate) use answer::{byte_pairs, bytes, int, list, optional, pairs, text};
+pub(crate) use answer::{BytePair, byte_pairs, bytes, int, list, optional, pairs, text};
 pub(crate) use body::{Body, encode};
 pub(crate) use keep::{keep_row, kept};
 pub(crate) use reader::Reader;

@@ -8,7 +8,7 @@ use marionette::store::{InstanceId, JobState, StoreError, Wanted};
 use redis::Value;
 
 use super::places::QueueNumber;
-use crate::codec::{HeldRow, byte_pairs, bytes, int, length, list, state_of};
+use crate::codec::{BytePair, HeldRow, byte_pairs, bytes, int, length, list, state_of};
 use crate::error::strange;
 use crate::jobs::JobReader;
 use crate::layout::Key;
@@ -42,9 +42,9 @@ struct Counted {
     next: Option<Vec<u8>>,
     lanes: Vec<Lane>,
     /// Numbers of ended jobs by state and place, if they were asked for and are not too many.
-    ended: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    ended: Option<Vec<BytePair>>,
     /// The same for jobs that run, by place.
-    running: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    running: Option<Vec<BytePair>>,
 }
 
 #[derive(Debug)]
@@ -205,7 +205,7 @@ impl Server {
 
     /// The numbers of ended jobs, by state and place. Some may come twice, with the same number or
     /// a later one.
-    async fn count_ended(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    async fn count_ended(&self) -> Result<Vec<BytePair>, StoreError> {
         let (mut all, mut cursor) = (BTreeMap::new(), "0".to_owned());
         loop {
             let mut command = redis::cmd("HSCAN");

@@ -10,9 +10,9 @@ local LAYOUT = '1'
 local call, sub, pack, unpick = redis.call, string.sub, struct.pack, struct.unpack
 
 local TIME_MAX = 9007199254740991
--- Ids of version 7 begin with the milliseconds of their time. Once a job waits that is due more than
--- a minute before that, or whose id tells no time, the names have the field #w: then the order in
--- which jobs are due says nothing of that of their ids.
+-- Ids of version 7 begin with the milliseconds of their time. Once a job waits that is due more
+-- than a minute before that, or whose id tells no time, the names have the field #w: then the order
+-- in which jobs are due says nothing of that of their ids.
 local MINUTE = 60000000
 -- The flags of a member: the job has a row of state; its body is long.
 local STATE_FLAG, LONG_FLAG, LONG = 1, 2, 16384

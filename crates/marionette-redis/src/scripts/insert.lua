@@ -3,8 +3,8 @@
 -- keys: 1 names, 2 bodies, 3 waiting, 4 hints, 5 idle, 6 rooms
 -- arguments: channel, random text, random process, the latest time that an id tells in milliseconds
 --   (more than there are if an id tells none), number of places; for each place its priority, kind
---   and queue; then runs of jobs: place, how and when due, limit of the queue or -1, number of jobs,
---   and for each of them id and body. No id comes twice.
+--   and queue; then runs of jobs: place, how and when due, limit of the queue or -1, number of
+--   jobs, and for each of them id and body. No id comes twice.
 -- answer: A if all are accepted and no process is idle, a if all are and some is; else for each job
 --   a letter: a accepted, k known with the same kind, queue and payload, t taken by another job,
 --   f full

@@ -3,9 +3,9 @@
 -- keys: 1 names, 2 bodies, 3 waiting, 4 hints
 -- arguments: the fields of its group and queue, id, body of at most 16 KiB, the time that the id
 --   tells in milliseconds (more than there are if it tells none)
--- answer: a accepted; k known by its id; i not done, since it needs the script for all jobs: the place is
---   new, its queue is paused, its id is ahead of the clock, a process is idle and has to be told, or
---   the layout is another
+-- answer: a accepted; k known by its id; i not done, since it needs the script for all jobs: the
+--   place is new, its queue is paused, its id is ahead of the clock, a process is idle and has to
+--   be told, or the layout is another
 -- cost: O(log waiting)
 local call = redis.call
 local time = call('TIME')
