@@ -221,6 +221,27 @@ fn a_timer_that_found_nothing_is_later_the_next_time_until_one_finds_something()
 }
 
 #[test]
+fn the_server_is_not_asked_again_before_a_late_timer_fires() {
+    let mut bed = Bed::new();
+    // Others take the jobs before this process does, again and again.
+    let mut questions = Vec::new();
+    for _ in 0..7 {
+        let mut woken = bed.waits("mail", true);
+        let mut asked = 0;
+        while !is_woken(&mut woken) {
+            asked += bed.looks(1, None);
+            if let NextStep::Rest(Some(pause)) = bed.next() {
+                bed.pass(pause);
+            }
+        }
+        questions.push(asked);
+        bed.pass(millis(1));
+        bed.prospects.note(&wanted("mail"), false, false, None);
+    }
+    assert_eq!(questions, [1; 7]);
+}
+
+#[test]
 fn a_hasty_caller_waits_for_a_poll_at_most() {
     let mut bed = Bed::new();
     let mut hasty = bed.waits("mail", false);

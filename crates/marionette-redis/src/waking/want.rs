@@ -18,8 +18,11 @@ const HOLD: Duration = Duration::from_millis(2);
 pub(super) struct Want {
     pub(super) wanted: Wanted,
     pub(super) waiters: Vec<Waiter>,
-    /// When the server was asked, if the process counts as idle since.
+    /// When the server was asked, if its answer is still good: the process counts as idle since, or
+    /// knows of enough jobs.
     pub(super) registered: Option<Instant>,
+    /// Whether the process does not count as idle, since it knows of enough jobs.
+    has_enough: bool,
     /// For how many callers it does.
     room: usize,
     /// No question before this.
@@ -46,6 +49,7 @@ impl Want {
             wanted,
             waiters: Vec::new(),
             registered: None,
+            has_enough: false,
             room: 0,
             hold: None,
             next: None,
@@ -141,6 +145,9 @@ impl Want {
             1
         };
         self.wake(ready, Woken::default);
+        if self.has_enough {
+            self.registered = None;
+        }
         self.fired = Some(now);
         self.hold = Some(now + HOLD);
     }
@@ -177,12 +184,9 @@ impl Want {
     ) {
         (self.registered, self.room, self.known) = (Some(now), room, now);
         (self.next, self.ready) = (next, 1);
+        self.has_enough = ready >= room;
         if ready > 0 {
             (self.next, self.ready) = (Some(now), ready);
-            if ready >= room {
-                // For nobody is left to be told of a job.
-                self.registered = None;
-            }
         }
         if has_suspects {
             self.wake_if(|waiter| waiter.since + poll / 2 <= now);
