@@ -120,27 +120,25 @@ impl<S: 'static> Thread<S> {
         }
     }
 
-    fn hand_over<R, F, W, D>(
+    async fn hand_over<R, F, W, D>(
         inbox: mpsc::UnboundedSender<Work<S>>,
         work: W,
         finish: impl FnOnce(F, Answer<R>) -> D + Send + 'static,
-    ) -> impl Future<Output = Result<R, StoreError>> + Send
+    ) -> Result<R, StoreError>
     where
         W: FnOnce(Rc<S>) -> F + Send + 'static,
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,
         D: Future<Output = ()> + 'static,
     {
-        async move {
-            let (answer, is_answered) = oneshot::channel();
-            let work = move |shared: Rc<S>| {
-                if !answer.is_closed() {
-                    tokio::task::spawn_local(finish(work(shared), answer));
-                }
-            };
-            inbox.send(Box::new(work)).map_err(|_| gone())?;
-            is_answered.await.map_err(|_| gone())?
-        }
+        let (answer, is_answered) = oneshot::channel();
+        let work = move |shared: Rc<S>| {
+            if !answer.is_closed() {
+                tokio::task::spawn_local(finish(work(shared), answer));
+            }
+        };
+        inbox.send(Box::new(work)).map_err(|_| gone())?;
+        is_answered.await.map_err(|_| gone())?
     }
 }
 

@@ -97,7 +97,6 @@ impl NewRow {
     /// Whether it has all but the id and the body in common with another one.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let common = |row: &Self| (row.priority, row.due, row.limit);
-        let names = |row: &Self| (row.kind.clone(), row.queue.clone());
-        common(self) == common(other) && names(self) == names(other)
+        common(self) == common(other) && self.kind == other.kind && self.queue == other.queue
     }
 }

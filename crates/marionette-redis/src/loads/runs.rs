@@ -18,17 +18,17 @@ pub(crate) struct Runs<'a> {
     /// The different kinds and priorities, and their queues.
     places: Vec<(Priority, &'a Name, &'a Name)>,
     /// Each with the indexes of its rows.
-    runs: Vec<(Common, Vec<usize>)>,
+    all: Vec<(Common, Vec<usize>)>,
 }
 
 impl<'a> Runs<'a> {
     pub(crate) fn new(rows: &'a [&'a NewRow]) -> Self {
         let limited = rows.iter().filter(|row| row.limit.is_some());
         let limited: HashSet<&Name> = limited.map(|row| &row.queue).collect();
-        let mut all = Self {
+        let mut runs = Self {
             rows,
             places: Vec::new(),
-            runs: Vec::new(),
+            all: Vec::new(),
         };
         let (mut places, mut known, mut last_of) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut last = 0;
@@ -36,8 +36,8 @@ impl<'a> Runs<'a> {
             if index == 0 || !row.is_like(rows[index - 1]) {
                 let place = (row.priority, &row.kind, &row.queue);
                 let place = *places.entry(place).or_insert_with(|| {
-                    all.places.push(place);
-                    all.places.len()
+                    runs.places.push(place);
+                    runs.places.len()
                 });
                 let common = (place, row.due, row.limit);
                 // Jobs of a queue with a limit are counted one after the other, so they keep
@@ -48,24 +48,24 @@ impl<'a> Runs<'a> {
                     known.get(&common)
                 };
                 last = match run {
-                    Some(&run) if all.run_has(run, common) => run,
-                    _ => all.begin(common),
+                    Some(&run) if runs.run_has(run, common) => run,
+                    _ => runs.begin(common),
                 };
                 known.insert(common, last);
                 last_of.insert(&row.queue, last);
             }
-            all.runs[last].1.push(index);
+            runs.all[last].1.push(index);
         }
-        all
+        runs
     }
 
     fn run_has(&self, run: usize, common: Common) -> bool {
-        self.runs[run].0 == common
+        self.all[run].0 == common
     }
 
     fn begin(&mut self, common: Common) -> usize {
-        self.runs.push((common, Vec::new()));
-        self.runs.len() - 1
+        self.all.push((common, Vec::new()));
+        self.all.len() - 1
     }
 
     /// Writes them as arguments of the script.
@@ -76,7 +76,7 @@ impl<'a> Runs<'a> {
                 .arg(kind.as_str())
                 .arg(queue.as_str());
         }
-        for ((place, due, limit), indexes) in &self.runs {
+        for ((place, due, limit), indexes) in &self.all {
             call.arg(*place).arg(due.how).arg(due.text());
             match limit {
                 Some(limit) => call.arg(*limit),
@@ -92,7 +92,7 @@ impl<'a> Runs<'a> {
 
     /// The index of each row, in the order in which they are written.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
-        self.runs.iter().flat_map(|(_, indexes)| indexes).copied()
+        self.all.iter().flat_map(|(_, indexes)| indexes).copied()
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
         let rows = NewJobs::rows(jobs).expect("they are in order");
         let rows: Vec<&NewRow> = rows.iter().collect();
         let runs = Runs::new(&rows);
-        runs.runs.into_iter().map(|(_, indexes)| indexes).collect()
+        runs.all.into_iter().map(|(_, indexes)| indexes).collect()
     }
 
     fn job(queue: &'static str) -> NewJob {

@@ -86,10 +86,10 @@ impl Verdict {
         self.how == "d" && (self.attempt.is_empty() || is_bare)
     }
 
-    /// What the successes of a run have in common: their token, whether they tell of an attempt,
-    /// and how long they are kept.
-    pub(crate) fn run(&self) -> (i64, bool, String) {
-        (self.lease.token, !self.attempt.is_empty(), self.kept())
+    /// What the successes of a run have in common: their token, the row that says how long they are
+    /// kept, and whether they tell of an attempt.
+    pub(crate) fn run(&self) -> (i64, i64, bool) {
+        (self.lease.token, self.lease.row, !self.attempt.is_empty())
     }
 
     /// The nanoseconds of the attempt of a success, and its result.
@@ -98,7 +98,8 @@ impl Verdict {
         [nanos, &self.value].concat()
     }
 
-    fn kept(&self) -> String {
+    /// For how many microseconds the job is kept, or nothing.
+    pub(crate) fn kept(&self) -> String {
         let kept = codec::kept(self.lease.row);
         kept.map_or_else(String::new, |micros| micros.to_string())
     }

@@ -92,9 +92,9 @@ impl Server {
             .arg(self.settings.keep_done_count)
             .arg(self.channel());
         for run in verdicts.chunk_by(|one, other| one.run() == other.run()) {
-            let (token, is_tried, kept) = run[0].run();
+            let (token, _, is_tried) = run[0].run();
             call.arg(&token.to_be_bytes()).arg(u8::from(is_tried));
-            call.arg(kept).arg(run.len());
+            call.arg(run[0].kept()).arg(run.len());
             for verdict in run {
                 call.arg(verdict.lease.job.uuid().as_bytes())
                     .arg(verdict.end());

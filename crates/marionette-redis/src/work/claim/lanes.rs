@@ -40,25 +40,21 @@ impl Lanes {
 
     /// Writes them as arguments of the script.
     pub(super) fn write(&self, call: &mut Call) {
-        match self {
+        let (groups, queues): (Vec<_>, Vec<_>) = match self {
             Self::Of(groups, queues) => {
                 call.arg(groups.len()).arg(queues.len());
-                groups
-                    .iter()
-                    .for_each(|group| drop(call.arg(group.to_string())));
-                queues
-                    .iter()
-                    .for_each(|queue| drop(call.arg(queue.as_str())));
+                (groups.iter().collect(), queues.iter().collect())
             }
             Self::Pairs(pairs) => {
                 call.arg(pairs.len()).arg(-1);
-                pairs
-                    .iter()
-                    .for_each(|(group, _)| drop(call.arg(group.to_string())));
-                pairs
-                    .iter()
-                    .for_each(|(_, queue)| drop(call.arg(queue.as_str())));
+                pairs.iter().map(|(group, queue)| (group, queue)).unzip()
             }
+        };
+        for group in groups {
+            call.arg(group.to_string());
+        }
+        for queue in queues {
+            call.arg(queue.as_str());
         }
     }
 }

@@ -81,9 +81,10 @@ impl Server {
         let took = !answer.taken.is_empty() || !claimed.is_empty();
         let is_more = answer.is_more || look.has_more;
         self.prospects.note(&claim.wanted, took, is_more, next_due);
-        let goes_on = match answer.is_more {
-            true => !answer.taken.is_empty(),
-            false => look.has_more && room.parts < PARTS_MAX,
+        let goes_on = if answer.is_more {
+            !answer.taken.is_empty()
+        } else {
+            look.has_more && room.parts < PARTS_MAX
         };
         room.parts += usize::from(!answer.is_more);
         self.hand_out(claim, answer.taken, room, claimed).await?;
