@@ -1,5 +1,6 @@
 //! Connections: what is wrong when they begin is told, and they heal by themselves.
 
+mod cluster;
 mod common;
 mod fake;
 mod first;
