@@ -6,14 +6,14 @@
 //!    when the next one is. If none is due, the same script registers the process as idle, with the
 //!    number of its callers. The script is atomic, so a job comes either before it or after it.
 //! 2. A script that makes jobs claimable takes idle processes from the list until they have room
-//!    for these jobs, and sends each a message. The process wakes as many callers, hands on what it has
-//!    no caller for, and registers anew.
+//!    for these jobs, and sends each a message. The process wakes as many callers, hands on the
+//!    jobs for which it has no caller, and registers anew.
 //! 3. A job that is due later is announced to one process; and each process knows from its last
 //!    question, or its last claim, when the next job is due. It sets a timer.
 //! 4. Messages can be lost. So a process with waiting callers asks again after each poll, and all
 //!    callers claim once when the connection was made anew.
 //!
-//! [`Waiters`] decides what is next and does nothing itself; one task for all callers does the work.
+//! [`Waiters`] decides on the next step and does nothing itself; one task for all callers does it.
 
 mod message;
 #[cfg(all(test, feature = "test-util"))]
