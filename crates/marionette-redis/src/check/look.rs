@@ -24,22 +24,22 @@ pub(super) struct Entry {
     pub(super) index: Index,
     /// The job that it names; empty for a lane.
     id: Vec<u8>,
-    entry: Vec<u8>,
+    bytes: Vec<u8>,
     /// The instance, if it is of what an instance has.
     instance: Option<InstanceId>,
 }
 
 impl Entry {
     /// An entry that names its job at this place; `None` if it is too short.
-    pub(super) fn at(index: Index, at: usize, entry: Vec<u8>) -> Option<Self> {
+    pub(super) fn at(index: Index, at: usize, bytes: Vec<u8>) -> Option<Self> {
         let id = match index {
             Index::Lanes => Vec::new(),
-            _ => entry.get(at..at + 16)?.to_owned(),
+            _ => bytes.get(at..at + 16)?.to_owned(),
         };
         Some(Self {
             index,
             id,
-            entry,
+            bytes,
             instance: None,
         })
     }
@@ -112,7 +112,7 @@ impl Looker {
             all.extend(instances.iter().map(|it| it.uuid().as_bytes().to_vec()));
             for entry in &entries {
                 let told = match entry.instance {
-                    None => entry.entry.clone(),
+                    None => entry.bytes.clone(),
                     Some(instance) => match instances.iter().position(|it| *it == instance) {
                         Some(at) => (at + 1).to_string().into_bytes(),
                         // It had nothing any more when it was forgotten.

@@ -15,7 +15,7 @@ use walk::Walker;
 
 impl Server {
     pub(crate) async fn check(&self) -> Result<CheckReport, StoreError> {
-        let mut walker = Walker::new(self).await?;
+        let mut walker = Walker::new(self);
         walker.walk().await?;
         Ok(walker.into_report())
     }

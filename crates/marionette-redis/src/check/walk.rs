@@ -32,15 +32,15 @@ pub(super) struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    pub(super) async fn new(server: &'a Server) -> Result<Self, StoreError> {
-        Ok(Self {
+    pub(super) fn new(server: &'a Server) -> Self {
+        Self {
             server,
             looker: Looker::default(),
             report: CheckReport::default(),
             lanes: BTreeSet::new(),
             ended: HashSet::new(),
             tally: HashMap::new(),
-        })
+        }
     }
 
     pub(super) fn into_report(self) -> CheckReport {

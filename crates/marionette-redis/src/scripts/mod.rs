@@ -103,7 +103,11 @@ impl Script {
     /// The keys, in the order in which the script names them. What each of the instances of the
     /// call has in hand follows, unless the script has one instance and names its place.
     fn slots(self) -> Vec<Slot> {
-        use Key::*;
+        use Key::{
+            About, Activity, Attempts, Awaited, Bodies, ByTime, Cancels, Counts, Done, Ends,
+            Failed, Gone, Hints, Idle, Instances, Names, Paused, Retrying, Rooms, States, Subjects,
+            Suspects, Until, Waiting,
+        };
 
         const HANDS: [Key; 16] = [
             Names, States, Waiting, Hints, Suspects, Retrying, Attempts, Ends, Failed, ByTime,
