@@ -18,8 +18,9 @@ pub(crate) struct Health {
     lost: Option<Instant>,
     asked: Option<Instant>,
     mended: Option<Instant>,
-    /// The lane behind which the next look for half-done things begins.
-    pub(crate) lane: Vec<u8>,
+    /// The lane, and the member of the list of idle processes, behind which the next look for
+    /// half-done things begins.
+    pub(crate) after: (Vec<u8>, Vec<u8>),
     trouble: Option<String>,
 }
 

@@ -1,30 +1,33 @@
--- Looks at some jobs, and at some lanes, and puts right what somebody or a lost right left half
--- done: a job that is in no place waits again, a lane without a hint gets one.
+-- Looks at some jobs and some lanes, and puts right what somebody or a lost right left half done: a
+-- job that is in no place waits again, a lane without a hint gets one. Removes from the list of idle
+-- processes those that are not idle, as the dead.
 -- flags: allow-oom
 -- keys: those of hands.lua; 17 bodies, 18 instances; then what each of the instances has
 -- arguments: channel, random process, 1 to put right or 0 to tell only, the lane after which it
---   looks or nothing, the most lanes, how many jobs it picks at random, number of instances, their
---   ids; then ids of jobs that it looks at too
--- answer: the lane after which the next call looks or nothing; how many lanes had no hint; for each
---   job that is in no place its id; or nothing if there are other instances than these
+--   looks or nothing, the most lanes, how many jobs it picks at random, the member of the list of
+--   idle processes after which it looks or nothing, number of instances, their ids; then ids of
+--   jobs that it looks at too
+-- answer: the lane, and the member, after which the next call looks, or nothing; how many lanes had
+--   no hint; for each job that is in no place its id; or nothing if there are other instances than
+--   these
 -- cost: O(jobs x (log waiting + instances) + lanes x log waiting); reads up to 4 MiB
 --@ codec
 --@ wake
 --@ ends
 --@ hands
 --@ again
-local BYTES_MAX = 4194304
+local BYTES_MAX, MEMBERS = 4194304, 500
 local is_to_mend, after = ARGV[3] == '1', ARGV[4]
-local instance_count = tonumber(ARGV[7])
+local instance_count = tonumber(ARGV[8])
 local instances = {}
-for index = 1, instance_count do instances[index] = ARGV[7 + index] end
+for index = 1, instance_count do instances[index] = ARGV[8 + index] end
 -- A job of an instance that came just now would seem to be in no place.
 if call('HLEN', KEYS[18]) ~= instance_count then return false end
 for _, known in ipairs(read_many('HMGET', KEYS[18], instances)) do
   if not known then return false end
 end
 
-local answer, bare = {'', 0}, {}
+local answer, bare = {'', '', 0}, {}
 for _ = 1, tonumber(ARGV[5]) do
   local from = after == '' and '-' or '(' .. after .. '\255'
   local first = call('ZRANGEBYLEX', K.waiting, from, '+', 'LIMIT', 0, 1)[1]
@@ -38,7 +41,15 @@ for _ = 1, tonumber(ARGV[5]) do
     bare[#bare + 1] = {hints, after, due}
   end
 end
-answer[1], answer[2] = after, #bare
+answer[1], answer[3] = after, #bare
+
+-- Dead processes leave members under each kind and queue that they wanted.
+local deaf, from = {}, ARGV[7] == '' and '-' or '(' .. ARGV[7]
+local members = call('ZRANGEBYLEX', K.idle, from, '+', 'LIMIT', 0, MEMBERS)
+for _, member in ipairs(members) do
+  if call('HEXISTS', K.rooms, sub(member, -16)) == 0 then deaf[#deaf + 1] = member end
+end
+if #members == MEMBERS then answer[2] = members[MEMBERS] end
 
 -- Whether an instance has the job.
 local function is_held(id)
@@ -77,7 +88,7 @@ end
 
 local picked, bytes = tonumber(ARGV[6]), 0
 local ids = picked > 0 and call('HRANDFIELD', KEYS[17], picked) or {}
-for index = 8 + instance_count, #ARGV do ids[#ids + 1] = ARGV[index] end
+for index = 9 + instance_count, #ARGV do ids[#ids + 1] = ARGV[index] end
 for _, id in ipairs(ids) do
   if bytes > BYTES_MAX then break end
   local body = call('HEXISTS', K.ends, id) == 0 and call('HGET', KEYS[17], id)
@@ -91,6 +102,7 @@ for _, id in ipairs(ids) do
   end
 end
 if is_to_mend then
+  if #deaf > 0 then write_many('ZREM', K.idle, deaf) end
   write_all(ARGV[1], ARGV[2])
   for _, lane in ipairs(bare) do
     call('ZADD', lane[1], hint(lane[2], lane[3]), lane[2])

@@ -168,6 +168,22 @@ fn a_wake_up_that_nobody_takes_is_given_to_another() {
 }
 
 #[test]
+fn a_process_that_handed_jobs_on_registers_anew() {
+    let mut bed = Bed::new();
+    let _waits = bed.waits("mail", true);
+    bed.looks(0, None);
+    let unused = Jobs {
+        count: 1,
+        kind: "sms".to_owned(),
+        queue: "default".to_owned(),
+    };
+    let now = bed.now();
+    bed.waiters.happened(Event::Unused(unused.clone()), now);
+    assert_eq!(bed.next(), NextStep::HandOn(unused));
+    assert_eq!(bed.looks(0, None), 1);
+}
+
+#[test]
 fn a_timer_wakes_one_when_the_next_job_is_due_and_not_before() {
     let mut bed = Bed::new();
     let (mut first, mut second) = (bed.waits("mail", true), bed.waits("mail", true));

@@ -200,6 +200,10 @@ impl Waiters {
     /// Wakes the callers whose time has come, and returns the next step.
     pub(crate) fn next(&mut self, now: Instant, prospects: &Prospects) -> NextStep {
         if let Some(jobs) = self.unused.pop() {
+            // Handing on takes the process from the list of the idle, lest it is told itself.
+            for want in &mut self.wants {
+                want.is_told(0, now);
+            }
             return NextStep::HandOn(jobs);
         }
         let poll = self.poll;

@@ -30,14 +30,15 @@ impl Server {
             return Ok(());
         }
         let jobs = JOBS.min(LOOKS / instances.len().max(1));
-        let after = self.health.borrow().lane.clone();
+        let (lane, member) = self.health.borrow().after.clone();
         let mut call = self.call(Script::Mend, instances);
         call.arg(self.channel())
             .arg(Self::random_process())
             .arg(1)
-            .arg(after)
+            .arg(lane)
             .arg(LANES)
             .arg(jobs)
+            .arg(member)
             .arg(instances.len());
         for instance in instances {
             call.arg(instance.uuid().as_bytes());
@@ -47,8 +48,9 @@ impl Server {
         if matches!(answer, Value::Nil | Value::Boolean(false)) {
             return Ok(());
         }
-        if let Some(lane) = list(answer)?.into_iter().next() {
-            self.health.borrow_mut().lane = bytes(lane)?;
+        let mut answer = list(answer)?.into_iter();
+        if let (Some(lane), Some(member)) = (answer.next(), answer.next()) {
+            self.health.borrow_mut().after = (bytes(lane)?, bytes(member)?);
         }
         Ok(())
     }

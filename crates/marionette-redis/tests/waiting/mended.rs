@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use marionette::store::Store;
+use marionette::store::{Due, Duty, Store};
 use marionette_redis::RedisStore;
 use marionette_servers::RedisServer;
 
-use crate::bed::{Bed, job};
+use crate::bed::{Bed, job, wanted};
 
 /// With a short lease the store looks more often for what is wrong.
 fn often() -> marionette_redis::RedisOptions {
@@ -71,4 +71,28 @@ async fn a_server_without_an_append_only_file_is_a_warning() {
     let swept = process.store.sweep().await.expect("a sweep");
     let warning = swept.warning.expect("the server of a test keeps nothing");
     assert!(warning.contains("appendonly"), "{warning}");
+}
+
+#[tokio::test]
+async fn idle_processes_that_died_are_forgotten_and_hide_no_other() {
+    let Some(bed) = Bed::new(often().poll(Duration::from_secs(20))) else {
+        return;
+    };
+    let idle = bed.key("idle");
+    for number in 0..100 {
+        let dead = format!("mail//{number:016x}");
+        bed.ask(&["ZADD", &idle, "0", &dead]);
+        bed.ask(&["ZADD", &idle, "0", &dead.replace("mail", "never")]);
+    }
+    let process = bed.process().await;
+    for due in [Duration::from_millis(100), Duration::ZERO] {
+        let rest = process.rests(Duty::Claim(wanted()));
+        bed.until_idle(1).await;
+        process.insert(vec![job().due(Due::After(due))]).await;
+        rest.ends_within(Duration::from_secs(5)).await;
+        process.claim(1).await;
+    }
+    process.store.sweep().await.expect("a sweep");
+    let left = bed.ask(&["ZCARD", &idle]).int();
+    assert!(left <= 1, "{left} are left");
 }
