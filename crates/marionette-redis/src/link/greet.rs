@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisError, ServerError, Value};
 
-use crate::address::Endpoint;
+use crate::address::{Endpoint, Host};
 use crate::error::{is_passing, told};
 
 use super::failure::Failure;
@@ -33,11 +33,11 @@ pub(super) async fn greet(
     let loaded: Vec<_> = answers.collect();
 
     let mut missing = Vec::new();
-    look_at_info(way, info)?;
+    let is_cluster = look_at_info(way, info)?;
     if let Some(Value::ServerError(error)) = selected {
         not_selected(way, error, &mut missing)?;
     }
-    look_at_role(way, role, &mut missing)?;
+    look_at_role(way, role, is_cluster, &mut missing)?;
     note_scripts(way, loaded, &mut missing)?;
     Ok(missing)
 }
@@ -74,7 +74,8 @@ pub(super) fn refusal(way: &Way, error: &RedisError) -> Failure {
     }
 }
 
-fn look_at_info(way: &Way, answer: Value) -> Result<(), Failure> {
+/// Returns whether the server is a node of a cluster.
+fn look_at_info(way: &Way, answer: Value) -> Result<bool, Failure> {
     let text = match answer {
         Value::VerbatimString { text, .. } => text,
         Value::BulkString(text) => String::from_utf8_lossy(&text).into_owned(),
@@ -87,7 +88,7 @@ fn look_at_info(way: &Way, answer: Value) -> Result<(), Failure> {
                  full is not known",
                 way.address
             )));
-            return Ok(());
+            return Ok(false);
         }
     };
     let info = Info::new(&text);
@@ -102,7 +103,7 @@ fn look_at_info(way: &Way, answer: Value) -> Result<(), Failure> {
         Some(evicts) if way.findings.is_first() => Err(Failure::refused(evicts)),
         evicts => {
             way.findings.trouble_is(evicts);
-            Ok(())
+            Ok(info.is_cluster())
         }
     }
 }
@@ -123,7 +124,12 @@ fn not_selected(way: &Way, error: ServerError, missing: &mut Vec<String>) -> Res
     Ok(())
 }
 
-fn look_at_role(way: &Way, answer: Value, missing: &mut Vec<String>) -> Result<(), Failure> {
+fn look_at_role(
+    way: &Way,
+    answer: Value,
+    is_cluster: bool,
+    missing: &mut Vec<String>,
+) -> Result<(), Failure> {
     let mut words = match answer {
         Value::Array(words) => words.into_iter(),
         Value::ServerError(error) if error.code() == "NOPERM" => {
@@ -142,12 +148,18 @@ fn look_at_role(way: &Way, answer: Value, missing: &mut Vec<String>) -> Result<(
     match word().as_str() {
         "master" => Ok(()),
         "slave" => {
-            let what = format!("{server} is a replica; its master is {}:{}", word(), word());
-            // Sentinels may be a little behind; an address is as somebody wrote it.
-            Err(match way.address.endpoint {
+            let (name, port) = (word(), word());
+            let what = format!("{server} is a replica; its master is {name}:{port}");
+            // Sentinels may be a little behind; another address is as somebody wrote it.
+            let mut failure = match way.address.endpoint {
                 Endpoint::Sentinels { .. } => Failure::passing(what),
                 _ => Failure::refused(what),
-            })
+            };
+            // Nodes change their roles by themselves.
+            if is_cluster && let Ok(port) = port.parse() {
+                failure.moved = Some(Host { name, port });
+            }
+            Err(failure)
         }
         "sentinel" => Err(Failure::refused(format!(
             "{server} is a sentinel: write redis+sentinel://host:port/master"

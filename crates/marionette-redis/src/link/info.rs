@@ -51,6 +51,11 @@ impl<'a> Info<'a> {
         }
     }
 
+    /// Whether the server is a node of a cluster.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.lines.get("cluster_enabled") == Some(&"1")
+    }
+
     /// That the server deletes keys when its memory is full.
     pub(super) fn evicts(&self) -> Option<String> {
         let policy = self.lines.get("maxmemory_policy")?;

@@ -276,3 +276,21 @@ async fn the_node_of_a_cluster_that_has_the_store_is_found_from_any_other() {
     has_it.command(&["CLIENT", "KILL", "TYPE", "normal"]);
     both(&store).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_replica_in_a_cluster_is_left_for_its_master() {
+    let Some(master) = RedisServer::start() else {
+        return;
+    };
+    let port = master.port();
+    let role = format!("*3\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:{port}\r\n");
+    let role: &str = role.leak();
+    let peer = Peer::new(port, move |command| match command {
+        "ROLE" => Act::Say(role),
+        "INFO" => Act::Say("$19\r\ncluster_enabled:1\r\n\r\n"),
+        _ => Act::Pass,
+    });
+    let store = RedisStore::connect(peer.url()).await.unwrap();
+    both(&store).await.unwrap();
+    assert_eq!(peer.accepted(), 1);
+}
