@@ -1,4 +1,4 @@
--- Says how jobs have ended, as many as one answer holds, and notes who awaits the others.
+-- Says how jobs have ended, as many as one answer holds, and notes which process awaits the others.
 -- flags: allow-oom
 -- keys: 1 ends, 2 bodies, 3 awaited
 -- arguments: process that is told of the end, or nothing; ids

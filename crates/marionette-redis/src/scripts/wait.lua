@@ -88,7 +88,7 @@ for _, hints in ipairs(numbers[3] and {KEYS[3], KEYS[4]} or {KEYS[3]}) do
   end
 end
 
--- Nobody is told of jobs that this process hands on but others.
+-- The jobs that this process hands on are for others alone.
 local jobs = tonumber(ARGV[6])
 if room == 0 or jobs > 0 then
   call('HDEL', KEYS[6], process)

@@ -1,7 +1,7 @@
 -- Waking. An idle process stands in a set under each scope that it wants, kind/queue/process, where
 -- an empty queue stands for all; and in a hash with the number of jobs that it has room for. Only
 -- the hash says whether it is idle: what the set has beyond that is removed when it is met. While
--- the hash has a field, the names have the field #i, so that who wakes nobody need not look.
+-- the hash has a field, the names have the field #i, so a script that wakes nobody need not look.
 
 -- Visits idle processes that want such jobs, from a random one on: up to 32, until a visit says that
 -- it is enough. Members of processes that are not idle are removed, up to 256.

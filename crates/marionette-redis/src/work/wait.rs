@@ -1,5 +1,10 @@
 //! Waits for jobs that may be claimed, for ends, and until other duties are due.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
 use marionette::TaskId;
 use marionette::store::{Duty, StoreError, Wanted};
 use tokio::sync::oneshot;
@@ -41,9 +46,10 @@ impl Server {
         Ok(Woken::default())
     }
 
-    /// Until the next sweep. It comes earlier by up to a seventh, so that processes that were
-    /// started together drift apart; and when an instance will have been silent for a lease.
-    fn pause_of_sweeps(&self) -> std::time::Duration {
+    /// The time until the next sweep: up to a seventh less than the setting, so that processes that
+    /// were started together drift apart; and less if an instance will have been silent for a lease
+    /// before that.
+    fn pause_of_sweeps(&self) -> Duration {
         let timing = self.settings.timing;
         let pause = timing.sweep.mul_f64(0.85 + fastrand::f64() * 0.15);
         let now = self.settings.clock.monotonic();
@@ -62,13 +68,11 @@ impl Server {
                 return Ok(());
             }
         }
-        let mut slept = std::pin::pin!(self.settings.clock.sleep(self.settings.timing.poll));
-        std::future::poll_fn(|context| {
-            let told = std::pin::Pin::new(&mut told).poll(context);
-            match told {
-                std::task::Poll::Ready(_) => std::task::Poll::Ready(()),
-                std::task::Poll::Pending => slept.as_mut().poll(context),
-            }
+        let mut slept = pin!(self.settings.clock.sleep(self.settings.timing.poll));
+        poll_fn(|context| match Pin::new(&mut told).poll(context) {
+            // Also if the task has ended: the next call says so.
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => slept.as_mut().poll(context),
         })
         .await;
         Ok(())
