@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use marionette::inspect::Inspect;
-use marionette::store::{Duty, JobState, Next, Renewal, Settlement, Store};
+use marionette::store::{Duty, JobState, Next, Renewal, Settlement, Store, Swept};
 use marionette_redis::RedisStore;
 
-use crate::bed::{Bed, job, now};
+use crate::bed::{Bed, Process, job, now, wanted};
 
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -131,4 +131,88 @@ async fn ten_thousand_leases_are_renewed_in_the_order_in_which_they_are_named() 
         };
         assert_eq!(*renewal, expected, "{place}");
     }
+}
+
+/// Lets an instance die with the only job that may be claimed, and others sweep at the same time.
+/// Returns how many of their sweeps took the job, and how many put it into quarantine.
+async fn crash(bed: &Bed, sweepers: &[&Process]) -> (u64, u64) {
+    let dead = bed.process().await;
+    assert_eq!(dead.claim(1).await.len(), 1);
+    for sweeper in sweepers {
+        sweeper.store.sweep().await.expect("a sweep");
+    }
+    // Only the sweepers give signs of life.
+    let until = now() + LEASE + LEASE / 4;
+    while now() < until {
+        for sweeper in sweepers {
+            sweeper.beat().await;
+        }
+        tokio::time::sleep(LEASE / 20).await;
+    }
+    let mut sweeps = tokio::task::JoinSet::new();
+    for sweeper in sweepers {
+        let store = sweeper.store.clone();
+        sweeps.spawn(async move { store.sweep().await.expect("a sweep") });
+    }
+    let swept = sweeps.join_all().await;
+    let sum = |count: fn(&Swept) -> u64| swept.iter().map(count).sum();
+    (sum(|swept| swept.released), sum(|swept| swept.quarantined))
+}
+
+#[tokio::test]
+async fn of_many_who_sweep_at_once_one_takes_the_job_and_the_third_time_it_is_quarantined() {
+    let Some(bed) = Bed::new(fast()) else { return };
+    let (first, second, third) = (
+        bed.process().await,
+        bed.process().await,
+        bed.process().await,
+    );
+    let sweepers = [&first, &second, &third];
+    let job = job();
+    let id = job.id;
+    first.insert(vec![job]).await;
+    for crashes in 1..=3 {
+        let expected = if crashes < 3 { (1, 0) } else { (0, 1) };
+        assert_eq!(crash(&bed, &sweepers).await, expected);
+        let details = first.store.job(id).await.expect("an answer");
+        let details = details.expect("it is known");
+        assert_eq!(details.summary.crashes, crashes);
+        assert_eq!(details.attempts.len(), usize::try_from(crashes).unwrap());
+        if crashes == 3 {
+            let last = details.attempts.last().and_then(|last| last.instance);
+            let last = last.expect("it is known");
+            let why = format!("its instance died 3 times while it had it; the last was {last}");
+            assert_eq!(details.summary.reason, Some(why));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_suspect_of_which_nobody_was_told_is_found_by_the_next_poll() {
+    let poll = Duration::from_millis(500);
+    let Some(bed) = Bed::new(fast().poll(poll)) else {
+        return;
+    };
+    let (idle, sweeper) = (bed.process().await, bed.process().await);
+    sweeper.insert(vec![job()]).await;
+    let rest = {
+        let dead = bed.process().await;
+        assert_eq!(dead.claim(1).await.len(), 1);
+        sweeper.store.sweep().await.expect("a sweep");
+        let rest = idle.rests(Duty::Claim(wanted()));
+        tokio::time::sleep(LEASE + LEASE / 4).await;
+        rest
+    };
+    assert!(!rest.has_ended(), "there is nothing to do");
+    // The suspect is given back while no process counts as idle.
+    bed.ask(&["HDEL", &bed.key("names"), "#i"]);
+    bed.ask(&["DEL", &bed.key("rooms")]);
+    sweeper.beat().await;
+    idle.beat().await;
+    let swept = sweeper.store.sweep().await.expect("a sweep");
+    assert_eq!(swept.released, 1);
+    rest.ends_within(Duration::from_secs(10)).await;
+    let claimed = idle.claim(1).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].crashes, 1);
 }
