@@ -79,8 +79,9 @@ async fn idle_processes_that_died_are_forgotten_and_hide_no_other() {
         return;
     };
     let idle = bed.key("idle");
-    for number in 0..100 {
-        let dead = format!("mail//{number:016x}");
+    // The living one is anywhere among them.
+    for number in 0..200 {
+        let dead = format!("mail//{:016x}", number * (u64::MAX / 200));
         bed.ask(&["ZADD", &idle, "0", &dead]);
         bed.ask(&["ZADD", &idle, "0", &dead.replace("mail", "never")]);
     }
