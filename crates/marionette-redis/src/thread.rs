@@ -1,5 +1,8 @@
 //! The thread of a store: connections, timers and batches live in its runtime, so that callers need
 //! none, and none of theirs can block it.
+//!
+//! A caller sleeps until its answer is there. Looking for it awake for 50 µs made a lone caller a
+//! third slower where server, store and caller share two processors, and an answer takes longer.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -123,7 +126,7 @@ impl<S: 'static> Thread<S> {
     async fn hand_over<R, F, W, D>(
         inbox: mpsc::UnboundedSender<Work<S>>,
         work: W,
-        finish: impl FnOnce(F, Answer<R>) -> D + Send + 'static,
+        finish: impl FnOnce(F, Caller<R>) -> D + Send + 'static,
     ) -> Result<R, StoreError>
     where
         W: FnOnce(Rc<S>) -> F + Send + 'static,
@@ -158,7 +161,7 @@ impl<S, R: Send> Drop for Outcome<S, R> {
     }
 }
 
-type Answer<R> = oneshot::Sender<Result<R, StoreError>>;
+type Caller<R> = oneshot::Sender<Result<R, StoreError>>;
 
 fn gone() -> StoreError {
     StoreError::broken("the thread of the store has ended")

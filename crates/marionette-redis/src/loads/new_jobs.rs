@@ -30,8 +30,8 @@ pub(crate) struct NewJobs {
 }
 
 impl NewJobs {
-    /// Checks jobs; refuses all of them if one cannot be stored, or if they are more than a call may
-    /// have.
+    /// Checks jobs; refuses all of them if one cannot be stored, or if they are more than a call
+    /// may have.
     pub(crate) fn rows(jobs: Vec<NewJob>) -> Result<Vec<NewRow>, StoreError> {
         let count = jobs.len();
         if count > CALL_ROWS_MAX {

@@ -84,8 +84,8 @@ impl Server {
         Ok(loads.iter().map(part).collect())
     }
 
-    /// Successes of one instance. Those of one claim, which are next to each other as a rule, are a
-    /// run.
+    /// Successes of one instance. The jobs of one claim stand next to each other as a rule, and are
+    /// a run.
     fn done_call(&self, instance: InstanceId, verdicts: &[&Verdict]) -> Call {
         let mut call = self.call(Script::Done, &[instance]);
         call.arg(instance.uuid().as_bytes())

@@ -68,8 +68,8 @@ struct Hinted {
 }
 
 impl Server {
-    /// Those of many lanes in which jobs have been due for longest, the highest priority first; or,
-    /// if there is none, in how many microseconds one may be.
+    /// The lanes in which jobs have been due for longest, the highest priority first; or, if there
+    /// is none, in how many microseconds one may be.
     pub(super) async fn oldest_lanes(
         &self,
         groups: &[Group],
