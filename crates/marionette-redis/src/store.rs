@@ -107,8 +107,8 @@ impl RedisStore {
     /// with it. Reads only, in steps, so that others get through; jobs may run meanwhile.
     ///
     /// The store keeps all of this right by itself. Damage comes from people who changed keys by
-    /// hand, or from a user who lost a right while a process was at work. It takes about 20 s for a
-    /// million jobs, and 50 bytes of memory for each that has ended.
+    /// hand, or from a user who lost a right while a process was at work. It looks at every job,
+    /// and remembers the id of each that has ended.
     ///
     /// # Errors
     ///
