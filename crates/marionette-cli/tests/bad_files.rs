@@ -234,10 +234,10 @@ fn a_store_that_is_none_is_told() {
     let said = sandbox.run(&["run", "tasks.txt"]);
     assert_eq!(said.status, Some(2), "{said:?}");
     assert!(said.err.contains("tasks.db"), "{said:?}");
-    let said = sandbox.run(&["run", "--store", "redis://localhost", "tasks.txt"]);
+    let said = sandbox.run(&["run", "--store", "mysql://localhost", "tasks.txt"]);
     assert_eq!(said.status, Some(2));
     assert!(
-        said.err.contains("there is no kind of store `redis`"),
+        said.err.contains("there is no kind of store `mysql`"),
         "{said:?}"
     );
 }
