@@ -73,7 +73,8 @@ fn a_store_that_is_refused_leaves_nothing_and_says_who_named_it() {
         "sqlite:$HOME/x.db",
         "sqlite:new/",
         "file:x.db",
-        "redis://localhost",
+        "mysql://localhost",
+        "redis://",
         "x.db",
     ] {
         for arguments in [
