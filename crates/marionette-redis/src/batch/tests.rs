@@ -70,9 +70,10 @@ impl Rig {
             let (gate, opened) = oneshot::channel();
             self.gates.borrow_mut().push(gate);
             let _ = opened.await;
-            match is_refused {
-                true => Err(StoreError::refused("one of them")),
-                false => Ok(numbers),
+            if is_refused {
+                Err(StoreError::refused("one of them"))
+            } else {
+                Ok(numbers)
             }
         };
         self.batches.drive(send).await;

@@ -103,7 +103,7 @@ mod tests {
                 "redis_version:7.4.0\ndragonfly_version:df-v1.2",
                 "is Dragonfly",
             ),
-            ("redis_version:7.4.0\nserver_name:redict", "is redict"),
+            ("redis_version:7.4.0\nserver_name:other", "is other"),
         ];
         for (text, expected) in refused {
             let refused = unfit(text);

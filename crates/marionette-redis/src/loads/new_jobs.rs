@@ -23,7 +23,7 @@ pub(crate) struct NewRow {
     pub(crate) body: Vec<u8>,
 }
 
-/// New jobs of one caller, no id twice.
+/// New jobs of one caller.
 #[derive(Clone, Debug)]
 pub(crate) struct NewJobs {
     pub(crate) rows: Vec<NewRow>,

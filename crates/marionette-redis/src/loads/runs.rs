@@ -19,16 +19,20 @@ pub(crate) struct Runs<'a> {
     places: Vec<(Priority, &'a Name, &'a Name)>,
     /// Each with the indexes of its rows.
     all: Vec<(Common, Vec<usize>)>,
+    has_an_id_twice: bool,
 }
 
 impl<'a> Runs<'a> {
     pub(crate) fn new(rows: &'a [&'a NewRow]) -> Self {
         let limited = rows.iter().filter(|row| row.limit.is_some());
         let limited: HashSet<&Name> = limited.map(|row| &row.queue).collect();
+        let ids: HashSet<_> = rows.iter().map(|row| row.id).collect();
+        let has_an_id_twice = ids.len() < rows.len();
         let mut runs = Self {
             rows,
             places: Vec::new(),
             all: Vec::new(),
+            has_an_id_twice,
         };
         let (mut places, mut known, mut last_of) = (HashMap::new(), HashMap::new(), HashMap::new());
         let mut last = 0;
@@ -41,8 +45,11 @@ impl<'a> Runs<'a> {
                 });
                 let common = (place, row.due, row.limit);
                 // Jobs of a queue with a limit are counted one after the other, so they keep
-                // their order.
-                let run = if limited.contains(&row.queue) {
+                // their order. Where an id comes twice, what becomes of the first decides about
+                // the second, and that about others.
+                let run = if has_an_id_twice {
+                    None
+                } else if limited.contains(&row.queue) {
                     last_of.get(&row.queue)
                 } else {
                     known.get(&common)
@@ -57,6 +64,11 @@ impl<'a> Runs<'a> {
             runs.all[last].1.push(index);
         }
         runs
+    }
+
+    /// Whether two rows have the same id.
+    pub(crate) fn has_an_id_twice(&self) -> bool {
+        self.has_an_id_twice
     }
 
     fn run_has(&self, run: usize, common: Common) -> bool {
@@ -134,5 +146,12 @@ mod tests {
         );
         let jobs = vec![limited(), job("b"), limited()];
         assert_eq!(order(jobs), [vec![0, 2], vec![1]]);
+    }
+
+    #[test]
+    fn where_an_id_comes_twice_all_jobs_keep_their_order() {
+        let again = job("b");
+        let jobs = vec![again.clone(), job("b"), job("a"), again, job("a")];
+        assert_eq!(order(jobs), [vec![0, 1], vec![2], vec![3], vec![4]]);
     }
 }

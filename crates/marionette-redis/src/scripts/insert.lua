@@ -2,9 +2,9 @@
 -- flags: none, so that a server whose memory is full refuses the whole call
 -- keys: 1 names, 2 bodies, 3 waiting, 4 hints, 5 idle, 6 rooms
 -- arguments: channel, random text, random process, the latest time that an id tells in milliseconds
---   (more than there are if an id tells none), number of places; for each place its priority, kind
---   and queue; then runs of jobs: place, how and when due, limit of the queue or -1, number of
---   jobs, and for each of them id and body. No id comes twice.
+--   (more than there are if an id tells none), 1 if an id comes twice or 0, number of places; for
+--   each place its priority, kind and queue; then runs of jobs: place, how and when due, limit of
+--   the queue or -1, number of jobs, and for each of them id and body.
 -- answer: A if all are accepted and no process is idle, a if all are and some is; else for each job
 --   a letter: a accepted, k known with the same kind, queue and payload, t taken by another job,
 --   f full
@@ -15,7 +15,9 @@ local ARGV, last = ARGV, #ARGV
 local now = clock()
 
 local newest = ARGV[4] * 1000
-local count, at = tonumber(ARGV[5]), 6
+-- The bodies that are accepted, by their ids, if an id comes twice.
+local accepted_bodies = ARGV[5] == '1' and {}
+local count, at = tonumber(ARGV[6]), 7
 local fields = {'#v', '#g', '#q', '#i'}
 for place = 1, count do
   fields[2 * place + 3] = 'g/' .. ARGV[at] .. '/' .. ARGV[at + 1]
@@ -46,10 +48,10 @@ local function told(body, from)
   if options == 255 then options, payload = unpick('>I4', body, names + 2), names + 6 end
   return sub(body, from + 2, names), options and sub(body, payload + options)
 end
-local function is_same(body, other)
-  local names, payload = told(body, sub(body, 8, 8) == '0' and 8 or 15)
+local function compare(body, from, other)
+  local names, payload = told(body, from)
   local other_names, other_payload = told(other, 0)
-  return names == other_names and payload == other_payload
+  return names == other_names and payload == other_payload and 'k' or 't'
 end
 
 -- A few bodies at a time, since they may be large.
@@ -58,8 +60,8 @@ for first = 1, job, 250 do
   local bodies = call('HMGET', BODIES, unpack(ids, first, math.min(first + 249, job)))
   for index = 1, #bodies do
     if bodies[index] then
-      local at = first + index - 1
-      known[at] = is_same(bodies[index], ARGV[body_at[at]]) and 'k' or 't'
+      local at, from = first + index - 1, sub(bodies[index], 8, 8) == '0' and 8 or 15
+      known[at] = compare(bodies[index], from, ARGV[body_at[at]])
     end
   end
 end
@@ -116,13 +118,17 @@ while at <= last do
   end
   for index = at + 5, behind, 2 do
     job = job + 1
+    local before = accepted_bodies and accepted_bodies[ARGV[index]]
     if known[job] then
       answers[job] = known[job]
+    elseif before then
+      answers[job] = compare(before, 0, ARGV[index + 1])
     elseif row - accepted >= room then
       answers[job] = 'f'
     else
       local id, body = ARGV[index], ARGV[index + 1]
       row = row + 1
+      if accepted_bodies then accepted_bodies[id] = body end
       rows[2 * row - 1], rows[2 * row] = id, head .. body
       members[2 * row - 1] = '0'
       members[2 * row] = front .. id .. (#body > LONG and '\2' or '\0')
@@ -162,7 +168,7 @@ end
 if numbers[4] then
   --@ wake
   for index, place in ipairs(places) do
-    local kind, queue = ARGV[3 * index + 4], ARGV[3 * index + 5]
+    local kind, queue = ARGV[3 * index + 5], ARGV[3 * index + 6]
     if place.ready and not place.is_paused then
       wake(NAMES, KEYS[5], KEYS[6], ARGV[1], ARGV[3], kind, queue, place.ready)
     elseif place.is_sooner then

@@ -8,7 +8,7 @@ use tokio::task::spawn_local;
 
 use crate::codec::{bytes, told_millis};
 use crate::error::strange;
-use crate::loads::{NewJobs, NewRow, Runs, rounds};
+use crate::loads::{NewJobs, NewRow, Runs};
 use crate::scripts::{Call, Script};
 use crate::server::Server;
 
@@ -21,29 +21,13 @@ impl Server {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let mut rounds = rounds(rows.iter().map(|row| row.id));
-        if rounds.len() == 1 {
-            return self.ask_insert(NewJobs { rows }).await;
-        }
-        let mut answers = vec![Inserted::Full; rows.len()];
-        for places in rounds.drain(..) {
-            let rows = places.iter().map(|place| rows[*place].clone()).collect();
-            let told = self.ask_insert(NewJobs { rows }).await?;
-            for (place, answer) in places.into_iter().zip(told) {
-                answers[place] = answer;
-            }
-        }
-        Ok(answers)
-    }
-
-    async fn ask_insert(self: &Rc<Self>, jobs: NewJobs) -> Result<Vec<Inserted>, StoreError> {
-        let server = Rc::clone(self);
+        let server = Rc::clone(&self);
         let drive = async move {
             let send = async |loads: &[&NewJobs]| server.send_inserts(loads).await;
             server.inserts.drive(send).await;
         };
         let start = || drop(spawn_local(drive));
-        self.inserts.ask(jobs, start).await
+        self.inserts.ask(NewJobs { rows }, start).await
     }
 
     /// Sends what several callers insert, and answers each.
@@ -54,7 +38,7 @@ impl Server {
         Ok(loads.iter().map(part).collect())
     }
 
-    /// Accepts rows, of which no two have the same id: all or none.
+    /// Accepts rows: all or none.
     async fn insert_rows(&self, rows: &[&NewRow]) -> Result<Vec<Inserted>, StoreError> {
         match rows {
             [] => return Ok(Vec::new()),
@@ -94,7 +78,8 @@ impl Server {
                     .map(|row| told_millis(row.id))
                     .max()
                     .unwrap_or(0),
-            );
+            )
+            .arg(u8::from(runs.has_an_id_twice()));
         runs.write(&mut call);
         call
     }
