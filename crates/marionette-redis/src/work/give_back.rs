@@ -5,7 +5,6 @@ use std::rc::Rc;
 use marionette::store::{Claimed, Lease, StoreError};
 
 use crate::codec::bytes;
-use crate::scripts::Script;
 use crate::server::Server;
 
 /// The most jobs of one script.
@@ -27,28 +26,14 @@ impl Server {
 
     /// Gives back the jobs of these leases. Returns how many wait again.
     pub(super) async fn give_back(&self, leases: &[Lease]) -> Result<u64, StoreError> {
-        let mut instances: Vec<_> = leases.iter().map(|lease| lease.instance).collect();
-        instances.sort_unstable();
-        instances.dedup();
-        let mut call = self.call(Script::Settle, &instances);
-        call.arg(self.channel())
-            .arg(Self::random_process())
-            .arg(self.settings.keep_done_count)
-            .arg(instances.len());
-        for instance in &instances {
-            call.arg(instance.uuid().as_bytes());
-        }
-        for lease in leases {
-            let which = instances
-                .binary_search(&lease.instance)
-                .map_or(0, |at| at + 1);
-            call.arg(which)
-                .arg(lease.job.uuid().as_bytes())
+        let all = leases.iter().map(|lease| (*lease, lease));
+        let call = self.call_with_instances(all, |lease, call| {
+            call.arg(lease.job.uuid().as_bytes())
                 .arg(&lease.token.to_be_bytes());
             for argument in ["l", "", "", "0", ""] {
                 call.arg(argument);
             }
-        }
+        });
         let answers = bytes(self.bulk(&call).await?)?;
         let waits = answers.iter().map(|answer| u64::from(*answer == b'a'));
         Ok(waits.sum())

@@ -104,12 +104,20 @@ impl Server {
     }
 
     fn settle_call(&self, verdicts: &[&Verdict]) -> Call {
-        let mut instances = Vec::new();
-        for verdict in verdicts {
-            if !instances.contains(&verdict.lease.instance) {
-                instances.push(verdict.lease.instance);
-            }
-        }
+        let leases = verdicts.iter().map(|verdict| (verdict.lease, *verdict));
+        self.call_with_instances(leases, |verdict, call| verdict.write(call))
+    }
+
+    /// A call of the script that settles jobs of any instances: for each lease which of the
+    /// instances has it, then what `write` writes.
+    pub(super) fn call_with_instances<T>(
+        &self,
+        leases: impl Iterator<Item = (Lease, T)> + Clone,
+        write: impl Fn(T, &mut Call),
+    ) -> Call {
+        let mut instances: Vec<_> = leases.clone().map(|(lease, _)| lease.instance).collect();
+        instances.sort_unstable();
+        instances.dedup();
         let mut call = self.call(Script::Settle, &instances);
         call.arg(self.channel())
             .arg(Self::random_process())
@@ -118,11 +126,10 @@ impl Server {
         for instance in &instances {
             call.arg(instance.uuid().as_bytes());
         }
-        for verdict in verdicts {
-            let mut all = instances.iter();
-            let which = all.position(|it| *it == verdict.lease.instance);
-            call.arg(which.map_or(0, |which| which + 1));
-            verdict.write(&mut call);
+        for (lease, item) in leases {
+            let which = instances.binary_search(&lease.instance);
+            call.arg(which.map_or(0, |at| at + 1));
+            write(item, &mut call);
         }
         call
     }
