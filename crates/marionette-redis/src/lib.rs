@@ -41,8 +41,9 @@
 //!
 //! # What it promises, and by what
 //!
-//! - *What was accepted is as durable as the server makes it.* The documentation has a table, from
-//!   a server that writes no file to one that syncs each write, and what a failover can lose.
+//! - *What was accepted is as durable as the server makes it*, or as [`Durability`] asks. The
+//!   documentation has a table, from a server that writes no file to one that syncs each write, and
+//!   what a failover can lose.
 //! - *All of a call or nothing.* Each call is one script, which looks first and writes last.
 //! - *An instance that lost a job can change nothing any more.* Every claim has a token that no
 //!   other has had, also after the server forgot a claim, and whatever is written about a claimed
@@ -91,12 +92,14 @@ mod scripts;
 mod layout;
 mod codec;
 mod options;
+mod durability;
 mod error;
 mod clock;
 
 pub use check::{CheckReport, Fault};
 #[cfg(feature = "test-util")]
 pub use clock::Clock;
+pub use durability::Durability;
 pub use options::RedisOptions;
 pub use store::RedisStore;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use marionette::store::Timing;
 
 use crate::clock::Clock;
+use crate::durability::Durability;
 
 /// How a [`RedisStore`](crate::RedisStore) is connected; made by
 /// [`RedisStore::options`](crate::RedisStore::options).
@@ -26,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) keep_done: Duration,
     pub(crate) keep_done_count: u64,
     pub(crate) keep_failed: Duration,
+    pub(crate) durability: Durability,
     #[cfg(feature = "tls")]
     pub(crate) ca_file: Option<PathBuf>,
     /// The file of the certificate, and that of its key.
@@ -48,6 +50,7 @@ impl Default for RedisOptions {
             keep_done: 24 * HOUR,
             keep_done_count: 100_000,
             keep_failed: 30 * 24 * HOUR,
+            durability: Durability::Server,
             #[cfg(feature = "tls")]
             ca_file: None,
             #[cfg(feature = "tls")]
@@ -114,6 +117,30 @@ impl RedisOptions {
         self
     }
 
+    /// When a change counts as made: for jobs that are accepted, attempts that end, and changes by
+    /// people. Default is [`Durability::Server`].
+    ///
+    /// Claims and signs of life never wait: a claim that the server loses is worth nothing, and its
+    /// job runs again.
+    ///
+    /// Processes that share a store may differ in this.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), marionette::store::StoreError> {
+    /// use marionette_redis::{Durability, RedisStore};
+    ///
+    /// let options = RedisStore::options().durability(Durability::Synced);
+    /// let store = options.connect("redis://queue.example.org").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.settings.durability = durability;
+        self
+    }
+
     /// The clocks of the store, for a test that moves them. Default is the server's clock, and the
     /// system's by which an instance is found dead.
     #[cfg(feature = "test-util")]
@@ -121,6 +148,7 @@ impl RedisOptions {
         self.settings.clock = clock;
         self
     }
+
     /// The file (PEM) of the authorities that may have signed the server's certificate, for
     /// `rediss://`. Default are those that the machine trusts.
     ///

@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 use crate::address::Address;
 use crate::batch::Batches;
 use crate::codec::{int, list, optional};
+use crate::durability::Durability;
 use crate::error::strange;
 use crate::groups::Groups;
 use crate::layout::{Key, Layout};
 use crate::life::{Beats, Health, Unnamed};
-use crate::link::{Ear, Link, Push, Way};
+use crate::link::{Ear, Link, Push, Turns, Way};
 use crate::loads::{NewJobs, Verdicts};
 use crate::options::Settings;
 use crate::prospects::Prospects;
@@ -31,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) bulk: Link,
     /// For signs of life and wake-ups, which wait behind no large answer.
     pub(crate) pulse: Link,
+    /// For changes that count only once the server keeps them.
+    turns: Option<Turns>,
     /// The name of this process on its channel: 16 hexadecimal digits.
     pub(crate) process: String,
     /// What the server says on that channel; who wakes callers takes it.
@@ -60,7 +63,12 @@ impl Server {
         let process = format!("{:016x}", fastrand::u64(..));
         let (ear, pushes) = Ear::new(format!("{}{process}", scripts.layout().channel()));
         let pulse = Link::connect(&way, Some(ear)).await?;
-        Link::watch(&way, [&bulk, &pulse]);
+        let turns = match settings.durability {
+            Durability::Server => None,
+            _ => Some(Turns::connect(&way).await?),
+        };
+        let more = turns.iter().flat_map(Turns::links);
+        Link::watch(&way, [&bulk, &pulse].into_iter().chain(more));
         let prospects = Prospects::new(settings.clock.clone());
         Ok(Self {
             settings,
@@ -68,6 +76,7 @@ impl Server {
             way,
             bulk,
             pulse,
+            turns,
             process,
             pushes: RefCell::new(Some(pushes)),
             beats: RefCell::default(),
@@ -113,6 +122,19 @@ impl Server {
     /// Calls a script about jobs.
     pub(crate) async fn bulk(&self, call: &Call) -> Result<Value, StoreError> {
         self.bulk.call(call).await
+    }
+
+    /// Calls a script whose changes count once the server keeps them as the settings ask.
+    pub(crate) async fn keep(&self, call: &Call) -> Result<Value, StoreError> {
+        match &self.turns {
+            Some(turns) => turns.call(call).await,
+            None => self.bulk.call(call).await,
+        }
+    }
+
+    /// Whether changes count only once the server keeps them.
+    pub(crate) fn waits_to_keep(&self) -> bool {
+        self.turns.is_some()
     }
 
     /// Asks the server for its groups.

@@ -17,6 +17,7 @@ use marionette::store::{
 
 use crate::address::Address;
 use crate::check::CheckReport;
+use crate::durability::Durability;
 use crate::options::{RedisOptions, Settings};
 use crate::people::Change;
 use crate::server::Server;
@@ -145,8 +146,8 @@ impl RedisOptions {
     /// password are percent-encoded, `/` as `%2F`. An IPv6 address stands in brackets.
     /// Any node of a cluster will do.
     ///
-    /// A process has two connections, however many managers and callers share the store. One that
-    /// is lost is made anew by itself, and calls that were on their way are sent again. A call
+    /// A process has two connections, however many managers and callers share the store, and two
+    /// more for another [durability](Self::durability) than that of the server. One that is lost is made anew by itself, and calls that were on their way are sent again. A call
     /// fails once it had no answer for 10 s. Behind sentinels each new connection asks them for the
     /// master, and every 5 s the store asks them whether it still is.
     ///
@@ -173,9 +174,11 @@ impl RedisOptions {
     ///   store is none; the server refuses the password, is a replica, older than Redis 7.0 or
     ///   Valkey 7.2, or neither of them; its `maxmemory-policy` is not `noeviction`, so that it
     ///   would delete jobs; the user lacks rights; a certificate cannot be read; the store was made
-    ///   by a version of this library with another layout.
+    ///   by a version of this library with another layout; the server cannot keep jobs as the
+    ///   [durability](Self::durability) asks.
     /// - [`Unavailable`](marionette::store::StoreErrorKind::Unavailable): the server cannot be
-    ///   reached, or does not become ready within 10 s.
+    ///   reached, or does not become ready within 10 s; fewer replicas than
+    ///   [`Durability::Replicated`] asks for were connected to it in this time.
     ///
     /// # Examples
     ///
@@ -210,6 +213,11 @@ impl RedisOptions {
         if let Err(error) = settings.name.parse::<Name>() {
             let what = format!("a store cannot have the name {:?}", settings.name);
             return Err(StoreError::refused(what).with_source(error));
+        }
+        if settings.durability == Durability::Replicated(0) {
+            let what =
+                "Durability::Replicated(0) names no replica: Durability::Server waits for none";
+            return Err(StoreError::refused(what));
         }
         let own = settings.clone();
         let thread = Thread::start(move || Server::connect(address, own)).await?;

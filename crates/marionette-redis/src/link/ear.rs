@@ -31,11 +31,20 @@ impl Ear {
         &self.channel
     }
 
+    /// Passes a message on, unless nobody listens any more.
+    pub(crate) fn hear(&self, message: Vec<u8>) -> Result<(), Gone> {
+        self.pushes.send(Push::Message(message)).map_err(|_| Gone)
+    }
+
     /// Tells that the subscription has begun.
     pub(crate) fn connected(&self) {
         let _ = self.pushes.send(Push::Connected);
     }
 }
+
+/// Nobody listens any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone;
 
 impl AsyncPushSender for Ear {
     fn send(&self, info: PushInfo) -> Result<(), SendError> {
@@ -45,8 +54,7 @@ impl AsyncPushSender for Ear {
         let Some(Value::BulkString(message)) = info.data.into_iter().nth(1) else {
             return Ok(());
         };
-        let passed_on = self.pushes.send(Push::Message(message));
-        passed_on.map_err(|_| SendError)
+        self.hear(message).map_err(|_| SendError)
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Failure {
     pub(super) error: StoreError,
     /// Whether it may be otherwise in a moment without anybody doing something.
     pub(super) is_passing: bool,
+    /// Whether the server refuses the user or the password.
+    pub(super) is_about_credentials: bool,
     /// The node of a cluster that has to be asked instead.
     pub(super) moved: Option<Host>,
 }
@@ -30,6 +32,13 @@ impl Failure {
 
     pub(super) fn refused(what: impl Into<String>) -> Self {
         StoreError::refused(what).into()
+    }
+
+    pub(super) fn of_credentials(what: impl Into<String>) -> Self {
+        Self {
+            is_about_credentials: true,
+            ..Self::refused(what)
+        }
     }
 
     /// A server that is not there, or does not speak.
@@ -62,6 +71,7 @@ impl From<StoreError> for Failure {
         Self {
             error,
             is_passing: false,
+            is_about_credentials: false,
             moved: None,
         }
     }

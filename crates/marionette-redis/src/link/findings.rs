@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::proof::Proof;
+
 /// What is known of the server, and what a person has to be told of.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -9,6 +11,10 @@ pub(crate) struct Findings {
     data: RefCell<Option<Vec<u8>>>,
     has_lost: Cell<bool>,
     trouble: RefCell<Option<String>>,
+    /// What the server is asked behind a change.
+    proof: Cell<Option<Proof>>,
+    /// Whether a server has kept what the settings ask for.
+    is_kept: Cell<bool>,
 }
 
 impl Findings {
@@ -34,6 +40,24 @@ impl Findings {
     /// Notes what is wrong with the settings of the server, which does not forbid to go on.
     pub(super) fn trouble_is(&self, trouble: Option<String>) {
         self.trouble.replace(trouble);
+    }
+
+    /// Notes what the server can be asked behind a change.
+    pub(super) fn proof_is(&self, proof: Option<Proof>) {
+        self.proof.set(proof);
+    }
+
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.proof.get()
+    }
+
+    /// Notes that a server has kept what the settings ask for.
+    pub(super) fn keeps(&self) {
+        self.is_kept.set(true);
+    }
+
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept.get()
     }
 
     /// Whether the server has other data than before since this was asked last.

@@ -8,6 +8,7 @@ use crate::error::{is_passing, told};
 
 use super::failure::Failure;
 use super::info::Info;
+use super::proof::Proof;
 use super::way::Way;
 
 /// Looks at the server of a new connection, and tells it the scripts. Returns the commands that the
@@ -42,6 +43,19 @@ pub(super) async fn greet(
     Ok(missing)
 }
 
+/// Whether a server knows the older protocol alone: it does not know `HELLO`, or does not let us
+/// say it.
+pub(super) fn knows_no_hello(error: &RedisError) -> bool {
+    match error.code() {
+        Some("NOPROTO") => true,
+        Some("NOPERM" | "ERR") => {
+            let told = told(error).to_ascii_lowercase();
+            told.contains("hello") || told.contains("unknown command") || told.contains("protocol")
+        }
+        _ => error.kind() == ErrorKind::RESP3NotSupported,
+    }
+}
+
 /// What is wrong if a server does not even agree on the protocol. No text shows the password.
 pub(super) fn refusal(way: &Way, error: &RedisError) -> Failure {
     let server = &way.address;
@@ -49,22 +63,17 @@ pub(super) fn refusal(way: &Way, error: &RedisError) -> Failure {
         Some(login) => login.hide(&told(error)),
         None => told(error),
     };
-    if error.kind() == ErrorKind::RESP3NotSupported || said.contains("unknown command") {
-        let what = format!("{server} does not know the protocol RESP3 (the command HELLO)");
-        return Failure::refused(what);
-    }
     match error.code() {
-        Some("WRONGPASS") => Failure::refused(match &way.address.login {
+        Some("WRONGPASS") => Failure::of_credentials(match &way.address.login {
             Some(login) if login.user.is_some() => {
                 format!("{server} refuses the user or the password of the address")
             }
             _ => format!("{server} refuses the password of the address"),
         }),
-        Some("NOAUTH") => Failure::refused(format!(
+        Some("NOAUTH") => Failure::of_credentials(format!(
             "{server} asks for a password and the address has none: write :password@ or \
              user:password@ in front of the host"
         )),
-        Some("NOPROTO") => Failure::refused(format!("{server} does not know the protocol RESP3")),
         Some("DENIED" | "NOPERM") => Failure::refused(format!("{server} refuses us: {said}")),
         Some(_) if is_passing(error) => Failure::passing(format!("{server} is not ready: {said}")),
         Some(_) => Failure::unavailable(format!("{server} refuses us: {said}")),
@@ -79,10 +88,14 @@ fn look_at_info(way: &Way, answer: Value) -> Result<bool, Failure> {
     let text = match answer {
         Value::VerbatimString { text, .. } => text,
         Value::BulkString(text) => String::from_utf8_lossy(&text).into_owned(),
+        Value::ServerError(error) if error.code() == "NOAUTH" => {
+            return Err(refusal(way, &error.into()));
+        }
         Value::ServerError(error) if error.code() != "NOPERM" && error.code() != "ERR" => {
             return Err(Failure::of(&way.address, error.into()));
         }
         _ => {
+            note_proof(way, &Info::new(""));
             way.findings.trouble_is(Some(format!(
                 "{} does not tell its settings (INFO): whether it deletes jobs when its memory is \
                  full is not known",
@@ -92,6 +105,7 @@ fn look_at_info(way: &Way, answer: Value) -> Result<bool, Failure> {
         }
     };
     let info = Info::new(&text);
+    note_proof(way, &info);
     if let Some(wrong) = info.unfit() {
         return Err(Failure::refused(format!("{} {wrong}", way.address)));
     }
@@ -106,6 +120,11 @@ fn look_at_info(way: &Way, answer: Value) -> Result<bool, Failure> {
             Ok(info.is_cluster())
         }
     }
+}
+
+fn note_proof(way: &Way, info: &Info<'_>) {
+    let proof = Proof::new(way.settings.durability, info);
+    way.findings.proof_is(proof);
 }
 
 fn not_selected(way: &Way, error: ServerError, missing: &mut Vec<String>) -> Result<(), Failure> {

@@ -6,6 +6,9 @@ use std::collections::HashMap;
 const REDIS: (u32, u32) = (7, 0);
 const VALKEY: (u32, u32) = (7, 2);
 
+/// The first Redis that knows the command `WAITAOF`; every Valkey does.
+const WAITAOF: (u32, u32) = (7, 2);
+
 /// The lines that others have and Redis and Valkey have not.
 const OTHERS: [(&str, &str); 5] = [
     ("active_replica", "KeyDB"),
@@ -36,9 +39,7 @@ impl<'a> Info<'a> {
                 return Some(format!("is {name}: {ours}"));
             }
         }
-        let name = self.lines.get("server_name").copied();
-        let name = name.unwrap_or("redis").to_ascii_lowercase();
-        let (line, shown, oldest) = match name.as_str() {
+        let (line, shown, oldest) = match self.name().as_str() {
             "redis" => ("redis_version", "Redis", REDIS),
             "valkey" => ("valkey_version", "Valkey", VALKEY),
             other => return Some(format!("is {other}: {ours}")),
@@ -49,6 +50,23 @@ impl<'a> Info<'a> {
             Some(version) if version >= oldest => None,
             _ => Some(format!("is {shown} {version}: {ours}")),
         }
+    }
+
+    fn name(&self) -> String {
+        let name = self.lines.get("server_name").copied();
+        name.unwrap_or("redis").to_ascii_lowercase()
+    }
+
+    /// Whether the server says when a write is on its disk. One that does not tell its version is
+    /// taken for a newer one.
+    pub(super) fn knows_waitaof(&self) -> bool {
+        let version = self.lines.get("redis_version").and_then(|it| numbers(it));
+        version.is_none_or(|version| version >= WAITAOF || self.name() == "valkey")
+    }
+
+    /// Whether the server keeps an append-only file.
+    pub(super) fn has_file(&self) -> bool {
+        self.lines.get("aof_enabled") == Some(&"1")
     }
 
     /// Whether the server is a node of a cluster.
@@ -110,6 +128,20 @@ mod tests {
             assert!(refused.starts_with(expected), "{text}: {refused}");
             assert!(refused.contains("Redis 7.0 or newer"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_server_tells_by_its_version_whether_it_knows_when_a_write_is_on_its_disk() {
+        let knows = |text: &str| Info::new(text).knows_waitaof();
+        assert!(!knows("redis_version:7.0.15"));
+        assert!(knows("redis_version:7.2.0"));
+        assert!(knows("redis_version:10.0.1"));
+        assert!(knows(
+            "redis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.1.2"
+        ));
+        assert!(knows(""));
+        assert!(Info::new("aof_enabled:1").has_file());
+        assert!(!Info::new("aof_enabled:0").has_file());
     }
 
     #[test]

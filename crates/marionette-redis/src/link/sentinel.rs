@@ -9,8 +9,9 @@ use redis::{RedisError, Value};
 use crate::address::{Endpoint, Host};
 
 use super::failure::Failure;
+use super::shared::Shared;
 use super::way::Way;
-use super::{Shared, socket, speak};
+use super::{socket, speak};
 
 /// How long one sentinel may take: then the next one is asked.
 const TIME: Duration = Duration::from_secs(1);
@@ -48,7 +49,9 @@ async fn ask(way: &Way, sentinel: &Host, master: &str) -> Result<Host, Failure> 
     let answer = match address(connection, master).await {
         // It asks for a password, then that of the master: the address has no other.
         Err(error) if error.code() == Some("NOAUTH") && way.address.login.is_some() => {
-            log_in(way, connection).await.map_err(wrong)?;
+            speak::log_in(connection, way.address.login.as_ref())
+                .await
+                .map_err(wrong)?;
             address(connection, master).await
         }
         answer => answer,
@@ -78,17 +81,6 @@ async fn address(
     let mut ask = redis::cmd("SENTINEL");
     ask.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
     ask.query_async(connection).await
-}
-
-async fn log_in(way: &Way, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-    let mut auth = redis::cmd("AUTH");
-    if let Some(login) = &way.address.login {
-        if let Some(user) = &login.user {
-            auth.arg(user);
-        }
-        auth.arg(&login.password);
-    }
-    auth.exec_async(connection).await
 }
 
 /// While the links live, leaves a server that the sentinels no longer call the master.

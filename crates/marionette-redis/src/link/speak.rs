@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
-use tokio::sync::oneshot;
+use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, RedisConnectionInfo, RedisError};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::address::Login;
@@ -14,7 +14,7 @@ use super::ear::Ear;
 use super::socket::Stream;
 
 /// How long an answer may take. Later ones are thrown away with the connection.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// How many calls may wait for their turn to be written.
 const WAITING: usize = 1024;
@@ -27,17 +27,46 @@ const WRITTEN: usize = 256 * 1024;
 pub(super) struct Spoken {
     pub(super) connection: MultiplexedConnection,
     pub(super) driver: Driver,
-    /// Comes when the driver has ended.
-    pub(super) ended: oneshot::Receiver<()>,
+    pub(super) end: End,
 }
 
 /// What reads and writes; dropped, it closes the connection.
 #[derive(Debug)]
-pub(super) struct Driver(AbortHandle);
+pub(super) struct Driver(Vec<AbortHandle>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.0.abort();
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// The end of a connection.
+#[derive(Debug)]
+pub(super) struct End {
+    ends: mpsc::Sender<()>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl End {
+    /// Waits until one of the drivers has ended, by itself or because it was dropped.
+    pub(super) async fn come(self) {
+        let Self { ends, mut ended } = self;
+        drop(ends);
+        ended.recv().await;
+    }
+}
+
+impl Spoken {
+    /// Lets the connection live only as long as this goes on.
+    pub(super) fn drive(&mut self, work: impl Future<Output = ()> + 'static) {
+        let ends = self.end.ends.clone();
+        let task = tokio::task::spawn_local(async move {
+            work.await;
+            let _ = ends.try_send(());
+        });
+        self.driver.0.push(task.abort_handle());
     }
 }
 
@@ -60,12 +89,33 @@ pub(super) async fn speak(
     connect(&settings, stream, ear).await
 }
 
-/// Speaks as the oldest servers do, and says nothing first: so do sentinels.
+/// Speaks as the oldest servers do (RESP2), and says nothing first: so do sentinels.
 pub(super) async fn speak_plainly(stream: Stream) -> Result<Spoken, RedisError> {
     let settings = RedisConnectionInfo::default()
         .set_protocol(ProtocolVersion::RESP2)
         .set_skip_set_lib_name();
     connect(&settings, stream, None).await
+}
+
+/// Says who we are, where `HELLO` cannot say it; without a login asks whether there has to be one. A
+/// server closes a connection that sends it scripts before it knows.
+pub(super) async fn log_in(
+    to: &mut MultiplexedConnection,
+    login: Option<&Login>,
+) -> Result<(), RedisError> {
+    match login {
+        Some(login) => auth(login).exec_async(to).await,
+        None => redis::cmd("PING").exec_async(to).await,
+    }
+}
+
+pub(super) fn auth(login: &Login) -> Cmd {
+    let mut auth = redis::cmd("AUTH");
+    if let Some(user) = &login.user {
+        auth.arg(user);
+    }
+    auth.arg(&login.password);
+    auth
 }
 
 async fn connect(
@@ -83,16 +133,14 @@ async fn connect(
     let connect = MultiplexedConnection::new_with_config(settings, stream, config);
     let connected = tokio::time::timeout(ANSWER, connect).await;
     let (connection, driver) = connected.map_err(|_| no_answer())??;
-    let (end, ended) = oneshot::channel();
-    let driver = tokio::task::spawn_local(async move {
-        driver.await;
-        let _ = end.send(());
-    });
-    Ok(Spoken {
+    let (ends, ended) = mpsc::channel(1);
+    let mut spoken = Spoken {
         connection,
-        driver: Driver(driver.abort_handle()),
-        ended,
-    })
+        driver: Driver(Vec::new()),
+        end: End { ends, ended },
+    };
+    spoken.drive(driver);
+    Ok(spoken)
 }
 
 fn no_answer() -> RedisError {

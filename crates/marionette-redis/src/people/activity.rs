@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::walk::bound;
 use crate::codec::{Reader, bytes, int, list, optional, time};
+use crate::error::strange;
 use crate::layout::Key;
 use crate::scripts::Script;
 use crate::server::Server;
@@ -16,6 +17,9 @@ use crate::server::Server;
 const LIMIT_MAX: usize = 1_000;
 /// How many activities are read at a time.
 const CHUNK: usize = 50;
+/// How many changed jobs activities may have before the oldest ones are forgotten: a little less
+/// than the script says.
+const FORGOTTEN: u64 = 90_000;
 
 /// What is kept of an activity beside its time and its jobs, as JSON.
 #[derive(Clone, Debug)]
@@ -82,6 +86,43 @@ impl Server {
             }
         }
         Ok(activities)
+    }
+
+    /// Takes the number of an activity once, before its first step: a step that is sent again then
+    /// says what the first one did, instead of finding nothing to do. One that changes nothing has
+    /// no row.
+    pub(super) async fn take_number(&self, number: &mut Option<i64>) -> Result<i64, StoreError> {
+        if let Some(number) = *number {
+            return Ok(number);
+        }
+        let mut take = redis::cmd("HINCRBY");
+        take.arg(self.scripts.layout().key(Key::Activity));
+        take.arg("#last").arg(1);
+        let taken = int(self.bulk.ask(&take).await?)?;
+        let taken = taken.ok_or_else(|| strange("the number of an activity"))?;
+        *number = Some(taken);
+        Ok(taken)
+    }
+
+    /// Waits until the server keeps what an activity has changed: the steps of a change write what
+    /// they did into its row, so a server that has the row has all of it, also after a failover.
+    pub(super) async fn keep_activity(&self, number: i64, jobs: u64) -> Result<(), StoreError> {
+        if !self.waits_to_keep() {
+            return Ok(());
+        }
+        let mut call = self.call(Script::Told, &[]);
+        call.arg(0).arg(&number.to_be_bytes()[..]);
+        let row = list(self.keep(&call).await?)?.into_iter().next();
+        let row = optional(row.unwrap_or(Value::Nil))?.unwrap_or_default();
+        let mut row = Reader(&row);
+        let kept = row.number(7).and_then(|_| row.number32());
+        // A change of more jobs than the activities may have in all forgets its own.
+        if jobs >= FORGOTTEN || kept.is_some_and(|kept| u64::from(kept) >= jobs) {
+            return Ok(());
+        }
+        Err(StoreError::unavailable(format!(
+            "the server has lost some of {jobs} changes while they were made: ask for them again"
+        )))
     }
 
     /// The numbers of the activities that match, the latest first. Some may be gone.

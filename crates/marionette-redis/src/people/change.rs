@@ -58,8 +58,8 @@ struct Asked {
     code: &'static str,
     value: String,
     told: String,
-    /// Its activity; 0 before it has changed a job.
-    activity: i64,
+    /// The number of its activity, once it was taken.
+    activity: Option<i64>,
     /// How many jobs it has changed.
     changed: u64,
 }
@@ -72,7 +72,7 @@ impl Asked {
             code,
             told: Told::new(change.kind(), by, None, reason).encode(),
             value,
-            activity: 0,
+            activity: None,
             changed: 0,
         }
     }
@@ -116,6 +116,9 @@ impl Server {
                 ));
             }
         }
+        if let Some(activity) = asked.activity.filter(|_| asked.changed > 0) {
+            self.keep_activity(activity, asked.changed).await?;
+        }
         Ok(asked.changed)
     }
 
@@ -154,10 +157,9 @@ impl Server {
     ) -> Result<(), StoreError> {
         for found in found.iter().filter(|found| found.is_known()) {
             if found.clone().read().is_err() {
-                let (activity, told) = (asked.activity, &asked.told);
-                let (activity, is_deleted) = self.discard(found.id, reader, activity, told).await?;
-                asked.activity = activity;
-                asked.changed += u64::from(is_deleted);
+                let activity = self.take_number(&mut asked.activity).await?;
+                let is_deleted = self.discard(found.id, reader, activity, &asked.told);
+                asked.changed += u64::from(is_deleted.await?);
             }
         }
         Ok(())
@@ -180,10 +182,11 @@ impl Server {
         if step.jobs.is_empty() {
             return Ok(Vec::new());
         }
+        let activity = self.take_number(&mut asked.activity).await?;
         let mut call = self.call(Script::Change, &step.instances);
         call.arg(self.channel()).arg(Self::random_process());
         call.arg(asked.code).arg(&asked.value);
-        call.arg(asked.activity).arg(&asked.told);
+        call.arg(activity).arg(&asked.told);
         call.arg(step.places.len());
         for (priority, kind, queue) in &step.places {
             call.arg(*priority).arg(kind).arg(queue);
@@ -195,7 +198,6 @@ impl Server {
         }
         let mut answers = list(self.bulk(&call).await?)?.into_iter();
         let mut next = || int(answers.next().ok_or_else(|| strange("what was changed"))?);
-        asked.activity = asked.activity.max(next()?.unwrap_or(0));
         let mut again = Vec::new();
         for job in &step.jobs {
             match next()? {

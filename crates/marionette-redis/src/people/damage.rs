@@ -6,7 +6,7 @@ use marionette::store::StoreError;
 use redis::Value;
 
 use super::walk::{CHUNK, bound};
-use crate::codec::{bytes, int, list};
+use crate::codec::{bytes, list};
 use crate::error::strange;
 use crate::jobs::JobReader;
 use crate::layout::Key;
@@ -20,24 +20,22 @@ const ASKED_AGAIN: usize = 20;
 type Standing = (&'static str, Vec<u8>);
 
 impl Server {
-    /// Deletes a job that cannot be read, unless an instance has it. Returns the number of the
-    /// activity, and whether it was deleted.
+    /// Deletes a job that cannot be read, unless an instance has it. Returns whether it was deleted.
     pub(super) async fn discard(
         &self,
         id: TaskId,
         reader: &mut JobReader,
         activity: i64,
         told: &str,
-    ) -> Result<(i64, bool), StoreError> {
+    ) -> Result<bool, StoreError> {
         let (place, what) = self.standing(id).await?;
         for _ in 0..ASKED_AGAIN {
             let mut call = self.call(Script::Discard, reader.instances());
             call.arg(self.channel()).arg(activity).arg(told);
             call.arg(id.uuid().as_bytes()).arg(place).arg(&what[..]);
-            let mut answer = list(self.bulk(&call).await?)?.into_iter();
-            let mut next = || int(answer.next().unwrap_or(Value::Nil));
-            if let Some(number) = next()? {
-                return Ok((number, next()? == Some(1)));
+            let answer = self.bulk(&call).await?;
+            if let Value::Int(is_deleted) = answer {
+                return Ok(is_deleted == 1);
             }
             reader.look_around(self).await?;
         }

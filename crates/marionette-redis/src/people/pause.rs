@@ -32,7 +32,7 @@ impl Server {
             "r"
         });
         call.arg(&*queue).arg(person).arg(told.encode());
-        self.bulk(&call).await?;
+        self.keep(&call).await?;
         Ok(())
     }
 

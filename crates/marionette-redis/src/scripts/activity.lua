@@ -1,13 +1,15 @@
 -- The changes that people made. An activity is a field with its number: when it was made, how many
--- jobs it changed, and the rest as the caller tells it. What it changed stands in the set of
--- subjects twice, so that it is found from both sides: under j and the id, or q and the queue, then
--- the number; and under n and the number, then the same.
+-- jobs it changed, and the rest as the caller tells it. A caller takes the number before it begins,
+-- so it has the same one when an answer was lost and it asks again. What an activity changed stands
+-- in the set of subjects twice, so that it is found from both sides: under j and the id, or q and
+-- the queue, then the number; and under n and the number, then the same.
 local ACTIVITIES_MAX, CHANGED_MAX = 10000, 100000
 
-local function note(activity, subjects, told, at)
-  local number = call('HINCRBY', activity, '#last', 1)
-  call('HSET', activity, number, time_bytes(at) .. pack('>I4', 0) .. told)
-  return number
+local function note(activity, number, told, at)
+  if call('HSETNX', activity, number, time_bytes(at) .. pack('>I4', 0) .. told) == 0 then return end
+  -- Numbers that nobody has used are forgotten as well, maybe this one.
+  local first = call('HGET', activity, '#first')
+  if first and tonumber(first) > number then call('HSET', activity, '#first', number) end
 end
 
 -- Notes what an activity changed: texts that begin with j or q.

@@ -2,15 +2,14 @@
 -- flags: allow-oom
 -- keys: those of hands.lua; 17 bodies, 18 gone, 19 until, 20 activity, 21 subjects; then what each
 --   of the instances has that are named below
--- arguments: channel, random process, the change, its value, number of the activity (0 for a new
---   one), what is told of the activity, number of places; for each priority, kind and queue; for
---   each job id, place, as its body says when it was first due (7 bytes) and its flags (a number),
---   the number of the instance that has it or 0, and how it has to be: nothing for any way, w and
---   when it is due (7 bytes) for one that waits, h for one that an instance has, else the letter of
---   the state in which it ended. The changes: c cancel for a reason, r retry, t reschedule to a
---   time, x delete
--- answer: the number of the activity or 0; for each job 1 if it was changed, 0 if not, 2 if it is
---   not as it was said to be: it is looked at again
+-- arguments: channel, random process, the change, its value, number of the activity, what is told
+--   of it, number of places; for each priority, kind and queue; for each job id, place, as its body
+--   says when it was first due (7 bytes) and its flags (a number), the number of the instance that
+--   has it or 0, and how it has to be: nothing for any way, w and when it is due (7 bytes) for one
+--   that waits, h for one that an instance has, else the letter of the state in which it ended. The
+--   changes: c cancel for a reason, r retry, t reschedule to a time, x delete
+-- answer: for each job 1 if it was changed, also by this activity before, since an answer may be
+--   lost; 0 if not; 2 if it is not as it was said to be: it is looked at again
 -- cost: O(jobs x log waiting)
 --@ codec
 --@ wake
@@ -34,10 +33,13 @@ for place = 1, place_count do
 end
 local ids = {}
 for at = 8 + 3 * place_count, #ARGV, 6 do ids[#ids + 1] = ARGV[at] end
+local subjects = {}
+for index, id in ipairs(ids) do subjects[index] = 'j' .. id .. pack('>I8', number) end
+local before = read_many('ZMSCORE', KEYS[21], subjects)
 local states, ends = read_many('HMGET', K.states, ids), read_many('HMGET', K.ends, ids)
 
 local waited, retried, entries, failed, by_time, until_rows = {}, {}, {}, {}, {}, {}
-local deleted, anew, wishes, answer, changed = {}, {}, {}, {0}, {}
+local deleted, anew, wishes, answer, changed = {}, {}, {}, {}, {}
 local left, NOBODY = {}, string.rep('\0', 16)
 
 -- A job that does not run, and the member of the set of waiting jobs that it is if it waits.
@@ -118,8 +120,8 @@ local function change(index, id)
 end
 
 for index, id in ipairs(ids) do
-  answer[index + 1] = change(index, id)
-  if answer[index + 1] == YES then changed[#changed + 1] = 'j' .. id end
+  answer[index] = before[index] and YES or change(index, id)
+  if answer[index] == YES and not before[index] then changed[#changed + 1] = 'j' .. id end
 end
 if #changed == 0 then return answer end
 
@@ -134,8 +136,7 @@ forget(KEYS[17], K.states, K.attempts, K.ends, deleted)
 write_all(ARGV[1], ARGV[2])
 correct_hints(left)
 tell_ended(K.awaited, ARGV[1], deleted)
-if number == 0 then number = note(KEYS[20], KEYS[21], ARGV[6], now) end
+note(KEYS[20], number, ARGV[6], now)
 note_changed(KEYS[20], KEYS[21], number, changed)
 forget_activities(KEYS[20], KEYS[21], 0, 100)
-answer[1] = number
 return answer

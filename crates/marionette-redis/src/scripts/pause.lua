@@ -52,7 +52,8 @@ else
     end
   end
 end
-local number = note(KEYS[8], KEYS[9], ARGV[6], now)
+local number = call('HINCRBY', KEYS[8], '#last', 1)
+note(KEYS[8], number, ARGV[6], now)
 note_changed(KEYS[8], KEYS[9], number, {'q' .. name .. '/'})
 forget_activities(KEYS[8], KEYS[9], 0, 100)
 return 1

@@ -43,7 +43,7 @@ impl Server {
         match rows {
             [] => return Ok(Vec::new()),
             [row] if row.is_simple() && self.is_quiet.get() => {
-                let answer = bytes(self.bulk(&self.one_call(row)).await?)?;
+                let answer = bytes(self.keep(&self.one_call(row)).await?)?;
                 match &answer[..] {
                     b"a" => return Ok(vec![Inserted::Accepted]),
                     // The other script compares the two.
@@ -54,7 +54,7 @@ impl Server {
             _ => {}
         }
         let runs = Runs::new(rows);
-        let answer = self.bulk(&self.insert_call(&runs, rows)).await?;
+        let answer = self.keep(&self.insert_call(&runs, rows)).await?;
         self.inserted(&runs, rows.len(), answer)
     }
 

@@ -79,7 +79,7 @@ impl Server {
             Some(instance) => self.done_call(instance, &verdicts),
             None => self.settle_call(&verdicts),
         };
-        let mut answers = settled(self.bulk(&call).await?, verdicts.len())?.into_iter();
+        let mut answers = settled(self.keep(&call).await?, verdicts.len())?.into_iter();
         let part = |load: &&Verdicts| answers.by_ref().take(load.all.len()).collect();
         Ok(loads.iter().map(part).collect())
     }

@@ -151,6 +151,22 @@ async fn a_server_that_only_just_starts_is_waited_for_when_a_store_is_connected(
 }
 
 #[tokio::test]
+async fn a_server_that_takes_its_time_before_each_first_answer_is_connected_to() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let peer = Peer::new(server.port(), |command| {
+        if matches!(command, "HELLO 3" | "CLIENT SETNAME" | "EVALSHA") {
+            std::thread::park_timeout(Duration::from_millis(800));
+        }
+        Act::Pass
+    });
+    let store = RedisStore::connect(peer.url()).await.unwrap();
+    both(&store).await.unwrap();
+    assert_eq!(peer.accepted(), 2);
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_become_ready_is_named_with_what_it_says() {
     let Some(server) = RedisServer::start() else {
         return;

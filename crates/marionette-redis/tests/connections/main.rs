@@ -2,10 +2,13 @@
 
 mod cluster;
 mod common;
+mod durability;
 mod fake;
 mod first;
 mod heal;
+mod lost;
 mod peer;
+mod plain;
 mod rights;
 mod sentinel;
 #[cfg(feature = "tls")]

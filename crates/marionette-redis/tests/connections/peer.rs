@@ -13,6 +13,8 @@ pub(crate) enum Act {
     Say(&'static str),
     /// Nobody answers, and nobody closes the connection.
     Nothing,
+    /// The server does it, and the connection ends before its answer.
+    Lose,
     /// The connection ends.
     Close,
 }
@@ -82,10 +84,14 @@ fn serve(client: TcpStream, server: u16, decide: &Mutex<Decide>) -> Option<()> {
         let words: Vec<_> = text.split("\r\n").skip(2).step_by(2).take(2).collect();
         let act = (decide.lock().unwrap())(&words.join(" "));
         match act {
-            Act::Pass => {
+            Act::Pass | Act::Lose => {
                 let mut answer = Vec::new();
                 to_server.write_all(&command).ok()?;
                 value(&mut server, &mut answer).ok()?;
+                if let Act::Lose = act {
+                    out.shutdown(Shutdown::Both).ok()?;
+                    return None;
+                }
                 out.write_all(&answer).ok()?;
             }
             Act::Say(answer) => out.write_all(answer.as_bytes()).ok()?,

@@ -243,3 +243,24 @@ async fn a_file_that_cannot_be_used_is_named() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(error.chain().contains(&plain), "{}", error.chain());
 }
+
+/// In a program that has two providers rustls knows none for the process, and one that the program
+/// has chosen need not fit.
+#[tokio::test]
+async fn the_provider_of_the_process_is_neither_needed_nor_used() {
+    use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+
+    let Some(files) = Files::new() else { return };
+    let Some((_server, url)) = server(&files, false) else {
+        return;
+    };
+    let useless = CryptoProvider {
+        cipher_suites: Vec::new(),
+        kx_groups: Vec::new(),
+        ..ring::default_provider()
+    };
+    useless.install_default().expect("nobody has chosen one");
+    let options = trusting(files.path("ours.crt"));
+    let store = options.connect(&url).await.unwrap();
+    both(&store).await.unwrap();
+}
