@@ -53,6 +53,7 @@ mod cases;
 mod model;
 mod case;
 mod bed;
+pub mod crash;
 mod fixture;
 mod options;
 

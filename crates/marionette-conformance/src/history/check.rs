@@ -8,6 +8,7 @@
 //! - I5: no more attempts run at once than the limit says.
 //! - I6 is about periodic jobs, which do not exist yet.
 //! - I7: after `stop` has returned nothing happens in that process.
+//! - I8: no attempt starts before its job is due.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -20,7 +21,7 @@ use crate::history::finals::Finals;
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which one: I1 to I7.
+    /// Which one: I1 to I8.
     pub invariant: &'static str,
     /// The job that it is about, if it is about one.
     pub job: Option<TaskId>,
@@ -45,6 +46,7 @@ impl Events {
         check.overlapping(self);
         check.over_the_limit(self);
         check.after_the_stop(self);
+        check.too_early(self);
         check.faults
     }
 }
@@ -143,6 +145,9 @@ impl Check {
                     format!("job {job} has {done} attempts that succeeded"),
                 );
             }
+            if let Some(what) = &last.tangled {
+                self.fault("I4", job, format!("job {job}, as the store has it: {what}"));
+            }
         }
     }
 
@@ -214,6 +219,15 @@ impl Check {
                     }
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn too_early(&mut self, events: &Events) {
+        for line in &events.lines {
+            if let Event::Early(job, run) = line.event {
+                let what = format!("job {job} starts before it is due ({run})");
+                self.fault("I8", job, what);
             }
         }
     }

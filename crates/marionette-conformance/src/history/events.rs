@@ -24,6 +24,8 @@ pub enum Event {
     Effect(TaskId, Run),
     /// It is over: it returned, panicked or was dropped.
     End(TaskId, Run),
+    /// It started before its job was due.
+    Early(TaskId, Run),
     /// A settlement that completes the job was applied; the token of its lease.
     Won(TaskId, i64),
     /// The job's lease lapsed, and the store has taken the job from its instance.
@@ -80,6 +82,7 @@ impl Event {
             | Self::Start(job, _)
             | Self::Effect(job, _)
             | Self::End(job, _)
+            | Self::Early(job, _)
             | Self::Won(job, _)
             | Self::Taken(job) => Some(*job),
             Self::Limit(_) | Self::Returned | Self::Gone(_) => None,
@@ -96,6 +99,7 @@ impl fmt::Display for Event {
             Self::Start(job, run) => write!(f, "start {job} {run}"),
             Self::Effect(job, run) => write!(f, "effect {job} {run}"),
             Self::End(job, run) => write!(f, "end {job} {run}"),
+            Self::Early(job, run) => write!(f, "early {job} {run}"),
             Self::Won(job, token) => write!(f, "won {job} {token}"),
             Self::Taken(job) => write!(f, "taken {job}"),
             Self::Limit(limit) => write!(f, "limit {limit}"),
@@ -207,6 +211,7 @@ fn parse(text: &str) -> Option<(u64, Event)> {
         "start" => Event::Start(read(words.next())?, read(words.next())?),
         "effect" => Event::Effect(read(words.next())?, read(words.next())?),
         "end" => Event::End(read(words.next())?, read(words.next())?),
+        "early" => Event::Early(read(words.next())?, read(words.next())?),
         "won" => Event::Won(read(words.next())?, read(words.next())?),
         "taken" => Event::Taken(read(words.next())?),
         "limit" => Event::Limit(read(words.next())?),

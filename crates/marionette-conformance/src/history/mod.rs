@@ -27,6 +27,7 @@
 mod check;
 mod events;
 mod finals;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use marionette::TaskId;
 pub use check::Violation;
 pub use events::{Event, Events, Run};
 pub use finals::Finals;
+pub use tail::Tail;
 
 /// A history, as one process writes it.
 #[derive(Debug)]
@@ -169,6 +171,11 @@ impl Attempt<'_> {
     /// Writes that it had its effect.
     pub fn effect(&self) {
         self.history.write(&Event::Effect(self.job, self.run));
+    }
+
+    /// Writes that it started before its job was due.
+    pub fn is_early(&self) {
+        self.history.write(&Event::Early(self.job, self.run));
     }
 }
 

@@ -1,10 +1,13 @@
 //! A good history passes, and each invariant finds what breaks it.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
-use marionette::store::JobState;
+use marionette::inspect::{JobDetails, TimedAttempt};
+use marionette::store::{JobState, Name, NewJob, PastOutcome, StoredJob};
 use marionette::{MemoryStore, TaskId};
 
+use crate::history::finals::tangled;
 use crate::history::{Event, Events, Finals, History, Run};
 
 fn run(process: u64, number: u64) -> Run {
@@ -215,4 +218,40 @@ async fn what_is_written_is_read() {
     let finals = Finals::of(&read, &MemoryStore::new()).await;
     assert_eq!(finals.expect("it answers").jobs.len(), 0);
     fs::remove_file(&path).expect("it is there");
+}
+
+#[test]
+fn a_job_that_starts_before_it_is_due_breaks_i8() {
+    let job = TaskId::new();
+    let mut all = good(job);
+    all.insert(4, (2, Event::Early(job, run(2, 0))));
+    let fault = only_fault(&events(&all), &done(&[job]), job);
+    assert!(fault.starts_with("I8"), "{fault}");
+}
+
+/// A job that was done at its first attempt, which took ten seconds, and one more attempt that
+/// began after this many seconds.
+fn with_another_attempt(outcome: PastOutcome, begun: u64) -> JobDetails {
+    let at = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+    let stored = NewJob::new(Name::from_static("mail"), Vec::new());
+    let mut details = StoredJob::new(stored, at(0)).shown(at(0));
+    details.summary.state = JobState::Done;
+    details.attempts = vec![
+        TimedAttempt::new(1, outcome, at(0), at(10)),
+        TimedAttempt::new(1, PastOutcome::Done, at(begun), at(30)),
+    ];
+    details
+}
+
+#[test]
+fn attempts_follow_each_other_and_none_comes_after_the_success() {
+    let of = |outcome, begun| tangled(&with_another_attempt(outcome, begun));
+    assert_eq!(of(PastOutcome::Crashed, 10), None);
+    let overlap = of(PastOutcome::Crashed, 9).expect("they overlap");
+    assert!(overlap.starts_with("attempts that overlap"), "{overlap}");
+    let second = of(PastOutcome::Done, 10).expect("it was done before");
+    assert!(
+        second.starts_with("an attempt after it was done"),
+        "{second}"
+    );
 }

@@ -2,20 +2,18 @@
 //! start again under the same name; what they had runs again within a second.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::inspect::Inspect;
-use marionette::store::JobState;
-use marionette_conformance::history::{Event, Run};
-use marionette_sqlite::SqliteStore;
+use marionette::store::{JobState, Store};
+use marionette_conformance::crash::{Books, Parent, Process, Way, insert, job, times};
+use marionette_conformance::history::{Event, Run, Tail};
 
-use crate::child::insert;
+use crate::alone;
+use crate::child::GROUND;
 use crate::clock;
-use crate::parent::{Books, Parent, Process, alone, times};
-use crate::tail::Tail;
-use crate::work::{Way, job};
 
 /// How many instances are killed in every run.
 const KILLS: usize = 300;
@@ -64,7 +62,7 @@ impl Running {
 /// A file, the instances on it, and what is known of them.
 struct Town {
     parent: Parent,
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     tail: Tail,
     running: Running,
     instances: Vec<Process>,
@@ -86,7 +84,7 @@ fn what_a_dead_instance_had_runs_again_within_a_second() {
     let (mut first, mut again, mut dying) = (Vec::new(), Vec::new(), Vec::new());
     for town in towns {
         let (town, books) = town.join().expect("no invariant is broken");
-        println!("{} instances killed: {}", town.kills, books.tell());
+        println!("{} instances killed: {}", town.kills, books);
         kills += town.kills;
         had += town.had;
         first.extend(town.first);
@@ -142,7 +140,7 @@ struct TownBooks {
 
 impl Town {
     async fn new() -> Self {
-        let mut parent = Parent::new();
+        let mut parent = Parent::new(&GROUND);
         Self {
             store: parent.open().await,
             tail: Tail::new(&parent.path("history")),

@@ -3,11 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use marionette_conformance::crash::{Parent, times};
 use marionette_sqlite::FAIL_POINTS;
 
-use crate::child::FAIL_AT;
+use crate::alone;
+use crate::child::GROUND;
 use crate::clock;
-use crate::parent::{Parent, alone, times};
+
+/// The fail point at which a child aborts, and at the how-manieth time.
+const FAIL_AT: &str = "MARIONETTE_CRASH_FAIL_AT";
 
 /// In the child: aborts when a point is passed for this number of times.
 pub(crate) fn arm() {
@@ -43,10 +47,10 @@ async fn a_process_that_dies_at_any_point_of_the_store_loses_nothing() {
     let _alone = alone();
     let begun = clock::now();
     let (mut aborts, mut missed) = (0, Vec::new());
-    let mut parent = Parent::new();
+    let mut parent = Parent::new(&GROUND);
     for point in FAIL_POINTS.iter().cycle().take(FAIL_POINTS.len() * times()) {
         let died = if is_rare(point) {
-            let mut fresh = Parent::new().that_prunes();
+            let mut fresh = Parent::new(&GROUND).that_prunes();
             if !is_first(point) {
                 // The first process leaves files behind for the next one.
                 dies_at(&mut fresh, "sqlite::settle::end", 3);
@@ -66,10 +70,9 @@ async fn a_process_that_dies_at_any_point_of_the_store_loses_nothing() {
     }
     let books = parent.end().await;
     println!(
-        "{aborts} aborts at {} points in {:?}; {}",
+        "{aborts} aborts at {} points in {:?}; {books}",
         FAIL_POINTS.len(),
-        begun.elapsed(),
-        books.tell()
+        begun.elapsed()
     );
     assert!(
         missed.is_empty(),

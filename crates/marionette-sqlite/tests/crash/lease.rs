@@ -3,21 +3,20 @@
 
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
 use marionette::store::JobState;
+use marionette_conformance::crash::{Parent, Way, insert, job};
 use marionette_conformance::history::Event;
 
-use crate::child::insert;
+use crate::alone;
+use crate::child::GROUND;
 use crate::clock;
-use crate::parent::{Parent, alone};
-use crate::work::{Way, job};
 
 #[tokio::test]
 async fn a_long_job_keeps_its_lease_also_if_it_blocks_its_runtime() {
     let _alone = alone();
     // A machine that stands still for a second must not make it lapse.
     let lease = Duration::from_secs(3);
-    let mut parent = Parent::new().with_lease(lease);
+    let mut parent = Parent::new(&GROUND).with_lease(lease);
     let store = parent.open().await;
     let blocked = parent.start("blocked");
     let long = job(3 * 3_000, Way::Blocks);
@@ -43,7 +42,7 @@ async fn a_long_job_keeps_its_lease_also_if_it_blocks_its_runtime() {
     parent.kill_all(others);
     drop(store);
     let books = parent.end().await;
-    println!("a job of three leases: {}", books.tell());
+    println!("a job of three leases: {books}");
     let starts = books
         .events
         .count(|event| matches!(event, Event::Start(..)));

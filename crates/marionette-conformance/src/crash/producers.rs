@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use crate::clock;
-use crate::parent::{Parent, alone, times};
+use crate::crash::clock;
+use crate::crash::parent::{Parent, times};
 
-/// How many producers are killed in every run.
-const KILLS: usize = 700;
 /// How many live at once.
 const LIVING: usize = 3;
 
-#[tokio::test]
-async fn what_a_producer_was_told_is_accepted_survives_it() {
-    let _alone = alone();
-    let mut parent = Parent::new();
+/// Kills this number of producers, and checks that what each was told is accepted survives it.
+/// Returns what is to be told about it.
+///
+/// # Panics
+///
+/// If something is wrong.
+pub async fn kill_producers(mut parent: Parent, kills: usize) -> String {
     let begun = clock::now();
     let mut living: Vec<_> = (0..LIVING).map(|_| parent.start("produce")).collect();
-    let kills = KILLS * times();
+    let kills = kills * times();
     for kill in 0..kills {
         clock::sleep(Duration::from_micros(parent.rng.u64(500..20_000)));
         // From before its store is open to the middle of its work.
@@ -28,10 +29,8 @@ async fn what_a_producer_was_told_is_accepted_survives_it() {
     }
     let killed = begun.elapsed();
     let books = parent.end().await;
-    println!(
-        "{kills} producers killed in {killed:?}, all in {:?}: {}",
-        begun.elapsed(),
-        books.tell()
-    );
-    assert!(books.events.accepted().len() > kills, "they did something");
+    let accepted = books.events.accepted().len();
+    assert!(accepted > kills, "they did something: {books}");
+    let all = begun.elapsed();
+    format!("{kills} producers killed in {killed:?}, all in {all:?}: {books}")
 }

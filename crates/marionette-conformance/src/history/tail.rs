@@ -4,24 +4,34 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use marionette_conformance::history::{Event, Events};
+use crate::history::{Event, Events};
 
-/// A history, read while others write it.
-pub(crate) struct Tail {
+/// Reads a history while others write it.
+#[derive(Debug)]
+pub struct Tail {
     file: File,
     at: u64,
 }
 
 impl Tail {
-    /// From its end.
-    pub(crate) fn new(path: &Path) -> Self {
+    /// Begins at the end that the file has now.
+    ///
+    /// # Panics
+    ///
+    /// If there is no file.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
         let mut file = File::open(path).expect("the history is there");
         let at = file.seek(SeekFrom::End(0)).expect("it has an end");
         Self { file, at }
     }
 
-    /// What was written since the last time.
-    pub(crate) fn more(&mut self) -> Vec<Event> {
+    /// Reads what was written since the last time.
+    ///
+    /// # Panics
+    ///
+    /// If the file cannot be read.
+    pub fn more(&mut self) -> Vec<Event> {
         let mut text = String::new();
         self.file
             .seek(SeekFrom::Start(self.at))
