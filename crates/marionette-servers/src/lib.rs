@@ -19,6 +19,7 @@
 //!
 //! `MARIONETTE_REDIS_SERVER` names another program than `redis-server`, such as `valkey-server`.
 
+mod proxy;
 mod server;
 mod settings;
 mod watcher;
@@ -26,6 +27,7 @@ mod ports;
 mod wire;
 mod clock;
 
+pub use proxy::{Act, Border, Passing, Proxy};
 pub use server::RedisServer;
 pub use settings::{AppendOnly, RedisSettings};
 pub use wire::{Connection, Reply};

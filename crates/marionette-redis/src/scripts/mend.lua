@@ -34,7 +34,7 @@ for _ = 1, tonumber(ARGV[5]) do
   if not first then after = '' break end
   after = sub(first, 1, 6)
   local hints = sub(after, 6) == '1' and K.suspects or K.hints
-  local due = unpick('>I7', first, 7)
+  local due = #first < 13 and 0 or unpick('>I7', first, 7)
   local score = call('ZSCORE', hints, after)
   local is_paused = call('HEXISTS', K.paused, sub(after, 3, 5)) == 1
   if not is_paused and (not score or tonumber(score) > hint(after, due)) then
@@ -59,9 +59,11 @@ local function is_held(id)
   return false
 end
 
--- The job as it would wait, and how the member of the set of waiting jobs begins that it would be.
+-- The job as it would wait, and how the member of the set of waiting jobs begins that it would be;
+-- nothing if its rows cannot be read, which is for people.
 local function waiting_job(id, body)
   local at = sub(body, 8, 8) == '1' and 16 or 9
+  if #body < at + 2 then return end
   local priority, kind_bytes, queue_bytes = unpick('>bBB', body, at)
   local kind = sub(body, at + 3, at + 2 + kind_bytes)
   local queue = sub(body, at + 3 + kind_bytes, at + 2 + kind_bytes + queue_bytes)
@@ -73,6 +75,7 @@ local function waiting_job(id, body)
   job.first = job.due
   local state = call('HGET', K.states, id)
   if state then
+    if #state ~= STATE_BYTES then return end
     local _
     job.token, job.instance, _, job.started, job.due, job.first, job.failed, job.crashes,
       job.history = unpick(STATE, state)

@@ -97,3 +97,22 @@ async fn idle_processes_that_died_are_forgotten_and_hide_no_other() {
     let left = bed.ask(&["ZCARD", &idle]).int();
     assert!(left <= 1, "{left} are left");
 }
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_keep_no_sweep_from_its_work() {
+    let Some(bed) = Bed::new(often()) else { return };
+    let process = bed.process().await;
+    let jobs = [job(), job()];
+    let [body, state] = [jobs[0].id, jobs[1].id].map(|id| id.uuid().into_bytes());
+    process.insert(jobs.to_vec()).await;
+    let spoil = |words: [&[u8]; 4]| drop(bed.server.command(&words));
+    spoil([b"HSET", bed.key("bodies").as_bytes(), &body, b"?"]);
+    spoil([b"HSET", bed.key("states").as_bytes(), &state, b"?"]);
+    spoil([b"ZADD", bed.key("waiting").as_bytes(), b"0", b"short"]);
+    // It looks at everything each time, and so often.
+    for _ in 0..30 {
+        process.beat().await;
+        process.store.sweep().await.expect("a sweep");
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
