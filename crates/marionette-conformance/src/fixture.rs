@@ -104,6 +104,26 @@ pub trait Fixture: Send + Sync + 'static {
         panic!("this fixture cannot roll back")
     }
 
+    /// Whether the connection to the store can be [cut](Self::cut), if it is [asked
+    /// for](Self::cuttable). Default is no.
+    fn can_be_cut(&self) -> bool {
+        false
+    }
+
+    /// Has connections that can be cut, for all stores that are opened from now on. Default is
+    /// nothing.
+    fn cuttable(&mut self) {}
+
+    /// Lets the connection be cut once in what is called next: before the server knows of the call,
+    /// or after its effect and before the answer. Which call it is, and where it is cut, depends on
+    /// the number alone; `None` calls it off. Returns how often it has been cut.
+    ///
+    /// Default is never.
+    fn cut(&self, place: Option<u32>) -> u64 {
+        let _ = place;
+        0
+    }
+
     /// The shortest time that the cases tell apart. Default is a second, for a clock that can be
     /// moved; a real clock may need 50 ms.
     fn unit(&self) -> Duration {

@@ -39,6 +39,12 @@ pub fn run(make: fn() -> Box<dyn Fixture>) -> ExitCode {
     trials.push(Trial::test("model::random_operations_agree", move || {
         Ok(model::agree(make)?)
     }));
+    if make().can_be_cut() {
+        let name = "model::random_operations_agree_on_a_connection_that_is_cut";
+        trials.push(Trial::test(name, move || {
+            Ok(model::agree_although_cut(make)?)
+        }));
+    }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 use marionette::store::Store;
 use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
 use marionette_redis::{Clock, RedisOptions, RedisStore};
-use marionette_servers::{Connection, RedisServer, Reply};
+use marionette_servers::{Act, Border, Connection, Passing, Proxy, RedisServer, Reply};
 use tokio::runtime::{Builder, Runtime};
 
 /// Time passes at once where a case lets it pass, in real time while a caller waits for jobs, and
@@ -26,6 +26,48 @@ struct OnServer {
     name: String,
     clock: Clock,
     remembered: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
+    /// What stands between the store and the server, if something does.
+    cuts: Option<Cuts>,
+}
+
+/// A connection that is cut where a case says.
+struct Cuts {
+    proxy: Proxy,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Default)]
+struct Plan {
+    /// How many calls pass before the one that is cut, how far that comes, and whether it is torn.
+    next: Option<(u32, Border, Act)>,
+    made: u64,
+}
+
+impl Cuts {
+    fn new() -> Self {
+        let plan: Arc<Mutex<Plan>> = Arc::default();
+        let own = Arc::clone(&plan);
+        let proxy = Proxy::new(server(), move |passing| {
+            let mut plan = own.lock().expect("nobody panics with it");
+            match plan.next {
+                Some((0, border, act)) if is_at(passing, border) => {
+                    plan.next = None;
+                    plan.made += 1;
+                    act
+                }
+                Some((left, border, act)) if is_at(passing, border) => {
+                    plan.next = Some((left - 1, border, act));
+                    Act::Pass
+                }
+                _ => Act::Pass,
+            }
+        });
+        Self { proxy, plan }
+    }
+}
+
+fn is_at(passing: &Passing, border: Border) -> bool {
+    passing.script.is_some() && passing.border == border
 }
 
 impl OnServer {
@@ -34,12 +76,21 @@ impl OnServer {
             name: RedisServer::any_name(),
             clock: Clock::still(),
             remembered: Mutex::default(),
+            cuts: None,
+        }
+    }
+
+    /// Where stores connect.
+    fn url(&self) -> String {
+        match &self.cuts {
+            Some(cuts) => cuts.proxy.url(),
+            None => server().url(),
         }
     }
 
     async fn open_as(&self, options: RedisOptions) -> Arc<dyn Store> {
         let options = options.name(&self.name).clock(self.clock.clone());
-        let store = options.connect(server().url()).await;
+        let store = options.connect(self.url()).await;
         Arc::new(store.expect("the server runs"))
     }
 
@@ -143,6 +194,28 @@ impl Fixture for OnServer {
     fn pass(&self, time: Duration) -> FixtureFuture<'_, ()> {
         self.clock.advance(time);
         Box::pin(tokio::task::yield_now())
+    }
+
+    fn can_be_cut(&self) -> bool {
+        true
+    }
+
+    fn cuttable(&mut self) {
+        self.cuts = Some(Cuts::new());
+    }
+
+    fn cut(&self, place: Option<u32>) -> u64 {
+        let Some(cuts) = &self.cuts else { return 0 };
+        let mut plan = cuts.plan.lock().expect("nobody panics with it");
+        plan.next = place.map(|place| {
+            let act = if place % 2 == 0 { Act::Cut } else { Act::Half };
+            let border = [Border::Sent, Border::Answered, Border::Answered];
+            // Most operations are one call, few are more than two.
+            let calls = [0, 0, 0, 1, 2];
+            let pick = |from: u32, of: usize| (place / from) as usize % of;
+            (calls[pick(6, 5)], border[pick(2, 3)], act)
+        });
+        plan.made
     }
 
     fn unit(&self) -> Duration {

@@ -16,6 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
         an_id_that_is_known_changes_nothing,
         an_id_with_other_arguments_is_taken,
         an_id_twice_in_a_call_is_one_job,
+        an_id_twice_in_a_call_with_limits_is_decided_in_the_order_of_the_call,
         of_many_each_is_told_whether_it_is_new,
         a_known_id_changes_nothing_whatever_became_of_its_job,
         a_full_queue_refuses_and_the_others_are_accepted,
@@ -149,6 +150,35 @@ async fn an_id_twice_in_a_call_is_one_job(bed: Bed) {
     let claimed = bed.claim(5).await;
     assert_eq!(ids(&claimed), [first.id]);
     assert_eq!(claimed[0].payload, first.payload);
+}
+
+async fn an_id_twice_in_a_call_with_limits_is_decided_in_the_order_of_the_call(bed: Bed) {
+    use Inserted::{Accepted, Full, Known, Taken};
+
+    let [a, b, c, elsewhere] = [job(), job(), job(), job().queue(name("elsewhere"))];
+    let another = job().queue(name("elsewhere"));
+    let calls = [
+        (a.clone().queue_limit(2), Accepted, Known),
+        // One waits, and no more may.
+        (b.clone().queue_limit(1), Full, Known),
+        (elsewhere.clone().queue_limit(1), Accepted, Known),
+        (b.clone().queue_limit(2), Accepted, Known),
+        // What is known is known, though its queue is full.
+        (a.queue_limit(1), Known, Known),
+        (c.clone().queue_limit(2), Full, Known),
+        (another.clone().queue_limit(1), Full, Known),
+        (c.clone(), Accepted, Known),
+        (c.payload(b"other".to_vec()), Taken, Taken),
+        (another, Accepted, Known),
+        (b.queue_limit(1), Known, Known),
+        (elsewhere.queue(name("default")), Taken, Taken),
+    ];
+    let jobs: Vec<_> = calls.iter().map(|(job, ..)| job.clone()).collect();
+    let first: Vec<_> = calls.iter().map(|(_, first, _)| *first).collect();
+    let again: Vec<_> = calls.iter().map(|(.., again)| *again).collect();
+    assert_eq!(inserted(&bed, jobs.clone()).await, first);
+    assert_eq!(inserted(&bed, jobs).await, again);
+    assert_eq!(bed.all().await.len(), 5);
 }
 
 async fn a_known_id_changes_nothing_whatever_became_of_its_job(bed: Bed) {

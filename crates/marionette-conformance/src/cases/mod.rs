@@ -4,6 +4,7 @@ mod batches;
 mod checks;
 mod claim;
 mod crashes;
+mod dropped;
 mod due;
 mod ended;
 mod ends;
@@ -51,6 +52,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("together", together::cases()),
         ("sharing", sharing::cases()),
         ("repeat", repeat::cases()),
+        ("dropped", dropped::cases()),
         ("faults", faults::cases()),
         ("options", options::cases()),
         ("forgotten", forgotten::cases()),

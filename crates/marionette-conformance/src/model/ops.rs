@@ -43,6 +43,8 @@ pub(crate) enum Op {
     Resume(&'static str),
     /// Reads all pages of this length.
     List(Query, usize),
+    /// The connection is cut in the next call, at this place.
+    Cut(u32),
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +93,15 @@ pub(crate) struct Query {
 
 pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
     vec(op(), 1..60)
+}
+
+/// As [`ops`], on a connection that is cut now and then.
+pub(crate) fn ops_and_cuts() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        4 => op(),
+        1 => any::<u32>().prop_map(Op::Cut),
+    ];
+    vec(op, 1..60)
 }
 
 fn op() -> impl Strategy<Value = Op> {
