@@ -45,9 +45,11 @@ pub(super) async fn greet(
 
 /// Whether a server knows the older protocol alone: it does not know `HELLO`, or does not let us
 /// say it.
-pub(super) fn knows_no_hello(error: &RedisError) -> bool {
+pub(super) fn knows_no_hello(way: &Way, error: &RedisError) -> bool {
     match error.code() {
         Some("NOPROTO") => true,
+        // `HELLO` has the password with it: whoever asks for it has not understood.
+        Some("NOAUTH") => way.address.login.is_some(),
         Some("NOPERM" | "ERR") => {
             let told = told(error).to_ascii_lowercase();
             told.contains("hello") || told.contains("unknown command") || told.contains("protocol")

@@ -118,6 +118,7 @@ impl Proof {
     }
 }
 
+const UNWRITTEN: &str = "it has not written all to its disk (with appendfsync no it never says so)";
 const NO_FILE: &str = "it keeps no append-only file (set appendonly to yes)";
 
 fn enough(have: i64, wanted: usize, where_to: &str) -> Result<(), Shortage> {
@@ -231,5 +232,54 @@ pub(super) async fn try_out(way: &Way, to: &mut MultiplexedConnection) -> Result
         Err(Shortage::Late(why)) => Err(Failure::passing(wrong(why))),
         Err(Shortage::Never(why)) => Err(Failure::refused(wrong(why))),
         Err(Shortage::Lost(error)) => Err(Failure::of(&way.address, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(proof: Proof, answer: &str) -> String {
+        let answer = redis::parse_redis_value(answer.as_bytes()).unwrap();
+        match proof.judge(answer) {
+            Ok(()) => String::new(),
+            Err(Shortage::Late(why)) => format!("late: {why}"),
+            Err(Shortage::Never(why)) => format!("never: {why}"),
+            Err(Shortage::Lost(error)) => format!("lost: {error}"),
+        }
+    }
+
+    #[test]
+    fn disks_and_replicas_are_counted() {
+        let one = Proof::Disks(1);
+        assert_eq!(judged(one, "*2\r\n:1\r\n:1\r\n"), "");
+        assert_eq!(judged(Proof::Disks(0), "*2\r\n:1\r\n:0\r\n"), "");
+        assert!(judged(one, "*2\r\n:0\r\n:1\r\n").starts_with("late: it has not written"));
+        assert!(judged(one, "*2\r\n:1\r\n:0\r\n").starts_with("late: 0 of 1 replica has"));
+        assert_eq!(judged(Proof::Replicas(2), ":3\r\n"), "");
+        assert!(judged(Proof::Replicas(2), ":1\r\n").starts_with("late: 1 of 2 replicas have"));
+        assert!(judged(Proof::Replicas(2), "+OK\r\n").starts_with("never"));
+        assert!(judged(one, "-UNBLOCKED because\r\n").starts_with("lost"));
+    }
+
+    #[test]
+    fn an_older_server_keeps_what_its_settings_say() {
+        let settings = |only: &str, sync: &str, rewrite: &str| {
+            let all = [
+                ("appendonly", only),
+                ("appendfsync", sync),
+                ("no-appendfsync-on-rewrite", rewrite),
+            ];
+            let words = all.iter().flat_map(|(name, value)| [*name, *value]);
+            let words = words.map(|word| format!("${}\r\n{word}\r\n", word.len()));
+            judged(
+                Proof::Always,
+                &format!("*6\r\n{}", words.collect::<String>()),
+            )
+        };
+        assert_eq!(settings("yes", "always", "no"), "");
+        assert!(settings("no", "always", "no").contains("appendonly"));
+        assert!(settings("yes", "everysec", "no").contains("appendfsync to always"));
+        assert!(settings("yes", "always", "yes").contains("no-appendfsync-on-rewrite to no"));
     }
 }

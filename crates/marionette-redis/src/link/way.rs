@@ -103,7 +103,9 @@ impl Way {
         let (stream, host) = self.stream(moved.clone()).await?;
         match speak::speak(stream, self.address.login.as_ref(), ear).await {
             Ok(spoken) => Ok((spoken, host)),
-            Err(error) if greet::knows_no_hello(&error) => self.plainly_spoken(moved, ear).await,
+            Err(error) if greet::knows_no_hello(self, &error) => {
+                self.plainly_spoken(moved, ear).await
+            }
             Err(error) => Err(greet::refusal(self, &error)),
         }
     }

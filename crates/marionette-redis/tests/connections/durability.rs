@@ -13,6 +13,7 @@ use marionette_servers::{AppendOnly, RedisServer, RedisSettings, Reply};
 
 use crate::common::{claim, has_connections, insert};
 use crate::peer::{Act, Peer};
+use crate::rights::RIGHTS;
 
 const MAIL: Name = Name::from_static("mail");
 
@@ -269,6 +270,32 @@ async fn replicas_that_are_not_there_are_missed_and_waited_for() {
     assert_eq!(insert_as(&store, other).await.unwrap(), Inserted::Known);
     assert_eq!(count(&store).await, 2);
     is_clean(&store).await;
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_ask_whether_jobs_are_kept_is_told_which_right_is_missing() {
+    let Some(server) = with_file(AppendOnly::Always).start() else {
+        return;
+    };
+    let right = if knows_waitaof(&server) {
+        "+waitaof"
+    } else {
+        "+config|get"
+    };
+    let mut user = vec!["ACL", "SETUSER", "ada", "reset", "on", ">hunter2"];
+    user.extend(RIGHTS.split_whitespace());
+    server.command(&user);
+    let url = server.url().replace("//", "//ada:hunter2@");
+    let error = connect(&url, Durability::Synced)
+        .await
+        .expect_err("a right");
+    let text = error.to_string();
+    assert_eq!(error.kind(), StoreErrorKind::Refused, "{text}");
+    assert!(text.contains(&format!("lacks the right {right}")), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    server.command(&["ACL", "SETUSER", "ada", right]);
+    let store = connect(&url, Durability::Synced).await.unwrap();
+    insert(&store).await.unwrap();
 }
 
 /// A peer in front of a server that looks like one of version 7.4 with an append-only file, and
