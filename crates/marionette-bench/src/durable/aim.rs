@@ -1,9 +1,11 @@
-//! What we aim at with jobs in a file. The ratios are those of the anchors: our aim by what raw
-//! SQLite did there.
+//! What we aim at with durable jobs. The ratios for those in a file are those of the anchors: our
+//! aim by what raw SQLite did there.
 
-use crate::durable::setup::Setup::{self, Hundred, Normal, Ours};
+use crate::durable::setup::Setup::{self, Hundred, Normal, Ours, Redis, RedisFast, RedisFour};
 use crate::durable::workload::DurableWorkload::{
-    self, Callers, Drain, Due, Killed, Latency, Many, One, OneNormal,
+    self, Callers, Drain, Due, Killed, Latency, Many, One, OneNormal, ServerCallers, ServerDrain,
+    ServerDue, ServerFour, ServerIdle, ServerKilled, ServerLatency, ServerMany, ServerMillion,
+    ServerOne,
 };
 use crate::sheet::Goal;
 
@@ -28,8 +30,18 @@ const fn aim(
 }
 
 const fn rated(workload: DurableWorkload, row: Setup, figure: f64, ratio: f64) -> DurableAim {
+    times(workload, row, "per_s", figure, ratio)
+}
+
+const fn times(
+    workload: DurableWorkload,
+    row: Setup,
+    metric: &'static str,
+    figure: f64,
+    ratio: f64,
+) -> DurableAim {
     let ratio = Some(ratio);
-    DurableAim(workload, row, "per_s", Goal { figure, ratio })
+    DurableAim(workload, row, metric, Goal { figure, ratio })
 }
 
 const AIMS: &[DurableAim] = &[
@@ -54,6 +66,33 @@ const AIMS: &[DurableAim] = &[
     aim(Killed, Hundred, "lost", 0.0),
     aim(Killed, Hundred, "again_ms", 1_000.0),
     aim(Killed, Hundred, "waiting", 0.0),
+    rated(ServerOne, Redis, 13_000.0, 0.85),
+    rated(ServerCallers, Redis, 250_000.0, 0.6),
+    rated(ServerMany, Redis, 400_000.0, 0.8),
+    rated(ServerDrain, Redis, 150_000.0, 0.65),
+    aim(ServerDrain, Redis, "twice", 0.0),
+    aim(ServerDrain, Redis, "server_us", 6.0),
+    rated(ServerFour, RedisFour, 150_000.0, 0.9),
+    aim(ServerFour, RedisFour, "twice", 0.0),
+    times(ServerLatency, Redis, "p50_ms", 0.25, 3.0),
+    times(ServerLatency, Redis, "p99_ms", 0.8, 3.0),
+    aim(ServerLatency, Redis, "never", 0.0),
+    aim(ServerDue, Redis, "p50_ms", 2.0),
+    aim(ServerDue, Redis, "p99_ms", 5.0),
+    aim(ServerDue, Redis, "early", 0.0),
+    aim(ServerDue, Redis, "never", 0.0),
+    aim(ServerKilled, Redis, "lost", 0.0),
+    aim(ServerKilled, Redis, "ended_twice", 0.0),
+    // The lease, the next sweep, and a second.
+    aim(ServerKilled, Redis, "again_ms", 21_000.0),
+    aim(ServerKilled, Redis, "waiting", 0.0),
+    aim(ServerKilled, RedisFast, "lost", 0.0),
+    aim(ServerKilled, RedisFast, "ended_twice", 0.0),
+    aim(ServerKilled, RedisFast, "again_ms", 2_000.0),
+    aim(ServerKilled, RedisFast, "waiting", 0.0),
+    aim(ServerMillion, Redis, "ratio", 1.2),
+    aim(ServerMillion, Redis, "bytes", 320.0),
+    aim(ServerIdle, Redis, "commands", 15.0),
 ];
 
 /// The goal of a metric of a row.

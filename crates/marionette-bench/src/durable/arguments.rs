@@ -1,12 +1,20 @@
 //! The command line of `durable`.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::arguments::{FileArguments, RunArguments, chosen, containing};
 use crate::durable::setup::Setup;
 use crate::durable::workload::DurableWorkload;
 
-/// Measures durable jobs: Marionette on SQLite, SQLite itself, and others who keep jobs in it.
+/// Where jobs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kept {
+    Sqlite,
+    Redis,
+}
+
+/// Measures durable jobs: Marionette on SQLite and on Redis, these themselves, and others who keep
+/// jobs in SQLite.
 #[derive(Debug, Parser)]
 #[command(
     name = "durable",
@@ -15,9 +23,13 @@ use crate::durable::workload::DurableWorkload;
                   takes minutes and the crate registry."
 )]
 pub(super) struct DurableArguments {
-    /// D1 (all of D1-one D1-normal D1-64 D1-many) D2 D3 D4 D5 D6 D7; default: all
+    /// In SQLite: D1 (all of D1-one D1-normal D1-64 D1-many) D2 D3 D4 D5 D6 D7; on Redis: R1 (all
+    /// of R1-one R1-64 R1-many) R2 (both of R2 and R2-four) R3 R4 R5 R6 R7; default: all
     #[arg(value_name = "WORKLOAD", value_parser = workloads)]
     workloads: Vec<Vec<DurableWorkload>>,
+    /// Only what is kept there
+    #[arg(long, value_name = "STORE", value_enum)]
+    store: Option<Kept>,
     /// Only rows whose name contains NAME; may be repeated
     #[arg(long, value_name = "NAME", value_parser = rows)]
     only: Vec<Vec<Setup>>,
@@ -30,7 +42,13 @@ pub(super) struct DurableArguments {
 impl DurableArguments {
     /// The tables.
     pub(super) fn workloads(&self) -> Vec<DurableWorkload> {
-        chosen(&self.workloads, &DurableWorkload::ALL)
+        let mut workloads = chosen(&self.workloads, &DurableWorkload::ALL);
+        workloads.retain(|workload| match self.store {
+            None => true,
+            Some(Kept::Sqlite) => !workload.is_on_a_server(),
+            Some(Kept::Redis) => workload.is_on_a_server(),
+        });
+        workloads
     }
 
     /// The rows.
@@ -87,6 +105,9 @@ mod tests {
 
     #[test]
     fn words_choose() {
+        let redis = parse("--store redis").expect("it is a run").workloads();
+        assert_eq!(redis, DurableWorkload::ALL[10..]);
+        assert_eq!(parse("r2").expect("it is a run").workloads().len(), 2);
         let arguments = parse("d1 D4 --quick --only effectum --runs 2").expect("it is a run");
         assert_eq!(arguments.workloads().len(), 5);
         assert_eq!(arguments.rows(), [Setup::Effectum, Setup::EffectumTuned]);

@@ -1,9 +1,10 @@
 //! One measurement: the orders that a workload consists of, each to a child of its own, on a file
-//! of its own.
+//! or a server of its own.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use marionette_yardstick::clock;
 use marionette_yardstick::figures::Outcome;
@@ -11,10 +12,12 @@ use marionette_yardstick::order::{Order, Step};
 
 use crate::child;
 use crate::durable::arguments::DurableArguments;
-use crate::durable::killed;
 use crate::durable::program::Program;
+use crate::durable::server::Server;
 use crate::durable::setup::Setup;
+use crate::durable::table::IDLERS;
 use crate::durable::workload::DurableWorkload;
+use crate::durable::{fleet, killed};
 
 /// What all measurements share.
 pub(super) struct DurableMeasurement {
@@ -30,12 +33,15 @@ impl DurableMeasurement {
     /// # Errors
     ///
     /// Why there is no folder. A program that cannot be built is missing in the tables.
-    pub(super) fn prepare(arguments: &DurableArguments) -> Result<Self, String> {
+    pub(super) fn prepare(
+        arguments: &DurableArguments,
+        workloads: &[DurableWorkload],
+    ) -> Result<Self, String> {
         let beside = || child::beside_this_program().join("durable");
         let folder = arguments.file.folder.clone().unwrap_or_else(beside);
         let made = fs::create_dir_all(&folder);
         made.map_err(|err| format!("{}: {err}", folder.display()))?;
-        let (workloads, rows) = (arguments.workloads(), arguments.rows());
+        let rows = arguments.rows();
         let takes_part = |program: Program| {
             let mut rows = workloads
                 .iter()
@@ -67,9 +73,22 @@ impl DurableMeasurement {
             return Outcome::Failed(why.clone());
         }
         self.clear();
+        let outcome = if workload.is_on_a_server() {
+            let server = Server::start(&self.folder.join("jobs.redis"), &self.file(workload));
+            server.map_or_else(Outcome::Failed, |server| {
+                self.on_a_server(&server, workload, row)
+            })
+        } else {
+            self.in_a_file(workload, row)
+        };
+        self.clear();
+        outcome
+    }
+
+    fn in_a_file(&self, workload: DurableWorkload, row: Setup) -> Outcome {
         let order = |step| self.order(workload, row, step);
         let ask = |order: &Order| child::ask(&mut row.program().command(order));
-        let outcome = match workload {
+        match workload {
             DurableWorkload::One | DurableWorkload::OneNormal => ask(&order(Step::One)),
             DurableWorkload::Callers => ask(&order(Step::Callers)),
             DurableWorkload::Many => ask(&order(Step::Many)),
@@ -87,9 +106,49 @@ impl DurableMeasurement {
                 };
                 together(ask(&order(Step::Fill)), || ask(&open))
             }
-        };
-        self.clear();
-        outcome
+            _ => unreachable!("its jobs are on a server"),
+        }
+    }
+
+    fn on_a_server(&self, server: &Server, workload: DurableWorkload, row: Setup) -> Outcome {
+        let program = row.program();
+        let order = |step| self.order(workload, row, step);
+        let ask = |order: &Order| child::ask(&mut program.command(order));
+        let (fill, share) = (order(Step::Fill), order(Step::Share));
+        match workload {
+            DurableWorkload::ServerOne => ask(&order(Step::One)),
+            DurableWorkload::ServerCallers => ask(&order(Step::Callers)),
+            DurableWorkload::ServerMany => ask(&order(Step::Bulk)),
+            DurableWorkload::ServerDrain => {
+                let drain = order(Step::Drain);
+                server.with_cpu(drain.count, || ask(&drain))
+            }
+            DurableWorkload::ServerFour => {
+                fleet::drain(server, program, &fill, &share, row.processes())
+            }
+            DurableWorkload::ServerLatency => ask(&order(Step::Latency)),
+            DurableWorkload::ServerDue => ask(&order(Step::Due)),
+            DurableWorkload::ServerKilled => {
+                let work = order(Step::Log);
+                server.with_ends(|| killed::measure(program, &fill, &work))
+            }
+            DurableWorkload::ServerMillion => {
+                let elsewhere = order(Step::Elsewhere);
+                let claim = Order {
+                    count: DurableWorkload::claimed(self.part),
+                    ..order(Step::Claim)
+                };
+                together(
+                    server.with_bytes(elsewhere.count, || ask(&elsewhere)),
+                    || ask(&claim),
+                )
+            }
+            DurableWorkload::ServerIdle => {
+                let time = Duration::from_secs(share.count.into());
+                fleet::idle(server, program, &share, IDLERS, time)
+            }
+            _ => unreachable!("its jobs are in a file"),
+        }
     }
 
     fn order(&self, workload: DurableWorkload, row: Setup, step: Step) -> Order {
@@ -100,8 +159,18 @@ impl DurableMeasurement {
             count: workload.count(row, self.part),
             at_once: if crowded { 100 } else { row.at_once() },
             mode: row.mode().to_owned(),
-            file: self.folder.join("jobs.db"),
+            file: self.file(workload),
         }
+    }
+
+    /// The file that has the jobs, or the address of the server that has them.
+    fn file(&self, workload: DurableWorkload) -> PathBuf {
+        let name = if workload.is_on_a_server() {
+            "jobs.address"
+        } else {
+            "jobs.db"
+        };
+        self.folder.join(name)
     }
 
     /// Removes what the last measurement left.

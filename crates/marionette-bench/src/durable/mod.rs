@@ -1,6 +1,6 @@
-//! The program `durable`: jobs in a file, beside what SQLite can do at best and beside the others
-//! who keep jobs in it. Each of them is a process of its own, and the others a program of their
-//! own too, in `contenders/`.
+//! The program `durable`: jobs in a file and on a server, beside what SQLite and Redis can do at
+//! best and beside the others who keep jobs in SQLite. Each of them is a process of its own, and
+//! the others a program of their own too, in `contenders/`.
 
 mod arguments;
 mod table;
@@ -10,10 +10,14 @@ mod aim;
 mod note;
 
 mod measure;
+mod fleet;
 mod killed;
+mod server;
 mod program;
 mod ours;
+mod claims;
 mod raw;
+mod raw_redis;
 
 use std::process::ExitCode;
 
@@ -42,17 +46,24 @@ pub fn durable() -> ExitCode {
 }
 
 fn run(arguments: &DurableArguments) -> ExitCode {
-    let measure = match DurableMeasurement::prepare(arguments) {
+    let mut workloads = arguments.workloads();
+    let is_on_a_server = |workload: &DurableWorkload| workload.is_on_a_server();
+    if workloads.iter().any(is_on_a_server) && !server::is_here() {
+        workloads.retain(|workload| !is_on_a_server(workload));
+    }
+    let measure = match DurableMeasurement::prepare(arguments, &workloads) {
         Ok(measure) => measure,
         Err(what) => {
             eprintln!("{what}");
             return ExitCode::FAILURE;
         }
     };
+    let in_a_file = !workloads.iter().all(is_on_a_server);
+    let on_a_server = workloads.iter().any(is_on_a_server);
     let about = About {
-        versions: program::versions(),
+        versions: program::versions(in_a_file, on_a_server),
         rounds: arguments.runs(),
-        method: table::METHOD,
+        method: table::method(in_a_file, on_a_server),
         part: arguments.part(),
     };
     let json = arguments.run.json;
@@ -61,7 +72,7 @@ fn run(arguments: &DurableArguments) -> ExitCode {
         println!("disk      {}", measure.disk());
     }
     let mut tables = Vec::new();
-    for workload in arguments.workloads() {
+    for workload in workloads {
         let rows = workload.rows_among(&arguments.rows());
         if rows.is_empty() {
             continue;

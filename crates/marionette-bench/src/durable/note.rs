@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::durable::program::Program::{self, Apalis, Effectum, Raw};
+use crate::durable::program::Program::{self, Apalis, Effectum, Raw, RawRedis, Redis};
 use crate::durable::setup::Setup;
 use crate::durable::workload::DurableWorkload::{
-    self, Callers, Drain, Due, Idle, Killed, Latency, Many, Million, One,
+    self, Callers, Drain, Due, Idle, Killed, Latency, Many, Million, One, ServerCallers,
+    ServerDrain, ServerFour, ServerKilled, ServerLatency, ServerMany, ServerOne,
 };
 use crate::run::Table;
 
@@ -70,6 +71,38 @@ const NOTES: &[Note] = &[
         "effectum counts a crash as a failed attempt (of 4 by default, as here; a job that has no \
          more is marked failed), and looks for such jobs only when a queue is opened; 100 jobs at \
          once here",
+    ),
+    Note(
+        RawRedis,
+        &[ServerOne, ServerCallers, ServerMany],
+        "raw Redis is a loop on one connection: an HSET and a ZADD for the jobs of a script, four \
+         of which are on their way at once unless they are awaited; nothing looks whether an id is \
+         known, nobody is woken. The empty script writes nothing, so no log has to be written \
+         before its answer",
+    ),
+    Note(
+        RawRedis,
+        &[ServerDrain],
+        "raw Redis claims and settles in two loops, each on a connection: no handlers, no leases, \
+         no tokens, no counts",
+    ),
+    Note(
+        RawRedis,
+        &[ServerLatency],
+        "raw Redis is one call of an empty script; from an insert to a start there are two calls \
+         and a message",
+    ),
+    Note(
+        Redis,
+        &[ServerFour],
+        "from the sign that lets the processes begin; they share the processors with the server",
+    ),
+    Note(
+        Redis,
+        &[ServerKilled],
+        "marionette takes jobs from a dead process after its lease, 15 s as it comes, at the next \
+         sweep, 5 s; with a lease of 1 s, a sweep of 200 ms. What a job had done when its process \
+         died, and could not say any more, it does again: done twice, with one end",
     ),
 ];
 

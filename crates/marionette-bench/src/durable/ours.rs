@@ -1,11 +1,14 @@
-//! Marionette on SQLite, as its README shows it. The mode says when a commit is synced: `full` or
-//! `normal`.
+//! Marionette as its README shows it: on SQLite, where the mode says when a commit is synced,
+//! `full` or `normal`; and on Redis, where it says how soon a process counts as dead, `default` or
+//! `fast`.
 
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use marionette::inspect::Inspect;
+use marionette::store::Store;
 use marionette::{Context, Job, TaskManager};
+use marionette_redis::RedisStore;
 use marionette_sqlite::{SqliteStore, Synchronous};
 use marionette_yardstick::contender::Contender;
 use marionette_yardstick::job::{self, Work};
@@ -14,9 +17,43 @@ use serde::{Deserialize, Serialize};
 
 /// A manager, whose handler does the work that is set before it starts.
 #[derive(Clone)]
-pub(super) struct Ours {
-    tasks: TaskManager<SqliteStore>,
+pub(super) struct Ours<S: Store> {
+    tasks: TaskManager<S>,
     work: Arc<OnceLock<Work>>,
+}
+
+/// A store of ours that is measured.
+pub(super) trait Measurable: Store + Inspect + Clone {
+    /// Opens it.
+    fn open(order: &Order) -> impl Future<Output = Self> + Send;
+}
+
+impl Measurable for SqliteStore {
+    async fn open(order: &Order) -> Self {
+        let synchronous = match order.mode.as_str() {
+            "full" => Synchronous::Full,
+            "normal" => Synchronous::Normal,
+            other => panic!("there is no mode {other}"),
+        };
+        let store = Self::options().synchronous(synchronous);
+        store.open(&order.file).await.expect("the file opens")
+    }
+}
+
+impl Measurable for RedisStore {
+    async fn open(order: &Order) -> Self {
+        let store = match order.mode.as_str() {
+            "default" => Self::options(),
+            "fast" => Self::options()
+                .lease(Duration::from_secs(1))
+                .sweep(Duration::from_millis(200)),
+            other => panic!("there is no mode {other}"),
+        };
+        store
+            .connect(order.address())
+            .await
+            .expect("the server answers")
+    }
 }
 
 /// The job as Marionette knows it.
@@ -29,15 +66,9 @@ impl Job for Measured {
     type Output = ();
 }
 
-impl Contender for Ours {
+impl<S: Measurable> Contender for Ours<S> {
     async fn open(order: &Order) -> Self {
-        let synchronous = match order.mode.as_str() {
-            "full" => Synchronous::Full,
-            "normal" => Synchronous::Normal,
-            other => panic!("there is no mode {other}"),
-        };
-        let store = SqliteStore::options().synchronous(synchronous);
-        let store = store.open(&order.file).await.expect("the file opens");
+        let store = S::open(order).await;
         let work = Arc::new(OnceLock::<Work>::new());
         let set = Arc::clone(&work);
         let tasks = TaskManager::builder()

@@ -7,13 +7,15 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use marionette_yardstick::child::answer;
-use marionette_yardstick::order::Order;
+use marionette_redis::RedisStore;
+use marionette_sqlite::SqliteStore;
+use marionette_yardstick::child::{answer, answer_with_sockets};
+use marionette_yardstick::order::{Order, Step};
 use marionette_yardstick::workload;
 
 use crate::arguments::child_words;
 use crate::durable::ours::Ours;
-use crate::durable::raw;
+use crate::durable::{claims, raw, raw_redis, server};
 use crate::{child, machine};
 
 /// A program that measures.
@@ -27,6 +29,10 @@ pub(super) enum Program {
     Apalis,
     /// `contenders/effectum`.
     Effectum,
+    /// This program, on Marionette on Redis.
+    Redis,
+    /// This program, on Redis alone.
+    RawRedis,
 }
 
 /// Where the contenders are.
@@ -38,7 +44,14 @@ const EFFECTUM_LOCK: &str = include_str!("../../contenders/effectum/Cargo.lock")
 
 impl Program {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Ours, Self::Raw, Self::Apalis, Self::Effectum];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Ours,
+        Self::Raw,
+        Self::Apalis,
+        Self::Effectum,
+        Self::Redis,
+        Self::RawRedis,
+    ];
 
     /// Its word on the command line of a child; the folder of a contender.
     pub(super) fn word(self) -> &'static str {
@@ -47,7 +60,14 @@ impl Program {
             Self::Raw => "raw",
             Self::Apalis => "apalis-sqlite",
             Self::Effectum => "effectum",
+            Self::Redis => "marionette-redis",
+            Self::RawRedis => "raw-redis",
         }
+    }
+
+    /// Whether it needs no other program than this one.
+    pub(super) fn is_this_program(self) -> bool {
+        matches!(self, Self::Ours | Self::Raw | Self::Redis | Self::RawRedis)
     }
 
     /// The program with this word.
@@ -69,8 +89,16 @@ impl Program {
     /// The child's side: does what is ordered in this process.
     pub(super) fn measure(self, order: Order) -> ExitCode {
         match self {
-            Self::Ours => answer(workload::measure::<Ours>(order)),
+            Self::Ours => answer(workload::measure::<Ours<SqliteStore>>(order)),
             Self::Raw => answer(async { raw::measure(&order) }),
+            Self::Redis => answer_with_sockets(async move {
+                match order.step {
+                    Step::Elsewhere => claims::fill(&order).await,
+                    Step::Claim => claims::measure(&order).await,
+                    _ => workload::measure::<Ours<RedisStore>>(order).await,
+                }
+            }),
+            Self::RawRedis => answer_with_sockets(raw_redis::measure(order)),
             Self::Apalis | Self::Effectum => {
                 eprintln!("{} is a program of its own", self.word());
                 ExitCode::from(2)
@@ -81,7 +109,7 @@ impl Program {
     /// The parent's side: a child that does what is ordered.
     pub(super) fn command(self, order: &Order) -> Command {
         match self {
-            Self::Ours | Self::Raw => {
+            Self::Ours | Self::Raw | Self::Redis | Self::RawRedis => {
                 let mut command = child::this_program();
                 let words = [self.word().to_owned()].into_iter().chain(order.words());
                 command.args(child_words(words));
@@ -102,7 +130,7 @@ impl Program {
     ///
     /// Why it cannot be built: the first line of an error, or the last line of all.
     pub(super) fn build(self) -> Result<(), String> {
-        if matches!(self, Self::Ours | Self::Raw) {
+        if self.is_this_program() {
             return Ok(());
         }
         let folder = Path::new(CONTENDERS).join(self.word());
@@ -131,23 +159,32 @@ impl Program {
     }
 }
 
-/// The contenders and their versions.
-pub(super) fn versions() -> Vec<(&'static str, &'static str)> {
-    let ours = ["marionette-sqlite", "rusqlite"];
-    let mut versions = machine::versions(machine::LOCK, &ours);
-    versions.push(("SQLite", raw::version()));
-    versions.extend(machine::versions(
-        APALIS_LOCK,
-        &["apalis-sqlite", "sqlx-sqlite"],
-    ));
-    versions.extend(machine::versions(EFFECTUM_LOCK, &["effectum"]));
+/// The contenders and their versions: of those who keep jobs in a file, and on a server.
+pub(super) fn versions(in_a_file: bool, on_a_server: bool) -> Vec<(&'static str, &'static str)> {
+    let mut versions = Vec::new();
+    if in_a_file {
+        let ours = ["marionette-sqlite", "rusqlite"];
+        versions.extend(machine::versions(machine::LOCK, &ours));
+        versions.push(("SQLite", raw::version()));
+        versions.extend(machine::versions(
+            APALIS_LOCK,
+            &["apalis-sqlite", "sqlx-sqlite"],
+        ));
+        versions.extend(machine::versions(EFFECTUM_LOCK, &["effectum"]));
+    }
+    if on_a_server {
+        versions.extend(machine::versions(
+            machine::LOCK,
+            &["marionette-redis", "redis"],
+        ));
+        // It is said once, and as long as the program runs.
+        versions.push(("Redis", server::version().leak()));
+    }
     versions
 }
 
 #[cfg(test)]
 mod tests {
-    use marionette_yardstick::order::Step;
-
     use super::*;
 
     #[test]

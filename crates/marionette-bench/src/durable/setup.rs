@@ -27,11 +27,27 @@ pub(super) enum Setup {
     Effectum,
     /// `effectum`, with many jobs at once.
     EffectumTuned,
+    /// Ours on Redis, as it comes.
+    Redis,
+    /// Ours on Redis, in four processes.
+    RedisFour,
+    /// Ours on Redis, where a process counts as dead after a second.
+    RedisFast,
+    /// Redis, a script that does nothing, awaited.
+    RawEmpty,
+    /// The same from 64 callers on one connection.
+    RawCallers,
+    /// Redis, a job in each script, awaited.
+    RawKeep1,
+    /// Redis, 100 jobs in each script.
+    RawKeep100,
+    /// Redis, 1,000 jobs in each script.
+    RawKeep1000,
 }
 
 impl Setup {
     /// All, in the order of the tables.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Ours,
         Self::Normal,
         Self::Hundred,
@@ -43,12 +59,20 @@ impl Setup {
         Self::ApalisTuned,
         Self::Effectum,
         Self::EffectumTuned,
+        Self::Redis,
+        Self::RedisFour,
+        Self::RedisFast,
+        Self::RawEmpty,
+        Self::RawCallers,
+        Self::RawKeep1,
+        Self::RawKeep100,
+        Self::RawKeep1000,
     ];
 
     /// The name as a person reads it, and as `--only` finds it.
     pub(super) fn label(self) -> &'static str {
         match self {
-            Self::Ours => "marionette",
+            Self::Ours | Self::Redis => "marionette",
             Self::Normal => "marionette, NORMAL",
             Self::Hundred => "marionette, 100 workers",
             Self::Raw1 => "raw SQLite, 1 a commit",
@@ -59,6 +83,13 @@ impl Setup {
             Self::ApalisTuned => "apalis-sqlite, tuned",
             Self::Effectum => "effectum",
             Self::EffectumTuned => "effectum, tuned",
+            Self::RedisFour => "marionette, 4 processes",
+            Self::RedisFast => "marionette, lease 1 s",
+            Self::RawEmpty => "raw Redis, empty script",
+            Self::RawCallers => "raw Redis, empty, 64",
+            Self::RawKeep1 => "raw Redis, 1 a script",
+            Self::RawKeep100 => "raw Redis, 100 a script",
+            Self::RawKeep1000 => "raw Redis, 1,000",
         }
     }
 
@@ -69,6 +100,12 @@ impl Setup {
             Self::Raw1 | Self::RawNormal | Self::Raw100 | Self::Raw1000 => Program::Raw,
             Self::Apalis | Self::ApalisTuned => Program::Apalis,
             Self::Effectum | Self::EffectumTuned => Program::Effectum,
+            Self::Redis | Self::RedisFour | Self::RedisFast => Program::Redis,
+            Self::RawEmpty
+            | Self::RawCallers
+            | Self::RawKeep1
+            | Self::RawKeep100
+            | Self::RawKeep1000 => Program::RawRedis,
         }
     }
 
@@ -81,7 +118,13 @@ impl Setup {
             Self::RawNormal => "normal-1",
             Self::Raw100 => "full-100",
             Self::Raw1000 => "full-1000",
-            Self::Apalis | Self::Effectum => "default",
+            Self::RedisFast => "fast",
+            Self::RawEmpty => "empty-1",
+            Self::RawCallers => "empty-64",
+            Self::RawKeep1 => "keep-1",
+            Self::RawKeep100 => "keep-100",
+            Self::RawKeep1000 => "keep-1000",
+            Self::Apalis | Self::Effectum | Self::Redis | Self::RedisFour => "default",
             Self::ApalisTuned | Self::EffectumTuned => "tuned",
         }
     }
@@ -95,9 +138,14 @@ impl Setup {
         }
     }
 
+    /// How many processes work at once.
+    pub(super) fn processes(self) -> usize {
+        if self == Self::RedisFour { 4 } else { 1 }
+    }
+
     /// Whether the row with this label is measured by this program, and so can always be.
     pub(super) fn is_in_this_program(label: &str) -> bool {
         let row = Self::ALL.into_iter().find(|row| row.label() == label);
-        row.is_some_and(|row| matches!(row.program(), Program::Ours | Program::Raw))
+        row.is_some_and(|row| row.program().is_this_program())
     }
 }

@@ -1,8 +1,10 @@
-//! What is measured: the durable workloads of the anchors, and how much of each.
+//! What is measured: the durable workloads of the anchors, in a file (D) and on a server (R), and
+//! how much of each.
 
 use crate::durable::setup::Setup::{
     self, Apalis, ApalisTuned, Effectum, EffectumTuned, Hundred, Normal, Ours, Raw1, Raw100,
-    Raw1000, RawNormal,
+    Raw1000, RawCallers, RawEmpty, RawKeep1, RawKeep100, RawKeep1000, RawNormal, Redis, RedisFast,
+    RedisFour,
 };
 
 /// A table of the report.
@@ -28,14 +30,37 @@ pub(super) enum DurableWorkload {
     Million,
     /// D7: idle.
     Idle,
+    /// R1: one producer that awaits each.
+    ServerOne,
+    /// R1: 64 callers at once.
+    ServerCallers,
+    /// R1: many in a call.
+    ServerMany,
+    /// R2: drain.
+    ServerDrain,
+    /// R2: drain by one process and by four.
+    ServerFour,
+    /// R3: pick-up latency.
+    ServerLatency,
+    /// R4: lateness of scheduled jobs.
+    ServerDue,
+    /// R5: `kill -9` in the middle.
+    ServerKilled,
+    /// R6: a million waiting jobs that nobody asks for.
+    ServerMillion,
+    /// R7: idle.
+    ServerIdle,
 }
 
 /// How many jobs are run out of a million.
 const OPENED: u32 = 10_000;
 
+/// How many are claimed beside a million.
+const CLAIMED: u32 = 2_000;
+
 impl DurableWorkload {
     /// Every workload, in the order of the report.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::One,
         Self::OneNormal,
         Self::Callers,
@@ -46,6 +71,16 @@ impl DurableWorkload {
         Self::Killed,
         Self::Million,
         Self::Idle,
+        Self::ServerOne,
+        Self::ServerCallers,
+        Self::ServerMany,
+        Self::ServerDrain,
+        Self::ServerFour,
+        Self::ServerLatency,
+        Self::ServerDue,
+        Self::ServerKilled,
+        Self::ServerMillion,
+        Self::ServerIdle,
     ];
 
     /// Its name on the command line.
@@ -61,7 +96,22 @@ impl DurableWorkload {
             Self::Killed => "D5",
             Self::Million => "D6",
             Self::Idle => "D7",
+            Self::ServerOne => "R1-one",
+            Self::ServerCallers => "R1-64",
+            Self::ServerMany => "R1-many",
+            Self::ServerDrain => "R2",
+            Self::ServerFour => "R2-four",
+            Self::ServerLatency => "R3",
+            Self::ServerDue => "R4",
+            Self::ServerKilled => "R5",
+            Self::ServerMillion => "R6",
+            Self::ServerIdle => "R7",
         }
+    }
+
+    /// Whether the jobs are on a server, and not in a file.
+    pub(super) fn is_on_a_server(self) -> bool {
+        self.id().starts_with('R')
     }
 
     /// The rows that take part.
@@ -83,6 +133,13 @@ impl DurableWorkload {
             ],
             Self::Latency | Self::Due | Self::Idle => &[Ours, Apalis, ApalisTuned, Effectum],
             Self::Killed => &[Ours, Hundred, Apalis, Effectum],
+            Self::ServerOne => &[Redis, RawEmpty, RawKeep1],
+            Self::ServerCallers => &[Redis, RawCallers, RawKeep100],
+            Self::ServerMany | Self::ServerDrain => &[Redis, RawKeep100, RawKeep1000],
+            Self::ServerFour => &[Redis, RedisFour],
+            Self::ServerLatency => &[Redis, RawEmpty],
+            Self::ServerKilled => &[Redis, RedisFast],
+            Self::ServerDue | Self::ServerMillion | Self::ServerIdle => &[Redis],
         }
     }
 
@@ -99,6 +156,10 @@ impl DurableWorkload {
             Self::OneNormal => Some(RawNormal),
             Self::Callers | Self::Drain => Some(Raw100),
             Self::Many => Some(Raw1000),
+            Self::ServerOne | Self::ServerLatency => Some(RawEmpty),
+            Self::ServerCallers | Self::ServerDrain => Some(RawKeep100),
+            Self::ServerMany => Some(RawKeep1000),
+            Self::ServerFour => Some(Redis),
             _ => None,
         }
     }
@@ -106,14 +167,19 @@ impl DurableWorkload {
     /// How many jobs there are for our own row, or seconds of idling.
     pub(super) fn full(self) -> u32 {
         match self {
-            Self::One | Self::Killed => 5_000,
+            Self::One | Self::Killed | Self::ServerKilled => 5_000,
+            Self::ServerOne => 20_000,
             Self::OneNormal => 50_000,
-            Self::Callers | Self::Drain => 100_000,
-            Self::Many => 200_000,
-            Self::Latency => 200,
-            Self::Due => 10_000,
-            Self::Million => 1_000_000,
-            Self::Idle => 10,
+            Self::Callers
+            | Self::Drain
+            | Self::ServerCallers
+            | Self::ServerDrain
+            | Self::ServerFour => 100_000,
+            Self::Many | Self::ServerMany => 200_000,
+            Self::Latency | Self::ServerLatency => 200,
+            Self::Due | Self::ServerDue => 10_000,
+            Self::Million | Self::ServerMillion => 1_000_000,
+            Self::Idle | Self::ServerIdle => 10,
         }
     }
 
@@ -126,9 +192,9 @@ impl DurableWorkload {
             _ => 1,
         };
         let least = match self {
-            Self::Idle => 1,
-            Self::Latency => 10,
-            Self::Killed => 50,
+            Self::Idle | Self::ServerIdle => 1,
+            Self::Latency | Self::ServerLatency => 10,
+            Self::Killed | Self::ServerKilled => 50,
             _ => 200,
         };
         (self.full() / share / part).max(least)
@@ -139,10 +205,15 @@ impl DurableWorkload {
         (OPENED / part).max(100)
     }
 
+    /// How many are claimed beside those that nobody asks for.
+    pub(super) fn claimed(part: u32) -> u32 {
+        (CLAIMED / part).max(20)
+    }
+
     /// The most rounds: what is counted, and takes minutes, is measured once.
     pub(super) fn runs_max(self) -> u32 {
         match self {
-            Self::Killed => 1,
+            Self::Killed | Self::ServerKilled => 1,
             _ => u32::MAX,
         }
     }

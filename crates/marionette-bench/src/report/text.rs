@@ -84,18 +84,23 @@ fn cells(row: &Row, summaries: &[Summary], has_base: bool) -> Vec<String> {
             );
         }
     }
-    let aims: Vec<String> = summaries.iter().filter_map(aim).collect();
+    let aims = summaries.iter().enumerate();
+    let aims: Vec<String> = aims
+        .filter_map(|(index, summary)| aim(summary, index == 0))
+        .collect();
     cells.push(aims.join(", "));
     cells
 }
 
-/// The aim of a metric beside what became of it.
-fn aim(summary: &Summary) -> Option<String> {
+/// The aim of a metric beside what became of it. The ratio of the first has a column of its own.
+fn aim(summary: &Summary, is_first: bool) -> Option<String> {
     let (aim, reached) = summary.aim?;
     let sign = summary.metric.better.sign();
-    let ratio = aim
-        .ratio
-        .map_or(String::new(), |ratio| format!(" ({sign} {ratio} ×)"));
+    let ratio = match (aim.ratio, summary.ratio) {
+        (None, _) => String::new(),
+        (Some(aimed), Some(ratio)) if !is_first => format!(" ({ratio:.2}, {sign} {aimed} ×)"),
+        (Some(aimed), _) => format!(" ({sign} {aimed} ×)"),
+    };
     let verdict = if reached { "ok" } else { "MISSED" };
     Some(format!(
         "{} {sign} {}{ratio} {verdict}",

@@ -24,15 +24,25 @@ const LIMIT: Duration = Duration::from_secs(180);
 ///
 /// When the runtime does not start.
 pub fn answer(measurement: impl Future<Output = Figures>) -> ! {
+    answer_on(Builder::new_multi_thread().enable_time(), measurement)
+}
+
+/// As [`answer`], on a runtime that also has sockets.
+///
+/// # Panics
+///
+/// When the runtime does not start.
+pub fn answer_with_sockets(measurement: impl Future<Output = Figures>) -> ! {
+    answer_on(Builder::new_multi_thread().enable_all(), measurement)
+}
+
+fn answer_on(builder: &mut Builder, measurement: impl Future<Output = Figures>) -> ! {
     thread::spawn(|| {
         clock::sleep(LIMIT);
         eprintln!("gave up after {} s", LIMIT.as_secs());
         process::exit(1);
     });
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_time()
-        .build();
+    let runtime = builder.worker_threads(THREADS).build();
     let runtime = runtime.expect("the runtime starts");
     let figures = runtime.block_on(measurement);
     print!("{}", figures::write(&figures));

@@ -1,9 +1,9 @@
 //! What the benchmarks share: the clock, samples, figures; and for durable jobs the workloads,
 //! written once, that every contender is measured with in a process of its own.
 //!
-//! A contender implements [`Contender`] and calls [`main`]. It is told what
-//! to do by four words and a number or two ([`order`]), and answers with one `key=value` line for
-//! each figure ([`figures`]).
+//! A contender implements [`Contender`] and calls [`main`], or [`main_with_sockets`]. It is told
+//! what to do by four words and a number or two ([`mod@order`]), and answers with one `key=value`
+//! line for each figure ([`figures`]).
 
 pub mod workload;
 pub mod contender;
@@ -24,13 +24,20 @@ use std::env;
 use crate::contender::Contender;
 use crate::order::Order;
 
-/// The whole program of a contender.
+/// The whole program of a contender that keeps its jobs in a file.
 pub fn main<C: Contender>() -> ! {
-    match Order::read(env::args().skip(1)) {
-        Ok(order) => child::answer(workload::measure::<C>(order)),
-        Err(what) => {
-            eprintln!("{what}");
-            std::process::exit(2);
-        }
-    }
+    child::answer(workload::measure::<C>(order()))
+}
+
+/// The whole program of a contender that keeps its jobs on a server.
+pub fn main_with_sockets<C: Contender>() -> ! {
+    child::answer_with_sockets(workload::measure::<C>(order()))
+}
+
+/// What this process is told to do.
+fn order() -> Order {
+    Order::read(env::args().skip(1)).unwrap_or_else(|what| {
+        eprintln!("{what}");
+        std::process::exit(2);
+    })
 }

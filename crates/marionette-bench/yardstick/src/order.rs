@@ -1,5 +1,6 @@
 //! What a child is told to do, as words on its command line.
 
+use std::fs;
 use std::path::PathBuf;
 
 /// One piece of work for one process.
@@ -13,7 +14,7 @@ pub struct Order {
     pub at_once: usize,
     /// How the contender is set up.
     pub mode: String,
-    /// Where its store is.
+    /// Where its store is: a file, or one that says where the server is.
     pub file: PathBuf,
 }
 
@@ -26,6 +27,8 @@ pub enum Step {
     Callers,
     /// Enqueue many in each call.
     Many,
+    /// Enqueue many in each call, from four producers at once.
+    Bulk,
     /// Drain what was filled in before.
     Drain,
     /// Pick-up latency.
@@ -40,14 +43,21 @@ pub enum Step {
     Log,
     /// Open a file full of jobs, and run some of them.
     Open,
+    /// Work beside other processes on the same store, from a sign of the parent to another.
+    Share,
+    /// Fill the store with jobs that nobody wants, and end.
+    Elsewhere,
+    /// Claim one job after another, on an empty store and beside jobs that nobody wants.
+    Claim,
 }
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::One,
         Self::Callers,
         Self::Many,
+        Self::Bulk,
         Self::Drain,
         Self::Latency,
         Self::Due,
@@ -55,6 +65,9 @@ impl Step {
         Self::Fill,
         Self::Log,
         Self::Open,
+        Self::Share,
+        Self::Elsewhere,
+        Self::Claim,
     ];
 
     /// Its word.
@@ -64,6 +77,7 @@ impl Step {
             Self::One => "one",
             Self::Callers => "callers",
             Self::Many => "many",
+            Self::Bulk => "bulk",
             Self::Drain => "drain",
             Self::Latency => "latency",
             Self::Due => "due",
@@ -71,6 +85,9 @@ impl Step {
             Self::Fill => "fill",
             Self::Log => "log",
             Self::Open => "open",
+            Self::Share => "share",
+            Self::Elsewhere => "elsewhere",
+            Self::Claim => "claim",
         }
     }
 }
@@ -86,6 +103,16 @@ impl Order {
             self.mode.clone(),
             self.file.display().to_string(),
         ]
+    }
+
+    /// The address of the server that has the store, such as `redis://127.0.0.1:6379`.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be read that says it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        fs::read_to_string(&self.file).expect("the file has the address of the server")
     }
 
     /// An order from words.

@@ -16,6 +16,9 @@ pub const CALLERS: u32 = 64;
 /// Jobs in a call of many.
 pub const MANY: usize = 1_000;
 
+/// Producers of calls of many that are at it at once.
+pub const PRODUCERS: u32 = 4;
+
 /// The figures of D1, also for a measurement without a [`Contender`].
 #[must_use]
 pub fn rate(count: u32, start: Instant) -> Figures {
@@ -78,4 +81,18 @@ pub(super) async fn many<C: Contender>(contender: C, count: u32) -> Figures {
         rate(count, start)
     });
     producer.await.expect("the producer ends")
+}
+
+/// Four producers, many in a call.
+pub(super) async fn bulk<C: Contender>(contender: C, count: u32) -> Figures {
+    let share = count / PRODUCERS;
+    let start = clock::now();
+    let mut producers = JoinSet::new();
+    for _ in 0..PRODUCERS {
+        producers.spawn(many(contender.clone(), share));
+    }
+    while let Some(ended) = producers.join_next().await {
+        ended.expect("a producer ends");
+    }
+    rate(share * PRODUCERS, start)
 }

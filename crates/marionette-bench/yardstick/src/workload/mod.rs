@@ -1,6 +1,7 @@
 //! The durable workloads, each for any contender.
 
 pub mod enqueue;
+pub mod share;
 
 mod drain;
 mod due;
@@ -25,6 +26,7 @@ pub async fn measure<C: Contender>(order: Order) -> Figures {
     match order.step {
         Step::Open => return open::measure::<C>(&order).await,
         Step::Log => return killed::work::<C>(&order).await,
+        Step::Share => return share::work::<C>(&order).await,
         _ => {}
     }
     let contender = C::open(&order).await;
@@ -32,6 +34,7 @@ pub async fn measure<C: Contender>(order: Order) -> Figures {
         Step::One => enqueue::one_by_one(contender, count).await,
         Step::Callers => enqueue::callers(contender, count).await,
         Step::Many => enqueue::many(contender, count).await,
+        Step::Bulk => enqueue::bulk(contender, count).await,
         Step::Fill => {
             enqueue::many(contender, count).await;
             Figures::from([("bytes", bytes(&order.file) as f64 / f64::from(count))])
@@ -40,7 +43,8 @@ pub async fn measure<C: Contender>(order: Order) -> Figures {
         Step::Latency => latency::measure(contender, count).await,
         Step::Due => due::measure(contender, count).await,
         Step::Idle => idle::measure(contender, count).await,
-        Step::Open | Step::Log => unreachable!("they open the file themselves"),
+        Step::Open | Step::Log | Step::Share => unreachable!("they open the store themselves"),
+        Step::Elsewhere | Step::Claim => panic!("a step of Marionette's own program"),
     }
 }
 
