@@ -2,6 +2,7 @@
 //! package builds.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
@@ -33,6 +34,11 @@ pub(crate) fn run() -> Result<Outcome> {
         let list = shell::output(&mut shell::cargo(&words))?;
         check(package, &list.lines().collect::<Vec<_>>())?;
     }
+    if let Some(home) = shell::cargo_home() {
+        for copy in stale(&home.join("registry").join("src"))? {
+            fs::remove_dir_all(&copy)?;
+        }
+    }
     // All at once: a package that is not released yet finds the others only beside itself. Quietly,
     // since cargo names each test that is left out.
     let mut command = shell::cargo("package --quiet --locked --allow-dirty");
@@ -45,6 +51,45 @@ pub(crate) fn run() -> Result<Outcome> {
         println!("NOTE: the address of the repository is to be filled in, in Cargo.toml");
     }
     Ok(Outcome::Passed)
+}
+
+/// Copies of our packages that were unpacked when they were packed before. Cargo serves them to
+/// each other from a registry without a name, which is the same for the same path, and unpacks
+/// nothing that is there: the next packages would be built with the code of the last ones. What was
+/// published is in the folder of a registry that has a name, and is not touched.
+fn stale(sources: &Path) -> Result<Vec<PathBuf>> {
+    let mut copies = Vec::new();
+    for registry in folders(sources)? {
+        let name = registry.file_name().unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(b"-") {
+            let unpacked = folders(&registry)?.into_iter();
+            copies.extend(unpacked.filter(|folder| is_ours(folder)));
+        }
+    }
+    Ok(copies)
+}
+
+/// The folders in a folder; none if there is no such folder.
+fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        found.push(entry?.path());
+    }
+    Ok(found)
+}
+
+/// Whether a folder is a version of one of our packages.
+fn is_ours(folder: &Path) -> bool {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    PUBLISHED.iter().any(|package| {
+        let version = name
+            .strip_prefix(package)
+            .and_then(|it| it.strip_prefix('-'));
+        version.is_some_and(|version| version.starts_with(|it: char| it.is_ascii_digit()))
+    })
 }
 
 /// Whether a package of these files is complete, and has nothing else.
@@ -84,6 +129,26 @@ mod tests {
         assert!(wrong.contains("with tests/"), "{wrong}");
         let wrong = check("a", &NEEDED[..4]).unwrap_err().to_string();
         assert!(wrong.contains("without README.md"), "{wrong}");
+    }
+
+    #[test]
+    fn what_was_unpacked_before_is_known_and_nothing_that_was_published() {
+        let sources = std::env::temp_dir().join(format!("xtask-package-{}", std::process::id()));
+        let (ours, other) = (
+            format!("-0a1b2c/{LIBRARY}-0.1.0"),
+            "-0a1b2c/serde-1.0.0".to_owned(),
+        );
+        let (alike, published) = (
+            format!("-0a1b2c/{LIBRARY}-extra-0.1.0"),
+            format!("index.example.org-0a1b/{LIBRARY}-0.1.0"),
+        );
+        for folder in [&ours, &other, &alike, &published] {
+            fs::create_dir_all(sources.join(folder)).unwrap();
+        }
+        let found = stale(&sources).unwrap();
+        fs::remove_dir_all(&sources).unwrap();
+        assert_eq!(found, [sources.join(ours)]);
+        assert!(stale(&sources).unwrap().is_empty());
     }
 
     #[test]

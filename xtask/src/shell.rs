@@ -165,12 +165,16 @@ fn succeed(command: &Command, status: ExitStatus) -> Result<()> {
     Ok(())
 }
 
+/// The folder in which cargo keeps what it installed and fetched.
+pub(crate) fn cargo_home() -> Option<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+}
+
 /// `PATH`, with the folder where `cargo install` puts programs before it.
 fn search_path() -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
-    let folders = home
+    let folders = cargo_home()
         .map(|home| home.join("bin"))
         .into_iter()
         .chain(env::split_paths(&path));
