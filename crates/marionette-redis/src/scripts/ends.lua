@@ -22,13 +22,15 @@ local function write_tally(counts, tally)
   for field, count in pairs(tally) do call('HINCRBY', counts, field, count) end
 end
 
--- Tells who awaits these jobs that they have ended.
+-- Tells who awaits these jobs that they have ended: the names of processes, each of 16 letters.
 local function tell_ended(awaited, channel, ids)
   if #ids == 0 or call('HLEN', awaited) == 0 then return end
   local heard = {}
-  for index, process in ipairs(read_many('HMGET', awaited, ids)) do
-    if process then
-      call('SPUBLISH', channel .. process, 'e ' .. ids[index])
+  for index, processes in ipairs(read_many('HMGET', awaited, ids)) do
+    if processes then
+      for first = 1, #processes, 16 do
+        call('SPUBLISH', channel .. sub(processes, first, first + 15), 'e ' .. ids[index])
+      end
       heard[#heard + 1] = ids[index]
     end
   end

@@ -31,6 +31,7 @@ if ARGV[3] == 'p' then
     local place = pack('>I2', group) .. queue
     for _, lane in ipairs(lanes) do call('ZREM', lane[1], place .. lane[2]) end
   end
+  if call('ZCARD', KEYS[4]) == 0 then call('HDEL', KEYS[1], '#x') end
 else
   call('HSET', KEYS[1], 'q/' .. name, queue)
   call('HDEL', KEYS[5], queue)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use marionette::inspect::Inspect;
+use marionette::inspect::{By, Inspect};
 use marionette::store::{Duty, JobState, Next, Renewal, Settlement, Store, Swept};
 use marionette_redis::RedisStore;
 
@@ -215,4 +215,23 @@ async fn a_suspect_of_which_nobody_was_told_is_found_by_the_next_poll() {
     let claimed = idle.claim(1).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].crashes, 1);
+}
+
+#[tokio::test]
+async fn a_pause_of_the_only_queue_with_suspects_leaves_no_claim_that_looks_for_them() {
+    let Some(bed) = Bed::new(fast()) else { return };
+    let sweeper = bed.process().await;
+    sweeper.insert(vec![job()]).await;
+    assert_eq!(crash(&bed, &[&sweeper]).await, (1, 0));
+    let looks = || bed.ask(&["HEXISTS", &bed.key("names"), "#x"]).int();
+    assert_eq!(looks(), 1);
+    let queue = job().queue;
+    let by = || By::new("ada", "test");
+    let paused = sweeper.store.pause_queue(queue.clone(), by()).await;
+    paused.expect("it is paused");
+    assert_eq!(looks(), 0);
+    let resumed = sweeper.store.resume_queue(queue, by()).await;
+    resumed.expect("it is resumed");
+    assert_eq!(looks(), 1);
+    assert_eq!(sweeper.claim(1).await[0].crashes, 1);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use marionette::store::{Due, Duty, Ended, Next, Settlement, Store};
 use marionette_redis::RedisStore;
+use marionette_servers::Reply;
 use tokio::time::timeout;
 
 use crate::bed::{Bed, eventually, job, now, wall, wanted};
@@ -177,6 +178,42 @@ async fn a_caller_that_awaits_an_end_is_told_of_it_long_before_the_poll() {
     // It has ended already: nobody waits.
     let rest = asks.rests(Duty::Ask(vec![id]));
     rest.ends_within(SOON).await;
+}
+
+#[tokio::test]
+async fn of_many_processes_that_await_an_end_the_last_eight_are_told_of_it() {
+    const MANY: usize = 10;
+    let Some(bed) = Bed::new(RedisStore::options().poll(LONG)) else {
+        return;
+    };
+    let works = bed.process().await;
+    let job = job();
+    let id = job.id;
+    works.insert(vec![job]).await;
+    let claimed = works.claim(1).await;
+    let awaited = bed.key("awaited");
+    let noted = || {
+        let all = bed.ask(&["HVALS", &awaited]).list();
+        all.first().map(Reply::bytes).unwrap_or_default()
+    };
+    let (mut all, mut before) = (Vec::new(), Vec::new());
+    for count in 1..=MANY {
+        let process = bed.process().await;
+        // Asked twice, it is noted once all the same.
+        let rests = [(); 2].map(|()| process.rests(Duty::Ask(vec![id])));
+        eventually("the end is awaited", || noted() != before).await;
+        before = noted();
+        assert_eq!(before.len(), 16 * count.min(8));
+        all.push((process, rests));
+    }
+    let done = Settlement::new(claimed[0].lease, Next::Done(b"7".to_vec()));
+    works.settle(done).await;
+    for (_, rests) in all.drain(2..) {
+        for rest in rests {
+            rest.ends_within(SOON).await;
+        }
+    }
+    assert_eq!(bed.ask(&["EXISTS", &bed.key("awaited")]).int(), 0);
 }
 
 #[tokio::test]
