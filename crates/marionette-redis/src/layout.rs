@@ -1,6 +1,6 @@
 //! The keys of a store. All begin with one hash tag, so a cluster keeps them on one node.
 
-use marionette::store::InstanceId;
+use marionette::store::{InstanceId, Name};
 
 /// The version of the layout; the scripts know it too.
 pub(crate) const VERSION: &str = "1";
@@ -124,6 +124,11 @@ impl Layout {
     /// What the keys of what instances have in hand begin with.
     pub(crate) fn hands(&self) -> String {
         format!("{}held:", self.tag)
+    }
+
+    /// The key of the records of this shelf.
+    pub(crate) fn shelf(&self, shelf: &Name) -> String {
+        format!("{}records:{shelf}", self.tag)
     }
 
     /// What the channels of all processes begin with; the name of the process follows.

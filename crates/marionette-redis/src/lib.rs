@@ -73,6 +73,7 @@
 // On docs.rs each item names the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod records;
 mod store;
 mod check;
 mod people;
@@ -101,6 +102,7 @@ pub use check::{CheckReport, Fault};
 pub use clock::Clock;
 pub use durability::Durability;
 pub use options::RedisOptions;
+pub use records::Records;
 pub use store::RedisStore;
 
 /// The blocks of Rust in the documents are compiled and run with the other examples.

@@ -17,6 +17,8 @@ use crate::durability::Durability;
 #[must_use]
 pub struct RedisOptions {
     pub(crate) settings: Settings,
+    /// The name of the store, if somebody gave it one here.
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +58,10 @@ impl Default for RedisOptions {
             #[cfg(feature = "tls")]
             client_certificate: None,
         };
-        Self { settings }
+        Self {
+            settings,
+            name: None,
+        }
     }
 }
 
@@ -64,9 +69,10 @@ impl RedisOptions {
     /// The name of the store, which its keys begin with. Default is `marionette`. It has the
     /// characters that a [`Name`](marionette::store::Name) has.
     ///
-    /// Stores of different names on one server have nothing in common.
+    /// Stores of different names on one server have nothing in common. An address may name the
+    /// store too, `redis://host?name=shop`; if both do and differ, it is not connected.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.settings.name = name.into();
+        self.name = Some(name.into());
         self
     }
 

@@ -142,14 +142,18 @@ impl RedisOptions {
     /// | `redis+sentinel://host:port,host:port/master/database` | the master of this name |
     /// | `rediss+sentinel://host:port,host:port/master/database` | the same with TLS |
     ///
+    /// Behind all of them may stand `?name=shop`, the [name](Self::name) of the store; with the
+    /// database it is `?db=2&name=shop`. Other parameters are refused.
+    ///
     /// In front of the host stand `user:password@` or `:password@`. Special characters of a
     /// password are percent-encoded, `/` as `%2F`. An IPv6 address stands in brackets.
     /// Any node of a cluster will do.
     ///
     /// A process has two connections, however many managers and callers share the store, and two
-    /// more for another [durability](Self::durability) than that of the server. One that is lost is made anew by itself, and calls that were on their way are sent again. A call
-    /// fails once it had no answer for 10 s. Behind sentinels each new connection asks them for the
-    /// master, and every 5 s the store asks them whether it still is.
+    /// more for another [durability](Self::durability) than that of the server. One that is lost is
+    /// made anew by itself, and calls that were on their way are sent again. A call fails once it
+    /// had no answer for 10 s. Behind sentinels each new connection asks them for the master, and
+    /// every 5 s the store asks them whether it still is.
     ///
     /// # Rights
     ///
@@ -171,11 +175,11 @@ impl RedisOptions {
     /// Each error names the server, and none shows a password.
     ///
     /// - [`Refused`](marionette::store::StoreErrorKind::Refused): the address or the name of the
-    ///   store is none; the server refuses the password, is a replica, older than Redis 7.0 or
-    ///   Valkey 7.2, or neither of them; its `maxmemory-policy` is not `noeviction`, so that it
-    ///   would delete jobs; the user lacks rights; a certificate cannot be read; the store was made
-    ///   by a version of this library with another layout; the server cannot keep jobs as the
-    ///   [durability](Self::durability) asks.
+    ///   store is none, or the address names another store than the options; the server refuses the
+    ///   password, is a replica, older than Redis 7.0 or Valkey 7.2, or neither of them; its
+    ///   `maxmemory-policy` is not `noeviction`, so that it would delete jobs; the user lacks
+    ///   rights; a certificate cannot be read; the store was made by a version of this library with
+    ///   another layout; the server cannot keep jobs as the [durability](Self::durability) asks.
     /// - [`Unavailable`](marionette::store::StoreErrorKind::Unavailable): the server cannot be
     ///   reached, or does not become ready within 10 s; fewer replicas than
     ///   [`Durability::Replicated`] asks for were connected to it in this time.
@@ -204,11 +208,19 @@ impl RedisOptions {
     /// # }
     /// ```
     pub async fn connect(self, url: impl Into<String>) -> Result<RedisStore, StoreError> {
-        let (settings, address) = (self.settings, Address::parse(&url.into())?);
+        let (mut settings, address) = (self.settings, Address::parse(&url.into())?);
         if address.secure && !cfg!(feature = "tls") {
             let what = format!("{address} needs the feature `tls` of marionette-redis");
             return Err(StoreError::refused(what));
         }
+        settings.name = match (self.name, address.name.clone()) {
+            (Some(one), Some(other)) if one != other => {
+                let what = format!("the store is called {one:?} and {other:?} in its address");
+                return Err(StoreError::refused(what));
+            }
+            (Some(name), _) | (None, Some(name)) => name,
+            (None, None) => settings.name,
+        };
         // It stands between braces in each key: a brace of its own would tear the keys apart.
         if let Err(error) = settings.name.parse::<Name>() {
             let what = format!("a store cannot have the name {:?}", settings.name);
@@ -237,7 +249,10 @@ impl RedisOptions {
 }
 
 impl RedisStore {
-    fn run<R, F>(&self, work: impl FnOnce(Rc<Server>) -> F + Send + 'static) -> StoreFuture<'_, R>
+    pub(crate) fn run<R, F>(
+        &self,
+        work: impl FnOnce(Rc<Server>) -> F + Send + 'static,
+    ) -> StoreFuture<'_, R>
     where
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,

@@ -66,9 +66,11 @@ Files:
 
 Several machines:
   A store in Redis or Valkey is named by its address: `redis://:PASSWORD@HOST:6379`, `rediss://` if
-  it is encrypted, `redis+unix:///PATH`, `redis+sentinel://HOST1,HOST2/NAME`. Set it as
-  MARIONETTE_STORE: everybody on this machine can read the arguments of a command. What commands
-  write, and the progress of `run`, stay where they ran, in $XDG_STATE_HOME/marionette.
+  it is encrypted, `redis+unix:///PATH`, `redis+sentinel://HOST1,HOST2/NAME`; behind it `?name=shop`
+  names one of several stores on a server. Set it as MARIONETTE_STORE: everybody on this machine can
+  read the arguments of a command. What commands write stays where they ran, in
+  $XDG_STATE_HOME/marionette, and `show` says where that was. The progress of `run` is in the store:
+  started again on any machine, it goes on.
   A server without a password is one to which anybody may have added commands, so `work` and `run`
   refuse it unless you say --trust-owner.";
 

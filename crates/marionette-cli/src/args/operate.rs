@@ -25,6 +25,7 @@ pub(crate) enum Operation {
     Stats(Stats),
     Instances(Instances),
     Prune(Prune),
+    Doctor(Doctor),
     Migrate(Migrate),
 }
 
@@ -89,8 +90,9 @@ secret words of a command are never shown.
 With --json each task is an object on a line of its own, with the fields of `list` and: options
 (retries, backoff, timeout_ms, give_up_after_ms, expires_ms, keep_result_ms, error), payload,
 payload_bytes, payload_cut, result, result_not_kept (why, if it could not be kept), attempts
-(number, started, ended, ran_ms, outcome, error, instance), output (attempt, file, bytes, text). A
-payload that is not JSON or was cut is a string.";
+(number, started, ended, ran_ms, outcome, error, instance; host and folder, where its output is, on
+a store that machines share), output (attempt, file, bytes, text; of this machine). A payload that
+is not JSON or was cut is a string.";
 
 /// Print what a task writes, as it writes it, until it has ended
 ///
@@ -331,6 +333,27 @@ Examples:
   marionette prune --older 1h --state done --yes
 
 With --json one object: verb, dry_run, matched, changed, by_state.";
+
+/// Look for damage in a store, and say what is wrong in plain words
+///
+/// Reads every task and every index of the store, while others work with it, and changes nothing.
+/// Look when tasks seem to be lost, after a disk was full or failed, and after a backup was brought
+/// back.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = DOCTOR_HELP)]
+pub(crate) struct Doctor {}
+
+const DOCTOR_HELP: &str = "\
+Examples:
+  marionette doctor
+  marionette doctor --quiet || echo 'look at the store' | mail -s marionette root
+
+Of a file SQLite checks every page, index and reference. In a Redis every task has to be in one
+place, and every list and count has to agree with that.
+
+Exit status: 0 if nothing is wrong, 1 if something is, 2 if it could not be looked at.
+With --json one object: store, kind, clean, tasks (waiting, running, ended), instances, faults
+(task, text), more_faults, left_out, notes.";
 
 /// Bring the tables of a store to the version of this program
 ///

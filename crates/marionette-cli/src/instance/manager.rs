@@ -8,10 +8,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use marionette::store::{Name, Store};
 use marionette::{Context, TaskManager};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::command::{Command, GRACE_MAX};
 use crate::instance::runner::Runner;
 use crate::instance::trouble::{StoreTrouble, Trouble};
+use crate::instance::whereabouts;
 use crate::minder::{Minder, orphans_have_gone};
 use crate::output;
 use crate::process::lack;
@@ -19,6 +21,9 @@ use crate::store::Opened;
 
 /// How much longer than the longest grace an attempt may take to end: its group has to be gone.
 pub(crate) const CLEARING_UP: Duration = Duration::from_secs(30);
+
+/// How long the store may take to note where an instance runs.
+const NOTING: Duration = Duration::from_secs(2);
 
 /// Runs the commands in these queues.
 #[derive(Debug)]
@@ -92,6 +97,10 @@ impl Instance {
             Err(unable) => bail!("cannot start the minder of commands: {}", unable.why),
         }
         self.tasks.start();
+        if let Some(instance) = self.tasks.instance() {
+            // Without it nobody knows later where it ran, but it runs.
+            let _ = timeout(NOTING, whereabouts::note(opened, instance.id)).await;
+        }
         Ok(())
     }
 

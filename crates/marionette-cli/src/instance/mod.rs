@@ -5,5 +5,6 @@ pub(crate) mod watch;
 pub(crate) mod health;
 pub(crate) mod stop;
 pub(crate) mod manager;
+pub(crate) mod whereabouts;
 mod runner;
 pub(crate) mod trouble;

@@ -18,7 +18,7 @@ use crate::store::explain;
 
 use super::ids;
 use super::operator::Operator;
-use super::show::veil;
+use super::readable::veil;
 
 /// How often to look for more output.
 const LOOK: Duration = Duration::from_millis(100);

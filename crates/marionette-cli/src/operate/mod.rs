@@ -5,6 +5,8 @@ mod operator;
 mod list;
 mod show;
 mod follow;
+mod readable;
+mod elsewhere;
 mod story;
 mod apply;
 mod change;
@@ -15,6 +17,7 @@ mod prune;
 mod queue;
 mod stats;
 mod instances;
+mod doctor;
 mod migrate;
 mod conditions;
 mod ids;
@@ -45,7 +48,7 @@ pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {
     let opened = store::open_existing(common, purpose(&verb)).await?;
     let operator = Operator {
         console: Console::new(common),
-        runs: Runs::read(&opened.runs()),
+        runs: Runs::read(&opened).await?,
         opened,
     };
     match verb {
@@ -64,6 +67,7 @@ pub(crate) async fn operate(common: &Common, verb: Operation) -> Result<u8> {
         Operation::Stats(args) => stats::stats(&operator, &args).await,
         Operation::Instances(_) => instances::instances(&operator).await,
         Operation::Prune(args) => prune::prune(&operator, &args).await,
+        Operation::Doctor(_) => doctor::doctor(&operator).await,
         Operation::Migrate(_) => unreachable!("it came before the store was opened"),
     }
 }
@@ -74,7 +78,8 @@ fn purpose(verb: &Operation) -> Purpose {
         | Operation::Show(_)
         | Operation::Follow(_)
         | Operation::Stats(_)
-        | Operation::Instances(_) => Purpose::Look,
+        | Operation::Instances(_)
+        | Operation::Doctor(_) => Purpose::Look,
         Operation::Retry(_)
         | Operation::Cancel(_)
         | Operation::Delete(_)

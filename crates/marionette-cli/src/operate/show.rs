@@ -1,6 +1,5 @@
 //! `marionette show`: shows a task in full.
 
-use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
@@ -11,9 +10,8 @@ use marionette::{Job, Payload};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
-use crate::command::{Command, Success, Veil};
+use crate::command::{Command, Veil};
 use crate::console::clock;
-use crate::console::short_id;
 use crate::console::text;
 use crate::console::text::{safe, safe_lines};
 use crate::files::{Folder, Place};
@@ -22,13 +20,22 @@ use crate::output;
 use crate::run::Runs;
 use crate::store::explain;
 
+use super::elsewhere::Elsewhere;
 use super::instances::mark_orphans;
 use super::operator::Operator;
+use super::readable::{cut, payload, readable, suffix, veil};
 use super::{ids, json, options, story, words};
 use crate::args::operate::Show;
 
 /// How much of a payload, a result and an output is shown by default.
 const BYTES_MAX: usize = 4 * 1024;
+
+/// A task, and what is known of it beside.
+struct Story<'a> {
+    details: &'a JobDetails,
+    changes: &'a [Activity],
+    elsewhere: &'a Elsewhere,
+}
 
 /// The output of one attempt, as far as it is kept.
 struct AttemptOutput {
@@ -64,22 +71,29 @@ pub(super) async fn show(operator: &Operator, args: &Show) -> Result<u8> {
             limit,
             &veil,
         )?;
+        let elsewhere = Elsewhere::look(operator, &details).await?;
+        let story = Story {
+            details: &details,
+            changes: &changes,
+            elsewhere: &elsewhere,
+        };
         if operator.console.json {
-            operator.console.value(&value(
-                (&details, &changes),
-                &outputs,
-                limit,
-                &operator.runs,
-            ));
+            let value = value(&story, &outputs, limit, &operator.runs);
+            operator.console.value(&value);
             continue;
         }
         if !is_first {
             operator.console.result("");
         }
         is_first = false;
-        let mut told = page((&details, &changes), &outputs, limit, &operator.runs);
-        if outputs.is_empty() && has_let_go(&details) {
-            section(&mut told, "Output", &why_missing(operator, &details).await?);
+        let mut told = page(&story, &outputs, limit, &operator.runs);
+        if let Some(missing) = elsewhere.missing(&details, !outputs.is_empty()) {
+            let title = if outputs.is_empty() {
+                "Output"
+            } else {
+                "Output elsewhere"
+            };
+            section(&mut told, title, &missing);
         }
         operator.console.result(told.trim_end());
     }
@@ -127,24 +141,19 @@ fn is_left_out(operator: &Operator, error: &io::Error) -> Option<Folder> {
     None
 }
 
-/// The veil over the secrets of a command.
-pub(super) fn veil(details: &JobDetails) -> Veil {
-    let is_command = details.summary.kind == Command::KIND;
-    let command = is_command.then(|| Command::decode(&details.payload).ok());
-    command
-        .flatten()
-        .map_or_else(Veil::default, |command| Veil::stored(&command))
-}
-
 fn page(
-    (details, changes): (&JobDetails, &[Activity]),
+    story @ Story { details, .. }: &Story<'_>,
     outputs: &[AttemptOutput],
     limit: usize,
     runs: &Runs,
 ) -> String {
     let mut page = String::new();
     head(&mut page, details, runs);
-    section(&mut page, "Timeline", &story::timeline(details, changes));
+    section(
+        &mut page,
+        "Timeline",
+        &story::timeline(details, story.changes, story.elsewhere),
+    );
     let payload = payload(details);
     let title = format!("Payload, {}", text::count(details.payload.len(), "byte"));
     section(&mut page, &title, &cut(&payload.pretty(), limit));
@@ -168,39 +177,6 @@ fn page(
         section(&mut page, &title, &lines);
     }
     page
-}
-
-/// Shown in place of output that has been removed.
-const LET_GO: &str = "it is not kept any more: only that of the latest tasks is \
-                      (--keep-outputs of `run` and `work` says of how many)";
-
-/// Why the output of a task is not shown. On a store that machines share, it stays where the task
-/// ran.
-async fn why_missing(operator: &Operator, details: &JobDetails) -> Result<String> {
-    if !operator.opened.is_shared() {
-        return Ok(LET_GO.to_owned());
-    }
-    let latest = details.attempts.last();
-    let Some(ran) = latest.and_then(|attempt| attempt.instance) else {
-        return Ok("it is not on this machine: it stays where the task ran".to_owned());
-    };
-    let instances = operator.opened.store.instances().await.map_err(explain)?;
-    let host = instances.into_iter().find(|it| it.info.id == ran);
-    let host = host.and_then(|it| it.info.host);
-    let host = host.map_or_else(String::new, |host| format!(" on {}", safe(&host)));
-    let instance = short_id::short(ran.uuid().into());
-    Ok(format!(
-        "it is not on this machine: it stays where the task ran, by instance {instance}{host}"
-    ))
-}
-
-/// Whether a task wrote what is not here. Only a task that is done says how much it wrote.
-fn has_let_go(details: &JobDetails) -> bool {
-    let result = details.result.as_deref();
-    let wrote = result.and_then(|result| serde_json::from_slice::<Success>(result).ok());
-    details.summary.kind == Command::KIND
-        && wrote.is_some_and(|wrote| wrote.output_bytes > 0)
-        && Command::decode(&details.payload).is_ok_and(|command| command.output_bytes > 0)
 }
 
 /// The words for an attempt; one that was interrupted runs again under its number.
@@ -277,99 +253,12 @@ fn section(page: &mut String, title: &str, lines: &str) {
     }
 }
 
-/// Bytes in their most readable form.
-enum Readable {
-    Json(Value),
-    Text(String),
-}
-
-impl Readable {
-    fn pretty(&self) -> String {
-        match self {
-            Self::Json(value) => serde_json::to_string_pretty(value).unwrap_or_default(),
-            Self::Text(text) => text.clone(),
-        }
-    }
-
-    fn value(self, limit: usize) -> (Value, bool) {
-        let pretty = self.pretty();
-        match self {
-            _ if pretty.len() > limit => (prefix(&pretty, limit).into(), true),
-            Self::Json(value) => (value, false),
-            Self::Text(text) => (text.into(), false),
-        }
-    }
-}
-
-/// The payload of a job, without the secrets of a command.
-fn payload(details: &JobDetails) -> Readable {
-    let mut payload = readable(&details.payload);
-    if details.summary.kind == Command::KIND
-        && let Readable::Json(value) = &mut payload
-    {
-        mask(value, &veil(details));
-    }
-    payload
-}
-
-fn readable(bytes: &[u8]) -> Readable {
-    if let Ok(value) = serde_json::from_slice(bytes) {
-        return Readable::Json(value);
-    }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Readable::Text(text.to_owned()),
-        Err(_) => Readable::Text(bytes.escape_ascii().to_string()),
-    }
-}
-
-/// Masks the secrets of a command, even within a text that is not secret itself.
-fn mask(value: &mut Value, veil: &Veil) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match name.as_str() {
-                    "secret" => *value = "***".into(),
-                    _ => mask(value, veil),
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| mask(value, veil)),
-        Value::String(text) => {
-            if let Cow::Owned(veiled) = veil.over(text) {
-                *text = veiled;
-            }
-        }
-        _ => {}
-    }
-}
-
-fn cut(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    let begin = prefix(text, limit);
-    let rest = text::count(text.len() - begin.len(), "byte");
-    format!("{begin}\n[… {rest} more; --full shows all …]")
-}
-
-fn prefix(text: &str, limit: usize) -> &str {
-    let mut end = limit.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-fn suffix(text: &str, limit: usize) -> &str {
-    let mut start = text.len().saturating_sub(limit);
-    while !text.is_char_boundary(start) {
-        start += 1;
-    }
-    &text[start..]
-}
-
 fn value(
-    (details, changes): (&JobDetails, &[Activity]),
+    Story {
+        details,
+        changes,
+        elsewhere,
+    }: &Story<'_>,
     outputs: &[AttemptOutput],
     limit: usize,
     runs: &Runs,
@@ -392,6 +281,8 @@ fn value(
                 "outcome": attempt.outcome,
                 "error": attempt.error,
                 "instance": attempt.instance.map(|instance| instance.to_string()),
+                "host": attempt.instance.and_then(|instance| elsewhere.host(instance)),
+                "folder": attempt.instance.and_then(|it| elsewhere.folder(it, details)),
             })
         })
         .collect();
@@ -423,25 +314,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_of_commands_are_taken_out_wherever_they_are() {
-        let payload = br#"{"command":["curl",{"secret":"hunter 2"}],"env":{"A":{"secret":"x7"}}}"#;
-        let mut shown = serde_json::from_slice(payload).unwrap();
-        mask(&mut shown, &Veil::default());
-        let shown = shown.to_string();
-        assert!(
-            !shown.contains("hunter") && !shown.contains("x7"),
-            "{shown}"
-        );
-        assert!(shown.contains("curl"), "{shown}");
-    }
-
-    #[test]
-    fn what_is_long_is_cut_between_characters() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("aä世", 4), "aä\n[… 3 bytes more; --full shows all …]");
-    }
-
-    #[test]
     fn an_attempt_that_was_begun_again_is_told_in_words() {
         assert_eq!(which("1"), "attempt 1");
         assert_eq!(
@@ -452,11 +324,5 @@ mod tests {
             which("12-9"),
             "attempt 12, when it was begun for the ninth time"
         );
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_written_out() {
-        assert_eq!(readable(b"\xff\x00a").pretty(), "\\xff\\x00a");
-        assert_eq!(readable(b"plain").pretty(), "plain");
     }
 }

@@ -7,16 +7,23 @@ use marionette::store::{InstanceId, JobState};
 
 use crate::console::short_id;
 use crate::console::text;
+use crate::console::text::safe;
 use crate::console::time::show_duration;
 
+use super::elsewhere::Elsewhere;
 use super::words;
 
 /// All known events with their times, those to come included.
-pub(super) fn timeline(details: &JobDetails, changes: &[Activity]) -> String {
+pub(super) fn timeline(
+    details: &JobDetails,
+    changes: &[Activity],
+    elsewhere: &Elsewhere,
+) -> String {
+    let by = |instance| by(instance, elsewhere);
     let job = &details.summary;
     let mut events: Vec<(SystemTime, String)> = vec![(job.accepted, "accepted".to_owned())];
     for attempt in &details.attempts {
-        events.push((attempt.started, attempted(attempt, &job.kind)));
+        events.push((attempt.started, attempted(attempt, &job.kind, by)));
     }
     for change in changes {
         events.push((change.at, changed(change)));
@@ -61,9 +68,14 @@ pub(super) fn timeline(details: &JobDetails, changes: &[Activity]) -> String {
     lines.join("\n")
 }
 
-/// The instance that makes or made an attempt.
-fn by(instance: InstanceId) -> String {
-    format!(", by instance {}", short_id::short(instance.uuid().into()))
+/// The instance that makes or made an attempt, and where, on a store that machines share.
+fn by(instance: InstanceId, elsewhere: &Elsewhere) -> String {
+    let host = elsewhere.host(instance);
+    let host = host.map_or_else(String::new, |host| format!(" on {}", safe(host)));
+    format!(
+        ", by instance {}{host}",
+        short_id::short(instance.uuid().into())
+    )
 }
 
 /// A change that somebody made.
@@ -74,7 +86,7 @@ fn changed(change: &Activity) -> String {
 }
 
 /// An attempt, with its full error below.
-fn attempted(attempt: &TimedAttempt, kind: &str) -> String {
+fn attempted(attempt: &TimedAttempt, kind: &str, by: impl Fn(InstanceId) -> String) -> String {
     let TimedAttempt { number, ran, .. } = attempt;
     let outcome = words::outcome(attempt.outcome, kind);
     let mut told = format!("attempt {number}: {outcome} after {}", show_duration(*ran));

@@ -75,7 +75,7 @@ impl Places {
 }
 
 /// The place of a job's new output, within the folder of all outputs.
-fn within(job: TaskId) -> PathBuf {
+pub(crate) fn within(job: TaskId) -> PathBuf {
     Path::new(&shard::name(shard::of(job))).join(job.to_string())
 }
 

@@ -12,6 +12,7 @@ use marionette::store::{Ended, JobState, Name, Store};
 
 use super::identity::Identity;
 use super::ledger::{Ledger, OtherRunner, Taken, Turn};
+use super::notes::Notes;
 use super::plan::Plan;
 use super::{BATCH, count_of, in_queue};
 use crate::args::Run;
@@ -28,15 +29,15 @@ const DROPPED: &str = "its run was dropped";
 /// The ledger of the run that this list belongs to.
 pub(super) async fn ledger(
     opened: &Opened,
+    notes: &Notes,
     args: &Run,
-    identity: &Identity,
-    file: &input::File,
+    (identity, file): (&Identity, &input::File),
     console: &Console,
 ) -> Result<Ledger> {
     if identity.is_list() {
-        return of_list(opened, args, identity, file, console).await;
+        return of_list(opened, notes, args, (identity, file), console).await;
     }
-    match Ledger::take(&opened.runs(), identity, 0, &file.name)? {
+    match Ledger::take(notes, identity, 0, &file.name).await? {
         Taken::Ours(ledger) => Ok(ledger),
         Taken::Theirs(held) => Err(held.refusal(&file.name)),
     }
@@ -44,12 +45,12 @@ pub(super) async fn ledger(
 
 async fn of_list(
     opened: &Opened,
+    notes: &Notes,
     args: &Run,
-    identity: &Identity,
-    file: &input::File,
+    (identity, file): (&Identity, &input::File),
     console: &Console,
 ) -> Result<Ledger> {
-    let found = FolderRuns::find(opened, args, identity, file).await?;
+    let found = FolderRuns::find(opened, notes, args, (identity, file)).await?;
     let others = found.left_of_others;
     if others > 0 {
         console.note(&format!(
@@ -66,7 +67,7 @@ async fn of_list(
         (None, Some(mut ledger)) => {
             // The process was killed between its last task and the note of it.
             if ledger.is_unfinished() {
-                ledger.finish()?;
+                ledger.finish().await?;
             }
             Ok(ledger)
         }
@@ -88,14 +89,14 @@ struct FolderRuns {
 impl FolderRuns {
     async fn find(
         opened: &Opened,
+        notes: &Notes,
         args: &Run,
-        identity: &Identity,
-        file: &input::File,
+        (identity, file): (&Identity, &input::File),
     ) -> Result<Self> {
         let mut found = Self::default();
         for slot in 0.. {
-            let is_new = !Ledger::exists(&opened.runs(), identity, slot);
-            match Ledger::take(&opened.runs(), identity, slot, &file.name)? {
+            let is_new = !Ledger::exists(notes, identity, slot).await?;
+            match Ledger::take(notes, identity, slot, &file.name).await? {
                 Taken::Theirs(held) => {
                     let (stored, all) = in_common(opened, file, &held.queue).await?;
                     if stored == all {
@@ -176,7 +177,7 @@ pub(super) async fn turn(
             count_of(cancelled, "task")
         ));
     } else if args.retry_failed {
-        ledger.reopen()?;
+        ledger.reopen().await?;
         let failed = in_queue(ledger.queue()).states([JobState::Dead, JobState::Quarantined]);
         let retried = opened.store.retry(Which::Matching(failed), by()).await;
         let retried = retried.map_err(explain)?;
@@ -186,9 +187,9 @@ pub(super) async fn turn(
         ));
     } else if is_left && !ledger.is_unfinished() {
         // Somebody has retried tasks of this finished run.
-        ledger.reopen()?;
+        ledger.reopen().await?;
     }
-    let turn = ledger.begin()?;
+    let turn = ledger.begin().await?;
     if turn == Turn::Begins {
         forget(opened, ledger.earlier_queue()).await?;
     }
@@ -199,7 +200,7 @@ pub(super) async fn turn(
 async fn cancel(opened: &Opened, ledger: &mut Ledger, reason: &str) -> Result<u64> {
     let left = Which::Matching(Filter::new().queues(ledger.queues().to_vec()));
     let cancelled = opened.store.cancel(left, reason.to_owned(), by()).await;
-    ledger.finish()?;
+    ledger.finish().await?;
     cancelled.map_err(explain)
 }
 
@@ -214,10 +215,11 @@ async fn forget(opened: &Opened, queue: Name) -> Result<()> {
 /// The open run of this identity that was worked on last, to go on without its list.
 pub(super) async fn to_resume(
     opened: &Opened,
+    notes: &Notes,
     identity: &Identity,
     console: &Console,
 ) -> Result<Ledger> {
-    let (mut open, held) = open(opened, identity).await?;
+    let (mut open, held) = open(opened, notes, identity).await?;
     open.sort_by_key(Ledger::written);
     let Some(mut ledger) = open.pop() else {
         match held {
@@ -234,28 +236,32 @@ pub(super) async fn to_resume(
             "{others} of this folder will be left after this one"
         ));
     }
-    ledger.reopen()?;
+    ledger.reopen().await?;
     Ok(ledger)
 }
 
 /// Cancels the tasks that are left of all open runs of this identity; returns their number.
-pub(super) async fn drop_open(opened: &Opened, identity: &Identity) -> Result<u64> {
+pub(super) async fn drop_open(opened: &Opened, notes: &Notes, identity: &Identity) -> Result<u64> {
     let mut cancelled = 0;
-    for mut ledger in open(opened, identity).await?.0 {
+    for mut ledger in open(opened, notes, identity).await?.0 {
         cancelled += cancel(opened, &mut ledger, DROPPED).await?;
     }
     Ok(cancelled)
 }
 
 /// The open runs of this identity that no process runs now, and one that another process runs.
-async fn open(opened: &Opened, identity: &Identity) -> Result<(Vec<Ledger>, Option<OtherRunner>)> {
+async fn open(
+    opened: &Opened,
+    notes: &Notes,
+    identity: &Identity,
+) -> Result<(Vec<Ledger>, Option<OtherRunner>)> {
     let (mut open, mut held) = (Vec::new(), None);
     let name = identity.name();
     for slot in 0.. {
-        if !Ledger::exists(&opened.runs(), identity, slot) {
+        if !Ledger::exists(notes, identity, slot).await? {
             break;
         }
-        match Ledger::take(&opened.runs(), identity, slot, &name)? {
+        match Ledger::take(notes, identity, slot, &name).await? {
             Taken::Ours(ledger) if left(opened, &ledger).await? > 0 => open.push(ledger),
             Taken::Ours(_) => {}
             Taken::Theirs(theirs) if identity.is_list() => held = Some(theirs),

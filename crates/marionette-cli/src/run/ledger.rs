@@ -1,33 +1,25 @@
 //! The ledger of a run: which generation is the latest, and whether it is finished.
 //!
 //! The note lies beside the store, one small file for each run, and is replaced in one step. A lock
-//! on a file beside the note keeps a second process away; the lock ends with its process.
+//! on a file beside the note keeps a second process away; the lock ends with its process. In a
+//! store that machines share the note is a record, which also names its holder: [`HeldNote`].
 
-use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
-use std::time::{Duration, SystemTime};
+use std::io::{self, BufWriter, Write};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use marionette::TaskId;
 use marionette::store::Name;
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, test_kill_process};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::held::{HeldNote, Holder, Tried, token_of};
 use super::identity::Identity;
-use crate::console::clock;
+use super::lock::{lock, lock_of};
+use super::note::{Note, REMOVED, last_removed, note_of, queue};
+use super::notes::Notes;
 use crate::console::text;
-use crate::files::{Folder, Place};
-
-/// How long to try for a lock that another process has: a process that only looks has it for a
-/// moment.
-const LOCK_PATIENCE: Duration = Duration::from_millis(25);
-/// How long to try for a lock if the process that took it has ended or is this one: then a program
-/// that is being started has inherited the lock, and keeps it until its first instruction.
-const INHERITED_PATIENCE: Duration = Duration::from_secs(2);
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
+use crate::files::Folder;
 
 /// Whether a run goes on or begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +42,29 @@ pub(super) enum Taken {
 /// A note that another process has.
 #[derive(Debug)]
 pub(super) struct OtherRunner {
-    /// The number of that process, if the process has written it down yet.
+    /// The process, in words, if it has written down its number yet.
     process: Option<String>,
     /// The queue of the generation that the process runs.
     pub(super) queue: Name,
+    /// Whether this machine can work on the run too.
+    can_be_helped: bool,
 }
 
 impl OtherRunner {
     /// The error that says why this process cannot run it as well.
     pub(super) fn refusal(&self, name: &str) -> anyhow::Error {
-        match &self.process {
-            None => anyhow::anyhow!("another process runs {name}"),
-            Some(process) => anyhow::anyhow!("process {process} runs {name}"),
+        let process = match &self.process {
+            None => "another process",
+            Some(process) => process,
+        };
+        if self.can_be_helped {
+            let queue = &self.queue;
+            return anyhow::anyhow!(
+                "{process} runs {name}; `marionette work --until-idle --queue {queue}` works on it \
+                 from here too"
+            );
         }
+        anyhow::anyhow!("{process} runs {name}")
     }
 }
 
@@ -72,93 +74,89 @@ pub(super) struct Ledger {
     folder: Folder,
     key: String,
     note: Note,
-    /// Held for as long as the ledger lives.
+    /// The record of the note, in a store that machines share.
+    held: Option<HeldNote>,
+    /// HeldNote for as long as the ledger lives.
     _lock: File,
 }
 
-/// The file beside the store that says how far a run has come.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Note {
-    /// The name of the file, for a person who looks at the note.
-    pub(super) file: String,
-    /// The identity of the run; older versions did not write it.
-    #[serde(default)]
-    pub(super) identity: Option<Identity>,
-    pub(super) generation: u64,
-    pub(super) finished: bool,
-    /// The last generation before the first of this note: an earlier note of the run, since
-    /// removed, may have had generations up to this number.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    before: u64,
-    /// The tasks of this generation that are cancelled because the list no longer has them.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    removed: BTreeSet<String>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-impl Note {
-    /// The note of the run with this key, if there is one.
-    pub(super) fn read(folder: &Folder, key: &str) -> Result<Option<Self>> {
-        let name = note_of(key);
-        let shown = || text::path(&folder.path().join(&name));
-        let bytes = folder.read_all(&name);
-        let bytes = bytes.with_context(|| format!("cannot read {}", shown()))?;
-        let note = bytes.map(|bytes| serde_json::from_slice(&bytes));
-        note.transpose()
-            .with_context(|| format!("{} is not what `run` wrote", shown()))
+impl OtherRunner {
+    /// Somebody on another machine, or of another user on this one.
+    fn elsewhere(holder: &Holder, queue: Name) -> Self {
+        Self {
+            process: Some(holder.words()),
+            queue,
+            can_be_helped: true,
+        }
     }
 }
 
 impl Ledger {
     /// Takes the note of a run, unless another process has it. A new note calls the run `name`.
-    pub(super) fn take(place: &Place, identity: &Identity, slot: u32, name: &str) -> Result<Taken> {
-        let folder = place.make();
-        let folder = folder
-            .with_context(|| format!("cannot make the folder {}", text::path(&place.path())))?;
+    pub(super) async fn take(
+        notes: &Notes,
+        identity: &Identity,
+        slot: u32,
+        name: &str,
+    ) -> Result<Taken> {
+        let folder = notes.folder()?;
         let key = identity.key(slot);
         let lock = match lock(&folder, &lock_of(&key))? {
             Ok(lock) => lock,
             Err(process) => {
-                let generation = Note::read(&folder, &key)?.map_or(0, |note| note.generation);
-                let queue = queue(&key, generation);
-                return Ok(Taken::Theirs(OtherRunner { process, queue }));
+                let note = notes.read(&key).await?;
+                let queue = queue(&key, note.map_or(0, |note| note.generation));
+                return Ok(Taken::Theirs(OtherRunner {
+                    process: process.map(|process| format!("process {process}")),
+                    queue,
+                    can_be_helped: false,
+                }));
             }
         };
-        let mut note = if let Some(note) = Note::read(&folder, &key)? {
-            note
-        } else {
-            let before = last_removed(&folder)?;
-            Note {
-                file: name.to_owned(),
-                identity: None,
-                generation: before,
-                finished: true,
-                before,
-                removed: BTreeSet::new(),
-            }
+        let (held, mut note) = match &notes.shared {
+            None => match Note::read(&folder, &key)? {
+                Some(note) => (None, note),
+                None => (None, Note::first(name, notes.last_removed(&folder).await?)),
+            },
+            Some(records) => match HeldNote::take(records, &folder, &key, notes, name).await? {
+                Tried::Ours(held, note) => (Some(held), note),
+                Tried::Theirs(holder, generation) => {
+                    let queue = queue(&key, generation);
+                    return Ok(Taken::Theirs(OtherRunner::elsewhere(&holder, queue)));
+                }
+            },
         };
         note.identity = Some(identity.notable());
         Ok(Taken::Ours(Self {
             folder,
             key,
             note,
+            held,
             _lock: lock,
         }))
     }
 
     /// Whether this slot has a note.
-    pub(super) fn exists(place: &Place, identity: &Identity, slot: u32) -> bool {
-        let folder = place.open().ok().flatten();
-        let note = note_of(&identity.key(slot));
-        folder.is_some_and(|folder| folder.stat(note).is_ok_and(|note| note.is_some()))
+    pub(super) async fn exists(notes: &Notes, identity: &Identity, slot: u32) -> Result<bool> {
+        let key = identity.key(slot);
+        if let Some(records) = &notes.shared {
+            return Ok(records.get(&key).await?.is_some());
+        }
+        let folder = notes.place.open().ok().flatten();
+        Ok(folder.is_some_and(|folder| folder.stat(note_of(&key)).is_ok_and(|it| it.is_some())))
+    }
+
+    /// Waits until another machine has taken the run over, since this process gave no sign of life;
+    /// for ever where that cannot be. Returns who has it.
+    pub(super) async fn is_lost(&self) -> anyhow::Error {
+        match &self.held {
+            Some(held) => held.is_lost().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Goes on with the last generation if it is unfinished, else begins one.
-    pub(super) fn begin(&mut self) -> Result<Turn> {
+    pub(super) async fn begin(&mut self) -> Result<Turn> {
         if self.is_unfinished() {
             // The process that had the note was killed, maybe while it wrote.
             for name in [note_of(&self.key), order_of(&self.key)] {
@@ -169,21 +167,21 @@ impl Ledger {
         self.note.generation += 1;
         self.note.finished = false;
         self.note.removed.clear();
-        self.write()?;
+        self.write().await?;
         Ok(Turn::Begins)
     }
 
     /// Goes on with the last generation although that is finished.
-    pub(super) fn reopen(&mut self) -> Result<()> {
+    pub(super) async fn reopen(&mut self) -> Result<()> {
         ensure!(self.was_begun(), "this was never run");
         self.note.finished = false;
-        self.write()
+        self.write().await
     }
 
     /// Notes that the generation is finished.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(super) async fn finish(&mut self) -> Result<()> {
         self.note.finished = true;
-        self.write()
+        self.write().await
     }
 
     pub(super) fn is_unfinished(&self) -> bool {
@@ -202,6 +200,9 @@ impl Ledger {
 
     /// When the note was written last.
     pub(super) fn written(&self) -> Option<SystemTime> {
+        if let Some(held) = &self.held {
+            return Some(held.written());
+        }
         let note = self.folder.read(note_of(&self.key)).ok()??;
         note.metadata().ok()?.modified().ok()
     }
@@ -240,13 +241,13 @@ impl Ledger {
     }
 
     /// Notes tasks that the list no longer has, before they are cancelled.
-    pub(super) fn note_removed(&mut self, ids: &[TaskId]) -> Result<()> {
+    pub(super) async fn note_removed(&mut self, ids: &[TaskId]) -> Result<()> {
         self.note.removed.extend(ids.iter().map(TaskId::to_string));
-        self.write()
+        self.write().await
     }
 
     /// Notes that the list has these tasks, whether it had them all the time or not.
-    pub(super) fn note_present(&mut self, ids: impl Iterator<Item = TaskId>) -> Result<()> {
+    pub(super) async fn note_present(&mut self, ids: impl Iterator<Item = TaskId>) -> Result<()> {
         if self.note.removed.is_empty() {
             return Ok(());
         }
@@ -257,10 +258,13 @@ impl Ledger {
         if self.note.removed.len() == before {
             return Ok(());
         }
-        self.write()
+        self.write().await
     }
 
-    fn write(&self) -> Result<()> {
+    async fn write(&self) -> Result<()> {
+        if let Some(held) = &self.held {
+            return held.write(self.note.clone()).await;
+        }
         let name = note_of(&self.key);
         let written = self.folder.replace(&name, |file| {
             file.write_all(&serde_json::to_vec(&self.note)?)?;
@@ -271,20 +275,6 @@ impl Ledger {
         let path = || self.folder.path().join(&name);
         written.with_context(|| format!("cannot write {}", text::path(&path())))
     }
-}
-
-/// The file with the highest generation of all runs whose notes were removed. No generation number
-/// comes twice: the ids of its tasks are derived from it, and an id says whether its task is done.
-const REMOVED: &str = "removed";
-
-fn last_removed(folder: &Folder) -> Result<u64> {
-    let path = || folder.path().join(REMOVED).display().to_string();
-    let Some(bytes) = folder.read_all(REMOVED).with_context(path)? else {
-        return Ok(0);
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let number = text.trim().parse();
-    number.with_context(|| format!("{} is not what `run` wrote", path()))
 }
 
 /// Removes the note of a run that is finished and that no process has, unless `stays` says
@@ -309,7 +299,7 @@ pub(super) fn remove(
         })?;
         folder.sync()?;
     }
-    for name in [note_of(key), order_of(key), lock_of(key)] {
+    for name in [note_of(key), order_of(key), token_of(key), lock_of(key)] {
         folder.remove(name)?;
     }
     Ok(true)
@@ -328,127 +318,64 @@ pub(super) fn order(folder: &Folder, key: &str) -> Vec<TaskId> {
     ids.map(TaskId::from).collect()
 }
 
-fn note_of(key: &str) -> String {
-    format!("{key}.json")
-}
-
-fn lock_of(key: &str) -> String {
-    format!("{key}.lock")
-}
-
-fn queue(key: &str, generation: u64) -> Name {
-    let name = format!("run.{key}.{generation}");
-    name.try_into().expect("a key has letters and digits alone")
-}
-
-/// The key and the generation in the name of a queue; `None` for a queue that belongs to no run.
-pub(super) fn parts(queue: &str) -> Option<(&str, u64)> {
-    let (key, generation) = queue.strip_prefix("run.")?.split_once('.')?;
-    Some((key, generation.parse().ok()?))
-}
-
-/// The process that has this note now, if any.
-pub(super) fn holder(folder: &Folder, key: &str) -> Option<String> {
-    let mut file = folder.read(lock_of(key)).ok()??;
-    if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
-        return None;
+#[cfg(test)]
+impl Ledger {
+    /// Lets its beat stop, as if its process stood still.
+    pub(super) fn stand_still(&self) {
+        self.held.as_ref().expect("it is shared").stand_still();
     }
-    let mut holder = String::new();
-    file.read_to_string(&mut holder).ok()?;
-    Some(holder.trim().to_owned())
-}
-
-/// Locks a file; else returns the process that holds the lock, if the file names it.
-fn lock(folder: &Folder, name: &str) -> Result<Result<File, Option<String>>> {
-    let path = || folder.path().join(name);
-    let opened = folder.open_or_new(name);
-    let mut file = opened.with_context(|| format!("cannot write {}", text::path(&path())))?;
-    let began = clock::tick();
-    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if error != rustix::io::Errno::WOULDBLOCK {
-            return Err(error).with_context(|| format!("cannot lock {}", text::path(&path())));
-        }
-        let mut holder = String::new();
-        file.rewind()?;
-        let _ = file.read_to_string(&mut holder);
-        let holder = holder.trim();
-        let patience = if is_another_that_lives(holder) {
-            LOCK_PATIENCE
-        } else {
-            INHERITED_PATIENCE
-        };
-        if began.elapsed() >= patience {
-            return Ok(Err((!holder.is_empty()).then(|| holder.to_owned())));
-        }
-        clock::pause(LOCK_PAUSE);
-    }
-    if !folder.is_at(&file, name)? {
-        // The lock file was removed together with its run.
-        return lock(folder, name);
-    }
-    file.rewind()?;
-    file.set_len(0)?;
-    write!(file, "{}", std::process::id())?;
-    Ok(Ok(file))
-}
-
-/// Whether `holder` is the number of a process that is alive and is not this one.
-fn is_another_that_lives(holder: &str) -> bool {
-    let number = holder.parse().ok().and_then(Pid::from_raw);
-    number.is_some_and(|number| {
-        number.as_raw_nonzero().get().unsigned_abs() != std::process::id()
-            && test_kill_process(number) != Err(rustix::io::Errno::SRCH)
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
 
+    use super::super::note::parts;
     use super::*;
-    use crate::files::Whose;
 
-    fn take(folder: &Path, file: &str) -> Taken {
+    async fn take(folder: &Path, file: &str) -> Taken {
         let identity = Identity::File(PathBuf::from(file));
-        let place = Place::new(folder, Whose::Ours);
-        Ledger::take(&place, &identity, 0, "tasks.txt").unwrap()
+        let notes = Notes::beside(folder);
+        Ledger::take(&notes, &identity, 0, "tasks.txt")
+            .await
+            .unwrap()
     }
 
-    fn ours(folder: &Path, file: &str) -> Ledger {
-        match take(folder, file) {
+    async fn ours(folder: &Path, file: &str) -> Ledger {
+        match take(folder, file).await {
             Taken::Ours(ledger) => ledger,
             Taken::Theirs(held) => panic!("{held:?}"),
         }
     }
 
-    #[test]
-    fn a_generation_goes_on_until_it_is_finished() {
+    #[tokio::test]
+    async fn a_generation_goes_on_until_it_is_finished() {
         let folder = tempfile::tempdir().unwrap();
-        let take = || ours(folder.path(), "/a");
-        let mut ledger = take();
-        assert_eq!(ledger.begin().unwrap(), Turn::Begins);
+        let take = async || ours(folder.path(), "/a").await;
+        let mut ledger = take().await;
+        assert_eq!(ledger.begin().await.unwrap(), Turn::Begins);
         let first = ledger.queue();
         drop(ledger);
-        let mut ledger = take();
-        assert_eq!(ledger.begin().unwrap(), Turn::GoesOn);
+        let mut ledger = take().await;
+        assert_eq!(ledger.begin().await.unwrap(), Turn::GoesOn);
         assert_eq!(ledger.queue(), first);
-        ledger.finish().unwrap();
+        ledger.finish().await.unwrap();
         drop(ledger);
-        let mut ledger = take();
-        assert_eq!(ledger.begin().unwrap(), Turn::Begins);
+        let mut ledger = take().await;
+        assert_eq!(ledger.begin().await.unwrap(), Turn::Begins);
         assert_ne!(ledger.queue(), first);
         assert_eq!(ledger.queues()[1], first);
-        ledger.finish().unwrap();
-        ledger.begin().unwrap();
+        ledger.finish().await.unwrap();
+        ledger.begin().await.unwrap();
         assert_eq!(ledger.earlier_queue(), first);
     }
 
-    #[test]
-    fn a_run_belongs_to_one_process_at_a_time() {
+    #[tokio::test]
+    async fn a_run_belongs_to_one_process_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = ours(folder.path(), "/a");
-        first.begin().unwrap();
-        let Taken::Theirs(held) = take(folder.path(), "/a") else {
+        let mut first = ours(folder.path(), "/a").await;
+        first.begin().await.unwrap();
+        let Taken::Theirs(held) = take(folder.path(), "/a").await else {
             panic!("two have it");
         };
         let process = std::process::id();
@@ -457,14 +384,14 @@ mod tests {
             format!("process {process} runs tasks.txt")
         );
         assert_eq!(held.queue, first.queue());
-        ours(folder.path(), "/b");
+        ours(folder.path(), "/b").await;
     }
 
-    #[test]
-    fn a_queue_has_a_name_that_a_store_takes_and_that_tells_its_run() {
+    #[tokio::test]
+    async fn a_queue_has_a_name_that_a_store_takes_and_that_tells_its_run() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ledger = ours(folder.path(), "/a");
-        ledger.begin().unwrap();
+        let mut ledger = ours(folder.path(), "/a").await;
+        ledger.begin().await.unwrap();
         let queue = ledger.queue();
         assert_eq!(parts(&queue), Some((ledger.key.as_str(), 1)));
         assert_eq!((parts("run.a"), parts("default")), (None, None));

@@ -10,6 +10,10 @@
 //! 5. The ledger notes that the generation is finished, and the summary is printed.
 
 mod identity;
+mod note;
+mod notes;
+mod lock;
+mod held;
 mod ledger;
 mod old;
 mod dry_run;
@@ -48,6 +52,7 @@ use crate::store::{Opened, Purpose, by, explain, open_existing, open_or_make};
 
 use identity::Identity;
 use ledger::{Ledger, Turn};
+use notes::Notes;
 use plan::Plan;
 use progress::Progress;
 use stored::StoredTasks;
@@ -78,7 +83,13 @@ struct Ready {
 }
 
 pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
-    let mut console = Console::new(common);
+    let ended = run_list(common, args).await;
+    held::all_are_let_go().await;
+    ended
+}
+
+async fn run_list(common: &Common, args: &Run) -> Result<u8> {
+    let console = Console::new(common);
     if args.drop {
         return drop_open(common, args, &console).await;
     }
@@ -100,32 +111,49 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     }
     // Until here a signal just ends this process, even while it waits for a list that never comes.
     let mut signals = Signals::listen()?;
-    let (opened, mut ready) = if let Some(file) = file {
-        let opened = open_or_make(common).await?;
-        opened.check(&console)?;
-        let ready = listed(&opened, args, &file, &console).await?;
-        (opened, ready)
-    } else {
-        let opened = open_existing(common, Purpose::Change).await?;
-        opened.check(&console)?;
-        let ready = resumed(&opened, args, &console).await?;
-        (opened, ready)
+    let opened = match &file {
+        Some(_) => open_or_make(common).await?,
+        None => open_existing(common, Purpose::Change).await?,
     };
+    opened.check(&console)?;
+    let prepared = async {
+        match &file {
+            Some(file) => listed(&opened, args, file, &console).await,
+            None => resumed(&opened, args, &console).await,
+        }
+    };
+    // It may wait for a run of another machine.
+    let ready = tokio::select! {
+        ready = prepared => ready?,
+        asked = signals.next() => return Ok(asked.status()),
+    };
+    to_the_end(&opened, args, ready, signals, console).await
+}
+
+/// Runs what is prepared until all has ended, or a signal comes.
+async fn to_the_end(
+    opened: &Opened,
+    args: &Run,
+    mut ready: Ready,
+    mut signals: Signals,
+    mut console: Console,
+) -> Result<u8> {
     let progress = Arc::new(Progress::new(&ready.plan, &ready.stored));
     note_that_it_goes_on(&ready, &progress, &console);
     let view = View::start(&mut console, &progress);
     let queues = ready.ledger.queues().to_vec();
-    let instance = Instance::new(&opened, queues, args.jobs, args.outputs.keep_outputs)?;
+    let instance = Instance::new(opened, queues, args.jobs, args.outputs.keep_outputs)?;
     let teller = view::tell(instance.tasks.events(), &progress, &console);
-    instance.start(&opened).await?;
+    instance.start(opened).await?;
     // `until_all_has_ended` tells of a queue that is paused.
-    let watch = Watch::begin(&opened, &instance, &[], &console);
-    let work = until_all_has_ended(&opened, &ready, &progress, &view, &console);
+    let watch = Watch::begin(opened, &instance, &[], &console);
+    let work = until_all_has_ended(opened, &ready, &progress, &view, &console);
     let asked = tokio::select! {
         ended = work => ended.map(|()| None),
         asked = signals.next() => Ok(Some(asked)),
-        broken = is_broken(&opened) => Err(broken),
-        hindered = is_hindered(&opened, &instance) => Err(hindered),
+        lost = ready.ledger.is_lost() => Err(lost),
+        broken = is_broken(opened) => Err(broken),
+        hindered = is_hindered(opened, &instance) => Err(hindered),
     };
     let asked = match asked {
         Ok(asked) => asked,
@@ -143,7 +171,7 @@ pub(crate) async fn run(common: &Common, args: &Run) -> Result<u8> {
     // The teller ends with the manager, once it has printed all events.
     let _ = teller.await;
     view.end();
-    finish(&opened, &mut ready, asked, &console).await
+    finish(opened, &mut ready, asked, &console).await
 }
 
 fn note_that_it_goes_on(ready: &Ready, progress: &Progress, console: &Console) {
@@ -166,7 +194,8 @@ async fn drop_open(common: &Common, args: &Run, console: &Console) -> Result<u8>
     let identity = Identity::named_by(args)?;
     let opened = open_existing(common, Purpose::Change).await?;
     take_over(&opened).await?;
-    let cancelled = choice::drop_open(&opened, &identity).await?;
+    let notes = Notes::of(&opened, console);
+    let cancelled = choice::drop_open(&opened, &notes, &identity).await?;
     console.note(&match cancelled {
         0 => format!("nothing was left of {}", identity.of_it()),
         tasks => format!("{} cancelled", count_of(tasks, "task")),
@@ -182,7 +211,8 @@ async fn listed(
     console: &Console,
 ) -> Result<Ready> {
     let identity = Identity::of(file, args)?;
-    let mut ledger = choice::ledger(opened, args, &identity, file, console).await?;
+    let notes = Notes::of(opened, console);
+    let mut ledger = choice::ledger(opened, &notes, args, (&identity, file), console).await?;
     let turn = choice::turn(args, opened, &mut ledger, console).await?;
     let plan = Plan::new(file, &ledger.queue())?;
     // If the order cannot be written, the tasks are listed in another order.
@@ -207,7 +237,8 @@ async fn listed(
 /// Prepares a run that goes on with its stored tasks, whatever its list says now.
 async fn resumed(opened: &Opened, args: &Run, console: &Console) -> Result<Ready> {
     let identity = Identity::named_by(args)?;
-    let ledger = choice::to_resume(opened, &identity, console).await?;
+    let notes = Notes::of(opened, console);
+    let ledger = choice::to_resume(opened, &notes, &identity, console).await?;
     take_over(opened).await?;
     let mut stored = StoredTasks::read(&*opened.store, &ledger).await?;
     let plan = Plan::of_stored(stored.ids());
@@ -258,8 +289,11 @@ async fn reconcile(
     let removed = stored.without(plan);
     if !removed.is_empty() {
         let source = if identity.is_list() { "list" } else { "file" };
+        if opened.is_shared() && !plan.ids().any(|id| stored.has(id)) {
+            refuse_another(identity, removed.len())?;
+        }
         let reason = format!("its {source} no longer has it");
-        ledger.note_removed(&removed)?;
+        ledger.note_removed(&removed).await?;
         let mut cancelled = 0;
         for which in Which::Ids(removed).calls() {
             let part = opened.store.cancel(which, reason.clone(), by()).await;
@@ -271,11 +305,23 @@ async fn reconcile(
     let back = stored.to_revive(plan);
     let is_any_back = !back.is_empty();
     revive(opened, back).await?;
-    ledger.note_present(plan.ids())?;
+    ledger.note_present(plan.ids()).await?;
     if is_any_back {
         return StoredTasks::read(&*opened.store, ledger).await;
     }
     Ok(stored)
+}
+
+/// Refuses a file that has nothing in common with the run that is left: on a store that machines
+/// share it is rather another machine's file of the same path than this one with new contents.
+fn refuse_another(identity: &Identity, left: usize) -> Result<()> {
+    let (tasks, run) = (count(left, "task"), identity.name());
+    bail!(
+        "{tasks} of {run} {} left in the store, and this file has none of them: is it another \
+         machine's file of the same path? --as NAME gives the run of this one a name of its own; \
+         --anew cancels what is left and begins anew",
+        if left == 1 { "is" } else { "are" },
+    )
 }
 
 /// Takes over the jobs in hand of a runner that was killed.
@@ -357,7 +403,7 @@ async fn finish(
     let queue = ready.ledger.queue();
     let ends = summary::Ends::read(&*opened.store, &queue).await?;
     if ends.left == 0 {
-        ready.ledger.finish()?;
+        ready.ledger.finish().await?;
     }
     summary::tell(
         &*opened.store,

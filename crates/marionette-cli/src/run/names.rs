@@ -2,17 +2,25 @@
 
 use std::collections::HashMap;
 
+use anyhow::Result;
 use marionette::TaskId;
 
-use super::ledger::{Note, holder, order, parts};
+use super::held::SharedNote;
+use super::ledger::order;
+use super::lock::holder;
+use super::note::{Note, parts};
+use super::notes::Notes;
 use crate::console::text::safe;
-use crate::files::{Folder, Place};
+use crate::files::Folder;
+use crate::store::{Opened, Records, explain};
 
-/// The runs that have notes beside a store.
+/// The runs that have notes, beside a store or in it.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
     /// `None` if no folder of notes can be read.
     folder: Option<Folder>,
+    /// The processes that work on the queues of runs, in a store that machines share.
+    runners: HashMap<String, String>,
     /// By the keys that are part of the queues' names.
     notes: HashMap<String, Note>,
 }
@@ -54,28 +62,57 @@ impl<'a> ListOrder<'a> {
 pub(crate) struct RunOf<'a> {
     runs: &'a Runs,
     key: &'a str,
+    queue: &'a str,
     note: &'a Note,
     generation: u64,
 }
 
 impl Runs {
-    /// Reads the notes in this folder, as far as they can be read.
-    pub(crate) fn read(place: &Place) -> Self {
-        let Some(folder) = place.open().ok().flatten() else {
-            return Self::default();
+    /// Reads the notes of the runs of this store, as far as they can be read.
+    pub(crate) async fn read(opened: &Opened) -> Result<Self> {
+        let folder = opened.runs().open().ok().flatten();
+        let mut runs = Self {
+            folder,
+            ..Self::default()
         };
-        let mut notes = HashMap::new();
+        match Notes::shared_by(opened) {
+            None => runs.read_files(),
+            Some(records) => runs.read_records(&records, opened).await?,
+        }
+        Ok(runs)
+    }
+
+    fn read_files(&mut self) {
+        let Some(folder) = &self.folder else { return };
         for name in folder.names().unwrap_or_default() {
             if let Some(key) = name.to_str().and_then(|name| name.strip_suffix(".json"))
-                && let Ok(Some(note)) = Note::read(&folder, key)
+                && let Ok(Some(note)) = Note::read(folder, key)
             {
-                notes.insert(key.to_owned(), note);
+                self.notes.insert(key.to_owned(), note);
             }
         }
-        Self {
-            folder: Some(folder),
-            notes,
+    }
+
+    async fn read_records(&mut self, records: &Records, opened: &Opened) -> Result<()> {
+        let mut is_any_held = false;
+        for (key, bytes) in records.all().await? {
+            if let Ok(shared) = SharedNote::decode(&key, &bytes) {
+                is_any_held |= shared.holder.is_some();
+                self.notes.insert(key, shared.note);
+            }
         }
+        if !is_any_held {
+            return Ok(());
+        }
+        for live in opened.store.instances().await.map_err(explain)? {
+            let host = live.info.host.as_deref();
+            let host = host.map_or_else(String::new, |host| format!(" on {}", safe(host)));
+            let process = format!("{}{host}", live.info.process);
+            for queue in live.info.queues {
+                self.runners.insert(queue, process.clone());
+            }
+        }
+        Ok(())
     }
 
     /// The run that this queue belongs to, if any.
@@ -85,6 +122,7 @@ impl Runs {
         Some(RunOf {
             runs: self,
             key,
+            queue,
             note,
             generation,
         })
@@ -119,8 +157,11 @@ impl RunOf<'_> {
         })
     }
 
-    /// The process that runs it now, if any.
+    /// The process that runs it now, if any, and on a store that machines share its machine.
     pub(crate) fn process(&self) -> Option<String> {
+        if let Some(process) = self.runs.runners.get(self.queue) {
+            return Some(process.clone());
+        }
         holder(self.runs.folder.as_ref()?, self.key)
     }
 }

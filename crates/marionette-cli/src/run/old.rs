@@ -1,13 +1,16 @@
 //! Removes old notes: each new list makes some files, so it removes the notes of the finished runs
 //! that were used least recently.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
 
-use super::ledger::{Note, parts, remove as remove_note};
+use super::held::SharedNote;
+use super::ledger::remove as remove_note;
+use super::note::{Note, REMOVED, parts};
+use super::notes::Notes;
 use crate::files::Folder;
-use crate::store::{Opened, explain};
+use crate::store::{Opened, Records, explain};
 
 /// The number of notes above which old ones are removed.
 const KEPT: usize = 1_000;
@@ -18,6 +21,18 @@ const SLOTS: u32 = 64;
 
 /// Removes the oldest notes of runs that are finished and of whose tasks the store has none.
 pub(super) async fn remove(opened: &Opened) -> Result<()> {
+    if let Some(records) = Notes::shared_by(opened)
+        && records.count().await? > KEPT as u64
+    {
+        let counts = opened.store.counts().await.map_err(explain)?;
+        let queues = counts.iter().filter_map(|count| parts(&count.queue));
+        let used: HashSet<&str> = queues.map(|(key, _)| key).collect();
+        remove_records(&records, &used).await?;
+    }
+    remove_files(opened).await
+}
+
+async fn remove_files(opened: &Opened) -> Result<()> {
     let Some(folder) = opened.runs().open()? else {
         return Ok(());
     };
@@ -48,17 +63,68 @@ pub(super) async fn remove(opened: &Opened) -> Result<()> {
     Ok(())
 }
 
-/// Whether a note has to stay because others are found by it: the slots of one folder are numbered,
-/// and a search for a list stops at the first that is missing. A note without an identity stays
-/// too.
+/// Removes the oldest notes in a store that machines share.
+async fn remove_records(records: &Records, used: &HashSet<&str>) -> Result<()> {
+    let all: BTreeMap<_, _> = records.all().await?.into_iter().collect();
+    let mut old = Vec::new();
+    for (key, bytes) in &all {
+        // A note that cannot be read stays for a person to look at.
+        let Ok(shared) = SharedNote::decode(key, bytes) else {
+            continue;
+        };
+        let next_exists = |next: &str| all.contains_key(next);
+        if shared.note.finished
+            && shared.holder.is_none()
+            && !used.contains(key.as_str())
+            && !is_followed_by(key, &shared.note, next_exists)
+        {
+            old.push((shared.written(), key, bytes, shared.note.generation));
+        }
+    }
+    old.sort_unstable();
+    let surplus = all.len().saturating_sub(KEPT);
+    for (_, key, bytes, generation) in old.into_iter().take(surplus.min(STEP)) {
+        raise_removed(records, generation).await?;
+        // One that was used meanwhile stays.
+        records.replace(key, Some(bytes), None).await?;
+    }
+    Ok(())
+}
+
+/// Notes that no generation up to this number may come again.
+async fn raise_removed(records: &Records, generation: u64) -> Result<()> {
+    loop {
+        let seen = records.get(REMOVED).await?;
+        let last = seen.as_deref().map(String::from_utf8_lossy);
+        let last = last.and_then(|last| last.parse().ok()).unwrap_or(0);
+        if generation <= last {
+            return Ok(());
+        }
+        let new = generation.to_string();
+        if records
+            .replace(REMOVED, seen.as_deref(), Some(new.as_bytes()))
+            .await?
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether a note has to stay because others are found by it.
 fn is_followed(folder: &Folder, key: &str, note: &Note) -> bool {
+    let has = |next: &str| !matches!(folder.stat(format!("{next}.json")), Ok(None));
+    is_followed_by(key, note, has)
+}
+
+/// As [`is_followed`]: the slots of one folder are numbered, and a search for a list stops at the
+/// first that is missing. A note without an identity stays too.
+fn is_followed_by(key: &str, note: &Note, has: impl Fn(&str) -> bool) -> bool {
     let Some(identity) = &note.identity else {
         return true;
     };
     let slot = (0..SLOTS).find(|slot| identity.key(*slot) == *key);
-    let next = slot.map(|slot| format!("{}.json", identity.key(slot + 1)));
-    let has = |name| !matches!(folder.stat(name), Ok(None));
-    identity.is_list() && next.is_none_or(has)
+    let next = slot.map(|slot| identity.key(slot + 1));
+    identity.is_list() && next.is_none_or(|next| has(&next))
 }
 
 #[cfg(test)]
@@ -70,55 +136,57 @@ mod tests {
     use super::super::identity::Identity;
     use super::super::ledger::{Ledger, Taken};
     use super::*;
-    use crate::files::{Place, Whose};
 
-    fn take(place: &Place, identity: &Identity, slot: u32) -> Ledger {
-        match Ledger::take(place, identity, slot, "tasks.txt").unwrap() {
+    async fn take(notes: &Notes, identity: &Identity, slot: u32) -> Ledger {
+        match Ledger::take(notes, identity, slot, "tasks.txt")
+            .await
+            .unwrap()
+        {
             Taken::Ours(ledger) => ledger,
             Taken::Theirs(held) => panic!("{held:?}"),
         }
     }
 
-    fn run(place: &Place, identity: &Identity, slot: u32) -> Name {
-        let mut ledger = take(place, identity, slot);
-        ledger.begin().unwrap();
-        ledger.finish().unwrap();
+    async fn run(notes: &Notes, identity: &Identity, slot: u32) -> Name {
+        let mut ledger = take(notes, identity, slot).await;
+        ledger.begin().await.unwrap();
+        ledger.finish().await.unwrap();
         ledger.queue()
     }
 
-    fn removes(place: &Place, key: &str) -> bool {
-        let folder = place.open().unwrap().unwrap();
+    fn removes(notes: &Notes, key: &str) -> bool {
+        let folder = notes.place.open().unwrap().unwrap();
         remove_note(&folder, key, |note| is_followed(&folder, key, note)).unwrap()
     }
 
-    #[test]
-    fn no_queue_of_a_run_comes_again_after_its_note_was_removed() {
+    #[tokio::test]
+    async fn no_queue_of_a_run_comes_again_after_its_note_was_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::new(folder.path(), Whose::Ours);
+        let notes = Notes::beside(folder.path());
         let identity = Identity::File(PathBuf::from("/a"));
-        let first = run(&place, &identity, 0);
-        let second = run(&place, &identity, 0);
-        assert!(removes(&place, &identity.key(0)));
+        let first = run(&notes, &identity, 0).await;
+        let second = run(&notes, &identity, 0).await;
+        assert!(removes(&notes, &identity.key(0)));
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
-        let mut again = take(&place, &identity, 0);
-        assert!(again.reopen().is_err(), "it counts as never run");
-        again.begin().unwrap();
+        let mut again = take(&notes, &identity, 0).await;
+        assert!(again.reopen().await.is_err(), "it counts as never run");
+        again.begin().await.unwrap();
         assert!(again.is_first());
         assert!(![first, second].contains(&again.queue()));
-        assert!(!removes(&place, &identity.key(0)), "a process has it");
+        assert!(!removes(&notes, &identity.key(0)), "a process has it");
         drop(again);
-        assert!(!removes(&place, &identity.key(0)), "it is not finished");
+        assert!(!removes(&notes, &identity.key(0)), "it is not finished");
     }
 
-    #[test]
-    fn of_the_lists_of_a_folder_the_last_goes_first() {
+    #[tokio::test]
+    async fn of_the_lists_of_a_folder_the_last_goes_first() {
         let folder = tempfile::tempdir().unwrap();
-        let place = Place::new(folder.path(), Whose::Ours);
+        let notes = Notes::beside(folder.path());
         let identity = Identity::List(PathBuf::from("/a"));
-        run(&place, &identity, 0);
-        run(&place, &identity, 1);
-        assert!(!removes(&place, &identity.key(0)));
-        assert!(removes(&place, &identity.key(1)));
-        assert!(removes(&place, &identity.key(0)));
+        run(&notes, &identity, 0).await;
+        run(&notes, &identity, 1).await;
+        assert!(!removes(&notes, &identity.key(0)));
+        assert!(removes(&notes, &identity.key(1)));
+        assert!(removes(&notes, &identity.key(0)));
     }
 }

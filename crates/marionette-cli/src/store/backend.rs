@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use marionette::store::{Name, Store};
+use marionette::store::{Name, Store, StoreError};
 use marionette::{ConfigError, TaskId, TaskManager, TaskManagerBuilder};
 #[cfg(feature = "redis")]
 use marionette_redis::RedisStore;
 use marionette_sqlite::SqliteStore;
+
+use super::checkup::Checkup;
+use super::records::Records;
 
 /// The kinds of stores.
 #[derive(Clone, Debug)]
@@ -42,6 +45,27 @@ impl Backend {
                 let builder = builder.store(store.clone()).queues(queues);
                 Ok(builder.build()?.erased())
             }
+        }
+    }
+
+    /// Looks for damage.
+    pub(super) async fn check(&self) -> Result<Checkup, StoreError> {
+        match self {
+            Self::Sqlite(store) => Ok(Checkup::of_file(store.check().await?)),
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => Ok(Checkup::of_server(store.check().await?)),
+        }
+    }
+
+    /// The records on this shelf of a store that machines share; `None` for a file, beside which
+    /// there is room.
+    pub(super) fn records(&self, shelf: Name) -> Option<Records> {
+        #[cfg(not(feature = "redis"))]
+        let _ = shelf;
+        match self {
+            Self::Sqlite(_) => None,
+            #[cfg(feature = "redis")]
+            Self::Redis(store) => Some(Records::Redis(store.records(shelf))),
         }
     }
 

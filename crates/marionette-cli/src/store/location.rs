@@ -15,13 +15,21 @@ use crate::console::text::safe;
 const VARIABLE: &str = "MARIONETTE_STORE";
 
 /// The kinds of stores on a server, by the schemes of their addresses.
-const REDIS: [&str; 5] = [
+const REDIS: [&str; 10] = [
     "redis",
     "rediss",
     "redis+unix",
     "redis+sentinel",
     "rediss+sentinel",
+    "valkey",
+    "valkeys",
+    "valkey+unix",
+    "valkey+sentinel",
+    "valkeys+sentinel",
 ];
+/// What may be shown of what stands behind the `?` of an address; other parameters may be a
+/// password.
+const PARAMETERS: [&str; 2] = ["db", "name"];
 const KINDS: &str = "`sqlite:PATH` or `redis://HOST`";
 
 /// Where a store is.
@@ -43,31 +51,46 @@ impl Address {
         &self.0
     }
 
-    /// Whether the address has a password, so that it must not be shown.
+    /// Whether the address has a password.
     pub(crate) fn has_password(&self) -> bool {
-        self.credentials().is_some()
-    }
-
-    fn credentials(&self) -> Option<(&str, &str)> {
-        let (_, rest) = self.0.split_once("://")?;
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        // The last one: what a careless password has of them belongs to it.
-        rest[..end]
-            .rsplit_once('@')
-            .map(|(credentials, _)| (credentials, rest))
+        rest[..end].contains('@')
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((credentials, rest)) = self.credentials() else {
-            return f.write_str(&safe(&self.0));
+        let (scheme, rest) = match self.0.split_once("://") {
+            Some((scheme, rest)) => (format!("{scheme}://"), rest),
+            None => (String::new(), self.0.as_str()),
         };
-        let scheme = self.0.split_once("://").map_or("", |(scheme, _)| scheme);
-        let user = credentials.split_once(':').map_or("", |(user, _)| user);
-        let behind = &rest[credentials.len() + 1..];
-        f.write_str(&safe(&format!("{scheme}://{user}:***@{behind}")))
+        // A socket may have an @ in its path; elsewhere it is of a password that is not escaped.
+        let is_socket = scheme.contains("unix") && rest.starts_with('/');
+        let is_path = scheme.is_empty() && !rest.contains(':');
+        let shown = match rest.rsplit_once('@') {
+            Some((credentials, behind)) if !is_socket && !is_path => {
+                let user = credentials.split_once(':').map_or("", |(user, _)| user);
+                format!("{scheme}{user}:***@{}", without_secrets(behind))
+            }
+            _ => format!("{scheme}{}", without_secrets(rest)),
+        };
+        f.write_str(&safe(&shown))
     }
+}
+
+/// The end of an address, where parameters that there are not have no values.
+fn without_secrets(text: &str) -> String {
+    let Some((place, parameters)) = text.split_once('?') else {
+        return text.to_owned();
+    };
+    let shown = |pair: &str| match pair.split_once('=') {
+        Some((key, _)) if PARAMETERS.contains(&key) => pair.to_owned(),
+        Some((key, _)) => format!("{key}=***"),
+        None => "***".to_owned(),
+    };
+    let shown: Vec<_> = parameters.split('&').map(shown).collect();
+    format!("{place}?{}", shown.join("&"))
 }
 
 impl fmt::Debug for Address {
@@ -237,6 +260,7 @@ mod tests {
                 "redis+sentinel://:hush@a:1,b:2/main",
                 "redis+sentinel://:***@a:1,b:2/main",
             ),
+            ("valkey://:hush@h?db=1", "valkey://:***@h?db=1"),
         ] {
             let Ok(Location::Redis(address)) = of(text) else {
                 panic!("{text} is the address of a Redis");
@@ -246,8 +270,16 @@ mod tests {
             assert!(!format!("{address:?}").contains("hush"), "{address:?}");
             assert_eq!(address.has_password(), text != shown);
         }
-        let error = named("--store", OsStr::new("redsi://:hush@h")).unwrap_err();
-        assert!(!error.to_string().contains("hush"), "{error}");
+        for text in [
+            "redsi://:hush@h",
+            "redsi://:hu/sh-hush@h",
+            "redsi://h?password=hush",
+            "redsi://h?hush",
+            "redsi:hush@h",
+        ] {
+            let error = named("--store", OsStr::new(text)).unwrap_err();
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
     }
 
     #[test]

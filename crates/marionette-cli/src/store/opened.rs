@@ -13,8 +13,11 @@ use marionette::{ConfigError, TaskManager, TaskManagerBuilder};
 use rustix::fs::Access;
 
 use super::backend::{Backend, Forgotten};
+use super::checkup::Checkup;
+use super::error::explain;
 use super::location::Location;
 use super::paths::{beside, owner, shown};
+use super::records::Records;
 use crate::console::Console;
 use crate::console::text::safe;
 use crate::files::{Place, Whose};
@@ -84,6 +87,24 @@ impl Opened {
         self.beside("-minders")
     }
 
+    /// Looks for damage.
+    pub(crate) async fn check_up(&self) -> Result<Checkup> {
+        self.backend.check().await.map_err(explain)
+    }
+
+    /// The store in words, without its password, safe to print.
+    pub(crate) fn shown(&self) -> String {
+        match &self.location {
+            Location::File(path) => shown(path),
+            Location::Redis(address) => address.to_string(),
+        }
+    }
+
+    /// The records on this shelf of a store that machines share; `None` for a file.
+    pub(crate) fn records(&self, shelf: &'static str) -> Option<Records> {
+        self.backend.records(Name::from_static(shelf))
+    }
+
     /// The folder with the notes of the runs.
     pub(crate) fn runs(&self) -> Place {
         self.beside("-runs")
@@ -127,14 +148,20 @@ impl Opened {
                 }
             }
         }
-        if let Some(bits) = self.read_by_others() {
-            console.note(&format!(
-                "everybody can read the store {0}, and with it all commands (mode {bits:04o}): \
-                 `chmod go= {0}` while nothing has it open",
-                shown(&self.path)
-            ));
+        if let Some(note) = self.note_of_readers() {
+            console.note(&note);
         }
         Ok(())
+    }
+
+    /// What there is to say of a store that everybody can read.
+    pub(crate) fn note_of_readers(&self) -> Option<String> {
+        let bits = self.read_by_others()?;
+        Some(format!(
+            "everybody can read the store {0}, and with it all commands (mode {bits:04o}): \
+             `chmod go= {0}` while nothing has it open",
+            shown(&self.path)
+        ))
     }
 
     /// Refuses to run what anybody may have put into the store.

@@ -13,6 +13,7 @@ mod changes;
 mod queues;
 mod reschedule;
 mod stores;
+mod doctor;
 mod hostile;
 mod terminal;
 mod many;

@@ -18,6 +18,8 @@ pub(crate) struct Address {
     pub(crate) secure: bool,
     pub(crate) login: Option<Login>,
     pub(crate) database: u32,
+    /// The name of the store, if the address has one.
+    pub(crate) name: Option<String>,
 }
 
 /// Where a server is found.

@@ -41,8 +41,8 @@ pub(super) fn address(url: &str) -> Result<Address, String> {
         Scheme::Sentinels => sentinels(hosts, path)?,
     };
     let in_path = in_path.filter(|database| !database.is_empty());
-    let in_query = query.map(self::query).transpose()?.flatten();
-    let database = match (in_path, in_query) {
+    let named = Parameters::read(query.unwrap_or_default())?;
+    let database = match (in_path, named.database) {
         (Some(_), Some(_)) => return Err("names two databases".into()),
         (Some(text), None) | (None, Some(text)) => number(text)?,
         (None, None) => 0,
@@ -52,6 +52,7 @@ pub(super) fn address(url: &str) -> Result<Address, String> {
         secure,
         login,
         database,
+        name: named.name,
     })
 }
 
@@ -138,16 +139,49 @@ fn sentinels<'a>(hosts: &str, path: &'a str) -> Result<(Endpoint, Option<&'a str
     Ok((Endpoint::Sentinels { sentinels, master }, database))
 }
 
-/// The database that the parameters name.
-fn query(text: &str) -> Result<Option<&str>, String> {
-    let mut database = None;
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=') {
-            Some(("db", number)) => database = Some(number),
-            _ => return Err("has another parameter than db".into()),
+/// What stands behind the `?`.
+#[derive(Debug, Default)]
+struct Parameters<'a> {
+    database: Option<&'a str>,
+    name: Option<String>,
+}
+
+impl<'a> Parameters<'a> {
+    fn read(text: &'a str) -> Result<Self, String> {
+        let mut read = Self::default();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let is_second = match key {
+                "db" => read.database.replace(value).is_some(),
+                "name" => {
+                    let name = decoded(value).filter(|name| !name.is_empty());
+                    let name = name.ok_or("has a name that is empty or not percent-encoded")?;
+                    read.name.replace(name).is_some()
+                }
+                _ => return Err(unknown(pair)),
+            };
+            if is_second {
+                return Err(format!("has the parameter {key} twice"));
+            }
         }
+        Ok(read)
     }
-    Ok(database)
+}
+
+/// What is wrong with a parameter that there is not. Its value may be a password, and so may be
+/// what has no value.
+fn unknown(pair: &str) -> String {
+    const KEY_MAX: usize = 32;
+    let is_word = |key: &str| {
+        let mut letters = key.bytes();
+        key.len() <= KEY_MAX && letters.all(|it| it.is_ascii_alphabetic() || it == b'_')
+    };
+    match pair.split_once('=') {
+        Some((key, _)) if is_word(key) => {
+            format!("has the parameter {key}, and there are db and name alone")
+        }
+        _ => "has something behind its ? that is neither db=NUMBER nor name=NAME".to_owned(),
+    }
 }
 
 fn number(text: &str) -> Result<u32, String> {
@@ -241,6 +275,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_any_form_may_name_the_store() {
+        for url in [
+            "redis://h/0?name=shop",
+            "rediss://h?name=shop&db=2",
+            "redis+unix:///run/redis.sock?db=2&name=shop",
+            "redis+sentinel://:pass@a,b/main/1?name=sho%70",
+        ] {
+            assert_eq!(read(url).name.as_deref(), Some("shop"), "{url}");
+        }
+        assert_eq!(read("redis://h").name, None);
+    }
+
+    #[test]
     fn what_is_wrong_with_an_address_is_named() {
         let wrong = [
             ("localhost:6379", "has no scheme"),
@@ -256,7 +303,16 @@ mod tests {
             ("redis://h/x", "has the database \"x\""),
             ("redis://h/-1", "has the database \"-1\""),
             ("redis://h/1?db=2", "names two databases"),
-            ("redis://h?timeout=1", "another parameter than db"),
+            (
+                "redis://h?timeout=1",
+                "has the parameter timeout, and there are db and name alone",
+            ),
+            ("redis://h?db", "has the database \"\""),
+            ("redis://h?1", "neither db=NUMBER nor name=NAME"),
+            ("redis://h?db=1&db=2", "has the parameter db twice"),
+            ("redis://h?name=a&name=a", "has the parameter name twice"),
+            ("redis://h?name=", "has a name that is empty"),
+            ("redis://h?name=%zz", "has a name that is empty or not"),
             ("redis://ada@h", "a user or a password alone"),
             ("redis+unix://h/run/s", "names a host and a socket"),
             ("redis+unix://", "names no socket"),
@@ -285,6 +341,9 @@ mod tests {
             "redis+unix://:hunter2/x@/run/s",
             "redis+unix://:x/hunter2@/run/s",
             "redis+sentinel://:hunter2/x@h/m",
+            "redis://h?password=hunter2",
+            "redis://h?hunter2",
+            "redis://h?hunter2=1",
             "ada:hunter2@h",
             "hunter2://h",
         ];

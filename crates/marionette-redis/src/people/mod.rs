@@ -7,6 +7,7 @@ mod damage;
 mod pause;
 mod activity;
 mod live;
+mod records;
 mod walk;
 mod newest;
 mod places;

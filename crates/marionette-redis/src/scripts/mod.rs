@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 
-use marionette::store::InstanceId;
+use marionette::store::{InstanceId, Name};
 use redis::{Cmd, ToRedisArgs};
 
 use crate::clock::Clock;
@@ -31,6 +31,7 @@ pub(crate) enum Script {
     Check,
     Sums,
     Discard,
+    Record,
 }
 
 /// A key of a script.
@@ -42,7 +43,7 @@ enum Slot {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Open,
         Self::Insert,
         Self::InsertOne,
@@ -63,6 +64,7 @@ impl Script {
         Self::Check,
         Self::Sums,
         Self::Discard,
+        Self::Record,
     ];
 
     fn source(self) -> &'static str {
@@ -87,6 +89,7 @@ impl Script {
             Self::Sums => include_str!("sums.lua"),
             Self::Told => include_str!("told.lua"),
             Self::Discard => include_str!("discard.lua"),
+            Self::Record => include_str!("record.lua"),
         }
     }
 
@@ -101,7 +104,8 @@ impl Script {
     }
 
     /// The keys, in the order in which the script names them. What each of the instances of the
-    /// call has in hand follows, unless the script has one instance and names its place.
+    /// call has in hand follows, unless the script has one instance and names its place; or the
+    /// shelf of the call.
     fn slots(self) -> Vec<Slot> {
         use Key::{
             About, Activity, Attempts, Awaited, Bodies, ByTime, Cancels, Counts, Done, Ends,
@@ -163,6 +167,7 @@ impl Script {
             ]),
             Self::Told => slots(&[Activity, Subjects]),
             Self::Discard => hands(&[Bodies, Gone, Until, Activity, Subjects, Instances]),
+            Self::Record => slots(&[Names]),
         }
     }
 
@@ -266,22 +271,36 @@ impl Scripts {
 
     /// A call of a script, for these instances. The arguments follow.
     pub(crate) fn call(&self, script: Script, instances: &[InstanceId]) -> Call {
+        let names_one = script.slots().iter().any(|it| matches!(it, Slot::Held));
+        let behind = if names_one { &[] } else { instances };
+        let behind = behind.iter().map(|instance| self.layout.held(*instance));
+        self.call_with(
+            script,
+            instances.first().copied(),
+            &behind.collect::<Vec<_>>(),
+        )
+    }
+
+    /// A call of a script, for the records of one shelf. The arguments follow.
+    pub(crate) fn call_on_shelf(&self, script: Script, shelf: &Name) -> Call {
+        self.call_with(script, None, &[self.layout.shelf(shelf)])
+    }
+
+    /// A call of a script; these keys stand behind those that it names.
+    fn call_with(&self, script: Script, instance: Option<InstanceId>, behind: &[String]) -> Call {
         let hashes = self.hashes.get();
         let hash = hashes.map_or("", |hashes| &hashes[script as usize]);
         let slots = script.slots();
-        let names_one = slots.iter().any(|slot| matches!(slot, Slot::Held));
-        let behind = if names_one { &[] } else { instances };
         let mut command = redis::cmd("EVALSHA");
         command.arg(hash).arg(slots.len() + behind.len());
         for slot in slots {
-            match slot {
-                Slot::Key(key) => command.arg(self.layout.key(key)),
-                Slot::Held => command.arg(self.layout.held(instances[0])),
+            match (slot, instance) {
+                (Slot::Key(key), _) => command.arg(self.layout.key(key)),
+                (Slot::Held, Some(instance)) => command.arg(self.layout.held(instance)),
+                (Slot::Held, None) => unreachable!("{script:?} is called for an instance"),
             };
         }
-        for instance in behind {
-            command.arg(self.layout.held(*instance));
-        }
+        command.arg(behind);
         if let Some(now) = self.clock.told() {
             command.arg(now);
         }

@@ -4,6 +4,7 @@ mod list;
 mod counts;
 mod change;
 mod activity;
+mod check;
 
 use std::time::{Duration, SystemTime};
 
@@ -12,11 +13,43 @@ use marionette::inspect::{
     Activity, ActivityFilter, By, Count, Filter, Inspect, JobDetails, Listed, LiveInstance, Page,
     PausedQueue, Which,
 };
-use marionette::store::{Name, StoreFuture, Wanted};
+use marionette::store::{Name, StoreError, StoreFuture, Wanted};
 
 use crate::clock;
 use crate::store::SqliteStore;
 use crate::threads::writer::{Asked, Change, Durability, Writer};
+
+impl SqliteStore {
+    /// Looks for damage, and returns what is wrong in the words of SQLite: the first 100 faults,
+    /// none if the file is sound.
+    ///
+    /// It reads the whole file, while the store goes on. A file gets damaged by a disk, by a copy
+    /// that was made while it was written, or by a program that writes into it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is so damaged that it cannot be looked through.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("tasks.db");
+    /// let store = marionette_sqlite::SqliteStore::open(path).await?;
+    /// assert!(store.check().await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn check(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|reader| Ok(check::check(reader)?)).await
+    }
+}
 
 impl Inspect for SqliteStore {
     fn counts(&self) -> StoreFuture<'_, Vec<Count>> {

@@ -54,7 +54,7 @@ use crate::id::TaskId;
 use crate::observe::stats::Trouble;
 use crate::store::Store;
 use crate::store::inspect::By;
-use crate::store::{Ended, Name, StoreError, Timing, Wanted};
+use crate::store::{Ended, InstanceInfo, Name, StoreError, Timing, Wanted};
 use crate::sync::Mutex;
 use crate::task::registry::Registry;
 
@@ -180,6 +180,11 @@ impl Durable {
         if let Some(session) = self.session() {
             session.outbox.room.notify_one();
         }
+    }
+
+    /// This manager as its store knows it, from a start to the next one.
+    pub(crate) fn instance(&self) -> Option<InstanceInfo> {
+        Some(self.session()?.info.clone())
     }
 
     /// The trouble that keeps this manager from its work, if there is one.

@@ -9,8 +9,7 @@ use crate::durable::Durable;
 use crate::id::TaskId;
 use crate::manager::TaskManager;
 use crate::observe::stats::Trouble;
-use crate::store::Due;
-use crate::store::Store;
+use crate::store::{Due, InstanceInfo, Store};
 use crate::submit::job::many::{InsertingMany, insert_many};
 use crate::submit::job_handle::JobHandle;
 use crate::submit::place::StoredIn;
@@ -24,6 +23,45 @@ impl<S: Store + ?Sized> TaskManager<S> {
     /// The store, for a person to ask questions and to make changes.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// This manager as its store knows it, since it was started last; `None` before it was started
+    /// for the first time, and if it has no job handler.
+    ///
+    /// Each start has an id of its own, which the store keeps with each attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use marionette::{Context, Job, MemoryStore, TaskError, TaskManager};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Report {}
+    ///
+    /// impl Job for Report {
+    ///     const KIND: &'static str = "report";
+    ///     type Output = ();
+    /// }
+    ///
+    /// async fn report(_: Report, _: Context) -> Result<(), TaskError> {
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = TaskManager::builder().store(MemoryStore::new()).handle(report).build()?;
+    /// assert!(tasks.instance().is_none());
+    /// tasks.start();
+    /// let instance = tasks.instance().expect("it was started");
+    /// println!("instance {} in process {}", instance.id, instance.process);
+    /// # tasks.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn instance(&self) -> Option<InstanceInfo> {
+        self.durable().instance()
     }
 
     /// The trouble that keeps this manager from working on jobs, if there is any.

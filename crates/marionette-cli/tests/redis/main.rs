@@ -2,9 +2,14 @@
 
 #![cfg(feature = "redis")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod doctor;
+mod machines;
 
+use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 
 use common::{Said, Sandbox, said, signal, until};
 use marionette_servers::RedisServer;
@@ -12,24 +17,39 @@ use rustix::process::Signal;
 
 const PASSWORD: &str = "hush-nobody-may-see-this";
 
-/// The program as on a machine of its own: nothing of its files is known to another.
+/// The program as on a machine of its own: what it keeps for itself is known to no other.
 struct Machine {
-    sandbox: Sandbox,
+    sandbox: Rc<Sandbox>,
+    state: &'static str,
     store: String,
 }
 
 impl Machine {
     fn new(server: &RedisServer) -> Self {
         Self {
-            sandbox: Sandbox::new(),
+            sandbox: Rc::new(Sandbox::new()),
+            state: "state",
             store: server.url(),
         }
+    }
+
+    /// Another machine with the same files of its users at the same paths.
+    fn another(&self, state: &'static str) -> Self {
+        Self {
+            sandbox: Rc::clone(&self.sandbox),
+            state,
+            store: self.store.clone(),
+        }
+    }
+
+    fn with_store(self, store: String) -> Self {
+        Self { store, ..self }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.sandbox.command(arguments);
         command.env("MARIONETTE_STORE", &self.store);
-        command.env("XDG_STATE_HOME", self.sandbox.path("state"));
+        command.env("XDG_STATE_HOME", self.sandbox.path(self.state));
         command
     }
 
@@ -74,10 +94,25 @@ fn what_one_machine_adds_runs_on_another_and_both_see_it() {
     assert!(other.succeeds(&["show", id]).contains("hello from there"));
     let there = one.succeeds(&["show", id]);
     assert!(!there.contains("hello from there\n"), "{there}");
-    assert!(
-        there.contains("it stays where the task ran, by instance"),
-        "{there}"
-    );
+    let host = host();
+    let folder = other.sandbox.path("state/marionette");
+    let on = format!("kept is on {host}, in {}/redis-", folder.display());
+    assert!(there.contains(&on), "{there}");
+    // The instance is gone by now.
+    assert!(there.contains(&format!("on {host}\n")), "{there}");
+    let told: serde_json::Value =
+        serde_json::from_str(&one.succeeds(&["show", id, "--json"])).unwrap();
+    let attempt = &told["attempts"][0];
+    assert_eq!(attempt["host"], host);
+    let kept = Path::new(attempt["folder"].as_str().unwrap());
+    assert!(kept.starts_with(folder), "{kept:?}");
+    assert!(kept.read_dir().unwrap().next().is_some(), "{kept:?}");
+}
+
+/// The name of this machine.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.expect("it has one").trim().to_owned()
 }
 
 #[test]
