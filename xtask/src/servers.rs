@@ -1,5 +1,6 @@
 //! Runs the tests of the store in Redis on other servers than that of the system: Valkey, and a
-//! newer Redis. Both come as programs inside of Python packages.
+//! newer Redis. Both come as programs inside of Python packages. What every store must do is also
+//! tried on a cluster of three, and behind a sentinel.
 
 use std::env;
 use std::fs;
@@ -44,6 +45,11 @@ pub(crate) fn run() -> Result<Outcome> {
     for wheel in &WHEELS {
         match wheel.program() {
             Ok(program) => {
+                // On one of them: the servers differ little in this.
+                if ran == 0 {
+                    let tested = PLACES.iter().map(|place| test_in(place, &program));
+                    failed.extend(tested.filter_map(Result::err));
+                }
                 ran += 1;
                 failed.extend(test_on(wheel.name, &program).err());
             }
@@ -61,10 +67,27 @@ pub(crate) fn run() -> Result<Outcome> {
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }
+    if ran == 0 {
+        missing.extend(PLACES.map(|place| format!("a {place}")));
+    }
     let missing = missing.join(", ");
     Ok(Outcome::Skipped(format!(
         "passed on {ran}; not here: {missing}"
     )))
+}
+
+/// Where a store may be, apart from a server that stands alone.
+const PLACES: [&str; 2] = ["cluster", "sentinel"];
+
+/// Runs the suite for stores in one process, whose cases share the servers.
+fn test_in(place: &str, program: &Path) -> Result<()> {
+    println!("\n--- {place}: {}", program.display());
+    let words = "test --locked --package marionette-redis --all-features --test conformance";
+    let mut command = shell::cargo(words);
+    command
+        .env("MARIONETTE_REDIS_PLACE", place)
+        .env("MARIONETTE_REDIS_SERVER", program);
+    shell::run(&mut command).context(place.to_owned())
 }
 
 fn test_on(name: &str, program: &Path) -> Result<()> {

@@ -1,4 +1,7 @@
 //! The store in Redis does what every store must do.
+//!
+//! `MARIONETTE_REDIS_PLACE=cluster` is all of it on a cluster of three servers, and `sentinel` on a
+//! master with a replica that a sentinel names.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,18 +11,65 @@ use libtest_mimic::{Arguments, Trial};
 use marionette::store::Store;
 use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
 use marionette_redis::{Clock, RedisOptions, RedisStore};
-use marionette_servers::{Act, Border, Connection, Passing, Proxy, RedisServer, Reply};
+use marionette_servers::{
+    Act, Border, Connection, Passing, Proxy, RedisCluster, RedisSentinel, RedisServer, Reply,
+};
 use tokio::runtime::{Builder, Runtime};
 
 /// Time passes at once where a case lets it pass, in real time while a caller waits for jobs, and
 /// otherwise not at all.
 const UNIT: Duration = Duration::from_millis(200);
 
-/// The server of all cases of this process; each has a store of its own on it.
-static SERVER: OnceLock<RedisServer> = OnceLock::new();
+/// Where all cases of this process have their stores, each one of its own.
+static PLACE: OnceLock<Place> = OnceLock::new();
 
-fn server() -> &'static RedisServer {
-    SERVER.get_or_init(|| RedisServer::start().expect("main has looked for it"))
+enum Place {
+    Server(RedisServer),
+    Cluster(RedisCluster),
+    Sentinel(Box<(RedisServer, RedisServer, RedisSentinel)>),
+}
+
+impl Place {
+    fn start() -> Option<Self> {
+        let place = std::env::var("MARIONETTE_REDIS_PLACE");
+        match place.as_deref().unwrap_or("server") {
+            "server" => RedisServer::start().map(Self::Server),
+            "cluster" => RedisCluster::start(&RedisServer::settings()).map(Self::Cluster),
+            "sentinel" => {
+                let master = RedisServer::start()?;
+                let replica = RedisServer::settings().replica_of(&master).start()?;
+                // No case is about a failover, and a busy machine has none.
+                let sentinel = RedisSentinel::start(&master, Duration::from_secs(600));
+                while sentinel.master().is_none() {
+                    std::thread::yield_now();
+                }
+                Some(Self::Sentinel(Box::new((master, replica, sentinel))))
+            }
+            other => panic!("MARIONETTE_REDIS_PLACE is no {other}: server, cluster or sentinel"),
+        }
+    }
+
+    /// Where a store is connected to; in a cluster it may be the node that does not have it.
+    fn url(&self) -> String {
+        match self {
+            Self::Server(server) => server.url(),
+            Self::Cluster(cluster) => fastrand::choice(cluster.nodes()).expect("three").url(),
+            Self::Sentinel(all) => all.2.url(),
+        }
+    }
+
+    /// The server that has the keys of the store of this name.
+    fn server(&self, name: &str) -> &RedisServer {
+        match self {
+            Self::Server(server) => server,
+            Self::Cluster(cluster) => &cluster.nodes()[cluster.owner(name)],
+            Self::Sentinel(all) => &all.0,
+        }
+    }
+}
+
+fn place() -> &'static Place {
+    PLACE.get_or_init(|| Place::start().expect("main has looked for it"))
 }
 
 struct OnServer {
@@ -44,10 +94,11 @@ struct Plan {
 }
 
 impl Cuts {
-    fn new() -> Self {
+    /// In front of the server that has the store of this name.
+    fn new(name: &str) -> Self {
         let plan: Arc<Mutex<Plan>> = Arc::default();
         let own = Arc::clone(&plan);
-        let proxy = Proxy::new(server(), move |passing| {
+        let proxy = Proxy::new(place().server(name), move |passing| {
             let mut plan = own.lock().expect("nobody panics with it");
             match plan.next {
                 Some((0, border, act)) if is_at(passing, border) => {
@@ -84,7 +135,7 @@ impl OnServer {
     fn url(&self) -> String {
         match &self.cuts {
             Some(cuts) => cuts.proxy.url(),
-            None => server().url(),
+            None => place().url(),
         }
     }
 
@@ -94,8 +145,9 @@ impl OnServer {
         Arc::new(store.expect("the server runs"))
     }
 
-    fn connection() -> Connection {
-        server().connect().expect("the server runs")
+    fn connection(&self) -> Connection {
+        let server = place().server(&self.name);
+        server.connect().expect("the server runs")
     }
 
     /// All keys of the store.
@@ -109,7 +161,7 @@ impl OnServer {
 impl Drop for OnServer {
     /// Whatever a case did, nothing in its store may be damaged.
     fn drop(&mut self) {
-        let Some(server) = SERVER.get().filter(|_| !std::thread::panicking()) else {
+        let Some(place) = PLACE.get().filter(|_| !std::thread::panicking()) else {
             return;
         };
         let options = RedisStore::options().name(&self.name);
@@ -119,10 +171,7 @@ impl Drop for OnServer {
             runtime
                 .expect("a runtime needs next to nothing")
                 .block_on(async {
-                    let store = options
-                        .connect(server.url())
-                        .await
-                        .expect("the server runs");
+                    let store = options.connect(place.url()).await.expect("the server runs");
                     store.check().await.expect("a report")
                 })
         });
@@ -165,7 +214,7 @@ impl Fixture for OnServer {
 
     fn remember(&self) -> FixtureFuture<'_, ()> {
         Box::pin(async {
-            let mut connection = Self::connection();
+            let mut connection = self.connection();
             let keys = self.keys(&mut connection);
             let dumped = keys.into_iter().map(|key| {
                 let value = ask(&mut connection, &[b"DUMP", &*key]).bytes();
@@ -177,7 +226,7 @@ impl Fixture for OnServer {
 
     fn roll_back(&self) -> FixtureFuture<'_, ()> {
         Box::pin(async {
-            let mut connection = Self::connection();
+            let mut connection = self.connection();
             let keys = self.keys(&mut connection);
             ask(&mut connection, &["MULTI"]);
             for key in keys {
@@ -201,7 +250,7 @@ impl Fixture for OnServer {
     }
 
     fn cuttable(&mut self) {
-        self.cuts = Some(Cuts::new());
+        self.cuts = Some(Cuts::new(&self.name));
     }
 
     fn cut(&self, place: Option<u32>) -> u64 {

@@ -20,6 +20,8 @@
 //! `MARIONETTE_REDIS_SERVER` names another program than `redis-server`, such as `valkey-server`.
 
 mod proxy;
+mod cluster;
+mod sentinel;
 mod server;
 mod settings;
 mod watcher;
@@ -27,7 +29,9 @@ mod ports;
 mod wire;
 mod clock;
 
+pub use cluster::RedisCluster;
 pub use proxy::{Act, Border, Passing, Proxy};
+pub use sentinel::RedisSentinel;
 pub use server::RedisServer;
 pub use settings::{AppendOnly, RedisSettings};
 pub use wire::{Connection, Reply};

@@ -1,5 +1,6 @@
 //! A server that ends with this process.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,11 @@ impl RedisServer {
     /// The settings, to be changed before it is started.
     pub fn settings() -> RedisSettings {
         RedisSettings::default()
+    }
+
+    /// The program that it is.
+    pub(crate) fn program_name(&self) -> &OsStr {
+        &self.settings.program
     }
 
     pub(crate) fn with(settings: RedisSettings) -> Self {
