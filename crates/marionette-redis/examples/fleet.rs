@@ -3,7 +3,7 @@
 //!
 //! The program plays all parts: started without an argument it is the service that queues mails,
 //! and starts itself twice as a worker that sends them. `REDIS_URL` names the server; default is
-//! `redis://localhost`.
+//! `redis://localhost`. With `FLEET=mails` on one machine, `fleet mails` is a worker on another.
 
 use std::error::Error;
 use std::process::{Child, Command};
@@ -50,7 +50,8 @@ async fn store(name: &str) -> Result<RedisStore, Box<dyn Error>> {
 /// The service: it queues mails, and does not send them.
 async fn serve() -> Result<(), Box<dyn Error>> {
     // Its own, so that nothing else on the server is touched.
-    let name = format!("fleet-{}", std::process::id());
+    let name = std::env::var("FLEET");
+    let name = name.unwrap_or_else(|_| format!("fleet-{}", std::process::id()));
     let tasks = TaskManager::builder().store(store(&name).await?).build()?;
     let mails = (0..MAILS).map(|nth| {
         wrap(SendMail {

@@ -31,6 +31,7 @@ impl Server {
         let waker = Waker {
             server: Rc::downgrade(self),
             clock: self.settings.clock.clone(),
+            poll: self.settings.timing.poll,
             waiters: self.waking.waiters(self.settings.timing.poll),
             pushes,
             events,
@@ -43,6 +44,7 @@ impl Server {
 struct Waker {
     server: Weak<Server>,
     clock: Clock,
+    poll: Duration,
     waiters: Waiters,
     pushes: mpsc::UnboundedReceiver<Push>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -64,7 +66,7 @@ impl Waker {
             let step = self.waiters.next(self.clock.monotonic(), &server.prospects);
             match step {
                 NextStep::Look { wanted, most, room } => {
-                    let seen = server.look(&wanted, most, room).await;
+                    let seen = self.ask(server.look(&wanted, most, room)).await;
                     let now = self.clock.monotonic();
                     match seen {
                         Ok(seen) => self.waiters.looked(&wanted, room, seen, now),
@@ -80,6 +82,21 @@ impl Waker {
                     self.rest(pause).await;
                 }
             }
+        }
+    }
+
+    /// Waits for an answer of the server. One that takes longer than a poll tells nobody of jobs:
+    /// then all callers look for themselves, on the other connection, which may be a good one.
+    async fn ask<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        loop {
+            if let Ok(answer) = tokio::time::timeout(self.poll, &mut answer).await {
+                return answer;
+            }
+            while let Ok(event) = self.events.try_recv() {
+                self.waiters.happened(event, self.clock.monotonic());
+            }
+            self.waiters.heard(&Push::Connected, self.clock.monotonic());
         }
     }
 
