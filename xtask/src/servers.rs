@@ -92,12 +92,21 @@ fn test_in(place: &str, program: &Path) -> Result<()> {
 
 fn test_on(name: &str, program: &Path) -> Result<()> {
     println!("\n--- {name}: {}", program.display());
-    let mut command = if Tool::Nextest.is_here() {
+    let nextest = Tool::Nextest.is_here();
+    let mut command = if nextest {
         shell::cargo("nextest run --locked --package marionette-redis --all-features")
     } else {
         shell::cargo("test --locked --no-fail-fast --package marionette-redis --all-features")
     };
-    shell::run(command.env("MARIONETTE_REDIS_SERVER", program)).context(name.to_owned())
+    if nextest {
+        // Its cases would have a server each.
+        command.args(["-E", "not binary(conformance)"]);
+    }
+    shell::run(command.env("MARIONETTE_REDIS_SERVER", program)).context(name.to_owned())?;
+    if nextest {
+        test_in("server", program)?;
+    }
+    Ok(())
 }
 
 impl Wheel {

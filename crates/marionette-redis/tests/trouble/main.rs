@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod together;
 mod bed;
 mod machines;
 mod vanish;
