@@ -114,15 +114,13 @@ impl DurableMeasurement {
         let program = row.program();
         let order = |step| self.order(workload, row, step);
         let ask = |order: &Order| child::ask(&mut program.command(order));
+        let with_cpu = |order: Order| server.with_cpu(order.count, || ask(&order));
         let (fill, share) = (order(Step::Fill), order(Step::Share));
         match workload {
-            DurableWorkload::ServerOne => ask(&order(Step::One)),
-            DurableWorkload::ServerCallers => ask(&order(Step::Callers)),
-            DurableWorkload::ServerMany => ask(&order(Step::Bulk)),
-            DurableWorkload::ServerDrain => {
-                let drain = order(Step::Drain);
-                server.with_cpu(drain.count, || ask(&drain))
-            }
+            DurableWorkload::ServerOne => with_cpu(order(Step::One)),
+            DurableWorkload::ServerCallers => with_cpu(order(Step::Callers)),
+            DurableWorkload::ServerMany => with_cpu(order(Step::Bulk)),
+            DurableWorkload::ServerDrain => with_cpu(order(Step::Drain)),
             DurableWorkload::ServerFour => {
                 fleet::drain(server, program, &fill, &share, row.processes())
             }

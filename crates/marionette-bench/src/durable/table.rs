@@ -83,6 +83,10 @@ impl DurableWorkload {
     /// Its columns, the one that the ratio is of first.
     pub(super) fn metrics(self) -> &'static [Metric] {
         const RATE: &[Metric] = &[more("per_s", "jobs/s", 0)];
+        const SERVER_RATE: &[Metric] = &[
+            more("per_s", "jobs/s", 0),
+            less("server_us", "server µs/job", 1),
+        ];
         const DRAIN: &[Metric] = &[more("per_s", "jobs/s", 0), less("twice", "ran twice", 0)];
         const SERVER_DRAIN: &[Metric] = &[
             more("per_s", "jobs/s", 0),
@@ -132,13 +136,8 @@ impl DurableWorkload {
         const IDLERS: &[Metric] = &[less("commands", "commands/s", 1)];
         const IDLE: &[Metric] = &[less("cpu_s", "CPU s", 4), less("wakeups", "wake-ups", 0)];
         match self {
-            Self::One
-            | Self::OneNormal
-            | Self::Callers
-            | Self::Many
-            | Self::ServerOne
-            | Self::ServerCallers
-            | Self::ServerMany => RATE,
+            Self::One | Self::OneNormal | Self::Callers | Self::Many => RATE,
+            Self::ServerOne | Self::ServerCallers | Self::ServerMany => SERVER_RATE,
             Self::Drain | Self::ServerFour => DRAIN,
             Self::ServerDrain => SERVER_DRAIN,
             Self::Latency | Self::ServerLatency => LATENCY,
