@@ -19,7 +19,10 @@ use crate::common::now;
 use crate::peer::{Act, Peer};
 
 const MAIL: Name = Name::from_static("mail");
-const LEASE: Duration = Duration::from_millis(400);
+/// Where nobody is to be taken for dead.
+const LONG: Duration = Duration::from_secs(600);
+/// Where somebody is.
+const SHORT: Duration = Duration::from_millis(400);
 /// More answers than any call needs.
 const ANSWERS_MAX: usize = 40;
 
@@ -34,8 +37,8 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(url: String) -> Self {
-        let options = RedisStore::options().lease(LEASE).renew(LEASE);
+    async fn new(url: String, lease: Duration) -> Self {
+        let options = RedisStore::options().lease(lease).renew(lease);
         let store = options.connect(url).await.expect("a store");
         let instance = InstanceInfo::new(InstanceId::new(), "test", 4);
         store
@@ -118,13 +121,22 @@ fn only(id: TaskId) -> Which {
 /// Does something to a scene once for each answer that it needs; each time another one is lost. No
 /// answer is lost to what looks at the outcome.
 async fn each_lost(act: impl AsyncFn(&Scene), outcome: impl AsyncFn(&Scene)) {
+    each_lost_within(LONG, act, outcome).await;
+}
+
+/// As [`each_lost`], with this lease.
+async fn each_lost_within(
+    lease: Duration,
+    act: impl AsyncFn(&Scene),
+    outcome: impl AsyncFn(&Scene),
+) {
     let Some(server) = RedisServer::start() else {
         return;
     };
     for lost in 1..=ANSWERS_MAX {
         server.command(&["FLUSHALL"]);
         let peer = Peer::new(server.port(), |_| Act::Pass);
-        let scene = Scene::new(peer.url()).await;
+        let scene = Scene::new(peer.url(), lease).await;
         let answers = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&answers);
         peer.now(move |_| match count.fetch_add(1, Ordering::SeqCst) + 1 {
@@ -181,7 +193,7 @@ async fn jobs_of_a_claim_that_was_not_heard_come_back_after_a_lease() {
             );
         }
     };
-    each_lost(act, async |scene| {
+    each_lost_within(SHORT, act, async |scene| {
         let since = now();
         while scene.state(scene.waiting).await != Some(Done) {
             assert!(
@@ -204,7 +216,7 @@ async fn jobs_of_a_claim_that_was_not_heard_come_back_after_a_lease() {
                     [Settled::Applied]
                 );
             }
-            tokio::time::sleep(LEASE / 8).await;
+            tokio::time::sleep(SHORT / 8).await;
         }
         scene.has(&[(Dead, 1), (Done, 2), (Running, 1)]).await;
         scene.can_be_settled().await;
@@ -277,11 +289,11 @@ async fn a_sweep_that_was_not_heard_counts_one_crash() {
         let since = now();
         while scene.state(scene.lease.job).await == Some(Running) {
             assert!(since.elapsed() < Duration::from_secs(20), "nobody took it");
-            tokio::time::sleep(LEASE).await;
+            tokio::time::sleep(SHORT).await;
             scene.store.sweep().await.unwrap();
         }
     };
-    each_lost(act, async |scene| {
+    each_lost_within(SHORT, act, async |scene| {
         let job = scene.store.job(scene.lease.job).await.unwrap().unwrap();
         assert_eq!((job.summary.crashes, job.attempts.len()), (1, 1), "{job:?}");
         scene.has(&[(Dead, 1), (Done, 1), (Ready, 2)]).await;
@@ -394,7 +406,7 @@ async fn an_error_of_one_call_is_the_answer_of_no_other() {
     };
     for wrong in 0..10 {
         let peer = Peer::new(server.port(), |_| Act::Pass);
-        let scene = Scene::new(peer.url()).await;
+        let scene = Scene::new(peer.url(), LONG).await;
         let mut number = 0;
         peer.now(move |_| {
             number += 1;

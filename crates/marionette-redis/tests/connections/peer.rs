@@ -72,6 +72,8 @@ pub(crate) fn free_port() -> u16 {
 
 fn serve(client: TcpStream, server: u16, decide: &Mutex<Decide>) -> Option<()> {
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).ok()?;
+    client.set_nodelay(true).ok()?;
+    server.set_nodelay(true).ok()?;
     let mut out = client.try_clone().ok()?;
     let mut to_server = server.try_clone().ok()?;
     let (mut client, mut server) = (BufReader::new(client), BufReader::new(server));
