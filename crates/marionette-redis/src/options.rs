@@ -19,6 +19,8 @@ pub struct RedisOptions {
     pub(crate) settings: Settings,
     /// The name of the store, if somebody gave it one here.
     pub(crate) name: Option<String>,
+    /// What is waited for, if somebody said it here.
+    pub(crate) durability: Option<Durability>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +63,7 @@ impl Default for RedisOptions {
         Self {
             settings,
             name: None,
+            durability: None,
         }
     }
 }
@@ -129,7 +132,9 @@ impl RedisOptions {
     /// Claims and signs of life never wait: a claim that the server loses is worth nothing, and its
     /// job runs again.
     ///
-    /// Processes that share a store may differ in this.
+    /// Processes that share a store may differ in this. An address may say it too: behind its `?`
+    /// stands `durability=` and `server`, `synced` or `replicated:2`. If both do and differ, it is
+    /// not connected.
     ///
     /// # Examples
     ///
@@ -143,7 +148,7 @@ impl RedisOptions {
     /// # }
     /// ```
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.settings.durability = durability;
+        self.durability = Some(durability);
         self
     }
 

@@ -142,8 +142,9 @@ impl RedisOptions {
     /// | `redis+sentinel://host:port,host:port/master/database` | the master of this name |
     /// | `rediss+sentinel://host:port,host:port/master/database` | the same with TLS |
     ///
-    /// Behind all of them may stand `?name=shop`, the [name](Self::name) of the store; with the
-    /// database it is `?db=2&name=shop`. Other parameters are refused.
+    /// Behind all of them may stand `?name=shop`, the [name](Self::name) of the store, and
+    /// `durability=synced`, its [durability](Self::durability); with the database it is
+    /// `?db=2&name=shop&durability=synced`. Other parameters are refused.
     ///
     /// In front of the host stand `user:password@` or `:password@`. Special characters of a
     /// password are percent-encoded, `/` as `%2F`. An IPv6 address stands in brackets.
@@ -220,6 +221,14 @@ impl RedisOptions {
             }
             (Some(name), _) | (None, Some(name)) => name,
             (None, None) => settings.name,
+        };
+        settings.durability = match (self.durability, address.durability) {
+            (Some(one), Some(other)) if one != other => {
+                let what =
+                    format!("the store has Durability::{one:?} and {other:?} in its address");
+                return Err(StoreError::refused(what));
+            }
+            (one, other) => one.or(other).unwrap_or_default(),
         };
         // It stands between braces in each key: a brace of its own would tear the keys apart.
         if let Err(error) = settings.name.parse::<Name>() {

@@ -210,7 +210,7 @@ fn stores_of_different_names_on_one_server_have_nothing_in_common() {
         ("?name=a%20b", "cannot have the name \"a b\""),
         (
             "?nam=shop",
-            "has the parameter nam, and there are db and name alone",
+            "has the parameter nam, and there are db, name and durability alone",
         ),
         ("?password=hush", "has the parameter password"),
         ("?name=a&name=b", "has the parameter name twice"),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use marionette::store::StoreError;
 
+use crate::durability::Durability;
+
 mod login;
 mod parse;
 
@@ -20,6 +22,8 @@ pub(crate) struct Address {
     pub(crate) database: u32,
     /// The name of the store, if the address has one.
     pub(crate) name: Option<String>,
+    /// What is waited for, if the address says it.
+    pub(crate) durability: Option<Durability>,
 }
 
 /// Where a server is found.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::{Address, Endpoint, Host, Login};
+use crate::durability::Durability;
 
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
@@ -53,6 +54,7 @@ pub(super) fn address(url: &str) -> Result<Address, String> {
         login,
         database,
         name: named.name,
+        durability: named.durability,
     })
 }
 
@@ -144,6 +146,7 @@ fn sentinels<'a>(hosts: &str, path: &'a str) -> Result<(Endpoint, Option<&'a str
 struct Parameters<'a> {
     database: Option<&'a str>,
     name: Option<String>,
+    durability: Option<Durability>,
 }
 
 impl<'a> Parameters<'a> {
@@ -158,6 +161,12 @@ impl<'a> Parameters<'a> {
                     let name = name.ok_or("has a name that is empty or not percent-encoded")?;
                     read.name.replace(name).is_some()
                 }
+                "durability" => {
+                    let durability = durability(value).ok_or(
+                        "has a durability that is none of server, synced, replicated:NUMBER",
+                    )?;
+                    read.durability.replace(durability).is_some()
+                }
                 _ => return Err(unknown(pair)),
             };
             if is_second {
@@ -165,6 +174,15 @@ impl<'a> Parameters<'a> {
             }
         }
         Ok(read)
+    }
+}
+
+fn durability(text: &str) -> Option<Durability> {
+    match text.split_once(':') {
+        None if text == "server" => Some(Durability::Server),
+        None if text == "synced" => Some(Durability::Synced),
+        Some(("replicated", count)) => count.parse().ok().map(Durability::Replicated),
+        _ => None,
     }
 }
 
@@ -178,9 +196,9 @@ fn unknown(pair: &str) -> String {
     };
     match pair.split_once('=') {
         Some((key, _)) if is_word(key) => {
-            format!("has the parameter {key}, and there are db and name alone")
+            format!("has the parameter {key}, and there are db, name and durability alone")
         }
-        _ => "has something behind its ? that is neither db=NUMBER nor name=NAME".to_owned(),
+        _ => "has something behind its ? other than db=NUMBER, name=NAME and durability=HOW".into(),
     }
 }
 
@@ -288,6 +306,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_may_say_what_is_waited_for() {
+        let durability = |url: &str| read(url).durability;
+        assert_eq!(durability("redis://h"), None);
+        let server = Some(Durability::Server);
+        assert_eq!(durability("redis://h?durability=server"), server);
+        let synced = Some(Durability::Synced);
+        assert_eq!(
+            durability("redis://h/1?name=shop&durability=synced"),
+            synced
+        );
+        let replicated = Some(Durability::Replicated(2));
+        assert_eq!(durability("redis://h?durability=replicated:2"), replicated);
+    }
+
+    #[test]
     fn what_is_wrong_with_an_address_is_named() {
         let wrong = [
             ("localhost:6379", "has no scheme"),
@@ -305,13 +338,18 @@ mod tests {
             ("redis://h/1?db=2", "names two databases"),
             (
                 "redis://h?timeout=1",
-                "has the parameter timeout, and there are db and name alone",
+                "has the parameter timeout, and there are db, name and durability alone",
             ),
             ("redis://h?db", "has the database \"\""),
-            ("redis://h?1", "neither db=NUMBER nor name=NAME"),
+            ("redis://h?1", "other than db=NUMBER, name=NAME"),
             ("redis://h?db=1&db=2", "has the parameter db twice"),
             ("redis://h?name=a&name=a", "has the parameter name twice"),
             ("redis://h?name=", "has a name that is empty"),
+            ("redis://h?durability=all", "has a durability that is none"),
+            (
+                "redis://h?durability=replicated",
+                "has a durability that is none",
+            ),
             ("redis://h?name=%zz", "has a name that is empty or not"),
             ("redis://ada@h", "a user or a password alone"),
             ("redis+unix://h/run/s", "names a host and a socket"),

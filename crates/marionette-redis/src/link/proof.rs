@@ -83,9 +83,7 @@ impl Proof {
         match (self, answer) {
             (_, Value::ServerError(error)) => Err(self.refused(error.into())),
             (Self::Disks(wanted), Value::Array(have)) => match have[..] {
-                [Value::Int(0), _] => {
-                    Err(Shortage::Late("it has not written all to its disk".into()))
-                }
+                [Value::Int(0), _] => Err(Shortage::Late(UNWRITTEN.to_owned())),
                 [Value::Int(_), Value::Int(have)] => enough(have, wanted, " on their disks"),
                 _ => Err(strange()),
             },

@@ -96,6 +96,19 @@ async fn a_server_that_writes_nothing_to_its_disk_cannot_be_asked_to_keep_jobs_t
     let error = connect(&server.url(), Durability::Replicated(0)).await;
     let text = error.expect_err("no store").to_string();
     assert!(text.contains("names no replica"), "{text}");
+    // The address may say it too.
+    let url = format!("{}?durability=synced", server.url());
+    let error = RedisStore::connect(&url).await.expect_err("no store");
+    let text = error.to_string();
+    assert!(text.contains("Durability::Synced asks"), "{text}");
+    let error = connect(&url, Durability::Server)
+        .await
+        .expect_err("no store");
+    let text = error.to_string();
+    assert!(
+        text.contains("Durability::Server and Synced in its address"),
+        "{text}"
+    );
     has_connections(&server, 0).await;
 }
 
