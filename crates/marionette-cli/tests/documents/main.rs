@@ -1,6 +1,7 @@
 //! Every block of `console` in every document is run, and what it shows is compared; every line of
 //! `marionette` in a block of `sh` is run as well, and has to be one that is not refused (those of
-//! this package's README are tested in `readme.rs`).
+//! this package's README are tested in `readme.rs`). What needs more than a folder, such as a server,
+//! is in blocks of `shell`, which are left alone.
 //!
 //! All blocks of a document run in one folder, from top to bottom.
 
@@ -10,20 +11,26 @@ mod compare;
 mod markdown;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use common::{Sandbox, entries};
 use compare::Ids;
 use markdown::Block;
+
+/// How long a line may take, so that one that goes on for ever is named.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a terminal shows of this line of a shell, and its exit status.
 fn run(sandbox: &Sandbox, line: &str) -> (String, Option<i32>) {
     let ours = sandbox.command(&[]);
     let programs = sandbox.path("bin");
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut shell = std::process::Command::new("sh");
+    let mut shell = Command::new("sh");
     shell
         .args(["-c", &format!("{{ {line}\n}} 2>&1")])
         .current_dir(sandbox.path("work"))
@@ -37,9 +44,26 @@ fn run(sandbox: &Sandbox, line: &str) -> (String, Option<i32>) {
     shell
         .env("HOME", sandbox.path("work"))
         .env("PATH", format!("{}:{path}", programs.display()));
-    let output = shell.output().expect("there is a shell");
+    let output = ended(&mut shell);
     let text = String::from_utf8(output.stdout).expect("it is text");
     (text, output.status.code())
+}
+
+/// Runs it, and kills all of it if it takes too long: then it has no exit status.
+fn ended(shell: &mut Command) -> Output {
+    let shell = shell.process_group(0).stdout(Stdio::piped()).spawn();
+    let shell = shell.expect("there is a shell");
+    let group = rustix::process::Pid::from_child(&shell);
+    let (ends, ended) = mpsc::channel::<()>();
+    let watcher = thread::spawn(move || {
+        if ended.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
+        }
+    });
+    let output = shell.wait_with_output().expect("it is a process of ours");
+    drop(ends);
+    watcher.join().expect("it does not panic");
+    output
 }
 
 /// A folder with what the documents speak of: the program, and the example with what it reads.
@@ -85,7 +109,10 @@ fn faults(name: &str, blocks: &[Block<'_>]) -> Vec<String> {
         let place = format!("{name}:{}", block.line);
         if block.language == "console" {
             for step in block.steps() {
-                let (shown, _) = run(&sandbox, &ids.translated(step.command));
+                let (shown, status) = run(&sandbox, &ids.translated(step.command));
+                if status.is_none() {
+                    faults.push(format!("{place}: $ {}\ndoes not end", step.command));
+                }
                 if let Err(fault) = ids.compare(&step.expected, &shown) {
                     faults.push(format!("{place}: $ {}\n{fault}\n\n{shown}", step.command));
                 }
@@ -93,8 +120,10 @@ fn faults(name: &str, blocks: &[Block<'_>]) -> Vec<String> {
         } else {
             for line in block.text.lines().filter_map(markdown::ours) {
                 let (shown, status) = run(&sandbox, &line);
-                if !matches!(status, Some(0 | 1)) {
-                    faults.push(format!("{place}: {line}\nis refused:\n{shown}"));
+                match status {
+                    Some(0 | 1) => {}
+                    Some(_) => faults.push(format!("{place}: {line}\nis refused:\n{shown}")),
+                    None => faults.push(format!("{place}: {line}\ndoes not end:\n{shown}")),
                 }
             }
         }
