@@ -11,6 +11,7 @@ mod ends;
 mod faults;
 mod fences;
 mod forgotten;
+mod hidden;
 mod insert;
 mod inspect;
 mod lists;
@@ -41,6 +42,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("settle", settle::cases()),
         ("fences", fences::cases()),
         ("crashes", crashes::cases()),
+        ("hidden", hidden::cases()),
         ("wait", wait::cases()),
         ("ended", ended::cases()),
         ("ends", ends::cases()),
