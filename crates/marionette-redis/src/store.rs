@@ -127,7 +127,8 @@ impl RedisStore {
     /// # }
     /// ```
     pub async fn check(&self) -> Result<CheckReport, StoreError> {
-        self.run(|server| async move { server.check().await }).await
+        self.run_for_caller(|server| async move { server.check().await })
+            .await
     }
 }
 
@@ -269,7 +270,8 @@ impl RedisStore {
         Box::pin(self.inner.thread.run(work))
     }
 
-    /// As [`run`](Self::run), for what is worth nothing without its caller.
+    /// As [`run`](Self::run), for what goes no further once its caller is gone: questions, whose
+    /// answers nobody wants any more, and changes, which come too late by then.
     fn run_for_caller<R, F>(
         &self,
         work: impl FnOnce(Rc<Server>) -> F + Send + 'static,
@@ -293,7 +295,7 @@ impl RedisStore {
     }
 
     fn change(&self, which: Which, change: Change, by: By) -> StoreFuture<'_, u64> {
-        self.run(move |server| async move { server.change(which, change, by).await })
+        self.run_for_caller(move |server| async move { server.change(which, change, by).await })
     }
 }
 
@@ -331,7 +333,7 @@ impl Store for RedisStore {
     }
 
     fn ended(&self, jobs: Vec<TaskId>) -> StoreFuture<'_, Vec<Ended>> {
-        self.run(move |server| async move { server.ended(jobs).await })
+        self.run_for_caller(move |server| async move { server.ended(jobs).await })
     }
 
     fn timing(&self) -> Timing {
@@ -341,15 +343,15 @@ impl Store for RedisStore {
 
 impl Inspect for RedisStore {
     fn counts(&self) -> StoreFuture<'_, Vec<Count>> {
-        self.run(move |server| async move { server.counts().await })
+        self.run_for_caller(move |server| async move { server.counts().await })
     }
 
     fn list(&self, filter: Filter, page: Page) -> StoreFuture<'_, Listed> {
-        self.run(move |server| async move { server.list(filter, page).await })
+        self.run_for_caller(move |server| async move { server.list(filter, page).await })
     }
 
     fn job(&self, id: TaskId) -> StoreFuture<'_, Option<JobDetails>> {
-        self.run(move |server| async move { server.job(id).await })
+        self.run_for_caller(move |server| async move { server.job(id).await })
     }
 
     fn retry(&self, which: Which, by: By) -> StoreFuture<'_, u64> {
@@ -369,27 +371,27 @@ impl Inspect for RedisStore {
     }
 
     fn pause_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
-        self.run(move |server| async move { server.pause_queue(queue, by).await })
+        self.run_for_caller(move |server| async move { server.pause_queue(queue, by).await })
     }
 
     fn resume_queue(&self, queue: Name, by: By) -> StoreFuture<'_, ()> {
-        self.run(move |server| async move { server.resume_queue(queue, by).await })
+        self.run_for_caller(move |server| async move { server.resume_queue(queue, by).await })
     }
 
     fn paused_queues(&self) -> StoreFuture<'_, Vec<PausedQueue>> {
-        self.run(move |server| async move { server.paused_queues().await })
+        self.run_for_caller(move |server| async move { server.paused_queues().await })
     }
 
     fn activity(&self, filter: ActivityFilter) -> StoreFuture<'_, Vec<Activity>> {
-        self.run(move |server| async move { server.activity(filter).await })
+        self.run_for_caller(move |server| async move { server.activity(filter).await })
     }
 
     fn instances(&self) -> StoreFuture<'_, Vec<LiveInstance>> {
-        self.run(move |server| async move { server.instances().await })
+        self.run_for_caller(move |server| async move { server.instances().await })
     }
 
     fn unclaimed(&self, wanted: Wanted, overdue: Duration) -> StoreFuture<'_, Vec<Count>> {
-        self.run(move |server| async move { server.unclaimed(wanted, overdue).await })
+        self.run_for_caller(move |server| async move { server.unclaimed(wanted, overdue).await })
     }
 }
 

@@ -30,7 +30,7 @@ mod wire;
 mod clock;
 
 pub use cluster::RedisCluster;
-pub use proxy::{Act, Border, Passing, Proxy};
+pub use proxy::{Act, Border, Passing, Proxy, copy_value};
 pub use sentinel::RedisSentinel;
 pub use server::RedisServer;
 pub use settings::{AppendOnly, RedisSettings};

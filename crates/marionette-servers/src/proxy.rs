@@ -203,7 +203,7 @@ impl Shared {
         let mut from = BufReader::new(pair.client);
         loop {
             let mut bytes = Vec::new();
-            value(&mut from, &mut bytes)?;
+            copy_value(&mut from, &mut bytes)?;
             let command = self.command(&bytes);
             let act = self.decide(&command, Border::Sent);
             // Its confirmation comes as a message, not as an answer.
@@ -219,7 +219,7 @@ impl Shared {
         let mut from = BufReader::new(pair.server);
         loop {
             let mut bytes = Vec::new();
-            value(&mut from, &mut bytes)?;
+            copy_value(&mut from, &mut bytes)?;
             let command = match bytes[0] {
                 b'>' => None,
                 _ => lock(&pair.sent).pop_front(),
@@ -308,7 +308,11 @@ fn pass(act: Act, bytes: &[u8], mut to: &TcpStream) -> io::Result<()> {
 }
 
 /// Copies one value of the protocol, of its second or third version.
-fn value(from: &mut impl BufRead, to: &mut Vec<u8>) -> io::Result<()> {
+///
+/// # Errors
+///
+/// If the other side ends before it, or is not heard.
+pub fn copy_value(from: &mut impl BufRead, to: &mut Vec<u8>) -> io::Result<()> {
     let mut line = Vec::new();
     from.read_until(b'\n', &mut line)?;
     let Some((&kind, rest)) = line.split_first() else {
@@ -325,12 +329,12 @@ fn value(from: &mut impl BufRead, to: &mut Vec<u8>) -> io::Result<()> {
         }
         (b'*' | b'~' | b'>', Ok(count)) => {
             for _ in 0..count {
-                value(from, to)?;
+                copy_value(from, to)?;
             }
         }
         (b'%' | b'|', Ok(count)) => {
             for _ in 0..2 * count {
-                value(from, to)?;
+                copy_value(from, to)?;
             }
         }
         // A short value, or one that is nothing.

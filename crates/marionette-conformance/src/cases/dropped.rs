@@ -1,6 +1,6 @@
 //! Every call is dropped at every await: it is polled once, twice and so on until it ends by
-//! itself. What was dropped has had its effect or will have none, the store goes on, and the call may be
-//! made again.
+//! itself. What was dropped has had its effect or will have none, the store goes on, and the call
+//! may be made again.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use marionette::TaskId;
-use marionette::inspect::{ActivityFilter, Filter, Page};
+use marionette::inspect::{ActivityFilter, Filter, Page, Which};
 use marionette::store::{
     Due, Duty, JobState, Lease, Name, NewJob, Next, Renewal, Settled, Settlement, StoreError,
 };
@@ -29,6 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
         a_retry_that_is_dropped_anywhere_is_made_or_not,
         a_deletion_that_is_dropped_anywhere_is_made_or_not,
         a_rescheduling_that_is_dropped_anywhere_is_made_or_not,
+        a_change_of_many_that_is_dropped_anywhere_goes_no_further,
         a_pause_that_is_dropped_anywhere_is_made_or_not,
         the_end_of_a_pause_that_is_dropped_anywhere_is_made_or_not,
         a_sign_of_life_that_is_dropped_anywhere_may_be_given_again,
@@ -191,6 +192,42 @@ async fn a_rescheduling_that_is_dropped_anywhere_is_made_or_not(bed: Bed) {
     };
     let is_made = async |bed: &Bed, id: &TaskId| bed.state(*id).await == JobState::Scheduled;
     is_made_or_not(bed, new_job, call, is_made).await;
+}
+
+/// More than a store changes in one step.
+const MANY: usize = 150;
+
+async fn a_change_of_many_that_is_dropped_anywhere_goes_no_further(bed: Bed) {
+    // It takes long, so it is dropped at fewer places.
+    let polls = std::iter::successors(Some(0), |polls| Some(polls + 1.max(*polls)));
+    for polls in polls.take_while(|polls| *polls <= POLLS_MAX) {
+        let kind = name(format!("kind-{}", TaskId::new()));
+        let many = (0..MANY).map(|_| job().kind(kind.clone()));
+        bed.insert(many.collect()).await;
+        let cancel = || {
+            let which = Which::Matching(Filter::new().kind(&*kind));
+            bed.store.cancel(which, "enough".to_owned(), by())
+        };
+        let cancelled = async || {
+            let counts = bed.store.counts().await.expect("an answer").into_iter();
+            let of_kind = counts.filter(|count| count.kind == kind);
+            let cancelled = of_kind.filter(|count| count.state == JobState::Cancelled);
+            cancelled.map(|count| count.jobs).sum::<u64>()
+        };
+        let has_ended = polled(polls, cancel()).await;
+        // What was on its way when it was dropped comes before what is called later.
+        bed.insert_one(job().kind(name("later"))).await;
+        let before = cancelled().await;
+        real_pause(STEP * 200);
+        assert_eq!(cancelled().await, before, "it went on, after {polls} polls");
+        let left = MANY as u64 - before;
+        assert!(left == 0 || !has_ended, "it ended after {polls} polls");
+        assert_eq!(cancel().await.expect("a change"), left);
+        assert_eq!(cancelled().await, MANY as u64);
+        if has_ended {
+            return;
+        }
+    }
 }
 
 /// Another queue each time.

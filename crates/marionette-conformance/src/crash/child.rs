@@ -7,6 +7,7 @@ use std::time::Duration;
 use marionette::inspect::{By, Which};
 use marionette::store::{Inserted, NewJob, Store};
 
+use crate::crash::clock;
 use crate::crash::place::{Ground, Place};
 use crate::crash::work::{Way, job, manager, mixed};
 use crate::history::{Event, History};
@@ -97,6 +98,9 @@ fn ends_with_its_parent() {
     std::process::abort();
 }
 
+/// How long a store may be unavailable.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Inserts a batch, and writes down what is known of it.
 ///
 /// # Panics
@@ -107,7 +111,16 @@ pub async fn insert(store: &dyn Store, history: &History, jobs: Vec<NewJob>) {
     for id in &ids {
         history.write(&Event::AcceptBegin(*id));
     }
-    let inserted = store.insert(jobs).await.expect("there is room");
+    let begun = clock::now();
+    let inserted = loop {
+        match store.insert(jobs.clone()).await {
+            Ok(inserted) => break inserted,
+            // Its server was killed again and again. What became of the call is not known, so it is
+            // made again.
+            Err(error) if error.is_unavailable() && begun.elapsed() < PATIENCE => {}
+            Err(error) => panic!("the jobs are not accepted: {error}"),
+        }
+    };
     for (id, inserted) in ids.into_iter().zip(inserted) {
         // A call that was sent twice may find what it has inserted.
         assert!(matches!(inserted, Inserted::Accepted | Inserted::Known));

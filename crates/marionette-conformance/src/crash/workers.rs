@@ -1,15 +1,14 @@
 //! Workers are killed at random moments, several in the same second, while jobs of several queues
 //! and priorities come, now and at later times, and some fail once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use marionette::TaskId;
+use marionette::inspect::{Filter, Page};
 use marionette::store::{JobState, Store};
 
 use crate::crash::child::insert;
 use crate::crash::clock;
-use crate::crash::parent::{Books, Parent, times};
+use crate::crash::parent::{Parent, times};
 use crate::crash::work::{Work, mixed};
 use crate::history::Event;
 
@@ -45,7 +44,7 @@ pub async fn kill_workers(mut parent: Parent, kills: usize) -> String {
     }
     parent.kill_all(living);
     let books = parent.end().await;
-    poison_has_its_payload(&store, &books).await;
+    poison_has_its_payload(&store).await;
     let attempts = |event: &Event| matches!(event, Event::Start(..));
     assert!(
         books.events.count(attempts) > kills,
@@ -56,14 +55,14 @@ pub async fn kill_workers(mut parent: Parent, kills: usize) -> String {
 }
 
 /// A job that met three deaths is kept with its payload, so that a person can look at it.
-async fn poison_has_its_payload(store: &Arc<dyn Store>, books: &Books) {
-    for id in books.events.accepted() {
-        let details = store.job(id).await.expect("the store answers");
-        let details = details.expect("it is kept");
-        let work: Work = serde_json::from_slice(&details.payload).expect("it is as it was");
-        let named: Option<TaskId> = work.id.parse().ok();
-        assert_eq!(named, Some(id));
-        let was_killed = details.summary.state == JobState::Quarantined;
-        assert_eq!(was_killed, details.summary.crashes == 3, "{details:?}");
+async fn poison_has_its_payload(store: &dyn Store) {
+    let quarantined = Filter::new().state(JobState::Quarantined);
+    let listed = store.list(quarantined, Page::first(1_000)).await;
+    for job in listed.expect("the store answers").jobs {
+        assert_eq!(job.crashes, 3, "{job:?}");
+        let details = store.job(job.id).await.expect("the store answers");
+        let payload = details.expect("it is kept").payload;
+        let work: Work = serde_json::from_slice(&payload).expect("it is as it was");
+        assert_eq!(work.id, job.id.to_string());
     }
 }

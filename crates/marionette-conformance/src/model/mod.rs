@@ -33,7 +33,7 @@ pub(crate) fn agree(make: fn() -> Box<dyn Fixture>) -> Result<(), String> {
 ///
 /// As [`agree`].
 pub(crate) fn agree_although_cut(make: fn() -> Box<dyn Fixture>) -> Result<(), String> {
-    let cases = make().model_cases().div_ceil(4);
+    let cases = make().model_cases().div_ceil(6);
     check(cases, &ops_and_cuts(), |ops| {
         let mut fixture = make();
         fixture.cuttable();

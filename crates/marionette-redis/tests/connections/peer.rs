@@ -1,9 +1,11 @@
 //! A peer between a store and a server, which answers some commands as a test says.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use marionette_servers::copy_value;
 
 /// What becomes of a command.
 pub(crate) enum Act {
@@ -79,7 +81,7 @@ fn serve(client: TcpStream, server: u16, decide: &Mutex<Decide>) -> Option<()> {
     let (mut client, mut server) = (BufReader::new(client), BufReader::new(server));
     loop {
         let mut command = Vec::new();
-        if value(&mut client, &mut command).is_err() {
+        if copy_value(&mut client, &mut command).is_err() {
             return None;
         }
         let text = String::from_utf8_lossy(&command).to_ascii_uppercase();
@@ -89,7 +91,7 @@ fn serve(client: TcpStream, server: u16, decide: &Mutex<Decide>) -> Option<()> {
             Act::Pass | Act::Lose => {
                 let mut answer = Vec::new();
                 to_server.write_all(&command).ok()?;
-                value(&mut server, &mut answer).ok()?;
+                copy_value(&mut server, &mut answer).ok()?;
                 if let Act::Lose = act {
                     out.shutdown(Shutdown::Both).ok()?;
                     return None;
@@ -101,39 +103,4 @@ fn serve(client: TcpStream, server: u16, decide: &Mutex<Decide>) -> Option<()> {
             Act::Close => out.shutdown(Shutdown::Both).ok()?,
         }
     }
-}
-
-/// Copies one value of the protocol.
-fn value(from: &mut impl BufRead, to: &mut Vec<u8>) -> io::Result<()> {
-    let mut line = Vec::new();
-    from.read_until(b'\n', &mut line)?;
-    let Some((&kind, rest)) = line.split_first() else {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    };
-    to.extend_from_slice(&line);
-    let number = || {
-        String::from_utf8_lossy(rest)
-            .trim()
-            .parse::<i64>()
-            .unwrap_or(0)
-            .max(0)
-    };
-    match kind {
-        b'$' | b'=' | b'!' if rest.first() != Some(&b'-') => {
-            let length = u64::try_from(number()).unwrap_or(0) + 2;
-            from.take(length).read_to_end(to)?;
-        }
-        b'*' | b'~' | b'>' => {
-            for _ in 0..number() {
-                value(from, to)?;
-            }
-        }
-        b'%' => {
-            for _ in 0..2 * number() {
-                value(from, to)?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }

@@ -18,8 +18,15 @@ pub(crate) static GROUND: Ground = Ground {
 pub(crate) async fn open(place: Place) -> RedisStore {
     let options = RedisStore::options().name(place.name).lease(place.lease);
     let options = options.sweep(Duration::from_millis(500));
-    let opened = options.connect(place.address).await;
-    opened.expect("the store can be opened, whatever happened before")
+    // A server may be killed again while it is connected to.
+    for _ in 0..5 {
+        let opened = options.clone().connect(&place.address).await;
+        match opened {
+            Err(error) if error.is_unavailable() => {}
+            opened => return opened.expect("the store can be opened, whatever happened before"),
+        }
+    }
+    panic!("the store cannot be reached")
 }
 
 async fn check(place: Place) {

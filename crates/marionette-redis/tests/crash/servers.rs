@@ -41,6 +41,8 @@ struct Town {
     /// What happened, and when that was known.
     seen: Vec<(Instant, Event)>,
     kills: Vec<Instant>,
+    /// Whether a worker dies with each server, and another one takes its place.
+    kills_workers: bool,
 }
 
 impl Town {
@@ -58,6 +60,7 @@ impl Town {
             parent,
             seen: Vec::new(),
             kills: Vec::new(),
+            kills_workers: false,
         })
     }
 
@@ -82,9 +85,17 @@ impl Town {
         self.listen_for(work);
         self.server.kill();
         self.kills.push(now());
+        if self.kills_workers {
+            let which = self.parent.rng.usize(1..=WORKERS);
+            let worker = self.processes.swap_remove(which);
+            self.parent.kill(worker);
+        }
         pause(away);
         self.listen();
         self.server.restart();
+        if self.kills_workers {
+            self.processes.push(self.parent.start("work"));
+        }
         let (since, before) = (now(), self.seen.len());
         while self.seen.len() == before {
             assert!(since.elapsed() < PATIENCE, "{}", self.parent.again());
@@ -168,7 +179,16 @@ async fn a_killed_server_that_syncs_each_write_loses_nothing() {
     let Some(mut town) = Town::new(AppendOnly::Always) else {
         return;
     };
-    println!("{}", town.run(60, |_, _| false).await);
+    println!("{}", town.run(30, |_, _| false).await);
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_with_a_worker_loses_nothing() {
+    let Some(mut town) = Town::new(AppendOnly::Always) else {
+        return;
+    };
+    town.kills_workers = true;
+    println!("{}", town.run(30, |_, _| false).await);
 }
 
 #[tokio::test]
