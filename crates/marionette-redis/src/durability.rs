@@ -16,10 +16,11 @@
 /// takes up to a second; calls that come together wait together. With `appendfsync always` it takes
 /// as long as the disk.
 ///
-/// `Replicated(n)` waits for disks (`WAITAOF`) where the server is of version 7.2 or newer and keeps
-/// an append-only file; then its replicas have to keep one as well. Elsewhere it waits until `n`
-/// replicas have the change in memory (`WAIT`). It is no promise for a failover: another replica
-/// than those may be chosen, and a master that was cut off may have accepted changes meanwhile.
+/// `Replicated(n)` waits for disks (`WAITAOF`) where the server is of version 7.2 or newer and
+/// keeps an append-only file; then its replicas have to keep one as well. Elsewhere it waits until
+/// `n` replicas have the change in memory (`WAIT`). It is no promise for a failover: another
+/// replica than those may be chosen, and a master that was cut off may have accepted changes
+/// meanwhile.
 ///
 /// A wait that takes too long is [*unavailable*](marionette::store::StoreErrorKind::Unavailable)
 /// after 8 s, and its outcome is not known: the change is made on the server and may be lost with

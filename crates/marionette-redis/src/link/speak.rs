@@ -97,8 +97,8 @@ pub(super) async fn speak_plainly(stream: Stream) -> Result<Spoken, RedisError> 
     connect(&settings, stream, None).await
 }
 
-/// Says who we are, where `HELLO` cannot say it; without a login asks whether there has to be one. A
-/// server closes a connection that sends it scripts before it knows.
+/// Says who we are, where `HELLO` cannot say it; without a login asks whether there has to be one.
+/// A server closes a connection that sends it scripts before it knows.
 pub(super) async fn log_in(
     to: &mut MultiplexedConnection,
     login: Option<&Login>,

@@ -20,7 +20,7 @@ const ASKED_AGAIN: usize = 20;
 type Standing = (&'static str, Vec<u8>);
 
 impl Server {
-    /// Deletes a job that cannot be read, unless an instance has it. Returns whether it was deleted.
+    /// Deletes a job that cannot be read, unless an instance has it. Returns whether it was.
     pub(super) async fn discard(
         &self,
         id: TaskId,

@@ -7,10 +7,11 @@ use marionette_servers::RedisServer;
 use crate::common::{both, claim, insert, refusal};
 
 /// All that a user needs, with the store's default name.
-pub(crate) const RIGHTS: &str = "~{marionette}:* &{marionette}:* -@all +evalsha +script|load +ssubscribe \
-    +sunsubscribe +spublish +ping +hello +auth +time +client|setname +info +role +hget +hset \
-    +hsetnx +hdel +hlen +hmget +hgetall +hexists +hincrby +hkeys +hscan +hrandfield +zadd +zrem \
-    +zcard +zscore +zmscore +zrange +zrangebyscore +zrangebylex +zrevrangebylex +zremrangebylex \
+pub(crate) const RIGHTS: &str = "~{marionette}:* &{marionette}:* -@all +evalsha +script|load \
+    +ssubscribe +sunsubscribe \
+    +spublish +ping +hello +auth +time +client|setname +info +role +hget +hset +hsetnx +hdel \
+    +hlen +hmget +hgetall +hexists +hincrby +hkeys +hscan +hrandfield +zadd +zrem +zcard \
+    +zscore +zmscore +zrange +zrangebyscore +zrangebylex +zrevrangebylex +zremrangebylex \
     +zlexcount +rpush +lpop +llen +lpos +lrange +sadd +srem +scard +sismember +smismember";
 
 fn user(server: &RedisServer, rights: &str) -> String {
