@@ -1,6 +1,6 @@
 //! What holds for the note of a run, whatever its bytes are.
 
-use super::ledger::{Note, parts};
+use super::note::{Note, parts};
 
 /// Any bytes are a note that can be written again, or are refused; any text is the name of a queue.
 pub(crate) fn note(bytes: &[u8]) {
