@@ -323,6 +323,7 @@ fn newer(server: &RedisServer, say: impl FnMut() -> Act + Send + 'static) -> Pee
 }
 
 const SYNCED: &str = "*2\r\n:1\r\n:0\r\n";
+const UNBLOCKED: &str = "-UNBLOCKED force unblock from blocking operation\r\n";
 const NOT_YET: &str = "*2\r\n:0\r\n:0\r\n";
 
 /// What becomes of an insert, while the server answers this to the question behind it; then of the
@@ -372,7 +373,6 @@ async fn a_server_that_does_not_say_whether_it_keeps_a_change_is_asked_on_anothe
         return;
     };
     // The change is sent again with it: the other connection knows nothing of it.
-    const UNBLOCKED: &str = "-UNBLOCKED force unblock from blocking operation\r\n";
     assert_eq!(told(&server, &[UNBLOCKED]).await.unwrap(), Inserted::Known);
     assert_eq!(told(&server, &[""]).await.unwrap(), Inserted::Known);
     let text = unavailable(&told(&server, &["", ""]).await.unwrap_err());

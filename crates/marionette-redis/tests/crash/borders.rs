@@ -95,7 +95,10 @@ async fn work(store: &RedisStore, history: &History, me: &InstanceInfo) {
 async fn look(store: &RedisStore) {
     let aside = Name::from_static("aside");
     let jobs = store
-        .list(Default::default(), marionette::inspect::Page::first(3))
+        .list(
+            marionette::inspect::Filter::new(),
+            marionette::inspect::Page::first(3),
+        )
         .await;
     let jobs = jobs.expect("a list").jobs;
     let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
