@@ -1,8 +1,8 @@
-//! Runs the other tests beside each other: they sleep for most of their time, and two at a time they
+//! Runs the other tests beside each other: they sleep for most of their time, and two at a time
 //! would take minutes. Each is a process of its own, as if it were run alone.
 //!
-//! `cargo nextest` passes over those that are run here (`.config/nextest.toml`); it runs one of them
-//! with `--ignore-default-filter`. `cargo test` runs them as they are, and nothing here.
+//! `cargo nextest` passes over those that are run here (`.config/nextest.toml`); it runs one of
+//! them with `--ignore-default-filter`. `cargo test` runs them as they are, and nothing here.
 
 use std::env;
 use std::process::{Command, Stdio};
