@@ -17,7 +17,8 @@ fn every_workload_on_a_server_gives_figures() {
     // A killed process is found dead after its lease: here only the row with the short one.
     all_give_figures("redis", &["R5", "--only", "lease 1 s"], 1);
     let rest = ["R1", "R2", "R3", "R4", "R6", "R7"];
-    all_give_figures("redis", &rest, 9);
+    let rows = ["--only", "marionette", "--only", "raw"];
+    all_give_figures("redis", &[&rest[..], &rows].concat(), 9);
 }
 
 fn all_give_figures(store: &str, which: &[&str], count: usize) {

@@ -33,6 +33,8 @@ pub(super) enum Program {
     Redis,
     /// This program, on Redis alone.
     RawRedis,
+    /// `contenders/apalis-redis`.
+    ApalisRedis,
 }
 
 /// Where the contenders are.
@@ -40,17 +42,19 @@ const CONTENDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contenders");
 
 /// Their lock files, from which their versions come.
 const APALIS_LOCK: &str = include_str!("../../contenders/apalis-sqlite/Cargo.lock");
+const APALIS_REDIS_LOCK: &str = include_str!("../../contenders/apalis-redis/Cargo.lock");
 const EFFECTUM_LOCK: &str = include_str!("../../contenders/effectum/Cargo.lock");
 
 impl Program {
     /// All of them.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Ours,
         Self::Raw,
         Self::Apalis,
         Self::Effectum,
         Self::Redis,
         Self::RawRedis,
+        Self::ApalisRedis,
     ];
 
     /// Its word on the command line of a child; the folder of a contender.
@@ -62,6 +66,7 @@ impl Program {
             Self::Effectum => "effectum",
             Self::Redis => "marionette-redis",
             Self::RawRedis => "raw-redis",
+            Self::ApalisRedis => "apalis-redis",
         }
     }
 
@@ -99,7 +104,7 @@ impl Program {
                 }
             }),
             Self::RawRedis => answer_with_sockets(raw_redis::measure(order)),
-            Self::Apalis | Self::Effectum => {
+            Self::Apalis | Self::ApalisRedis | Self::Effectum => {
                 eprintln!("{} is a program of its own", self.word());
                 ExitCode::from(2)
             }
@@ -115,7 +120,7 @@ impl Program {
                 command.args(child_words(words));
                 command
             }
-            Self::Apalis | Self::Effectum => {
+            Self::Apalis | Self::ApalisRedis | Self::Effectum => {
                 let name = format!("contender-{}", self.word());
                 let mut command = Command::new(self.target().join("release").join(name));
                 command.args(order.words());
@@ -177,6 +182,7 @@ pub(super) fn versions(in_a_file: bool, on_a_server: bool) -> Vec<(&'static str,
             machine::LOCK,
             &["marionette-redis", "redis"],
         ));
+        versions.extend(machine::versions(APALIS_REDIS_LOCK, &["apalis-redis"]));
         // It is said once, and as long as the program runs.
         versions.push(("Redis", server::version().leak()));
     }

@@ -33,6 +33,10 @@ pub(super) enum Setup {
     RedisFour,
     /// Ours on Redis, where a process counts as dead after a second.
     RedisFast,
+    /// `apalis-redis` as its README shows it.
+    ApalisRedis,
+    /// `apalis-redis`, in larger batches.
+    ApalisRedisTuned,
     /// Redis, a script that does nothing, awaited.
     RawEmpty,
     /// The same from 64 callers on one connection.
@@ -47,7 +51,7 @@ pub(super) enum Setup {
 
 impl Setup {
     /// All, in the order of the tables.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Ours,
         Self::Normal,
         Self::Hundred,
@@ -62,6 +66,8 @@ impl Setup {
         Self::Redis,
         Self::RedisFour,
         Self::RedisFast,
+        Self::ApalisRedis,
+        Self::ApalisRedisTuned,
         Self::RawEmpty,
         Self::RawCallers,
         Self::RawKeep1,
@@ -85,6 +91,8 @@ impl Setup {
             Self::EffectumTuned => "effectum, tuned",
             Self::RedisFour => "marionette, 4 processes",
             Self::RedisFast => "marionette, lease 1 s",
+            Self::ApalisRedis => "apalis-redis",
+            Self::ApalisRedisTuned => "apalis-redis, tuned",
             Self::RawEmpty => "raw Redis, empty script",
             Self::RawCallers => "raw Redis, empty, 64",
             Self::RawKeep1 => "raw Redis, 1 a script",
@@ -101,6 +109,7 @@ impl Setup {
             Self::Apalis | Self::ApalisTuned => Program::Apalis,
             Self::Effectum | Self::EffectumTuned => Program::Effectum,
             Self::Redis | Self::RedisFour | Self::RedisFast => Program::Redis,
+            Self::ApalisRedis | Self::ApalisRedisTuned => Program::ApalisRedis,
             Self::RawEmpty
             | Self::RawCallers
             | Self::RawKeep1
@@ -124,8 +133,10 @@ impl Setup {
             Self::RawKeep1 => "keep-1",
             Self::RawKeep100 => "keep-100",
             Self::RawKeep1000 => "keep-1000",
-            Self::Apalis | Self::Effectum | Self::Redis | Self::RedisFour => "default",
-            Self::ApalisTuned | Self::EffectumTuned => "tuned",
+            Self::Apalis | Self::ApalisRedis | Self::Effectum | Self::Redis | Self::RedisFour => {
+                "default"
+            }
+            Self::ApalisTuned | Self::ApalisRedisTuned | Self::EffectumTuned => "tuned",
         }
     }
 
@@ -133,7 +144,12 @@ impl Setup {
     pub(super) fn at_once(self) -> usize {
         match self {
             Self::Hundred => 100,
-            Self::Apalis | Self::ApalisTuned | Self::Effectum | Self::EffectumTuned => 10,
+            Self::Apalis
+            | Self::ApalisTuned
+            | Self::ApalisRedis
+            | Self::ApalisRedisTuned
+            | Self::Effectum
+            | Self::EffectumTuned => 10,
             _ => 4,
         }
     }

@@ -2,9 +2,9 @@
 //! how much of each.
 
 use crate::durable::setup::Setup::{
-    self, Apalis, ApalisTuned, Effectum, EffectumTuned, Hundred, Normal, Ours, Raw1, Raw100,
-    Raw1000, RawCallers, RawEmpty, RawKeep1, RawKeep100, RawKeep1000, RawNormal, Redis, RedisFast,
-    RedisFour,
+    self, Apalis, ApalisRedis, ApalisRedisTuned, ApalisTuned, Effectum, EffectumTuned, Hundred,
+    Normal, Ours, Raw1, Raw100, Raw1000, RawCallers, RawEmpty, RawKeep1, RawKeep100, RawKeep1000,
+    RawNormal, Redis, RedisFast, RedisFour,
 };
 
 /// A table of the report.
@@ -133,13 +133,21 @@ impl DurableWorkload {
             ],
             Self::Latency | Self::Due | Self::Idle => &[Ours, Apalis, ApalisTuned, Effectum],
             Self::Killed => &[Ours, Hundred, Apalis, Effectum],
-            Self::ServerOne => &[Redis, RawEmpty, RawKeep1],
-            Self::ServerCallers => &[Redis, RawCallers, RawKeep100],
-            Self::ServerMany | Self::ServerDrain => &[Redis, RawKeep100, RawKeep1000],
+            Self::ServerOne => &[Redis, RawEmpty, RawKeep1, ApalisRedis],
+            Self::ServerCallers => &[Redis, RawCallers, RawKeep100, ApalisRedis],
+            Self::ServerMany => &[Redis, RawKeep100, RawKeep1000, ApalisRedis],
+            Self::ServerDrain => &[
+                Redis,
+                RawKeep100,
+                RawKeep1000,
+                ApalisRedis,
+                ApalisRedisTuned,
+            ],
             Self::ServerFour => &[Redis, RedisFour],
-            Self::ServerLatency => &[Redis, RawEmpty],
-            Self::ServerKilled => &[Redis, RedisFast],
-            Self::ServerDue | Self::ServerMillion | Self::ServerIdle => &[Redis],
+            Self::ServerLatency => &[Redis, RawEmpty, ApalisRedis, ApalisRedisTuned],
+            Self::ServerDue => &[Redis, ApalisRedis, ApalisRedisTuned],
+            Self::ServerKilled => &[Redis, RedisFast, ApalisRedis],
+            Self::ServerMillion | Self::ServerIdle => &[Redis],
         }
     }
 
@@ -186,9 +194,14 @@ impl DurableWorkload {
     /// The number for this row: a slow one gets fewer, or a round would take minutes.
     pub(super) fn count(self, row: Setup, part: u32) -> u32 {
         let share = match (self, row) {
-            (Self::Drain, Raw1 | Apalis | ApalisTuned) => 20,
-            (Self::Callers, Apalis | Effectum) | (Self::Million, Apalis) => 10,
-            (Self::Many, Apalis) | (Self::Drain, Effectum | EffectumTuned) => 5,
+            (Self::Drain, Raw1 | Apalis | ApalisTuned)
+            | (Self::ServerDrain, ApalisRedis | ApalisRedisTuned) => 20,
+            (Self::Callers, Apalis | Effectum)
+            | (Self::Million, Apalis)
+            | (Self::ServerCallers, ApalisRedis) => 10,
+            (Self::Many, Apalis)
+            | (Self::ServerMany, ApalisRedis)
+            | (Self::Drain, Effectum | EffectumTuned) => 5,
             _ => 1,
         };
         let least = match self {
