@@ -12,8 +12,9 @@
 //! cargo bench -p marionette-bench --bench instructions
 //! ```
 //!
-//! The first measures times, memory and CPU in one process; the second measures jobs in a file; the
-//! third measures commands of a shell; the fourth counts instructions, for continuous integration.
+//! The first measures times, memory and CPU in one process; the second measures jobs in a file and
+//! on a server; the third measures commands of a shell; the fourth counts instructions, for
+//! continuous integration.
 //!
 //! All but the counting of instructions needs the feature `competitors`, which is on by default.
 

@@ -14,7 +14,7 @@ enum Kept {
 }
 
 /// Measures durable jobs: Marionette on SQLite and on Redis, these themselves, and others who keep
-/// jobs in SQLite.
+/// jobs in them.
 #[derive(Debug, Parser)]
 #[command(
     name = "durable",

@@ -1,5 +1,5 @@
 //! The program `durable`: jobs in a file and on a server, beside what SQLite and Redis can do at
-//! best and beside the others who keep jobs in SQLite. Each of them is a process of its own, and
+//! best and beside the others who keep jobs in them. Each of them is a process of its own, and
 //! the others a program of their own too, in `contenders/`.
 
 mod arguments;
