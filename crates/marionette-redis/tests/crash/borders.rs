@@ -6,7 +6,7 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use marionette::TaskId;
-use marionette::inspect::{ActivityFilter, By, Inspect, Which};
+use marionette::inspect::{ActivityFilter, By, Filter, Inspect, Page, Which};
 use marionette::store::{
     Attempted, Claim, Due, InstanceId, InstanceInfo, Name, Next, PastOutcome, Settlement, Store,
     Wanted,
@@ -94,12 +94,7 @@ async fn work(store: &RedisStore, history: &History, me: &InstanceInfo) {
 /// What people do.
 async fn look(store: &RedisStore) {
     let aside = Name::from_static("aside");
-    let jobs = store
-        .list(
-            marionette::inspect::Filter::new(),
-            marionette::inspect::Page::first(3),
-        )
-        .await;
+    let jobs = store.list(Filter::new(), Page::first(3)).await;
     let jobs = jobs.expect("a list").jobs;
     let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
     store.job(ids[0]).await.expect("a job");
@@ -114,6 +109,15 @@ async fn look(store: &RedisStore) {
         .activity(ActivityFilter::new())
         .await
         .expect("activities");
+    let notes = store.records(Name::from_static("notes"));
+    let seen = notes.get("note").await.expect("an answer");
+    let new = if seen.is_some() {
+        None
+    } else {
+        Some(&b"new"[..])
+    };
+    let replaced = notes.replace("note", seen.as_deref(), new).await;
+    replaced.expect("an answer");
     // The job that cannot be read is a fault.
     store.check().await.expect("a report");
 }
