@@ -173,3 +173,18 @@ fn a_name_tells_lists_apart_that_have_tasks_in_common() {
     assert_eq!(same.status, Some(0), "{same:?}");
     assert_eq!(log(&sandbox), ["a", "a", "waits"]);
 }
+
+#[test]
+fn a_list_that_runs_now_is_not_dropped_and_the_answer_says_who_runs_it() {
+    let sandbox = Sandbox::new();
+    let mut runner = start(&sandbox, &["run", "-"], &[WAITS]);
+    until("it waits", || !sandbox.read("begun").is_empty());
+    let said = sandbox.run(&["run", "--drop", "-"]);
+    assert_eq!(said.status, Some(2), "{said:?}");
+    let who = format!("process {} runs the list in ", runner.id());
+    assert!(said.err.contains(&who), "{said:?}");
+    runner.kill().expect("it runs");
+    runner.wait().expect("it ends");
+    let said = sandbox.run(&["run", "--drop", "-"]);
+    assert!(said.err.contains("1 task cancelled"), "{said:?}");
+}

@@ -22,7 +22,7 @@ pub(crate) struct Whereabouts {
     /// The name of the machine.
     pub(crate) host: Option<String>,
     /// The folder of all outputs there. A path need not be UTF-8, but this is.
-    pub(crate) outputs: PathBuf,
+    outputs: PathBuf,
 }
 
 impl Whereabouts {

@@ -46,9 +46,10 @@ pub(super) async fn doctor(operator: &Operator) -> Result<u8> {
 
 fn page(operator: &Operator, checkup: &Checkup, tasks: &Tasks, instances: usize) -> String {
     let opened = &operator.opened;
-    let version = match opened.is_shared() {
-        true => String::new(),
-        false => format!(", version {}", SqliteStore::VERSION),
+    let version = if opened.is_shared() {
+        String::new()
+    } else {
+        format!(", version {}", SqliteStore::VERSION)
     };
     let Tasks {
         waiting,

@@ -240,10 +240,15 @@ pub(super) async fn to_resume(
     Ok(ledger)
 }
 
-/// Cancels the tasks that are left of all open runs of this identity; returns their number.
+/// Cancels the tasks that are left of all open runs of this identity; returns their number. What a
+/// process runs now is not dropped, and told if it is all that there is.
 pub(super) async fn drop_open(opened: &Opened, notes: &Notes, identity: &Identity) -> Result<u64> {
     let mut cancelled = 0;
-    for mut ledger in open(opened, notes, identity).await?.0 {
+    let (open, held) = open(opened, notes, identity).await?;
+    if let Some(held) = held.filter(|_| open.is_empty()) {
+        return Err(held.refusal(&identity.of_it()));
+    }
+    for mut ledger in open {
         cancelled += cancel(opened, &mut ledger, DROPPED).await?;
     }
     Ok(cancelled)

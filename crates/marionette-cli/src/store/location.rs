@@ -29,7 +29,7 @@ const REDIS: [&str; 10] = [
 ];
 /// What may be shown of what stands behind the `?` of an address; other parameters may be a
 /// password.
-const PARAMETERS: [&str; 2] = ["db", "name"];
+const PARAMETERS: [&str; 3] = ["db", "name", "durability"];
 const KINDS: &str = "`sqlite:PATH` or `redis://HOST`";
 
 /// Where a store is.

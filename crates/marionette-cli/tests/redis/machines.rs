@@ -210,9 +210,9 @@ fn stores_of_different_names_on_one_server_have_nothing_in_common() {
         ("?name=a%20b", "cannot have the name \"a b\""),
         (
             "?nam=shop",
-            "has the parameter nam, and there are db, name and durability alone",
+            "has the unknown parameter nam: the known ones are db, name and durability",
         ),
-        ("?password=hush", "has the parameter password"),
+        ("?password=hush", "has the unknown parameter password"),
         ("?name=a&name=b", "has the parameter name twice"),
         ("/x", "has the database \"x\", which is no number"),
     ] {

@@ -196,7 +196,7 @@ fn unknown(pair: &str) -> String {
     };
     match pair.split_once('=') {
         Some((key, _)) if is_word(key) => {
-            format!("has the parameter {key}, and there are db, name and durability alone")
+            format!("has the unknown parameter {key}: the known ones are db, name and durability")
         }
         _ => "has something behind its ? other than db=NUMBER, name=NAME and durability=HOW".into(),
     }
@@ -338,7 +338,7 @@ mod tests {
             ("redis://h/1?db=2", "names two databases"),
             (
                 "redis://h?timeout=1",
-                "has the parameter timeout, and there are db, name and durability alone",
+                "has the unknown parameter timeout: the known ones are db, name and durability",
             ),
             ("redis://h?db", "has the database \"\""),
             ("redis://h?1", "other than db=NUMBER, name=NAME"),
