@@ -18,13 +18,14 @@ pub(crate) static GROUND: Ground = Ground {
 pub(crate) async fn open(place: Place) -> RedisStore {
     let options = RedisStore::options().name(place.name).lease(place.lease);
     let options = options.sweep(Duration::from_millis(500));
-    // A server may be killed again while it is connected to.
-    for _ in 0..5 {
+    // A server may be down when it is connected to, and be killed again meanwhile.
+    for _ in 0..600 {
         let opened = options.clone().connect(&place.address).await;
         match opened {
             Err(error) if error.is_unavailable() => {}
             opened => return opened.expect("the store can be opened, whatever happened before"),
         }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the store cannot be reached")
 }
