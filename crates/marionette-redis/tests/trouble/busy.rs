@@ -195,7 +195,7 @@ async fn a_server_that_is_emptied_under_load_runs_what_comes_then_and_says_so_on
 }
 
 #[tokio::test]
-async fn connections_that_are_closed_under_ten_thousand_calls_a_second_cost_no_call() {
+async fn connections_that_are_closed_under_ten_thousand_calls_cost_no_call() {
     let settings = RedisServer::settings().unix_socket();
     let Some(server) = settings.start() else {
         return;
