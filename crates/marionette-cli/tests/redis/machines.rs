@@ -209,8 +209,8 @@ fn stores_of_different_names_on_one_server_have_nothing_in_common() {
         ("?name=", "a name that is empty"),
         ("?name=a%20b", "cannot have the name \"a b\""),
         (
-            "?nam=shop",
-            "has the unknown parameter nam: the known ones are db, name and durability",
+            "?title=shop",
+            "has the unknown parameter title: the known ones are db, name and durability",
         ),
         ("?password=hush", "has the unknown parameter password"),
         ("?name=a&name=b", "has the parameter name twice"),
