@@ -39,7 +39,9 @@ pub(super) async fn doctor(operator: &Operator) -> Result<u8> {
         if !console.quiet || !checkup.is_clean() {
             console.result(&page(operator, &checkup, &tasks, instances));
         }
-        notes.iter().for_each(|note| console.note(note));
+        for note in &notes {
+            console.note(note);
+        }
     }
     Ok(u8::from(!checkup.is_clean()))
 }

@@ -238,7 +238,7 @@ impl HeldNote {
     pub(super) async fn is_lost(&self) -> anyhow::Error {
         let mut lost = self.inner.lost.subscribe();
         match lost.wait_for(Option::is_some).await {
-            Ok(by) => self.inner.taken_by(by.as_deref()),
+            Ok(by) => taken_by(by.as_deref()),
             Err(_) => std::future::pending().await,
         }
     }
@@ -296,7 +296,7 @@ impl Inner {
         let mut state = self.state.lock().await;
         loop {
             if let Some(by) = &*self.lost.borrow() {
-                return Err(self.taken_by(Some(by)));
+                return Err(taken_by(Some(by)));
             }
             let mut record = state.record.clone();
             change(&mut record);
@@ -354,14 +354,14 @@ impl Inner {
             }
         }
     }
+}
 
-    fn taken_by(&self, by: Option<&str>) -> anyhow::Error {
-        let by = by.unwrap_or("another process");
-        anyhow!(
-            "{by} has gone on with this run, since this process gave no sign of life for too long; \
-             this one stops here"
-        )
-    }
+fn taken_by(by: Option<&str>) -> anyhow::Error {
+    let by = by.unwrap_or("another process");
+    anyhow!(
+        "{by} has gone on with this run, since this process gave no sign of life for too long; this \
+         one stops here"
+    )
 }
 
 impl Watched {

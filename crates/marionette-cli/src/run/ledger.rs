@@ -76,7 +76,7 @@ pub(super) struct Ledger {
     note: Note,
     /// The record of the note, in a store that machines share.
     held: Option<HeldNote>,
-    /// HeldNote for as long as the ledger lives.
+    /// Locked for as long as the ledger lives.
     _lock: File,
 }
 

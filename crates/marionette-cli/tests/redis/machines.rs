@@ -2,11 +2,11 @@
 
 use std::io::Read;
 use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::common::{FINISHES, said, signal, until};
+use crate::common::{FINISHES, now, said, signal, until};
 use crate::{Machine, host, server};
 
 /// A list of tasks that note their numbers.
@@ -52,7 +52,7 @@ fn a_run_whose_machine_died_goes_on_on_another_one() {
     some_have_run(&one);
     signal(run.id(), Signal::KILL);
     run.wait().unwrap();
-    let began = Instant::now();
+    let began = now();
     let said = other.run(&["run", "tasks.txt", "-j", "4"]);
     assert_eq!(said.status, Some(0), "{said:?}");
     // A lease is 15 s, and it may have been watched from a moment after the last beat on.

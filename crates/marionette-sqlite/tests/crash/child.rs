@@ -10,7 +10,7 @@ use marionette_sqlite::rusqlite::Connection;
 /// A store in a file of the folder.
 pub(crate) static GROUND: Ground = Ground {
     open: |place| Box::pin(open(place)),
-    check: |place| Box::pin(check(place)),
+    check: |place| Box::pin(async move { check(&place) }),
     package: "marionette-sqlite",
 };
 
@@ -23,7 +23,7 @@ async fn open(place: Place) -> Arc<dyn Store> {
     Arc::new(opened.expect("the store can be opened, whatever happened before"))
 }
 
-async fn check(place: Place) {
+fn check(place: &Place) {
     let connection = Connection::open(place.folder.join("tasks.db")).expect("it is a file");
     let sound: String = connection
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
