@@ -141,8 +141,6 @@ async fn mind(place: &Place, worker: Option<Pid>) -> io::Result<()> {
 /// Leaves the terminal of the instance, and takes the presence.
 async fn begin(place: &Place, worker: Option<Pid>) -> io::Result<Presence> {
     leave_terminal()?;
-    // The runtime panics if it cannot have its first thread.
-    std::thread::Builder::new().spawn(|| ())?;
     let place = place.clone();
     let taken = spawn_blocking(move || Presence::take(&place, worker)).await;
     taken.unwrap_or_else(|error| Err(io::Error::other(error)))

@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{PanicHookInfo, set_hook, take_hook};
 
 use rustix::process::Signal;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Runtime, RuntimeFlavor};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::NOT_BEGUN;
@@ -27,6 +27,13 @@ pub(crate) fn begin(mut builder: Builder, tell: fn(&str)) -> io::Result<Runtime>
         std::process::exit(NOT_BEGUN.into());
     }));
     let built = builder.enable_all().build();
+    if let Ok(runtime) = &built
+        && runtime.handle().runtime_flavor() == RuntimeFlavor::CurrentThread
+    {
+        // Without a first thread for what blocks, Tokio would panic later. With one, what cannot
+        // have another waits for it.
+        runtime.spawn_blocking(|| ());
+    }
     drop(take_hook());
     set_hook(hook);
     let runtime = built.map_err(|error| io::Error::new(error.kind(), lack::words(&error)))?;
