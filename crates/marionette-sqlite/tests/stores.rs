@@ -2,19 +2,23 @@
 //! same ends and the same messages in memory, in a file and on a server.
 
 use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use marionette::backoff::Constant;
 use marionette::inspect::{By, Count, Filter, Page, Which};
-use marionette::store::{JobState, Name, Store};
+use marionette::store::{
+    Claim, Due, InstanceId, InstanceInfo, JobState, Name, NewJob, Store, Wanted,
+};
 use marionette::{Context, Job, MemoryStore, TaskError, TaskId, TaskManager};
 use marionette_redis::RedisStore;
 use marionette_servers::RedisServer;
 use marionette_sqlite::SqliteStore;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 const PAUSE: Duration = Duration::from_millis(5);
 const LATER: Name = Name::from_static("later");
@@ -213,6 +217,50 @@ async fn counts(store: &dyn Store) -> Vec<String> {
     let mut told: Vec<_> = counts.iter().filter_map(told).collect();
     told.sort();
     told
+}
+
+/// In memory, in a file of the folder, and on a server if there is one.
+async fn stores(folder: &Path, server: Option<&RedisServer>) -> Vec<Arc<dyn Store>> {
+    let file = SqliteStore::open(folder.join("tasks.db")).await;
+    let mut stores: Vec<Arc<dyn Store>> = vec![Arc::new(MemoryStore::new())];
+    stores.push(Arc::new(file.expect("there is room")));
+    if let Some(server) = server {
+        let store = RedisStore::connect(server.url()).await.expect("it runs");
+        stores.push(Arc::new(store));
+    }
+    stores
+}
+
+/// Whatever their ids are: those of a list of commands depend on its lines.
+#[tokio::test]
+async fn jobs_of_one_call_run_in_its_order_in_every_store() {
+    const COUNT: usize = 30;
+    let kind = Name::from_static("line");
+    let folder = tempfile::tempdir().expect("there is room");
+    let server = RedisServer::start();
+    for store in stores(folder.path(), server.as_ref()).await {
+        // All over the place, and always the same.
+        let ids = (1_u128..).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15 << 60));
+        let mut ids = ids.map(|number| TaskId::from(Uuid::from_u128(number)));
+        let instance = InstanceInfo::new(InstanceId::new(), "server", 1);
+        let renewed = store.renew(instance.clone(), Vec::new()).await;
+        renewed.expect("a renewal");
+        for due in [Due::Now, Due::After(PAUSE), Due::At(SystemTime::UNIX_EPOCH)] {
+            let ids: Vec<_> = ids.by_ref().take(COUNT).collect();
+            let job = |&id| NewJob::new(kind.clone(), Vec::new()).id(id).due(due);
+            store
+                .insert(ids.iter().map(job).collect())
+                .await
+                .expect("there is room");
+            let mut claimed = Vec::new();
+            while claimed.len() < COUNT {
+                let claim = Claim::new(instance.id, Wanted::new([kind.clone()]), COUNT);
+                let more = store.claim(claim).await.expect("an answer");
+                claimed.extend(more.into_iter().map(|claimed| claimed.lease.job));
+            }
+            assert_eq!(claimed, ids, "{due:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ impl Backend {
     /// there is room.
     pub(super) fn records(&self, shelf: Name) -> Option<Records> {
         #[cfg(not(feature = "redis"))]
-        let _ = shelf;
+        drop(shelf);
         match self {
             Self::Sqlite(_) => None,
             #[cfg(feature = "redis")]

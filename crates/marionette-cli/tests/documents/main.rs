@@ -1,7 +1,7 @@
 //! Every block of `console` in every document is run, and what it shows is compared; every line of
 //! `marionette` in a block of `sh` is run as well, and has to be one that is not refused (those of
 //! this package's README are tested in `readme.rs`). What needs more than a folder, such as a
-//! server, is in blocks of `shell`, which are left alone.
+//! server, is in blocks of `text`, which are left alone.
 //!
 //! All blocks of a document run in one folder, from top to bottom.
 

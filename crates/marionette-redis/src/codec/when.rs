@@ -8,7 +8,7 @@ use super::{length, micros};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct When {
     pub(crate) how: &'static str,
-    pub(crate) micros: Option<u64>,
+    pub(crate) micros: Option<i64>,
 }
 
 impl When {
@@ -27,13 +27,47 @@ impl When {
             Due::At(time) => ("t", micros(time)),
             _ => return None,
         };
-        let micros = Some(micros);
+        let micros = Some(i64::try_from(micros).unwrap_or(i64::MAX));
         Some(Self { how, micros })
+    }
+
+    /// When the job at this place of `count` is due, so that they run in this order: what is due at
+    /// once some microseconds earlier, so that all are due at once; what is due later some
+    /// microseconds later, so that none is early.
+    pub(crate) fn in_turn(self, place: usize, count: usize) -> Self {
+        let micros = |micros: usize| i64::try_from(micros).unwrap_or(i64::MAX);
+        match self.micros {
+            None => Self {
+                how: "a",
+                micros: Some(-micros(count - 1 - place)),
+            },
+            Some(due) => Self {
+                how: self.how,
+                micros: Some(due.saturating_add(micros(place))),
+            },
+        }
     }
 
     /// The microseconds as an argument.
     pub(crate) fn text(self) -> String {
         self.micros
             .map_or_else(String::new, |micros| micros.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn in_turn_all_are_due_at_once_and_none_is_early() {
+        let texts = |due| {
+            let when = When::of(due).unwrap();
+            [0, 1, 2].map(|place| when.in_turn(place, 3).text())
+        };
+        assert_eq!(texts(Due::Now), ["-2", "-1", "0"]);
+        assert_eq!(texts(Due::After(Duration::from_micros(7))), ["7", "8", "9"]);
     }
 }

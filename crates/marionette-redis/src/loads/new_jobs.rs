@@ -48,8 +48,21 @@ impl NewJobs {
         for job in &jobs {
             job.check()?;
         }
-        jobs.into_iter().map(NewRow::new).collect()
+        let rows: Result<Vec<_>, _> = jobs.into_iter().map(NewRow::new).collect();
+        rows.map(in_order)
     }
+}
+
+/// Lets jobs of a call that are due at the same time run in the order of the call. The store runs
+/// them in the order of their ids, and that is the same for ids that the library makes.
+fn in_order(mut rows: Vec<NewRow>) -> Vec<NewRow> {
+    if !rows.is_sorted_by_key(|row| row.id) {
+        let count = rows.len();
+        for (place, row) in rows.iter_mut().enumerate() {
+            row.due = row.due.in_turn(place, count);
+        }
+    }
+    rows
 }
 
 impl Load for NewJobs {
