@@ -1,6 +1,7 @@
 //! Connections to the server. One that is lost is made anew by itself, and the calls that were on
 //! their way are sent again: every call may be repeated.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -94,10 +95,8 @@ impl Link {
             let mut live = self.shared.live().await?;
             self.shared.open(&mut live).await
         };
-        match tokio::time::timeout(LIMIT, opened).await {
-            Ok(opened) => opened,
-            Err(_) => Err(self.shared.too_late()),
-        }
+        let opened = in_time(opened).await;
+        opened.unwrap_or_else(|| Err(self.shared.too_late()))
     }
 
     /// Leaves a server that its sentinels no longer call the master, as long as the links live.
@@ -109,10 +108,8 @@ impl Link {
     }
 
     async fn send(&self, request: Request<'_>) -> Result<Value, StoreError> {
-        match tokio::time::timeout(LIMIT, self.repeat(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(self.shared.too_late()),
-        }
+        let answer = in_time(self.repeat(request)).await;
+        answer.unwrap_or_else(|| Err(self.shared.too_late()))
     }
 
     /// Sends it once: its answer, and whether that counts.
@@ -170,6 +167,21 @@ impl Link {
                     )));
                 }
             }
+        }
+    }
+}
+
+/// Gives it as long as a call may take; once more if this process stood still meanwhile, since
+/// then the time says nothing of the server.
+async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+    const STOOD_STILL: Duration = Duration::from_secs(1);
+    let mut work = pin!(work);
+    loop {
+        let until = clock::monotonic() + LIMIT;
+        match tokio::time::timeout(LIMIT, work.as_mut()).await {
+            Ok(done) => return Some(done),
+            Err(_) if clock::monotonic() > until + STOOD_STILL => {}
+            Err(_) => return None,
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::scripts::Call;
 
 use super::way::Way;
-use super::{LIMIT, Link};
+use super::{Link, in_time};
 
 /// Connections that take turns: each has one call at a time.
 #[derive(Debug)]
@@ -47,8 +47,8 @@ impl Turns {
             drop(free);
             answer
         };
-        let called = tokio::time::timeout(LIMIT, called).await;
-        called.unwrap_or_else(|_| Err(self.links[0].shared.too_late()))
+        let called = in_time(called).await;
+        called.unwrap_or_else(|| Err(self.links[0].shared.too_late()))
     }
 }
 
