@@ -359,8 +359,8 @@ impl Inner {
 fn taken_by(by: Option<&str>) -> anyhow::Error {
     let by = by.unwrap_or("another process");
     anyhow!(
-        "{by} has gone on with this run, since this process gave no sign of life for too long; this \
-         one stops here"
+        "{by} has gone on with this run, since this process gave no sign of life for too long; \
+         this one stops here"
     )
 }
 
