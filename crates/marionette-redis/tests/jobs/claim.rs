@@ -113,9 +113,11 @@ async fn jobs_that_are_due_at_once_and_have_nearly_the_same_id_are_all_given() {
     let Some(bed) = Bed::new().await else { return };
     let number = |number: u128| marionette::TaskId::from(uuid::Uuid::from_u128(number));
     let job = |index: u128| {
-        let queue = name(format!("queue-{}", index % 3));
-        let id = number(index * 7919 % 300);
-        mail().id(id).queue(queue).due(Due::At(UNIX_EPOCH))
+        let queue = name(format!("queue-{}", index * 7919 % 300 % 3));
+        mail()
+            .id(number(index))
+            .queue(queue)
+            .due(Due::At(UNIX_EPOCH))
     };
     bed.insert((0..300).map(job).collect()).await;
     let mut got = Vec::new();
