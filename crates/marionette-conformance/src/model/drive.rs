@@ -80,7 +80,15 @@ impl Drive {
         }
     }
 
+    /// Performs an operation. A cut that did not come during it is called off: the next call, such
+    /// as a question for the time, does not expect one.
     pub(crate) async fn step(&mut self, op: &Op) -> Result<(), String> {
+        let done = self.perform(op).await;
+        self.bed.fixture.cut(None);
+        done
+    }
+
+    async fn perform(&mut self, op: &Op) -> Result<(), String> {
         match op {
             Op::Insert(new) => self.insert(new).await,
             Op::Claim {
