@@ -16,6 +16,7 @@ mod insert;
 mod inspect;
 mod lists;
 mod options;
+mod order;
 mod payloads;
 mod people;
 mod queues;
@@ -36,6 +37,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Case>)> {
         ("checks", checks::cases()),
         ("payloads", payloads::cases()),
         ("claim", claim::cases()),
+        ("order", order::cases()),
         ("queues", queues::cases()),
         ("due", due::cases()),
         ("renew", renew::cases()),

@@ -24,6 +24,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     jobs: BTreeMap<TaskId, StoredJob>,
+    /// The places of the jobs in the order in which they came.
+    places: BTreeMap<TaskId, u64>,
+    last_place: u64,
     instances: BTreeMap<InstanceId, LiveInstance>,
     paused: BTreeMap<Name, PausedQueue>,
 }
@@ -88,6 +91,8 @@ impl Tables {
             Some(_) => Inserted::Taken,
             None if job.queue_limit.is_some_and(is_full) => Inserted::Full,
             None => {
+                self.last_place += 1;
+                self.places.insert(job.id, self.last_place);
                 self.jobs.insert(job.id, StoredJob::new(job, now));
                 Inserted::Accepted
             }
@@ -127,8 +132,10 @@ impl Store for ToyStore {
                 let is_due = stored.waits() && job.due <= now && !is_paused;
                 is_due && claim.wanted.has(&job.kind, &job.queue)
             });
-            // Jobs that are due at the same time stay in the order of their ids.
-            due.sort_by_key(|job| (Reverse(job.summary().priority), job.summary().due));
+            due.sort_by_key(|job| {
+                let job = job.summary();
+                (Reverse(job.priority), job.due, tables.places[&job.id])
+            });
             let mut suspects = 0;
             due.retain(|job| {
                 let is_suspect = job.summary().crashes > 0;
@@ -191,6 +198,8 @@ impl Store for ToyStore {
             let is_kept = |job: &StoredJob| job.expires(DAY, 30 * DAY).is_none_or(|end| end > now);
             tables.jobs.retain(|_, job| is_kept(job));
             tables.prune_done(self.keep_done);
+            let jobs = &tables.jobs;
+            tables.places.retain(|id, _| jobs.contains_key(id));
             swept.pruned = (before - tables.jobs.len()) as u64;
             Ok(swept)
         })

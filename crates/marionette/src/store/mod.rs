@@ -142,6 +142,16 @@ pub trait Store: Inspect {
     /// [`Inserted::Taken`] otherwise. A job for a queue that has reached [`NewJob::queue_limit`] is
     /// [`Inserted::Full`]. The other jobs of the call are accepted.
     ///
+    /// # Order
+    ///
+    /// Jobs of one call that have the same priority and the same [`Due`] are [claimed](Self::claim)
+    /// in the order of the call, whatever their ids, kinds and queues are. So are jobs of several
+    /// calls that one process makes one after the other, if the ids grow from each job to the next,
+    /// as those of [`TaskId::new`](crate::TaskId::new) do.
+    ///
+    /// Nothing else is promised of jobs that are due at the same time. A job that was known keeps
+    /// the place that it had; one that has had an attempt, and waits again, has lost it.
+    ///
     /// # Errors
     ///
     /// [Refused](StoreErrorKind::Refused), and nothing of the call is kept, if [`NewJob::check`]
@@ -149,7 +159,9 @@ pub trait Store: Inspect {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>>;
 
     /// Gives an instance jobs that are due: the highest priority first, and within a priority the
-    /// job that has been due for longest. Each job gets a new lease.
+    /// job that has been due for longest. A store may take two times that are less than 10 ms apart
+    /// for the same; [`insert`](Self::insert) says which job then goes first. Each job gets a new
+    /// lease.
     ///
     /// A claim need not be synced. If its answer is lost, the lease lapses; if the claim is lost in
     /// the store, the job is given away again with a token that no claim has had.
