@@ -1,7 +1,8 @@
 //! The store in Redis does what every store must do.
 //!
 //! `MARIONETTE_REDIS_PLACE=cluster` is all of it on a cluster of three servers, and `sentinel` on a
-//! master with a replica that a sentinel names.
+//! master with a replica that a sentinel names. With `disk` each change waits for the disk of the
+//! server, `Durability::Synced`.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,9 +11,10 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Trial};
 use marionette::store::Store;
 use marionette_conformance::{CommonOptions, Fixture, FixtureFuture, run, with_common_options};
-use marionette_redis::{Clock, RedisOptions, RedisStore};
+use marionette_redis::{Clock, Durability, RedisOptions, RedisStore};
 use marionette_servers::{
-    Act, Border, Connection, Passing, Proxy, RedisCluster, RedisSentinel, RedisServer, Reply,
+    Act, AppendOnly, Border, Connection, Passing, Proxy, RedisCluster, RedisSentinel, RedisServer,
+    Reply,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -25,6 +27,7 @@ static PLACE: OnceLock<Place> = OnceLock::new();
 
 enum Place {
     Server(RedisServer),
+    Disk(RedisServer),
     Cluster(RedisCluster),
     Sentinel(Box<(RedisServer, RedisServer, RedisSentinel)>),
 }
@@ -45,14 +48,20 @@ impl Place {
                 }
                 Some(Self::Sentinel(Box::new((master, replica, sentinel))))
             }
-            other => panic!("MARIONETTE_REDIS_PLACE is no {other}: server, cluster or sentinel"),
+            "disk" => {
+                let settings = RedisServer::settings().append_only(AppendOnly::Always);
+                settings.start().map(Self::Disk)
+            }
+            other => {
+                panic!("MARIONETTE_REDIS_PLACE is no {other}: server, disk, cluster or sentinel")
+            }
         }
     }
 
     /// Where a store is connected to; in a cluster it may be the node that does not have it.
     fn url(&self) -> String {
         match self {
-            Self::Server(server) => server.url(),
+            Self::Server(server) | Self::Disk(server) => server.url(),
             Self::Cluster(cluster) => fastrand::choice(cluster.nodes()).expect("three").url(),
             Self::Sentinel(all) => all.2.url(),
         }
@@ -61,10 +70,18 @@ impl Place {
     /// The server that has the keys of the store of this name.
     fn server(&self, name: &str) -> &RedisServer {
         match self {
-            Self::Server(server) => server,
+            Self::Server(server) | Self::Disk(server) => server,
             Self::Cluster(cluster) => &cluster.nodes()[cluster.owner(name)],
             Self::Sentinel(all) => &all.0,
         }
+    }
+}
+
+/// What every change waits for.
+fn durability() -> Durability {
+    match place() {
+        Place::Disk(_) => Durability::Synced,
+        _ => Durability::Server,
     }
 }
 
@@ -141,7 +158,7 @@ impl OnServer {
 
     async fn open_as(&self, options: RedisOptions) -> Arc<dyn Store> {
         let options = options.name(&self.name).clock(self.clock.clone());
-        let store = options.connect(self.url()).await;
+        let store = options.durability(durability()).connect(self.url()).await;
         Arc::new(store.expect("the server runs"))
     }
 
