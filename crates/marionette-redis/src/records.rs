@@ -69,7 +69,7 @@ impl Records {
         let (shelf, key) = (self.shelf.clone(), key.to_owned());
         let asked = self
             .store
-            .run(move |server| async move { server.record(&shelf, &key).await });
+            .run_for_caller(move |server| async move { server.record(&shelf, &key).await });
         asked.await
     }
 
@@ -82,7 +82,7 @@ impl Records {
         let shelf = self.shelf.clone();
         let asked = self
             .store
-            .run(move |server| async move { server.records(&shelf).await });
+            .run_for_caller(move |server| async move { server.records(&shelf).await });
         let all = asked.await?.into_iter();
         Ok(all
             .filter_map(|(key, value)| Some((String::from_utf8(key).ok()?, value)))
@@ -98,7 +98,7 @@ impl Records {
         let shelf = self.shelf.clone();
         let asked = self
             .store
-            .run(move |server| async move { server.count_records(&shelf).await });
+            .run_for_caller(move |server| async move { server.count_records(&shelf).await });
         asked.await
     }
 
@@ -118,7 +118,7 @@ impl Records {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, it may have been replaced or not.
+    /// If the future is dropped, it may have been replaced or not; later it is not.
     pub async fn replace(
         &self,
         key: &str,
@@ -137,7 +137,7 @@ impl Records {
         }
         let (shelf, key) = (self.shelf.clone(), key.to_owned());
         let [seen, new] = [seen, new].map(|value| value.map(<[u8]>::to_vec));
-        let replaced = self.store.run(move |server| async move {
+        let replaced = self.store.run_for_caller(move |server| async move {
             let (seen, new) = (seen.as_deref(), new.as_deref());
             server.replace_record(&shelf, &key, seen, new).await
         });

@@ -259,10 +259,7 @@ impl RedisOptions {
 }
 
 impl RedisStore {
-    pub(crate) fn run<R, F>(
-        &self,
-        work: impl FnOnce(Rc<Server>) -> F + Send + 'static,
-    ) -> StoreFuture<'_, R>
+    fn run<R, F>(&self, work: impl FnOnce(Rc<Server>) -> F + Send + 'static) -> StoreFuture<'_, R>
     where
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,
@@ -272,7 +269,7 @@ impl RedisStore {
 
     /// As [`run`](Self::run), for what goes no further once its caller is gone: questions, whose
     /// answers nobody wants any more, and changes, which come too late by then.
-    fn run_for_caller<R, F>(
+    pub(crate) fn run_for_caller<R, F>(
         &self,
         work: impl FnOnce(Rc<Server>) -> F + Send + 'static,
     ) -> StoreFuture<'_, R>

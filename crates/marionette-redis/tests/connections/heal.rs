@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use marionette::store::StoreErrorKind;
+use marionette::store::{Name, StoreErrorKind};
 use marionette_redis::RedisStore;
 use marionette_servers::{AppendOnly, RedisServer, Reply};
 use tokio::task::JoinHandle;
@@ -58,6 +58,32 @@ async fn connections_that_are_killed_while_nobody_calls_come_back_by_themselves(
     let after = has_connections(&server, 2).await;
     assert!(after.iter().all(|id| !before.contains(id)));
     drop(store);
+}
+
+#[tokio::test]
+async fn a_record_is_not_replaced_for_somebody_who_left_before_the_server_was_back() {
+    let settings = RedisServer::settings().append_only(AppendOnly::Always);
+    let Some(mut server) = settings.start() else {
+        return;
+    };
+    let store = connect(&server).await;
+    let records = store.records(Name::from_static("imports"));
+    assert!(
+        records
+            .replace("file", None, Some(b"line 1"))
+            .await
+            .unwrap()
+    );
+    server.kill();
+    let late = records.replace("file", Some(b"line 1"), Some(b"line 2"));
+    let late = tokio::time::timeout(Duration::from_millis(300), late).await;
+    late.expect_err("nobody can have answered");
+    server.restart();
+    is_back(&store).await;
+    for _ in 0..20 {
+        let value = records.get("file").await.unwrap();
+        assert_eq!(value.as_deref(), Some(&b"line 1"[..]));
+    }
 }
 
 #[tokio::test]
