@@ -31,16 +31,6 @@ pub enum Part {
     Options,
 }
 
-impl Part {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Waking,
-        Self::Activity,
-        Self::Unclaimed,
-        Self::Forgetting,
-        Self::Options,
-    ];
-}
-
 /// One place where a store keeps its data, empty at first: each case has its own.
 pub trait Fixture: Send + Sync + 'static {
     /// Opens a store on the data, as one more process would.

@@ -48,10 +48,15 @@
 //! as usual. `MARIONETTE_MODEL_CASES` says how many random cases the model is compared with, and
 //! `MARIONETTE_SEED` repeats those of a failure.
 
+#[cfg(feature = "suite")]
 mod suite;
+#[cfg(feature = "suite")]
 mod cases;
+#[cfg(feature = "suite")]
 mod model;
+#[cfg(feature = "suite")]
 mod case;
+#[cfg(feature = "suite")]
 mod bed;
 pub mod crash;
 mod fixture;
@@ -63,4 +68,5 @@ pub mod history;
 pub use faulty::{CallSize, Fault, FaultyStore, Method};
 pub use fixture::{Fixture, FixtureFuture, Part};
 pub use options::CommonOptions;
+#[cfg(feature = "suite")]
 pub use suite::run;
