@@ -63,8 +63,8 @@ async fn a_worker_that_is_cut_off_gives_its_jobs_up_and_works_within_5_s_of_the_
         return;
     };
     let [cut, other, producer] = three(&mut lab).await;
+    cut_at_work(&lab, &cut).await;
     let begun = lab.events().count(|event| starts(event, &cut));
-    cut.cut();
     let since = now();
     // What it had runs elsewhere.
     let again = |lab: &Lab| taken_over(lab, &cut, &other);
@@ -80,6 +80,23 @@ async fn a_worker_that_is_cut_off_gives_its_jobs_up_and_works_within_5_s_of_the_
     works_soon(&lab, &cut, before).await;
     cut.has_two_connections(&lab).await;
     end(&lab, producer).await;
+}
+
+/// Cuts a machine off while it has a job, which then only others can end.
+async fn cut_at_work(lab: &Lab, machine: &Machine) {
+    let has_work = || {
+        let begun = lab.events().count(|event| starts(event, machine));
+        begun > done(lab, machine)
+    };
+    loop {
+        eventually("it has a job", has_work).await;
+        machine.cut();
+        // The job may have ended before the cable was out.
+        if has_work() {
+            return;
+        }
+        machine.heal();
+    }
 }
 
 fn starts(event: &Event, machine: &Machine) -> bool {

@@ -119,6 +119,8 @@ impl Stepped {
         let next = self.step.with_extension("next");
         fs::write(&next, seconds.to_string()).expect("the folder is ours");
         fs::rename(&next, &self.step).expect("the folder is ours");
+        // All that the server does in one turn has the time at which the turn began.
+        self.seconds();
     }
 
     /// The time of the server.
