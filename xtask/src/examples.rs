@@ -9,29 +9,20 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::args::Args;
 use crate::diff::diff;
 use crate::shell;
-use crate::step::LIBRARY;
+use crate::step::TESTED;
 use crate::stopwatch::Stopwatch;
 
 /// An example is a demonstration; one that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The packages with examples, and where they lie.
+/// Where examples lie.
 const HOMES: [Home; 2] = [
-    Home {
-        package: LIBRARY,
-        folder: "crates/marionette/examples",
-    },
-    Home {
-        package: "marionette-sqlite",
-        folder: "crates/marionette-sqlite/examples",
-    },
+    Home("crates/marionette/examples"),
+    Home("crates/marionette-sqlite/examples"),
 ];
 
 #[derive(Clone, Copy)]
-struct Home {
-    package: &'static str,
-    folder: &'static str,
-}
+struct Home(&'static str);
 
 struct Example {
     home: Home,
@@ -97,12 +88,9 @@ fn write(names: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// The tests have built them before.
 fn build() -> Result<()> {
-    HOMES.into_iter().try_for_each(|Home { package, .. }| {
-        shell::run(&mut shell::cargo(&format!(
-            "build --locked --package {package} --all-features --examples"
-        )))
-    })
+    shell::run(&mut shell::cargo(&format!("build {TESTED} --examples")))
 }
 
 /// The named examples, or all that have an expected output.
@@ -131,8 +119,8 @@ impl Example {
     }
 
     fn print(&self) -> Result<String> {
-        let mut command = shell::cargo("run --quiet --locked --all-features");
-        command.args(["--package", self.home.package, "--example", &self.name]);
+        let program = shell::target().join("debug/examples").join(&self.name);
+        let mut command = shell::program(program);
         command.env_remove("RUST_LOG");
         shell::output_within(&mut command, LIMIT)
     }
@@ -140,7 +128,7 @@ impl Example {
 
 impl Home {
     fn folder(self) -> PathBuf {
-        shell::root().join(self.folder)
+        shell::root().join(self.0)
     }
 
     /// The names of the files in `expected`, each of which must belong to an example. Examples

@@ -42,7 +42,10 @@ pub(crate) fn run() -> Result<Outcome> {
     // All at once: a package that is not released yet finds the others only beside itself. Quietly,
     // since cargo names each test that is left out.
     let mut command = shell::cargo("package --quiet --locked --allow-dirty");
-    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        // Otherwise each package would build all that it needs in a folder of its own.
+        .env("CARGO_TARGET_DIR", shell::target().join("packages"));
     for package in PUBLISHED {
         command.args(["--package", package]);
     }

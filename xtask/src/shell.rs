@@ -30,7 +30,7 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// `program`, to be run at the root of the workspace.
-pub(crate) fn program(program: &str) -> Command {
+pub(crate) fn program(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
         .current_dir(root())

@@ -14,6 +14,11 @@ use crate::stopwatch::{Elapsed, Stopwatch};
 /// The published package of the library.
 pub(crate) const LIBRARY: &str = "marionette-tasks";
 
+/// Selects what `cargo xtask test` tests with all features. Whatever builds with these words too
+/// finds it built: cargo unites the features of the packages that it is given, so for fewer of them
+/// it would build most dependencies once more.
+pub(crate) const TESTED: &str = "--locked --workspace --all-features --exclude marionette-sim";
+
 /// One named check.
 #[derive(Debug)]
 pub(crate) struct Step {

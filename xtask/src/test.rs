@@ -9,8 +9,9 @@ use anyhow::Result;
 use crate::args::Args;
 use crate::examples;
 use crate::install::Tool;
+use crate::servers;
 use crate::shell;
-use crate::step::{self, LIBRARY, Outcome, Step};
+use crate::step::{self, LIBRARY, Outcome, Step, TESTED};
 
 /// The start of the line in which a test says what this machine lacks.
 const SKIPPED: &str = "SKIPPED: ";
@@ -24,17 +25,17 @@ pub(crate) const STEPS: &[Step] = &[
         name: "test",
         about: "unit and integration tests, with all features",
         needs: &[Tool::Nextest, Tool::SqliteShell, Tool::Redis],
-        run: || run("--workspace --all-features --exclude marionette-sim"),
+        run: all,
     },
     Step {
         name: "defaults",
         about: "the tests of the library as its users build it, with the default features",
         needs: &[Tool::Nextest],
-        run: || run(&format!("--package {LIBRARY}")),
+        run: || run(&format!("--locked --package {LIBRARY}")),
     },
     Step {
         name: "simulation",
-        about: "thousands of simulated worlds, optimised, with all assertions",
+        about: "thousands of simulated worlds and all states of a model, with all assertions",
         needs: &[Tool::Nextest],
         run: simulation,
     },
@@ -64,15 +65,28 @@ pub(crate) fn main(args: Args) -> Result<()> {
     done
 }
 
+/// The tests of the stores wait for a disk, a server or a clock most of the time, so more of them
+/// run at once than those of the rest.
+fn all() -> Result<Outcome> {
+    if !Tool::Nextest.is_here() {
+        return run(TESTED);
+    }
+    let stores = "package(/^marionette-(redis|sqlite)$/)";
+    let rest = run(&format!("{TESTED} -E !{stores}"));
+    let stores = run(&format!("{TESTED} {} -E {stores}", servers::WAITING));
+    // Both have run, whatever came of the first.
+    rest.and(stores)
+}
+
 fn run(of: &str) -> Result<Outcome> {
     if !Tool::Nextest.is_here() {
         println!("cargo-nextest is missing: falling back to cargo test");
-        return step::cargo(&format!("test --locked --all-targets --no-fail-fast {of}"));
+        return step::cargo(&format!("test --all-targets --no-fail-fast {of}"));
     }
     // Only the report keeps the output of a test that passed.
     let report = shell::target().join("nextest/default/junit.xml");
     fs::remove_file(&report).ok();
-    let done = step::cargo(&format!("nextest run --locked {of}"));
+    let done = step::cargo(&format!("nextest run {of}"));
     if let Ok(report) = fs::read_to_string(&report) {
         let mut left_out = LEFT_OUT.lock().expect("nobody panics with it");
         left_out.extend(skipped(&report));
@@ -100,9 +114,9 @@ fn skipped(report: &str) -> impl Iterator<Item = String> {
 
 fn simulation() -> Result<Outcome> {
     if Tool::Nextest.is_here() {
-        run("--package marionette-sim --cargo-profile simulation")
+        run("--locked --package marionette-sim --cargo-profile simulation")
     } else {
-        run("--package marionette-sim --profile simulation")
+        run("--locked --package marionette-sim --profile simulation")
     }
 }
 
