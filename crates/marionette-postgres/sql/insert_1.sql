@@ -1,10 +1,14 @@
 -- Whether a job that is known has the same kind, queue and payload (1 known) or not (2 taken).
 CREATE FUNCTION marionette.known_1(job_id uuid, its_queue text, its_kind text, its_payload bytea)
-RETURNS int2 LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN l.queue = its_queue AND l.kind = its_kind AND j.payload = its_payload
-                THEN 1 ELSE 2 END::int2
-    FROM marionette.job j JOIN marionette.lane l ON l.id = j.lane & ~1::int8 WHERE j.id = job_id
-$$;
+RETURNS int2 LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN l.queue = its_queue AND l.kind = its_kind AND j.payload = its_payload
+                    THEN 1 ELSE 2 END
+        FROM marionette.job j
+        CROSS JOIN LATERAL (SELECT * FROM marionette.lane t WHERE t.id = j.lane & ~1::int8 OFFSET 0) l
+        WHERE j.id = job_id);
+END $$;
 
 -- How many jobs wait in a queue, counted up to a number.
 CREATE FUNCTION marionette.waiting_in_1(its_queue text, up_to int8) RETURNS int8
@@ -23,7 +27,8 @@ $$;
 CREATE FUNCTION marionette.insert_1(
     ids uuid[], places int4[], dues int8[], afters int8[], keeps int8[], options bytea[],
     payloads bytea[], limits int8[], queues text[], kinds text[], priorities int2[]
-) RETURNS int2[] LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+) RETURNS int2[] LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_nestloop = off AS $$
 #variable_conflict use_column
 DECLARE
     at int8 := marionette.clock_1();
@@ -61,12 +66,13 @@ BEGIN
     IF cardinality(fresh) = cardinality(ids) THEN
         RETURN answers;
     END IF;
-    RETURN ARRAY(
-        SELECT CASE WHEN a.id = ANY (fresh)
-                AND a.n = (SELECT min(n) FROM unnest(ids) WITH ORDINALITY o(id, n) WHERE o.id = a.id)
-            THEN 0::int2
-            ELSE marionette.known_1(a.id, queues[a.place], kinds[a.place], a.payload) END
-        FROM unnest(ids, places, payloads) WITH ORDINALITY a(id, place, payload, n) ORDER BY a.n);
+    SELECT array_agg(CASE WHEN f.id IS NOT NULL AND a.nth = 1 THEN 0::int2
+        ELSE marionette.known_1(a.id, queues[a.place], kinds[a.place], a.payload) END ORDER BY a.n)
+    INTO answers
+    FROM (SELECT u.*, row_number() OVER (PARTITION BY u.id ORDER BY u.n) AS nth
+          FROM unnest(ids, places, payloads) WITH ORDINALITY u(id, place, payload, n)) a
+    LEFT JOIN unnest(fresh) f(id) ON f.id = a.id;
+    RETURN answers;
 END $$;
 
 -- As `insert_1`, where some queues have limits: these are locked until the transaction ends, in the

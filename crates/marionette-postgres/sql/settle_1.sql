@@ -97,11 +97,12 @@ END $$;
 
 -- Whether this lease was settled, and its job not claimed since.
 CREATE FUNCTION marionette.was_settled_1(job_id uuid, who uuid, its_token int8) RETURNS bool
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce((
-        SELECT settled FROM marionette.ended
-        WHERE id = job_id AND holder = who AND token = its_token), (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce((
+        SELECT e.settled FROM marionette.ended e
+        WHERE e.id = job_id AND e.holder = who AND e.token = its_token), (
         SELECT w.settled FROM marionette.job j
         JOIN marionette.waiting w ON w.lane = j.lane AND w.due = j.due AND w.id = j.id
-        WHERE j.id = job_id AND w.holder = who AND w.token = its_token), false)
-$$;
+        WHERE j.id = job_id AND w.holder = who AND w.token = its_token), false);
+END $$;
