@@ -18,6 +18,7 @@ use marionette::store::{
 use crate::address::Address;
 use crate::check::CheckReport;
 use crate::durability::Durability;
+use crate::loads::{NewJobs, Verdicts};
 use crate::options::{RedisOptions, Settings};
 use crate::people::Change;
 use crate::server::Server;
@@ -298,7 +299,15 @@ impl RedisStore {
 
 impl Store for RedisStore {
     fn insert(&self, jobs: Vec<NewJob>) -> StoreFuture<'_, Vec<Inserted>> {
-        self.run_for_caller(move |server| async move { server.insert(jobs).await })
+        Box::pin(async move {
+            let rows = NewJobs::rows(jobs)?;
+            if rows.is_empty() {
+                return Ok(Vec::new());
+            }
+            let jobs = NewJobs { rows };
+            let insert = |server: Rc<Server>, caller| server.insert(jobs, caller);
+            self.inner.thread.pass(insert).await
+        })
     }
 
     fn claim(&self, claim: Claim) -> StoreFuture<'_, Vec<Claimed>> {
@@ -314,7 +323,23 @@ impl Store for RedisStore {
     }
 
     fn settle(&self, settlements: Vec<Settlement>) -> StoreFuture<'_, Vec<Settled>> {
-        self.run_for_caller(move |server| async move { server.settle(settlements).await })
+        Box::pin(async move {
+            let thread = &self.inner.thread;
+            let rows = Verdicts::rows(settlements)?;
+            if rows.is_empty() {
+                return Ok(Vec::new());
+            }
+            match Verdicts::of_different_jobs(rows) {
+                Ok(verdicts) => {
+                    let settle = |server: Rc<Server>, caller| server.settle(verdicts, caller);
+                    thread.pass(settle).await
+                }
+                Err(rows) => {
+                    let settle = |server: Rc<Server>| async move { server.settle_all(rows).await };
+                    thread.run_for_caller(settle).await
+                }
+            }
+        })
     }
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {

@@ -71,8 +71,11 @@ impl<S: 'static> Thread<S> {
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,
     {
-        Self::hand_over(self.work.clone(), work, |work, answer| async move {
-            let _ = answer.send(work.await);
+        self.pass(|shared, caller| {
+            let work = work(shared);
+            tokio::task::spawn_local(async move {
+                let _ = caller.send(work.await);
+            });
         })
     }
 
@@ -87,15 +90,18 @@ impl<S: 'static> Thread<S> {
         R: Send + 'static,
         F: Future<Output = Result<R, StoreError>> + 'static,
     {
-        Self::hand_over(self.work.clone(), work, |work, mut answer| async move {
-            let mut work = pin!(work);
-            let done = poll_fn(|context| match work.as_mut().poll(context) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending => answer.poll_closed(context).map(|()| None),
+        self.pass(|shared, mut caller| {
+            let work = work(shared);
+            tokio::task::spawn_local(async move {
+                let mut work = pin!(work);
+                let done = poll_fn(|context| match work.as_mut().poll(context) {
+                    Poll::Ready(done) => Poll::Ready(Some(done)),
+                    Poll::Pending => caller.poll_closed(context).map(|()| None),
+                });
+                if let Some(done) = done.await {
+                    let _ = caller.send(done);
+                }
             });
-            if let Some(done) = done.await {
-                let _ = answer.send(done);
-            }
         })
     }
 
@@ -123,25 +129,26 @@ impl<S: 'static> Thread<S> {
         }
     }
 
-    async fn hand_over<R, F, W, D>(
-        inbox: mpsc::UnboundedSender<Work<S>>,
-        work: W,
-        finish: impl FnOnce(F, Caller<R>) -> D + Send + 'static,
-    ) -> Result<R, StoreError>
+    /// Passes a caller on to the thread, which answers it then or later. `begin` is not called once
+    /// the caller is gone.
+    pub(crate) fn pass<R>(
+        &self,
+        begin: impl FnOnce(Rc<S>, Caller<R>) + Send + 'static,
+    ) -> impl Future<Output = Result<R, StoreError>> + Send
     where
-        W: FnOnce(Rc<S>) -> F + Send + 'static,
         R: Send + 'static,
-        F: Future<Output = Result<R, StoreError>> + 'static,
-        D: Future<Output = ()> + 'static,
     {
-        let (answer, is_answered) = oneshot::channel();
-        let work = move |shared: Rc<S>| {
-            if !answer.is_closed() {
-                tokio::task::spawn_local(finish(work(shared), answer));
-            }
-        };
-        inbox.send(Box::new(work)).map_err(|_| gone())?;
-        is_answered.await.map_err(|_| gone())?
+        let inbox = self.work.clone();
+        async move {
+            let (caller, is_answered) = oneshot::channel();
+            let work = move |shared| {
+                if !caller.is_closed() {
+                    begin(shared, caller);
+                }
+            };
+            inbox.send(Box::new(work)).map_err(|_| gone())?;
+            is_answered.await.map_err(|_| gone())?
+        }
     }
 }
 
@@ -161,7 +168,8 @@ impl<S, R: Send> Drop for Outcome<S, R> {
     }
 }
 
-type Caller<R> = oneshot::Sender<Result<R, StoreError>>;
+/// Who waits for an answer.
+pub(crate) type Caller<R> = oneshot::Sender<Result<R, StoreError>>;
 
 fn gone() -> StoreError {
     StoreError::broken("the thread of the store has ended")

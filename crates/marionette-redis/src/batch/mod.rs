@@ -1,7 +1,8 @@
 //! Callers that come at the same time share a call of the server.
 //!
-//! While nothing is in flight a load is sent at once. What comes later is collected until an answer
-//! comes, and then goes together. So one caller pays nothing for it, and many share.
+//! While nothing is in flight a load is sent at once. What comes later is collected, and goes
+//! together once it is as much as is in flight, or once an answer comes. So one caller pays nothing
+//! for it, and many share: the server has one half of them while the other half is answered.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,8 @@ use std::fmt;
 
 use marionette::TaskId;
 use marionette::store::StoreError;
-use tokio::sync::oneshot;
+
+use crate::thread::Caller;
 
 /// What one caller asks for, of which several can go together.
 pub(crate) trait Load: fmt::Debug {
@@ -31,30 +33,40 @@ pub(crate) trait Load: fmt::Debug {
 /// The most jobs and the most bytes of a batch that has more than one load.
 const JOBS_MAX: usize = 512;
 const BYTES_MAX: usize = 1024 * 1024;
-/// The most batches in flight. The second one keeps the server busy while the answers to the first
-/// are on their way.
+/// The most batches in flight. The second one keeps the server busy while the callers of the first
+/// are answered and come again.
 const IN_FLIGHT_MAX: usize = 2;
 
 /// The loads of one kind that wait, and how many batches of them are in flight.
 #[derive(Debug)]
 pub(crate) struct Batches<L: Load> {
     waiting: RefCell<Vec<Waiting<L>>>,
-    in_flight: Cell<usize>,
+    /// The jobs and the bytes of those.
+    size: Cell<(usize, usize)>,
+    in_flight: Cell<InFlight>,
     /// Whether a driver was asked for that has not begun.
     is_starting: Cell<bool>,
+}
+
+/// How many batches are in flight, and how many jobs they have together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct InFlight {
+    batches: usize,
+    jobs: usize,
 }
 
 #[derive(Debug)]
 struct Waiting<L: Load> {
     load: L,
-    caller: oneshot::Sender<Result<L::Answer, StoreError>>,
+    caller: Caller<L::Answer>,
 }
 
 impl<L: Load> Default for Batches<L> {
     fn default() -> Self {
         Self {
             waiting: RefCell::default(),
-            in_flight: Cell::new(0),
+            size: Cell::default(),
+            in_flight: Cell::default(),
             is_starting: Cell::new(false),
         }
     }
@@ -63,29 +75,23 @@ impl<L: Load> Default for Batches<L> {
 impl<L: Load> Batches<L> {
     /// Lets a load wait; calls `start` if somebody has to [drive](Self::drive) from now on. The
     /// load of a caller that no longer waits is not sent.
-    pub(crate) async fn ask(&self, load: L, start: impl FnOnce()) -> Result<L::Answer, StoreError> {
-        let (caller, answer) = oneshot::channel();
+    pub(crate) fn add(&self, load: L, caller: Caller<L::Answer>, start: impl FnOnce()) {
+        self.size.set(sum(self.size.get(), load.size()));
         self.waiting.borrow_mut().push(Waiting { load, caller });
         if self.may_send() && !self.is_starting.replace(true) {
             start();
         }
-        let gone = |_| StoreError::unavailable("the call was given up by the store");
-        answer.await.map_err(gone)?
     }
 
-    /// Whether a batch may go: nothing is in flight, or there is room and a whole batch waits.
+    /// Whether a batch may go: nothing is in flight, or there is room, and as much waits as is in
+    /// flight or as a batch may have.
     fn may_send(&self) -> bool {
-        match self.in_flight.get() {
+        let (jobs, bytes) = self.size.get();
+        let in_flight = self.in_flight.get();
+        match in_flight.batches {
             0 => true,
             IN_FLIGHT_MAX.. => false,
-            _ => {
-                let (mut jobs, mut bytes) = (0, 0);
-                self.waiting.borrow().iter().any(|waiting| {
-                    let size = waiting.load.size();
-                    (jobs, bytes) = (jobs + size.0, bytes + size.1);
-                    jobs >= JOBS_MAX || bytes >= BYTES_MAX
-                })
-            }
+            _ => jobs >= in_flight.jobs.min(JOBS_MAX) || bytes >= BYTES_MAX,
         }
     }
 
@@ -101,8 +107,8 @@ impl<L: Load> Batches<L> {
             if batch.is_empty() {
                 return;
             }
-            let _flight = Flight::begin(&self.in_flight);
             let loads: Vec<&L> = batch.iter().map(|waiting| &waiting.load).collect();
+            let _flight = Flight::begin(&self.in_flight, &loads);
             match send(&loads).await {
                 Ok(answers) => {
                     for (waiting, answer) in batch.into_iter().zip(answers) {
@@ -133,48 +139,71 @@ impl<L: Load> Batches<L> {
         let mut all = self.waiting.borrow_mut();
         all.retain(|waiting| !waiting.caller.is_closed());
         if all.len() < 2 {
+            self.size.take();
             return std::mem::take(&mut all);
         }
         let (mut batch, mut rest) = (Vec::<Waiting<L>>::with_capacity(all.len()), Vec::new());
-        let (mut jobs, mut bytes, mut ids) = (0, 0, HashSet::new());
+        let (mut taken, mut left, mut ids) = ((0, 0), (0, 0), HashSet::new());
         for waiting in all.drain(..) {
             let size = waiting.load.size();
+            let with_it = sum(taken, size);
             let fits = match batch.first() {
                 None => true,
                 Some(first) => {
-                    jobs + size.0 <= JOBS_MAX
-                        && bytes + size.1 <= BYTES_MAX
+                    with_it.0 <= JOBS_MAX
+                        && with_it.1 <= BYTES_MAX
                         && waiting.load.goes_with(&first.load)
                         && waiting.load.ids().all(|id| !ids.contains(&id))
                 }
             };
             if fits {
-                (jobs, bytes) = (jobs + size.0, bytes + size.1);
+                taken = with_it;
                 ids.extend(waiting.load.ids());
                 batch.push(waiting);
             } else {
+                left = sum(left, size);
                 rest.push(waiting);
             }
         }
         *all = rest;
+        self.size.set(left);
         batch
     }
 }
 
 /// A batch in flight, until it is dropped.
-struct Flight<'a>(&'a Cell<usize>);
+struct Flight<'a> {
+    all: &'a Cell<InFlight>,
+    jobs: usize,
+}
 
 impl<'a> Flight<'a> {
-    fn begin(count: &'a Cell<usize>) -> Self {
-        count.set(count.get() + 1);
-        Self(count)
+    fn begin<L: Load>(all: &'a Cell<InFlight>, loads: &[&L]) -> Self {
+        let jobs = loads.iter().map(|load| load.size().0).sum();
+        let InFlight {
+            batches,
+            jobs: others,
+        } = all.get();
+        all.set(InFlight {
+            batches: batches + 1,
+            jobs: others + jobs,
+        });
+        Self { all, jobs }
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        let InFlight { batches, jobs } = self.all.get();
+        self.all.set(InFlight {
+            batches: batches - 1,
+            jobs: jobs - self.jobs,
+        });
     }
+}
+
+fn sum(one: (usize, usize), other: (usize, usize)) -> (usize, usize) {
+    (one.0 + other.0, one.1 + other.1)
 }
 
 fn none() -> StoreError {

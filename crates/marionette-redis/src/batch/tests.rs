@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use marionette::store::StoreErrorKind;
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet, spawn_local, yield_now};
 
 use super::*;
@@ -58,7 +59,9 @@ impl Rig {
         let rig = Rc::clone(self);
         spawn_local(async move {
             let start = || drop(spawn_local(Rc::clone(&rig).drive()));
-            rig.batches.ask(load, start).await
+            let (caller, answer) = oneshot::channel();
+            rig.batches.add(load, caller, start);
+            answer.await.expect("it is answered")
         })
     }
 
@@ -103,20 +106,30 @@ fn with(test: impl AsyncFnOnce(Rc<Rig>)) {
 }
 
 #[test]
-fn a_lone_load_is_sent_at_once_and_what_comes_meanwhile_goes_together() {
+fn a_lone_load_is_sent_at_once_and_what_comes_together_goes_together() {
     with(async |rig| {
-        let first = rig.ask(asked(0, 1));
+        let ask = |numbers: std::ops::Range<usize>| {
+            let asked = numbers.map(|number| rig.ask(asked(number, 1)));
+            asked.collect::<Vec<_>>()
+        };
+        let mut all = ask(0..1);
         Rig::settle().await;
         assert_eq!(rig.calls(), [vec![0]]);
-        let others: Vec<_> = (1..4).map(|number| rig.ask(asked(number, 1))).collect();
+        all.extend(ask(1..4));
         Rig::settle().await;
-        assert_eq!(rig.calls().len(), 1, "they wait for the answer");
-        rig.answer().await;
-        assert_eq!(first.await.expect("it ends").expect("an answer"), 0);
         assert_eq!(rig.calls(), [vec![0], vec![1, 2, 3]]);
+        all.extend(ask(4..6));
+        Rig::settle().await;
+        assert_eq!(rig.calls().len(), 2, "two are in flight");
         rig.answer().await;
-        for (index, other) in others.into_iter().enumerate() {
-            assert_eq!(other.await.expect("it ends").expect("an answer"), index + 1);
+        assert_eq!(rig.calls().len(), 2, "three jobs are in flight, two wait");
+        all.extend(ask(6..7));
+        Rig::settle().await;
+        assert_eq!(rig.calls()[2..], [vec![4, 5, 6]]);
+        rig.answer().await;
+        rig.answer().await;
+        for (index, one) in all.into_iter().enumerate() {
+            assert_eq!(one.await.expect("it ends").expect("an answer"), index);
         }
     });
 }
@@ -185,7 +198,7 @@ fn a_batch_has_no_id_twice_and_only_what_goes_together() {
 #[test]
 fn a_caller_that_is_gone_before_its_load_was_sent_is_skipped() {
     with(async |rig| {
-        let _first = rig.ask(asked(0, 1));
+        let _first = rig.ask(asked(0, 8));
         Rig::settle().await;
         let [_, gone, _] = [1, 2, 3].map(|number| rig.ask(asked(number, 1)));
         Rig::settle().await;
@@ -214,6 +227,6 @@ fn an_error_about_one_load_fails_no_other() {
         }
         let refused = Err(StoreErrorKind::Refused);
         assert_eq!(answers, [Ok(1), refused, Ok(3)]);
-        assert_eq!(rig.batches.in_flight.get(), 0);
+        assert_eq!(rig.batches.in_flight.get(), InFlight::default());
     });
 }

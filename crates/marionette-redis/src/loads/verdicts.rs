@@ -1,11 +1,12 @@
 //! Settlements as the scripts take them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use marionette::TaskId;
 use marionette::store::{
-    Attempted, Due, InstanceId, Lease, Next, PastOutcome, Settled, Settlement, StoreError,
-    clip_error,
+    Attempted, CALL_ROWS_MAX, Due, InstanceId, Lease, Next, PastOutcome, Settled, Settlement,
+    StoreError, clip_error,
 };
 
 use crate::batch::Load;
@@ -125,6 +126,30 @@ pub(crate) struct Verdicts {
 }
 
 impl Verdicts {
+    /// Checks settlements; refuses all of them if one cannot be stored, or if they are more than a
+    /// call may have.
+    pub(crate) fn rows(settlements: Vec<Settlement>) -> Result<Vec<Verdict>, StoreError> {
+        let count = settlements.len();
+        if count > CALL_ROWS_MAX {
+            return Err(StoreError::refused(format!(
+                "a call has {count} settlements, the limit is {CALL_ROWS_MAX}"
+            )));
+        }
+        for settlement in &settlements {
+            settlement.check()?;
+        }
+        settlements.into_iter().map(Verdict::of).collect()
+    }
+
+    /// All of them together, unless one job comes twice: then they are given back.
+    pub(crate) fn of_different_jobs(all: Vec<Verdict>) -> Result<Self, Vec<Verdict>> {
+        let mut jobs = HashSet::with_capacity(all.len());
+        if all.iter().all(|verdict| jobs.insert(verdict.lease.job)) {
+            return Ok(Self::new(all));
+        }
+        Err(all)
+    }
+
     pub(crate) fn new(all: Vec<Verdict>) -> Self {
         let one = all.first().map(|verdict| verdict.lease.instance);
         let is_done =

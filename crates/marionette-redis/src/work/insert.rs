@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use marionette::store::{Inserted, NewJob, StoreError};
+use marionette::store::{Inserted, StoreError};
 use redis::Value;
 use tokio::task::spawn_local;
 
@@ -11,23 +11,18 @@ use crate::error::strange;
 use crate::loads::{NewJobs, NewRow, Runs};
 use crate::scripts::{Call, Script};
 use crate::server::Server;
+use crate::thread::Caller;
 
 impl Server {
-    pub(crate) async fn insert(
-        self: Rc<Self>,
-        jobs: Vec<NewJob>,
-    ) -> Result<Vec<Inserted>, StoreError> {
-        let rows = NewJobs::rows(jobs)?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let server = Rc::clone(&self);
-        let drive = async move {
-            let send = async |loads: &[&NewJobs]| server.send_inserts(loads).await;
-            server.inserts.drive(send).await;
-        };
-        let start = || drop(spawn_local(drive));
-        self.inserts.ask(NewJobs { rows }, start).await
+    /// Inserts jobs, maybe together with those of others.
+    pub(crate) fn insert(self: Rc<Self>, jobs: NewJobs, caller: Caller<Vec<Inserted>>) {
+        let start = || drop(spawn_local(Rc::clone(&self).drive_inserts()));
+        self.inserts.add(jobs, caller, start);
+    }
+
+    async fn drive_inserts(self: Rc<Self>) {
+        let send = async |loads: &[&NewJobs]| self.send_inserts(loads).await;
+        self.inserts.drive(send).await;
     }
 
     /// Sends what several callers insert, and answers each.

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use marionette::store::{CALL_ROWS_MAX, InstanceId, Lease, Settled, Settlement, StoreError};
+use marionette::store::{InstanceId, Lease, Settled, StoreError};
 use redis::Value;
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use crate::codec::bytes;
@@ -11,23 +12,18 @@ use crate::error::strange;
 use crate::loads::{Verdict, Verdicts, rounds};
 use crate::scripts::{Call, Script};
 use crate::server::Server;
+use crate::thread::Caller;
 
 impl Server {
-    pub(crate) async fn settle(
-        self: Rc<Self>,
-        settlements: Vec<Settlement>,
-    ) -> Result<Vec<Settled>, StoreError> {
-        let count = settlements.len();
-        if count > CALL_ROWS_MAX {
-            return Err(StoreError::refused(format!(
-                "a call has {count} settlements, the limit is {CALL_ROWS_MAX}"
-            )));
-        }
-        for settlement in &settlements {
-            settlement.check()?;
-        }
-        let verdicts = settlements.into_iter().map(Verdict::of);
-        self.settle_all(verdicts.collect::<Result<_, _>>()?).await
+    /// Settles jobs, of which none comes twice, maybe together with those of others.
+    pub(crate) fn settle(self: Rc<Self>, verdicts: Verdicts, caller: Caller<Vec<Settled>>) {
+        let start = || drop(spawn_local(Rc::clone(&self).drive_settlements()));
+        self.settlements.add(verdicts, caller, start);
+    }
+
+    async fn drive_settlements(self: Rc<Self>) {
+        let send = async |loads: &[&Verdicts]| self.send_settlements(loads).await;
+        self.settlements.drive(send).await;
     }
 
     /// Ends claimed jobs that cannot be read, for these reasons, so that nobody claims them again.
@@ -40,36 +36,22 @@ impl Server {
         self.settle_all(verdicts.collect()).await.map(drop)
     }
 
-    async fn settle_all(
+    /// Settles jobs in rounds, in none of which a job comes twice.
+    pub(crate) async fn settle_all(
         self: &Rc<Self>,
         verdicts: Vec<Verdict>,
     ) -> Result<Vec<Settled>, StoreError> {
-        if verdicts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut rounds = rounds(verdicts.iter().map(|verdict| verdict.lease.job));
-        if rounds.len() == 1 {
-            return self.ask_settle(Verdicts::new(verdicts)).await;
-        }
         let mut answers = vec![Settled::Stale; verdicts.len()];
-        for places in rounds.drain(..) {
+        for places in rounds(verdicts.iter().map(|verdict| verdict.lease.job)) {
             let part = places.iter().map(|place| verdicts[*place].clone());
-            let told = self.ask_settle(Verdicts::new(part.collect())).await?;
-            for (place, answer) in places.into_iter().zip(told) {
-                answers[place] = answer;
+            let (caller, answer) = oneshot::channel();
+            Rc::clone(self).settle(Verdicts::new(part.collect()), caller);
+            let given_up = |_| StoreError::unavailable("the call was given up by the store");
+            for (place, told) in places.into_iter().zip(answer.await.map_err(given_up)??) {
+                answers[place] = told;
             }
         }
         Ok(answers)
-    }
-
-    async fn ask_settle(self: &Rc<Self>, verdicts: Verdicts) -> Result<Vec<Settled>, StoreError> {
-        let server = Rc::clone(self);
-        let drive = async move {
-            let send = async |loads: &[&Verdicts]| server.send_settlements(loads).await;
-            server.settlements.drive(send).await;
-        };
-        let start = || drop(spawn_local(drive));
-        self.settlements.ask(verdicts, start).await
     }
 
     /// Sends what several callers settle, and answers each.
