@@ -54,11 +54,12 @@ pub(crate) fn run() -> Result<Outcome> {
         }
     }
     let others = env::var_os("MARIONETTE_OTHER_SERVERS").unwrap_or_default();
-    let others = env::split_paths(&others);
+    // An empty list is one empty path.
+    let others = env::split_paths(&others).filter(|program| !program.as_os_str().is_empty());
     servers.extend(others.map(|program| (program.display().to_string(), program)));
     let failed = test(&servers)?;
     // Short, so that the table has room for all of them; the reasons stand above.
-    ensure!(failed.is_empty(), "on {}", failed.join(", "));
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     if missing.is_empty() {
         return Ok(Outcome::Passed);
     }
@@ -91,15 +92,18 @@ fn test(servers: &[(String, PathBuf)]) -> Result<Vec<String>> {
     };
     // On one of them: the servers differ little in this.
     for place in PLACES {
-        note(format!("{first}, {place}"), test_in(&suite, place, program));
+        note(
+            format!("{place} on {first}"),
+            test_in(&suite, place, program),
+        );
     }
     for (name, program) in servers {
-        note(format!("{name}, its own tests"), test_on(program));
+        note(format!("own tests on {name}"), test_on(program));
         // On one of them each change waits for the disk: the other servers do without.
         let is_first = program.ends_with(WHEELS[0].program);
         let place = if is_first { "disk" } else { "server" };
         note(
-            format!("{name}, every store's"),
+            format!("{place} on {name}"),
             test_in(&suite, place, program),
         );
     }
