@@ -5,6 +5,8 @@
 //! what to do by four words and a number or two ([`mod@order`]), and answers with one `key=value`
 //! line for each figure ([`figures`]).
 
+#[cfg(feature = "apalis")]
+pub mod apalis;
 pub mod workload;
 pub mod contender;
 pub mod job;
