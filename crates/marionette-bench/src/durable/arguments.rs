@@ -20,7 +20,8 @@ enum Kept {
     name = "durable",
     after_help = "Run it alone on the machine, built with --release. Each measurement is a \
                   process of its own.\nThe others are built when they are first needed, which \
-                  takes minutes and the crate registry."
+                  takes minutes and the crate registry; bullmq needs node and npm, and is missing \
+                  without them."
 )]
 pub(super) struct DurableArguments {
     /// In SQLite: D1 (all of D1-one D1-normal D1-64 D1-many) D2 D3 D4 D5 D6 D7; on Redis: R1 (all

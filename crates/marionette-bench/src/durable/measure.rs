@@ -65,6 +65,9 @@ impl DurableMeasurement {
 
     /// What one row gives in one round.
     pub(super) fn outcome(&self, workload: DurableWorkload, row: Setup) -> Outcome {
+        if let Some(why) = workload.cannot(row) {
+            return Outcome::Cannot(why.to_owned());
+        }
         let missing = self
             .missing
             .iter()
@@ -128,7 +131,13 @@ impl DurableMeasurement {
             DurableWorkload::ServerDue => ask(&order(Step::Due)),
             DurableWorkload::ServerKilled => {
                 let work = order(Step::Log);
-                server.with_ends(|| killed::measure(program, &fill, &work))
+                let killed = || killed::measure(program, &fill, &work);
+                // Only of our own store is it known where it keeps its ends.
+                if program == Program::Redis {
+                    server.with_ends(killed)
+                } else {
+                    killed()
+                }
             }
             DurableWorkload::ServerMillion => {
                 let elsewhere = order(Step::Elsewhere);

@@ -12,8 +12,10 @@ mod note;
 mod measure;
 mod fleet;
 mod killed;
+mod versions;
 mod server;
 mod program;
+mod built;
 mod ours;
 mod claims;
 mod raw;
@@ -61,7 +63,7 @@ fn run(arguments: &DurableArguments) -> ExitCode {
     let in_a_file = !workloads.iter().all(is_on_a_server);
     let on_a_server = workloads.iter().any(is_on_a_server);
     let about = About {
-        versions: program::versions(in_a_file, on_a_server),
+        versions: versions::all(in_a_file, on_a_server),
         rounds: arguments.runs(),
         method: table::method(in_a_file, on_a_server),
         part: arguments.part(),

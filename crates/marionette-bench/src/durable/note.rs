@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::durable::program::Program::{self, Apalis, ApalisRedis, Effectum, Raw, RawRedis, Redis};
+use crate::durable::program::Program::{
+    self, Apalis, ApalisRedis, BullMq, Effectum, Headgate, Raw, RawRedis, Redis, Sidekiq,
+};
 use crate::durable::setup::Setup;
 use crate::durable::workload::DurableWorkload::{
     self, Callers, Drain, Due, Idle, Killed, Latency, Many, Million, One, ServerCallers,
@@ -112,8 +114,56 @@ const NOTES: &[Note] = &[
     Note(
         ApalisRedis,
         &[ServerKilled],
-        "apalis-redis takes jobs from a dead worker after 300 s, which is not waited for; 100 jobs \
-         at once here",
+        "apalis-redis takes jobs from a dead worker after 300 s, which is not waited for",
+    ),
+    Note(
+        Headgate,
+        &[ServerCallers, ServerMany, ServerDrain],
+        "headgate-redis gets fewer jobs: a tenth of 64 callers, a fifth of many, a twentieth to \
+         drain",
+    ),
+    Note(
+        Headgate,
+        &[ServerDrain, ServerLatency, ServerDue],
+        "headgate-redis runs 16 jobs at once as in its default, is woken by messages, looks for \
+         jobs after 50 ms to 2 s, and for those that have come due every second; tuned: 1,000 at \
+         once, after 1 to 50 ms, and every 50 ms",
+    ),
+    Note(
+        Headgate,
+        &[ServerKilled],
+        "headgate-redis takes jobs from a dead worker after its lease, 30 s; what had ended and \
+         was not acknowledged runs again then too, later than is waited for here",
+    ),
+    Note(
+        Sidekiq,
+        &[ServerOne, ServerCallers, ServerDrain],
+        "rusty-sidekiq keeps nothing of a job that has ended; it gets fewer jobs: a tenth of 64 \
+         callers, which share the 10 connections of its pool, and a fifth to drain; tuned: 50 \
+         workers instead of one for each processor",
+    ),
+    Note(
+        Sidekiq,
+        &[ServerDue],
+        "rusty-sidekiq keeps whole seconds, rounded down, and moves 10 scheduled jobs every 5 s",
+    ),
+    Note(
+        Sidekiq,
+        &[ServerKilled],
+        "rusty-sidekiq takes a job out of the server before it runs it: what a worker has in hand \
+         is lost with it",
+    ),
+    Note(
+        BullMq,
+        &[ServerCallers, ServerMany, ServerDrain],
+        "BullMQ runs 50 jobs at once as in its guide, in one thread of Node; it gets fewer jobs: \
+         a tenth of 64 callers, a fifth of many and to drain",
+    ),
+    Note(
+        BullMq,
+        &[ServerKilled],
+        "BullMQ takes jobs from a dead worker when their lock has lapsed, after 30 s, at its next \
+         look, every 30 s",
     ),
     Note(
         Redis,

@@ -1,10 +1,5 @@
 //! The programs that measure: this one, and the contenders, which are built on demand.
-//!
-//! The contenders cannot be dependencies of this program: their SQLite and ours link the same
-//! library, which no lock file may hold twice.
 
-use std::env;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use marionette_redis::RedisStore;
@@ -14,9 +9,9 @@ use marionette_yardstick::order::{Order, Step};
 use marionette_yardstick::workload;
 
 use crate::arguments::child_words;
+use crate::child;
 use crate::durable::ours::Ours;
-use crate::durable::{claims, raw, raw_redis, server};
-use crate::{child, machine};
+use crate::durable::{built, claims, raw, raw_redis};
 
 /// A program that measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +30,17 @@ pub(super) enum Program {
     RawRedis,
     /// `contenders/apalis-redis`.
     ApalisRedis,
+    /// `contenders/headgate-redis`.
+    Headgate,
+    /// `contenders/rusty-sidekiq`.
+    Sidekiq,
+    /// `contenders/bullmq`, which Node runs.
+    BullMq,
 }
-
-/// Where the contenders are.
-const CONTENDERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/contenders");
-
-/// Their lock files, from which their versions come.
-const APALIS_LOCK: &str = include_str!("../../contenders/apalis-sqlite/Cargo.lock");
-const APALIS_REDIS_LOCK: &str = include_str!("../../contenders/apalis-redis/Cargo.lock");
-const EFFECTUM_LOCK: &str = include_str!("../../contenders/effectum/Cargo.lock");
 
 impl Program {
     /// All of them.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Ours,
         Self::Raw,
         Self::Apalis,
@@ -55,6 +48,9 @@ impl Program {
         Self::Redis,
         Self::RawRedis,
         Self::ApalisRedis,
+        Self::Headgate,
+        Self::Sidekiq,
+        Self::BullMq,
     ];
 
     /// Its word on the command line of a child; the folder of a contender.
@@ -67,6 +63,9 @@ impl Program {
             Self::Redis => "marionette-redis",
             Self::RawRedis => "raw-redis",
             Self::ApalisRedis => "apalis-redis",
+            Self::Headgate => "headgate-redis",
+            Self::Sidekiq => "rusty-sidekiq",
+            Self::BullMq => "bullmq",
         }
     }
 
@@ -104,7 +103,7 @@ impl Program {
                 }
             }),
             Self::RawRedis => answer_with_sockets(raw_redis::measure(order)),
-            Self::Apalis | Self::ApalisRedis | Self::Effectum => {
+            _ => {
                 eprintln!("{} is a program of its own", self.word());
                 ExitCode::from(2)
             }
@@ -113,84 +112,38 @@ impl Program {
 
     /// The parent's side: a child that does what is ordered.
     pub(super) fn command(self, order: &Order) -> Command {
-        match self {
-            Self::Ours | Self::Raw | Self::Redis | Self::RawRedis => {
-                let mut command = child::this_program();
-                let words = [self.word().to_owned()].into_iter().chain(order.words());
-                command.args(child_words(words));
-                command
-            }
-            Self::Apalis | Self::ApalisRedis | Self::Effectum => {
-                let name = format!("contender-{}", self.word());
-                let mut command = Command::new(self.target().join("release").join(name));
-                command.args(order.words());
-                command
-            }
+        if self.is_this_program() {
+            let mut command = child::this_program();
+            let words = [self.word().to_owned()].into_iter().chain(order.words());
+            command.args(child_words(words));
+            return command;
         }
+        let mut command = match self {
+            Self::BullMq => built::script(self.word()),
+            _ => built::program(self.word()),
+        };
+        command.args(order.words());
+        command
     }
 
     /// Builds it, if it is not this program.
     ///
     /// # Errors
     ///
-    /// Why it cannot be built: the first line of an error, or the last line of all.
+    /// Why it cannot be built, in a line.
     pub(super) fn build(self) -> Result<(), String> {
-        if self.is_this_program() {
-            return Ok(());
+        match self {
+            _ if self.is_this_program() => Ok(()),
+            Self::BullMq => built::with_npm(self.word()),
+            _ => built::with_cargo(self.word()),
         }
-        let folder = Path::new(CONTENDERS).join(self.word());
-        let built = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
-            .args(["build", "--release", "--locked", "--target-dir"])
-            .arg(self.target())
-            .current_dir(folder)
-            .output();
-        let built = built.map_err(|err| format!("it cannot be built: cargo: {err}"))?;
-        if built.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&built.stderr);
-        let error = said.lines().find(|line| line.starts_with("error"));
-        let line = error
-            .or(said.lines().last())
-            .unwrap_or("cargo said nothing");
-        Err(format!("it cannot be built: {line}"))
     }
-
-    /// A target folder of its own, beside what this program was built into.
-    fn target(self) -> PathBuf {
-        child::beside_this_program()
-            .join("contenders")
-            .join(self.word())
-    }
-}
-
-/// The contenders and their versions: of those who keep jobs in a file, and on a server.
-pub(super) fn versions(in_a_file: bool, on_a_server: bool) -> Vec<(&'static str, &'static str)> {
-    let mut versions = Vec::new();
-    if in_a_file {
-        let ours = ["marionette-sqlite", "rusqlite"];
-        versions.extend(machine::versions(machine::LOCK, &ours));
-        versions.push(("SQLite", raw::version()));
-        versions.extend(machine::versions(
-            APALIS_LOCK,
-            &["apalis-sqlite", "sqlx-sqlite"],
-        ));
-        versions.extend(machine::versions(EFFECTUM_LOCK, &["effectum"]));
-    }
-    if on_a_server {
-        versions.extend(machine::versions(
-            machine::LOCK,
-            &["marionette-redis", "redis"],
-        ));
-        versions.extend(machine::versions(APALIS_REDIS_LOCK, &["apalis-redis"]));
-        // It is said once, and as long as the program runs.
-        versions.push(("Redis", server::version().leak()));
-    }
-    versions
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]

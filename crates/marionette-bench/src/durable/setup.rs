@@ -1,5 +1,7 @@
 //! The rows of the tables: a program, and how it is set up.
 
+use std::thread;
+
 use crate::durable::program::Program;
 
 /// A row of a table.
@@ -37,6 +39,16 @@ pub(super) enum Setup {
     ApalisRedis,
     /// `apalis-redis`, in larger batches.
     ApalisRedisTuned,
+    /// `headgate-redis` as its guide shows it.
+    Headgate,
+    /// `headgate-redis`, with many jobs at once, looking often.
+    HeadgateTuned,
+    /// `rusty-sidekiq` as its README shows it.
+    Sidekiq,
+    /// `rusty-sidekiq`, with many workers.
+    SidekiqTuned,
+    /// BullMQ as its guide shows it.
+    BullMq,
     /// Redis, a script that does nothing, awaited.
     RawEmpty,
     /// The same from 64 callers on one connection.
@@ -51,7 +63,7 @@ pub(super) enum Setup {
 
 impl Setup {
     /// All, in the order of the tables.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Ours,
         Self::Normal,
         Self::Hundred,
@@ -68,6 +80,11 @@ impl Setup {
         Self::RedisFast,
         Self::ApalisRedis,
         Self::ApalisRedisTuned,
+        Self::Headgate,
+        Self::HeadgateTuned,
+        Self::Sidekiq,
+        Self::SidekiqTuned,
+        Self::BullMq,
         Self::RawEmpty,
         Self::RawCallers,
         Self::RawKeep1,
@@ -93,6 +110,11 @@ impl Setup {
             Self::RedisFast => "marionette, lease 1 s",
             Self::ApalisRedis => "apalis-redis",
             Self::ApalisRedisTuned => "apalis-redis, tuned",
+            Self::Headgate => "headgate-redis",
+            Self::HeadgateTuned => "headgate-redis, tuned",
+            Self::Sidekiq => "rusty-sidekiq",
+            Self::SidekiqTuned => "rusty-sidekiq, tuned",
+            Self::BullMq => "bullmq",
             Self::RawEmpty => "raw Redis, empty script",
             Self::RawCallers => "raw Redis, empty, 64",
             Self::RawKeep1 => "raw Redis, 1 a script",
@@ -110,6 +132,9 @@ impl Setup {
             Self::Effectum | Self::EffectumTuned => Program::Effectum,
             Self::Redis | Self::RedisFour | Self::RedisFast => Program::Redis,
             Self::ApalisRedis | Self::ApalisRedisTuned => Program::ApalisRedis,
+            Self::Headgate | Self::HeadgateTuned => Program::Headgate,
+            Self::Sidekiq | Self::SidekiqTuned => Program::Sidekiq,
+            Self::BullMq => Program::BullMq,
             Self::RawEmpty
             | Self::RawCallers
             | Self::RawKeep1
@@ -133,14 +158,16 @@ impl Setup {
             Self::RawKeep1 => "keep-1",
             Self::RawKeep100 => "keep-100",
             Self::RawKeep1000 => "keep-1000",
-            Self::Apalis | Self::ApalisRedis | Self::Effectum | Self::Redis | Self::RedisFour => {
-                "default"
-            }
-            Self::ApalisTuned | Self::ApalisRedisTuned | Self::EffectumTuned => "tuned",
+            Self::ApalisTuned
+            | Self::ApalisRedisTuned
+            | Self::EffectumTuned
+            | Self::HeadgateTuned
+            | Self::SidekiqTuned => "tuned",
+            _ => "default",
         }
     }
 
-    /// How many jobs run at once: our default, and what the READMEs of the others show.
+    /// How many jobs run at once: our default, and what the others do by default or show first.
     pub(super) fn at_once(self) -> usize {
         match self {
             Self::Hundred => 100,
@@ -150,6 +177,9 @@ impl Setup {
             | Self::ApalisRedisTuned
             | Self::Effectum
             | Self::EffectumTuned => 10,
+            Self::Headgate | Self::HeadgateTuned => 16,
+            Self::Sidekiq => thread::available_parallelism().map_or(1, usize::from),
+            Self::SidekiqTuned | Self::BullMq => 50,
             _ => 4,
         }
     }

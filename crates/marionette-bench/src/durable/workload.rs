@@ -2,9 +2,10 @@
 //! how much of each.
 
 use crate::durable::setup::Setup::{
-    self, Apalis, ApalisRedis, ApalisRedisTuned, ApalisTuned, Effectum, EffectumTuned, Hundred,
-    Normal, Ours, Raw1, Raw100, Raw1000, RawCallers, RawEmpty, RawKeep1, RawKeep100, RawKeep1000,
-    RawNormal, Redis, RedisFast, RedisFour,
+    self, Apalis, ApalisRedis, ApalisRedisTuned, ApalisTuned, BullMq, Effectum, EffectumTuned,
+    Headgate, HeadgateTuned, Hundred, Normal, Ours, Raw1, Raw100, Raw1000, RawCallers, RawEmpty,
+    RawKeep1, RawKeep100, RawKeep1000, RawNormal, Redis, RedisFast, RedisFour, Sidekiq,
+    SidekiqTuned,
 };
 
 /// A table of the report.
@@ -57,6 +58,20 @@ const OPENED: u32 = 10_000;
 
 /// How many are claimed beside a million.
 const CLAIMED: u32 = 2_000;
+
+/// The rows that drain a server.
+const DRAINS: &[Setup] = &[
+    Redis,
+    RawKeep100,
+    RawKeep1000,
+    ApalisRedis,
+    ApalisRedisTuned,
+    Headgate,
+    HeadgateTuned,
+    Sidekiq,
+    SidekiqTuned,
+    BullMq,
+];
 
 impl DurableWorkload {
     /// Every workload, in the order of the report.
@@ -133,21 +148,70 @@ impl DurableWorkload {
             ],
             Self::Latency | Self::Due | Self::Idle => &[Ours, Apalis, ApalisTuned, Effectum],
             Self::Killed => &[Ours, Hundred, Apalis, Effectum],
-            Self::ServerOne => &[Redis, RawEmpty, RawKeep1, ApalisRedis],
-            Self::ServerCallers => &[Redis, RawCallers, RawKeep100, ApalisRedis],
-            Self::ServerMany => &[Redis, RawKeep100, RawKeep1000, ApalisRedis],
-            Self::ServerDrain => &[
+            _ => self.rows_on_a_server(),
+        }
+    }
+
+    fn rows_on_a_server(self) -> &'static [Setup] {
+        match self {
+            Self::ServerOne => &[
+                Redis,
+                RawEmpty,
+                RawKeep1,
+                ApalisRedis,
+                Headgate,
+                Sidekiq,
+                BullMq,
+            ],
+            Self::ServerCallers => &[
+                Redis,
+                RawCallers,
+                RawKeep100,
+                ApalisRedis,
+                Headgate,
+                Sidekiq,
+                BullMq,
+            ],
+            Self::ServerMany => &[
                 Redis,
                 RawKeep100,
                 RawKeep1000,
                 ApalisRedis,
-                ApalisRedisTuned,
+                Headgate,
+                Sidekiq,
+                BullMq,
             ],
+            Self::ServerDrain => DRAINS,
             Self::ServerFour => &[Redis, RedisFour],
-            Self::ServerLatency => &[Redis, RawEmpty, ApalisRedis, ApalisRedisTuned],
-            Self::ServerDue => &[Redis, ApalisRedis, ApalisRedisTuned],
-            Self::ServerKilled => &[Redis, RedisFast, ApalisRedis],
+            Self::ServerLatency => &[
+                Redis,
+                RawEmpty,
+                ApalisRedis,
+                ApalisRedisTuned,
+                Headgate,
+                HeadgateTuned,
+                Sidekiq,
+                BullMq,
+            ],
+            Self::ServerDue => &[
+                Redis,
+                ApalisRedis,
+                ApalisRedisTuned,
+                Headgate,
+                HeadgateTuned,
+                Sidekiq,
+                BullMq,
+            ],
+            Self::ServerKilled => &[
+                Redis,
+                RedisFast,
+                ApalisRedis,
+                HeadgateTuned,
+                Sidekiq,
+                BullMq,
+            ],
             Self::ServerMillion | Self::ServerIdle => &[Redis],
+            _ => unreachable!("its jobs are in a file"),
         }
     }
 
@@ -155,6 +219,14 @@ impl DurableWorkload {
     pub(super) fn rows_among(self, rows: &[Setup]) -> Vec<Setup> {
         let own = self.rows().iter().copied();
         own.filter(|row| rows.contains(row)).collect()
+    }
+
+    /// Why a row cannot do this work; none if it can.
+    pub(super) fn cannot(self, row: Setup) -> Option<&'static str> {
+        match (self, row) {
+            (Self::ServerMany, Sidekiq) => Some("it has no call for many jobs"),
+            _ => None,
+        }
     }
 
     /// The base of the ratio; none where a ratio says nothing.
@@ -195,12 +267,13 @@ impl DurableWorkload {
     pub(super) fn count(self, row: Setup, part: u32) -> u32 {
         let share = match (self, row) {
             (Self::Drain, Raw1 | Apalis | ApalisTuned)
-            | (Self::ServerDrain, ApalisRedis | ApalisRedisTuned) => 20,
+            | (Self::ServerDrain, ApalisRedis | ApalisRedisTuned | Headgate | HeadgateTuned) => 20,
             (Self::Callers, Apalis | Effectum)
             | (Self::Million, Apalis)
-            | (Self::ServerCallers, ApalisRedis) => 10,
+            | (Self::ServerCallers, ApalisRedis | Headgate | Sidekiq | BullMq) => 10,
             (Self::Many, Apalis)
-            | (Self::ServerMany, ApalisRedis)
+            | (Self::ServerMany, ApalisRedis | Headgate | BullMq)
+            | (Self::ServerDrain, Sidekiq | SidekiqTuned | BullMq)
             | (Self::Drain, Effectum | EffectumTuned) => 5,
             _ => 1,
         };

@@ -70,12 +70,17 @@ fn cells(row: &Row, summaries: &[Summary], has_base: bool) -> Vec<String> {
     let mut cells = vec![row.label.to_owned()];
     for (index, summary) in summaries.iter().enumerate() {
         let decimals = summary.metric.decimals;
-        cells.push(format!("{:.decimals$}", summary.median()));
-        cells.push(format!(
-            "({:.decimals$}–{:.decimals$})",
-            summary.min(),
-            summary.max()
-        ));
+        if summary.median().is_nan() {
+            // It is not known of this row, or did not happen.
+            cells.extend(["–".to_owned(), String::new()]);
+        } else {
+            cells.push(format!("{:.decimals$}", summary.median()));
+            cells.push(format!(
+                "({:.decimals$}–{:.decimals$})",
+                summary.min(),
+                summary.max()
+            ));
+        }
         if index == 0 && has_base {
             cells.push(
                 summary
