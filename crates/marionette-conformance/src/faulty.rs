@@ -11,8 +11,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Next, Renewal, Settled,
-    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, Lease, Name, NewJob, Next, Renewal,
+    Settled, Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 
 /// A store that fails on purpose, in front of one that does not.
@@ -75,6 +75,7 @@ pub enum Method {
     Renew,
     Settle,
     Sweep,
+    Leave,
     Wait,
     Ended,
     Counts,
@@ -295,6 +296,10 @@ impl Store for FaultyStore {
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         self.call(Method::Sweep, self.shared.inner.sweep())
+    }
+
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        self.call(Method::Leave, self.shared.inner.leave(instance))
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {

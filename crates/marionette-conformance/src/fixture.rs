@@ -23,6 +23,8 @@ pub enum Part {
     Activity,
     /// [`unclaimed`](marionette::inspect::Inspect::unclaimed): the jobs that nobody can run.
     Unclaimed,
+    /// [`leave`](Store::leave): an instance that stops is not listed any more.
+    Leaving,
     /// What happens to claims that the store forgot. A fixture leaves it out that cannot take its
     /// data [back](Fixture::roll_back).
     Forgetting,

@@ -12,10 +12,11 @@ use crate::model;
 use crate::options::CommonOptions;
 
 /// What a store may leave out, in the order in which it is told.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part::Waking,
     Part::Activity,
     Part::Unclaimed,
+    Part::Leaving,
     Part::Forgetting,
     Part::Options,
 ];

@@ -9,7 +9,7 @@ use marionette::backoff::Constant;
 use marionette::inspect::{Filter, Inspect, Page};
 use marionette::store::{JobState, PastOutcome};
 use marionette::{Context, Job, MemoryStore, TaskError, TaskId, TaskManager, wrap};
-use marionette_conformance::{Fault, FaultyStore};
+use marionette_conformance::{Fault, FaultyStore, Method};
 use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
@@ -146,6 +146,29 @@ async fn u3_a_store_that_fails_once_at_any_call_loses_nothing() {
             store.fail_any(nth, fault);
             live_with(store, inner, &format!("{fault:?} at call {nth}")).await;
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manager_that_has_stopped_is_listed_no_more_and_stops_also_if_it_cannot_say_so() {
+    let faults = [Fault::Before, Fault::After, Fault::Panic].map(Some);
+    for fault in faults.into_iter().chain([None]) {
+        let (store, inner) = stores();
+        if let Some(fault) = fault {
+            store.fail(Method::Leave, 1, fault);
+        }
+        let listed = async || inner.instances().await.expect("it answers").len();
+        let tasks = manager(store.clone(), Arc::default());
+        tasks.start();
+        let (number, fails) = (0, 0);
+        let job = tasks.queue(Flaky { number, fails }).await;
+        job.expect("there is room").await.expect("it is done");
+        assert_eq!(listed().await, 1, "{fault:?}");
+        let report = tasks.stop().await;
+        assert!(report.is_complete(), "{fault:?}: {report}");
+        assert_eq!(store.calls(Method::Leave), 1, "{fault:?}");
+        let is_left = matches!(fault, Some(Fault::Before | Fault::Panic));
+        assert_eq!(listed().await, usize::from(is_left), "{fault:?}");
     }
 }
 

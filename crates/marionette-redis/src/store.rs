@@ -11,8 +11,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
-    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Duty, Ended, Inserted, InstanceId, InstanceInfo, Lease, Name, NewJob, Renewal,
+    Settled, Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 
 use crate::address::Address;
@@ -344,6 +344,10 @@ impl Store for RedisStore {
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         self.run(move |server| async move { server.sweep().await })
+    }
+
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        self.run_for_caller(move |server| async move { server.leave(instance).await })
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {

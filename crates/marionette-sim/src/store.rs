@@ -9,8 +9,8 @@ use marionette::inspect::{
     PausedQueue, Which,
 };
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, JobState, Lease, Name, NewJob, Next, Renewal,
-    Settled, Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, JobState, Lease, Name, NewJob, Next,
+    Renewal, Settled, Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use marionette::{MemoryStore, TaskId};
 use marionette_conformance::history::{Event, History};
@@ -215,6 +215,10 @@ impl Store for SimStore {
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         self.call(move |server| async move { server.sweep().await })
+    }
+
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        self.call(move |server| async move { server.store.leave(instance).await })
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {

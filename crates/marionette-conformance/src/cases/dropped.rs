@@ -40,6 +40,9 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(claims![of Part::Waking;
         a_wait_that_is_dropped_anywhere_takes_no_wake_up_along,
     ]);
+    cases.extend(claims![of Part::Leaving;
+        a_leave_that_is_dropped_anywhere_may_be_made_again,
+    ]);
     cases
 }
 
@@ -285,6 +288,24 @@ async fn a_sweep_that_is_dropped_anywhere_may_be_made_again(bed: Bed) {
         assert_eq!(counted, (1, 1), "after {polls} polls");
         bed.store.delete(only(&[id]), by()).await.expect("a change");
         if has_ended {
+            return;
+        }
+    }
+}
+
+async fn a_leave_that_is_dropped_anywhere_may_be_made_again(bed: Bed) {
+    for polls in polls() {
+        let other = bed.another_instance().await;
+        let claimed = bed.claimed().await;
+        let has_left = polled(polls, bed.store.leave(other.id)).await;
+        let has_stayed = polled(polls, bed.store.leave(bed.instance.id)).await;
+        bed.store.leave(other.id).await.expect("it may leave");
+        let listed = bed.store.instances().await.expect("an answer");
+        let listed: Vec<_> = listed.into_iter().map(|live| live.info.id).collect();
+        assert_eq!(listed, [bed.instance.id], "after {polls} polls");
+        let settled = bed.settle(claimed.lease, Next::Done(Vec::new())).await;
+        assert_eq!(settled, Settled::Applied, "after {polls} polls");
+        if has_left && has_stayed {
             return;
         }
     }

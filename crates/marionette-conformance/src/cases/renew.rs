@@ -1,12 +1,17 @@
 //! Signs of life: which leases hold, what a renewal answers, and which instances are known.
 
-use marionette::store::{Due, JobState, Next, Renewal, Settled};
+use marionette::store::{Due, InstanceId, InstanceInfo, JobState, Next, Renewal, Settled};
 
-use crate::bed::{Bed, by, cancel_for, claim, ids, jobs, leases, only};
+use crate::bed::{Bed, by, cancel_for, claim, ids, job, jobs, leases, only};
 use crate::case::{Case, claims};
+use crate::fixture::Part;
 
 pub(crate) fn cases() -> Vec<Case> {
-    claims![
+    let mut cases = claims![of Part::Leaving;
+        an_instance_that_has_left_is_not_listed,
+        an_instance_that_has_left_is_as_one_that_never_was,
+    ];
+    cases.extend(claims![
         a_lease_that_is_renewed_holds_for_as_long_as_it_takes,
         the_answers_come_in_the_order_of_the_leases,
         a_lease_that_ended_is_lost,
@@ -15,7 +20,10 @@ pub(crate) fn cases() -> Vec<Case> {
         an_instance_that_is_new_becomes_known,
         an_instance_may_change_what_it_says_of_itself,
         an_instance_that_is_silent_is_forgotten,
-    ]
+        an_instance_that_has_a_job_does_not_leave,
+        one_that_leaves_takes_no_other_with_it,
+    ]);
+    cases
 }
 
 async fn a_lease_that_is_renewed_holds_for_as_long_as_it_takes(bed: Bed) {
@@ -149,4 +157,82 @@ async fn an_instance_that_is_silent_is_forgotten(bed: Bed) {
     let live = bed.store.instances().await.expect("an answer");
     let live: Vec<_> = live.into_iter().map(|live| live.info).collect();
     assert_eq!(live, std::slice::from_ref(&bed.instance));
+}
+
+async fn leave(bed: &Bed, instance: &InstanceInfo) {
+    bed.store.leave(instance.id).await.expect("it may leave");
+}
+
+/// The instances that are listed, in order.
+async fn listed(bed: &Bed) -> Vec<InstanceId> {
+    let listed = bed.store.instances().await.expect("an answer");
+    let mut listed: Vec<_> = listed.into_iter().map(|live| live.info.id).collect();
+    listed.sort();
+    listed
+}
+
+async fn an_instance_that_has_left_is_not_listed(bed: Bed) {
+    let other = bed.another_instance().await;
+    bed.insert(jobs(2)).await;
+    // It has had jobs, and has none any more.
+    let claimed = leases(&bed.claim_as(claim(&other, 2)).await);
+    bed.settle(claimed[0], Next::Done(Vec::new())).await;
+    bed.settle(claimed[1], Next::Release).await;
+    for _ in 0..2 {
+        leave(&bed, &other).await;
+        assert_eq!(listed(&bed).await, [bed.instance.id]);
+    }
+    // One that the store never knew is gone too.
+    leave(&bed, &crate::bed::instance()).await;
+    assert_eq!(listed(&bed).await, [bed.instance.id]);
+    bed.pass_lease_alive(&[(&bed.instance, &[])]).await;
+    let again = bed.claim_one(claimed[1].job).await;
+    assert_eq!(again.crashes, 0, "nobody died with it");
+}
+
+async fn an_instance_that_has_left_is_as_one_that_never_was(bed: Bed) {
+    leave(&bed, &bed.instance).await;
+    let id = bed.insert_one(job()).await;
+    let claimed = bed.store.claim(claim(&bed.instance, 1)).await;
+    let error = claimed.expect_err("it has to renew first");
+    assert!(error.is_unavailable(), "{error}");
+    bed.renew(&bed.instance, &[]).await;
+    assert_eq!(listed(&bed).await, [bed.instance.id]);
+    let claimed = bed.claim_one(id).await;
+    assert_eq!(claimed.crashes, 0);
+    let swept = bed
+        .pass_lease_alive(&[(&bed.instance, &[claimed.lease])])
+        .await;
+    assert_eq!(swept.released, 0, "its job is its own");
+}
+
+/// Also where nobody leaves.
+async fn an_instance_that_has_a_job_does_not_leave(bed: Bed) {
+    bed.insert(jobs(2)).await;
+    let claimed = leases(&bed.claim(2).await);
+    leave(&bed, &bed.instance).await;
+    assert_eq!(listed(&bed).await, [bed.instance.id]);
+    let held = bed.renew(&bed.instance, &claimed).await;
+    assert_eq!(held, [Renewal::Kept, Renewal::Kept]);
+    leave(&bed, &bed.instance).await;
+    let settled = bed.settle(claimed[0], Next::Done(Vec::new())).await;
+    assert_eq!(settled, Settled::Applied);
+    leave(&bed, &bed.instance).await;
+    // It dies with the other.
+    let other = bed.another_instance().await;
+    let swept = bed.pass_lease_alive(&[(&other, &[])]).await;
+    assert_eq!(swept.released, 1);
+    assert_eq!(bed.summary(claimed[1].job).await.crashes, 1);
+}
+
+async fn one_that_leaves_takes_no_other_with_it(bed: Bed) {
+    let other = bed.another_instance().await;
+    let claimed = bed.claimed().await;
+    leave(&bed, &other).await;
+    assert_eq!(
+        bed.renew(&bed.instance, &[claimed.lease]).await,
+        [Renewal::Kept]
+    );
+    let settled = bed.settle(claimed.lease, Next::Done(Vec::new())).await;
+    assert_eq!(settled, Settled::Applied);
 }

@@ -39,7 +39,8 @@ impl Fixture for Place {
     }
 
     fn left_out(&self) -> Vec<Part> {
-        vec![Part::Waking, Part::Activity, Part::Unclaimed]
+        use Part::{Activity, Leaving, Unclaimed, Waking};
+        vec![Waking, Activity, Unclaimed, Leaving]
     }
 
     fn can_roll_back(&self) -> bool {

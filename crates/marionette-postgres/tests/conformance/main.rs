@@ -127,7 +127,7 @@ impl Fixture for OnServer {
     }
 
     fn left_out(&self) -> Vec<Part> {
-        vec![Part::Waking]
+        vec![Part::Waking, Part::Leaving]
     }
 
     fn passes_days(&self) -> bool {

@@ -19,6 +19,7 @@ pub(crate) enum Script {
     Settle,
     Bury,
     Renew,
+    Leave,
     Wait,
     Sweep,
     Change,
@@ -43,7 +44,7 @@ enum Slot {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Open,
         Self::Insert,
         Self::InsertOne,
@@ -52,6 +53,7 @@ impl Script {
         Self::Settle,
         Self::Bury,
         Self::Renew,
+        Self::Leave,
         Self::Wait,
         Self::Sweep,
         Self::Change,
@@ -77,6 +79,7 @@ impl Script {
             Self::Settle => include_str!("settle.lua"),
             Self::Bury => include_str!("bury.lua"),
             Self::Renew => include_str!("renew.lua"),
+            Self::Leave => include_str!("leave.lua"),
             Self::Wait => include_str!("wait.lua"),
             Self::Sweep => include_str!("sweep.lua"),
             Self::Change => include_str!("change.lua"),
@@ -142,6 +145,12 @@ impl Script {
                 let mut all = slots(&[Instances, About]);
                 all.push(Slot::Held);
                 all.extend(slots(&[Cancels, Names]));
+                all
+            }
+            Self::Leave => {
+                let mut all = slots(&[Instances, About]);
+                all.push(Slot::Held);
+                all.extend(slots(&[Names]));
                 all
             }
             Self::Wait => slots(&[Names, Waiting, Hints, Suspects, Idle, Rooms]),

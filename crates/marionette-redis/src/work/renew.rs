@@ -51,6 +51,14 @@ impl Server {
         Ok(leases.into_iter().map(answer).collect())
     }
 
+    /// Forgets an instance that has no job.
+    pub(crate) async fn leave(&self, instance: InstanceId) -> Result<(), StoreError> {
+        let mut call = self.call(Script::Leave, &[instance]);
+        call.arg(instance.uuid().as_bytes());
+        self.pulse.call(&call).await?;
+        Ok(())
+    }
+
     /// Gives a sign of life and asks about these leases.
     async fn beat(
         &self,

@@ -89,6 +89,7 @@ async fn work(store: &RedisStore, history: &History, me: &InstanceInfo) {
     let nobody = Wanted::new([Name::from_static("nothing")]);
     let waited = tokio::time::timeout(Duration::from_millis(3), store.wait(nobody));
     let _ = waited.await;
+    store.leave(me.id).await.expect("it may leave");
 }
 
 /// What people do.

@@ -205,14 +205,15 @@ impl Liveness {
     pub(crate) fn leave(&mut self, connection: &Connection) {
         let instances: Vec<Id> = self.held.keys().copied().collect();
         for instance in instances {
-            if leave_one(connection, instance).unwrap_or(false) {
+            if leave(connection, instance).unwrap_or(false) {
                 self.forget(instance, false);
             }
         }
     }
 }
 
-fn leave_one(connection: &Connection, instance: Id) -> rusqlite::Result<bool> {
+/// Forgets an instance in the tables, unless it has a job.
+pub(crate) fn leave(connection: &Connection, instance: Id) -> rusqlite::Result<bool> {
     let count = include_str!("../sql/running_count_of_instance.sql");
     let jobs: i64 = connection.query_row(count, [instance], |row| row.get(0))?;
     if jobs > 0 {

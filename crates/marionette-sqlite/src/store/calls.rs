@@ -2,8 +2,8 @@
 
 use marionette::TaskId;
 use marionette::store::{
-    Claim, Claimed, Ended, Inserted, InstanceInfo, Lease, NewJob, Renewal, Settled, Settlement,
-    Store, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Ended, Inserted, InstanceId, InstanceInfo, Lease, NewJob, Renewal, Settled,
+    Settlement, Store, StoreFuture, Swept, Timing, Wanted,
 };
 
 use super::SqliteStore;
@@ -64,6 +64,13 @@ impl Store for SqliteStore {
             let mut swept = self.write(500, Durability::Committed, work).await?;
             swept.warning = wal::warning(self.path());
             Ok(swept)
+        })
+    }
+
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let work = move |writer: &mut Writer<'_>| writer.leave(instance);
+            self.write(1, Durability::Committed, work).await
         })
     }
 

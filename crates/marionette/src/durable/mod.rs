@@ -127,8 +127,8 @@ impl Durable {
 
     /// Stops in the stages of [`stop`](crate::engine::stop), with three stages of its own. Claims
     /// end before the first stage. Jobs that were claimed and not started go back to the store, at
-    /// no cost, before the drain and after it. The settlements of the rest are written last. After
-    /// that nothing is written, unless the store hangs, or a job blocks its thread and keeps its
+    /// no cost, before the drain and after it. The settlements of the rest are written last, and the
+    /// instance leaves the store. After that nothing is written, unless the store hangs, or a job blocks its thread and keeps its
     /// lease.
     pub(crate) async fn stop(&self, limit: Option<Duration>) -> StopReport {
         let Some(session) = self.session() else {
@@ -156,7 +156,11 @@ impl Durable {
         }
         session.end();
         if session.held.len() == 0 {
-            let _ = timeout(LAST_WORDS, session.all_have_left()).await;
+            let left = timeout(LAST_WORDS, session.all_have_left()).await;
+            // While a call may be on its way, the store finds out by itself that nobody is here.
+            if left.is_ok() {
+                session.leave().await;
+            }
         }
         report
     }

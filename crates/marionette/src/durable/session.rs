@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cell::leased_job::Outbox;
@@ -14,7 +15,7 @@ use crate::durable::guarded::guarded;
 use crate::durable::held::Held;
 use crate::durable::troubles::{Role, Troubles};
 use crate::durable::unclaimed::Unclaimed;
-use crate::durable::{Durable, renewer, settler};
+use crate::durable::{Durable, LAST_WORDS, renewer, settler};
 use crate::engine::Engine;
 use crate::id::TaskId;
 use crate::observe::stats::Trouble;
@@ -173,6 +174,13 @@ impl Session {
         let mut hands = self.hands.subscribe();
         // An error would mean that the session is gone, but `self` is it.
         let _ = hands.wait_for(|hands| *hands == 0).await;
+    }
+
+    /// Tells the store that this instance is gone, once all [have left](Self::all_have_left). If
+    /// that fails, a sweep finds out.
+    pub(crate) async fn leave(&self) {
+        let left = guarded(self.store.leave(self.info.id));
+        let _ = timeout(LAST_WORDS, left).await;
     }
 
     /// Waits until there is no job to claim, none in hand, and no settlement to write.

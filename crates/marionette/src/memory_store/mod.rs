@@ -28,8 +28,8 @@ use crate::store::inspect::{
     PausedQueue, Which,
 };
 use crate::store::{
-    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
-    Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Duty, Ended, Inserted, InstanceId, InstanceInfo, Lease, Name, NewJob, Renewal,
+    Settled, Settlement, Store, StoreError, StoreFuture, Swept, Timing, Wanted,
 };
 use crate::sync::Mutex;
 
@@ -308,6 +308,13 @@ impl Store for MemoryStore {
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         self.with_news(move |state, now| Ok(state.sweep(&self.shared.timing, now)))
+    }
+
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        self.alone(move |state, _| {
+            state.leave(instance);
+            Ok(())
+        })
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {

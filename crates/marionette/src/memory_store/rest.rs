@@ -112,7 +112,8 @@ impl Drop for RestingInstance<'_> {
         let mut state = self.store.shared.state.lock();
         let now = self.store.now();
         if let Some(instance) = state.instances.get_mut(&self.id) {
-            instance.resting -= 1;
+            // It may have left meanwhile, and come back.
+            instance.resting = instance.resting.saturating_sub(1);
             instance.seen = now;
         }
         drop(state);

@@ -152,6 +152,13 @@ impl Tables {
             .collect()
     }
 
+    /// Forgets an instance that has no job.
+    pub(super) fn leave(&mut self, id: InstanceId) {
+        if self.instances.get(&id).is_some_and(|it| it.jobs.is_empty()) {
+            self.instances.remove(&id);
+        }
+    }
+
     fn renew_one(&mut self, lease: Lease, instance: InstanceId, now: Clocks) -> Renewal {
         let row = self.rows.get_mut(&lease.row);
         let Some(row) = row.filter(|_| lease.instance == instance) else {

@@ -9,8 +9,8 @@ use crate::store::inspect::{
     PausedQueue, Which,
 };
 use crate::store::{
-    Claim, Claimed, Duty, Ended, Inserted, InstanceInfo, Lease, Name, NewJob, Renewal, Settled,
-    Settlement, Store, StoreFuture, Swept, Timing, Wanted,
+    Claim, Claimed, Duty, Ended, Inserted, InstanceId, InstanceInfo, Lease, Name, NewJob, Renewal,
+    Settled, Settlement, Store, StoreFuture, Swept, Timing, Wanted,
 };
 
 impl<S: Store + ?Sized> Store for Arc<S> {
@@ -32,6 +32,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn sweep(&self) -> StoreFuture<'_, Swept> {
         (**self).sweep()
+    }
+
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        (**self).leave(instance)
     }
 
     fn wait(&self, wanted: Wanted) -> StoreFuture<'_, ()> {

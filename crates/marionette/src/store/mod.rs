@@ -221,6 +221,20 @@ pub trait Store: Inspect {
     /// 10,000 are there beyond that number.
     fn sweep(&self) -> StoreFuture<'_, Swept>;
 
+    /// Forgets an instance that stops and has no job: from now on it is not
+    /// [listed](Inspect::instances) any more. Otherwise people would see it for the length of a
+    /// lease, until a sweep finds it dead.
+    ///
+    /// Nothing else changes. An instance that still has a job stays as it is, and one that is not
+    /// known is gone already. Once it has left, it is as one that never renewed: a claim is refused,
+    /// and a renewal makes it known again.
+    ///
+    /// An instance calls this last, and whether it succeeds matters to nobody. Default is nothing.
+    fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
+        let _ = instance;
+        Box::pin(async { Ok(()) })
+    }
+
     /// Waits until a claim for `wanted` may find a job. It may return early at any time, and
     /// returns at the latest after [`Timing::poll`].
     ///

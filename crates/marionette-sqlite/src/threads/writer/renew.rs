@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use marionette::store::{InstanceInfo, Lease, Renewal, StoreError};
+use marionette::store::{InstanceId, InstanceInfo, Lease, Renewal, StoreError};
 use rusqlite::{OptionalExtension, params};
 
 use super::Writer;
@@ -10,6 +10,7 @@ use crate::clock;
 use crate::codec::{self, Id};
 use crate::error::Failure;
 use crate::failpoint;
+use crate::file::liveness::leave;
 
 impl Writer<'_> {
     pub(crate) fn renew(
@@ -42,6 +43,15 @@ impl Writer<'_> {
         self.note_unnamed(id, leases)?;
         failpoint::at("sqlite::renew::end");
         Ok(answers)
+    }
+
+    /// Forgets an instance that has no job, and its file once that is committed.
+    pub(crate) fn leave(&mut self, instance: InstanceId) -> Result<(), Failure> {
+        let id = Id(instance.uuid());
+        if leave(self.connection, id)? {
+            self.gone.push((id, None));
+        }
+        Ok(())
     }
 
     /// Counts the sign of life; lists the instance if it is new, once its file is locked.
