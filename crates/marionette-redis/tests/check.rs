@@ -275,6 +275,41 @@ async fn a_mark_that_is_wrong_is_found() {
 }
 
 #[tokio::test]
+async fn a_key_of_another_type_is_found() {
+    let Some(bed) = Bed::new().await else { return };
+    bed.report().await;
+    let names = "names bodies states waiting hints suspects retrying attempts ends failed by_time \
+                 counts cancels awaited paused idle rooms done until gone instances about \
+                 activity subjects";
+    let keys = names.split_whitespace().map(key).chain([bed.held()]);
+    for key in keys {
+        let is_there = bed.ask(&["EXISTS", &key]).int() == 1;
+        if is_there {
+            bed.ask(&["RENAME", &key, "kept"]);
+        }
+        bed.ask(&["SET", &key, "text"]);
+        let report = bed.report().await;
+        let found = format!("the key `{key}` is of another type and has to be a");
+        assert!(report.contains(&found), "{report}");
+        assert!(report.contains("not looked at: all jobs"), "{report}");
+        bed.ask(&["DEL", &key]);
+        if is_there {
+            bed.ask(&["RENAME", "kept", &key]);
+        }
+    }
+    assert!(bed.report().await.contains("no faults"));
+    finds(
+        "a list",
+        "`{marionette}:waiting` is a list and has to be a sorted set",
+        |bed| {
+            bed.ask(&["DEL", &key("waiting")]);
+            bed.ask(&["RPUSH", &key("waiting"), "job"]);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn jobs_that_are_at_work_meanwhile_are_no_faults() {
     let Some(bed) = Bed::new().await else { return };
     let (store, instance) = (bed.store.clone(), bed.instance.clone());

@@ -39,3 +39,36 @@ fn the_doctor_says_what_somebody_has_damaged_by_hand() {
     assert!(faults.any(|fault| fault["task"] == id), "{told}");
     assert!(!said.out.contains("hush"), "{said:?}");
 }
+
+#[test]
+fn the_doctor_names_a_key_that_somebody_has_replaced_by_one_of_another_type() {
+    let Some(server) = server() else { return };
+    let machine = Machine::new(&server);
+    machine.succeeds(&["add", "true"]);
+    for key in ["waiting", "instances"] {
+        server.command(&["SET", &format!("{{marionette}}:{key}"), "text"]);
+        let said = machine.run(&["doctor"]);
+        assert_eq!(said.status, Some(1), "{said:?}");
+        let found = format!("the key `{{marionette}}:{key}` is of another type");
+        assert!(said.out.contains(&found), "{said:?}");
+        assert!(
+            said.out.contains("Tasks      cannot be counted"),
+            "{said:?}"
+        );
+    }
+    let said = machine.run(&["doctor", "--json"]);
+    let told: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (&told["clean"], &told["tasks"]),
+        (&false.into(), &Value::Null)
+    );
+    assert_eq!(told["faults"].as_array().unwrap().len(), 2, "{told}");
+    // Without its names a store cannot be opened.
+    server.command(&["SET", "{marionette}:names", "text"]);
+    let said = machine.run(&["doctor"]);
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(
+        said.err.contains("the key `{marionette}:names` on"),
+        "{said:?}"
+    );
+}

@@ -1,5 +1,6 @@
 //! Looks for damage: whether every job is in exactly one place, and every index agrees with it.
 
+mod types;
 mod walk;
 mod look;
 mod sums;
@@ -15,6 +16,12 @@ use walk::Walker;
 
 impl Server {
     pub(crate) async fn check(&self) -> Result<CheckReport, StoreError> {
+        let mut report = CheckReport::default();
+        if !self.check_types(&mut report).await? {
+            let rest = "all jobs, until each key has its type".to_owned();
+            report.left_out.push(rest);
+            return Ok(report);
+        }
         let mut walker = Walker::new(self);
         walker.walk().await?;
         Ok(walker.into_report())

@@ -1,11 +1,12 @@
 //! Makes the store if there is none, and checks rights and layout.
 
+use marionette::store::StoreError;
 use redis::aio::MultiplexedConnection;
 
 use crate::address::{Endpoint, Host};
 use crate::codec::{bytes, int, list, text};
 use crate::error::{strange, told};
-use crate::layout::VERSION;
+use crate::layout::{Key, VERSION};
 use crate::scripts::Script;
 
 use super::failure::Failure;
@@ -77,6 +78,7 @@ pub(super) async fn open(
                 missing.push(if about_keys { "the keys" } else { "evalsha" }.to_owned());
                 return Err(forbidden(way, &missing));
             }
+            Some("WRONGTYPE") => return Err(foreign_names(way)),
             Some("MOVED") => return Err(moved(way, &told(&error))),
             _ => return Err(Failure::of(&way.address, error)),
         },
@@ -111,6 +113,17 @@ fn forbidden(way: &Way, missing: &[String]) -> Failure {
         way.address,
         missing.join(", ")
     ))
+}
+
+/// The first key that is looked at is none of ours.
+fn foreign_names(way: &Way) -> Failure {
+    let names = way.scripts.layout().key(Key::Names);
+    let what = format!(
+        "the key `{names}` on {} is no hash, as that of a store is: somebody has replaced it, or \
+         it belongs to another program",
+        way.address
+    );
+    StoreError::broken(what).into()
 }
 
 /// The node of a cluster that has the store: behind `MOVED` stand the slot and the address, which
