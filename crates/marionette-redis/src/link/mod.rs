@@ -136,7 +136,10 @@ impl Link {
         loop {
             let mut live = self.shared.live().await?;
             let error = match self.once(request, &mut live, has_to_load).await {
-                Ok((answer, Ok(()))) => return Ok(answer),
+                Ok((answer, Ok(()))) => {
+                    self.shared.is_answered(live.number);
+                    return Ok(answer);
+                }
                 Ok((_, Err(Shortage::Lost(error)))) | Err(error) => error,
                 Ok((_, Err(Shortage::Late(why)))) => return Err(self.shared.unkept(&why)),
                 Ok((_, Err(Shortage::Never(why)))) => {

@@ -28,6 +28,12 @@ impl Pace {
         tokio::time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
     }
 
+    /// The server answered before the connection was lost: it is well, so the next attempt comes
+    /// within 100 ms. Never at once: it may close each connection behind an answer.
+    pub(crate) fn shorten(&self) {
+        self.attempts.set(self.attempts.get().clamp(1, 2));
+    }
+
     pub(crate) fn reset(&self) {
         self.attempts.set(0);
     }
@@ -54,5 +60,17 @@ mod tests {
         assert_eq!(pauses, [0, 50, 100, 200, 400, 800, 1600, 2000, 2000]);
         pace.reset();
         assert_eq!(pace.next(), Duration::ZERO);
+    }
+
+    #[test]
+    fn behind_an_answer_a_pause_is_short_and_there_is_one() {
+        let pace = Pace::default();
+        pace.shorten();
+        assert_eq!(pace.next(), FIRST);
+        for _ in 0..9 {
+            pace.next();
+        }
+        pace.shorten();
+        assert_eq!([pace.next(), pace.next()], [FIRST * 2, FIRST * 4]);
     }
 }

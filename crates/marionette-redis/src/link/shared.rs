@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) host: RefCell<Option<Host>>,
     pub(super) number: Cell<u64>,
     since: Cell<Option<Instant>>,
+    /// Whether a call was answered on the connection.
+    has_answered: Cell<bool>,
     pub(super) pace: Pace,
     /// What happened last, for the error of a call whose time is up.
     pub(super) last: RefCell<String>,
@@ -71,6 +73,7 @@ impl Shared {
             host: RefCell::default(),
             number: Cell::default(),
             since: Cell::default(),
+            has_answered: Cell::default(),
             pace: Pace::default(),
             last: RefCell::default(),
         }
@@ -99,6 +102,7 @@ impl Shared {
         let number = self.number.get() + 1;
         self.number.set(number);
         self.since.set(Some(clock::monotonic()));
+        self.has_answered.set(false);
         *self.host.borrow_mut() = fresh.host;
         let spoken = fresh.spoken;
         *self.driver.borrow_mut() = Some(spoken.driver);
@@ -119,6 +123,13 @@ impl Shared {
         });
     }
 
+    /// Notes that a call was answered on the connection of this number.
+    pub(super) fn is_answered(&self, number: u64) {
+        if self.number.get() == number {
+            self.has_answered.set(true);
+        }
+    }
+
     /// Drops the connection of this number, if it is still in use, and begins to make another.
     pub(super) fn lose(self: &Rc<Self>, number: u64, why: String) {
         match &*self.state.borrow() {
@@ -131,6 +142,8 @@ impl Shared {
         let lived = self.since.take().map(|since| clock::monotonic() - since);
         if lived.is_some_and(|lived| lived >= GOOD) {
             self.pace.reset();
+        } else if self.has_answered.get() {
+            self.pace.shorten();
         }
         tokio::task::spawn_local(heal(Rc::downgrade(self)));
     }

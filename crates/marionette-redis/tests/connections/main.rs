@@ -7,6 +7,7 @@ mod fake;
 mod first;
 mod heal;
 mod lost;
+mod pace;
 mod peer;
 mod plain;
 mod rights;
