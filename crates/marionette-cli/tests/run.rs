@@ -34,6 +34,20 @@ fn every_command_of_a_file_runs_once_and_the_exit_status_says_whether_all_are_do
 }
 
 #[test]
+fn with_one_worker_a_file_runs_line_by_line() {
+    let sandbox = Sandbox::new();
+    let lines = (0..40).map(|line| format!("echo {line} >> ran\n"));
+    sandbox.write("tasks.txt", &lines.collect::<String>());
+    let said = sandbox.run(&["run", "tasks.txt", "-j", "1"]);
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let ran = sandbox.read("ran");
+    assert!(
+        ran.lines().eq((0..40).map(|line| line.to_string())),
+        "{ran}"
+    );
+}
+
+#[test]
 fn the_reason_of_a_failure_is_its_last_word_on_standard_error() {
     let sandbox = Sandbox::new();
     sandbox.write(

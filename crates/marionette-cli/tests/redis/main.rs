@@ -179,6 +179,22 @@ fn no_password_is_shown_whatever_goes_wrong() {
 }
 
 #[test]
+fn with_one_worker_a_file_runs_line_by_line() {
+    let Some(server) = server() else { return };
+    let machine = Machine::new(&server);
+    let lines = (0..40).map(|line| format!("echo {line} >> ran\n"));
+    machine
+        .sandbox
+        .write("tasks.txt", &lines.collect::<String>());
+    machine.succeeds(&["run", "tasks.txt", "-j", "1"]);
+    let ran = machine.sandbox.read("ran");
+    assert!(
+        ran.lines().eq((0..40).map(|line| line.to_string())),
+        "{ran}"
+    );
+}
+
+#[test]
 fn a_run_whose_process_was_killed_goes_on_and_runs_no_task_twice() {
     let Some(server) = server() else { return };
     let machine = Machine::new(&server);
