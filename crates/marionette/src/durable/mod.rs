@@ -127,9 +127,9 @@ impl Durable {
 
     /// Stops in the stages of [`stop`](crate::engine::stop), with three stages of its own. Claims
     /// end before the first stage. Jobs that were claimed and not started go back to the store, at
-    /// no cost, before the drain and after it. The settlements of the rest are written last, and the
-    /// instance leaves the store. After that nothing is written, unless the store hangs, or a job blocks its thread and keeps its
-    /// lease.
+    /// no cost, before the drain and after it. The settlements of the rest are written last, and
+    /// the instance leaves the store. After that nothing is written, unless the store hangs, or a
+    /// job blocks its thread and keeps its lease.
     pub(crate) async fn stop(&self, limit: Option<Duration>) -> StopReport {
         let Some(session) = self.session() else {
             return stop(&self.engine, limit).await;

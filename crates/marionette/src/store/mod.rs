@@ -226,8 +226,8 @@ pub trait Store: Inspect {
     /// lease, until a sweep finds it dead.
     ///
     /// Nothing else changes. An instance that still has a job stays as it is, and one that is not
-    /// known is gone already. Once it has left, it is as one that never renewed: a claim is refused,
-    /// and a renewal makes it known again.
+    /// known is gone already. Once it has left, it is as one that never renewed: a claim is
+    /// refused, and a renewal makes it known again.
     ///
     /// An instance calls this last, and whether it succeeds matters to nobody. Default is nothing.
     fn leave(&self, instance: InstanceId) -> StoreFuture<'_, ()> {
