@@ -2,7 +2,7 @@
 
 mod server;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -176,7 +176,22 @@ impl Fixture for OnServer {
     }
 }
 
+/// All cases in one process, for a runner that gives each test a process of its own: each would
+/// have a server of its own, which takes longer to make than a case.
+fn every_case() -> Result<(), libtest_mimic::Failed> {
+    let mut cases = Command::new(std::env::current_exe()?);
+    let status = cases.env_remove("NEXTEST").status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err("a case failed".into())
+}
+
 fn main() -> ExitCode {
+    if std::env::var_os("NEXTEST").is_some() {
+        let all = Trial::test("every_case", every_case);
+        return libtest_mimic::run(&Arguments::from_args(), vec![all]).exit_code();
+    }
     if let Some(started) = PostgresServer::start() {
         SERVER.get_or_init(|| started);
         let code = run(|| Box::new(OnServer::new()));
