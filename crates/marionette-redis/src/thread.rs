@@ -168,7 +168,7 @@ impl<S, R: Send> Drop for Outcome<S, R> {
     }
 }
 
-/// Who waits for an answer.
+/// The other end of an answer.
 pub(crate) type Caller<R> = oneshot::Sender<Result<R, StoreError>>;
 
 fn gone() -> StoreError {
