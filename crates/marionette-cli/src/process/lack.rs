@@ -1,7 +1,7 @@
 //! What this process lacks (files, processes, memory, room), with the limit that is the cause. None
 //! of these is a task's fault.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -54,11 +54,12 @@ pub(crate) fn with_limit(error: &anyhow::Error) -> String {
     }
 }
 
-/// The lack of this moment, as far as opening a file and starting a thread show it.
+/// The lack of this moment, as far as making a pipe and starting a thread show it. A pipe takes two
+/// files, as the one for signals does, for which one may have been too few.
 pub(crate) fn now() -> Option<String> {
-    let file = File::open("/dev/null").err();
+    let files = io::pipe().err();
     let thread = || std::thread::Builder::new().spawn(|| ()).err();
-    file.or_else(thread).and_then(|error| of(&error))
+    files.or_else(thread).and_then(|error| of(&error))
 }
 
 /// The limits that are so low that one of them is likely to be the cause.
