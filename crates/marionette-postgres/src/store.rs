@@ -97,7 +97,8 @@ impl PostgresOptions {
         let settings = self.settings;
         let config = config(&address.into())?;
         let own = settings.clone();
-        let thread = Thread::start(move || Server::connect(config, own)).await?;
+        let connect = move || Server::connect(config, own);
+        let thread = Thread::start("marionette-postgres", connect).await?;
         let inner = Arc::new(Inner { thread, settings });
         Ok(PostgresStore { inner })
     }

@@ -15,8 +15,7 @@ pub struct Clock {
 #[cfg(not(feature = "test-util"))]
 #[allow(clippy::unused_self, clippy::unused_async)] // The twins below use it.
 impl Clock {
-    /// What the scripts take for the present instead of the server's clock, in microseconds since
-    /// 1970.
+    /// What a call takes for the present instead of the server's clock, in microseconds since 1970.
     pub(crate) fn told(&self) -> Option<u64> {
         None
     }

@@ -243,7 +243,8 @@ impl RedisOptions {
             return Err(StoreError::refused(what));
         }
         let own = settings.clone();
-        let thread = Thread::start(move || Server::connect(address, own)).await?;
+        let connect = move || Server::connect(address, own);
+        let thread = Thread::start("marionette-redis", connect).await?;
         let begun = thread.run(|server: Rc<Server>| async move {
             server.begin();
             Ok(server.way.findings.data_name())

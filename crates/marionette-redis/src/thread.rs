@@ -23,8 +23,9 @@ pub(crate) struct Thread<S> {
 }
 
 impl<S: 'static> Thread<S> {
-    /// Starts a thread that makes an `S` and does the work that it is sent.
+    /// Starts a thread of this name that makes an `S` and does the work that it is sent.
     pub(crate) async fn start<F>(
+        name: &str,
         make: impl FnOnce() -> F + Send + 'static,
     ) -> Result<Self, StoreError>
     where
@@ -47,7 +48,7 @@ impl<S: 'static> Thread<S> {
                 work(Rc::clone(&shared));
             }
         };
-        let builder = std::thread::Builder::new().name("marionette-redis".to_owned());
+        let builder = std::thread::Builder::new().name(name.to_owned());
         builder
             .spawn(move || {
                 let runtime = Builder::new_current_thread().enable_all().build();
